@@ -1,0 +1,139 @@
+// Package cmdline is the face that every program of this project shares: how
+// flags are read, how an error is told, and which exit status it gives.
+//
+// Its promises: an error is one line per mistake on stderr, "program: what:
+// why (what to do)"; the exit status is one of the Status constants; SIGINT,
+// SIGTERM and SIGHUP cancel the program's context once, and a second one ends
+// the program at once.
+package cmdline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+)
+
+// Version is what --version prints. The build sets it with -ldflags -X.
+var Version = "dev"
+
+// rawArgs is the key under which Run keeps the program's arguments.
+const rawArgs = "microvm-console/args"
+
+// Main runs app with the arguments and signals of this process and exits with
+// its status. It does not return.
+func Main(app *cli.App) {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	// Once the first signal has come, the default action is back: a second
+	// one ends the program, and the kernel ends what it started.
+	context.AfterFunc(ctx, stop)
+	os.Exit(Run(ctx, app, os.Args, os.Stdout, os.Stderr))
+}
+
+// Run runs app with args (args[0] is the program) and returns the exit status.
+// Errors are written to stderr.
+func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
+	prepare(app, args, stdout, stderr)
+	if text, ok, err := describe(app, args[1:]); ok {
+		if err == nil {
+			_, err = io.WriteString(stdout, text)
+		}
+		return report(app.Name, err, stderr)
+	}
+	return report(app.Name, app.RunContext(ctx, args), stderr)
+}
+
+// prepare sets what all programs have in common.
+func prepare(app *cli.App, args []string, stdout, stderr io.Writer) {
+	app.Writer, app.ErrWriter = stdout, stderr
+	app.Version = Version
+	app.HideHelpCommand = true
+	app.EnableBashCompletion = true
+	app.Metadata = map[string]any{rawArgs: args}
+	// The status is decided in one place, report; cli must not exit itself.
+	app.ExitErrHandler = func(*cli.Context, error) {}
+	usage := func(c *cli.Context, err error, _ bool) error {
+		return Usage("%v (see %s --help)", err, app.Name)
+	}
+	app.OnUsageError = usage
+	for _, command := range app.Commands {
+		command.OnUsageError = usage
+	}
+}
+
+// report prints err, one line for each mistake in it, and returns its status.
+func report(program string, err error, stderr io.Writer) int {
+	if err == nil {
+		return StatusDone
+	}
+	for _, line := range lines(err) {
+		fmt.Fprintf(stderr, "%s: %s\n", program, line)
+	}
+	return statusOf(err)
+}
+
+// lines flattens an error into the lines that tell it.
+func lines(err error) []string {
+	var many *multierror.Error
+	if !errors.As(err, &many) {
+		return []string{err.Error()}
+	}
+	told := make([]string, len(many.Errors))
+	for i, one := range many.Errors {
+		told[i] = one.Error()
+	}
+	return told
+}
+
+// NoArguments is an error unless c has none. A flag among them is named: flags
+// stand before arguments.
+func NoArguments(c *cli.Context) error {
+	return arguments(c, 0)
+}
+
+// Arguments returns exactly n arguments of c, or an error that says what the
+// program wants.
+func Arguments(c *cli.Context, n int) ([]string, error) {
+	if err := arguments(c, n); err != nil {
+		return nil, err
+	}
+	return c.Args().Slice(), nil
+}
+
+func arguments(c *cli.Context, want int) error {
+	given := c.Args().Slice()
+	for _, arg := range given {
+		if strings.HasPrefix(arg, "-") && arg != "-" {
+			return Usage("flag %q stands after an argument (flags stand before arguments)", arg)
+		}
+	}
+	switch {
+	case len(given) > want:
+		return Usage("unexpected argument %q (see %s --help)", given[want], c.App.Name)
+	case len(given) < want:
+		return Usage("%d argument(s) missing (usage: %s %s)", want-len(given), c.App.Name, c.App.ArgsUsage)
+	}
+	return nil
+}
+
+// AfterDash returns the arguments behind "--". An argument before it is an
+// error.
+func AfterDash(c *cli.Context) ([]string, error) {
+	args, _ := c.App.Metadata[rawArgs].([]string)
+	var behind []string
+	if i := slices.Index(args, "--"); i >= 0 {
+		behind = args[i+1:]
+	}
+	if stray := c.NArg() - len(behind); stray > 0 {
+		return nil, Usage("unexpected argument %q (QEMU arguments stand behind --)", c.Args().First())
+	}
+	return behind, nil
+}

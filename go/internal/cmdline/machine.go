@@ -1,0 +1,64 @@
+package cmdline
+
+import (
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/spec"
+)
+
+// MachineFlags are the flags of a program that starts a machine.
+func MachineFlags() []cli.Flag {
+	return []cli.Flag{
+		ConfigFlag(),
+		NameFlag("`NAME` of the VM (default: the one in vm.json)"),
+		&cli.StringFlag{
+			Name:  "accel",
+			Usage: "the accelerator, `WORD`: " + strings.Join(spec.Accels, ", ") + " (auto tries whether KVM really runs this kernel)",
+		},
+		&cli.StringFlag{
+			Name:  "machine",
+			Usage: "QEMU's machine type, `WORD`: " + strings.Join(spec.Types, ", ") + " (auto: microvm under KVM, else q35)",
+		},
+	}
+}
+
+// Machine reads the machine that --config names, changed by the flags of
+// MachineFlags, and looks for its files. Its errors have status StatusUsage.
+func Machine(c *cli.Context) (spec.Machine, error) {
+	path := c.String("config")
+	if path == "" {
+		return spec.Machine{}, Usage("config: no vm.json was named (use --config FILE, or set MICROVM_CONFIG)")
+	}
+	machine, err := spec.Load(path)
+	if err != nil {
+		return spec.Machine{}, Status(StatusUsage, err)
+	}
+	for flag, field := range map[string]*string{
+		"name": &machine.Name, "accel": &machine.Accel, "machine": &machine.Type,
+	} {
+		if c.IsSet(flag) {
+			*field = c.String(flag)
+		}
+	}
+	if err := machine.Validate(); err != nil {
+		return spec.Machine{}, Status(StatusUsage, multierror.Prefix(err, "--"))
+	}
+	return machine, Status(StatusUsage, multierror.Prefix(machine.CheckFiles(), path+":"))
+}
+
+// MachineName is the name of the VM that a program is to talk to: --name, or
+// the one in the vm.json of --config, or "" for the only one that runs.
+func MachineName(c *cli.Context) (string, error) {
+	if name := c.String("name"); name != "" {
+		return name, nil
+	}
+	path := c.String("config")
+	if path == "" {
+		return "", nil
+	}
+	machine, err := spec.Load(path)
+	return machine.Name, Status(StatusUsage, err)
+}

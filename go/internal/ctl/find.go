@@ -1,0 +1,84 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"microvm-console/internal/rundir"
+)
+
+// ErrNotRunning tells that no such machine runs.
+var ErrNotRunning = errors.New("not running")
+
+// ErrSeveral tells that a name is needed to pick one of several machines.
+var ErrSeveral = errors.New("several machines run")
+
+const (
+	// startLimit is how long a machine whose owner is there may take until
+	// its control socket answers.
+	startLimit = 5 * time.Second
+	// grace is how long an owner is waited for that is not there at all: it
+	// may have been started a moment ago, in the background.
+	grace = time.Second
+	// pollEvery is how often Find looks.
+	pollEvery = 25 * time.Millisecond
+)
+
+// Find returns a client for the running machine called name, or for the only
+// one that runs where name is empty, and its status. It waits for a machine
+// whose start is under way.
+func Find(ctx context.Context, name string) (Client, Status, error) {
+	begin := time.Now()
+	for {
+		client, status, waitFor, err := look(ctx, name)
+		if err == nil || time.Since(begin) >= waitFor {
+			return client, status, err
+		}
+		select {
+		case <-ctx.Done():
+			return Client{}, Status{}, context.Cause(ctx)
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// look looks once, and says how long it is worth while to look again.
+func look(ctx context.Context, name string) (client Client, status Status, waitFor time.Duration, err error) {
+	machine := rundir.Of(name)
+	if name == "" {
+		machine, waitFor, err = only()
+		if err != nil {
+			return Client{}, Status{}, waitFor, err
+		}
+	}
+	if !machine.Locked() {
+		return Client{}, Status{}, grace, fmt.Errorf("vm %q: %w (start it with microvm-run)", name, ErrNotRunning)
+	}
+	client = Client{machine.Ctl()}
+	status, err = client.Status(ctx)
+	if err != nil {
+		err = fmt.Errorf("vm %q: %w", machine.Name(), err)
+	}
+	return client, status, startLimit, err
+}
+
+// only returns the only machine that runs.
+func only() (machine rundir.Machine, waitFor time.Duration, err error) {
+	running, err := rundir.Running()
+	switch {
+	case err != nil:
+		return machine, 0, err
+	case len(running) == 0:
+		return machine, grace, fmt.Errorf("no vm: %w (start one with microvm-run)", ErrNotRunning)
+	case len(running) > 1:
+		names := make([]string, len(running))
+		for i, machine := range running {
+			names[i] = machine.Name()
+		}
+		return machine, 0, fmt.Errorf("%w: %s (pick one with --name)", ErrSeveral, strings.Join(names, ", "))
+	}
+	return running[0], 0, nil
+}

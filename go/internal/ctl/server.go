@@ -1,0 +1,102 @@
+package ctl
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+)
+
+// Handlers are what a control socket does.
+type Handlers struct {
+	Status func() Status
+	Stop   func(context.Context, StopRequest) (StopReport, error)
+}
+
+// Listen opens the control socket at path, mode 0600. A socket that an owner
+// before left there is replaced: the caller holds the machine's lock.
+func Listen(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return listener, nil
+}
+
+// farewell is how long an answer under way may take once serving ends.
+const farewell = 5 * time.Second
+
+// Serve serves until ctx ends, and closes listener. Answers under way are
+// finished first.
+func Serve(ctx context.Context, listener net.Listener, h Handlers) error {
+	server := &http.Server{Handler: h.routes(), ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("control socket: %w", err)
+	case <-ctx.Done():
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	err := server.Shutdown(limit)
+	<-served // http.ErrServerClosed
+	return err
+}
+
+func (h Handlers) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, h.Status())
+	})
+	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) {
+		request, err := stopRequest(r)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		// A client that goes away does not undo its wish.
+		report, err := h.Stop(context.WithoutCancel(r.Context()), request)
+		status := http.StatusOK
+		if err != nil {
+			status = http.StatusGatewayTimeout
+		}
+		reply(w, status, report)
+	})
+	return mux
+}
+
+// stopRequest reads the query of a POST /stop.
+func stopRequest(r *http.Request) (StopRequest, error) {
+	request := StopRequest{Timeout: DefaultTimeout}
+	var err error
+	if text := r.FormValue("timeout"); text != "" {
+		if request.Timeout, err = time.ParseDuration(text); err != nil || request.Timeout <= 0 {
+			return request, fmt.Errorf("timeout: %q is no length of time (as 30s)", text)
+		}
+	}
+	if text := r.FormValue("force"); text != "" {
+		if request.Force, err = strconv.ParseBool(text); err != nil {
+			return request, fmt.Errorf("force: %q is neither true nor false", text)
+		}
+	}
+	return request, nil
+}
+
+func reply(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value) // the only error is that the client has gone
+}

@@ -1,0 +1,144 @@
+// Package process starts every process that this project starts.
+//
+// What it starts never outlives the starter: the kernel sends SIGKILL when the
+// starting thread ends (prctl(2), PR_SET_PDEATHSIG), and that thread lives as
+// long as the child is waited for. The child has a process group of its own,
+// so that a Ctrl-C at the terminal reaches only us.
+package process
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// stderrLimit bounds what is kept of a process's stderr, in bytes.
+const stderrLimit = 16 << 10
+
+// Command is what to start.
+type Command struct {
+	Argv  []string   // program and arguments
+	Files []*os.File // inherited as descriptors 3, 4, …; closed by Start
+	// Stdout gets the standard output; nil discards it.
+	Stdout io.Writer
+}
+
+// Process is a started process.
+type Process struct {
+	handle *os.Process
+	done   chan struct{}
+	err    error // valid once done is closed
+	stderr tail
+}
+
+// Start starts c. The caller ends the process with Kill, or waits for Done.
+func Start(c Command) (*Process, error) {
+	p := &Process{done: make(chan struct{})}
+	command := exec.Command(c.Argv[0], c.Argv[1:]...)
+	command.ExtraFiles = c.Files
+	command.Stdout = c.Stdout
+	command.Stderr = &p.stderr
+	// A grandchild that keeps stderr open must not keep us waiting.
+	command.WaitDelay = time.Second
+	command.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
+
+	started := make(chan error)
+	go p.run(command, started)
+	err := <-started
+	for _, file := range c.Files {
+		file.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Argv[0], err)
+	}
+	return p, nil
+}
+
+// run starts command and waits for it, all on one thread: its end is what the
+// kernel takes for the parent's.
+func (p *Process) run(command *exec.Cmd, started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := command.Start()
+	if err == nil {
+		p.handle = command.Process
+	}
+	started <- err
+	if err != nil {
+		return
+	}
+	p.err = command.Wait()
+	close(p.done)
+}
+
+// PID is the process's id.
+func (p *Process) PID() int { return p.handle.Pid }
+
+// Done is closed when the process has ended and has been waited for.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Exit returns how an ended process ended: its exit status, or 128 plus the
+// number of the signal that ended it.
+func (p *Process) Exit() int {
+	<-p.done
+	var exit *exec.ExitError
+	if !errors.As(p.err, &exit) {
+		return 0
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return exit.ExitCode()
+}
+
+// Stderr returns the end of what the process wrote to its standard error, as
+// one line.
+func (p *Process) Stderr() string {
+	return strings.Join(strings.Split(p.stderr.String(), "\n"), "; ")
+}
+
+// Signal sends a signal. A process that has ended is no error.
+func (p *Process) Signal(signal unix.Signal) error {
+	if err := p.handle.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("signal pid %d: %w", p.handle.Pid, err)
+	}
+	return nil
+}
+
+// Kill ends the process at once and waits until it is gone.
+func (p *Process) Kill() {
+	_ = p.Signal(unix.SIGKILL) // it is a child of ours: the only error is that it has ended
+	<-p.done
+}
+
+// tail keeps the last stderrLimit bytes written to it.
+type tail struct {
+	mu   sync.Mutex
+	kept []byte
+}
+
+func (t *tail) Write(data []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept = append(t.kept, data...)
+	if extra := len(t.kept) - stderrLimit; extra > 0 {
+		t.kept = bytes.Clone(t.kept[extra:])
+	}
+	return len(data), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(bytes.TrimSpace(t.kept))
+}

@@ -1,0 +1,167 @@
+// Package qemu turns a machine into QEMU's arguments.
+//
+// It is pure: the same machine on the same host gives the same arguments. No
+// other package writes a string that QEMU reads, the monitor's commands
+// excepted.
+package qemu
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"microvm-console/internal/spec"
+)
+
+// Host is what was decided for a machine on this host.
+type Host struct {
+	// Accel is "kvm" or "tcg".
+	Accel string
+	// Type is the machine type, "q35" or "microvm".
+	Type string
+	// TSCKHz is the rate of the host's time stamp counter in kHz; 0: unknown.
+	// Only a microvm under TCG needs it.
+	TSCKHz int
+}
+
+// Type is the machine type to use where vm.json says "auto". Under TCG a q35
+// always boots; a microvm is smaller and is made for KVM.
+func Type(m spec.Machine, accel string) string {
+	switch {
+	case m.Type != "auto":
+		return m.Type
+	case accel == "kvm":
+		return "microvm"
+	}
+	return "q35"
+}
+
+// Args is the whole command line of QEMU, the program first. What is private
+// to the process that starts it is left to Control, so that this one can be
+// run by hand.
+func Args(m spec.Machine, h Host) []string {
+	args := []string{m.QEMU,
+		"-name", m.Name,
+		"-no-user-config", "-nodefaults", "-display", "none",
+		"-machine", machine(h.Type),
+		"-accel", h.Accel,
+		"-cpu", cpu(h.Accel),
+		"-m", strconv.Itoa(m.MemoryMiB) + "M",
+		"-smp", strconv.Itoa(m.VCPUs),
+		"-kernel", m.Kernel,
+	}
+	if m.Initrd != "" {
+		args = append(args, "-initrd", m.Initrd)
+	}
+	args = append(args, "-append", strings.Join(KernelParams(m, h), " "))
+	args = append(args, consoles(m.Consoles, h.Type)...)
+	args = append(args, "-device", panicDevice(h.Type))
+	return append(args, m.QEMUArgs...)
+}
+
+// machine is the value of -machine. What no console needs is left out: every
+// device costs the guest a probe.
+func machine(kind string) string {
+	if kind == "microvm" {
+		// Without a PIT and a PIC a guest under TCG never boots; without an
+		// RTC a kernel waits seconds for one; without ACPI there is no power
+		// button, and the virtio devices cannot be found.
+		return "microvm,acpi=on,rtc=on,pit=on,pic=on,isa-serial=on"
+	}
+	return "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off"
+}
+
+// cpu is the value of -cpu.
+func cpu(accel string) string {
+	if accel == "kvm" {
+		return "host"
+	}
+	return "max"
+}
+
+// panicDevice tells QEMU, and so us, of a guest's panic.
+func panicDevice(kind string) string {
+	if kind == "microvm" {
+		return "pvpanic"
+	}
+	return "pvpanic-pci"
+}
+
+// KernelParams is the kernel command line, word by word.
+func KernelParams(m spec.Machine, h Host) []string {
+	var params []string
+	for _, console := range m.Consoles {
+		speed := ""
+		if isSerial(console) {
+			speed = ",115200"
+		}
+		params = append(params, "console="+console.Device+speed)
+	}
+	// A kernel that panics restarts at once, which we see and report, instead
+	// of standing still for ever.
+	params = append(params, "panic=-1")
+	if h.Accel == "tcg" {
+		// On a busy host the guest may get no timer tick while it tests the
+		// timer, and would panic.
+		params = append(params, "no_timer_check")
+		if h.Type == "microvm" && h.TSCKHz > 0 {
+			// Calibrating the TSC against the PIT hangs about one boot in four.
+			params = append(params, fmt.Sprintf("tsc_early_khz=%d", h.TSCKHz))
+		}
+	}
+	return append(params, m.KernelParams...)
+}
+
+// consoles are the arguments of all consoles. QEMU numbers UARTs and
+// virtconsoles in the order in which they stand.
+func consoles(all []spec.Console, kind string) []string {
+	var serial, virt []spec.Console
+	for _, console := range all {
+		if isSerial(console) {
+			serial = append(serial, console)
+		} else {
+			virt = append(virt, console)
+		}
+	}
+	byDevice := func(a, b spec.Console) int { return strings.Compare(a.Device, b.Device) }
+	slices.SortFunc(serial, byDevice)
+	slices.SortFunc(virt, byDevice)
+
+	var args []string
+	for _, console := range serial {
+		args = append(args, "-chardev", chardev(console), "-serial", "chardev:"+ChardevID(console))
+	}
+	if len(virt) > 0 {
+		args = append(args, "-device", virtioSerial(kind))
+	}
+	for _, console := range virt {
+		args = append(args, "-chardev", chardev(console), "-device", "virtconsole,chardev="+ChardevID(console))
+	}
+	return args
+}
+
+// chardev is a console's TCP server in QEMU. It serves one client, and drops
+// what is printed while nobody is connected.
+func chardev(console spec.Console) string {
+	return fmt.Sprintf("socket,id=%s,host=localhost,port=%d,server=on,wait=off", ChardevID(console), console.Port)
+}
+
+// virtioSerial is the bus of the virtconsoles.
+func virtioSerial(kind string) string {
+	if kind == "microvm" {
+		return "virtio-serial-device" // virtio over mmio
+	}
+	return "virtio-serial-pci"
+}
+
+// ChardevID is the id of a console's character device: serial0 is ttyS0,
+// virtcon0 is hvc0.
+func ChardevID(console spec.Console) string {
+	if number, ok := strings.CutPrefix(console.Device, "ttyS"); ok {
+		return "serial" + number
+	}
+	return "virtcon" + strings.TrimPrefix(console.Device, "hvc")
+}
+
+func isSerial(console spec.Console) bool { return strings.HasPrefix(console.Device, "ttyS") }

@@ -1,0 +1,43 @@
+package qemu
+
+import (
+	"fmt"
+
+	"microvm-console/internal/spec"
+)
+
+// Control is what the process that starts QEMU adds to Args for itself. All of
+// it is inherited descriptors, so that nothing has to be found, made or cleaned
+// up on disk.
+//
+// qmp is the number of a connected stream socket for the monitor protocol.
+// taps are the numbers of pipes, one for each console in the order of
+// m.Consoles, to which QEMU writes a copy of what the console prints. A byte
+// may be repeated there when a client is slow (QEMU writes its log again on
+// each try): good for telling what happened last, no record.
+func Control(m spec.Machine, qmp int, taps []int) []string {
+	args := []string{
+		"-chardev", fmt.Sprintf("socket,id=qmp,fd=%d", qmp),
+		"-mon", "chardev=qmp,mode=control",
+	}
+	for i, console := range m.Consoles {
+		args = append(args,
+			"-add-fd", fmt.Sprintf("set=%d,fd=%d", i+1, taps[i]),
+			"-set", fmt.Sprintf("chardev.%s.logfile=/dev/fdset/%d", ChardevID(console), i+1),
+			// A pipe cannot be truncated.
+			"-set", fmt.Sprintf("chardev.%s.logappend=on", ChardevID(console)))
+	}
+	return args
+}
+
+// ProbeArgs is a QEMU that only shows whether kernel starts under KVM: one
+// UART on stdout, no initramfs, no disk. The kernel prints its first line and,
+// finding no root, panics and restarts, which ends QEMU.
+func ProbeArgs(qemu, kernel, kind string) []string {
+	return []string{qemu,
+		"-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
+		"-machine", machine(kind), "-accel", "kvm", "-cpu", cpu("kvm"), "-m", "256M",
+		"-kernel", kernel, "-append", "console=ttyS0,115200 earlyprintk=ttyS0,115200 panic=-1",
+		"-serial", "stdio",
+	}
+}

@@ -1,0 +1,93 @@
+// Package rundir makes every path of a machine, and makes sure that its folder
+// is ours alone.
+//
+// A machine lives in $XDG_RUNTIME_DIR/microvm/<name>/, or in
+// /tmp/microvm-<uid>/<name>/ where that variable is not set. A name that
+// exists there is used only if it belongs to us and is of the right kind.
+package rundir
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxSocketPath is the longest path a Unix socket can have, in bytes
+// (unix(7): sun_path, less its closing NUL).
+const maxSocketPath = 107
+
+// Machine is the folder of one machine.
+type Machine struct {
+	base string
+	name string
+}
+
+// Base is the folder of all machines of this user.
+func Base() string {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return filepath.Join(dir, "microvm")
+	}
+	return filepath.Join(os.TempDir(), "microvm-"+strconv.Itoa(os.Getuid()))
+}
+
+// Of is the folder of the machine called name. Nothing is created.
+func Of(name string) Machine { return Machine{Base(), name} }
+
+// Name is the machine's name.
+func (m Machine) Name() string { return m.name }
+
+// Path is the folder itself.
+func (m Machine) Path() string { return filepath.Join(m.base, m.name) }
+
+// Ctl is the control socket (HTTP).
+func (m Machine) Ctl() string { return filepath.Join(m.Path(), "ctl") }
+
+// Lock is the file whose flock the machine's owner holds.
+func (m Machine) Lock() string { return filepath.Join(m.Path(), "lock") }
+
+// State is state.json.
+func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
+
+// Create makes the folder, mode 0700. Its errors name a folder that is not
+// ours, and a path that is too long for a Unix socket.
+func (m Machine) Create() error {
+	if length := len(m.Ctl()); length > maxSocketPath {
+		return fmt.Errorf("%s: is %d bytes long, a Unix socket's path has at most %d (use a shorter name or XDG_RUNTIME_DIR)",
+			m.Ctl(), length, maxSocketPath)
+	}
+	for _, dir := range []string{m.base, m.Path()} {
+		if err := private(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove removes the folder and what is in it. The base folder stays.
+func (m Machine) Remove() error { return os.RemoveAll(m.Path()) }
+
+// private makes the folder path, or accepts one that is a folder of ours, and
+// closes it to others.
+func private(path string) error {
+	if err := os.Mkdir(path, 0o700); err == nil || !os.IsExist(err) {
+		return err
+	}
+	var stat unix.Stat_t
+	if err := unix.Lstat(path, &stat); err != nil {
+		return &os.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	switch {
+	case stat.Mode&unix.S_IFMT == unix.S_IFLNK:
+		return fmt.Errorf("%s: is a symbolic link (remove it, or set XDG_RUNTIME_DIR)", path)
+	case stat.Mode&unix.S_IFMT != unix.S_IFDIR:
+		return fmt.Errorf("%s: is no folder (remove it, or set XDG_RUNTIME_DIR)", path)
+	case int(stat.Uid) != os.Getuid():
+		return fmt.Errorf("%s: belongs to user %d, not to us (set XDG_RUNTIME_DIR to a folder of your own)", path, stat.Uid)
+	case stat.Mode&0o077 != 0:
+		return os.Chmod(path, 0o700)
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// DecodeStrict decodes one JSON object into the struct that into points to.
+// Unlike encoding/json, which stops at the first, it tells every unknown field
+// and every value of a wrong type, with its path: "consoles[1].port: want a
+// whole number, got a string". Structs, slices, strings, ints and bools are
+// understood: what our files are made of.
+func DecodeStrict(data []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var tree any
+	if err := decoder.Decode(&tree); err != nil {
+		return multierror.Append(nil, syntaxError(data, err))
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return multierror.Append(nil, errors.New("more follows the JSON object"))
+	}
+	var errs *multierror.Error
+	compare(tree, reflect.TypeOf(into).Elem(), "", &errs)
+	if err := errs.ErrorOrNil(); err != nil {
+		return err
+	}
+	return json.Unmarshal(data, into)
+}
+
+// syntaxError adds the line to an error of the JSON parser.
+func syntaxError(data []byte, err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+		return fmt.Errorf("line %d: %w", line, err)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the JSON text ends too early")
+	}
+	return err
+}
+
+// compare walks value beside the type it will be decoded into.
+func compare(value any, want reflect.Type, path string, errs **multierror.Error) {
+	wrong := func(name string) {
+		*errs = multierror.Append(*errs, fmt.Errorf("%s: want %s, got %s", orDefault(path, "the file"), name, kindOf(value)))
+	}
+	switch want.Kind() {
+	case reflect.Struct:
+		fields, ok := value.(map[string]any)
+		if !ok {
+			wrong("an object")
+			return
+		}
+		compareFields(fields, want, path, errs)
+	case reflect.Slice:
+		items, ok := value.([]any)
+		if !ok {
+			wrong("a list")
+			return
+		}
+		for i, item := range items {
+			compare(item, want.Elem(), fmt.Sprintf("%s[%d]", path, i), errs)
+		}
+	case reflect.Int:
+		number, ok := value.(json.Number)
+		if _, err := number.Int64(); !ok || err != nil {
+			wrong("a whole number")
+		}
+	case reflect.String:
+		if _, ok := value.(string); !ok {
+			wrong("a string")
+		}
+	case reflect.Bool:
+		if _, ok := value.(bool); !ok {
+			wrong("true or false")
+		}
+	default:
+		panic("spec: no rule for " + want.String())
+	}
+}
+
+// compareFields compares the fields of an object, in the order of their names.
+func compareFields(fields map[string]any, want reflect.Type, path string, errs **multierror.Error) {
+	known := map[string]reflect.Type{}
+	for i := range want.NumField() {
+		name, _, _ := strings.Cut(want.Field(i).Tag.Get("json"), ",")
+		known[name] = want.Field(i).Type
+	}
+	names := make([]string, 0, len(fields))
+	for name := range fields {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		at := strings.TrimPrefix(path+"."+name, ".")
+		kind, ok := known[name]
+		if !ok {
+			*errs = multierror.Append(*errs, fmt.Errorf("%s: unknown field%s", at, suggestion(name, known)))
+			continue
+		}
+		compare(fields[name], kind, at, errs)
+	}
+}
+
+// suggestion names the known field that differs only in case or ending.
+func suggestion(name string, known map[string]reflect.Type) string {
+	names := make([]string, 0, len(known))
+	for candidate := range known {
+		names = append(names, candidate)
+	}
+	slices.Sort(names)
+	for _, candidate := range names {
+		a, b := strings.ToLower(candidate), strings.ToLower(name)
+		if strings.HasPrefix(a, b) || strings.HasPrefix(b, a) {
+			return fmt.Sprintf(" (did you mean %s?)", candidate)
+		}
+	}
+	return " (known: " + strings.Join(names, ", ") + ")"
+}
+
+// kindOf names a JSON value's kind.
+func kindOf(value any) string {
+	switch value := value.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return fmt.Sprint(value)
+	case json.Number:
+		return "the number " + value.String()
+	case string:
+		return fmt.Sprintf("the string %q", value)
+	case []any:
+		return "a list"
+	}
+	return "an object"
+}

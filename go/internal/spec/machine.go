@@ -1,0 +1,93 @@
+// Package spec is vm.json: what a machine is, before anything of it runs.
+//
+// It is plain data. Load reads a file, fills in the defaults, which stand here
+// and nowhere else, and tells every mistake at once.
+package spec
+
+import (
+	"os"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// Machine is one virtual machine, the whole of a vm.json.
+type Machine struct {
+	// Name names the machine's folder and its endpoints: lower-case letters,
+	// digits and dashes, at most 40. Required.
+	Name string `json:"name"`
+	// Type is QEMU's machine type: "q35", "microvm", or "auto" (default),
+	// which is q35 under TCG and microvm under KVM.
+	Type string `json:"machine"`
+	// Accel is the accelerator: "kvm", "tcg", or "auto" (default), which
+	// tries whether KVM really runs this kernel.
+	Accel string `json:"accel"`
+	// QEMU is the program, a path or a name to be looked up on PATH. Default
+	// "qemu-system-x86_64".
+	QEMU string `json:"qemu"`
+	// MemoryMiB is the guest's memory in MiB. Default 256.
+	MemoryMiB int `json:"memoryMiB"`
+	// VCPUs is the number of virtual processors. Default 1.
+	VCPUs int `json:"vcpus"`
+	// Kernel is the path of a bzImage. Required.
+	Kernel string `json:"kernel"`
+	// Initrd is the path of an initramfs. Empty: none.
+	Initrd string `json:"initrd"`
+	// KernelParams are added to the kernel command line, behind the console=
+	// parameters, which are made from Consoles.
+	KernelParams []string `json:"kernelParams"`
+	// Consoles in the order of their console= parameters: the last one
+	// becomes the guest's /dev/console. At least one.
+	Consoles []Console `json:"consoles"`
+	// QEMUArgs are added to QEMU's arguments as they are.
+	QEMUArgs []string `json:"qemuArgs"`
+}
+
+// Console is one console device of the guest and its endpoint on the host.
+type Console struct {
+	// Name is what users call it: "serial", "console".
+	Name string `json:"name"`
+	// Device is the guest's device: "ttyS0" to "ttyS3" (16550 UART) or
+	// "hvc0" to "hvc7" (virtio-console).
+	Device string `json:"device"`
+	// Port is the TCP port on localhost, 1 to 65535.
+	Port int `json:"port"`
+}
+
+// Load reads the vm.json at path. Its error is a *multierror.Error with one
+// entry per mistake, each naming the file and the field.
+func Load(path string) (Machine, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Machine{}, err
+	}
+	machine, err := Parse(data)
+	return machine, multierror.Prefix(err, path+":")
+}
+
+// Parse is Load for data that has been read.
+func Parse(data []byte) (Machine, error) {
+	var machine Machine
+	if err := DecodeStrict(data, &machine); err != nil {
+		return Machine{}, err
+	}
+	machine = machine.withDefaults()
+	return machine, machine.Validate()
+}
+
+// withDefaults fills in what was left out.
+func (m Machine) withDefaults() Machine {
+	m.Type = orDefault(m.Type, "auto")
+	m.Accel = orDefault(m.Accel, "auto")
+	m.QEMU = orDefault(m.QEMU, "qemu-system-x86_64")
+	m.MemoryMiB = orDefault(m.MemoryMiB, 256)
+	m.VCPUs = orDefault(m.VCPUs, 1)
+	return m
+}
+
+func orDefault[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}

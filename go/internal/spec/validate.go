@@ -1,0 +1,163 @@
+package spec
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+var (
+	namePattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
+	devicePattern = regexp.MustCompile(`^(ttyS[0-3]|hvc[0-7])$`)
+)
+
+// The words that the fields of the same name take.
+var (
+	Types  = []string{"auto", "q35", "microvm"}
+	Accels = []string{"auto", "kvm", "tcg"}
+)
+
+// Limits beyond which QEMU or the guest would only fail later, and less
+// clearly.
+const (
+	minMemoryMiB = 32
+	maxMemoryMiB = 1 << 20
+	maxVCPUs     = 255
+	// MaxName is the length of the longest machine name.
+	MaxName = 40
+)
+
+// Validate tells every mistake at once, as a *multierror.Error. It looks at
+// the data only; see CheckFiles for the rest.
+func (m Machine) Validate() error {
+	var errs *multierror.Error
+	wrong := func(field, format string, args ...any) {
+		errs = multierror.Append(errs, fmt.Errorf("%s: %s", field, fmt.Sprintf(format, args...)))
+	}
+	switch {
+	case m.Name == "":
+		wrong("name", "is missing")
+	case !namePattern.MatchString(m.Name):
+		wrong("name", "%q is no machine name (lower-case letters, digits and dashes, at most 40)", m.Name)
+	}
+	if !slices.Contains(Types, m.Type) {
+		wrong("machine", "%q is unknown (one of %s)", m.Type, strings.Join(Types, ", "))
+	}
+	if !slices.Contains(Accels, m.Accel) {
+		wrong("accel", "%q is unknown (one of %s)", m.Accel, strings.Join(Accels, ", "))
+	}
+	if m.MemoryMiB < minMemoryMiB || m.MemoryMiB > maxMemoryMiB {
+		wrong("memoryMiB", "%d is out of range (%d to %d)", m.MemoryMiB, minMemoryMiB, maxMemoryMiB)
+	}
+	if m.VCPUs < 1 || m.VCPUs > maxVCPUs {
+		wrong("vcpus", "%d is out of range (1 to %d)", m.VCPUs, maxVCPUs)
+	}
+	if m.Kernel == "" {
+		wrong("kernel", "is missing (the path of a bzImage)")
+	}
+	m.validateParams(wrong)
+	m.validateConsoles(wrong)
+	return errs.ErrorOrNil()
+}
+
+// validateParams refuses what the kernel would read as something else.
+func (m Machine) validateParams(wrong func(field, format string, args ...any)) {
+	for i, param := range m.KernelParams {
+		field := fmt.Sprintf("kernelParams[%d]", i)
+		switch {
+		case param == "" || strings.ContainsAny(param, "\n\x00"):
+			wrong(field, "%q is no kernel parameter", param)
+		case strings.HasPrefix(param, "console="):
+			wrong(field, "%q is made from consoles (change their order there)", param)
+		}
+	}
+}
+
+// validateConsoles looks at each console and at what they must not share.
+func (m Machine) validateConsoles(wrong func(field, format string, args ...any)) {
+	if len(m.Consoles) == 0 {
+		wrong("consoles", "is empty (at least one console is needed)")
+	}
+	names, devices, ports := map[string]int{}, map[string]int{}, map[string]int{}
+	for i, console := range m.Consoles {
+		field := fmt.Sprintf("consoles[%d]", i)
+		unique := func(seen map[string]int, key, what string) {
+			if first, ok := seen[what]; ok {
+				wrong(field+"."+key, "%s is that of consoles[%d] too", what, first)
+				return
+			}
+			seen[what] = i
+		}
+		if !namePattern.MatchString(console.Name) {
+			wrong(field+".name", "%q is no console name (lower-case letters, digits and dashes)", console.Name)
+		}
+		if !devicePattern.MatchString(console.Device) {
+			wrong(field+".device", "%q is no console device (ttyS0 to ttyS3, hvc0 to hvc7)", console.Device)
+		}
+		if console.Port < 1 || console.Port > 65535 {
+			wrong(field+".port", "%d is out of range (1 to 65535)", console.Port)
+		}
+		unique(names, "name", strconv.Quote(console.Name))
+		unique(devices, "device", strconv.Quote(console.Device))
+		unique(ports, "port", strconv.Itoa(console.Port))
+	}
+	m.validateDeviceNumbers(devices, wrong)
+}
+
+// validateDeviceNumbers wants devices of a kind to be numbered from 0 without
+// a hole: the guest numbers what QEMU plugs in.
+func (m Machine) validateDeviceNumbers(devices map[string]int, wrong func(field, format string, args ...any)) {
+	for i, console := range m.Consoles {
+		if !devicePattern.MatchString(console.Device) {
+			continue
+		}
+		last := len(console.Device) - 1
+		number := int(console.Device[last] - '0')
+		if number == 0 {
+			continue
+		}
+		before := strconv.Quote(console.Device[:last] + strconv.Itoa(number-1))
+		if _, ok := devices[before]; !ok {
+			wrong(fmt.Sprintf("consoles[%d].device", i), "%q needs a console %s before it", console.Device, before)
+		}
+	}
+}
+
+// CheckFiles looks for the files a machine is started from: kernel, initrd and
+// QEMU. It tells all that are missing or unreadable.
+func (m Machine) CheckFiles() error {
+	var errs *multierror.Error
+	if _, err := exec.LookPath(m.QEMU); err != nil {
+		errs = multierror.Append(errs, fmt.Errorf(
+			"qemu: %q was not found (install QEMU, or name the program in vm.json)", m.QEMU))
+	}
+	if err := readable(m.Kernel); err != nil {
+		errs = multierror.Append(errs, fmt.Errorf("kernel: %w (name a bzImage in vm.json)", err))
+	}
+	if m.Initrd != "" {
+		if err := readable(m.Initrd); err != nil {
+			errs = multierror.Append(errs, fmt.Errorf("initrd: %w (name an initramfs in vm.json)", err))
+		}
+	}
+	return errs.ErrorOrNil()
+}
+
+// readable opens path as QEMU will.
+func readable(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", path)
+	}
+	return err
+}

@@ -1,0 +1,81 @@
+package vm
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"microvm-console/internal/qmp"
+)
+
+// shutdown is the data of QEMU's event SHUTDOWN (and RESET).
+type shutdown struct {
+	Guest  bool   `json:"guest"`
+	Reason string `json:"reason"` // "guest-shutdown", "host-qmp-quit", …
+}
+
+// event takes QEMU's events. It is called by the monitor's reader, and hands
+// on without waiting.
+func (v *VM) event(e qmp.Event) {
+	var data shutdown
+	_ = json.Unmarshal(e.Data, &data) // an event with other data is none of ours
+	switch {
+	case e.Name == "SHUTDOWN":
+		v.mu.Lock()
+		v.shutdown = data
+		v.mu.Unlock()
+	case e.Name == "RESET" && data.Guest:
+		notify(v.restarted)
+	case e.Name == "GUEST_PANICKED":
+		notify(v.panicked)
+		v.mu.Lock()
+		v.panicEvent = true
+		v.mu.Unlock()
+	}
+}
+
+// consoleSpoke is told of each read of a tap.
+func (v *VM) consoleSpoke() { notify(v.spoke) }
+
+// notify leaves a note in a channel with room for one.
+func notify(note chan<- struct{}) {
+	select {
+	case note <- struct{}{}:
+	default:
+	}
+}
+
+// result tells how the machine ended, once QEMU and its watchers have.
+func (v *VM) result() error {
+	v.mu.Lock()
+	panicked, event, stopped, last := v.panic, v.panicEvent, v.stopped, v.shutdown
+	v.mu.Unlock()
+	if panicked == nil && (event || last.Guest && last.Reason == "guest-reset") {
+		panicked = v.findPanic(false)
+	}
+	exit := v.qemu.Exit()
+	switch {
+	case panicked != nil:
+		return panicked
+	case event:
+		return &PanicError{Message: "QEMU's panic device says so; no console shows the kernel's words"}
+	case stopped, exit == 0:
+		v.options.Log("ended: " + ending(stopped, last))
+		return nil
+	case exit > 128:
+		return fmt.Errorf("qemu: ended by signal %d: %s", exit-128, v.qemu.Stderr())
+	}
+	return fmt.Errorf("qemu: ended with status %d: %s", exit, v.qemu.Stderr())
+}
+
+// ending is half a sentence on a regular end.
+func ending(stopped bool, last shutdown) string {
+	switch {
+	case stopped:
+		return "stopped"
+	case last.Guest:
+		return "the guest powered off"
+	case last.Reason != "":
+		return last.Reason
+	}
+	return "QEMU quit"
+}

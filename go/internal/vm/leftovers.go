@@ -1,0 +1,29 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/hashicorp/go-multierror"
+	"golang.org/x/sys/unix"
+)
+
+// Leftovers tells all that is left of a machine whose Run has returned: its
+// process, its folder, its ports. nil: nothing is.
+func (v *VM) Leftovers() error {
+	var errs *multierror.Error
+	status := v.Status()
+	if status.QEMUPID != 0 && !errors.Is(unix.Kill(status.QEMUPID, 0), unix.ESRCH) {
+		errs = multierror.Append(errs, fmt.Errorf("left behind: QEMU, pid %d", status.QEMUPID))
+	}
+	if _, err := os.Lstat(v.dir.Path()); !errors.Is(err, os.ErrNotExist) {
+		errs = multierror.Append(errs, fmt.Errorf("left behind: %s", v.dir.Path()))
+	}
+	for _, console := range status.Consoles {
+		if err := tryPort(console.Port); err != nil {
+			errs = multierror.Append(errs, fmt.Errorf("left behind: %w", err))
+		}
+	}
+	return errs.ErrorOrNil()
+}

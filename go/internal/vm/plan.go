@@ -1,0 +1,46 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+
+	"microvm-console/internal/accel"
+	"microvm-console/internal/qemu"
+	"microvm-console/internal/spec"
+)
+
+// Plan decides what vm.json leaves open for this host, and gives half a
+// sentence on why the accelerator is what it is.
+func Plan(ctx context.Context, m spec.Machine) (host qemu.Host, reason string, err error) {
+	choice, err := accel.Choose(ctx, m)
+	if err != nil {
+		return qemu.Host{}, "", err
+	}
+	host = qemu.Host{Accel: choice.Accel, Type: qemu.Type(m, choice.Accel)}
+	if host.Accel == "tcg" && host.Type == "microvm" {
+		host.TSCKHz = accel.TSCKHz()
+	}
+	return host, choice.Reason, nil
+}
+
+// plan is Plan for the machine itself, with its ports looked at.
+func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
+	ports, err := choosePorts(v.machine.Consoles, v.options.AutoPorts)
+	if err != nil {
+		return qemu.Host{}, err
+	}
+	v.machine.Consoles = ports
+	v.showConsoles()
+	if err := v.setState("starting"); err != nil {
+		return qemu.Host{}, err
+	}
+	host, reason, err := Plan(ctx, v.machine)
+	if err != nil {
+		return qemu.Host{}, err
+	}
+	v.options.Log(fmt.Sprintf("accelerator %s (%s), machine type %s", host.Accel, reason, host.Type))
+	v.mu.Lock()
+	v.status.Accel, v.status.Machine = host.Accel, host.Type
+	v.mu.Unlock()
+	return host, nil
+}

@@ -1,0 +1,56 @@
+package vm
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// portOwner names the process that listens on a TCP port, as far as /proc
+// shows it to us: `by pid 812, "microvm-run"; `. "" where it does not.
+func portOwner(port int) string {
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		if inode := listenerInode(table, port); inode != "" {
+			return socketOwner("socket:[" + inode + "]")
+		}
+	}
+	return ""
+}
+
+// listenerInode looks in a table of proc(5), net/tcp, for the socket that
+// listens on port.
+func listenerInode(table string, port int) string {
+	const listen = "0A" // TCP_LISTEN
+	file, err := os.Open(table)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) > 9 && fields[3] == listen && strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", port)) {
+			return fields[9]
+		}
+	}
+	return ""
+}
+
+// socketOwner looks for the process that has the socket open.
+func socketOwner(socket string) string {
+	links, _ := filepath.Glob("/proc/[0-9]*/fd/*") // the pattern is well formed
+	for _, link := range links {
+		if target, err := os.Readlink(link); err != nil || target != socket {
+			continue
+		}
+		dir := filepath.Dir(filepath.Dir(link))
+		name, err := os.ReadFile(filepath.Join(dir, "comm"))
+		if err != nil {
+			return ""
+		}
+		return fmt.Sprintf("by pid %s, %q; ", filepath.Base(dir), bytes.TrimSpace(name))
+	}
+	return ""
+}

@@ -1,0 +1,136 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/process"
+	"microvm-console/internal/qemu"
+	"microvm-console/internal/qmp"
+)
+
+// handshakeLimit is how long QEMU may take until its monitor answers.
+const handshakeLimit = 30 * time.Second
+
+// firstFD is the first descriptor that a started process inherits, by number.
+const firstFD = 3
+
+// start starts QEMU and what watches it. The returned group ends when QEMU has
+// ended. On an error nothing is left running.
+func (v *VM) start(ctx context.Context, host qemu.Host) (*errgroup.Group, error) {
+	watchers, err := v.launch(host)
+	if err != nil {
+		return nil, err
+	}
+	limit, cancel := context.WithTimeoutCause(ctx, handshakeLimit, errors.New("its monitor does not answer"))
+	defer cancel()
+	if err := v.monitor.Handshake(limit); err != nil {
+		if !errors.Is(err, qmp.ErrClosed) {
+			v.qemu.Kill()
+		}
+		<-v.qemu.Done()
+		_ = watchers.Wait() // what they saw is less than why QEMU ended
+		return nil, v.startError(ctx, err)
+	}
+	if err := v.setState("running"); err != nil {
+		v.qemu.Kill()
+		return nil, joined(err, watchers.Wait())
+	}
+	close(v.ready)
+	return watchers, nil
+}
+
+// startError tells why QEMU did not start.
+func (v *VM) startError(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, qmp.ErrClosed):
+		return fmt.Errorf("qemu: ended with status %d at its start: %s", v.qemu.Exit(), v.qemu.Stderr())
+	}
+	return fmt.Errorf("qemu: %w", err)
+}
+
+// launch starts the process with a socket for its monitor and a pipe for each
+// console's tap, and the goroutines that read them.
+func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
+	conn, theirs, err := socketPair()
+	if err != nil {
+		return nil, err
+	}
+	inherited := []*os.File{theirs}
+	taps, numbers := []*tap{}, []int{}
+	for _, console := range v.machine.Consoles {
+		read, write, err := os.Pipe()
+		if err != nil {
+			closeAll(conn, inherited, taps)
+			return nil, err
+		}
+		taps = append(taps, newTap(console, read))
+		numbers = append(numbers, firstFD+len(inherited))
+		inherited = append(inherited, write)
+	}
+	argv := qemu.Args(v.machine, host)
+	argv = append(argv, qemu.Control(v.machine, firstFD, numbers)...)
+	argv = append(argv, v.options.QEMUArgs...)
+	started, err := process.Start(process.Command{Argv: argv, Files: inherited})
+	if err != nil {
+		closeAll(conn, nil, taps) // Start has closed the inherited ones
+		return nil, err
+	}
+	v.mu.Lock()
+	v.status.QEMUPID = started.PID()
+	v.mu.Unlock()
+	v.qemu, v.taps, v.monitor = started, taps, qmp.New(conn, v.event)
+	return v.watch(), nil
+}
+
+// watch starts the readers of what QEMU sends.
+func (v *VM) watch() *errgroup.Group {
+	var group errgroup.Group
+	group.Go(func() error {
+		defer v.monitor.Close()
+		return v.monitor.Run()
+	})
+	for _, tap := range v.taps {
+		group.Go(func() error { return tap.run(v.consoleSpoke) })
+	}
+	group.Go(func() error {
+		v.judge()
+		return nil
+	})
+	return &group
+}
+
+// socketPair returns a connection and its other end, a file to inherit.
+func socketPair() (net.Conn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "monitor"), os.NewFile(uintptr(fds[1]), "monitor")
+	defer ours.Close() // FileConn has a descriptor of its own
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return conn, theirs, nil
+}
+
+func closeAll(conn net.Conn, files []*os.File, taps []*tap) {
+	conn.Close()
+	for _, file := range files {
+		file.Close()
+	}
+	for _, tap := range taps {
+		tap.pipe.Close()
+	}
+}

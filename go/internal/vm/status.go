@@ -1,0 +1,40 @@
+package vm
+
+import (
+	"encoding/json"
+	"os"
+
+	"microvm-console/internal/ctl"
+)
+
+// Status is the machine as it is now.
+func (v *VM) Status() ctl.Status {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.status
+}
+
+// showConsoles puts the consoles of vm.json, with the ports in use, in the
+// status.
+func (v *VM) showConsoles() {
+	shown := make([]ctl.Console, len(v.machine.Consoles))
+	for i, console := range v.machine.Consoles {
+		shown[i] = ctl.Console{Name: console.Name, Device: console.Device, Port: console.Port}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.status.Consoles = shown
+}
+
+// writeState writes state.json whole: a reader sees the old one or the new one.
+func (v *VM) writeState() error {
+	data, err := json.MarshalIndent(v.Status(), "", "  ")
+	if err != nil {
+		return err
+	}
+	fresh := v.dir.State() + ".new"
+	if err := os.WriteFile(fresh, append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(fresh, v.dir.State())
+}

@@ -1,0 +1,171 @@
+// Package vm owns one machine: it starts QEMU, watches it, and stops it.
+//
+// Invariants: QEMU never outlives the process that started it, whatever ends
+// that; nothing of a machine is left behind when Run has returned; nothing
+// that this machine did not start is ever stopped. One owner speaks QEMU's
+// monitor protocol: the VM. Everybody else asks its control socket.
+package vm
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+	"golang.org/x/sync/errgroup"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/process"
+	"microvm-console/internal/qmp"
+	"microvm-console/internal/rundir"
+	"microvm-console/internal/spec"
+)
+
+// Options are what a start decides beyond vm.json.
+type Options struct {
+	// QEMUArgs are added behind all others.
+	QEMUArgs []string
+	// AutoPorts replaces a port that is taken by a free one.
+	AutoPorts bool
+	// Log gets a line when something is decided that the user should know.
+	Log func(line string)
+}
+
+// VM is one machine. New makes it, Run runs it once.
+type VM struct {
+	machine spec.Machine
+	options Options
+	dir     rundir.Machine
+
+	ready   chan struct{} // closed when QEMU runs and its ports are open
+	ended   chan struct{} // closed when QEMU has ended, or will not start
+	over    chan struct{} // closed when Run returns
+	hurry   chan struct{} // closed by a forced stop
+	hurried sync.Once
+	abandon context.CancelCauseFunc // ends a start under way
+
+	stopping sync.Mutex // held by the one stop under way
+
+	// Set while starting, read once ready is closed.
+	qemu    *process.Process
+	monitor *qmp.Client
+	taps    []*tap
+
+	// Notes to judge, each with room for one.
+	spoke     chan struct{} // a console printed something
+	restarted chan struct{} // the guest restarted
+	panicked  chan struct{} // QEMU's panic device was written to
+
+	mu         sync.Mutex
+	status     ctl.Status
+	shutdown   shutdown // what QEMU said last about its end
+	stopped    bool     // a stop of ours was asked for
+	panicEvent bool     // QEMU told of a panic
+	panic      *PanicError
+}
+
+// New returns the machine m, not yet started. m must be valid.
+func New(m spec.Machine, options Options) *VM {
+	if options.Log == nil {
+		options.Log = func(string) {}
+	}
+	v := &VM{
+		machine: m,
+		options: options,
+		dir:     rundir.Of(m.Name),
+		ready:   make(chan struct{}),
+		ended:   make(chan struct{}),
+		over:    make(chan struct{}),
+		hurry:   make(chan struct{}),
+
+		spoke:     make(chan struct{}, 1),
+		restarted: make(chan struct{}, 1),
+		panicked:  make(chan struct{}, 1),
+	}
+	v.status = ctl.Status{Name: m.Name, State: "starting", PID: os.Getpid(), Started: time.Now()}
+	v.showConsoles()
+	return v
+}
+
+// Ready is closed when QEMU runs and its ports are open. It says nothing about
+// the guest.
+func (v *VM) Ready() <-chan struct{} { return v.ready }
+
+// Finished is closed when Run returns.
+func (v *VM) Finished() <-chan struct{} { return v.over }
+
+// Run starts the machine and returns when it has ended and nothing of it is
+// left. It is nil where the guest, or a stop, ended it; a *PanicError where
+// the guest panicked; rundir.ErrLocked where another process runs a machine
+// of this name. When ctx ends, the machine is stopped as by Stop.
+func (v *VM) Run(ctx context.Context) error {
+	defer close(v.over)
+	ctx, v.abandon = context.WithCancelCause(ctx)
+	defer v.abandon(nil)
+	lock, err := v.dir.Acquire()
+	if err != nil {
+		close(v.ended)
+		return err
+	}
+	listener, err := ctl.Listen(v.dir.Ctl())
+	if err != nil {
+		close(v.ended)
+		return multierror.Append(err, lock.Release()).ErrorOrNil()
+	}
+	serving, quiet := context.WithCancel(context.WithoutCancel(ctx))
+	var server errgroup.Group
+	server.Go(func() error {
+		return ctl.Serve(serving, listener, ctl.Handlers{Status: v.Status, Stop: v.Stop})
+	})
+	err = v.run(ctx)
+	if errors.Is(err, errAbandoned) {
+		v.options.Log("ended: " + err.Error())
+		err = nil
+	}
+	close(v.ended)
+	quiet()
+	return joined(err, server.Wait(), lock.Release())
+}
+
+// joined is the first error alone where the clean-up went well, so that it
+// stays one line.
+func joined(err error, cleanup ...error) error {
+	if errors.Join(cleanup...) == nil {
+		return err
+	}
+	return multierror.Append(err, cleanup...).ErrorOrNil()
+}
+
+// run starts QEMU and stays until it has ended.
+func (v *VM) run(ctx context.Context) error {
+	plan, err := v.plan(ctx)
+	if err != nil {
+		return err
+	}
+	watchers, err := v.start(ctx, plan)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-v.qemu.Done():
+	case <-ctx.Done():
+		// The report is for those who ask for a stop; here QEMU's end is all.
+		_, _ = v.Stop(context.WithoutCancel(ctx), ctl.StopRequest{})
+		v.qemu.Kill()
+	}
+	// QEMU's end closes its descriptors, and so ends the watchers.
+	if err := watchers.Wait(); err != nil {
+		return joined(err, v.result())
+	}
+	return v.result()
+}
+
+// setState tells the state, in status and in state.json.
+func (v *VM) setState(state string) error {
+	v.mu.Lock()
+	v.status.State = state
+	v.mu.Unlock()
+	return v.writeState()
+}
