@@ -101,10 +101,14 @@ func (p *Process) Exit() int {
 	return exit.ExitCode()
 }
 
-// Stderr returns the end of what the process wrote to its standard error, as
-// one line.
+// stderrLines is how many last lines of a process's stderr tell why it ended.
+const stderrLines = 4
+
+// Stderr returns the last lines that the process wrote to its standard error,
+// as one line.
 func (p *Process) Stderr() string {
-	return strings.Join(strings.Split(p.stderr.String(), "\n"), "; ")
+	lines := strings.Split(p.stderr.String(), "\n")
+	return strings.Join(lines[max(0, len(lines)-stderrLines):], "; ")
 }
 
 // Signal sends a signal. A process that has ended is no error.

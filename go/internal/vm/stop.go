@@ -60,12 +60,17 @@ func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport,
 		case <-v.ready: // it was too late to cancel
 		}
 	}
+	return v.stopBy(ctx, v.stages(request))
+}
+
+// stopBy stops a machine that runs, by the first of stages that works.
+func (v *VM) stopBy(ctx context.Context, stages []stage) (ctl.StopReport, error) {
 	v.mu.Lock()
 	v.stopped = true
 	v.mu.Unlock()
 	_ = v.setState("stopping") // a state file that cannot be written must not keep a machine running
 	report := ctl.StopReport{Tried: []ctl.Attempt{}}
-	for _, stage := range v.stages(request) {
+	for _, stage := range stages {
 		attempt := v.attempt(ctx, stage)
 		report.Tried = append(report.Tried, attempt)
 		if attempt.Result == worked {

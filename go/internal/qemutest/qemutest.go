@@ -1,0 +1,186 @@
+// Package qemutest is a stand-in for QEMU at the process boundary, for tests
+// of what starts, watches and stops one.
+//
+// It takes the command line that package qemu writes, speaks the monitor
+// protocol on the inherited descriptor, serves the consoles' ports, and prints
+// to the taps. Words of the kernel command line tell it how to behave:
+//
+//	fake.acpi=ignore    the power button does nothing
+//	fake.quit=ignore    the monitor's quit does nothing
+//	fake.term=ignore    SIGTERM does nothing
+//	fake.mute           the monitor never answers
+//	fake.exit=N         ends at once with status N and a line on stderr
+//	fake.print=FILE     prints FILE on the first console
+//	fake.reset          tells of a guest's restart once that is printed
+//	fake.panicked       tells of a panic, by event, once that is printed
+//	fake.die=N          ends itself with signal N once that is printed
+package qemutest
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Main is QEMU for the arguments of this process. It does not return.
+func Main() {
+	f := fake{words: map[string]string{}, args: os.Args[1:]}
+	for _, word := range strings.Fields(strings.Join(f.values("-append"), " ")) {
+		name, value, _ := strings.Cut(word, "=")
+		f.words[name] = value
+	}
+	if status, ok := f.words["fake.exit"]; ok {
+		fmt.Fprintln(os.Stderr, "fake: told to end")
+		code, _ := strconv.Atoi(status) // a test's own word
+		os.Exit(code)
+	}
+	if f.has("fake.term") {
+		signal.Ignore(unix.SIGTERM)
+	}
+	f.listen()
+	f.monitor()
+}
+
+// fake is one stand-in.
+type fake struct {
+	args  []string
+	words map[string]string
+	mu    sync.Mutex // one message of the monitor at a time
+	conn  net.Conn
+}
+
+func (f *fake) has(word string) bool {
+	_, ok := f.words[word]
+	return ok
+}
+
+// values returns what stands behind each option.
+func (f *fake) values(option string) []string {
+	var values []string
+	for i, arg := range f.args[:max(0, len(f.args)-1)] {
+		if arg == option {
+			values = append(values, f.args[i+1])
+		}
+	}
+	return values
+}
+
+var (
+	portWord = regexp.MustCompile(`host=localhost,port=(\d+)`)
+	fdWord   = regexp.MustCompile(`fd=(\d+)`)
+)
+
+// listen opens the consoles' ports, and echoes to whoever connects.
+func (f *fake) listen() {
+	for _, chardev := range f.values("-chardev") {
+		port := portWord.FindStringSubmatch(chardev)
+		if port == nil {
+			continue
+		}
+		listener, err := net.Listen("tcp", "localhost:"+port[1])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "fake:", err)
+			os.Exit(1)
+		}
+		go func() {
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				go io.Copy(conn, conn)
+			}
+		}()
+	}
+}
+
+// monitor speaks QMP until it is told to end.
+func (f *fake) monitor() {
+	at := slices.IndexFunc(f.values("-chardev"), func(value string) bool {
+		return strings.HasPrefix(value, "socket,id=qmp,")
+	})
+	conn, err := net.FileConn(inherited(f.values("-chardev")[at]))
+	if err != nil {
+		panic(err)
+	}
+	f.conn = conn
+	f.send(`{"QMP": {"version": {}, "capabilities": []}}`)
+	for lines := bufio.NewScanner(conn); lines.Scan(); {
+		var request struct {
+			Execute string
+			ID      json.RawMessage
+		}
+		if err := json.Unmarshal(lines.Bytes(), &request); err != nil {
+			panic(err)
+		}
+		if f.has("fake.mute") {
+			continue
+		}
+		f.send(fmt.Sprintf(`{"return": {}, "id": %s}`, request.ID))
+		f.obey(request.Execute)
+	}
+	select {} // the owner has gone: only a signal ends a QEMU
+}
+
+// inherited is the descriptor that an option names.
+func inherited(option string) *os.File {
+	number, _ := strconv.Atoi(fdWord.FindStringSubmatch(option)[1]) // digits, by the pattern
+	return os.NewFile(uintptr(number), option)
+}
+
+func (f *fake) send(line string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fmt.Fprintln(f.conn, line)
+}
+
+// obey does what a command asks for, after it has been answered.
+func (f *fake) obey(command string) {
+	switch {
+	case command == "qmp_capabilities":
+		go f.guest()
+	case command == "system_powerdown" && f.words["fake.acpi"] != "ignore":
+		f.end(true, "guest-shutdown")
+	case command == "quit" && f.words["fake.quit"] != "ignore":
+		f.end(false, "host-qmp-quit")
+	}
+}
+
+func (f *fake) end(guest bool, reason string) {
+	f.send(fmt.Sprintf(`{"event": "SHUTDOWN", "data": {"guest": %t, "reason": %q}}`, guest, reason))
+	os.Exit(0)
+}
+
+// guest prints what it was told to, and then does what it was told to.
+func (f *fake) guest() {
+	if path := f.words["fake.print"]; path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			panic(err)
+		}
+		if _, err := inherited(f.values("-add-fd")[0]).Write(text); err != nil {
+			panic(err)
+		}
+	}
+	switch {
+	case f.has("fake.reset"):
+		f.send(`{"event": "RESET", "data": {"guest": true, "reason": "guest-reset"}}`)
+	case f.has("fake.panicked"):
+		f.send(`{"event": "GUEST_PANICKED", "data": {"action": "poweroff"}}`)
+		f.end(true, "guest-panic")
+	case f.has("fake.die"):
+		number, _ := strconv.Atoi(f.words["fake.die"]) // a test's own word
+		unix.Kill(os.Getpid(), unix.Signal(number))
+	}
+}

@@ -1,0 +1,124 @@
+package vm
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"microvm-console/internal/ctl"
+)
+
+const (
+	bootText  = "[    0.000000] Linux version 6.1\r\n[    1.0] booting\r\n"
+	panicText = "[    1.753817] Kernel panic - not syncing: no root\r\n[    1.8] Call Trace:\r\n[    1.9]  panic+0x1\r\n"
+	deadText  = panicText + "[    2.0] ---[ end Kernel panic - not syncing: no root ]---\r\n"
+)
+
+func TestPanicInText(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		text  string
+		still bool
+		want  string // the message; "" for no panic
+		last  string // the last line
+	}{
+		{"nothing", "", false, "", ""},
+		{"a boot", bootText, false, "", ""},
+		{"a panic", bootText + panicText, false, "Kernel panic - not syncing: no root", "[    1.9]  panic+0x1"},
+		{"a panic without a time stamp", "Kernel panic - not syncing: x\r\n", false, "Kernel panic - not syncing: x", "Kernel panic - not syncing: x"},
+		{"a panic with a processor's number", "[    1.7][   T1] Kernel panic - not syncing: x\r\n", false, "Kernel panic - not syncing: x", "[    1.7][   T1] Kernel panic - not syncing: x"},
+		{"words in the middle of a line", "# grep 'Kernel panic - not syncing' log\r\n", false, "", ""},
+		{"somebody printed the words and restarted", panicText + "[   9.0] reboot: Restarting system\r\n", false, "", ""},
+		{"a panic, and the next boot", panicText + "SeaBIOS\r\n" + bootText, false, "Kernel panic - not syncing: no root", "SeaBIOS"},
+		{"the second of two", panicText + bootText + "Kernel panic - not syncing: again\r\n", false, "Kernel panic - not syncing: again", "Kernel panic - not syncing: again"},
+		{"standing still", deadText, true, "Kernel panic - not syncing: no root", "[    2.0] ---[ end Kernel panic - not syncing: no root ]---"},
+		{"not at its end yet", panicText, true, "", ""},
+		{"somebody printed it and goes on", deadText + "# ", true, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			found := panicIn([]byte(test.text), test.still)
+			switch {
+			case found == nil && test.want != "":
+				t.Error("no panic was found")
+			case found != nil && found.Message != test.want:
+				t.Errorf("found %q, want %q", found.Message, test.want)
+			case found != nil && found.Lines[len(found.Lines)-1] != test.last:
+				t.Errorf("the last line is %q, want %q", found.Lines[len(found.Lines)-1], test.last)
+			}
+		})
+	}
+}
+
+func TestPanicEndsTheMachine(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		words      []string
+		message    string
+	}{
+		{"a restart behind the panic line", bootText + panicText, []string{"fake.reset"}, "Kernel panic - not syncing: no root"},
+		{"a guest that stands still", bootText + deadText, nil, "Kernel panic - not syncing: no root"},
+		{"the panic device, with the kernel's words", bootText + panicText, []string{"fake.panicked"}, "Kernel panic - not syncing: no root"},
+		{"the panic device alone", bootText, []string{"fake.panicked"}, "QEMU's panic device says so; no console shows the kernel's words"},
+		{"many lines before it", strings.Repeat(bootText, 5000) + panicText, []string{"fake.reset"}, "Kernel panic - not syncing: no root"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v, ended := run(t, machine(t, append(test.words, "fake.print="+printed(t, test.text))...))
+			var panicked *PanicError
+			if err := <-ended; !errors.As(err, &panicked) || panicked.Message != test.message {
+				t.Errorf("Run: %v, want %s", err, test.message)
+			}
+			if err := v.Leftovers(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A guest that restarts, or prints a panic's words, runs on.
+func TestNoPanic(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		words      []string
+	}{
+		{"a restart that was asked for", bootText + "[    9.0] reboot: Restarting system\r\n", []string{"fake.reset"}},
+		{"words printed by a user", bootText + deadText + "root@demo:~# ", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v, ended := run(t, machine(t, append(test.words, "fake.print="+printed(t, test.text))...))
+			within(t, v.Ready(), "start")
+			for v.Tails(1)[0].Bytes < int64(len(test.text)) {
+				select {
+				case err := <-ended:
+					t.Fatalf("Run: %v", err)
+				default:
+				}
+			}
+			v.settle()
+			if _, err := v.Stop(t.Context(), ctl.StopRequest{Force: true}); err != nil {
+				t.Error(err)
+			}
+			if err := <-ended; err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		})
+	}
+}
+
+func TestQEMUThatCrashesIsAnError(t *testing.T) {
+	_, ended := run(t, machine(t, "fake.die=9"))
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "qemu: ended by signal 9") {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// printed is a file with text.
+func printed(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,319 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/qemutest"
+	"microvm-console/internal/rundir"
+	"microvm-console/internal/spec"
+)
+
+// The test binary is QEMU, or a machine's owner, when it is started as one.
+func TestMain(m *testing.M) {
+	switch {
+	case len(os.Args) > 2 && os.Args[1] == "-name":
+		qemutest.Main()
+	case os.Getenv("VM_TEST_OWNER") != "":
+		machine, err := spec.Load(os.Getenv("VM_TEST_OWNER"))
+		if err == nil {
+			err = New(machine, Options{AutoPorts: true}).Run(context.Background())
+		}
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// hangLimit is when a test gives up on something that should have come.
+const hangLimit = 60 * time.Second
+
+// machine is a valid machine on the stand-in for QEMU, which behaves as words
+// say.
+func machine(t *testing.T, words ...string) spec.Machine {
+	t.Helper()
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // the stand-in is this binary, and ends often
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec.Machine{
+		Name: "m", Type: "q35", Accel: "tcg", QEMU: self, MemoryMiB: 64, VCPUs: 1,
+		Kernel: self, KernelParams: words,
+		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: port(t)}, {Name: "console", Device: "hvc0", Port: port(t)}},
+	}
+}
+
+// port is a port that was free a moment ago.
+func port(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// run runs a machine in the background and returns the channel of Run's error.
+// The test does not end before the machine has.
+func run(t *testing.T, m spec.Machine) (*VM, <-chan error) {
+	t.Helper()
+	v := New(m, Options{AutoPorts: true})
+	ended := make(chan error, 1)
+	go func() { ended <- v.Run(t.Context()) }()
+	t.Cleanup(func() { within(t, v.Finished(), "end of Run") })
+	return v, ended
+}
+
+func within(t *testing.T, event <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-event:
+	case <-time.After(hangLimit):
+		t.Fatalf("no %s within %v", what, hangLimit)
+	}
+}
+
+func TestStopTellsTheStageThatWorked(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		words []string
+		force bool
+		stage string
+		tried int
+	}{
+		{"a guest that obeys the power button", nil, false, "acpi", 1},
+		{"a guest that ignores the power button", []string{"fake.acpi=ignore"}, false, "quit", 2},
+		{"a monitor that ignores quit", []string{"fake.acpi=ignore", "fake.quit=ignore"}, false, "sigterm", 3},
+		{"a QEMU that ignores all but SIGKILL", []string{"fake.acpi=ignore", "fake.quit=ignore", "fake.term=ignore"}, false, "sigkill", 4},
+		{"by force", nil, true, "quit", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v, ended := run(t, machine(t, test.words...))
+			within(t, v.Ready(), "start")
+			report, err := v.stopBy(t.Context(), patient(v.stages(ctl.StopRequest{Force: test.force}), test.stage))
+			if err != nil || report.Stage != test.stage || len(report.Tried) != test.tried {
+				t.Errorf("got %+v, %v, want stage %s of %d", report, err, test.stage, test.tried)
+			}
+			if err := <-ended; err != nil {
+				t.Errorf("Run: %v", err)
+			}
+			if err := v.Leftovers(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// patient gives the stage that will work all the time it needs on a busy
+// machine, and the ones before it next to none.
+func patient(stages []stage, works string) []stage {
+	for i := range stages {
+		stages[i].limit = 10 * time.Millisecond
+		if stages[i].name == works {
+			stages[i].limit = hangLimit
+		}
+	}
+	return stages
+}
+
+func TestStopSharesItsTime(t *testing.T) {
+	for _, test := range []struct {
+		total, acpi, each time.Duration
+	}{
+		{0, 24 * time.Second, 2 * time.Second}, // the default, 30 s
+		{time.Minute, 54 * time.Second, 2 * time.Second},
+		{6 * time.Second, 3 * time.Second, time.Second},
+	} {
+		stages := new(VM).stages(ctl.StopRequest{Timeout: test.total})
+		for i, want := range []time.Duration{test.acpi, test.each, test.each, test.each} {
+			if stages[i].limit != want {
+				t.Errorf("of %v, %s gets %v, want %v", test.total, stages[i].name, stages[i].limit, want)
+			}
+		}
+	}
+}
+
+func TestForcedStopCutsAPoliteOneShort(t *testing.T) {
+	v, ended := run(t, machine(t, "fake.acpi=ignore"))
+	within(t, v.Ready(), "start")
+	polite := make(chan ctl.StopReport, 1)
+	go func() {
+		report, _ := v.Stop(context.Background(), ctl.StopRequest{Timeout: 10 * hangLimit})
+		polite <- report
+	}()
+	for v.Status().State != "stopping" {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := v.Stop(t.Context(), ctl.StopRequest{Force: true}); err != nil {
+		t.Error(err)
+	}
+	if report := <-polite; len(report.Tried) == 0 || report.Tried[0].Result != "cut short by a forced stop" {
+		t.Errorf("the polite stop says %+v", report)
+	}
+	<-ended
+}
+
+func TestStopWhileStartingCancelsTheStart(t *testing.T) {
+	v, ended := run(t, machine(t, "fake.mute"))
+	for v.Status().QEMUPID == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	report, err := v.Stop(t.Context(), ctl.StopRequest{})
+	if err != nil || report.Stage != "start cancelled" {
+		t.Errorf("got %+v, %v", report, err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if err := v.Leftovers(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestContextEndStopsTheMachine(t *testing.T) {
+	v := New(machine(t), Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- v.Run(ctx) }()
+	within(t, v.Ready(), "start")
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if err := v.Leftovers(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFailedStarts(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	takenPort := taken.Addr().(*net.TCPAddr).Port
+	for _, test := range []struct {
+		name   string
+		change func(*spec.Machine)
+		want   []string
+	}{
+		{"QEMU refuses its arguments", func(m *spec.Machine) { m.KernelParams = []string{"fake.exit=1"} },
+			[]string{"qemu: ended with status 1 at its start", "fake: told to end"}},
+		{"a port is taken", func(m *spec.Machine) { m.Consoles[1].Port = takenPort },
+			[]string{`console "console": listen 127.0.0.1:` + strconv.Itoa(takenPort) + ": address already in use (by pid " + strconv.Itoa(os.Getpid()), "--auto-ports"}},
+		{"QEMU is missing", func(m *spec.Machine) { m.QEMU = "/nonexistent/qemu" },
+			[]string{"start /nonexistent/qemu", "no such file"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := machine(t)
+			test.change(&m)
+			v := New(m, Options{})
+			err := v.Run(t.Context())
+			for _, want := range test.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %q in it", err, want)
+				}
+			}
+			if _, err := os.Lstat(rundir.Of("m").Path()); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the folder is left: %v", err)
+			}
+		})
+	}
+}
+
+func TestAutoPortsReplacesATakenPort(t *testing.T) {
+	m := machine(t)
+	taken, err := net.Listen("tcp", net.JoinHostPort("localhost", strconv.Itoa(m.Consoles[0].Port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	v, _ := run(t, m)
+	within(t, v.Ready(), "start")
+	consoles := v.Status().Consoles
+	if consoles[0].Port == m.Consoles[0].Port || consoles[1].Port != m.Consoles[1].Port {
+		t.Errorf("ports %+v of %+v", consoles, m.Consoles)
+	}
+	v.Stop(t.Context(), ctl.StopRequest{Force: true})
+}
+
+func TestSecondStartSaysWhoRuns(t *testing.T) {
+	m := machine(t)
+	v, ended := run(t, m)
+	within(t, v.Ready(), "start")
+	err := New(m, Options{}).Run(t.Context())
+	if !errors.Is(err, rundir.ErrLocked) || !strings.Contains(err.Error(), "by pid "+strconv.Itoa(os.Getpid())) {
+		t.Errorf("the second start says %v", err)
+	}
+	v.Stop(t.Context(), ctl.StopRequest{Force: true})
+	if err := <-ended; err != nil {
+		t.Errorf("the first one: %v", err)
+	}
+}
+
+func TestQEMUDiesWithItsOwner(t *testing.T) {
+	dir := t.TempDir()
+	self, _ := os.Executable()
+	path := filepath.Join(dir, "vm.json")
+	text := `{"name": "m", "accel": "tcg", "qemu": "` + self + `", "kernel": "` + self + `",
+		"consoles": [{"name": "serial", "device": "ttyS0", "port": ` + strconv.Itoa(port(t)) + `}]}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	owner := exec.Command(self)
+	owner.Env = append(os.Environ(), "VM_TEST_OWNER="+path)
+	if err := owner.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Process.Kill()
+	_, status, err := ctl.Find(t.Context(), "m")
+	for err == nil && status.State != "running" {
+		_, status, err = ctl.Find(t.Context(), "m")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner.Process.Kill()
+	owner.Wait()
+	for deadline := time.Now().Add(hangLimit); alive(status.QEMUPID); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("QEMU, pid %d, outlives its owner", status.QEMUPID)
+		}
+	}
+	// What the owner left does not stand in the way of the next start.
+	m, err := spec.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, ended := run(t, m)
+	within(t, v.Ready(), "start after a killed owner")
+	v.Stop(t.Context(), ctl.StopRequest{Force: true})
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// alive tells whether a process runs; one that has ended and waits for its
+// parent does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(state, "Z")
+}
