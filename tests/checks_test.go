@@ -1,0 +1,58 @@
+package tests
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What `nix flake check` runs, one by one, so that each is told by its name. A
+// check that lacks a tool says "skipped: TOOL: …" in its output.
+func TestFlakeChecks(t *testing.T) {
+	var names []string
+	text := nix(t, "eval", "--json", ".#checks."+system, "--apply", "builtins.attrNames")
+	if err := json.Unmarshal([]byte(text[strings.LastIndex(text, "["):]), &names); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			out := build(t, "checks."+system+"."+name)
+			text, err := os.ReadFile(out)
+			if err != nil {
+				return // a check whose output is a folder
+			}
+			for line := range strings.Lines(string(text)) {
+				if rest, ok := strings.CutPrefix(line, "skipped: "); ok {
+					tool, why, _ := strings.Cut(strings.TrimSpace(rest), ": ")
+					t.Run(tool, func(t *testing.T) { skip(t, tool, why) })
+				}
+			}
+		})
+	}
+}
+
+// The command itself, as a user's CI runs it.
+func TestFlakeCheck(t *testing.T) {
+	nix(t, "flake check")
+}
+
+// vendorHash is that of the modules which go.mod asks for now, whatever the
+// store holds from before.
+func TestVendorHash(t *testing.T) {
+	copied := filepath.Join(t.TempDir(), "source")
+	must(t, root, "cp", "-r", "go", copied)
+	t.Setenv("GOFLAGS", "")
+	t.Setenv("GOWORK", "off")
+	must(t, copied, "go", "mod", "tidy", "-diff")
+	must(t, copied, "go", "mod", "vendor")
+	got := strings.TrimSpace(must(t, copied, "nix", "hash", "path", "vendor"))
+	want, err := os.ReadFile(filepath.Join(root, "nix", "vendor-hash.nix"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(want), `"`+got+`"`) {
+		t.Errorf("the modules have hash %s (write it into nix/vendor-hash.nix, which says %s)", got, want)
+	}
+}

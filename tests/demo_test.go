@@ -1,0 +1,160 @@
+package tests
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// running starts the demo and waits until its ports are told.
+func running(t *testing.T, args ...string) *session {
+	t.Helper()
+	vm := start(t, program(t, "microvm-run"), args...)
+	vm.expect(`console  hvc0   tcp localhost:\d+`, 1)
+	return vm
+}
+
+// login logs in with nc and returns when the guest's shell computes.
+func login(t *testing.T, port string) *session {
+	t.Helper()
+	terminal := start(t, "nc", "localhost", port)
+	terminal.expect(`login: `, 1)
+	terminal.send("root\n")
+	terminal.expect(`# `, 1)
+	terminal.send("echo R-$((6*7))\n")
+	terminal.expect(`R-42\r?\n`, 1)
+	return terminal
+}
+
+func TestRunTestOnEachMachineType(t *testing.T) {
+	for _, kind := range []string{"q35", "microvm"} {
+		t.Run(kind, func(t *testing.T) {
+			private(t)
+			output := must(t, root, program(t, "run-test"), "--machine", kind)
+			if !strings.Contains(output, "10 passed, 0 failed") || !strings.Contains(output, "machine type "+kind) {
+				t.Error(output)
+			}
+		})
+	}
+}
+
+// The demo by hand: both consoles through nc, a test beside it, a second start,
+// a guest's own restart and its end.
+func TestByHand(t *testing.T) {
+	private(t)
+	vm := running(t)
+	serial, console := login(t, "4440"), login(t, "4441")
+
+	output := must(t, root, program(t, "run-test")) // 4440 and 4441 are taken
+	if !strings.Contains(output, "10 passed, 0 failed") {
+		t.Error(output)
+	}
+	second := start(t, program(t, "microvm-run"))
+	if status := second.status(); status != 1 {
+		t.Errorf("a second start of the same name has status %d", status)
+	}
+	second.expect(`microvm-run: vm "console-demo": already running \(by pid `+strconv.Itoa(vm.run.Process.Pid)+`; `, 1)
+	other := start(t, program(t, "microvm-run"), "--name", "other")
+	if status := other.status(); status != 1 {
+		t.Errorf("a start on taken ports has status %d", status)
+	}
+	other.expect(`microvm-run: console "serial": listen .*:4440: address already in use \(by pid \d+, ".*qemu.*"; choose another port, or --auto-ports\)`, 1)
+
+	serial.send("reboot\n")
+	console.expect(`login: `, 2)
+	console.send("root\n")
+	console.expect(`# `, 3)
+	console.send("poweroff\n")
+	if status := vm.status(); status != 0 {
+		t.Errorf("a guest that powered off has status %d", status)
+	}
+	vm.expect(`ended: the guest powered off`, 1)
+}
+
+func TestShutdown(t *testing.T) {
+	dir := private(t)
+	vm := running(t)
+	login(t, "4440")
+	output := must(t, root, program(t, "microvm-shutdown"))
+	if !strings.HasPrefix(output, "console-demo: stopped by acpi in ") {
+		t.Error(output)
+	}
+	if status := vm.status(); status != 0 {
+		t.Errorf("microvm-run has status %d", status)
+	}
+	if left, err := os.ReadDir(filepath.Join(dir, "microvm")); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A power button pressed while the guest boots is pressed again.
+func TestShutdownEarlyInBoot(t *testing.T) {
+	private(t)
+	vm := running(t)
+	output := must(t, root, program(t, "microvm-shutdown"))
+	if !strings.HasPrefix(output, "console-demo: stopped by acpi in ") {
+		t.Error(output)
+	}
+	if status := vm.status(); status != 0 {
+		t.Errorf("microvm-run has status %d", status)
+	}
+}
+
+// Whatever kills microvm-run, its QEMU goes with it, and the next start works.
+func TestKilledOwner(t *testing.T) {
+	dir := private(t)
+	vm := running(t)
+	var state struct{ QEMUPID int }
+	text, err := os.ReadFile(filepath.Join(dir, "microvm", "console-demo", "state.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &state)
+	}
+	if err != nil || state.QEMUPID == 0 {
+		t.Fatalf("state.json: %v: %s", err, text)
+	}
+	if err := vm.run.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	vm.status()
+	for deadline := time.Now().Add(waitLimit); alive(state.QEMUPID); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("QEMU, pid %d, outlives its owner", state.QEMUPID)
+		}
+	}
+	again := running(t)
+	must(t, root, program(t, "microvm-shutdown"), "--force")
+	if status := again.status(); status != 0 {
+		t.Errorf("microvm-run has status %d", status)
+	}
+}
+
+// alive tells whether a process runs; one that has ended and waits for its
+// parent does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return err == nil && !strings.HasPrefix(state, "Z")
+}
+
+// Ctrl-C stops the guest as microvm-shutdown does.
+func TestInterrupt(t *testing.T) {
+	private(t)
+	vm := running(t)
+	login(t, "4441")
+	if err := vm.run.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if status := vm.status(); status != 0 {
+		t.Errorf("microvm-run has status %d", status)
+	}
+	vm.expect("ended: stopped", 1)
+	if conn, err := net.Dial("tcp", "localhost:4440"); err == nil {
+		conn.Close()
+		t.Error("port 4440 is still served")
+	}
+}

@@ -1,0 +1,3 @@
+module microvm-console/tests
+
+go 1.26.0
