@@ -75,7 +75,7 @@ func run(c *cli.Context, machine spec.Machine) error {
 		over(errOver)
 		return err
 	})
-	report := check(c, checking, machine, v)
+	report := check(checking, c, machine, v)
 	// After a clean shutdown there is nothing left to stop.
 	if _, err := v.Stop(context.WithoutCancel(c.Context), stopNow); err != nil {
 		return err
@@ -84,7 +84,7 @@ func run(c *cli.Context, machine spec.Machine) error {
 }
 
 // check runs all checks and shows them.
-func check(c *cli.Context, ctx context.Context, machine spec.Machine, v *vm.VM) consoletest.Report {
+func check(ctx context.Context, c *cli.Context, machine spec.Machine, v *vm.VM) consoletest.Report {
 	suite := consoletest.NewSuite(machine, v)
 	defer suite.Close()
 	pretty := consoletest.Pretty{

@@ -34,12 +34,12 @@ func Choose(ctx context.Context, m spec.Machine) (Choice, error) {
 	if m.Accel == "tcg" {
 		return Choice{"tcg", "as asked for"}, nil
 	}
-	trouble := openKVM()
+	trouble := openKVM(kvmDevice)
 	if m.Accel == "kvm" {
 		return Choice{"kvm", "as asked for"}, trouble
 	}
 	if trouble != nil {
-		return Choice{"tcg", trouble.Error()}, nil
+		return Choice{"tcg", trouble.Error()}, nil //nolint:nilerr // the trouble is the reason
 	}
 	verdict, remembered, err := verdictFor(ctx, m)
 	if err != nil {
@@ -64,24 +64,24 @@ func verdictFor(ctx context.Context, m spec.Machine) (v verdict, remembered bool
 	if v, ok := recall(key); ok {
 		return v, true, nil
 	}
-	v, err = probe(ctx, qemu.ProbeArgs(m.QEMU, m.Kernel, qemu.Type(m, "kvm")))
+	v, err = probe(ctx, qemu.ProbeArgs(m.QEMU, m.Kernel, qemu.Type(m, "kvm")), probeLimit)
 	if err == nil {
 		remember(key, v)
 	}
 	return v, false, err
 }
 
-// openKVM tells why KVM cannot be opened, and what to do.
-func openKVM() error {
-	file, err := os.OpenFile(kvmDevice, os.O_RDWR, 0)
+// openKVM tells why KVM cannot be opened through device, and what to do.
+func openKVM(device string) error {
+	file, err := os.OpenFile(device, os.O_RDWR, 0)
 	if err == nil {
 		return file.Close()
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("no KVM here: %s does not exist (load kvm_intel or kvm_amd, switch virtualisation on in the firmware, or use --accel tcg)", kvmDevice)
+		return fmt.Errorf("no KVM here: %s does not exist (load kvm_intel or kvm_amd, switch virtualisation on in the firmware, or use --accel tcg)", device)
 	case errors.Is(err, unix.EACCES):
-		return fmt.Errorf("no KVM for us: %s: permission denied (add this user to the group kvm, or use --accel tcg)", kvmDevice)
+		return fmt.Errorf("no KVM for us: %s: permission denied (add this user to the group kvm, or use --accel tcg)", device)
 	}
 	return fmt.Errorf("no KVM here: %w (or use --accel tcg)", err)
 }

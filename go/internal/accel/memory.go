@@ -53,7 +53,7 @@ func memoryFile() string {
 func load() map[string]verdict {
 	verdicts := map[string]verdict{}
 	data, err := os.ReadFile(memoryFile())
-	if err != nil || json.Unmarshal(data, &verdicts) != nil {
+	if err != nil || json.Unmarshal(data, &verdicts) != nil || verdicts == nil {
 		return map[string]verdict{}
 	}
 	return verdicts

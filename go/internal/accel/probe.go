@@ -20,23 +20,23 @@ type verdict struct {
 	Trouble string `json:"trouble"` // why it does not work
 }
 
-// probe runs argv until its kernel speaks, it ends, or the limit passes. The
+// probe runs argv until its kernel speaks, it ends, or most has passed. The
 // error is that of a probe which could not be made.
-func probe(ctx context.Context, argv []string) (verdict, error) {
+func probe(ctx context.Context, argv []string, most time.Duration) (verdict, error) {
 	banner := &watch{want: []byte("Linux version"), seen: make(chan struct{})}
 	qemu, err := process.Start(process.Command{Argv: argv, Stdout: banner})
 	if err != nil {
 		return verdict{}, err
 	}
 	defer qemu.Kill()
-	limit := time.NewTimer(probeLimit)
+	limit := time.NewTimer(most)
 	defer limit.Stop()
 	select {
 	case <-banner.seen:
 		return verdict{Works: true}, nil
 	case <-qemu.Done():
 	case <-limit.C:
-		return verdict{Trouble: fmt.Sprintf("no kernel line within %v", probeLimit)}, nil
+		return verdict{Trouble: fmt.Sprintf("no kernel line within %v", most)}, nil
 	case <-ctx.Done():
 		return verdict{}, context.Cause(ctx)
 	}

@@ -48,7 +48,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 		}
 		return report(app.Name, err, stderr)
 	}
-	return report(app.Name, app.RunContext(ctx, args), stderr)
+	return report(app.Name, app.RunContext(ctx, completable(args)), stderr)
 }
 
 // prepare sets what all programs have in common.
@@ -60,7 +60,7 @@ func prepare(app *cli.App, args []string, stdout, stderr io.Writer) {
 	app.Metadata = map[string]any{rawArgs: args}
 	// The status is decided in one place, report; cli must not exit itself.
 	app.ExitErrHandler = func(*cli.Context, error) {}
-	usage := func(c *cli.Context, err error, _ bool) error {
+	usage := func(_ *cli.Context, err error, _ bool) error {
 		return Usage("%v (see %s --help)", err, app.Name)
 	}
 	app.OnUsageError = usage
@@ -84,11 +84,11 @@ func report(program string, err error, stderr io.Writer) int {
 func lines(err error) []string {
 	var many *multierror.Error
 	if !errors.As(err, &many) {
-		return []string{err.Error()}
+		return strings.Split(err.Error(), "\n") // errors.Join has a line for each
 	}
-	told := make([]string, len(many.Errors))
-	for i, one := range many.Errors {
-		told[i] = one.Error()
+	var told []string
+	for _, one := range many.Errors {
+		told = append(told, strings.Split(one.Error(), "\n")...)
 	}
 	return told
 }

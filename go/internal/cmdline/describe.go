@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -25,6 +26,17 @@ func describe(app *cli.App, args []string) (text string, ok bool, err error) {
 		return text, true, err
 	}
 	return "", false, nil
+}
+
+// completable is args, with which a completion script may have asked what can
+// stand next. cli does not complete behind "--" but runs the program: where
+// that is the very word to be completed, it is taken out.
+func completable(args []string) []string {
+	last := len(args) - 1
+	if last > 1 && args[last] == "--generate-bash-completion" && args[last-1] == "--" {
+		return append(slices.Clone(args[:last-1]), args[last])
+	}
+	return args
 }
 
 // completion returns the completion script of app for bash, zsh or fish.

@@ -44,7 +44,7 @@ func Machine(c *cli.Context) (spec.Machine, error) {
 		}
 	}
 	if err := machine.Validate(); err != nil {
-		return spec.Machine{}, Status(StatusUsage, multierror.Prefix(err, "--"))
+		return spec.Machine{}, Status(StatusUsage, err)
 	}
 	return machine, Status(StatusUsage, multierror.Prefix(machine.CheckFiles(), path+":"))
 }

@@ -56,14 +56,15 @@ func consolesListed(text string, devices []string) error {
 	for _, line := range consoleFlags.FindAllStringSubmatch(text, -1) {
 		flags[line[1]] = line[2]
 	}
-	for i, device := range devices {
-		found, ok := flags[device]
-		preferred := strings.Contains(found, "C")
-		switch last := i == len(devices)-1; {
-		case !ok:
+	for _, device := range devices {
+		if _, ok := flags[device]; !ok {
 			return fmt.Errorf("guest: %s is not in /proc/consoles: %q", device, text)
-		case preferred != last:
-			return fmt.Errorf("guest: /dev/console should be %s: %q", devices[len(devices)-1], text)
+		}
+	}
+	last := devices[len(devices)-1]
+	for _, device := range devices {
+		if preferred := strings.Contains(flags[device], "C"); preferred != (device == last) {
+			return fmt.Errorf("guest: /dev/console should be %s: %q", last, text)
 		}
 	}
 	return nil

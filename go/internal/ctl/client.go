@@ -30,9 +30,9 @@ func (c Client) Status(ctx context.Context) (Status, error) {
 // Stop stops the machine and returns once it has ended. stopped is false where
 // every stage failed within the time limit.
 func (c Client) Stop(ctx context.Context, request StopRequest) (report StopReport, stopped bool, err error) {
-	query := url.Values{
-		"timeout": {request.Timeout.String()},
-		"force":   {strconv.FormatBool(request.Force)},
+	query := url.Values{"force": {strconv.FormatBool(request.Force)}}
+	if request.Timeout != 0 {
+		query.Set("timeout", request.Timeout.String())
 	}
 	code, err := c.do(ctx, http.MethodPost, "/stop?"+query.Encode(), &report)
 	return report, code == http.StatusOK, err

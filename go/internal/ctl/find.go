@@ -54,7 +54,11 @@ func look(ctx context.Context, name string) (client Client, status Status, waitF
 			return Client{}, Status{}, waitFor, err
 		}
 	}
-	if !machine.Locked() {
+	locked, err := machine.Locked()
+	if err != nil {
+		return Client{}, Status{}, 0, fmt.Errorf("vm %q: %w", machine.Name(), err)
+	}
+	if !locked {
 		return Client{}, Status{}, grace, fmt.Errorf("vm %q: %w (start it with microvm-run)", name, ErrNotRunning)
 	}
 	client = Client{machine.Ctl()}

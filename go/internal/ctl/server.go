@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"time"
@@ -39,7 +40,7 @@ func Listen(path string) (net.Listener, error) {
 const farewell = 5 * time.Second
 
 // Serve serves until ctx ends, and closes listener. Answers under way are
-// finished first.
+// finished first; a client that only stays connected is cut off.
 func Serve(ctx context.Context, listener net.Listener, h Handlers) error {
 	server := &http.Server{Handler: h.routes(), ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
@@ -51,9 +52,11 @@ func Serve(ctx context.Context, listener net.Listener, h Handlers) error {
 	}
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
-	err := server.Shutdown(limit)
-	<-served // http.ErrServerClosed
-	return err
+	if server.Shutdown(limit) != nil {
+		_ = server.Close() // a client's fault, and no failure of ours
+	}
+	<-served //nolint:errcheck // it is http.ErrServerClosed
+	return nil
 }
 
 func (h Handlers) routes() http.Handler {
@@ -81,13 +84,16 @@ func (h Handlers) routes() http.Handler {
 // stopRequest reads the query of a POST /stop.
 func stopRequest(r *http.Request) (StopRequest, error) {
 	request := StopRequest{Timeout: DefaultTimeout}
-	var err error
-	if text := r.FormValue("timeout"); text != "" {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return request, fmt.Errorf("query: %w", err)
+	}
+	if text := query.Get("timeout"); text != "" {
 		if request.Timeout, err = time.ParseDuration(text); err != nil || request.Timeout <= 0 {
 			return request, fmt.Errorf("timeout: %q is no length of time (as 30s)", text)
 		}
 	}
-	if text := r.FormValue("force"); text != "" {
+	if text := query.Get("force"); text != "" {
 		if request.Force, err = strconv.ParseBool(text); err != nil {
 			return request, fmt.Errorf("force: %q is neither true nor false", text)
 		}

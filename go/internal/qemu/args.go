@@ -26,12 +26,18 @@ type Host struct {
 }
 
 // Type is the machine type to use where vm.json says "auto". Under TCG a q35
-// always boots; a microvm is smaller and is made for KVM.
+// always boots; a microvm is smaller and is made for KVM, but has one UART.
 func Type(m spec.Machine, accel string) string {
+	uarts := 0
+	for _, console := range m.Consoles {
+		if console.IsSerial() {
+			uarts++
+		}
+	}
 	switch {
 	case m.Type != "auto":
 		return m.Type
-	case accel == "kvm":
+	case accel == "kvm" && uarts <= 1:
 		return "microvm"
 	}
 	return "q35"
@@ -93,7 +99,7 @@ func KernelParams(m spec.Machine, h Host) []string {
 	var params []string
 	for _, console := range m.Consoles {
 		speed := ""
-		if isSerial(console) {
+		if console.IsSerial() {
 			speed = ",115200"
 		}
 		params = append(params, "console="+console.Device+speed)
@@ -118,7 +124,7 @@ func KernelParams(m spec.Machine, h Host) []string {
 func consoles(all []spec.Console, kind string) []string {
 	var serial, virt []spec.Console
 	for _, console := range all {
-		if isSerial(console) {
+		if console.IsSerial() {
 			serial = append(serial, console)
 		} else {
 			virt = append(virt, console)
@@ -163,5 +169,3 @@ func ChardevID(console spec.Console) string {
 	}
 	return "virtcon" + strings.TrimPrefix(console.Device, "hvc")
 }
-
-func isSerial(console spec.Console) bool { return strings.HasPrefix(console.Device, "ttyS") }

@@ -99,7 +99,7 @@ func (f *fake) listen() {
 				if err != nil {
 					return
 				}
-				go io.Copy(conn, conn)
+				go func() { _, _ = io.Copy(conn, conn) }()
 			}
 		}()
 	}
@@ -181,6 +181,6 @@ func (f *fake) guest() {
 		f.end(true, "guest-panic")
 	case f.has("fake.die"):
 		number, _ := strconv.Atoi(f.words["fake.die"]) // a test's own word
-		unix.Kill(os.Getpid(), unix.Signal(number))
+		_ = unix.Kill(os.Getpid(), unix.Signal(number))
 	}
 }

@@ -95,7 +95,7 @@ func (c *Client) Run() error {
 // dispatch hands a message on. An answer that nobody waits for, or waits for
 // no more, is dropped; so is the greeting.
 func (c *Client) dispatch(m message) {
-	if m.Event.Name != "" {
+	if m.Name != "" {
 		c.events(m.Event)
 		return
 	}
@@ -161,18 +161,31 @@ func (c *Client) Execute(ctx context.Context, command string, args, out any) err
 func (c *Client) answer(ctx context.Context, out any) error {
 	select {
 	case m := <-c.answers:
-		switch {
-		case m.Error != nil:
-			return m.Error
-		case out != nil:
-			return json.Unmarshal(m.Return, out)
-		}
-		return nil
-	case <-c.closed:
-		return ErrClosed
+		return m.decode(out)
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-c.closed:
 	}
+	select {
+	case m := <-c.answers: // QEMU answered, and then ended
+		return m.decode(out)
+	default:
+		return ErrClosed
+	}
+}
+
+// decode decodes an answer into out (nil: not wanted).
+func (m message) decode(out any) error {
+	switch {
+	case m.Error != nil:
+		return m.Error
+	case out == nil:
+		return nil
+	}
+	if err := json.Unmarshal(m.Return, out); err != nil {
+		return fmt.Errorf("qmp: answer: %w", err)
+	}
+	return nil
 }
 
 // Close closes the connection, which ends Run.

@@ -1,19 +1,26 @@
 package rundir
 
 import (
-	"errors"
 	"os"
 )
 
 // Running returns the machines of this user that a process owns, by name.
 func Running() ([]Machine, error) {
-	entries, err := os.ReadDir(Base())
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+	if err := ours(Base()); err != nil {
+		return nil, unlessGone(err)
 	}
+	entries, err := os.ReadDir(Base())
 	var running []Machine
 	for _, entry := range entries {
-		if machine := Of(entry.Name()); machine.Locked() {
+		if !entry.IsDir() {
+			continue
+		}
+		machine := Of(entry.Name())
+		locked, err := machine.Locked()
+		if err != nil {
+			return nil, err
+		}
+		if locked {
 			running = append(running, machine)
 		}
 	}

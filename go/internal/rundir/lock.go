@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -37,7 +38,8 @@ func (m Machine) Acquire() (*Lock, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The last owner removed the file between our open and our lock.
+		// The last owner removed the file between our open and our lock, or
+		// somebody asked whether it is locked.
 	}
 }
 
@@ -45,6 +47,9 @@ func (m Machine) Acquire() (*Lock, error) {
 // Where it is not, somebody has removed it, and the lock means nothing.
 func (m Machine) tryLock(file *os.File) (bool, error) {
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) && !owned(file) {
+			return false, nil
+		}
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return false, fmt.Errorf("vm %q: %w%s", m.name, ErrLocked, m.owner())
 		}
@@ -56,7 +61,7 @@ func (m Machine) tryLock(file *os.File) (bool, error) {
 	}
 	named, err := os.Stat(m.Lock())
 	if err != nil || !os.SameFile(held, named) {
-		return false, nil
+		return false, nil //nolint:nilerr // no such file: somebody has removed it
 	}
 	if err := file.Truncate(0); err != nil {
 		return false, err
@@ -75,14 +80,35 @@ func (m Machine) owner() string {
 	return fmt.Sprintf(" (by pid %s; stop it with microvm-shutdown, or choose another --name)", pid)
 }
 
-// Locked tells whether a process owns the machine just now.
-func (m Machine) Locked() bool {
+// Locked tells whether a process owns the machine just now. Its errors name a
+// folder that is not ours: whoever answers there is not to be trusted.
+func (m Machine) Locked() (bool, error) {
+	for _, dir := range []string{m.base, m.Path()} {
+		if err := ours(dir); err != nil {
+			return false, unlessGone(err)
+		}
+	}
 	file, err := os.Open(m.Lock())
 	if err != nil {
-		return false
+		return false, unlessGone(err)
 	}
 	defer file.Close()
+	return owned(file), nil
+}
+
+// owned tells whether somebody holds the lock of file. It takes a shared lock
+// for an instant, which an owner's lock forbids, and another such question
+// does not.
+func owned(file *os.File) bool {
 	return errors.Is(unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// unlessGone is err, unless it tells that there is no such file.
+func unlessGone(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Lock is the ownership of a machine's folder.
@@ -91,9 +117,30 @@ type Lock struct {
 	file    *os.File
 }
 
-// Release removes the machine's folder and gives up the lock, in this order,
-// so that nobody can take the folder while it goes.
+// Release empties and removes the machine's folder, and gives up the lock. The
+// lock file goes last: from then on the folder may be the next owner's, and
+// stays if it is.
 func (l *Lock) Release() error {
-	err := l.machine.Remove()
-	return errors.Join(err, l.file.Close())
+	defer l.file.Close() // nothing was written that could be lost
+	entries, err := os.ReadDir(l.machine.Path())
+	if err != nil {
+		return unlessGone(err)
+	}
+	for _, entry := range entries {
+		path := filepath.Join(l.machine.Path(), entry.Name())
+		if path == l.machine.Lock() {
+			continue
+		}
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(l.machine.Lock()); err != nil {
+		return unlessGone(err)
+	}
+	err = os.Remove(l.machine.Path())
+	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }

@@ -7,6 +7,7 @@
 package rundir
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,7 +31,7 @@ func Base() string {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 		return filepath.Join(dir, "microvm")
 	}
-	return filepath.Join(os.TempDir(), "microvm-"+strconv.Itoa(os.Getuid()))
+	return filepath.Join("/tmp", "microvm-"+strconv.Itoa(os.Getuid()))
 }
 
 // Of is the folder of the machine called name. Nothing is created.
@@ -66,15 +67,26 @@ func (m Machine) Create() error {
 	return nil
 }
 
-// Remove removes the folder and what is in it. The base folder stays.
-func (m Machine) Remove() error { return os.RemoveAll(m.Path()) }
-
 // private makes the folder path, or accepts one that is a folder of ours, and
 // closes it to others.
 func private(path string) error {
-	if err := os.Mkdir(path, 0o700); err == nil || !os.IsExist(err) {
-		return err
+	for {
+		if err := os.Mkdir(path, 0o700); err == nil || !os.IsExist(err) {
+			return err
+		}
+		err := ours(path)
+		if err == nil {
+			err = os.Chmod(path, 0o700)
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		// The last owner has just removed the folder.
 	}
+}
+
+// ours is an error unless path is a folder of ours, and no link to one.
+func ours(path string) error {
 	var stat unix.Stat_t
 	if err := unix.Lstat(path, &stat); err != nil {
 		return &os.PathError{Op: "lstat", Path: path, Err: err}
@@ -86,8 +98,6 @@ func private(path string) error {
 		return fmt.Errorf("%s: is no folder (remove it, or set XDG_RUNTIME_DIR)", path)
 	case int(stat.Uid) != os.Getuid():
 		return fmt.Errorf("%s: belongs to user %d, not to us (set XDG_RUNTIME_DIR to a folder of your own)", path, stat.Uid)
-	case stat.Mode&0o077 != 0:
-		return os.Chmod(path, 0o700)
 	}
 	return nil
 }

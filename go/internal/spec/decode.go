@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,9 +15,9 @@ import (
 )
 
 // DecodeStrict decodes one JSON object into the struct that into points to.
-// Unlike encoding/json, which stops at the first, it tells every unknown field
-// and every value of a wrong type, with its path: "consoles[1].port: want a
-// whole number, got a string". Structs, slices, strings, ints and bools are
+// Unlike encoding/json, which stops at the first, it tells every unknown field,
+// every field that stands twice and every value of a wrong type, with its path:
+// "consoles[1].port: want a whole number, got a string". Structs, slices, strings, ints and bools are
 // understood: what our files are made of.
 func DecodeStrict(data []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -30,6 +31,9 @@ func DecodeStrict(data []byte, into any) error {
 	}
 	var errs *multierror.Error
 	compare(tree, reflect.TypeOf(into).Elem(), "", &errs)
+	repeated(data, func(path string) {
+		errs = multierror.Append(errs, fmt.Errorf("%s: stands there twice", path))
+	})
 	if err := errs.ErrorOrNil(); err != nil {
 		return err
 	}
@@ -40,7 +44,8 @@ func DecodeStrict(data []byte, into any) error {
 func syntaxError(data []byte, err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+		before := min(max(0, int(syntax.Offset)-1), len(data)) // Offset counts the wrong byte too
+		line := 1 + bytes.Count(data[:before], []byte("\n"))
 		return fmt.Errorf("line %d: %w", line, err)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -102,28 +107,37 @@ func compareFields(fields map[string]any, want reflect.Type, path string, errs *
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		at := strings.TrimPrefix(path+"."+name, ".")
+		at := under(path, name)
 		kind, ok := known[name]
 		if !ok {
-			*errs = multierror.Append(*errs, fmt.Errorf("%s: unknown field%s", at, suggestion(name, known)))
+			*errs = multierror.Append(*errs, fmt.Errorf("%s: unknown field%s", orDefault(at, `""`), suggestion(name, known)))
 			continue
 		}
 		compare(fields[name], kind, at, errs)
 	}
 }
 
-// suggestion names the known field that differs only in case or ending.
+// under is the path of the field name of the object at path.
+func under(path, name string) string { return strings.TrimPrefix(path+"."+name, ".") }
+
+// suggestion names the known field that differs only in case or ending; of
+// several, the one whose length is nearest.
 func suggestion(name string, known map[string]reflect.Type) string {
 	names := make([]string, 0, len(known))
 	for candidate := range known {
 		names = append(names, candidate)
 	}
 	slices.Sort(names)
+	best, distance := "", math.MaxInt
 	for _, candidate := range names {
 		a, b := strings.ToLower(candidate), strings.ToLower(name)
-		if strings.HasPrefix(a, b) || strings.HasPrefix(b, a) {
-			return fmt.Sprintf(" (did you mean %s?)", candidate)
+		off := max(len(a)-len(b), len(b)-len(a))
+		if name != "" && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a)) && off < distance {
+			best, distance = candidate, off
 		}
+	}
+	if best != "" {
+		return fmt.Sprintf(" (did you mean %s?)", best)
 	}
 	return " (known: " + strings.Join(names, ", ") + ")"
 }

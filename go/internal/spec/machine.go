@@ -6,6 +6,7 @@ package spec
 
 import (
 	"os"
+	"strings"
 
 	"github.com/hashicorp/go-multierror"
 )
@@ -16,7 +17,8 @@ type Machine struct {
 	// digits and dashes, at most 40. Required.
 	Name string `json:"name"`
 	// Type is QEMU's machine type: "q35", "microvm", or "auto" (default),
-	// which is q35 under TCG and microvm under KVM.
+	// which is q35 under TCG and microvm under KVM. A microvm has one UART;
+	// auto is q35 for a machine that has more.
 	Type string `json:"machine"`
 	// Accel is the accelerator: "kvm", "tcg", or "auto" (default), which
 	// tries whether KVM really runs this kernel.
@@ -31,15 +33,15 @@ type Machine struct {
 	// Kernel is the path of a bzImage. Required.
 	Kernel string `json:"kernel"`
 	// Initrd is the path of an initramfs. Empty: none.
-	Initrd string `json:"initrd"`
+	Initrd string `json:"initrd,omitempty"`
 	// KernelParams are added to the kernel command line, behind the console=
 	// parameters, which are made from Consoles.
-	KernelParams []string `json:"kernelParams"`
+	KernelParams []string `json:"kernelParams,omitempty"`
 	// Consoles in the order of their console= parameters: the last one
 	// becomes the guest's /dev/console. At least one.
 	Consoles []Console `json:"consoles"`
 	// QEMUArgs are added to QEMU's arguments as they are.
-	QEMUArgs []string `json:"qemuArgs"`
+	QEMUArgs []string `json:"qemuArgs,omitempty"`
 }
 
 // Console is one console device of the guest and its endpoint on the host.
@@ -52,6 +54,9 @@ type Console struct {
 	// Port is the TCP port on localhost, 1 to 65535.
 	Port int `json:"port"`
 }
+
+// IsSerial tells whether the console is a UART; the others are virtio-consoles.
+func (c Console) IsSerial() bool { return strings.HasPrefix(c.Device, "ttyS") }
 
 // Load reads the vm.json at path. Its error is a *multierror.Error with one
 // entry per mistake, each naming the file and the field.

@@ -100,6 +100,9 @@ func (m Machine) validateConsoles(wrong func(field, format string, args ...any))
 		if !devicePattern.MatchString(console.Device) {
 			wrong(field+".device", "%q is no console device (ttyS0 to ttyS3, hvc0 to hvc7)", console.Device)
 		}
+		if m.Type == "microvm" && console.IsSerial() && console.Device != "ttyS0" {
+			wrong(field+".device", "%q: a microvm has one UART, ttyS0 (use hvc0 to hvc7, or machine q35)", console.Device)
+		}
 		if console.Port < 1 || console.Port > 65535 {
 			wrong(field+".port", "%d is out of range (1 to 65535)", console.Port)
 		}
@@ -148,16 +151,18 @@ func (m Machine) CheckFiles() error {
 	return errs.ErrorOrNil()
 }
 
-// readable opens path as QEMU will.
+// readable opens path as QEMU will. It looks first: opening a FIFO would block.
 func readable(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", path)
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", path)
-	}
-	return err
+	return file.Close()
 }

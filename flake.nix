@@ -1,0 +1,24 @@
+{
+  description = "MicroVMs whose consoles never lose a byte";
+
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixpkgs-unstable";
+
+  outputs =
+    { nixpkgs, ... }:
+    let
+      # A second system is one more entry here, and nothing else.
+      systems = [ "x86_64-linux" ];
+
+      perSystem = nixpkgs.lib.genAttrs systems (
+        system: import ./nix { pkgs = nixpkgs.legacyPackages.${system}; }
+      );
+      output = name: builtins.mapAttrs (_system: outputs: outputs.${name}) perSystem;
+    in
+    {
+      packages = output "packages";
+      apps = output "apps";
+      checks = output "checks";
+      devShells = output "devShells";
+      formatter = output "formatter";
+    };
+}

@@ -1,0 +1,99 @@
+// microvm-initrd builds a guest image from image.json; see internal/initrd. It
+// is what Nix runs to make a demo's initrd.
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/cmdline"
+	"microvm-console/internal/initrd"
+)
+
+func main() { cmdline.Main(app()) }
+
+func app() *cli.App {
+	return &cli.App{
+		Name:      "microvm-initrd",
+		Usage:     "build a guest image (initramfs) with a login on each console",
+		ArgsUsage: "IMAGE.json",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "output", Usage: "write the image to `FILE` (default: standard output)"},
+			&cli.BoolFlag{Name: "list", Usage: "print mode, size and path of what the image would hold"},
+		},
+		Action: run,
+	}
+}
+
+func run(c *cli.Context) error {
+	args, err := cmdline.Arguments(c, 1)
+	if err != nil {
+		return err
+	}
+	output := c.String("output")
+	if output == "" && !c.Bool("list") && cmdline.IsTerminal(c.App.Writer) {
+		return cmdline.Usage("standard output is a terminal (give --output FILE, or --list)")
+	}
+	entries, err := collect(args[0])
+	if err != nil {
+		return err
+	}
+	write := initrd.Write
+	if c.Bool("list") {
+		write = list
+	}
+	return save(c, output, func(w io.Writer) error { return write(w, entries) })
+}
+
+// collect returns what the image described at path holds.
+func collect(path string) ([]initrd.Entry, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, cmdline.Status(cmdline.StatusUsage, err)
+	}
+	img, err := initrd.Decode(data)
+	if err != nil {
+		return nil, blame(path, err)
+	}
+	entries, err := initrd.Entries(img)
+	return entries, blame(path, err)
+}
+
+// blame gives an error the status of a wrong configuration where image.json is
+// at fault, also by naming a file that is not there, and puts its path before
+// each mistake.
+func blame(path string, err error) error {
+	if err == nil || !initrd.IsImageError(err) && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return cmdline.Status(cmdline.StatusUsage, multierror.Prefix(flat(err), path+":"))
+}
+
+// flat returns the list of mistakes inside err, or err.
+func flat(err error) error {
+	var many *multierror.Error
+	if errors.As(err, &many) {
+		return many
+	}
+	return err
+}
+
+// list prints what the image holds: mode, size in bytes, path in the guest.
+func list(w io.Writer, entries []initrd.Entry) error {
+	out := bufio.NewWriter(w)
+	for _, e := range entries {
+		fmt.Fprintf(out, "%v %8d /%s", e.Mode, len(e.Data), e.Path)
+		if e.Mode.Type() == fs.ModeSymlink {
+			fmt.Fprintf(out, " -> %s", e.Data)
+		}
+		fmt.Fprintln(out)
+	}
+	return out.Flush()
+}

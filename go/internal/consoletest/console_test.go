@@ -1,0 +1,174 @@
+package consoletest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// connected returns a Console and the guest's end of it.
+func connected(t *testing.T) (*Console, net.Conn) {
+	t.Helper()
+	host, guest := net.Pipe()
+	console := newConsole("ttyS0", host)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		console.Run()
+	}()
+	t.Cleanup(func() {
+		console.Close()
+		guest.Close()
+		<-done
+	})
+	return console, guest
+}
+
+// limited bounds a test that would hang.
+func limited(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// withShell puts a real shell at the guest's end.
+func withShell(t *testing.T) *Console {
+	t.Helper()
+	console, guest := connected(t)
+	shell := exec.Command("sh")
+	shell.Stdin, shell.Stdout = guest, guest
+	shell.WaitDelay = time.Second
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		guest.Close()
+		shell.Process.Kill()
+		shell.Wait()
+	})
+	return console
+}
+
+func TestShellReturnsWhatTheGuestComputes(t *testing.T) {
+	console := withShell(t)
+	for _, test := range []struct{ command, output, fails string }{
+		{"echo $((6*7))", "42\n", ""},
+		{"printf 'no end of line'", "no end of line", ""},
+		{"true", "", ""},
+		{"echo one; echo two", "one\ntwo\n", ""},
+		{"(echo oops; exit 3)", "oops\n", "status 3: oops"},
+	} {
+		output, err := console.Shell(limited(t), test.command)
+		if output != test.output {
+			t.Errorf("%s: printed %q, want %q", test.command, output, test.output)
+		}
+		if failed := err != nil; failed != (test.fails != "") || failed && !strings.Contains(err.Error(), test.fails) {
+			t.Errorf("%s: %v, want %q", test.command, err, test.fails)
+		}
+	}
+}
+
+// A terminal with nobody behind it echoes what is typed.
+func TestEchoIsNoAnswer(t *testing.T) {
+	console, guest := connected(t)
+	echoed := make(chan struct{})
+	go func() {
+		defer close(echoed)
+		buffer := make([]byte, 1024)
+		n, _ := guest.Read(buffer)
+		guest.Write(buffer[:n])
+	}()
+	ctx, cancel := context.WithCancelCause(limited(t))
+	go func() {
+		<-echoed
+		cancel(errors.New("given up"))
+	}()
+	if output, err := console.Shell(ctx, "true"); err == nil {
+		t.Errorf("an echo was taken for the answer %q", output)
+	}
+}
+
+func TestLogin(t *testing.T) {
+	console, guest := connected(t)
+	go func() {
+		io.WriteString(guest, "[    1.0] booting\r\ndemo login: ")
+		buffer := make([]byte, 1024)
+		n, _ := guest.Read(buffer) // the user's name
+		io.WriteString(guest, strings.TrimSpace(string(buffer[:n]))+"\r\nroot@demo:~# ")
+		guest.Read(buffer) // Shell's first line
+		io.WriteString(guest, "<6>\r\n<7:0>\r\nroot@demo:~# ")
+	}()
+	if err := console.Login(limited(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestExpectTellsWhatCameLast(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"nothing", "", "ttyS0: given up, not a byte came"},
+		{"lines", "one\r\ntwo\r\n", `ttyS0: given up, its last line is "two"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			console, guest := connected(t)
+			io.WriteString(guest, test.text) // returns when it has been read
+			ctx, cancel := context.WithCancelCause(t.Context())
+			if test.text != "" {
+				console.Expect(limited(t), regexp.MustCompile("two"))
+			}
+			cancel(errors.New("given up"))
+			_, err := console.Expect(ctx, regexp.MustCompile("three"))
+			if err == nil || err.Error() != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestExpectGoesOnBehindTheLastMatch(t *testing.T) {
+	console, guest := connected(t)
+	go func() {
+		for _, part := range []string{"wor", "d word", " wo", "rd"} {
+			io.WriteString(guest, part)
+		}
+		guest.Close()
+	}()
+	for i := range 3 {
+		if _, err := console.Expect(limited(t), regexp.MustCompile("word")); err != nil {
+			t.Fatalf("match %d: %v", i+1, err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("given up"))
+	if _, err := console.Expect(ctx, regexp.MustCompile("word")); err == nil {
+		t.Error("a fourth word was found")
+	}
+}
+
+func TestConsolesListed(t *testing.T) {
+	const both = "ttyS0                -W- (E a)      4:64\nhvc0                 -W- (EC p)   229:0\n"
+	devices := []string{"ttyS0", "hvc0"}
+	for _, test := range []struct {
+		name, text string
+		devices    []string
+		fails      string
+	}{
+		{"both, the last preferred", both, devices, ""},
+		{"the other one preferred", both, []string{"hvc0", "ttyS0"}, "/dev/console should be ttyS0"},
+		{"one missing", "ttyS0                -W- (EC a)      4:64\n", devices, "hvc0 is not in /proc/consoles"},
+		{"nothing", "", devices, "ttyS0 is not in /proc/consoles"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := consolesListed(test.text, test.devices)
+			if failed := err != nil; failed != (test.fails != "") || failed && !strings.Contains(err.Error(), test.fails) {
+				t.Errorf("got %v, want %q", err, test.fails)
+			}
+		})
+	}
+}

@@ -1,0 +1,92 @@
+package initrd
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"microvm-console/internal/initrd/initrdtest"
+)
+
+// virtio is what a distribution's kernel says about the modules of a console.
+var virtio = []string{
+	"kernel/virtio.ko: kernel/virtio_ring.ko",
+	"kernel/virtio_ring.ko:",
+	"kernel/virtio_pci_modern_dev.ko:",
+	"kernel/virtio_mmio.ko: kernel/virtio.ko kernel/virtio_ring.ko",
+	"kernel/virtio_pci.ko: kernel/virtio_pci_modern_dev.ko kernel/virtio.ko kernel/virtio_ring.ko",
+	"kernel/char/virtio_console.ko: kernel/virtio.ko kernel/virtio_ring.ko",
+	"kernel/char/virtio-rng.ko: kernel/virtio.ko kernel/virtio_ring.ko",
+	"kernel/button.ko:",
+}
+
+func TestLoadOrder(t *testing.T) {
+	dir := initrdtest.Modules(t, t.TempDir(), virtio...)
+	initrdtest.Write(t, dir+"/"+initrdtest.Version+"/modules.builtin", []byte("kernel/evdev.ko\nkernel/input-leds.ko\n"))
+	tests := []struct {
+		name            string
+		names, optional []string
+		want            string // base names without .ko
+	}{
+		{"nothing", nil, nil, ""},
+		{"no needs", []string{"button"}, nil, "button"},
+		{"needs first, the deepest before all", []string{"virtio_console"}, nil, "virtio_ring virtio virtio_console"},
+		{"transports, then the console", []string{"virtio_pci", "virtio_mmio", "virtio_console"}, nil,
+			"virtio_ring virtio virtio_pci_modern_dev virtio_pci virtio_mmio virtio_console"},
+		{"each once", []string{"virtio_console", "virtio", "virtio_console"}, nil, "virtio_ring virtio virtio_console"},
+		{"a hyphen is an underscore", []string{"virtio-console"}, nil, "virtio_ring virtio virtio_console"},
+		{"in the file's name, too", []string{"virtio_rng"}, nil, "virtio_ring virtio virtio-rng"},
+		{"built in", []string{"evdev", "input_leds", "button"}, nil, "button"},
+		{"optional, there", []string{"button"}, []string{"virtio"}, "button virtio_ring virtio"},
+		{"optional, absent", []string{"button"}, []string{"nosuch"}, "button"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tree, err := openModules(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			order, err := tree.loadOrder(test.names, test.optional)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, file := range order {
+				order[i] = strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".ko")
+			}
+			if diff := cmp.Diff(strings.Fields(test.want), order, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestLoadOrderErrors(t *testing.T) {
+	tests := []struct {
+		name  string
+		lines []string
+		names []string
+		want  []string
+	}{
+		{"unknown modules, all of them", virtio, []string{"nosuch", "button", "other"},
+			[]string{`module "nosuch": not in DIR`, `module "other": not in DIR`}},
+		{"a need without a line", []string{"a.ko: b.ko"}, []string{"a"},
+			[]string{`module "b": needed, but has no line in modules.dep`}},
+		{"a circle", []string{"a.ko: b.ko", "b.ko: a.ko"}, []string{"a"},
+			[]string{`module "a": needs itself`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := initrdtest.Modules(t, t.TempDir(), test.lines...)
+			tree, err := openModules(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = tree.loadOrder(test.names, nil)
+			if diff := cmp.Diff(test.want, mistakes(err, tree.dir)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

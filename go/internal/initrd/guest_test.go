@@ -1,0 +1,78 @@
+package initrd
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/initrd/initrdtest"
+)
+
+func TestInittabOf(t *testing.T) {
+	want := `::sysinit:/etc/rc
+null::respawn:/etc/login-on ttyS0
+null::respawn:/sbin/syslogd -n
+null::respawn:/etc/power-button
+::ctrlaltdel:/sbin/reboot
+`
+	if diff := cmp.Diff(want, string(inittab([]string{"ttyS0"}))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Before /etc/rc has made links for busybox's applets there is only
+// /bin/busybox, so that every script must name it as its shell.
+func TestGuestScripts(t *testing.T) {
+	image := tree{}
+	if err := image.addGuest(Image{Hostname: "h"}); err != nil {
+		t.Fatal(err)
+	}
+	var scripts []string
+	for _, e := range image.sorted() {
+		first, _, _ := strings.Cut(string(e.Data), "\n")
+		if e.Mode.IsRegular() && e.Mode.Perm()&0o111 != 0 {
+			scripts = append(scripts, e.Path+" "+first)
+		}
+	}
+	want := []string{
+		"etc/acpi/PWRF/00000080 #!/bin/busybox sh",
+		"etc/login-on #!/bin/busybox sh",
+		"etc/power-button #!/bin/busybox sh",
+		"etc/rc #!/bin/busybox sh",
+	}
+	if diff := cmp.Diff(want, scripts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCheckBusybox(t *testing.T) {
+	tests := []struct {
+		name    string
+		program []byte
+		want    []string
+	}{
+		{"all there", initrdtest.Busybox(applets...), nil},
+		{"a script", []byte("#!/bin/sh\n"), []string{"not a program: EOF"}},
+		{"two applets missing", initrdtest.Busybox(without(applets, "login", "sh")...), []string{
+			`has no applet "login"`,
+			`has no applet "sh"`,
+		}},
+		{"dynamic", initrdtest.Program(string(initrdtest.Busybox(applets...)), true), []string{
+			"dynamically linked (the image has no libraries: take a static one)",
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, mistakes(checkBusybox(test.program), "-")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// without returns list without some of its members.
+func without(list []string, some ...string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(some, s) })
+}

@@ -1,0 +1,131 @@
+package initrd
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/initrd/initrdtest"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// demo returns the image of the console demo, made from stand-ins in a new folder.
+func demo(t *testing.T, lines []string) Image {
+	t.Helper()
+	dir := t.TempDir()
+	initrdtest.Write(t, filepath.Join(dir, "busybox"), initrdtest.Busybox(applets...))
+	initrdtest.Write(t, filepath.Join(dir, "agent"), []byte("agent\n"))
+	return Image{
+		Busybox:         filepath.Join(dir, "busybox"),
+		ModulesDir:      initrdtest.Modules(t, filepath.Join(dir, "modules"), lines...),
+		Modules:         []string{"virtio_pci", "virtio_mmio", "virtio_console", "button"},
+		OptionalModules: []string{"evdev"},
+		Gettys:          []string{"ttyS0", "hvc0"},
+		Hostname:        "console-demo",
+		Files: []File{
+			{Path: "/etc/motd", Text: "Welcome.\n"},
+			{Path: "/usr/local/bin/agent", Source: filepath.Join(dir, "agent"), Mode: "0755"},
+		},
+	}
+}
+
+// TestGolden pins what is in an image: the list of its entries, and the text of
+// those that are made, not embedded.
+func TestGolden(t *testing.T) {
+	entries, err := Entries(demo(t, virtio))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, e := range entries {
+		fmt.Fprintf(&b, "%v /%s\n", e.Mode, e.Path)
+		switch e.Path {
+		case "etc/hostname", "etc/inittab", "etc/modules", "etc/motd", "init", "var/run":
+			for line := range strings.Lines(strings.TrimSuffix(string(e.Data), "\n")) {
+				b.WriteString("\t" + line)
+			}
+			b.WriteString("\n")
+		}
+	}
+	const golden = "testdata/demo.golden"
+	if *update {
+		initrdtest.Write(t, golden, []byte(b.String()))
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatalf("%v (make it with go test -update)", err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("%s (accept it with go test -update)", diff)
+	}
+}
+
+// TestReproducible builds from inputs that differ in all that must not matter.
+func TestReproducible(t *testing.T) {
+	one := demo(t, virtio)
+	reversed := slices.Clone(virtio)
+	slices.Reverse(reversed)
+	two := demo(t, reversed)
+	slices.Reverse(two.Files)
+	old := time.Unix(1, 0)
+	for _, p := range []string{two.Busybox, two.ModulesDir, two.Files[0].Source} {
+		if err := os.Chtimes(p, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(two.Busybox, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	hash := func(img Image) string {
+		var archive bytes.Buffer
+		if err := Build(&archive, img); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%x", sha256.Sum256(archive.Bytes()))
+	}
+	if a, b, c := hash(one), hash(one), hash(two); a != b || a != c {
+		t.Errorf("three builds gave %s, %s, %s", a, b, c)
+	}
+}
+
+func TestBuildErrors(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(*Image)
+		image bool // whose fault
+		want  string
+	}{
+		{"not valid", func(img *Image) { img.Hostname = "" }, true, "hostname: want letters"},
+		{"no busybox", func(img *Image) { img.Busybox = "/nosuch" }, false, "busybox: open /nosuch: no such file"},
+		{"unknown module", func(img *Image) { img.Modules = []string{"nosuch"} }, true, `module "nosuch": not in `},
+		{"no source", func(img *Image) { img.Files[1].Source = "/nosuch" }, false, "file /usr/local/bin/agent: open /nosuch"},
+		{"a folder as a source", func(img *Image) { img.Files[1].Source = "/" }, false, "file /usr/local/bin/agent: read /: is a directory"},
+		{"a file for a folder", func(img *Image) { img.Files[0].Path = "/etc" }, true, "file /etc: a folder has this name"},
+		{"a file below a file", func(img *Image) { img.Files[0].Path = "/etc/rc/x" }, true, "file /etc/rc/x: /etc/rc is not a folder"},
+		{"a file below a link", func(img *Image) { img.Files[0].Path = "/var/run/x" }, true, "file /var/run/x: /var/run is not a folder"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			img := demo(t, virtio)
+			test.spoil(&img)
+			var archive bytes.Buffer
+			err := Build(&archive, img)
+			if err == nil || !strings.Contains(err.Error(), test.want) || IsImageError(err) != test.image {
+				t.Errorf("got %v (ImageError: %v)", err, IsImageError(err))
+			}
+			if archive.Len() != 0 {
+				t.Errorf("%d bytes are written all the same", archive.Len())
+			}
+		})
+	}
+}

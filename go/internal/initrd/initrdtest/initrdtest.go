@@ -1,0 +1,72 @@
+// Package initrdtest makes stand-ins for what an image is built from, so that
+// tests need neither a busybox nor a kernel. What they hold is text that a test
+// can look for; only the frame around it is real.
+package initrdtest
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Version is the kernel whose modules Modules makes.
+const Version = "6.1.0-test"
+
+// Program returns an ELF file for x86-64 that holds text. With interpreter it
+// asks for one, as a dynamically linked program does.
+func Program(text string, interpreter bool) []byte {
+	header := elf.Header64{
+		Ident:     [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+		Type:      uint16(elf.ET_EXEC),
+		Machine:   uint16(elf.EM_X86_64),
+		Version:   uint32(elf.EV_CURRENT),
+		Ehsize:    64,
+		Phoff:     64,
+		Phentsize: 56,
+		Phnum:     1,
+		Shentsize: 64,
+	}
+	segment := elf.Prog64{Type: uint32(elf.PT_LOAD), Off: 64 + 56, Filesz: uint64(len(text))}
+	if interpreter {
+		segment.Type = uint32(elf.PT_INTERP)
+	}
+	var b bytes.Buffer
+	// A bytes.Buffer takes everything.
+	_ = binary.Write(&b, binary.LittleEndian, header)
+	_ = binary.Write(&b, binary.LittleEndian, segment)
+	b.WriteString(text)
+	return b.Bytes()
+}
+
+// Busybox returns a static busybox that has these applets.
+func Busybox(applets ...string) []byte {
+	return Program("\x00"+strings.Join(applets, "\x00")+"\x00", false)
+}
+
+// Modules writes modules.dep with these lines and one module for each of them
+// to dir/<Version>, and returns dir.
+func Modules(t testing.TB, dir string, lines ...string) string {
+	t.Helper()
+	root := filepath.Join(dir, Version)
+	for _, line := range lines {
+		file, _, _ := strings.Cut(line, ":")
+		Write(t, filepath.Join(root, file), Program(file, false))
+	}
+	Write(t, filepath.Join(root, "modules.dep"), []byte(strings.Join(lines, "\n")+"\n"))
+	return dir
+}
+
+// Write writes a file and makes the folders above it.
+func Write(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}

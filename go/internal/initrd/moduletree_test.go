@@ -1,0 +1,108 @@
+package initrd
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/initrd/initrdtest"
+)
+
+func TestOpenModulesErrors(t *testing.T) {
+	tests := []struct {
+		name  string
+		files map[string]string
+		want  string
+	}{
+		{"no kernel", nil, "modulesDir DIR: want the modules of one kernel, found 0 ()"},
+		{"two kernels", map[string]string{"5/modules.dep": "", "6/modules.dep": ""},
+			"modulesDir DIR: want the modules of one kernel, found 2 (5, 6)"},
+		{"a file is no kernel", map[string]string{"6": ""}, "modulesDir DIR: want the modules of one kernel, found 0 ()"},
+		{"no modules.dep", map[string]string{"6/modules.order": ""},
+			"modulesDir: open DIR/6/modules.dep: no such file or directory (make it with depmod -b)"},
+		{"not modules.dep", map[string]string{"6/modules.dep": "\n# text\nkernel/a.ko\n"}, "DIR/6/modules.dep: line 3: no colon"},
+		{"a path that leaves", map[string]string{"6/modules.dep": "../a.ko:"},
+			`DIR/6/modules.dep: line 1: "../a.ko" is no module below the kernel's folder`},
+		{"the folder itself", map[string]string{"6/modules.dep": "a.ko: .\n"},
+			`DIR/6/modules.dep: line 1: "." is no module below the kernel's folder`},
+		{"an absolute need", map[string]string{"6/modules.dep": "a.ko: /b.ko"},
+			`DIR/6/modules.dep: line 1: "/b.ko" is no module below the kernel's folder`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, text := range test.files {
+				initrdtest.Write(t, filepath.Join(dir, file), []byte(text))
+			}
+			_, err := openModules(dir)
+			if diff := cmp.Diff([]string{test.want}, mistakes(err, dir)); diff != "" {
+				t.Error(diff)
+			}
+			if !IsImageError(err) {
+				t.Errorf("%v is no ImageError", err)
+			}
+		})
+	}
+}
+
+func TestOpenModulesFollowsALink(t *testing.T) {
+	real, dir := initrdtest.Modules(t, t.TempDir(), "a.ko:"), t.TempDir()
+	if err := os.Symlink(filepath.Join(real, initrdtest.Version), filepath.Join(dir, "6.6.6")); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := openModules(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tree.version != "6.6.6" || tree.paths["a"] != "a.ko" {
+		t.Errorf("got %+v", tree)
+	}
+}
+
+func FuzzParseNeeds(f *testing.F) {
+	f.Add(strings.Join(virtio, "\n"))
+	f.Add("a.ko.xz: b-c.ko.zst\n\n# x\nb-c.ko.zst:")
+	f.Add("a: ../../b.ko")
+	f.Add(":")
+	f.Fuzz(func(t *testing.T, text string) {
+		needs, err := parseNeeds(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		tree := &moduleTree{needs: needs, paths: map[string]string{}}
+		for file, list := range needs {
+			for _, p := range append(list, file) {
+				if !strings.HasPrefix(filepath.Join("/modules", p), "/modules/") {
+					t.Errorf("%q leaves the folder", p)
+				}
+			}
+			tree.paths[moduleName(file)] = file
+		}
+		// Whatever the file says, a walk ends, and loads nothing before its needs.
+		for name := range tree.paths {
+			order, err := tree.loadOrder([]string{name}, nil)
+			if err == nil {
+				checkOrder(t, needs, order)
+			}
+		}
+	})
+}
+
+// checkOrder fails unless each module comes once, after all that it needs.
+func checkOrder(t *testing.T, needs map[string][]string, order []string) {
+	loaded := map[string]bool{}
+	for _, file := range order {
+		if loaded[file] {
+			t.Errorf("%q is loaded twice", file)
+		}
+		for _, need := range needs[file] {
+			if !loaded[need] {
+				t.Errorf("%q is loaded before %q", file, need)
+			}
+		}
+		loaded[file] = true
+	}
+}

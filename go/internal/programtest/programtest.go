@@ -1,0 +1,88 @@
+// Package programtest runs the transcripts of a program: files in testdata
+// that a user could have typed (see testscript in rogpeppe/go-internal), with
+// the program under test, its fellows, and a stand-in for QEMU on the PATH.
+package programtest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/cmdline"
+	"microvm-console/internal/qemutest"
+)
+
+// Main is the TestMain of a package with transcripts. programs are run in
+// processes of their own.
+func Main(m *testing.M, programs ...*cli.App) {
+	commands := map[string]func(){"fake-qemu": qemutest.Main}
+	for _, program := range programs {
+		commands[program.Name] = func() { cmdline.Main(program) }
+	}
+	testscript.Main(m, commands)
+}
+
+// Run runs the transcripts in testdata. In each, $PORT0 and $PORT1 are free
+// ports, and config.json, where the transcript has one, knows them too.
+func Run(t *testing.T) {
+	t.Helper()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			return setPorts(env)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"expand": expand, "status": status,
+		},
+	})
+}
+
+func setPorts(env *testscript.Env) error {
+	for i := range 2 {
+		listener, err := net.Listen("tcp", "localhost:0")
+		if err != nil {
+			return err
+		}
+		defer listener.Close() // after both: they differ
+		env.Setenv(fmt.Sprintf("PORT%d", i), strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
+	}
+	return nil
+}
+
+// status is the command `status N PROGRAM ARGUMENTS...`: it runs the program
+// and wants the exit status N.
+func status(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got, err = exit.ExitCode(), nil
+	}
+	ts.Check(err)
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// expand is the command `expand FILE...`: it puts the variables' values into
+// files of the transcript.
+func expand(ts *testscript.TestScript, _ bool, files []string) {
+	for _, file := range files {
+		text := os.Expand(ts.ReadFile(file), func(name string) string { return ts.Getenv(name) })
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(strings.TrimLeft(text, "\n")), 0o600))
+	}
+}

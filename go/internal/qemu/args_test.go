@@ -1,0 +1,166 @@
+package qemu_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/qemu"
+	"microvm-console/internal/spec"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestGolden compares the arguments made of testdata/NAME.json with those in
+// testdata/NAME.golden, one on each line.
+func TestGolden(t *testing.T) {
+	tests := []struct {
+		name   string
+		accel  string
+		tscKHz int
+	}{
+		{"q35-tcg", "tcg", 0},
+		{"microvm-tcg", "tcg", 2_500_000},
+		{"microvm-kvm", "kvm", 0},
+		{"many-consoles", "tcg", 0},
+		{"hvc0-only", "kvm", 0},
+		{"no-initrd", "tcg", 0},
+		{"extra-arguments", "tcg", 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := load(t, test.name)
+			host := qemu.Host{Accel: test.accel, Type: qemu.Type(m, test.accel), TSCKHz: test.tscKHz}
+			golden(t, test.name, qemu.Args(m, host))
+		})
+	}
+}
+
+// load reads testdata/NAME.json.
+func load(t *testing.T, name string) spec.Machine {
+	t.Helper()
+	m, err := spec.Load(filepath.Join("testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// golden compares args with testdata/NAME.golden, or writes that.
+func golden(t *testing.T, name string, args []string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	got := strings.Join(args, "\n") + "\n"
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (make it with go test ./internal/qemu -update)", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// TestAMicrovmHasTheDocumentedArguments wants the arguments that the document
+// of the console demo shows, word for word and in their order.
+func TestAMicrovmHasTheDocumentedArguments(t *testing.T) {
+	const documented = `
+-chardev socket,id=serial0,host=localhost,port=4440,server=on,wait=off
+-serial chardev:serial0
+-device virtio-serial-device
+-chardev socket,id=virtcon0,host=localhost,port=4441,server=on,wait=off
+-device virtconsole,chardev=virtcon0
+`
+	m := load(t, "microvm-tcg")
+	for _, accel := range []string{"tcg", "kvm"} {
+		args := " " + strings.Join(qemu.Args(m, qemu.Host{Accel: accel, Type: "microvm"}), " ") + " "
+		if want := strings.ReplaceAll(documented, "\n", " "); !strings.Contains(args, want) {
+			t.Errorf("%s:\n%s\nare not in\n%s", accel, want, args)
+		}
+		if want := "-append console=ttyS0,115200 console=hvc0 "; !strings.Contains(args, want) {
+			t.Errorf("%s: the kernel command line does not begin with the consoles: %s", accel, args)
+		}
+	}
+}
+
+func TestTSCRateIsForAMicrovmUnderTCG(t *testing.T) {
+	m := load(t, "microvm-tcg")
+	tests := []struct {
+		name string
+		host qemu.Host
+		want bool
+	}{
+		{"microvm under TCG", qemu.Host{Accel: "tcg", Type: "microvm", TSCKHz: 1234}, true},
+		{"rate unknown", qemu.Host{Accel: "tcg", Type: "microvm"}, false},
+		{"q35 under TCG", qemu.Host{Accel: "tcg", Type: "q35", TSCKHz: 1234}, false},
+		{"microvm under KVM", qemu.Host{Accel: "kvm", Type: "microvm", TSCKHz: 1234}, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			params := qemu.KernelParams(m, test.host)
+			if got := slices.Contains(params, "tsc_early_khz=1234"); got != test.want {
+				t.Errorf("in %q: %t, want %t", params, got, test.want)
+			}
+		})
+	}
+}
+
+func TestType(t *testing.T) {
+	one := []spec.Console{{Device: "ttyS0"}, {Device: "hvc0"}, {Device: "hvc1"}}
+	two := []spec.Console{{Device: "ttyS0"}, {Device: "hvc0"}, {Device: "ttyS1"}}
+	tests := []struct {
+		name, asked, accel string
+		consoles           []spec.Console
+		want               string
+	}{
+		{"auto under TCG", "auto", "tcg", one, "q35"},
+		{"auto under KVM", "auto", "kvm", one, "microvm"},
+		{"auto under KVM with two UARTs", "auto", "kvm", two, "q35"},
+		{"microvm under TCG", "microvm", "tcg", one, "microvm"},
+		{"q35 under KVM", "q35", "kvm", one, "q35"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := spec.Machine{Type: test.asked, Consoles: test.consoles}
+			if got := qemu.Type(m, test.accel); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestControlIsGolden(t *testing.T) {
+	golden(t, "control", qemu.Control(load(t, "many-consoles"), 3, []int{4, 5, 6, 7}))
+}
+
+// TestControlSetsWhatArgsMakes wants every chardev that Control changes to be
+// one that Args has made.
+func TestControlSetsWhatArgsMakes(t *testing.T) {
+	m := load(t, "many-consoles")
+	args := strings.Join(qemu.Args(m, qemu.Host{Accel: "tcg", Type: "q35"}), "\n")
+	for _, arg := range qemu.Control(m, 3, []int{4, 5, 6, 7}) {
+		option, ok := strings.CutPrefix(arg, "chardev.")
+		if !ok {
+			continue
+		}
+		id, _, _ := strings.Cut(option, ".")
+		if !strings.Contains(args, "\nsocket,id="+id+",") {
+			t.Errorf("%s: there is no chardev %q", arg, id)
+		}
+	}
+}
+
+func TestProbeArgsIsGolden(t *testing.T) {
+	golden(t, "probe-microvm", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "microvm"))
+	golden(t, "probe-q35", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "q35"))
+}

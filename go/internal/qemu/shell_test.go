@@ -1,0 +1,63 @@
+package qemu_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/qemu"
+)
+
+func TestShellPutsAnOptionAndItsValueOnALine(t *testing.T) {
+	got := qemu.Shell([]string{"qemu-system-x86_64", "-m", "256M", "-append", "console=ttyS0,115200 panic=-1", "-nodefaults", "-initrd", "it's here"})
+	want := `qemu-system-x86_64 \
+  -m 256M \
+  -append 'console=ttyS0,115200 panic=-1' \
+  -nodefaults \
+  -initrd 'it'\''s here'`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// words are what a shell would spoil.
+var words = []string{
+	"", " ", "a b", "'", "''", `"`, `\`, `\\`, "$HOME", "`id`", "$(id)", "*", "?", "[a]", "~", "~root", "#", "a#", "!", "a;b", "a&b", "a|b", "<a", ">a",
+	"(a)", "{a,b}", "a\nb", "\n", "a\tb", "-", "--", "-n", "-n a", "=", "a=b", "%s", "ä", "\x7f\xff", "\r",
+}
+
+func TestShellIsReadBackByAShell(t *testing.T) {
+	if diff := cmp.Diff(words, readBack(t, words)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzShell(f *testing.F) {
+	for _, word := range words {
+		f.Add(word, "x")
+	}
+	f.Fuzz(func(t *testing.T, one, two string) {
+		if strings.Contains(one+two, "\x00") {
+			return // no argument can hold one
+		}
+		args := []string{one, two}
+		if diff := cmp.Diff(args, readBack(t, args)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// readBack has /bin/sh read what Shell made of args.
+func readBack(t *testing.T, args []string) []string {
+	t.Helper()
+	line := qemu.Shell(append([]string{"printf", `%s\0`}, args...))
+	shell := exec.Command("/bin/sh", "-s")
+	shell.Stdin = strings.NewReader(line)
+	out, err := shell.Output()
+	if err != nil {
+		t.Fatalf("%q: %v", line, err)
+	}
+	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+}

@@ -1,0 +1,269 @@
+package rundir
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The test binary is a machine's owner, for as long as its stdin is open, when
+// it is started as one.
+func TestMain(m *testing.M) {
+	if name := os.Getenv("RUNDIR_TEST_OWNER"); name != "" {
+		_, err := Of(name).Acquire()
+		fmt.Println("owned:", err)
+		bufio.NewReader(os.Stdin).ReadByte()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// owner starts a process that owns the machine called name. kill kills it.
+func owner(t *testing.T, name string) (pid int, kill func()) {
+	t.Helper()
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), "RUNDIR_TEST_OWNER="+name)
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill = sync.OnceFunc(func() {
+		stdin.Close()
+		command.Process.Kill()
+		command.Wait()
+	})
+	t.Cleanup(kill)
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "owned: <nil>\n" {
+		t.Fatal(line, err)
+	}
+	return command.Process.Pid, kill
+}
+
+// acquire is Acquire where nothing stands in the way.
+func acquire(t *testing.T, m Machine) *Lock {
+	t.Helper()
+	lock, err := m.Acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lock
+}
+
+func release(t *testing.T, lock *Lock) {
+	t.Helper()
+	if err := lock.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASecondOwnerIsToldOfTheFirst(t *testing.T) {
+	base(t)
+	pid, _ := owner(t, "m")
+	_, err := Of("m").Acquire()
+	want := fmt.Sprintf(`vm "m": already running (by pid %d; stop it with microvm-shutdown, or choose another --name)`, pid)
+	if !errors.Is(err, ErrLocked) || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	release(t, acquire(t, Of("another")))
+}
+
+func TestReleaseRemovesTheFolder(t *testing.T) {
+	base := base(t)
+	m := Of("m")
+	lock := acquire(t, m)
+	for _, path := range []string{m.Ctl(), m.State()} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(m.Path()+"/serial/journal", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	release(t, lock)
+	left, err := os.ReadDir(base)
+	if err != nil || len(left) > 0 {
+		t.Error(left, err)
+	}
+}
+
+func TestReleaseOfAFolderThatHasGone(t *testing.T) {
+	base := base(t)
+	lock := acquire(t, Of("m"))
+	if err := os.RemoveAll(base); err != nil {
+		t.Fatal(err)
+	}
+	release(t, lock)
+}
+
+func TestTheFolderOfAKilledOwnerIsReused(t *testing.T) {
+	base(t)
+	m := Of("m")
+	_, kill := owner(t, "m")
+	kill()
+	if _, err := os.Stat(m.Lock()); err != nil {
+		t.Fatalf("the owner left no lock file: %v", err)
+	}
+	if locked, err := m.Locked(); locked || err != nil {
+		t.Errorf("locked %t, %v", locked, err)
+	}
+	lock := acquire(t, m)
+	defer release(t, lock)
+	data, err := os.ReadFile(m.Lock())
+	if want := fmt.Sprintf("%d\n", os.Getpid()); string(data) != want {
+		t.Errorf("the lock file says %q, want %q (%v)", data, want, err)
+	}
+}
+
+func TestAPlantedLockIsRefused(t *testing.T) {
+	base(t)
+	m := Of("m")
+	if err := m.Create(); err != nil {
+		t.Fatal(err)
+	}
+	victim := t.TempDir() + "/victim"
+	if err := errors.Join(os.WriteFile(victim, []byte("precious"), 0o600), os.Symlink(victim, m.Lock())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Acquire(); err == nil || !strings.Contains(err.Error(), m.Lock()) {
+		t.Errorf("Acquire: %v", err)
+	}
+	if data, err := os.ReadFile(victim); string(data) != "precious" {
+		t.Errorf("the file behind the link holds %q (%v)", data, err)
+	}
+}
+
+func TestRunning(t *testing.T) {
+	base := base(t)
+	names := func() []string {
+		running, err := Running()
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := []string{}
+		for _, m := range running {
+			names = append(names, m.Name())
+		}
+		return names
+	}
+	if diff := cmp.Diff([]string{}, names()); diff != "" {
+		t.Error("no base folder:", diff)
+	}
+	defer release(t, acquire(t, Of("b")))
+	defer release(t, acquire(t, Of("a")))
+	release(t, acquire(t, Of("ended")))
+	if err := errors.Join(Of("stale").Create(), os.WriteFile(Of("stale").Lock(), []byte("1\n"), 0o600),
+		os.WriteFile(base+"/stray", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "b"}, names()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestStorm has several goroutines take and leave one machine, while others ask
+// who runs. The machine never has two owners, an owner's files are its own, and
+// nobody gets an error but that there is an owner.
+func TestStorm(t *testing.T) {
+	base(t)
+	m := Of("m")
+	const owners, turns = 6, 50
+	ask(t, 2, func() {
+		if _, err := Running(); err != nil {
+			t.Error(err)
+		}
+	})
+	var group sync.WaitGroup
+	var owner atomic.Int64 // 0: nobody
+	for me := range int64(owners) {
+		group.Go(func() {
+			for turn := 0; turn < turns; {
+				lock, err := m.Acquire()
+				if errors.Is(err, ErrLocked) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if other := owner.Swap(me + 1); other != 0 {
+					t.Errorf("two owners: %d and %d", other, me+1)
+				}
+				err = keepHouse(m, me)
+				owner.Store(0)
+				if err := errors.Join(err, lock.Release()); err != nil {
+					t.Error(err)
+				}
+				turn++
+			}
+		})
+	}
+	group.Wait()
+}
+
+// ask calls question over and over from n goroutines until the test ends.
+func ask(t *testing.T, n int, question func()) {
+	t.Helper()
+	done := make(chan struct{})
+	var group sync.WaitGroup
+	for range n {
+		group.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					question()
+				}
+			}
+		})
+	}
+	t.Cleanup(func() {
+		close(done)
+		group.Wait()
+	})
+}
+
+// keepHouse writes an owner's files, and finds them again.
+func keepHouse(m Machine, me int64) error {
+	mine := fmt.Sprint(me)
+	for _, path := range []string{m.State(), m.Ctl()} {
+		if err := os.WriteFile(path, []byte(mine), 0o600); err != nil {
+			return err
+		}
+	}
+	for _, path := range []string{m.State(), m.Ctl()} {
+		if data, err := os.ReadFile(path); err != nil || string(data) != mine {
+			return fmt.Errorf("%s holds %q, want %q (%v)", path, data, mine, err)
+		}
+	}
+	return nil
+}
+
+// TestAQuestionIsNoOwner has one owner come and go while others ask: it is
+// never refused.
+func TestAQuestionIsNoOwner(t *testing.T) {
+	base(t)
+	m := Of("m")
+	if err := m.Create(); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, 4, func() { m.Locked() })
+	for range 200 {
+		release(t, acquire(t, m))
+	}
+}

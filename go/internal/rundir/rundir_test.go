@@ -1,0 +1,138 @@
+package rundir
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// base gives the test a base folder of its own, which is not there yet. Its path
+// is shorter than one of t.TempDir: a Unix socket must fit below it.
+func base(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "rundir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	return Base()
+}
+
+func TestPaths(t *testing.T) {
+	tests := []struct{ name, xdg, want string }{
+		{"with XDG_RUNTIME_DIR", "/run/user/7", "/run/user/7/microvm/demo"},
+		{"without", "", fmt.Sprintf("/tmp/microvm-%d/demo", os.Getuid())},
+	}
+	t.Setenv("TMPDIR", "/elsewhere") // nix-shell sets it: the programs must still meet
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("XDG_RUNTIME_DIR", test.xdg)
+			m := Of("demo")
+			got := []string{m.Name(), m.Path(), m.Ctl(), m.Lock(), m.State()}
+			want := []string{"demo", test.want, test.want + "/ctl", test.want + "/lock", test.want + "/state.json"}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCreateMakesAndClosesTheFolders(t *testing.T) {
+	base := base(t)
+	m := Of("m")
+	for _, before := range []string{"new folders", "loose ones"} {
+		if err := m.Create(); err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range []string{base, m.Path()} {
+			info, err := os.Lstat(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.Mode() != os.ModeDir|0o700 {
+				t.Errorf("%s: %s has mode %v", before, dir, info.Mode())
+			}
+			if err := os.Chmod(dir, 0o777); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestCreateWantsAPathThatFitsASocket(t *testing.T) {
+	base(t)
+	longest := strings.Repeat("a", maxSocketPath-len(Of("").Ctl())-len("/"))
+	if err := Of(longest).Create(); err != nil {
+		t.Errorf("a path of %d bytes: %v", len(Of(longest).Ctl()), err)
+	}
+	err := Of(longest + "a").Create()
+	if err == nil || !strings.Contains(err.Error(), "is 108 bytes long, a Unix socket's path has at most 107 (use a shorter name or XDG_RUNTIME_DIR)") {
+		t.Errorf("one byte more: %v", err)
+	}
+}
+
+func TestCreateWantsARuntimeFolder(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", filepath.Join(t.TempDir(), "none"))
+	if err := Of("m").Create(); err == nil || !strings.Contains(err.Error(), Base()+": no such file or directory") {
+		t.Error(err)
+	}
+}
+
+// TestPlanted puts things that are not ours where the base folder, or the
+// machine's, should be. Who creates and who asks is told.
+func TestPlanted(t *testing.T) {
+	tests := []struct {
+		name  string
+		plant func(path string) error
+		want  string
+	}{
+		{"a symbolic link to a folder", func(path string) error { return os.Symlink(os.TempDir(), path) }, "is a symbolic link"},
+		{"a symbolic link to nothing", func(path string) error { return os.Symlink("none", path) }, "is a symbolic link"},
+		{"a file", func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is no folder"},
+		{"a FIFO", func(path string) error { return unix.Mkfifo(path, 0o600) }, "is no folder"},
+		{"somebody else's folder", plantForeign, "belongs to user 12345, not to us"},
+	}
+	for _, test := range tests {
+		for _, place := range []string{"base", "machine"} {
+			t.Run(test.name+" as the folder of the "+place, func(t *testing.T) {
+				path, m := base(t), Of("m")
+				if place == "machine" {
+					path = m.Path()
+					if err := os.Mkdir(Base(), 0o700); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := test.plant(path); errors.Is(err, errNotRoot) {
+					t.Skip("only root can give a folder away (run the tests as root too)")
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				_, asked := m.Locked()
+				for who, err := range map[string]error{"Create": m.Create(), "Locked": asked} {
+					if err == nil || !strings.HasPrefix(err.Error(), path+": "+test.want) {
+						t.Errorf("%s: %v", who, err)
+					}
+				}
+			})
+		}
+	}
+}
+
+var errNotRoot = errors.New("not root")
+
+func plantForeign(path string) error {
+	if os.Getuid() != 0 {
+		return errNotRoot
+	}
+	if err := os.Mkdir(path, 0o777); err != nil {
+		return err
+	}
+	return os.Chown(path, 12345, 12345)
+}

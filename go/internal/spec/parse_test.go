@@ -1,0 +1,226 @@
+package spec_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-multierror"
+
+	"microvm-console/internal/spec"
+)
+
+// least is the shortest vm.json that is valid.
+const least = `{"name": "m", "kernel": "/k", "consoles": [{"name": "serial", "device": "ttyS0", "port": 4440}]}`
+
+func TestParseFillsInTheDefaults(t *testing.T) {
+	got, err := spec.Parse([]byte(least))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := spec.Machine{
+		Name: "m", Type: "auto", Accel: "auto", QEMU: "qemu-system-x86_64",
+		MemoryMiB: 256, VCPUs: 1, Kernel: "/k",
+		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: 4440}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseTakesEveryField(t *testing.T) {
+	got, err := spec.Parse([]byte(`{
+		"name": "demo-2", "machine": "microvm", "accel": "kvm", "qemu": "/q",
+		"memoryMiB": 32, "vcpus": 255, "kernel": "/k", "initrd": "/i",
+		"kernelParams": ["quiet", "a=b c"], "qemuArgs": ["-s", ""],
+		"consoles": [
+			{"name": "b", "device": "hvc1", "port": 65535},
+			{"name": "a", "device": "hvc0", "port": 1},
+			{"name": "serial", "device": "ttyS0", "port": 2}
+		]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := spec.Machine{
+		Name: "demo-2", Type: "microvm", Accel: "kvm", QEMU: "/q",
+		MemoryMiB: 32, VCPUs: 255, Kernel: "/k", Initrd: "/i",
+		KernelParams: []string{"quiet", "a=b c"}, QEMUArgs: []string{"-s", ""},
+		Consoles: []spec.Console{{"b", "hvc1", 65535}, {"a", "hvc0", 1}, {"serial", "ttyS0", 2}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// mistakes are texts and every mistake in them, in the order in which they are
+// told.
+var mistakes = []struct {
+	name, text string
+	want       []string
+}{
+	{
+		"nothing but braces", `{}`,
+		[]string{
+			"name: is missing",
+			"kernel: is missing (the path of a bzImage)",
+			"consoles: is empty (at least one console is needed)",
+		},
+	},
+	{
+		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "colour": 1, "": 1, "consoles": [{"prt": 1}]}`,
+		[]string{
+			`"": unknown field (known: accel, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, qemu, qemuArgs, vcpus)`,
+			"Name: unknown field (did you mean name?)",
+			"colour: unknown field (known: accel, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, qemu, qemuArgs, vcpus)",
+			"consoles[0].prt: unknown field (known: device, name, port)",
+			"kernelparams: unknown field (did you mean kernelParams?)",
+			"memory: unknown field (did you mean memoryMiB?)",
+		},
+	},
+	{
+		"wrong types",
+		`{"name": 1, "kernel": null, "vcpus": "2", "memoryMiB": 1.5, "qemuArgs": "-s", "kernelParams": [true], "consoles": [[], {"port": {}}]}`,
+		[]string{
+			"consoles[0]: want an object, got a list",
+			"consoles[1].port: want a whole number, got an object",
+			"kernel: want a string, got null",
+			"kernelParams[0]: want a string, got true",
+			"memoryMiB: want a whole number, got the number 1.5",
+			"name: want a string, got the number 1",
+			`qemuArgs: want a list, got the string "-s"`,
+			`vcpus: want a whole number, got the string "2"`,
+		},
+	},
+	{"a number beyond 64 bits", `{"vcpus": 9223372036854775808}`, []string{"vcpus: want a whole number, got the number 9223372036854775808"}},
+	{"no object", `[]`, []string{"the file: want an object, got a list"}},
+	{
+		"fields that stand twice", `{"consoles": [{"name": "a"}], "consoles": [{"port": 1, "port": 2}], "accel": "tcg"}`,
+		[]string{"consoles: stands there twice", "consoles[0].port: stands there twice"},
+	},
+	{
+		"words and numbers out of range",
+		with(`"name": "Demo", "machine": "pc", "accel": "hax", "memoryMiB": 31, "vcpus": 256`),
+		[]string{
+			`name: "Demo" is no machine name (lower-case letters, digits and dashes, at most 40)`,
+			`machine: "pc" is unknown (one of auto, q35, microvm)`,
+			`accel: "hax" is unknown (one of auto, kvm, tcg)`,
+			"memoryMiB: 31 is out of range (32 to 1048576)",
+			"vcpus: 256 is out of range (1 to 255)",
+		},
+	},
+	{
+		"numbers below zero", with(`"memoryMiB": -256, "vcpus": -1`),
+		[]string{"memoryMiB: -256 is out of range (32 to 1048576)", "vcpus: -1 is out of range (1 to 255)"},
+	},
+	{
+		"a name that leaves the folder", with(`"name": "../m"`),
+		[]string{`name: "../m" is no machine name (lower-case letters, digits and dashes, at most 40)`},
+	},
+	{
+		"a name of 41 letters", with(`"name": "` + strings.Repeat("a", spec.MaxName+1) + `"`),
+		[]string{`name: "` + strings.Repeat("a", 41) + `" is no machine name (lower-case letters, digits and dashes, at most 40)`},
+	},
+	{
+		"kernel parameters", with(`"kernelParams": ["quiet", "", "console=tty0", "a\nb"]`),
+		[]string{
+			`kernelParams[1]: "" is no kernel parameter`,
+			`kernelParams[2]: "console=tty0" is made from consoles (change their order there)`,
+			`kernelParams[3]: "a\nb" is no kernel parameter`,
+		},
+	},
+	{
+		"consoles that share what they must not",
+		consoles(`{"name": "a", "device": "ttyS0", "port": 1}`, `{"name": "a", "device": "ttyS0", "port": 1}`),
+		[]string{
+			`consoles[1].name: "a" is that of consoles[0] too`,
+			`consoles[1].device: "ttyS0" is that of consoles[0] too`,
+			"consoles[1].port: 1 is that of consoles[0] too",
+		},
+	},
+	{
+		"a console with nothing right", consoles(`{"name": "A b", "device": "ttyUSB0", "port": 65536}`),
+		[]string{
+			`consoles[0].name: "A b" is no console name (lower-case letters, digits and dashes)`,
+			`consoles[0].device: "ttyUSB0" is no console device (ttyS0 to ttyS3, hvc0 to hvc7)`,
+			"consoles[0].port: 65536 is out of range (1 to 65535)",
+		},
+	},
+	{
+		"a hole in the device numbers",
+		consoles(`{"name": "a", "device": "hvc2", "port": 1}`, `{"name": "b", "device": "hvc0", "port": 2}`, `{"name": "c", "device": "ttyS1", "port": 3}`),
+		[]string{
+			`consoles[0].device: "hvc2" needs a console "hvc1" before it`,
+			`consoles[2].device: "ttyS1" needs a console "ttyS0" before it`,
+		},
+	},
+	{
+		"a second UART on a microvm",
+		`{"machine": "microvm", ` + consoles(`{"name": "a", "device": "ttyS0", "port": 1}`, `{"name": "b", "device": "ttyS1", "port": 2}`)[1:],
+		[]string{`consoles[1].device: "ttyS1": a microvm has one UART, ttyS0 (use hvc0 to hvc7, or machine q35)`},
+	},
+	{"not JSON on line 3", "{\n\"name\": \"m\",\nkernel}", []string{"line 3: invalid character 'k' looking for beginning of object key string"}},
+	{"a string that does not end on its line", "{\n\"name\": \"m\n}", []string{`line 2: invalid character '\n' in string literal`}},
+	{"cut off", `{"name": `, []string{"the JSON text ends too early"}},
+	{"empty", "", []string{"the JSON text ends too early"}},
+	{"a second object behind the first", least + "{}", []string{"more follows the JSON object"}},
+	{"a brace too many", least + "\n}\n", []string{"more follows the JSON object"}},
+}
+
+// with is the least vm.json with more fields, which come before its own.
+func with(fields string) string {
+	if strings.Contains(fields, `"name"`) {
+		return "{" + fields + strings.TrimPrefix(least, `{"name": "m"`)
+	}
+	return "{" + fields + ", " + least[1:]
+}
+
+// consoles is the least vm.json with other consoles.
+func consoles(all ...string) string {
+	return `{"name": "m", "kernel": "/k", "consoles": [` + strings.Join(all, ", ") + `]}`
+}
+
+func TestParseTellsEveryMistake(t *testing.T) {
+	for _, test := range mistakes {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := spec.Parse([]byte(test.text))
+			if diff := cmp.Diff(test.want, told(t, err)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// told are the mistakes that err tells, one by one.
+func told(t *testing.T, err error) []string {
+	t.Helper()
+	var many *multierror.Error
+	if !errors.As(err, &many) {
+		t.Fatalf("want a *multierror.Error, got %v", err)
+	}
+	var lines []string
+	for _, one := range many.Errors {
+		lines = append(lines, one.Error())
+	}
+	return lines
+}
+
+func TestLoadNamesTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vm.json")
+	if _, err := spec.Load(path); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), path) {
+		t.Errorf("no file: %v", err)
+	}
+	if err := os.WriteFile(path, []byte(with(`"vcpus": -1, "accel": "x"`)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := spec.Load(path)
+	want := []string{
+		path + `: accel: "x" is unknown (one of auto, kvm, tcg)`,
+		path + ": vcpus: -1 is out of range (1 to 255)",
+	}
+	if diff := cmp.Diff(want, told(t, err)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,59 @@
+# A test that cannot fail proves nothing: broken guests, each of which run-test
+# must refuse, with the right status, the cause, and the guest's last lines.
+{
+  mkGuestInitrd,
+  mkMicrovm,
+  runCommand,
+}:
+let
+  example = import ../../examples/console-demo;
+
+  image = changes: mkGuestInitrd ({ hostname = "broken"; } // changes);
+  demoWith = guest-initrd: example { inherit guest-initrd mkMicrovm; };
+
+  guests = {
+    no-getty = {
+      demo = demoWith (image {
+        gettys = [ "ttyS0" ];
+      });
+      status = 1;
+      cause = "guest: no getty runs on hvc0";
+    };
+
+    no-virtio-driver = {
+      demo = demoWith (image {
+        modules = [
+          "button"
+          "evdev"
+        ];
+      });
+      status = 1;
+      cause = "guest: it has no /dev/hvc0";
+    };
+
+    panic = {
+      demo = example {
+        guest-initrd = image { };
+        mkMicrovm = machine: mkMicrovm (machine // { kernelParams = [ "rdinit=/no/such/init" ]; });
+      };
+      status = 4;
+      cause = "guest panicked: Kernel panic - not syncing";
+    };
+  };
+
+  # The time limit is what a missing login costs.
+  refuse =
+    name: guest:
+    runCommand "broken-guest-${name}" { } ''
+      status=0
+      ${guest.demo}/bin/run-test --timeout 30s >$out 2>&1 || status=$?
+      cat $out
+      for text in "${guest.cause}" 'the last lines of ttyS0'; do
+        grep -qF "$text" $out || { echo "missing in the output: $text" >&2; exit 1; }
+      done
+      [ $status = ${toString guest.status} ] || { echo "status $status" >&2; exit 1; }
+    '';
+in
+runCommand "broken-guests" { } ''
+  cat ${toString (builtins.attrValues (builtins.mapAttrs refuse guests))} >$out
+''

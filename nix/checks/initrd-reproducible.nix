@@ -1,0 +1,14 @@
+# Two builds of the guest image give the same bytes.
+{ mkGuestInitrd, runCommand }:
+let
+  build =
+    name:
+    mkGuestInitrd {
+      inherit name;
+      hostname = "twin";
+    };
+in
+runCommand "initrd-reproducible" { } ''
+  cmp ${build "first"}/initrd ${build "second"}/initrd
+  sha256sum <${build "first"}/initrd >$out
+''

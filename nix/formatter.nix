@@ -1,0 +1,2 @@
+# `nix fmt`: nixfmt on every Nix file of the tree.
+{ nixfmt-tree }: nixfmt-tree

@@ -1,0 +1,2 @@
+# The example itself; `nix build .#console-demo`.
+import ../../examples/console-demo

@@ -1,0 +1,43 @@
+# Our Go programs, with their man pages and shell completions.
+{ buildGoModule, lib }:
+let
+  version = lib.fileContents ../../VERSION;
+in
+buildGoModule {
+  pname = "microvm-console";
+  inherit version;
+
+  # Not `src = ../../go`: that store path would unpack to $TMPDIR/go, which is
+  # buildGoModule's GOPATH, and `go mod vendor` refuses to run in there.
+  src = builtins.path {
+    path = ../../go;
+    name = "source";
+    filter = path: _type: baseNameOf path != "vendor";
+  };
+  vendorHash = import ../vendor-hash.nix;
+
+  # Static programs also run inside the guest.
+  env.CGO_ENABLED = 0;
+  ldflags = [
+    "-s"
+    "-w"
+    "-X microvm-console/internal/cmdline.Version=${version}"
+  ];
+
+  # Every program prints its own documentation, so it cannot disagree with it.
+  postInstall = ''
+    document() { "$1" "''${@:3}" | install -D -m 444 /dev/stdin "$out/share/$2"; }
+    for path in "$out"/bin/*; do
+      name=''${path##*/}
+      document "$path" man/man1/$name.1 --man
+      document "$path" bash-completion/completions/$name --completion bash
+      document "$path" zsh/site-functions/_$name --completion zsh
+      document "$path" fish/vendor_completions.d/$name.fish --completion fish
+    done
+  '';
+
+  meta = {
+    description = "Start microVMs, talk to their consoles, test and stop them";
+    mainProgram = "microvm-run";
+  };
+}

@@ -1,0 +1,74 @@
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// nixShim is the nix of a machine without nixpkgs: the same commands, with the
+// package set of this machine.
+const nixShim = `#!/bin/bash
+case "$1 $*" in
+	*--override-input*) exec REAL "$@" ;;
+	build*|run*) exec REAL "$1" $NIX_FLAGS "${@:2}" ;;
+	flake*) exec REAL "$1" "$2" $NIX_FLAGS "${@:3}" ;;
+esac
+exec REAL "$@"
+`
+
+// ncShim is somebody at a real nc who presses Enter until the guest asks for a
+// login, and then leaves.
+const ncShim = `#!/bin/bash
+exec 3< <({ while sleep 1; do echo; done; } | timeout 120 REAL "$@")
+while IFS= read -r -u 3 -d : text; do
+	case $text in *login) exit 0 ;; esac
+done
+echo "nc $*: no login prompt" >&2
+exit 1
+`
+
+// Every command shown in a document does what it says, as shown: each block
+// marked as bash is run, in the order of the document.
+func TestDocuments(t *testing.T) {
+	shims := t.TempDir()
+	for name, text := range map[string]string{"nix": nixShim, "nc": ncShim} {
+		path := strings.TrimSpace(must(t, root, "bash", "-c", "command -v "+name))
+		text = strings.ReplaceAll(text, "REAL", path)
+		if err := os.WriteFile(filepath.Join(shims, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", shims+":"+os.Getenv("PATH"))
+	for _, document := range []string{"README.md", "examples/console-demo/README.md", "CONTRIBUTING.md"} {
+		t.Run(strings.ReplaceAll(document, "/", "-"), func(t *testing.T) {
+			private(t)
+			blocks := bashBlocks(t, document)
+			if len(blocks) == 0 {
+				t.Fatal("it shows no command")
+			}
+			for _, block := range blocks {
+				t.Logf("%s", block)
+				// What was started in the background has to end by itself.
+				must(t, root, "bash", "-euo", "pipefail", "-c", block+"\nwait\n")
+			}
+		})
+	}
+}
+
+// bashBlocks returns the blocks of a document that are marked as bash.
+func bashBlocks(t *testing.T, document string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for i, part := range strings.Split(string(text), "\n```") {
+		if block, ok := strings.CutPrefix(part, "bash\n"); ok && i%2 == 1 {
+			blocks = append(blocks, block)
+		}
+	}
+	return blocks
+}

@@ -1,0 +1,82 @@
+# nixpkgs' buildGoModule: the modules that go.mod names, vendored and checked
+# against vendorHash, then a build and the tests without network. An argument that
+# is not listed here is an error, so that the flake keeps to the simple ones.
+{ go, runCommand }:
+let
+  buildGoModule =
+    {
+      pname,
+      version,
+      src,
+      vendorHash,
+      env ? { },
+      ldflags ? [ ],
+      buildPhase ? ''
+        go install -ldflags "$ldflags" $(packages)
+      '',
+      doCheck ? true,
+      postInstall ? "",
+      installPhase ? ''
+        mkdir -p $out
+        cp -r $GOPATH/bin $out
+        ${postInstall}
+      '',
+      meta ? { },
+    }@arguments:
+    let
+      name = "${pname}-${version}";
+
+      prepare = ''
+        cp -r ${src} source
+        chmod -R u+w source
+        cd source
+        export GOPATH=$TMPDIR/go GOCACHE=$TMPDIR/go-cache GOTOOLCHAIN=local GOWORK=off
+      '';
+
+      goModules =
+        runCommand "${name}-go-modules"
+          {
+            nativeBuildInputs = [ go ];
+            outputHashMode = "recursive";
+            outputHash = vendorHash;
+            impureEnvVars = [
+              "GOPROXY"
+              "HTTPS_PROXY"
+              "https_proxy"
+            ];
+          }
+          ''
+            ${prepare}
+            GOFLAGS=-modcacherw go mod vendor
+            cp -r vendor $out
+          '';
+    in
+    runCommand name
+      (
+        env
+        // {
+          inherit meta;
+          nativeBuildInputs = [ go ];
+          disallowedReferences = [ go ];
+          ldflags = toString (ldflags ++ [ "-buildid=" ]);
+        }
+      )
+      ''
+        ${prepare}
+        cp -r ${goModules} vendor
+        chmod -R u+w vendor
+        export GOPROXY=off GOSUMDB=off GOFLAGS="-mod=vendor -trimpath"
+
+        packages() { go list ./... | grep -vE '/(examples|Godeps|testdata)'; }
+        ${buildPhase}
+        if [ -n "${toString doCheck}" ]; then
+          GOFLAGS=-mod=vendor go test -vet=off -ldflags "$ldflags" $(packages)
+        fi
+        ${installPhase}
+      ''
+    // {
+      inherit goModules;
+      overrideAttrs = changes: buildGoModule (arguments // changes arguments);
+    };
+in
+buildGoModule

@@ -1,0 +1,41 @@
+# A Go that is new enough for go.mod: the host's, or else the one that an older Go
+# can fetch as a module, checked against Go's checksum database.
+wanted=1.26.0
+export GOTOOLCHAIN=local GOPATH=$TMPDIR/go GOCACHE=$TMPDIR/go-cache GOFLAGS=-modcacherw
+
+# at_least VERSION GO
+at_least() {
+  local version
+  version=$("$2" env GOVERSION 2>/dev/null) || return 1
+  version=${version#go}
+  [ "$(printf '%s\n' "$1" "${version%%-*}" | sort -V | head -n 1)" = "$1" ]
+}
+
+shopt -s nullglob
+older=
+for go in /usr/local/go/bin/go /usr/lib/go-*/bin/go /usr/bin/go; do
+  if at_least "$wanted" "$go"; then
+    mkdir -p "$out/bin"
+    ln -s "$(dirname "$(realpath "$go")")"/{go,gofmt} "$out/bin/"
+    exit 0
+  fi
+  # 1.18 knows modules, checksums and GOVERSION.
+  if at_least 1.18 "$go"; then older=$go; fi
+done
+
+if [ -z "$older" ]; then
+  package=$(dependency golang-go 'golang-[0-9.]*-go')
+  unpack "$package"
+  unpack "${package%-go}-src"
+  series=${package#golang-}
+  older=$PWD/usr/lib/go-${series%-go}/bin/go
+fi
+
+module=golang.org/toolchain@v0.0.1-go$wanted.linux-amd64
+"$older" mod download -json "$module" >module.json
+cp -r "$(sed -n 's/.*"Dir": "\(.*\)".*/\1/p' module.json)" "$out"
+
+# A module has no file modes, and may not hold other modules' go.mod.
+chmod -R u+w "$out"
+chmod +x "$out"/bin/* "$out"/pkg/tool/*/*
+find "$out" -name _go.mod -execdir mv {} go.mod \;

@@ -1,0 +1,31 @@
+# The functions of nixpkgs' lib that the flake calls.
+let
+  lib = {
+    fileContents = file: lib.removeSuffix "\n" (builtins.readFile file);
+
+    genAttrs =
+      names: value:
+      builtins.listToAttrs (
+        map (name: {
+          inherit name;
+          value = value name;
+        }) names
+      );
+
+    getOutput = output: package: package.${output} or package.out or package;
+
+    mapAttrs' =
+      pair: set: builtins.listToAttrs (map (name: pair name set.${name}) (builtins.attrNames set));
+
+    removeSuffix =
+      suffix: text:
+      let
+        length = builtins.stringLength text - builtins.stringLength suffix;
+      in
+      if length >= 0 && builtins.substring length (-1) text == suffix then
+        builtins.substring 0 length text
+      else
+        text;
+  };
+in
+lib

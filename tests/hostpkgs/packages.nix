@@ -1,0 +1,82 @@
+# The package set: each attribute has nixpkgs' name and, as far as the flake
+# looks, nixpkgs' shape.
+{ lib, system }:
+let
+  build = import ./build.nix { inherit system; };
+  inherit (build) hostBuild hostProgram runCommand;
+
+  go = hostBuild {
+    name = "go";
+    script = ./go.sh;
+  };
+
+  busybox =
+    hostBuild {
+      name = "busybox-static";
+      script = ./busybox.sh;
+    }
+    // {
+      override =
+        { enableStatic }:
+        assert enableStatic;
+        busybox;
+    };
+in
+{
+  inherit
+    busybox
+    go
+    lib
+    runCommand
+    ;
+
+  buildGoModule = import ./buildGoModule.nix { inherit go runCommand; };
+
+  linuxPackages.kernel =
+    hostBuild {
+      name = "linux-cloud";
+      script = ./kernel.sh;
+      outputs = [
+        "out"
+        "modules"
+      ];
+    }
+    // {
+      target = "bzImage";
+    };
+
+  # `nix develop` reads the environment of this build, and wants `outputs` in it.
+  mkShell =
+    { packages }:
+    runCommand "shell" {
+      nativeBuildInputs = packages;
+      outputs = [ "out" ];
+    } "touch $out";
+
+  # nixfmt is not packaged by Debian.
+  nixfmt-tree = runCommand "nixfmt-tree" { meta.mainProgram = "treefmt"; } ''
+    mkdir -p $out/bin
+    printf '%s\n' '#!/bin/sh' \
+      'echo "nixfmt is not packaged for this host: use the flake with nixpkgs" >&2' \
+      'exit 1' >$out/bin/treefmt
+    chmod +x $out/bin/treefmt
+  '';
+
+  qemu_kvm = hostProgram "qemu-system-x86_64" "qemu-system-x86";
+
+  runtimeShell = "/bin/bash";
+
+  shellcheck = hostProgram "shellcheck" "shellcheck";
+
+  stdenv.hostPlatform = {
+    inherit system;
+    qemuArch = "x86_64";
+  };
+
+  writeText =
+    name: text:
+    runCommand name {
+      inherit text;
+      passAsFile = [ "text" ];
+    } "cp $textPath $out";
+}
