@@ -31,10 +31,15 @@ type Choice struct {
 // error where KVM cannot be used; "auto" probes, which takes up to 5 s the
 // first time.
 func Choose(ctx context.Context, m spec.Machine) (Choice, error) {
+	return choose(ctx, m, kvmDevice)
+}
+
+// choose is Choose where KVM is used through device.
+func choose(ctx context.Context, m spec.Machine, device string) (Choice, error) {
 	if m.Accel == "tcg" {
 		return Choice{"tcg", "as asked for"}, nil
 	}
-	trouble := openKVM(kvmDevice)
+	trouble := openKVM(device)
 	if m.Accel == "kvm" {
 		return Choice{"kvm", "as asked for"}, trouble
 	}
@@ -57,7 +62,7 @@ func Choose(ctx context.Context, m spec.Machine) (Choice, error) {
 
 // verdictFor looks the verdict up, or probes and remembers it.
 func verdictFor(ctx context.Context, m spec.Machine) (v verdict, remembered bool, err error) {
-	key, err := keyOf(m)
+	key, err := keyOf(m, bootIDFile)
 	if err != nil {
 		return verdict{}, false, err
 	}

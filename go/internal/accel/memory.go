@@ -15,9 +15,10 @@ import (
 const bootIDFile = "/proc/sys/kernel/random/boot_id"
 
 // keyOf names what a verdict holds for: host boot, kernel, QEMU and machine
-// type. A file is told by its path, size and time of change.
-func keyOf(m spec.Machine) (string, error) {
-	boot, err := os.ReadFile(bootIDFile)
+// type. A file is told by its path, size and time of change; the host's boot by
+// what bootID holds.
+func keyOf(m spec.Machine, bootID string) (string, error) {
+	boot, err := os.ReadFile(bootID)
 	if err != nil {
 		return "", err
 	}

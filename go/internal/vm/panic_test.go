@@ -87,7 +87,7 @@ func TestNoPanic(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v, ended := run(t, machine(t, append(test.words, "fake.print="+printed(t, test.text))...))
-			within(t, v.Ready(), "start")
+			started(t, v)
 			for v.Tails(1)[0].Bytes < int64(len(test.text)) {
 				select {
 				case err := <-ended:

@@ -86,6 +86,18 @@ func within(t *testing.T, event <-chan struct{}, what string) {
 	}
 }
 
+// started waits until a machine runs.
+func started(t *testing.T, v *VM) {
+	t.Helper()
+	select {
+	case <-v.Ready():
+	case <-v.Finished():
+		t.Fatal("it has ended before it ran")
+	case <-time.After(hangLimit):
+		t.Fatalf("no start within %v", hangLimit)
+	}
+}
+
 func TestStopTellsTheStageThatWorked(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -102,7 +114,7 @@ func TestStopTellsTheStageThatWorked(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v, ended := run(t, machine(t, test.words...))
-			within(t, v.Ready(), "start")
+			started(t, v)
 			report, err := v.stopBy(t.Context(), patient(v.stages(ctl.StopRequest{Force: test.force}), test.stage))
 			if err != nil || report.Stage != test.stage || len(report.Tried) != test.tried {
 				t.Errorf("got %+v, %v, want stage %s of %d", report, err, test.stage, test.tried)
@@ -148,7 +160,7 @@ func TestStopSharesItsTime(t *testing.T) {
 
 func TestForcedStopCutsAPoliteOneShort(t *testing.T) {
 	v, ended := run(t, machine(t, "fake.acpi=ignore"))
-	within(t, v.Ready(), "start")
+	started(t, v)
 	polite := make(chan ctl.StopReport, 1)
 	go func() {
 		report, _ := v.Stop(context.Background(), ctl.StopRequest{Timeout: 10 * hangLimit})
@@ -188,7 +200,7 @@ func TestContextEndStopsTheMachine(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- v.Run(ctx) }()
-	within(t, v.Ready(), "start")
+	started(t, v)
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("Run: %v", err)
@@ -242,7 +254,7 @@ func TestAutoPortsReplacesATakenPort(t *testing.T) {
 	}
 	defer taken.Close()
 	v, _ := run(t, m)
-	within(t, v.Ready(), "start")
+	started(t, v)
 	consoles := v.Status().Consoles
 	if consoles[0].Port == m.Consoles[0].Port || consoles[1].Port != m.Consoles[1].Port {
 		t.Errorf("ports %+v of %+v", consoles, m.Consoles)
@@ -253,7 +265,7 @@ func TestAutoPortsReplacesATakenPort(t *testing.T) {
 func TestSecondStartSaysWhoRuns(t *testing.T) {
 	m := machine(t)
 	v, ended := run(t, m)
-	within(t, v.Ready(), "start")
+	started(t, v)
 	err := New(m, Options{}).Run(t.Context())
 	if !errors.Is(err, rundir.ErrLocked) || !strings.Contains(err.Error(), "by pid "+strconv.Itoa(os.Getpid())) {
 		t.Errorf("the second start says %v", err)
@@ -300,7 +312,7 @@ func TestQEMUDiesWithItsOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, ended := run(t, m)
-	within(t, v.Ready(), "start after a killed owner")
+	started(t, v)
 	v.Stop(t.Context(), ctl.StopRequest{Force: true})
 	if err := <-ended; err != nil {
 		t.Error(err)
