@@ -15,11 +15,11 @@ import (
 // it holds), as a cpio archive in the "newc" form
 // (Documentation/driver-api/early-userspace/buffer-format.rst of Linux).
 //
-// The library leaves time, owner
-// and device at zero and numbers the inodes in the order of the entries, all of
-// which we want. It cannot write device nodes, which no image of ours needs:
-// /dev is a devtmpfs, and the console that init starts with comes from the
-// archive inside the kernel (usr/default_cpio_list), unpacked before this one.
+// The library leaves time, owner and device at zero and numbers the inodes in
+// the order of the entries, all of which we want. It cannot write device nodes,
+// which no image of ours needs: /dev is a devtmpfs, and the console that init
+// starts with comes from the archive inside the kernel (usr/default_cpio_list),
+// unpacked before this one.
 //
 // The library also loses some errors of w. The buffer in between keeps the
 // first one, and tells it at the end.

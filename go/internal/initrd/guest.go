@@ -33,11 +33,27 @@ var guestFolders = []Entry{
 // addGuest adds the files that every image has, and those made from names in
 // the image.
 func (t tree) addGuest(img Image) error {
-	entries := append([]Entry{
-		{Path: "etc/hostname", Mode: 0o644, Data: []byte(img.Hostname + "\n")},
-		{Path: "etc/inittab", Mode: 0o644, Data: inittab(img.Gettys)},
-		{Path: "var/run", Mode: fs.ModeSymlink | 0o777, Data: []byte("../run")},
-	}, guestFolders...)
+	entries, err := embedded()
+	if err != nil {
+		return err
+	}
+	entries = append(entries, guestFolders...)
+	entries = append(entries,
+		Entry{Path: "etc/hostname", Mode: 0o644, Data: []byte(img.Hostname + "\n")},
+		Entry{Path: "etc/inittab", Mode: 0o644, Data: inittab(img.Gettys)},
+		Entry{Path: "var/run", Mode: fs.ModeSymlink | 0o777, Data: []byte("../run")},
+	)
+	for _, e := range entries {
+		if err := t.put(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// embedded returns the guest's own files.
+func embedded() ([]Entry, error) {
+	var entries []Entry
 	err := fs.WalkDir(guestFiles, "guest", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -50,15 +66,7 @@ func (t tree) addGuest(img Image) error {
 		entries = append(entries, e)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := t.put(e); err != nil {
-			return err
-		}
-	}
-	return nil
+	return entries, err
 }
 
 // inittab returns busybox init's table. Its first column is the terminal on
@@ -72,8 +80,8 @@ func inittab(gettys []string) []byte {
 	for _, tty := range gettys {
 		fmt.Fprintf(&b, "null::respawn:/etc/login-on %s\n", tty)
 	}
-	b.WriteString("null::respawn:/sbin/syslogd -n\n")
+	b.WriteString("null::respawn:/bin/busybox syslogd -n\n")
 	b.WriteString("null::respawn:/etc/power-button\n")
-	b.WriteString("::ctrlaltdel:/sbin/reboot\n")
+	b.WriteString("::ctrlaltdel:/bin/busybox reboot\n")
 	return b.Bytes()
 }

@@ -13,9 +13,9 @@ import (
 func TestInittabOf(t *testing.T) {
 	want := `::sysinit:/etc/rc
 null::respawn:/etc/login-on ttyS0
-null::respawn:/sbin/syslogd -n
+null::respawn:/bin/busybox syslogd -n
 null::respawn:/etc/power-button
-::ctrlaltdel:/sbin/reboot
+::ctrlaltdel:/bin/busybox reboot
 `
 	if diff := cmp.Diff(want, string(inittab([]string{"ttyS0"}))); diff != "" {
 		t.Error(diff)

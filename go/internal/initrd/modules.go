@@ -23,27 +23,42 @@ const maxModuleBytes = 64 << 20
 // in load order.
 func (t tree) addModules(img Image) error {
 	var list bytes.Buffer
-	if img.ModulesDir != "" {
-		modules, err := openModules(img.ModulesDir)
-		if err != nil {
+	modules, err := modulesOf(img)
+	if err != nil {
+		return err
+	}
+	for _, e := range modules {
+		if err := t.put(e); err != nil {
 			return err
 		}
-		order, err := modules.loadOrder(img.Modules, img.OptionalModules)
-		if err != nil {
-			return err
-		}
-		for _, file := range order {
-			e, err := modules.entry(file)
-			if err != nil {
-				return fmt.Errorf("module %s: %w", filepath.Join(modules.dir, file), err)
-			}
-			if err := t.put(e); err != nil {
-				return err
-			}
-			fmt.Fprintf(&list, "/%s\n", e.Path)
-		}
+		fmt.Fprintf(&list, "/%s\n", e.Path)
 	}
 	return t.put(Entry{Path: "etc/modules", Mode: 0o644, Data: list.Bytes()})
+}
+
+// modulesOf returns the modules of an image in load order; an image without a
+// modulesDir has none.
+func modulesOf(img Image) ([]Entry, error) {
+	if img.ModulesDir == "" {
+		return nil, nil
+	}
+	tree, err := openModules(img.ModulesDir)
+	if err != nil {
+		return nil, err
+	}
+	order, err := tree.loadOrder(img.Modules, img.OptionalModules)
+	if err != nil {
+		return nil, err
+	}
+	var modules []Entry
+	for _, file := range order {
+		e, err := tree.entry(file)
+		if err != nil {
+			return nil, fmt.Errorf("module %s: %w", filepath.Join(tree.dir, file), err)
+		}
+		modules = append(modules, e)
+	}
+	return modules, nil
 }
 
 // entry reads the module at file, a path in the tree.

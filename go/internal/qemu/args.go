@@ -107,6 +107,11 @@ func KernelParams(m spec.Machine, h Host) []string {
 	// A kernel that panics restarts at once, which we see and report, instead
 	// of standing still for ever.
 	params = append(params, "panic=-1")
+	if h.Type == "microvm" {
+		// It has no keyboard controller to be reset by: a triple fault is its way
+		// to restart.
+		params = append(params, "reboot=t")
+	}
 	if h.Accel == "tcg" {
 		// On a busy host the guest may get no timer tick while it tests the
 		// timer, and would panic.

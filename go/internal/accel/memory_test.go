@@ -1,0 +1,160 @@
+package accel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"microvm-console/internal/spec"
+)
+
+// chosen is the reason that choose gives.
+func chosen(t *testing.T, m spec.Machine, device string) string {
+	t.Helper()
+	choice, err := choose(t.Context(), m, device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return choice.Reason
+}
+
+func TestAVerdictIsRemembered(t *testing.T) {
+	for _, word := range []string{"speaks", "ends"} {
+		t.Run("QEMU "+word, func(t *testing.T) {
+			m, device, probes := host(t, word)
+			first := chosen(t, m, device)
+			for range 3 {
+				if got, want := chosen(t, m, device), first+"; remembered"; got != want {
+					t.Errorf("got  %s\nwant %s", got, want)
+				}
+			}
+			if n := probes(); n != 1 {
+				t.Errorf("%d probes were made, want 1", n)
+			}
+		})
+	}
+}
+
+// TestAVerdictHoldsForOneKey changes, one by one, all that a verdict depends
+// on: each gives another key.
+func TestAVerdictHoldsForOneKey(t *testing.T) {
+	m, bootID, _ := host(t, "speaks")
+	key := func() string {
+		key, err := keyOf(m, bootID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	write := func(path, text string) error { return os.WriteFile(path, []byte(text), 0o600) }
+	changes := []struct {
+		what   string
+		change func() error
+	}{
+		{"the host's boot", func() error { return write(bootID, "another\n") }},
+		{"the kernel's size", func() error { return write(m.Kernel, "another") }},
+		{"the kernel's time", func() error { return os.Chtimes(m.Kernel, time.Time{}, time.Unix(1, 0)) }},
+		{"the kernel's path", func() error { m.Kernel = bootID; return nil }},
+		{"QEMU", func() error { m.QEMU = "/bin/sh"; return nil }},
+		{"the machine type", func() error { m.Type = "q35"; return nil }},
+	}
+	seen := map[string]string{key(): "the first"}
+	for _, change := range changes {
+		if err := change.change(); err != nil {
+			t.Fatal(err)
+		}
+		if like, ok := seen[key()]; ok {
+			t.Errorf("after a change of %s the key is that of %s: %s", change.what, like, key())
+		}
+		seen[key()] = change.what
+		if key() != key() {
+			t.Error("a key does not last")
+		}
+	}
+}
+
+func TestAnotherKernelIsProbedAnew(t *testing.T) {
+	m, device, probes := host(t, "speaks")
+	chosen(t, m, device)
+	if err := os.WriteFile(m.Kernel, []byte("another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := chosen(t, m, device); strings.HasSuffix(got, "remembered") || probes() != 2 {
+		t.Errorf("%s, after %d probes", got, probes())
+	}
+}
+
+func TestAHomeThatCannotBeWritten(t *testing.T) {
+	homes := []struct{ name, cache, home string }{
+		{"a folder that cannot be made", "/proc/none", "/homeless-shelter"},
+		{"no home at all", "", ""},
+		{"a path that is not absolute", "cache", ""},
+	}
+	for _, test := range homes {
+		t.Run(test.name, func(t *testing.T) {
+			m, device, probes := host(t, "speaks")
+			t.Setenv("XDG_CACHE_HOME", test.cache)
+			t.Setenv("HOME", test.home)
+			for range 2 {
+				if got, want := chosen(t, m, device), "this kernel starts under KVM"; got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			}
+			if n := probes(); n != 2 {
+				t.Errorf("%d probes were made, want 2", n)
+			}
+		})
+	}
+}
+
+func TestAMemoryThatCannotBeReadIsReplaced(t *testing.T) {
+	for _, text := range []string{"", "null", "[]", `{"key": `, `{"key": 1}`, "\x00\xff"} {
+		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
+			m, device, probes := host(t, "speaks")
+			path := memoryFile()
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			chosen(t, m, device)
+			if got := chosen(t, m, device); !strings.HasSuffix(got, "; remembered") || probes() != 1 {
+				t.Errorf("%s, after %d probes", got, probes())
+			}
+		})
+	}
+}
+
+func TestTheMemoryIsBounded(t *testing.T) {
+	host(t, "speaks")
+	for i := range 3 * memoryLimit {
+		key := fmt.Sprint("key ", i)
+		remember(key, verdict{Works: true})
+		if v, ok := recall(key); !ok || !v.Works {
+			t.Fatalf("%s is not remembered", key)
+		}
+		if n := len(load()); n > memoryLimit {
+			t.Fatalf("%d verdicts are kept", n)
+		}
+	}
+	left, err := os.ReadDir(filepath.Dir(memoryFile()))
+	if err != nil || len(left) != 1 {
+		t.Errorf("left beside the memory: %v, %v", left, err)
+	}
+}
+
+func TestAProbeThatWasGivenUpIsNotRemembered(t *testing.T) {
+	m, device, probes := host(t, "hangs")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := choose(ctx, m, device); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	t.Setenv("ACCEL_TEST", "speaks")
+	if got, want := chosen(t, m, device), "this kernel starts under KVM"; got != want {
+		t.Errorf("got %s, want %s (%d probes)", got, want, probes())
+	}
+}
