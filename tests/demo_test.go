@@ -12,23 +12,27 @@ import (
 )
 
 // running starts the demo and waits until its ports are told.
-func running(t *testing.T, args ...string) *session {
+func running(t *testing.T) *session {
 	t.Helper()
-	vm := start(t, program(t, "microvm-run"), args...)
+	vm := start(t, program(t, "microvm-run"))
 	vm.expect(`console  hvc0   tcp localhost:\d+`, 1)
 	return vm
 }
 
-// login logs in with nc and returns when the guest's shell computes.
-func login(t *testing.T, port string) *session {
+// connect connects nc to a console. What the guest prints before is lost.
+func connect(t *testing.T, port string) *session {
 	t.Helper()
-	terminal := start(t, "nc", "localhost", port)
+	return start(t, "nc", "localhost", port)
+}
+
+// login logs in and returns when the guest's shell computes.
+func login(terminal *session) {
+	terminal.t.Helper()
 	terminal.expect(`login: `, 1)
 	terminal.send("root\n")
 	terminal.expect(`# `, 1)
 	terminal.send("echo R-$((6*7))\n")
 	terminal.expect(`R-42\r?\n`, 1)
-	return terminal
 }
 
 func TestRunTestOnEachMachineType(t *testing.T) {
@@ -48,7 +52,9 @@ func TestRunTestOnEachMachineType(t *testing.T) {
 func TestByHand(t *testing.T) {
 	private(t)
 	vm := running(t)
-	serial, console := login(t, "4440"), login(t, "4441")
+	serial, console := connect(t, "4440"), connect(t, "4441")
+	login(serial)
+	login(console)
 
 	output := must(t, root, program(t, "run-test")) // 4440 and 4441 are taken
 	if !strings.Contains(output, "10 passed, 0 failed") {
@@ -79,7 +85,7 @@ func TestByHand(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	dir := private(t)
 	vm := running(t)
-	login(t, "4440")
+	login(connect(t, "4440"))
 	output := must(t, root, program(t, "microvm-shutdown"))
 	if !strings.HasPrefix(output, "console-demo: stopped by acpi in ") {
 		t.Error(output)
@@ -145,7 +151,7 @@ func alive(pid int) bool {
 func TestInterrupt(t *testing.T) {
 	private(t)
 	vm := running(t)
-	login(t, "4441")
+	login(connect(t, "4441"))
 	if err := vm.run.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

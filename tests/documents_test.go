@@ -18,10 +18,12 @@ esac
 exec REAL "$@"
 `
 
-// ncShim is somebody at a real nc who presses Enter until the guest asks for a
-// login, and then leaves.
+// ncShim is somebody at a real nc who waits for the port, presses Enter until
+// the guest asks for a login, and then leaves.
 const ncShim = `#!/bin/bash
-exec 3< <({ while sleep 1; do echo; done; } | timeout 120 REAL "$@")
+connect() { until REAL "$@"; do sleep 0.2; done; }
+export -f connect
+exec 3< <({ while sleep 1; do echo; done; } | timeout 120 bash -c 'connect "$@"' - "$@")
 while IFS= read -r -u 3 -d : text; do
 	case $text in *login) exit 0 ;; esac
 done

@@ -28,7 +28,7 @@ func save(c *cli.Context, path string, write func(io.Writer) error) error {
 		return fmt.Errorf("output: %w", err)
 	}
 	err = write(temp)
-	err = errors.Join(err, temp.Chmod(0o644), temp.Close(), c.Context.Err())
+	err = errors.Join(err, temp.Chmod(0o644), temp.Close(), c.Err())
 	if err == nil {
 		err = os.Rename(temp.Name(), path)
 	}

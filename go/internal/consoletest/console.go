@@ -71,7 +71,9 @@ func (c *Console) Send(text string) error {
 }
 
 // Expect waits until pattern matches what has come since the last match, and
-// returns the match and its groups. The next Expect begins behind it.
+// returns the match and its groups. The next Expect begins behind it. Lines of
+// the kernel are left out: it prints them whenever it likes, also in the middle
+// of somebody else's line.
 func (c *Console) Expect(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
 	for {
 		match, more, ended := c.match(pattern)
@@ -101,12 +103,12 @@ const endLimit = 5 * time.Second
 func (c *Console) match(pattern *regexp.Regexp) (match []string, more <-chan struct{}, ended bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	unread := c.text[c.at:]
-	if at := pattern.FindSubmatchIndex(unread); at != nil {
+	spoken, original := withoutKernelLines(c.text[c.at:])
+	if at := pattern.FindSubmatchIndex(spoken); at != nil {
 		for i := 0; i < len(at); i += 2 {
-			match = append(match, string(unread[max(at[i], 0):max(at[i+1], 0)]))
+			match = append(match, string(spoken[max(at[i], 0):max(at[i+1], 0)]))
 		}
-		c.at += at[1]
+		c.at += original(at[1])
 		return match, nil, false
 	}
 	if c.ended != nil {

@@ -112,7 +112,8 @@ func (s *Suite) parameters(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	text, err := shell.Shell(ctx, "dmesg | grep -i console")
+	// Without their times, or they would pass for lines that the kernel prints.
+	text, err := shell.Shell(ctx, "dmesg | grep -i console | sed 's/^[^]]*] *//'")
 	if err != nil {
 		return err
 	}

@@ -248,7 +248,7 @@ func keepHouse(m Machine, me int64) error {
 	}
 	for _, path := range []string{m.State(), m.Ctl()} {
 		if data, err := os.ReadFile(path); err != nil || string(data) != mine {
-			return fmt.Errorf("%s holds %q, want %q (%v)", path, data, mine, err)
+			return fmt.Errorf("%s holds %q, want %q (%w)", path, data, mine, err)
 		}
 	}
 	return nil
