@@ -46,6 +46,9 @@ func TestDocuments(t *testing.T) {
 	for _, document := range []string{"README.md", "examples/console-demo/README.md", "CONTRIBUTING.md"} {
 		t.Run(strings.ReplaceAll(document, "/", "-"), func(t *testing.T) {
 			private(t)
+			t.Cleanup(func() { // where a block fails half way
+				_, _ = command(t, root, "./result/bin/microvm-shutdown", "--force")
+			})
 			blocks := bashBlocks(t, document)
 			if len(blocks) == 0 {
 				t.Fatal("it shows no command")

@@ -36,7 +36,8 @@ func skip(t *testing.T, tool, remedy string) {
 // command is a command in dir that ends with the test, output in one string.
 func command(t *testing.T, dir, name string, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
+	// Not the test's own context: a clean-up runs commands too.
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
 	run := exec.CommandContext(ctx, name, args...)
 	run.Dir = dir

@@ -72,7 +72,7 @@ func TestAVerdictHoldsForOneKey(t *testing.T) {
 			t.Errorf("after a change of %s the key is that of %s: %s", change.what, like, key())
 		}
 		seen[key()] = change.what
-		if key() != key() {
+		if first, second := key(), key(); first != second {
 			t.Error("a key does not last")
 		}
 	}
