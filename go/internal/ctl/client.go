@@ -38,30 +38,62 @@ func (c Client) Stop(ctx context.Context, request StopRequest) (report StopRepor
 	return report, code == http.StatusOK, err
 }
 
-// do makes one request and decodes its answer into out.
+// do makes one request and decodes its answer, JSON, into out.
 func (c Client) do(ctx context.Context, method, target string, out any) (code int, err error) {
-	dialer := net.Dialer{}
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", c.Path)
-		},
-		DisableKeepAlives: true,
-	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://machine"+target, nil)
+	response, err := c.request(ctx, method, target, nil)
 	if err != nil {
 		return 0, err
 	}
-	response, err := transport.RoundTrip(request)
-	if err != nil {
-		return 0, fmt.Errorf("control socket: %w", err)
-	}
 	defer response.Body.Close()
+	if !strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
+		return response.StatusCode, refusal(response)
+	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return response.StatusCode, fmt.Errorf("control socket: %w", err)
 	}
-	if !strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
-		return response.StatusCode, fmt.Errorf("control socket: %s: %s", response.Status, strings.TrimSpace(string(body)))
-	}
 	return response.StatusCode, json.Unmarshal(body, out)
+}
+
+// send makes one request whose answer is the caller's to read and to close,
+// unless it is a refusal.
+func (c Client) send(ctx context.Context, method, target string, body io.Reader) (*http.Response, error) {
+	response, err := c.request(ctx, method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		defer response.Body.Close()
+		return nil, refusal(response)
+	}
+	return response, nil
+}
+
+// request makes one request, on a connection of its own.
+func (c Client) request(ctx context.Context, method, target string, body io.Reader) (*http.Response, error) {
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", c.Path)
+		},
+		DisableKeepAlives:  true,
+		DisableCompression: true,
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://machine"+target, body)
+	if err != nil {
+		return nil, err
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	return response, nil
+}
+
+// refusal is the error of an answer that is a line of text.
+func refusal(response *http.Response) error {
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	return fmt.Errorf("control socket: %s: %s", response.Status, strings.TrimSpace(string(text)))
 }

@@ -4,6 +4,8 @@
 //	GET  /status               the machine as JSON (Status)
 //	POST /stop?timeout=30s     stop it; the answer is a StopReport
 //	POST /stop?force=true      the same without asking the guest
+//	GET  /stream?console=serial&from=start   a console's bytes (StreamRequest)
+//	POST /input?console=serial               what is typed into it
 //
 // Only the process that owns the machine serves it; whoever can open the
 // socket (mode 0600) may use it.
@@ -26,11 +28,49 @@ type Status struct {
 	Consoles []Console `json:"consoles"`
 }
 
-// Console is one console and its endpoint.
+// Console is one console, its endpoints and its stream.
 type Console struct {
 	Name   string `json:"name"`   // "serial"
 	Device string `json:"device"` // "ttyS0"
 	Port   int    `json:"port"`   // TCP, on localhost
+	// Relay is what the relay of this console does; nil where QEMU itself
+	// serves the port.
+	Relay *Relay `json:"relay,omitempty"`
+}
+
+// Relay is the state of one console's relay. Offsets and sizes are in bytes.
+type Relay struct {
+	Socket   string `json:"socket"`   // Unix stream socket
+	Journal  string `json:"journal"`  // the folder of the stream's files
+	Attached bool   `json:"attached"` // QEMU has the VM side open
+	Exact    bool   `json:"exact"`    // a killed relay loses no byte (the file system can splice)
+	Boot     int    `json:"boot"`     // the number of this boot, from 0
+	Start    int64  `json:"start"`    // offset at which this boot began
+	Oldest   int64  `json:"oldest"`   // offset of the oldest byte that is kept
+	End      int64  `json:"end"`      // offset behind the newest byte
+	Input    int    `json:"input"`    // bytes typed that the guest has not read
+	// Clients in the order in which they came.
+	Clients []Attached `json:"clients"`
+	// Gaps are bytes that were printed and could not be kept.
+	Gaps []Gap `json:"gaps"`
+}
+
+// Attached is a client of a relay.
+type Attached struct {
+	Client   string    `json:"client"`   // the name that it gave, or its address
+	Kind     string    `json:"kind"`     // "tcp", "unix", "stream"
+	Since    time.Time `json:"since"`    // when it came
+	Offset   int64     `json:"offset"`   // of the next byte for it
+	Lag      int64     `json:"lag"`      // how many bytes it is behind
+	Terminal bool      `json:"terminal"` // a terminal is at its end
+	Answers  bool      `json:"answers"`  // what its terminal answers reaches the guest
+}
+
+// Gap is a part of the stream that is missing at an offset.
+type Gap struct {
+	Offset int64  `json:"offset"`
+	Bytes  int64  `json:"bytes"`
+	Cause  string `json:"cause"`
 }
 
 // StopRequest says how to stop a machine.

@@ -1,0 +1,87 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// The headers of an answer to GET /stream.
+const (
+	headerOffset = "Microvm-Offset"
+	headerLive   = "Microvm-Live"
+	headerGap    = "Microvm-Gap"
+)
+
+// StreamRequest says which bytes of a console are wanted.
+type StreamRequest struct {
+	// Console is its name in vm.json: "serial".
+	Console string
+	// From is where to begin: "start" (of the boot), "now", "-N" (the last N
+	// bytes of the boot) or an offset. "" is "start".
+	From string
+	// Boot is 0 for this boot, -1 for the one before, and so on. An earlier
+	// boot ends; this one goes on while the machine runs.
+	Boot int
+	// Client is a name of the client's choice, the same for its stream and its
+	// input; "" for none.
+	Client string
+	// Terminal tells that a terminal is at the client's end, which answers
+	// what the guest asks it.
+	Terminal bool
+}
+
+func (r StreamRequest) query() string {
+	return url.Values{
+		"console":  {r.Console},
+		"from":     {r.From},
+		"boot":     {strconv.Itoa(r.Boot)},
+		"client":   {r.Client},
+		"terminal": {strconv.FormatBool(r.Terminal)},
+	}.Encode()
+}
+
+// Stream is a console's bytes, exactly as the guest printed them, as they
+// come. It ends with the boot, and with an error where the owner goes away.
+type Stream struct {
+	io.ReadCloser
+	// Offset is that of the first byte.
+	Offset int64
+	// Live is the offset at which the stream ended when it was asked for: what
+	// comes before is history.
+	Live int64
+	// Gap is how many bytes before Offset were wanted and are no longer kept.
+	Gap int64
+}
+
+// Stream asks for a console's bytes. The caller closes it.
+func (c Client) Stream(ctx context.Context, request StreamRequest) (*Stream, error) {
+	response, err := c.send(ctx, http.MethodGet, "/stream?"+request.query(), nil)
+	if err != nil {
+		return nil, err
+	}
+	stream := &Stream{ReadCloser: response.Body}
+	for header, field := range map[string]*int64{
+		headerOffset: &stream.Offset, headerLive: &stream.Live, headerGap: &stream.Gap,
+	} {
+		if *field, err = strconv.ParseInt(response.Header.Get(header), 10, 64); err != nil {
+			response.Body.Close()
+			return nil, fmt.Errorf("control socket: header %s: %w", header, err)
+		}
+	}
+	return stream, nil
+}
+
+// Input types what it reads from body into a console, until body ends. What is
+// read at once, up to 4096 bytes, is not interleaved with others' input. It
+// waits while the guest does not read.
+func (c Client) Input(ctx context.Context, request StreamRequest, body io.Reader) error {
+	response, err := c.send(ctx, http.MethodPost, "/input?"+request.query(), body)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}

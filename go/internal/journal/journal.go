@@ -1,0 +1,198 @@
+// Package journal keeps one stream of bytes with ever-growing offsets: all
+// that one console, or one channel, ever printed.
+//
+// The stream lies in segment files of at most SegmentBytes; a new one begins
+// at each boot. The files are the buffer: a reader is an offset into them, so
+// that replay and live are the same code, and a slow reader costs nothing.
+//
+// Invariants:
+//   - The bytes are exactly those that were appended, in their order. The
+//     append position is the size of the newest file: a writer that was killed
+//     goes on where its files end.
+//   - A segment's name says where it begins and of which boot it is, so that
+//     nothing but the files is needed to read the stream again.
+//   - Beside the bytes lies an index of times; a lost part of it loses no byte.
+//   - Retention unlinks whole segments, oldest first, and never the newest.
+//   - There is one writer, who holds an flock(2).
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// SegmentBytes is the size at which a segment is full.
+const SegmentBytes = 16 << 20
+
+// Retention is how much of the stream is kept. Whole segments go, oldest
+// first, while one of the two is exceeded.
+type Retention struct {
+	Bytes int64 // of all segments
+	Boots int   // the newest included
+}
+
+// DefaultRetention is what is kept unless told otherwise.
+var DefaultRetention = Retention{Bytes: 64 << 20, Boots: 10}
+
+// ErrInUse tells that another process writes the journal.
+var ErrInUse = errors.New("journal: another process writes it")
+
+// Journal is a stream, open for its one writer. Readers may be many.
+type Journal struct {
+	dir       string
+	retention Retention
+	lock      *os.File
+
+	mu       sync.Mutex
+	segments []segment // oldest first; the last one is written
+	file     *os.File  // the last segment
+	index    *indexWriter
+	more     chan struct{} // closed and replaced when the stream grows
+	closed   bool
+}
+
+// Open opens the journal in dir for writing, making the folder where there is
+// none, and begins its first boot where it is empty. It is ErrInUse where
+// another process writes it. The caller calls Close.
+func Open(dir string, retention Retention) (*Journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{dir: dir, retention: retention, lock: lock, more: make(chan struct{})}
+	if err := j.resume(); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("journal %s: %w", dir, err)
+	}
+	return j, nil
+}
+
+// resume takes the lock and finds the place where the stream ends.
+func (j *Journal) resume() error {
+	if err := unix.Flock(int(j.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return ErrInUse
+		}
+		return fmt.Errorf("lock: %w", err)
+	}
+	segments, err := list(j.dir)
+	if err != nil {
+		return err
+	}
+	j.segments = segments
+	if len(segments) == 0 {
+		return j.begin(segment{})
+	}
+	return j.write(segments[len(segments)-1], 0)
+}
+
+// Close gives up the journal. Readers get what is there, and then ErrClosed.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil
+	}
+	j.closed = true
+	close(j.more)
+	return errors.Join(j.file.Close(), j.index.close(), j.lock.Close())
+}
+
+// Boot marks the place where a boot begins, and returns its number, which is
+// one more than that of the boot before. A boot of which nothing was printed
+// is one all the same.
+func (j *Journal) Boot() (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	last := j.last()
+	next := segment{start: last.end(), boot: last.boot + 1}
+	if err := j.begin(next); err != nil {
+		return 0, err
+	}
+	j.retain()
+	return next.boot, nil
+}
+
+// last is the segment that is written. The caller holds the lock.
+func (j *Journal) last() *segment { return &j.segments[len(j.segments)-1] }
+
+// begin makes a new segment and writes there from now on.
+func (j *Journal) begin(s segment) error {
+	if err := j.write(s, os.O_CREATE|os.O_EXCL); err != nil {
+		return err
+	}
+	j.segments = append(j.segments, s)
+	return nil
+}
+
+// write opens a segment and its index for writing.
+func (j *Journal) write(s segment, flags int) error {
+	file, err := os.OpenFile(s.path(j.dir), os.O_RDWR|unix.O_NOFOLLOW|flags, 0o600)
+	if err != nil {
+		return err
+	}
+	index, err := openIndex(s.path(j.dir) + indexSuffix)
+	if err != nil {
+		file.Close()
+		return err
+	}
+	if j.file != nil {
+		err = errors.Join(j.file.Close(), j.index.close())
+	}
+	j.file, j.index = file, index
+	return err
+}
+
+// grown takes note of n bytes that have been written to the last segment, and
+// wakes the readers. The caller holds the lock.
+func (j *Journal) grown(n int) error {
+	if n == 0 {
+		return nil
+	}
+	last := j.last()
+	err := j.index.note(last.end(), time.Now())
+	last.size += int64(n)
+	close(j.more)
+	j.more = make(chan struct{})
+	return err
+}
+
+// room makes sure that the last segment is not full, and returns how many
+// bytes it still takes. The caller holds the lock.
+func (j *Journal) room() (int, error) {
+	last := j.last()
+	if last.size >= SegmentBytes {
+		if err := j.begin(segment{start: last.end(), boot: last.boot}); err != nil {
+			return 0, err
+		}
+		j.retain()
+	}
+	return int(SegmentBytes - j.last().size), nil
+}
+
+// retain unlinks the segments that are too many. A segment that cannot be
+// unlinked stays, and is tried again at the next one. The caller holds the lock.
+func (j *Journal) retain() {
+	newest := j.last()
+	for len(j.segments) > 1 {
+		oldest := j.segments[0]
+		kept := newest.end() - oldest.start
+		if kept <= j.retention.Bytes && newest.boot-oldest.boot < j.retention.Boots {
+			return
+		}
+		if os.Remove(oldest.path(j.dir)) != nil {
+			return
+		}
+		os.Remove(oldest.path(j.dir) + indexSuffix)
+		j.segments = j.segments[1:]
+	}
+}

@@ -1,0 +1,116 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// GapError tells that bytes which a reader had not read are no longer kept.
+// The reader goes on behind them.
+type GapError struct {
+	From, To int64 // the first byte that is missing, and the first that is not
+}
+
+func (e *GapError) Error() string {
+	return fmt.Sprintf("%d bytes are no longer kept (offset %d to %d)", e.To-e.From, e.From, e.To)
+}
+
+// Reader reads the stream from an offset on, and then waits for more. It is
+// for one goroutine; many readers may read at once.
+type Reader struct {
+	journal *Journal
+	offset  int64
+	file    *os.File // of the segment that holds offset
+	segment segment
+}
+
+// NewReader returns a reader at offset. The caller calls Close.
+func (j *Journal) NewReader(offset int64) *Reader {
+	return &Reader{journal: j, offset: offset}
+}
+
+// Offset is that of the next byte.
+func (r *Reader) Offset() int64 { return r.offset }
+
+// Close closes the reader.
+func (r *Reader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
+}
+
+// Read reads what comes next into data, waiting for it until ctx ends. It is a
+// *GapError where bytes have gone meanwhile, and ErrClosed where the journal
+// was closed and all of it has been read.
+func (r *Reader) Read(ctx context.Context, data []byte) (int, error) {
+	for {
+		s, more, err := r.locate()
+		if err != nil {
+			return 0, err
+		}
+		if s == nil {
+			select {
+			case <-more:
+				continue
+			case <-ctx.Done():
+				return 0, context.Cause(ctx)
+			}
+		}
+		err = r.open(*s)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it has gone since we looked
+		}
+		if err != nil {
+			return 0, err
+		}
+		n, err := r.file.ReadAt(data[:min(int64(len(data)), s.end()-r.offset)], r.offset-s.start)
+		r.offset += int64(n)
+		if n > 0 {
+			return n, nil
+		}
+		return 0, err
+	}
+}
+
+// locate finds the segment that holds the next byte; nil where that has not
+// come yet, with a channel that is closed when it may have.
+func (r *Reader) locate() (s *segment, more <-chan struct{}, err error) {
+	j := r.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := len(j.segments) - 1; i >= 0; i-- {
+		here := j.segments[i]
+		switch {
+		case here.start > r.offset:
+			continue
+		case r.offset < here.end():
+			return &here, nil, nil
+		case j.closed:
+			return nil, nil, ErrClosed
+		}
+		return nil, j.more, nil
+	}
+	oldest := j.segments[0].start
+	gap := &GapError{From: r.offset, To: oldest}
+	r.offset = oldest
+	return nil, nil, gap
+}
+
+// open opens the segment's file, unless it is open.
+func (r *Reader) open(s segment) error {
+	if r.file != nil && r.segment.start == s.start && r.segment.boot == s.boot {
+		return nil
+	}
+	file, err := os.Open(s.path(r.journal.dir))
+	if err != nil {
+		return err
+	}
+	if r.file != nil {
+		r.file.Close()
+	}
+	r.file, r.segment = file, s
+	return nil
+}
