@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,6 +18,10 @@ import (
 type Handlers struct {
 	Status func() Status
 	Stop   func(context.Context, StopRequest) (StopReport, error)
+	// Stream returns a console's bytes, until ctx ends at the latest.
+	Stream func(context.Context, StreamRequest) (*Stream, error)
+	// Input returns what types into a console.
+	Input func(StreamRequest) (io.Writer, error)
 }
 
 // Listen opens the control socket at path, mode 0600. A socket that an owner
@@ -78,6 +83,8 @@ func (h Handlers) routes() http.Handler {
 		}
 		reply(w, status, report)
 	})
+	mux.HandleFunc("GET /stream", h.stream)
+	mux.HandleFunc("POST /input", h.input)
 	return mux
 }
 

@@ -10,7 +10,7 @@ func (j *Journal) Range() (oldest, end int64) {
 	return j.segments[0].start, j.last().end()
 }
 
-// BootNumber is the number of the newest boot, from 0.
+// BootNumber is the number of the newest boot, from 1; 0 before the first one.
 func (j *Journal) BootNumber() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -34,7 +34,7 @@ func (j *Journal) BootRange(back int) (start, end int64, err error) {
 		}
 		end = s.end()
 	}
-	if !found {
+	if !found || wanted == 0 && start == end {
 		return 0, 0, fmt.Errorf("boot %d: nothing of it is kept (the oldest is %d)", back, j.segments[0].boot-j.last().boot)
 	}
 	return start, end, nil

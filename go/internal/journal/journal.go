@@ -58,7 +58,7 @@ type Journal struct {
 }
 
 // Open opens the journal in dir for writing, making the folder where there is
-// none, and begins its first boot where it is empty. It is ErrInUse where
+// none, and goes on where the stream ends. It is ErrInUse where
 // another process writes it. The caller calls Close.
 func Open(dir string, retention Retention) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -95,6 +95,9 @@ func (j *Journal) resume() error {
 	return j.write(segments[len(segments)-1], 0)
 }
 
+// Dir is the folder of the journal's files.
+func (j *Journal) Dir() string { return j.dir }
+
 // Close gives up the journal. Readers get what is there, and then ErrClosed.
 func (j *Journal) Close() error {
 	j.mu.Lock()
@@ -107,9 +110,9 @@ func (j *Journal) Close() error {
 	return errors.Join(j.file.Close(), j.index.close(), j.lock.Close())
 }
 
-// Boot marks the place where a boot begins, and returns its number, which is
-// one more than that of the boot before. A boot of which nothing was printed
-// is one all the same.
+// Boot marks the place where a boot begins, and returns its number: 1 for the
+// first one, then one more each time. A boot of which nothing was printed is
+// one all the same. What comes before the first mark is of boot 0.
 func (j *Journal) Boot() (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

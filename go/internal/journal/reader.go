@@ -42,22 +42,32 @@ func (r *Reader) Close() error {
 	return r.file.Close()
 }
 
-// Read reads what comes next into data, waiting for it until ctx ends. It is a
-// *GapError where bytes have gone meanwhile, and ErrClosed where the journal
-// was closed and all of it has been read.
-func (r *Reader) Read(ctx context.Context, data []byte) (int, error) {
+// Wait waits until there is something to read, or ctx ends. It is a *GapError
+// where bytes have gone meanwhile, and ErrClosed where the journal was closed
+// and all of it has been read.
+func (r *Reader) Wait(ctx context.Context) error {
 	for {
 		s, more, err := r.locate()
-		if err != nil {
+		if s != nil || err != nil {
+			return err
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Read reads what comes next into data, and waits for it as Wait does.
+func (r *Reader) Read(ctx context.Context, data []byte) (int, error) {
+	for {
+		if err := r.Wait(ctx); err != nil {
 			return 0, err
 		}
-		if s == nil {
-			select {
-			case <-more:
-				continue
-			case <-ctx.Done():
-				return 0, context.Cause(ctx)
-			}
+		s, _, err := r.locate()
+		if s == nil || err != nil {
+			continue // it has gone since; Wait will tell
 		}
 		err = r.open(*s)
 		if errors.Is(err, os.ErrNotExist) {

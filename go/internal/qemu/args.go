@@ -23,6 +23,9 @@ type Host struct {
 	// TSCKHz is the rate of the host's time stamp counter in kHz; 0: unknown.
 	// Only a microvm under TCG needs it.
 	TSCKHz int
+	// Pipe gives the path of a console's pipe, to which QEMU adds .in and .out.
+	// nil: QEMU serves the consoles' ports itself.
+	Pipe func(console spec.Console) string
 }
 
 // Type is the machine type to use where vm.json says "auto". Under TCG a q35
@@ -61,7 +64,7 @@ func Args(m spec.Machine, h Host) []string {
 		args = append(args, "-initrd", m.Initrd)
 	}
 	args = append(args, "-append", strings.Join(KernelParams(m, h), " "))
-	args = append(args, consoles(m.Consoles, h.Type)...)
+	args = append(args, consoles(m.Consoles, h)...)
 	args = append(args, "-device", panicDevice(h.Type))
 	return append(args, m.QEMUArgs...)
 }
@@ -126,7 +129,7 @@ func KernelParams(m spec.Machine, h Host) []string {
 
 // consoles are the arguments of all consoles. QEMU numbers UARTs and
 // virtconsoles in the order in which they stand.
-func consoles(all []spec.Console, kind string) []string {
+func consoles(all []spec.Console, h Host) []string {
 	var serial, virt []spec.Console
 	for _, console := range all {
 		if console.IsSerial() {
@@ -141,21 +144,27 @@ func consoles(all []spec.Console, kind string) []string {
 
 	var args []string
 	for _, console := range serial {
-		args = append(args, "-chardev", chardev(console), "-serial", "chardev:"+ChardevID(console))
+		args = append(args, "-chardev", chardev(console, h), "-serial", "chardev:"+ChardevID(console))
 	}
 	if len(virt) > 0 {
-		args = append(args, "-device", virtioSerial(kind))
+		args = append(args, "-device", virtioSerial(h.Type))
 	}
 	for _, console := range virt {
-		args = append(args, "-chardev", chardev(console), "-device", "virtconsole,chardev="+ChardevID(console))
+		args = append(args, "-chardev", chardev(console, h), "-device", "virtconsole,chardev="+ChardevID(console))
 	}
 	return args
 }
 
-// chardev is a console's TCP server in QEMU. It serves one client, and drops
+// chardev is the host's end of a console: a pair of pipes, which a relay keeps
+// open and drains; or a TCP server in QEMU, which serves one client and drops
 // what is printed while nobody is connected.
-func chardev(console spec.Console) string {
-	return fmt.Sprintf("socket,id=%s,host=localhost,port=%d,server=on,wait=off", ChardevID(console), console.Port)
+func chardev(console spec.Console, h Host) string {
+	if h.Pipe == nil {
+		return fmt.Sprintf("socket,id=%s,host=localhost,port=%d,server=on,wait=off", ChardevID(console), console.Port)
+	}
+	// A comma ends a value unless it is doubled.
+	path := strings.ReplaceAll(h.Pipe(console), ",", ",,")
+	return fmt.Sprintf("pipe,id=%s,path=%s", ChardevID(console), path)
 }
 
 // virtioSerial is the bus of the virtconsoles.

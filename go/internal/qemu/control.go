@@ -12,7 +12,7 @@ import (
 //
 // qmp is the number of a connected stream socket for the monitor protocol.
 // taps are the numbers of pipes, one for each console in the order of
-// m.Consoles, to which QEMU writes a copy of what the console prints. A byte
+// m.Consoles or none at all, to which QEMU writes a copy of what the console prints. A byte
 // may be repeated there when a client is slow (QEMU writes its log again on
 // each try): good for telling what happened last, no record.
 func Control(m spec.Machine, qmp int, taps []int) []string {
@@ -20,7 +20,8 @@ func Control(m spec.Machine, qmp int, taps []int) []string {
 		"-chardev", fmt.Sprintf("socket,id=qmp,fd=%d", qmp),
 		"-mon", "chardev=qmp,mode=control",
 	}
-	for i, console := range m.Consoles {
+	for i := range taps {
+		console := m.Consoles[i]
 		args = append(args,
 			"-add-fd", fmt.Sprintf("set=%d,fd=%d", i+1, taps[i]),
 			"-set", fmt.Sprintf("chardev.%s.logfile=/dev/fdset/%d", ChardevID(console), i+1),

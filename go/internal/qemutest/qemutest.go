@@ -2,8 +2,8 @@
 // of what starts, watches and stops one.
 //
 // It takes the command line that package qemu writes, speaks the monitor
-// protocol on the inherited descriptor, serves the consoles' ports, and prints
-// to the taps. Words of the kernel command line tell it how to behave:
+// protocol on the inherited descriptor, opens the consoles' pipes or serves their
+// ports, and prints to the pipes or the taps. Words of the kernel command line tell it how to behave:
 //
 //	fake.acpi=ignore    the power button does nothing
 //	fake.quit=ignore    the monitor's quit does nothing
@@ -58,6 +58,7 @@ type fake struct {
 	words map[string]string
 	mu    sync.Mutex // one message of the monitor at a time
 	conn  net.Conn
+	first *os.File // where the first console prints
 }
 
 func (f *fake) has(word string) bool {
@@ -77,13 +78,23 @@ func (f *fake) values(option string) []string {
 }
 
 var (
+	pipeWord = regexp.MustCompile(`^pipe,.*path=(.*)$`)
 	portWord = regexp.MustCompile(`host=localhost,port=(\d+)`)
 	fdWord   = regexp.MustCompile(`fd=(\d+)`)
 )
 
-// listen opens the consoles' ports, and echoes to whoever connects.
+// listen opens the consoles' pipes and ports, and echoes what comes from there.
 func (f *fake) listen() {
 	for _, chardev := range f.values("-chardev") {
+		if pipe := pipeWord.FindStringSubmatch(chardev); pipe != nil {
+			path := strings.ReplaceAll(pipe[1], ",,", ",") // as QEMU reads it
+			in, out := open(path+".in"), open(path+".out")
+			if f.first == nil {
+				f.first = out
+			}
+			go func() { _, _ = io.Copy(out, in) }()
+			continue
+		}
 		port := portWord.FindStringSubmatch(chardev)
 		if port == nil {
 			continue
@@ -103,6 +114,16 @@ func (f *fake) listen() {
 			}
 		}()
 	}
+}
+
+// open opens a FIFO as QEMU does, for reading and writing.
+func open(path string) *os.File {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fake:", err)
+		os.Exit(1)
+	}
+	return file
 }
 
 // monitor speaks QMP until it is told to end.
@@ -169,7 +190,10 @@ func (f *fake) guest() {
 		if err != nil {
 			panic(err)
 		}
-		if _, err := inherited(f.values("-add-fd")[0]).Write(text); err != nil {
+		if f.first == nil {
+			f.first = inherited(f.values("-add-fd")[0])
+		}
+		if _, err := f.first.Write(text); err != nil {
 			panic(err)
 		}
 	}

@@ -52,6 +52,24 @@ func (m Machine) Lock() string { return filepath.Join(m.Path(), "lock") }
 // State is state.json.
 func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
 
+// Console is the folder of one console's relay.
+func (m Machine) Console(console string) string { return filepath.Join(m.Path(), console) }
+
+// Journal is the folder of one console's stream, which outlives the machine:
+// $XDG_STATE_HOME/microvm/<name>/<console>, with ~/.local/state where that
+// variable is not set.
+func (m Machine) Journal(console string) (string, error) {
+	state := os.Getenv("XDG_STATE_HOME")
+	if state == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("journal: %w (set XDG_STATE_HOME)", err)
+		}
+		state = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(state, "microvm", m.name, console), nil
+}
+
 // Create makes the folder, mode 0700. Its errors name a folder that is not
 // ours, and a path that is too long for a Unix socket.
 func (m Machine) Create() error {

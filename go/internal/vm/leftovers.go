@@ -3,6 +3,7 @@ package vm
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 
 	"github.com/hashicorp/go-multierror"
@@ -21,9 +22,11 @@ func (v *VM) Leftovers() error {
 		errs = multierror.Append(errs, fmt.Errorf("left behind: %s", v.dir.Path()))
 	}
 	for _, console := range status.Consoles {
-		if err := tryPort(console.Port); err != nil {
+		listeners, err := openPort(console.Port)
+		if err != nil {
 			errs = multierror.Append(errs, fmt.Errorf("left behind: %w", err))
 		}
+		closePorts([][]net.Listener{listeners})
 	}
 	return errs.ErrorOrNil()
 }

@@ -64,13 +64,15 @@ func TestPanicEndsTheMachine(t *testing.T) {
 		{"many lines before it", strings.Repeat(bootText, 5000) + panicText, []string{"fake.reset"}, "Kernel panic - not syncing: no root"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			v, ended := run(t, machine(t, append(test.words, "fake.print="+printed(t, test.text))...))
-			var panicked *PanicError
-			if err := <-ended; !errors.As(err, &panicked) || panicked.Message != test.message {
-				t.Errorf("Run: %v, want %s", err, test.message)
-			}
-			if err := v.Leftovers(); err != nil {
-				t.Error(err)
+			for _, options := range []Options{{AutoPorts: true}, {AutoPorts: true, NoRelay: true}} {
+				v, ended := runWith(t, machine(t, append(test.words, "fake.print="+printed(t, test.text))...), options)
+				var panicked *PanicError
+				if err := <-ended; !errors.As(err, &panicked) || panicked.Message != test.message {
+					t.Errorf("Run: %v, want %s (without relay: %t)", err, test.message, options.NoRelay)
+				}
+				if err := v.Leftovers(); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}

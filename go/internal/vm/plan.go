@@ -6,6 +6,8 @@ import (
 
 	"microvm-console/internal/accel"
 	"microvm-console/internal/qemu"
+	"microvm-console/internal/relay"
+	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
 )
 
@@ -23,20 +25,33 @@ func Plan(ctx context.Context, m spec.Machine) (host qemu.Host, reason string, e
 	return host, choice.Reason, nil
 }
 
-// plan is Plan for the machine itself, with its ports looked at.
+// Pipe gives the path of a console's pipe in a machine's folder.
+func Pipe(dir rundir.Machine) func(spec.Console) string {
+	return func(console spec.Console) string { return relay.VMPath(dir.Console(console.Name)) }
+}
+
+// plan is Plan for the machine itself, with its ports and its relays opened.
 func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
-	ports, err := choosePorts(v.machine.Consoles, v.options.AutoPorts)
+	ports, listeners, err := openPorts(v.machine.Consoles, v.options.AutoPorts)
 	if err != nil {
 		return qemu.Host{}, err
 	}
 	v.machine.Consoles = ports
 	v.showConsoles()
+	if v.options.NoRelay {
+		closePorts(listeners) // QEMU opens them again
+	} else if err := v.openRelays(listeners); err != nil {
+		return qemu.Host{}, err
+	}
 	if err := v.setState("starting"); err != nil {
 		return qemu.Host{}, err
 	}
 	host, reason, err := Plan(ctx, v.machine)
 	if err != nil {
 		return qemu.Host{}, err
+	}
+	if !v.options.NoRelay {
+		host.Pipe = Pipe(v.dir)
 	}
 	v.options.Log(fmt.Sprintf("accelerator %s (%s), machine type %s", host.Accel, reason, host.Type))
 	v.mu.Lock()

@@ -16,57 +16,71 @@ import (
 // loopback are the addresses that "localhost" may mean.
 var loopback = []string{"127.0.0.1", "::1"}
 
-// choosePorts returns consoles with ports that are free. A port that is taken
-// is replaced where auto is true, and else an error that names its owner; all
-// taken ports are told at once.
-func choosePorts(consoles []spec.Console, auto bool) ([]spec.Console, error) {
-	chosen := slices.Clone(consoles)
+// openPorts listens on the port of each console, on each loopback address. A
+// port that is taken is replaced by a free one where auto is true, and else an
+// error that names its owner; all taken ports are told at once. It returns the
+// consoles with the ports in use, and the listeners of each.
+func openPorts(consoles []spec.Console, auto bool) ([]spec.Console, [][]net.Listener, error) {
+	opened := slices.Clone(consoles)
+	listeners := make([][]net.Listener, len(consoles))
 	var errs *multierror.Error
-	for i, console := range chosen {
-		err := tryPort(console.Port)
+	for i, console := range consoles {
+		var err error
+		listeners[i], err = openPort(console.Port)
 		if err != nil && auto {
-			chosen[i].Port, err = freePort(chosen)
+			opened[i].Port, listeners[i], err = openFreePort()
 		}
 		if err != nil {
 			errs = multierror.Append(errs, fmt.Errorf("console %q: %w", console.Name, err))
 		}
 	}
-	return chosen, errs.ErrorOrNil()
+	if err := errs.ErrorOrNil(); err != nil {
+		closePorts(listeners)
+		return nil, nil, err
+	}
+	return opened, listeners, nil
 }
 
-// tryPort tells whether port can be listened on, on each loopback address.
-func tryPort(port int) error {
+// closePorts closes all listeners.
+func closePorts(listeners [][]net.Listener) {
+	for _, listener := range slices.Concat(listeners...) {
+		listener.Close()
+	}
+}
+
+// openPort listens on port, on each loopback address that this host has.
+func openPort(port int) ([]net.Listener, error) {
+	var listeners []net.Listener
 	for _, address := range loopback {
 		address = net.JoinHostPort(address, strconv.Itoa(port))
 		listener, err := net.Listen("tcp", address)
 		switch {
 		case err == nil:
-			listener.Close()
-		case errors.Is(err, unix.EADDRINUSE):
-			return fmt.Errorf("listen %s: address already in use (%schoose another port, or --auto-ports)", address, portOwner(port))
+			listeners = append(listeners, listener)
+			continue
 		case errors.Is(err, unix.EADDRNOTAVAIL), errors.Is(err, unix.EAFNOSUPPORT):
-			// a host without this kind of address
-		default:
-			return err
+			continue // a host without this kind of address
+		case errors.Is(err, unix.EADDRINUSE):
+			err = fmt.Errorf("listen %s: address already in use (%schoose another port, or --auto-ports)", address, portOwner(port))
 		}
+		closePorts([][]net.Listener{listeners})
+		return nil, err
 	}
-	return nil
+	return listeners, nil
 }
 
-// freePort finds a port that is free on each loopback address and not among
-// those of taken.
-func freePort(taken []spec.Console) (int, error) {
+// openFreePort listens on a port that is free on each loopback address.
+func openFreePort() (port int, listeners []net.Listener, err error) {
 	for range 100 {
-		listener, err := net.Listen("tcp", net.JoinHostPort(loopback[0], "0"))
+		first, err := net.Listen("tcp", net.JoinHostPort(loopback[0], "0"))
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
-		port := listener.Addr().(*net.TCPAddr).Port
-		listener.Close()
-		used := slices.ContainsFunc(taken, func(c spec.Console) bool { return c.Port == port })
-		if !used && tryPort(port) == nil {
-			return port, nil
+		port := first.Addr().(*net.TCPAddr).Port
+		first.Close()
+		if listeners, err := openPort(port); err == nil {
+			return port, listeners, nil
 		}
 	}
-	return 0, errors.New("no free port was found")
+	return 0, nil, errors.New("no free port was found")
 }

@@ -35,13 +35,12 @@ func (v *VM) start(ctx context.Context, host qemu.Host) (*errgroup.Group, error)
 		if !errors.Is(err, qmp.ErrClosed) {
 			v.qemu.Kill()
 		}
-		<-v.qemu.Done()
-		_ = watchers.Wait() // what they saw is less than why QEMU ended
+		_ = v.settled(watchers) // what they saw is less than why QEMU ended
 		return nil, v.startError(ctx, err)
 	}
 	if err := v.setState("running"); err != nil {
 		v.qemu.Kill()
-		return nil, joined(err, watchers.Wait())
+		return nil, joined(err, v.settled(watchers))
 	}
 	close(v.ready)
 	return watchers, nil
@@ -58,38 +57,65 @@ func (v *VM) startError(ctx context.Context, err error) error {
 	return fmt.Errorf("qemu: %w", err)
 }
 
-// launch starts the process with a socket for its monitor and a pipe for each
-// console's tap, and the goroutines that read them.
+// launch starts the process with a socket for its monitor, and the goroutines
+// that read what it sends.
 func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 	conn, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
-	inherited := []*os.File{theirs}
-	taps, numbers := []*tap{}, []int{}
-	for _, console := range v.machine.Consoles {
-		read, write, err := os.Pipe()
-		if err != nil {
-			closeAll(conn, inherited, taps)
-			return nil, err
-		}
-		taps = append(taps, newTap(console, read))
-		numbers = append(numbers, firstFD+len(inherited))
-		inherited = append(inherited, write)
+	taps, pipes, err := v.openTaps()
+	if err != nil {
+		conn.Close()
+		theirs.Close()
+		return nil, err
+	}
+	numbers := make([]int, len(pipes))
+	for i := range pipes {
+		numbers[i] = firstFD + 1 + i
 	}
 	argv := qemu.Args(v.machine, host)
 	argv = append(argv, qemu.Control(v.machine, firstFD, numbers)...)
 	argv = append(argv, v.options.QEMUArgs...)
-	started, err := process.Start(process.Command{Argv: argv, Files: inherited})
+	started, err := process.Start(process.Command{Argv: argv, Files: append([]*os.File{theirs}, pipes...)})
 	if err != nil {
-		closeAll(conn, nil, taps) // Start has closed the inherited ones
+		conn.Close()
+		for _, tap := range taps {
+			tap.close()
+		}
 		return nil, err
 	}
 	v.mu.Lock()
 	v.status.QEMUPID = started.PID()
 	v.mu.Unlock()
+	for _, r := range v.relays {
+		r.Attach(true)
+	}
 	v.qemu, v.taps, v.monitor = started, taps, qmp.New(conn, v.event)
 	return v.watch(), nil
+}
+
+// openTaps returns a tap for each console: of its relay, or of a pipe that QEMU
+// inherits.
+func (v *VM) openTaps() (taps []*tap, pipes []*os.File, err error) {
+	for i, console := range v.machine.Consoles {
+		if !v.options.NoRelay {
+			taps = append(taps, relayTap(console, v.relays[i]))
+			continue
+		}
+		read, write, err := os.Pipe()
+		if err != nil {
+			for _, tap := range taps {
+				tap.close()
+			}
+			for _, pipe := range pipes {
+				pipe.Close()
+			}
+			return nil, nil, err
+		}
+		taps, pipes = append(taps, pipeTap(console, read)), append(pipes, write)
+	}
+	return taps, pipes, nil
 }
 
 // watch starts the readers of what QEMU sends.
@@ -123,14 +149,4 @@ func socketPair() (net.Conn, *os.File, error) {
 		return nil, nil, err
 	}
 	return conn, theirs, nil
-}
-
-func closeAll(conn net.Conn, files []*os.File, taps []*tap) {
-	conn.Close()
-	for _, file := range files {
-		file.Close()
-	}
-	for _, tap := range taps {
-		tap.pipe.Close()
-	}
 }

@@ -3,6 +3,7 @@ package vm
 import (
 	"encoding/json"
 	"os"
+	"slices"
 
 	"microvm-console/internal/ctl"
 )
@@ -11,7 +12,12 @@ import (
 func (v *VM) Status() ctl.Status {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.status
+	status := v.status
+	status.Consoles = slices.Clone(v.status.Consoles)
+	for i, r := range v.relays {
+		status.Consoles[i].Relay = r.Status()
+	}
+	return status
 }
 
 // showConsoles puts the consoles of vm.json, with the ports in use, in the
@@ -28,7 +34,9 @@ func (v *VM) showConsoles() {
 
 // writeState writes state.json whole: a reader sees the old one or the new one.
 func (v *VM) writeState() error {
-	data, err := json.MarshalIndent(v.Status(), "", "  ")
+	v.mu.Lock()
+	data, err := json.MarshalIndent(v.status, "", "  ") // without the relays: they change all the time
+	v.mu.Unlock()
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -10,33 +11,70 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"microvm-console/internal/journal"
+	"microvm-console/internal/relay"
 	"microvm-console/internal/spec"
 )
 
 // tailBytes is how much of each console's end is kept.
 const tailBytes = 64 << 10
 
-// tap reads a copy of what a console prints and keeps its end. It is always
-// drained, so that QEMU never waits for it.
+// tap reads what a console prints and keeps its end, so that the machine's
+// owner can tell what happened last.
 type tap struct {
 	console spec.Console
-	pipe    *os.File
+	read    func([]byte) (int, error) // io.EOF when QEMU has ended
+	unread  func() int                // bytes that have been printed and not read
+	close   func() error
 
 	mu    sync.Mutex
 	kept  []byte
 	total int64 // bytes ever read
 }
 
-func newTap(console spec.Console, pipe *os.File) *tap {
-	return &tap{console: console, pipe: pipe}
+// pipeTap reads the copy that QEMU writes to a pipe. It is always drained, so
+// that QEMU never waits for it.
+func pipeTap(console spec.Console, pipe *os.File) *tap {
+	return &tap{console: console, read: pipe.Read, unread: func() int { return pending(pipe) }, close: pipe.Close}
+}
+
+// relayTap reads the journal of a relay, from this boot's first byte.
+func relayTap(console spec.Console, r *relay.Relay) *tap {
+	start, _, err := r.Journal().BootRange(0)
+	if err != nil {
+		_, start = r.Journal().Range()
+	}
+	reader := r.Journal().NewReader(start)
+	t := &tap{
+		console: console,
+		read: func(data []byte) (int, error) {
+			n, err := reader.Read(context.Background(), data)
+			var gap *journal.GapError
+			switch {
+			case errors.Is(err, journal.ErrClosed):
+				err = io.EOF
+			case errors.As(err, &gap):
+				err = nil // what is kept of the end is enough
+			}
+			return n, err
+		},
+		close: reader.Close,
+	}
+	t.unread = func() int {
+		unread := r.Unread() // first: what leaves the pipe meanwhile is in the journal
+		_, end := r.Journal().Range()
+		_, read := t.tail()
+		return unread + int(end-start-read)
+	}
+	return t
 }
 
 // run reads until QEMU has ended. spoke is called after each read.
 func (t *tap) run(spoke func()) error {
-	defer t.pipe.Close()
+	defer t.close()
 	chunk := make([]byte, 32<<10)
 	for {
-		n, err := t.pipe.Read(chunk)
+		n, err := t.read(chunk)
 		t.keep(chunk[:n])
 		if n > 0 {
 			spoke()
@@ -81,9 +119,9 @@ func (t *tap) settle() {
 	}
 }
 
-// unread is the number of bytes in the pipe.
-func (t *tap) unread() int {
-	raw, err := t.pipe.SyscallConn()
+// pending is the number of bytes in a pipe.
+func pending(pipe *os.File) int {
+	raw, err := pipe.SyscallConn()
 	if err != nil {
 		return 0
 	}

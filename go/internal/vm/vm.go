@@ -18,7 +18,9 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/process"
+	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
+	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
 )
@@ -29,6 +31,12 @@ type Options struct {
 	QEMUArgs []string
 	// AutoPorts replaces a port that is taken by a free one.
 	AutoPorts bool
+	// NoRelay has QEMU serve the consoles' ports itself: to one client at a
+	// time, and without a journal.
+	NoRelay bool
+	// JournalDir gives the folder of a console's journal. nil: that of
+	// rundir.Machine.Journal.
+	JournalDir func(console string) (string, error)
 	// Log gets a line when something is decided that the user should know.
 	Log func(line string)
 }
@@ -49,6 +57,8 @@ type VM struct {
 	stopping sync.Mutex // held by the one stop under way
 
 	// Set while starting, read once ready is closed.
+	relays  []*relay.Relay // of the consoles; none with NoRelay
+	relayed errgroup.Group
 	qemu    *process.Process
 	monitor *qmp.Client
 	taps    []*tap
@@ -84,6 +94,9 @@ func New(m spec.Machine, options Options) *VM {
 		restarted: make(chan struct{}, 1),
 		panicked:  make(chan struct{}, 1),
 	}
+	if options.JournalDir == nil {
+		v.options.JournalDir = v.dir.Journal
+	}
 	v.status = ctl.Status{Name: m.Name, State: "starting", PID: os.Getpid(), Started: time.Now()}
 	v.showConsoles()
 	return v
@@ -116,9 +129,7 @@ func (v *VM) Run(ctx context.Context) error {
 	}
 	serving, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	var server errgroup.Group
-	server.Go(func() error {
-		return ctl.Serve(serving, listener, ctl.Handlers{Status: v.Status, Stop: v.Stop})
-	})
+	server.Go(func() error { return ctl.Serve(serving, listener, v.handlers()) })
 	err = v.run(ctx)
 	if errors.Is(err, errAbandoned) {
 		v.options.Log("ended: " + err.Error())
@@ -138,13 +149,22 @@ func joined(err error, cleanup ...error) error {
 	return multierror.Append(err, cleanup...).ErrorOrNil()
 }
 
-// run starts QEMU and stays until it has ended.
+// run starts QEMU and stays until it has ended, and the relays with it.
 func (v *VM) run(ctx context.Context) error {
-	plan, err := v.plan(ctx)
-	if err != nil {
-		return err
+	host, err := v.plan(ctx)
+	if err == nil {
+		err = v.runQEMU(ctx, host)
 	}
-	watchers, err := v.start(ctx, plan)
+	v.finishRelays()
+	if ended := v.relayed.Wait(); ended != nil {
+		return joined(ended, err)
+	}
+	return err
+}
+
+// runQEMU starts QEMU and stays until it has ended.
+func (v *VM) runQEMU(ctx context.Context, host qemu.Host) error {
+	watchers, err := v.start(ctx, host)
 	if err != nil {
 		return err
 	}
@@ -155,11 +175,18 @@ func (v *VM) run(ctx context.Context) error {
 		_, _ = v.Stop(context.WithoutCancel(ctx), ctl.StopRequest{})
 		v.qemu.Kill()
 	}
-	// QEMU's end closes its descriptors, and so ends the watchers.
-	if err := watchers.Wait(); err != nil {
+	if err := v.settled(watchers); err != nil {
 		return joined(err, v.result())
 	}
 	return v.result()
+}
+
+// settled waits for those who watch a QEMU that has ended: its end closes its
+// descriptors, and that of the relays the journals, and so ends them.
+func (v *VM) settled(watchers *errgroup.Group) error {
+	<-v.qemu.Done()
+	v.finishRelays()
+	return watchers.Wait()
 }
 
 // setState tells the state, in status and in state.json.

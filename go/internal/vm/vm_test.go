@@ -43,6 +43,7 @@ const hangLimit = 60 * time.Second
 func machine(t *testing.T, words ...string) spec.Machine {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	t.Setenv("GORACE", "atexit_sleep_ms=0") // the stand-in is this binary, and ends often
 	self, err := os.Executable()
 	if err != nil {
@@ -70,7 +71,12 @@ func port(t *testing.T) int {
 // The test does not end before the machine has.
 func run(t *testing.T, m spec.Machine) (*VM, <-chan error) {
 	t.Helper()
-	v := New(m, Options{AutoPorts: true})
+	return runWith(t, m, Options{AutoPorts: true})
+}
+
+func runWith(t *testing.T, m spec.Machine, options Options) (*VM, <-chan error) {
+	t.Helper()
+	v := New(m, options)
 	ended := make(chan error, 1)
 	go func() { ended <- v.Run(t.Context()) }()
 	t.Cleanup(func() { within(t, v.Finished(), "end of Run") })

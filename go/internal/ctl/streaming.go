@@ -1,0 +1,89 @@
+package ctl
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// stream answers GET /stream with a console's bytes. Where they end before
+// their time, the answer is broken off, so that the client knows.
+func (h Handlers) stream(w http.ResponseWriter, r *http.Request) {
+	request, err := streamRequest(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	stream, err := h.Stream(r.Context(), request)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	defer stream.Close()
+	header := w.Header()
+	header.Set("Content-Type", "application/octet-stream")
+	header.Set(headerOffset, strconv.FormatInt(stream.Offset, 10))
+	header.Set(headerLive, strconv.FormatInt(stream.Live, 10))
+	header.Set(headerGap, strconv.FormatInt(stream.Gap, 10))
+	w.WriteHeader(http.StatusOK)
+	if _, err := io.Copy(flusher{w, http.NewResponseController(w)}, stream); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// flusher sends at once what is written.
+type flusher struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (f flusher) Write(data []byte) (int, error) {
+	n, err := f.ResponseWriter.Write(data)
+	if err == nil {
+		err = f.control.Flush()
+	}
+	return n, err
+}
+
+// input answers POST /input by typing what comes, as it comes.
+func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
+	request, err := streamRequest(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	typist, err := h.Input(request)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	if _, err := io.Copy(typist, r.Body); err != nil {
+		http.Error(w, err.Error(), http.StatusGone)
+	}
+}
+
+// streamRequest reads the query of a request for a console.
+func streamRequest(r *http.Request) (StreamRequest, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return StreamRequest{}, fmt.Errorf("query: %w", err)
+	}
+	request := StreamRequest{
+		Console: query.Get("console"),
+		From:    query.Get("from"),
+		Client:  query.Get("client"),
+	}
+	if text := query.Get("boot"); text != "" {
+		if request.Boot, err = strconv.Atoi(text); err != nil || request.Boot > 0 {
+			return request, fmt.Errorf("boot: %q is no boot (0 is this one, -1 the one before)", text)
+		}
+	}
+	if text := query.Get("terminal"); text != "" {
+		if request.Terminal, err = strconv.ParseBool(text); err != nil {
+			return request, fmt.Errorf("terminal: %q is neither true nor false", text)
+		}
+	}
+	return request, nil
+}

@@ -1,0 +1,74 @@
+package relay
+
+import (
+	"errors"
+	"net"
+	"os"
+	"time"
+)
+
+// listenUnix opens a Unix stream socket, mode 0600, in a folder of ours. A
+// socket that is left there from before is replaced.
+func listenUnix(path string) (net.Listener, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+		os.Remove(path)
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return listener, nil
+}
+
+// acceptPause is how long accept waits where the system is out of something.
+const acceptPause = 100 * time.Millisecond
+
+// accept serves whoever connects, until the listener is closed.
+func (r *Relay) accept(listener net.Listener) error {
+	for {
+		conn, err := listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil { // too many open files, say: it passes
+			select {
+			case <-time.After(acceptPause):
+			case <-r.serving.Done():
+			}
+			continue
+		}
+		start, _, err := r.config.Journal.BootRange(0)
+		if err != nil {
+			_, start = r.config.Journal.Range() // no boot yet
+		}
+		c, err := r.join(conn.RemoteAddr().String(), listener.Addr().Network(), false, start)
+		if err != nil {
+			conn.Close()
+			return nil
+		}
+		go r.serve(conn, c) // farewell waits for it
+	}
+}
+
+// lastReads is how long clients may take, once the machine has ended, to read
+// what they have not read.
+const lastReads = 2 * time.Second
+
+// farewell closes the endpoints and waits for the clients: for a moment for
+// those that still read, and not at all for those that do not.
+func (r *Relay) farewell() {
+	for _, listener := range r.config.Listeners {
+		listener.Close()
+	}
+	r.mu.Lock()
+	r.closing = true
+	r.mu.Unlock()
+	timer := time.AfterFunc(lastReads, r.dismiss)
+	r.clients.Wait()
+	timer.Stop()
+	r.dismiss()
+}

@@ -1,0 +1,94 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/journal"
+)
+
+// Stream is a client that asked for its range; see ctl.StreamRequest. Its Read
+// waits for more while the boot goes on, and is a *journal.GapError where the
+// client has fallen behind what is kept. The caller closes it.
+func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
+	start, end, err := r.config.Journal.BootRange(request.Boot)
+	if err != nil {
+		return nil, err
+	}
+	offset, err := position(request.From, start, end)
+	if err != nil {
+		return nil, err
+	}
+	oldest, _ := r.config.Journal.Range()
+	gap := max(0, oldest-offset)
+	offset += gap
+	s := &stream{relay: r, end: end}
+	if request.Boot == 0 {
+		s.end = -1
+	}
+	if s.client, err = r.join(request.Client, "stream", request.Terminal, offset); err != nil {
+		return nil, err
+	}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.unhook = context.AfterFunc(r.serving, s.cancel)
+	s.reader = r.config.Journal.NewReader(offset)
+	return &ctl.Stream{ReadCloser: s, Offset: offset, Live: end, Gap: gap}, nil
+}
+
+// position is the offset that from means in a boot.
+func position(from string, start, end int64) (int64, error) {
+	switch {
+	case from == "" || from == "start":
+		return start, nil
+	case from == "now":
+		return end, nil
+	}
+	number, err := strconv.ParseInt(from, 10, 64)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("from: %q is no place in the stream (start, now, -BYTES or OFFSET)", from)
+	case strings.HasPrefix(from, "-"):
+		return max(start, end+number), nil
+	case number > end:
+		return 0, fmt.Errorf("from: %d lies behind the end of the stream, %d", number, end)
+	}
+	return number, nil
+}
+
+// stream is the reading end of a Stream.
+type stream struct {
+	relay  *Relay
+	client *client
+	reader *journal.Reader
+	end    int64 // where an earlier boot ends; -1: this one goes on
+	ctx    context.Context
+	cancel context.CancelFunc
+	unhook func() bool
+}
+
+func (s *stream) Read(data []byte) (int, error) {
+	if s.end >= 0 {
+		left := s.end - s.reader.Offset()
+		if left <= 0 {
+			return 0, io.EOF
+		}
+		data = data[:min(int64(len(data)), left)]
+	}
+	n, err := s.reader.Read(s.ctx, data)
+	s.client.offset.Store(s.reader.Offset())
+	if err == journal.ErrClosed { //nolint:errorlint // it is returned as it is
+		err = io.EOF
+	}
+	return n, err
+}
+
+func (s *stream) Close() error {
+	s.cancel()
+	s.unhook()
+	s.relay.leave(s.client)
+	return s.reader.Close()
+}

@@ -1,0 +1,169 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/journal"
+)
+
+// outCapacity is what vm.out holds while nobody drains it, in bytes: QEMU's
+// virtconsole drops what does not fit. Only this pipe gets as much: a user has
+// 64 MiB of pipes in all.
+const outCapacity = 1 << 20
+
+// openPair makes the FIFOs vm.out and vm.in in dir and opens both for reading
+// and writing: so they keep their content while QEMU is not there, and an
+// opening never waits.
+func openPair(dir string) (out, in *os.File, err error) {
+	if out, err = openFIFO(VMPath(dir) + ".out"); err != nil {
+		return nil, nil, err
+	}
+	if in, err = openFIFO(VMPath(dir) + ".in"); err != nil {
+		out.Close()
+		return nil, nil, err
+	}
+	// An ordinary user may have used up the pipes' memory: then the capacity
+	// stays as it is, and the relay has less time to come.
+	_ = control(out, func(fd int) error {
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, outCapacity)
+		return err
+	})
+	return out, in, nil
+}
+
+// openFIFO makes a FIFO, or takes one of ours that is there: QEMU may have it
+// open.
+func openFIFO(path string) (*os.File, error) {
+	if err := unix.Mkfifo(path, 0o600); err != nil && !errors.Is(err, unix.EEXIST) {
+		return nil, &os.PathError{Op: "mkfifo", Path: path, Err: err}
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.Mode().Type() != os.ModeNamedPipe {
+		err = fmt.Errorf("%s: is no FIFO (remove it)", path)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// drain moves what the machine prints into the journal until the relay
+// finishes and the pipe is empty.
+func (r *Relay) drain() error {
+	defer r.out.Close()
+	raw, err := r.out.SyscallConn()
+	if err != nil {
+		return err
+	}
+	for {
+		var taken error
+		err := raw.Read(func(fd uintptr) bool {
+			taken = r.take(int(fd))
+			return !errors.Is(taken, io.EOF) // an empty pipe is waited for
+		})
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return control(r.out, r.takeAll)
+		}
+		if err = errors.Join(err, taken); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Base(r.out.Name()), err)
+		}
+	}
+}
+
+// takeAll takes what is left in the pipe.
+func (r *Relay) takeAll(fd int) error {
+	for {
+		if err := r.take(fd); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// take moves a part of what is in the pipe; io.EOF where it is empty. What the
+// journal cannot take is dropped and counted: the guest must not wait.
+func (r *Relay) take(fd int) error {
+	if r.exact {
+		_, err := r.config.Journal.Splice(fd)
+		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, journal.ErrClosed) {
+			return err
+		}
+		if journal.ErrNoSplice(err) {
+			r.mu.Lock()
+			r.exact = false
+			r.mu.Unlock()
+		}
+	}
+	data := make([]byte, 64<<10)
+	n, err := unix.Read(fd, data)
+	switch {
+	case errors.Is(err, unix.EAGAIN), err == nil && n == 0:
+		return io.EOF
+	case errors.Is(err, unix.EINTR):
+		return nil
+	case err != nil:
+		return os.NewSyscallError("read", err)
+	}
+	written, err := r.config.Journal.Write(data[:n])
+	if err != nil && !errors.Is(err, journal.ErrClosed) {
+		r.gap(int64(n-written), err)
+		return nil
+	}
+	return err
+}
+
+// gap notes that bytes could not be kept.
+func (r *Relay) gap(bytes int64, cause error) {
+	_, at := r.config.Journal.Range()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last := len(r.gaps) - 1; last >= 0 && r.gaps[last].Offset == at {
+		r.gaps[last].Bytes += bytes
+		return
+	}
+	r.gaps = append(r.gaps, ctl.Gap{Offset: at, Bytes: bytes, Cause: cause.Error()})
+}
+
+// Unread is how many bytes the machine has printed that are not in the journal
+// yet.
+func (r *Relay) Unread() int {
+	unread := 0
+	_ = control(r.out, func(fd int) (err error) { // a closed pipe has none
+		unread, err = unix.IoctlGetInt(fd, unix.TIOCINQ)
+		return err
+	})
+	return unread
+}
+
+// control calls f with a file's descriptor.
+func control(file *os.File, f func(fd int) error) error {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err := raw.Control(func(fd uintptr) { failed = f(int(fd)) }); err != nil {
+		return err
+	}
+	return failed
+}
+
+// wake ends what waits for file.
+func wake(file *os.File) {
+	_ = file.SetDeadline(time.Unix(1, 0)) // a file that is closed wakes anyway
+}

@@ -1,0 +1,112 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/journal"
+	"microvm-console/internal/relay"
+	"microvm-console/internal/spec"
+)
+
+// ErrNoConsole tells that a machine has no console of a name, or no relay for
+// it.
+var ErrNoConsole = errors.New("no such console")
+
+// openRelays opens the journal of each console, marks a new boot, and starts a
+// relay with its listeners. On an error the listeners are closed; the relays
+// that run end with the machine.
+func (v *VM) openRelays(listeners [][]net.Listener) error {
+	for i, console := range v.machine.Consoles {
+		r, err := v.openRelay(console, listeners[i])
+		if err != nil {
+			closePorts(listeners[i:])
+			return fmt.Errorf("console %q: %w", console.Name, err)
+		}
+		v.mu.Lock()
+		v.relays = append(v.relays, r)
+		v.mu.Unlock()
+		v.relayed.Go(r.Run)
+	}
+	return nil
+}
+
+func (v *VM) openRelay(console spec.Console, listeners []net.Listener) (*relay.Relay, error) {
+	dir, err := v.options.JournalDir(console.Name)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := journal.Open(dir, journal.DefaultRetention)
+	if err != nil {
+		return nil, err
+	}
+	_, err = stream.Boot()
+	if err == nil {
+		err = os.Mkdir(v.dir.Console(console.Name), 0o700)
+	}
+	if errors.Is(err, os.ErrExist) {
+		err = nil // an owner that was killed has left it
+	}
+	if err == nil {
+		var r *relay.Relay
+		r, err = relay.New(relay.Config{Dir: v.dir.Console(console.Name), Journal: stream, Listeners: listeners})
+		if err == nil {
+			return r, nil
+		}
+	}
+	return nil, errors.Join(err, stream.Close())
+}
+
+// finishRelays tells the relays that nothing more will be printed.
+func (v *VM) finishRelays() {
+	for _, r := range v.allRelays() {
+		r.Attach(false)
+		r.Finish()
+	}
+}
+
+func (v *VM) allRelays() []*relay.Relay {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.relays
+}
+
+// relayOf finds the relay of the console called name.
+func (v *VM) relayOf(name string) (*relay.Relay, error) {
+	if v.options.NoRelay {
+		return nil, fmt.Errorf("console %q: %w: QEMU itself serves it (start without --no-relay)", name, ErrNoConsole)
+	}
+	for i, r := range v.allRelays() {
+		if v.machine.Consoles[i].Name == name {
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("console %q: %w", name, ErrNoConsole)
+}
+
+// handlers are what the control socket does.
+func (v *VM) handlers() ctl.Handlers {
+	return ctl.Handlers{
+		Status: v.Status,
+		Stop:   v.Stop,
+		Stream: func(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
+			r, err := v.relayOf(request.Console)
+			if err != nil {
+				return nil, err
+			}
+			return r.Stream(ctx, request)
+		},
+		Input: func(request ctl.StreamRequest) (io.Writer, error) {
+			r, err := v.relayOf(request.Console)
+			if err != nil {
+				return nil, err
+			}
+			return r.Input(request), nil
+		},
+	}
+}
