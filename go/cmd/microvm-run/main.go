@@ -12,6 +12,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/qemu"
+	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
 	"microvm-console/internal/vm"
 )
@@ -23,8 +24,9 @@ func app() *cli.App {
 		Name:      "microvm-run",
 		Usage:     "start a microVM in the foreground and stay until it ends",
 		ArgsUsage: "[-- QEMU arguments...]",
-		Description: `The consoles are served on TCP ports of localhost, one client at a time;
-each is told in a line when the VM runs. Ctrl-C stops the VM as
+		Description: `What the consoles print is kept from the first byte, and served to any number
+of clients on TCP ports of localhost and on Unix sockets; each is told in a
+line when the VM runs. Ctrl-C stops the VM as
 microvm-shutdown does, a second Ctrl-C ends it at once. QEMU never outlives
 this program.
 
@@ -32,6 +34,7 @@ Exit status: 0 the guest powered off or was stopped; 1 an error; 2 wrong usage
 or a wrong vm.json; 4 the guest panicked.`,
 		Flags: append(cmdline.MachineFlags(),
 			&cli.BoolFlag{Name: "auto-ports", Usage: "take a free port where the one in vm.json is taken"},
+			&cli.BoolFlag{Name: "no-relay", Usage: "have QEMU serve the ports itself: one client each, nothing kept"},
 			&cli.BoolFlag{Name: "check", Usage: "tell every mistake in vm.json and exit"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the QEMU command line, as it can be run by hand, and exit"},
 		),
@@ -57,6 +60,7 @@ func run(c *cli.Context) error {
 	v := vm.New(machine, vm.Options{
 		QEMUArgs:  extra,
 		AutoPorts: c.Bool("auto-ports"),
+		NoRelay:   c.Bool("no-relay"),
 		Log:       func(line string) { fmt.Fprintf(c.App.Writer, "%s: %s\n", c.App.Name, line) },
 	})
 	var group errgroup.Group
@@ -73,7 +77,11 @@ func announce(c *cli.Context, v *vm.VM) error {
 		return nil
 	}
 	for _, console := range v.Status().Consoles {
-		_, err := fmt.Fprintf(c.App.Writer, "%-8s %-6s tcp localhost:%d\n", console.Name, console.Device, console.Port)
+		socket := ""
+		if console.Relay != nil {
+			socket = ", unix " + console.Relay.Socket
+		}
+		_, err := fmt.Fprintf(c.App.Writer, "%-8s %-6s tcp localhost:%d%s\n", console.Name, console.Device, console.Port, socket)
 		if err != nil {
 			return err
 		}
@@ -99,6 +107,9 @@ func dryRun(c *cli.Context, machine spec.Machine, extra []string) error {
 	host, _, err := vm.Plan(c.Context, machine)
 	if err != nil {
 		return err
+	}
+	if !c.Bool("no-relay") {
+		host.Pipe = vm.Pipe(rundir.Of(machine.Name))
 	}
 	_, err = fmt.Fprintln(c.App.Writer, qemu.Shell(append(qemu.Args(machine, host), extra...)))
 	return err

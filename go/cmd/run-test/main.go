@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -13,6 +14,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/consoletest"
+	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
 	"microvm-console/internal/vm"
 )
@@ -66,6 +68,10 @@ var errOver = errors.New("the VM has ended")
 func run(c *cli.Context, machine spec.Machine) error {
 	v := vm.New(machine, vm.Options{
 		AutoPorts: true,
+		// What a test printed goes with it.
+		JournalDir: func(console string) (string, error) {
+			return filepath.Join(rundir.Of(machine.Name).Console(console), "journal"), nil
+		},
 		Log:       func(line string) { fmt.Fprintf(c.App.Writer, "%s: %s\n", machine.Name, line) },
 	})
 	checking, over := context.WithCancelCause(c.Context)
