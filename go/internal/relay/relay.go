@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -52,8 +53,9 @@ type Relay struct {
 	joined   []*client // in the order in which they came
 	closing  bool      // nobody joins any more
 	attached bool
-	exact    bool
 	gaps     []ctl.Gap
+
+	weak atomic.Bool // the journal's file system cannot splice
 }
 
 // New makes the FIFO pair and the Unix socket. QEMU plugs in as the chardev
@@ -70,7 +72,7 @@ func New(config Config) (*Relay, error) {
 		return nil, err
 	}
 	config.Listeners = append([]net.Listener{listener}, config.Listeners...)
-	r := &Relay{config: config, out: out, input: newInput(in), finish: make(chan struct{}), exact: true}
+	r := &Relay{config: config, out: out, input: newInput(in), finish: make(chan struct{})}
 	r.serving, r.dismiss = context.WithCancel(context.Background())
 	return r, nil
 }

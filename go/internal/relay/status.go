@@ -26,7 +26,7 @@ func (r *Relay) Status() *ctl.Relay {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	status.Attached, status.Exact = r.attached, r.exact
+	status.Attached, status.Exact = r.attached, !r.weak.Load()
 	status.Gaps = append([]ctl.Gap{}, r.gaps...)
 	answering := r.answering()
 	for _, c := range r.joined {

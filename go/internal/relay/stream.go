@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
@@ -26,7 +27,7 @@ func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 	oldest, _ := r.config.Journal.Range()
 	gap := max(0, oldest-offset)
 	offset += gap
-	s := &stream{relay: r, end: end}
+	s := &stream{end: end}
 	if request.Boot == 0 {
 		s.end = -1
 	}
@@ -34,7 +35,12 @@ func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 		return nil, err
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.unhook = context.AfterFunc(r.serving, s.cancel)
+	s.leave = sync.OnceFunc(func() { r.leave(s.client) })
+	// Who has to go is not waited for, whatever keeps it from closing.
+	s.unhook = context.AfterFunc(r.serving, func() {
+		s.cancel()
+		s.leave()
+	})
 	s.reader = r.config.Journal.NewReader(offset)
 	return &ctl.Stream{ReadCloser: s, Offset: offset, Live: end, Gap: gap}, nil
 }
@@ -61,12 +67,12 @@ func position(from string, start, end int64) (int64, error) {
 
 // stream is the reading end of a Stream.
 type stream struct {
-	relay  *Relay
 	client *client
 	reader *journal.Reader
 	end    int64 // where an earlier boot ends; -1: this one goes on
 	ctx    context.Context
 	cancel context.CancelFunc
+	leave  func()
 	unhook func() bool
 }
 
@@ -89,6 +95,6 @@ func (s *stream) Read(data []byte) (int, error) {
 func (s *stream) Close() error {
 	s.cancel()
 	s.unhook()
-	s.relay.leave(s.client)
+	s.leave()
 	return s.reader.Close()
 }

@@ -98,15 +98,13 @@ func (r *Relay) takeAll(fd int) error {
 // take moves a part of what is in the pipe; io.EOF where it is empty. What the
 // journal cannot take is dropped and counted: the guest must not wait.
 func (r *Relay) take(fd int) error {
-	if r.exact {
+	if !r.weak.Load() {
 		_, err := r.config.Journal.Splice(fd)
 		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, journal.ErrClosed) {
 			return err
 		}
 		if journal.ErrNoSplice(err) {
-			r.mu.Lock()
-			r.exact = false
-			r.mu.Unlock()
+			r.weak.Store(true)
 		}
 	}
 	data := make([]byte, 64<<10)

@@ -1,0 +1,353 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/numbered"
+)
+
+// The test binary is a writer to be killed when it is started as one.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("JOURNAL_TEST_WRITER"); dir != "" {
+		panic(spliceForever(dir))
+	}
+	os.Exit(m.Run())
+}
+
+func open(t *testing.T, dir string, retention Retention) *Journal {
+	t.Helper()
+	j, err := Open(dir, retention)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	return j
+}
+
+func write(t *testing.T, j *Journal, text string) {
+	t.Helper()
+	if n, err := j.Write([]byte(text)); err != nil || n != len(text) {
+		t.Fatalf("wrote %d of %d bytes: %v", n, len(text), err)
+	}
+}
+
+func boot(t *testing.T, j *Journal) {
+	t.Helper()
+	if _, err := j.Boot(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// read reads all that a closed journal holds from offset on.
+func read(t *testing.T, r *Reader) string {
+	t.Helper()
+	var text []byte
+	chunk := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(t.Context(), chunk)
+		text = append(text, chunk[:n]...)
+		if errors.Is(err, ErrClosed) {
+			return string(text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestReopenGoesOnWhereTheStreamEnds(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 3 {
+		j := open(t, dir, DefaultRetention)
+		if number, err := j.Boot(); err != nil || number != i+1 {
+			t.Errorf("boot %d, %v, want %d", number, err, i+1)
+		}
+		write(t, j, "boot "+strconv.Itoa(i+1)+"\n")
+		j.Close()
+	}
+	j := open(t, dir, DefaultRetention)
+	for back, want := range map[int][2]int64{0: {14, 21}, -1: {7, 14}, -2: {0, 7}} {
+		start, end, err := j.BootRange(back)
+		if err != nil || start != want[0] || end != want[1] {
+			t.Errorf("boot %d lies from %d to %d, %v, want %v", back, start, end, err, want)
+		}
+	}
+	if _, _, err := j.BootRange(-3); err == nil {
+		t.Error("a boot was found from before the first one")
+	}
+	reader := j.NewReader(0)
+	defer reader.Close()
+	j.Close()
+	if text := read(t, reader); text != "boot 1\nboot 2\nboot 3\n" {
+		t.Errorf("read %q", text)
+	}
+}
+
+func TestOneWriter(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir, DefaultRetention)
+	if _, err := Open(dir, DefaultRetention); !errors.Is(err, ErrInUse) {
+		t.Errorf("a second writer got %v", err)
+	}
+}
+
+func TestReaderWaitsAndStops(t *testing.T) {
+	j := open(t, t.TempDir(), DefaultRetention)
+	reader := j.NewReader(0)
+	defer reader.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		j.Write([]byte("a"))
+		j.Boot()
+		j.Boot() // of which nothing is printed
+		j.Write([]byte("b"))
+	}()
+	data := make([]byte, 8)
+	for _, want := range "ab" {
+		if n, err := reader.Read(ctx, data); err != nil || string(data[:n]) != string(want) {
+			t.Fatalf("read %q, %v, want %q", data[:n], err, want)
+		}
+	}
+	cancel()
+	if _, err := reader.Read(ctx, data); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSegmentsAndManyReaders(t *testing.T) {
+	j := open(t, t.TempDir(), DefaultRetention)
+	const lines = 3_000_000 // 38 MB: three segments
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			reader, checker := j.NewReader(0), numbered.Checker{}
+			defer reader.Close()
+			chunk := make([]byte, 64<<10)
+			for {
+				n, err := reader.Read(t.Context(), chunk)
+				if _, wrong := checker.Write(chunk[:n]); wrong != nil {
+					t.Error(wrong)
+					return
+				}
+				if err != nil {
+					if err := checker.Whole(lines); err != nil {
+						t.Error(err)
+					}
+					return
+				}
+			}
+		})
+	}
+	if err := numbered.Write(j, 0, lines); err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+	readers.Wait()
+	if segments, err := list(j.Dir()); err != nil || len(segments) != 3 {
+		t.Errorf("%d segments, %v", len(segments), err)
+	}
+}
+
+func TestRetention(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		retention Retention
+		oldest    int64
+	}{
+		{"by boots", Retention{Bytes: 1 << 30, Boots: 3}, 7 * 5},
+		{"by bytes", Retention{Bytes: 12, Boots: 100}, 8 * 5},
+		{"the newest stays", Retention{Bytes: 0, Boots: 0}, 9 * 5},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			j := open(t, t.TempDir(), test.retention)
+			for range 10 {
+				boot(t, j)
+				write(t, j, "1234\n")
+			}
+			j.mu.Lock()
+			j.retain()
+			j.mu.Unlock()
+			if oldest, end := j.Range(); oldest != test.oldest || end != 50 {
+				t.Errorf("kept from %d to %d, want from %d", oldest, end, test.oldest)
+			}
+			reader := j.NewReader(0)
+			defer reader.Close()
+			var gap *GapError
+			if err := reader.Wait(t.Context()); !errors.As(err, &gap) || *gap != (GapError{0, test.oldest}) {
+				t.Errorf("got %v", err)
+			}
+			j.Close()
+			if text := read(t, reader); len(text) != int(50-test.oldest) {
+				t.Errorf("behind the gap: %q", text)
+			}
+		})
+	}
+}
+
+// A reader keeps the file that it has open, also when it has been unlinked.
+func TestReaderOfWhatHasGone(t *testing.T) {
+	j := open(t, t.TempDir(), Retention{Bytes: 1 << 30, Boots: 1})
+	write(t, j, "old")
+	reader := j.NewReader(0)
+	defer reader.Close()
+	data := make([]byte, 1)
+	if _, err := reader.Read(t.Context(), data); err != nil {
+		t.Fatal(err)
+	}
+	boot(t, j)
+	write(t, j, "new")
+	var gap *GapError
+	if _, err := reader.Read(t.Context(), data); !errors.As(err, &gap) || *gap != (GapError{1, 3}) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestForeignAndDamagedFiles(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, DefaultRetention)
+	boot(t, j)
+	write(t, j, "12345")
+	boot(t, j)
+	j.Close()
+	for _, name := range []string{"note.txt", "0.0.log", "00000000000000000009.000009.log.old"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(t, dir, DefaultRetention).Close()
+	if err := os.Truncate(filepath.Join(dir, "00000000000000000000.000001.log"), 3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, DefaultRetention); err == nil {
+		t.Error("a segment that is too short was not seen")
+	}
+}
+
+func TestMarks(t *testing.T) {
+	j := open(t, t.TempDir(), DefaultRetention)
+	boot(t, j)
+	before := time.Now()
+	write(t, j, "a")
+	write(t, j, "b") // within 10 ms, or another mark: both are right
+	marks, err := j.Marks(0)
+	if err != nil || len(marks) == 0 || marks[0].Offset != 0 {
+		t.Fatalf("%v, %v", marks, err)
+	}
+	if marks[0].Time.Before(before) || marks[0].Time.After(time.Now()) {
+		t.Errorf("the first byte came at %v", marks[0].Time)
+	}
+}
+
+func FuzzIndex(f *testing.F) {
+	f.Add([]byte{}, 3)
+	f.Add(make([]byte, 3*entryBytes+5), 3)
+	f.Fuzz(func(t *testing.T, data []byte, _ int) {
+		path := filepath.Join(t.TempDir(), "index")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		marks, err := readIndex(path)
+		if err != nil || len(marks) > len(data)/entryBytes {
+			t.Errorf("%d marks of %d bytes, %v", len(marks), len(data), err)
+		}
+		for i := range marks[:max(0, len(marks)-1)] {
+			if marks[i].Offset > marks[i+1].Offset {
+				t.Errorf("mark %d goes back", i+1)
+			}
+		}
+	})
+}
+
+// spliceForever is a writer that moves what comes on descriptor 3.
+func spliceForever(dir string) error {
+	j, err := Open(dir, Retention{Bytes: 1 << 40, Boots: 1 << 20})
+	for err == nil {
+		if _, err = j.Splice(3); errors.Is(err, io.EOF) {
+			_, err = unix.Poll([]unix.PollFd{{Fd: 3, Events: unix.POLLIN}}, -1)
+			if errors.Is(err, unix.EINTR) {
+				err = nil
+			}
+		}
+	}
+	return err
+}
+
+// Writers are killed at any moment while numbered lines come at full speed:
+// none is missing, none repeated.
+func TestKilledWriterLosesNothing(t *testing.T) {
+	const lines, kills = 3_000_000, 25
+	dir := t.TempDir()
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	fed := make(chan error, 1)
+	go func() {
+		defer in.Close()
+		fed <- numbered.Write(in, 0, lines)
+	}()
+	self, _ := os.Executable()
+	writer := func() *exec.Cmd {
+		command := exec.Command(self)
+		command.Env = append(os.Environ(), "JOURNAL_TEST_WRITER="+dir)
+		command.ExtraFiles = []*os.File{out}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return command
+	}
+	for range kills {
+		command, before := writer(), size(dir)
+		for deadline := time.Now().Add(time.Minute); size(dir) == before && len(fed) == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the writer moves nothing")
+			}
+		}
+		command.Process.Kill()
+		command.Wait()
+	}
+	last := writer()
+	if err := <-fed; err != nil {
+		t.Fatal(err)
+	}
+	for {
+		unread, err := unix.IoctlGetInt(int(out.Fd()), unix.TIOCINQ)
+		if err != nil || unread == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	last.Process.Kill()
+	last.Wait()
+	j := open(t, dir, Retention{Bytes: 1 << 40, Boots: 1 << 20})
+	reader, checker := j.NewReader(0), numbered.Checker{}
+	defer reader.Close()
+	j.Close()
+	if _, err := checker.Write([]byte(read(t, reader))); err != nil {
+		t.Fatal(err)
+	}
+	if err := checker.Whole(lines); err != nil {
+		t.Error(err)
+	}
+}
+
+// size is the number of bytes in a journal's segments.
+func size(dir string) int64 {
+	segments, err := list(dir)
+	if err != nil || len(segments) == 0 {
+		return 0
+	}
+	return segments[len(segments)-1].end()
+}

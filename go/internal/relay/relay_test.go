@@ -1,0 +1,427 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/journal"
+	"microvm-console/internal/numbered"
+)
+
+// hangLimit is when a test gives up on what should have come.
+const hangLimit = time.Minute
+
+// bench is a relay that runs, and the machine's end of it.
+type bench struct {
+	t     *testing.T
+	relay *Relay
+	dir   string
+	tcp   net.Listener
+	out   *os.File // the machine prints here
+	in    *os.File // and reads here
+	ended chan error
+}
+
+func start(t *testing.T) *bench {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "relay") // short enough for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	stream, err := journal.Open(filepath.Join(dir, "journal"), journal.Retention{Bytes: 1 << 30, Boots: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Boot(); err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t, dir: dir, ended: make(chan error, 1)}
+	if b.tcp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	if b.relay, err = New(Config{Dir: dir, Journal: stream, Listeners: []net.Listener{b.tcp}}); err != nil {
+		t.Fatal(err)
+	}
+	b.out, b.in = b.open("vm.out"), b.open("vm.in")
+	go func() { b.ended <- b.relay.Run() }()
+	t.Cleanup(func() { b.finish() })
+	return b
+}
+
+// open opens a FIFO as QEMU does.
+func (b *bench) open(name string) *os.File {
+	b.t.Helper()
+	file, err := os.OpenFile(filepath.Join(b.dir, name), os.O_RDWR, 0)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { file.Close() })
+	return file
+}
+
+// finish ends the machine and waits for the relay.
+func (b *bench) finish() {
+	b.t.Helper()
+	b.relay.Finish()
+	select {
+	case err := <-b.ended:
+		if err != nil {
+			b.t.Errorf("Run: %v", err)
+		}
+		b.ended <- nil // for the next call
+	case <-time.After(hangLimit):
+		b.t.Fatal("Run does not end")
+	}
+}
+
+func (b *bench) dial(network string) net.Conn {
+	b.t.Helper()
+	address := b.tcp.Addr().String()
+	if network == "unix" {
+		address = filepath.Join(b.dir, "sock")
+	}
+	conn, err := net.Dial(network, address)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func (b *bench) print(from, to int) {
+	b.t.Helper()
+	if err := numbered.Write(b.out, from, to); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// reader is one who checks what it reads, to the end.
+func (b *bench) reader(readers *sync.WaitGroup, who string, r io.Reader, lines int) {
+	readers.Go(func() {
+		var checker numbered.Checker
+		_, err := io.Copy(&checker, r)
+		if err == nil {
+			err = checker.Whole(lines)
+		}
+		if err != nil {
+			b.t.Errorf("%s: %v", who, err)
+		}
+	})
+}
+
+func TestEveryClientGetsEveryByte(t *testing.T) {
+	b := start(t)
+	const lines = 400_000
+	b.print(0, lines/2) // nobody is attached
+	var readers sync.WaitGroup
+	b.reader(&readers, "tcp", b.dial("tcp"), lines)
+	b.reader(&readers, "unix", b.dial("unix"), lines)
+	stream, err := b.relay.Stream(t.Context(), ctl.StreamRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	b.reader(&readers, "stream", stream, lines)
+	b.clients(3)
+	b.dial("tcp") // one that never reads
+	b.clients(4)
+	b.print(lines/2, lines)
+	go func() { // or finishing would cut off who has not read all
+		for b.behind() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		b.relay.Finish()
+	}()
+	readers.Wait()
+	b.finish()
+}
+
+// behind is how many bytes the last of the three that read has not read.
+func (b *bench) behind() int64 {
+	behind := int64(b.relay.Unread())
+	for _, client := range b.relay.Status().Clients[:3] {
+		behind = max(behind, client.Lag)
+	}
+	return behind
+}
+
+func TestRanges(t *testing.T) {
+	b := start(t)
+	b.print(0, 10) // "line 0\n" … : 70 bytes
+	b.await(70)
+	if _, err := b.relay.Journal().Boot(); err != nil {
+		t.Fatal(err)
+	}
+	b.print(10, 12) // 16 bytes
+	b.await(86)
+	for _, test := range []struct {
+		request ctl.StreamRequest
+		offset  int64
+		text    string // with what is printed meanwhile
+		fails   string
+	}{
+		{ctl.StreamRequest{}, 70, "line 10\nline 11\n", ""},
+		{ctl.StreamRequest{From: "now"}, 86, "", ""},
+		{ctl.StreamRequest{From: "-3"}, 83, "11\n", ""},
+		{ctl.StreamRequest{From: "-300"}, 70, "line 10\nline 11\n", ""},
+		{ctl.StreamRequest{From: "63"}, 63, "line 9\nline 10\nline 11\n", ""},
+		{ctl.StreamRequest{Boot: -1, From: "-7"}, 63, "line 9\n", ""},
+		{ctl.StreamRequest{Boot: -2}, 0, "", "nothing of it is kept"},
+		{ctl.StreamRequest{From: "87"}, 0, "", "behind the end"},
+		{ctl.StreamRequest{From: "soon"}, 0, "", `"soon" is no place`},
+	} {
+		stream, err := b.relay.Stream(t.Context(), test.request)
+		if test.fails != "" {
+			if err == nil || !strings.Contains(err.Error(), test.fails) {
+				t.Errorf("%+v: %v, want %q", test.request, err, test.fails)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%+v: %v", test.request, err)
+			continue
+		}
+		text := make([]byte, len(test.text))
+		_, err = io.ReadFull(stream, text)
+		if err != nil || string(text) != test.text || stream.Offset != test.offset {
+			t.Errorf("%+v: %q from %d, %v, want %q from %d", test.request, text, stream.Offset, err, test.text, test.offset)
+		}
+		stream.Close()
+	}
+}
+
+// await waits until so many bytes are in the journal.
+func (b *bench) await(end int64) {
+	b.t.Helper()
+	for deadline := time.Now().Add(hangLimit); b.relay.Status().End < end; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("the journal ends at %d, want %d", b.relay.Status().End, end)
+		}
+	}
+}
+
+func TestInputIsWholeAndReachesTheGuest(t *testing.T) {
+	b := start(t)
+	const writers, each = 8, 50
+	var typing sync.WaitGroup
+	for i := range writers {
+		conn := b.dial([]string{"tcp", "unix"}[i%2])
+		typist := b.relay.Input(ctl.StreamRequest{})
+		typing.Go(func() {
+			line := strings.Repeat(string(rune('a'+i)), 999) + "\n"
+			for n := range each {
+				if n%2 == 0 {
+					io.WriteString(typist, line)
+				} else {
+					io.WriteString(conn, line)
+				}
+			}
+		})
+	}
+	got := make([]byte, writers*each*1000)
+	if _, err := io.ReadFull(b.in, got); err != nil {
+		t.Fatal(err)
+	}
+	typing.Wait()
+	letters := map[byte]int{}
+	for _, c := range got {
+		letters[c]++
+	}
+	for i := range writers {
+		if letters[byte('a'+i)] != each*999 {
+			t.Errorf("writer %d: %d bytes of %d arrived", i, letters[byte('a'+i)], each*999)
+		}
+	}
+}
+
+// What one types at once, up to 4096 bytes, is not mixed with another's.
+func TestInputIsNotInterleaved(t *testing.T) {
+	b := start(t)
+	var typing sync.WaitGroup
+	for _, letter := range "abcd" {
+		typist := b.relay.Input(ctl.StreamRequest{})
+		typing.Go(func() {
+			for range 20 {
+				io.WriteString(typist, strings.Repeat(string(letter), inputWhole))
+			}
+		})
+	}
+	block := make([]byte, inputWhole)
+	for range 80 {
+		if _, err := io.ReadFull(b.in, block); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(string(block), string(block[0])) != inputWhole {
+			t.Fatal("two clients' input is mixed")
+		}
+	}
+	typing.Wait()
+}
+
+// One that has only finished typing still reads: echo x | nc -N.
+func TestHalfClosedClientReadsOn(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		t.Run(network, func(t *testing.T) {
+			b := start(t)
+			conn := b.dial(network)
+			io.WriteString(conn, "x")
+			conn.(interface{ CloseWrite() error }).CloseWrite()
+			if _, err := io.ReadFull(b.in, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+			b.print(0, 1000)
+			var readers sync.WaitGroup
+			b.reader(&readers, network, conn, 1000)
+			b.relay.Finish()
+			readers.Wait()
+		})
+	}
+}
+
+// A client that has gone is forgotten, without a byte having to be printed.
+func TestGoneClientIsForgotten(t *testing.T) {
+	b := start(t)
+	conn := b.dial("unix")
+	b.clients(1)
+	conn.Close()
+	b.clients(0)
+}
+
+// clients waits until there are so many.
+func (b *bench) clients(n int) {
+	b.t.Helper()
+	for deadline := time.Now().Add(hangLimit); len(b.relay.Status().Clients) != n; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("%d clients, want %d", len(b.relay.Status().Clients), n)
+		}
+	}
+}
+
+func TestClientsComeAndGo(t *testing.T) {
+	b := start(t)
+	const lines, clients = 200_000, 100
+	printing := make(chan error, 1)
+	go func() { printing <- numbered.Write(b.out, 0, lines) }()
+	var readers sync.WaitGroup
+	for i := range clients {
+		readers.Go(func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			stream, err := b.relay.Stream(ctx, ctl.StreamRequest{Client: fmt.Sprint(i)})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer stream.Close()
+			var checker numbered.Checker
+			if _, err := io.CopyN(&checker, stream, int64(i)*10_000); err != nil {
+				t.Errorf("client %d: %v", i, err)
+			}
+		})
+	}
+	readers.Wait()
+	if err := <-printing; err != nil {
+		t.Fatal(err)
+	}
+	b.clients(0)
+}
+
+// Without splice(2) the bytes are the same; the status says what is weaker.
+func TestWithoutSplice(t *testing.T) {
+	b := start(t)
+	b.relay.weak.Store(true)
+	var readers sync.WaitGroup
+	b.reader(&readers, "tcp", b.dial("tcp"), 100_000)
+	b.print(0, 100_000)
+	b.await(1)
+	if b.relay.Status().Exact {
+		t.Error("the status promises too much")
+	}
+	for b.relay.Unread() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	b.relay.Finish()
+	readers.Wait()
+}
+
+// A journal that takes nothing more does not stop the machine, and what is
+// missing is told.
+func TestJournalThatFails(t *testing.T) {
+	b := start(t)
+	b.print(0, 10)
+	b.await(70)
+	b.relay.gap(5, errors.New("no space"))
+	b.relay.gap(6, errors.New("no space"))
+	gaps := b.relay.Status().Gaps
+	if len(gaps) != 1 || gaps[0] != (ctl.Gap{Offset: 70, Bytes: 11, Cause: "no space"}) {
+		t.Errorf("gaps %+v", gaps)
+	}
+}
+
+// Of two terminals that were asked the same, one answers.
+func TestOneTerminalAnswers(t *testing.T) {
+	b := start(t)
+	request := func(name string) ctl.StreamRequest { return ctl.StreamRequest{Client: name, Terminal: true} }
+	first, err := b.relay.Stream(t.Context(), request("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := b.relay.Stream(t.Context(), request("second"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	say := func(name, text string) { fmt.Fprint(b.relay.Input(request(name)), text) }
+	say("first", "1\x1b[24;80R")
+	say("second", "2\x1b[25;90R\x1b[?62;c\x1b[8;24;80t\x1b[?2004;1$y\x1b[A")
+	first.Close()
+	say("second", "3\x1b[26;90R")
+	want := "1\x1b[24;80R2\x1b[A3\x1b[26;90R"
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(b.in, got); err != nil || string(got) != want {
+		t.Errorf("the guest got %q, %v, want %q", got, err, want)
+	}
+}
+
+func TestNothingIsLeft(t *testing.T) {
+	b := start(t)
+	b.dial("tcp")
+	b.dial("unix")
+	b.clients(2)
+	io.WriteString(b.relay.Input(ctl.StreamRequest{}), "nobody reads this")
+	b.finish()
+	if _, err := b.relay.Stream(t.Context(), ctl.StreamRequest{}); !errors.Is(err, ErrFinished) {
+		t.Errorf("a client joined what has ended: %v", err)
+	}
+	if _, err := net.Dial("tcp", b.tcp.Addr().String()); err == nil {
+		t.Error("the port is still open")
+	}
+}
+
+func TestVMSideThatIsNoFIFO(t *testing.T) {
+	for name, make := range map[string]func(string) error{
+		"a file":          func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"a symbolic link": func(path string) error { return os.Symlink("/dev/null", path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := make(filepath.Join(dir, "vm.out")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := New(Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), "vm.out") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
