@@ -32,7 +32,7 @@ checked is computed by the guest.
 Exit status: 0 all checks passed; 1 a check failed; 2 wrong usage or a wrong
 vm.json; 4 the guest panicked.`,
 		Flags: append(cmdline.MachineFlags(),
-			&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "bound each check by `TIME`"},
+			&cli.DurationFlag{Name: "timeout", Value: 2 * time.Minute, Usage: "bound each check by `TIME`"},
 		),
 		Action: test,
 	}
@@ -72,7 +72,7 @@ func run(c *cli.Context, machine spec.Machine) error {
 		JournalDir: func(console string) (string, error) {
 			return filepath.Join(rundir.Of(machine.Name).Console(console), "journal"), nil
 		},
-		Log:       func(line string) { fmt.Fprintf(c.App.Writer, "%s: %s\n", machine.Name, line) },
+		Log: func(line string) { fmt.Fprintf(c.App.Writer, "%s: %s\n", machine.Name, line) },
 	})
 	checking, over := context.WithCancelCause(c.Context)
 	var group errgroup.Group

@@ -6,6 +6,7 @@
 package consoletest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -97,6 +98,33 @@ func (c *Console) Expect(ctx context.Context, pattern *regexp.Regexp) ([]string,
 // endLimit is how long Expect waits, once the connection has ended, for ctx to
 // end as well: why the machine has ended says more than that it has.
 const endLimit = 5 * time.Second
+
+// Began waits until as many bytes have come as want has, and compares them.
+func (c *Console) Began(ctx context.Context, want []byte) error {
+	for {
+		c.mu.Lock()
+		text, more := c.text, c.more
+		c.mu.Unlock()
+		if len(text) >= len(want) {
+			if !bytes.Equal(text[:len(want)], want) {
+				return fmt.Errorf("%s: the client's first %d bytes are not the console's", c.Device, len(want))
+			}
+			return nil
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %d of the first %d bytes came: %w", c.Device, len(text), len(want), context.Cause(ctx))
+		}
+	}
+}
+
+// Skip passes over all that has come.
+func (c *Console) Skip() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = len(c.text)
+}
 
 // match looks once. more is closed when it is worth while to look again; after
 // the end of the connection nothing will ever come.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/spec"
@@ -45,7 +47,10 @@ func (s *Suite) Checks() []Check {
 	for _, console := range s.machine.Consoles {
 		devices = append(devices, console.Device)
 	}
-	checks := []Check{{"the VM starts", s.start}}
+	checks := []Check{
+		{"the VM starts", s.start},
+		{"what was printed while nobody was attached is there", s.connect},
+	}
 	for _, device := range devices {
 		checks = append(checks, Check{"login on " + device, s.login(device)})
 	}
@@ -63,28 +68,79 @@ func (s *Suite) Checks() []Check {
 			}
 		}
 	}
+	for _, console := range s.machine.Consoles {
+		checks = append(checks, Check{
+			fmt.Sprintf("%d numbered lines on %s, at two clients and in the journal, beside one that never reads", numberedLines, console.Device),
+			s.exact(console)})
+	}
 	return append(checks,
 		Check{"dmesg shows the console= parameters", s.parameters},
 		Check{"clean shutdown, nothing left behind", s.shutdown})
 }
 
-// start waits until the machine runs and connects to its consoles, before any
-// code of the guest has run.
+// start waits until the machine runs.
 func (s *Suite) start(ctx context.Context) error {
 	select {
 	case <-s.vm.Ready():
+		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// connect waits until a console has printed something, connects to all of
+// them, and wants to see it from its first byte.
+func (s *Suite) connect(ctx context.Context) error {
+	for printed := int64(0); printed == 0; {
+		for _, endpoint := range s.vm.Status().Consoles {
+			printed += endpoint.Relay.End - endpoint.Relay.Start
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("no console prints anything: %w", context.Cause(ctx))
+		}
+	}
 	for _, endpoint := range s.vm.Status().Consoles {
-		console, err := Dial(ctx, endpoint.Device, net.JoinHostPort("localhost", strconv.Itoa(endpoint.Port)))
+		if clients := len(endpoint.Relay.Clients); clients > 0 {
+			return fmt.Errorf("%d clients are there already", clients)
+		}
+		console, err := Dial(ctx, endpoint.Device, address(endpoint))
 		if err != nil {
 			return err
 		}
 		s.consoles = append(s.consoles, console)
 		s.readers.Go(console.Run)
 	}
+	return s.firstBytes(ctx)
+}
+
+// firstBytes compares what each client has got first with the journal.
+func (s *Suite) firstBytes(ctx context.Context) error {
+	for i, endpoint := range s.vm.Status().Consoles {
+		size := min(beginning, endpoint.Relay.End-endpoint.Relay.Start)
+		stream, err := s.vm.Stream(ctx, ctl.StreamRequest{Console: endpoint.Name})
+		if err != nil {
+			return err
+		}
+		kept := make([]byte, size)
+		_, err = io.ReadFull(stream, kept)
+		stream.Close()
+		if err == nil {
+			err = s.consoles[i].Began(ctx, kept)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// beginning is how many bytes of a console are compared, at most.
+const beginning = int64(4096)
+
+func address(endpoint ctl.Console) string {
+	return net.JoinHostPort("localhost", strconv.Itoa(endpoint.Port))
 }
 
 // login logs in on device, and finds out what is wrong where it cannot.

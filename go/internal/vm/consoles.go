@@ -89,18 +89,21 @@ func (v *VM) relayOf(name string) (*relay.Relay, error) {
 	return nil, fmt.Errorf("console %q: %w", name, ErrNoConsole)
 }
 
+// Stream is a console's bytes; see relay.Relay.Stream. The caller closes it.
+func (v *VM) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
+	r, err := v.relayOf(request.Console)
+	if err != nil {
+		return nil, err
+	}
+	return r.Stream(ctx, request)
+}
+
 // handlers are what the control socket does.
 func (v *VM) handlers() ctl.Handlers {
 	return ctl.Handlers{
 		Status: v.Status,
 		Stop:   v.Stop,
-		Stream: func(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
-			r, err := v.relayOf(request.Console)
-			if err != nil {
-				return nil, err
-			}
-			return r.Stream(ctx, request)
-		},
+		Stream: v.Stream,
 		Input: func(request ctl.StreamRequest) (io.Writer, error) {
 			r, err := v.relayOf(request.Console)
 			if err != nil {
