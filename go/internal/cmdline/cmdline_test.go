@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 		cmdline.Main(demo(func(c *cli.Context) error {
 			fmt.Fprintln(c.App.Writer, "running")
 			if c.Bool("stay") {
-				<-c.Context.Done()
+				<-c.Done()
 				fmt.Fprintln(c.App.Writer, "ending")
 				if c.Int("count") > 0 {
 					select {}
