@@ -1,0 +1,138 @@
+package cmdline_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/cmdline"
+	"microvm-console/internal/spec"
+)
+
+// config writes a vm.json whose files are all there, with more fields.
+func config(t *testing.T, more string) (path string, m spec.Machine) {
+	t.Helper()
+	dir := t.TempDir()
+	path, kernel := filepath.Join(dir, "vm.json"), filepath.Join(dir, "kernel")
+	text := `{"name": "m", "qemu": "/bin/sh", "kernel": "` + kernel + `", "consoles": [{"name": "serial", "device": "ttyS0", "port": 1}]` + more + `}`
+	for path, text := range map[string]string{path: text, kernel: ""} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path, spec.Machine{
+		Name: "m", Type: "auto", Accel: "auto", QEMU: "/bin/sh", Kernel: kernel, MemoryMiB: 256, VCPUs: 1,
+		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: 1}},
+	}
+}
+
+// machine runs a program with MachineFlags and returns what Machine gives.
+func machine(t *testing.T, args ...string) (m spec.Machine, status int, stderr string) {
+	t.Helper()
+	app := &cli.App{Name: "demo", Flags: cmdline.MachineFlags(), Action: func(c *cli.Context) (err error) {
+		m, err = cmdline.Machine(c)
+		return err
+	}}
+	var out, errs bytes.Buffer
+	status = cmdline.Run(t.Context(), app, append([]string{"demo"}, args...), &out, &errs)
+	return m, status, errs.String()
+}
+
+func TestMachine(t *testing.T) {
+	path, plain := config(t, "")
+	flagged := plain
+	flagged.Name, flagged.Accel, flagged.Type = "n", "tcg", "q35"
+	tests := []struct {
+		name string
+		env  string
+		args []string
+		want spec.Machine
+	}{
+		{"by flag", "/none", []string{"--config", path}, plain},
+		{"by variable", path, nil, plain},
+		{"with flags", "", []string{"--config", path, "--name", "n", "--accel", "tcg", "--machine", "q35"}, flagged},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("MICROVM_CONFIG", test.env)
+			got, status, stderr := machine(t, test.args...)
+			if diff := cmp.Diff(test.want, got); diff != "" || status != 0 {
+				t.Error(diff, stderr)
+			}
+		})
+	}
+}
+
+func TestAMachineThatCannotBe(t *testing.T) {
+	t.Setenv("MICROVM_CONFIG", "")
+	good, m := config(t, "")
+	bad, _ := config(t, `, "vcpus": -1, "accel": "x"`)
+	missing, _ := config(t, `, "initrd": "/none"`)
+	tests := []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"no config", nil, []string{"config: no vm.json was named (use --config FILE, or set MICROVM_CONFIG)"}},
+		{"no such config", []string{"--config", m.Kernel + ".none"}, []string{"open " + m.Kernel + ".none: no such file or directory"}},
+		{
+			"mistakes in the config", []string{"--config", bad},
+			[]string{bad + `: accel: "x" is unknown (one of auto, kvm, tcg)`, bad + ": vcpus: -1 is out of range (1 to 255)"},
+		},
+		{
+			"mistakes in the flags", []string{"--config", good, "--name", "N", "--accel", "", "--machine", "pc"},
+			[]string{
+				`name: "N" is no machine name (lower-case letters, digits and dashes, at most 40)`,
+				`machine: "pc" is unknown (one of auto, q35, microvm)`,
+				`accel: "" is unknown (one of auto, kvm, tcg)`,
+			},
+		},
+		{
+			"a file that is missing", []string{"--config", missing},
+			[]string{missing + ": initrd: stat /none: no such file or directory (name an initramfs in vm.json)"},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, status, stderr := machine(t, test.args...)
+			want := "demo: " + strings.Join(test.want, "\ndemo: ") + "\n"
+			if diff := cmp.Diff(want, stderr); diff != "" || status != cmdline.StatusUsage {
+				t.Errorf("status %d\n%s", status, diff)
+			}
+		})
+	}
+}
+
+func TestMachineName(t *testing.T) {
+	path, _ := config(t, "")
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"by flag", []string{"--config", "/none", "--name", "n"}, "n"},
+		{"by config", []string{"--config", path}, "m"},
+		{"neither", nil, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("MICROVM_CONFIG", "")
+			app := &cli.App{Name: "demo", Flags: cmdline.MachineFlags(), Action: func(c *cli.Context) error {
+				got, err := cmdline.MachineName(c)
+				if got != test.want {
+					t.Errorf("got %q, want %q", got, test.want)
+				}
+				return err
+			}}
+			var out, errs bytes.Buffer
+			if cmdline.Run(t.Context(), app, append([]string{"demo"}, test.args...), &out, &errs) != 0 {
+				t.Error(errs.String())
+			}
+		})
+	}
+}

@@ -1,0 +1,216 @@
+package ctl_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/ctl"
+)
+
+// socket is a path for a control socket, shorter than one in t.TempDir, for a
+// Unix socket's path has 107 bytes.
+func socket(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "ctl")
+}
+
+// serve serves h at path until the returned function is called, which returns
+// what Serve returned.
+func serve(t *testing.T, path string, h ctl.Handlers) (end func() error) {
+	t.Helper()
+	listener, err := ctl.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- ctl.Serve(ctx, listener, h) }()
+	ended := false
+	end = func() error {
+		cancel()
+		ended = true
+		return <-served
+	}
+	t.Cleanup(func() {
+		if !ended {
+			end()
+		}
+	})
+	return end
+}
+
+var status = ctl.Status{
+	Name: "demo", State: "running", PID: 12, QEMUPID: 34, Started: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+	Accel: "tcg", Machine: "q35",
+	Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Port: 4440}, {Name: "console", Device: "hvc0", Port: 4441}},
+}
+
+func TestStatusRoundTrip(t *testing.T) {
+	path := socket(t)
+	serve(t, path, ctl.Handlers{Status: func() ctl.Status { return status }})
+	got, err := ctl.Client{Path: path}.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(status, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestStopRoundTrip(t *testing.T) {
+	tried := []ctl.Attempt{{"acpi", "no effect within 1s", 1.5}, {"quit", "worked", 0.25}}
+	tests := []struct {
+		name    string
+		request ctl.StopRequest
+		asked   ctl.StopRequest
+		report  ctl.StopReport
+		err     error
+	}{
+		{
+			"the defaults", ctl.StopRequest{}, ctl.StopRequest{Timeout: ctl.DefaultTimeout},
+			ctl.StopReport{Stage: "quit", Tried: tried}, nil,
+		},
+		{
+			"by force within 1.5 s", ctl.StopRequest{Timeout: 1500 * time.Millisecond, Force: true},
+			ctl.StopRequest{Timeout: 1500 * time.Millisecond, Force: true},
+			ctl.StopReport{Stage: "quit", Tried: tried[1:]}, nil,
+		},
+		{
+			"in vain", ctl.StopRequest{Timeout: time.Second}, ctl.StopRequest{Timeout: time.Second},
+			ctl.StopReport{Tried: tried[:1]}, errors.New("still running"),
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			path := socket(t)
+			var asked ctl.StopRequest
+			serve(t, path, ctl.Handlers{Stop: func(_ context.Context, request ctl.StopRequest) (ctl.StopReport, error) {
+				asked = request
+				return test.report, test.err
+			}})
+			report, stopped, err := ctl.Client{Path: path}.Stop(t.Context(), test.request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.asked, asked); diff != "" {
+				t.Error("asked:", diff)
+			}
+			if diff := cmp.Diff(test.report, report); diff != "" {
+				t.Error("reported:", diff)
+			}
+			if want := test.err == nil; stopped != want {
+				t.Errorf("stopped is %t, want %t", stopped, want)
+			}
+		})
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	path := socket(t)
+	serve(t, path, ctl.Handlers{Stop: func(context.Context, ctl.StopRequest) (ctl.StopReport, error) {
+		t.Error("a bad request stopped the machine")
+		return ctl.StopReport{}, nil
+	}})
+	client := http.Client{Transport: &http.Transport{
+		DialContext:       func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) },
+		DisableKeepAlives: true,
+	}}
+	tests := []struct {
+		method, target string
+		status         int
+		answer         string
+	}{
+		{"POST", "/stop?timeout=soon", 400, `timeout: "soon" is no length of time (as 30s)`},
+		{"POST", "/stop?timeout=30", 400, `timeout: "30" is no length of time (as 30s)`},
+		{"POST", "/stop?timeout=0s", 400, `timeout: "0s" is no length of time (as 30s)`},
+		{"POST", "/stop?timeout=-1s", 400, `timeout: "-1s" is no length of time (as 30s)`},
+		{"POST", "/stop?force=maybe", 400, `force: "maybe" is neither true nor false`},
+		{"POST", "/stop?timeout=%zz", 400, `query: invalid URL escape "%zz"`},
+		{"GET", "/stop", 405, "Method Not Allowed"},
+		{"GET", "/stat", 404, "404 page not found"},
+	}
+	for _, test := range tests {
+		t.Run(test.method+" "+test.target, func(t *testing.T) {
+			request, err := http.NewRequestWithContext(t.Context(), test.method, "http://machine"+test.target, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if got := strings.TrimSpace(string(body)); got != test.answer || response.StatusCode != test.status || err != nil {
+				t.Errorf("got %d %q (%v), want %d %q", response.StatusCode, got, err, test.status, test.answer)
+			}
+		})
+	}
+}
+
+func TestABadRequestIsAnErrorOfTheClient(t *testing.T) {
+	path := socket(t)
+	serve(t, path, ctl.Handlers{})
+	_, stopped, err := ctl.Client{Path: path}.Stop(t.Context(), ctl.StopRequest{Timeout: -time.Second})
+	want := `control socket: 400 Bad Request: timeout: "-1s" is no length of time (as 30s)`
+	if err == nil || err.Error() != want || stopped {
+		t.Errorf("got  %v (stopped %t)\nwant %s", err, stopped, want)
+	}
+}
+
+func TestTheSocketIsOursAlone(t *testing.T) {
+	path := socket(t)
+	serve(t, path, ctl.Handlers{})
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := os.ModeSocket | 0o600; info.Mode() != want {
+		t.Errorf("mode %v, want %v", info.Mode(), want)
+	}
+}
+
+func TestAStaleSocketIsReplaced(t *testing.T) {
+	path := socket(t)
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.SetUnlinkOnClose(false) // as one that was killed
+	stale.Close()
+	client := ctl.Client{Path: path}
+	if _, err := client.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("a stale socket: %v", err)
+	}
+	end := serve(t, path, ctl.Handlers{Status: func() ctl.Status { return status }})
+	if _, err := client.Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	if exists(path) {
+		t.Error("the socket is left behind")
+	}
+}
+
+func TestListenWhereItCannot(t *testing.T) {
+	if _, err := ctl.Listen(filepath.Join(t.TempDir(), "none", "ctl")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
