@@ -19,7 +19,7 @@ func running(t *testing.T) *session {
 	return vm
 }
 
-// connect connects nc to a console. What the guest prints before is lost.
+// connect connects nc to a console.
 func connect(t *testing.T, port string) *session {
 	t.Helper()
 	return start(t, "nc", "localhost", port)
@@ -40,7 +40,7 @@ func TestRunTestOnEachMachineType(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			private(t)
 			output := must(t, root, program(t, "run-test"), "--machine", kind)
-			if !strings.Contains(output, "10 passed, 0 failed") || !strings.Contains(output, "machine type "+kind) {
+			if !strings.Contains(output, "13 passed, 0 failed") || !strings.Contains(output, "machine type "+kind) {
 				t.Error(output)
 			}
 		})
@@ -57,7 +57,7 @@ func TestByHand(t *testing.T) {
 	login(console)
 
 	output := must(t, root, program(t, "run-test")) // 4440 and 4441 are taken
-	if !strings.Contains(output, "10 passed, 0 failed") {
+	if !strings.Contains(output, "13 passed, 0 failed") {
 		t.Error(output)
 	}
 	second := start(t, program(t, "microvm-run"))
@@ -69,7 +69,7 @@ func TestByHand(t *testing.T) {
 	if status := other.status(); status != 1 {
 		t.Errorf("a start on taken ports has status %d", status)
 	}
-	other.expect(`microvm-run: console "serial": listen .*:4440: address already in use \(by pid \d+, ".*qemu.*"; choose another port, or --auto-ports\)`, 1)
+	other.expect(`microvm-run: console "serial": listen .*:4440: address already in use \(by pid \d+, "microvm-run"; choose another port, or --auto-ports\)`, 1)
 
 	serial.send("reboot\n")
 	console.expect(`login: `, 2)
@@ -80,6 +80,64 @@ func TestByHand(t *testing.T) {
 		t.Errorf("a guest that powered off has status %d", status)
 	}
 	vm.expect(`ended: the guest powered off`, 1)
+}
+
+// Both consoles through the clients: history first, several at once, plain pipes,
+// and the status; and what is kept once the VM has ended.
+func TestConsoles(t *testing.T) {
+	private(t)
+	vm := running(t)
+	login(connect(t, "4441"))
+	serial := start(t, program(t, "connect-serial"))
+	serial.expect(`Linux version`, 1)
+	login(serial)
+	watcher := start(t, program(t, "connect-serial"), "--read-only")
+	watcher.expect(`R-42\r?\n`, 1)
+	output := must(t, root, "bash", "-c", "echo 'echo K-$((6*7))' | "+program(t, "connect-console")+" --from now --timeout 5s")
+	if !strings.Contains(output, "K-42") {
+		t.Errorf("connect-console in a pipe: %q", output)
+	}
+	var status struct {
+		Consoles []struct {
+			Device string
+			Relay  struct {
+				Attached, Exact bool
+				End             int64
+				Clients         []struct{ Kind string }
+			}
+		}
+	}
+	text := must(t, root, program(t, "console-status"), "--json")
+	if err := json.Unmarshal([]byte(text), &status); err != nil || len(status.Consoles) != 2 {
+		t.Fatalf("%v: %s", err, text)
+	}
+	for i, clients := range []int{2, 1} {
+		relay := status.Consoles[i].Relay
+		if !relay.Attached || !relay.Exact || relay.End == 0 || len(relay.Clients) != clients {
+			t.Errorf("%s: %+v, want %d clients", status.Consoles[i].Device, relay, clients)
+		}
+	}
+	must(t, root, program(t, "microvm-shutdown"))
+	if code := vm.status(); code != 0 {
+		t.Errorf("microvm-run has status %d", code)
+	}
+	if code := serial.status(); code != 0 {
+		t.Errorf("connect-serial has status %d at the VM's end", code)
+	}
+}
+
+// Without relays QEMU serves the ports, as people know it.
+func TestNoRelay(t *testing.T) {
+	private(t)
+	vm := start(t, program(t, "microvm-run"), "--no-relay")
+	vm.expect(`console  hvc0   tcp localhost:4441`, 1)
+	serial, console := connect(t, "4440"), connect(t, "4441")
+	login(serial)
+	login(console)
+	serial.send("poweroff\n")
+	if code := vm.status(); code != 0 {
+		t.Errorf("microvm-run has status %d", code)
+	}
 }
 
 func TestShutdown(t *testing.T) {

@@ -2,6 +2,15 @@
 # the guest's kernel command line of it; `./result/bin/microvm-run --dry-run`
 # prints both. Below is what they make, and why.
 #
+# The host's end of each is a pair of pipes, made and drained by the relay in
+# microvm-run:
+#
+#   -chardev pipe,id=serial0,path=…/serial/vm
+#       QEMU writes to vm.out and reads from vm.in. The relay keeps every byte in
+#       a file, and serves the TCP port and any number of clients from there.
+#
+# With `microvm-run --no-relay` QEMU serves the port itself, as shown below.
+#
 # The order matters. Each console becomes one `console=` on the kernel command
 # line, in this order:
 #
@@ -27,8 +36,8 @@ ports: [
   # it, only an I/O port, which is why a boot that fails early and a kernel panic
   # still reach it. The price is one exit to QEMU for every byte.
   #
-  # With nobody connected, QEMU drops what the guest prints; the guest does not
-  # wait. Connect early, or read the boot again with `dmesg`.
+  # With nobody connected, QEMU's own port drops what the guest prints; the guest
+  # does not wait. The relay drops nothing.
   {
     name = "serial";
     device = "ttyS0";
@@ -54,8 +63,9 @@ ports: [
   # everywhere: Linux hands it 16 bytes at a time, and without KVM ttyS0 wins.
   # Nor does a window's size reach the guest over a socket; run `stty rows R cols C`.
   #
-  # With nobody connected, output is dropped here too. And where a client is
-  # connected but slow, ttyS0 makes the guest wait while hvc0 loses bytes.
+  # With nobody connected, QEMU's own port drops output here too. And where its
+  # client is slow, ttyS0 makes the guest wait while hvc0 loses bytes: the device
+  # drops what does not fit. The relay's pipe holds 1 MiB and is always drained.
   {
     name = "console";
     device = "hvc0";

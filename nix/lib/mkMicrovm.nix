@@ -22,6 +22,9 @@ let
 
   # The programs that need to be told which VM is meant.
   programs = [
+    "connect-console"
+    "connect-serial"
+    "console-status"
     "microvm-run"
     "microvm-shutdown"
     "run-test"
