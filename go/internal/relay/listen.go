@@ -48,7 +48,7 @@ func (r *Relay) accept(listener net.Listener) error {
 		c, err := r.join(conn.RemoteAddr().String(), listener.Addr().Network(), false, start)
 		if err != nil {
 			conn.Close()
-			return nil
+			return nil //nolint:nilerr // the machine has ended, and the endpoint with it
 		}
 		go r.serve(conn, c) // farewell waits for it
 	}

@@ -47,10 +47,10 @@ func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 
 // position is the offset that from means in a boot.
 func position(from string, start, end int64) (int64, error) {
-	switch {
-	case from == "" || from == "start":
+	switch from {
+	case "", "start":
 		return start, nil
-	case from == "now":
+	case "now":
 		return end, nil
 	}
 	number, err := strconv.ParseInt(from, 10, 64)
@@ -92,6 +92,7 @@ func (s *stream) Read(data []byte) (int, error) {
 	return n, err
 }
 
+// Close makes the client leave.
 func (s *stream) Close() error {
 	s.cancel()
 	s.unhook()

@@ -25,7 +25,7 @@ type tap struct {
 	console spec.Console
 	read    func([]byte) (int, error) // io.EOF when QEMU has ended
 	unread  func() int                // bytes that have been printed and not read
-	close   func() error
+	close   func()
 
 	mu    sync.Mutex
 	kept  []byte
@@ -35,7 +35,7 @@ type tap struct {
 // pipeTap reads the copy that QEMU writes to a pipe. It is always drained, so
 // that QEMU never waits for it.
 func pipeTap(console spec.Console, pipe *os.File) *tap {
-	return &tap{console: console, read: pipe.Read, unread: func() int { return pending(pipe) }, close: pipe.Close}
+	return &tap{console: console, read: pipe.Read, unread: func() int { return pending(pipe) }, close: func() { pipe.Close() }}
 }
 
 // relayTap reads the journal of a relay, from this boot's first byte.
@@ -58,7 +58,7 @@ func relayTap(console spec.Console, r *relay.Relay) *tap {
 			}
 			return n, err
 		},
-		close: reader.Close,
+		close: func() { reader.Close() },
 	}
 	t.unread = func() int {
 		unread := r.Unread() // first: what leaves the pipe meanwhile is in the journal

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"microvm-console/internal/ctl"
+)
+
+// table prints each machine as a few lines for people.
+func table(w io.Writer, machines []ctl.Status) error {
+	var text strings.Builder
+	for i, machine := range machines {
+		if i > 0 {
+			text.WriteByte('\n')
+		}
+		text.WriteString(title(machine) + "\n")
+		columns(&text, machine.Consoles)
+		clients(&text, machine.Consoles)
+		for _, console := range machine.Consoles {
+			remarks(&text, machine.State, console)
+		}
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// title says which machine it is.
+func title(machine ctl.Status) string {
+	words := []string{machine.State}
+	for _, word := range []string{machine.Machine, machine.Accel} {
+		if word != "" {
+			words = append(words, word)
+		}
+	}
+	words = append(words, fmt.Sprintf("pid %d", machine.PID))
+	if machine.QEMUPID != 0 {
+		words = append(words, fmt.Sprintf("QEMU's %d", machine.QEMUPID))
+	}
+	return machine.Name + ": " + strings.Join(words, ", ")
+}
+
+// columns prints a line for each console.
+func columns(w io.Writer, consoles []ctl.Console) {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "CONSOLE\tDEVICE\tVM\tBOOT\tBYTES\tCLIENTS\tGAPS\tENDPOINTS")
+	for _, console := range consoles {
+		fmt.Fprintf(t, "%s\t%s\t", console.Name, console.Device)
+		endpoints := fmt.Sprintf("tcp localhost:%d", console.Port)
+		if relay := console.Relay; relay != nil {
+			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%s, unix %s\n", attached(relay), relay.Boot, relay.End-relay.Start,
+				len(relay.Clients), len(relay.Gaps), endpoints, relay.Socket)
+		} else {
+			fmt.Fprintf(t, "-\t-\t-\t-\t-\t%s\n", endpoints)
+		}
+	}
+	_ = t.Flush() // to a string
+}
+
+func attached(relay *ctl.Relay) string {
+	if relay.Attached {
+		return "attached"
+	}
+	return "away"
+}
+
+// clients prints a line for each client, if there are any.
+func clients(w io.Writer, consoles []ctl.Console) {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	header := "\nCLIENT OF\tNAME\tBY\tSINCE\tBEHIND\tTERMINAL\n"
+	for _, console := range consoles {
+		if console.Relay == nil {
+			continue
+		}
+		for _, client := range console.Relay.Clients {
+			fmt.Fprintf(t, "%s%s\t%s\t%s\t%s\t%d\t%s\n", header, console.Name, printable(client.Client), client.Kind,
+				client.Since.Local().Format("15:04:05"), client.Lag, terminal(client))
+			header = ""
+		}
+	}
+	_ = t.Flush() // to a string
+}
+
+// terminal tells whether a client has a terminal, and whether the guest gets
+// what that answers.
+func terminal(client ctl.Attached) string {
+	switch {
+	case client.Answers:
+		return "yes, it answers the guest"
+	case client.Terminal:
+		return "yes"
+	}
+	return "-"
+}
+
+// remarks prints what should not be so.
+func remarks(w io.Writer, state string, console ctl.Console) {
+	relay := console.Relay
+	if relay == nil && state == "starting" {
+		return // it has none yet
+	}
+	if relay == nil {
+		fmt.Fprintf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)
+		return
+	}
+	for _, gap := range relay.Gaps {
+		fmt.Fprintf(w, "%s: %d bytes are missing at offset %d (%s)\n", console.Name, gap.Bytes, gap.Offset, gap.Cause)
+	}
+	if !relay.Exact {
+		fmt.Fprintf(w, "%s: bytes may be lost where the VM's owner is killed (the file system of %s cannot splice)\n", console.Name, relay.Journal)
+	}
+	if relay.Input > 0 {
+		fmt.Fprintf(w, "%s: %d bytes typed wait for the guest\n", console.Name, relay.Input)
+	}
+}
+
+// printable is a name that somebody chose, without what a terminal obeys.
+func printable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, name)
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/ctl"
+)
+
+var since = time.Date(2026, 11, 22, 7, 8, 9, 0, time.Local)
+
+// demo is a machine with all there can be.
+var demo = ctl.Status{
+	Name: "demo", State: "running", PID: 812, QEMUPID: 813, Accel: "tcg", Machine: "q35",
+	Consoles: []ctl.Console{
+		{Name: "serial", Device: "ttyS0", Port: 4440, Relay: &ctl.Relay{
+			Socket: "/run/demo/serial/sock", Attached: true, Exact: true, Boot: 3, Start: 1000, End: 18786,
+			Clients: []ctl.Attached{
+				{Client: "127.0.0.1:52311", Kind: "tcp", Since: since, Lag: 0},
+				{Client: "connect-serial[9]", Kind: "stream", Since: since, Lag: 120, Terminal: true, Answers: true},
+				{Client: "connect-serial[10]", Kind: "stream", Since: since, Lag: 0, Terminal: true},
+				{Client: "evil\x1b]0;title\a", Kind: "stream", Since: since},
+			},
+		}},
+		{Name: "console", Device: "hvc0", Port: 4441, Relay: &ctl.Relay{
+			Socket: "/run/demo/console/sock", Journal: "/state/demo/console", Input: 4,
+			Gaps: []ctl.Gap{{Offset: 77, Bytes: 512, Cause: "disk full"}},
+		}},
+	},
+}
+
+const demoTable = `demo: running, q35, tcg, pid 812, QEMU's 813
+CONSOLE  DEVICE  VM        BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
+serial   ttyS0   attached  3     17786  4        0     tcp localhost:4440, unix /run/demo/serial/sock
+console  hvc0    away      0     0      0        1     tcp localhost:4441, unix /run/demo/console/sock
+
+CLIENT OF  NAME                BY      SINCE     BEHIND  TERMINAL
+serial     127.0.0.1:52311     tcp     07:08:09  0       -
+serial     connect-serial[9]   stream  07:08:09  120     yes, it answers the guest
+serial     connect-serial[10]  stream  07:08:09  0       yes
+serial     evil?]0;title?      stream  07:08:09  0       -
+console: 512 bytes are missing at offset 77 (disk full)
+console: bytes may be lost where the VM's owner is killed (the file system of /state/demo/console cannot splice)
+console: 4 bytes typed wait for the guest
+`
+
+// plain is a machine whose consoles QEMU itself serves.
+var plain = ctl.Status{Name: "plain", State: "running", PID: 900, Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Port: 4442}}}
+
+const plainTable = `plain: running, pid 900
+CONSOLE  DEVICE  VM  BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
+serial   ttyS0   -   -     -      -        -     tcp localhost:4442
+serial: QEMU itself serves it, to one client at a time; nothing is kept
+`
+
+// starting is a machine that has no relays yet.
+var starting = ctl.Status{Name: "new", State: "starting", PID: 900, Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Port: 4443}}}
+
+const startingTable = `new: starting, pid 900
+CONSOLE  DEVICE  VM  BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
+serial   ttyS0   -   -     -      -        -     tcp localhost:4443
+`
+
+func TestTable(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		machines []ctl.Status
+		want     string
+	}{
+		{"one machine", []ctl.Status{demo}, demoTable},
+		{"without a relay", []ctl.Status{plain}, plainTable},
+		{"while it starts", []ctl.Status{starting}, startingTable},
+		{"two machines", []ctl.Status{demo, plain}, demoTable + "\n" + plainTable},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := table(&out, row.machines); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(row.want, out.String()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDisplay(t *testing.T) {
+	var out bytes.Buffer
+	d := newDisplay(&out, table)
+	d.terminal = true
+	for range 2 {
+		if err := d.show([]ctl.Status{plain}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "\x1b[H\x1b[2J" + plainTable + "\x1b[H" + strings.ReplaceAll(plainTable, "\n", "\x1b[K\n") + "\x1b[J"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,85 @@
+package attach
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/cmdline"
+)
+
+// App is the program called name, which attaches to the console on device.
+func App(name, device string) *cli.App {
+	return &cli.App{
+		Name:  name,
+		Usage: "a terminal on a running microVM's " + device,
+		Description: fmt.Sprintf(`Shows what the guest has printed on %s since its start, then what it prints,
+and types what you type. Any number of terminals may be attached. Ctrl-] leaves
+(choose another key with --escape to type Ctrl-] into the guest); the VM goes on.
+
+What could harm your terminal, or have it type by itself, is not shown: titles,
+the clipboard, mouse reports, questions of the past. --raw shows everything.
+
+Where stdin or stdout is no terminal, stdout gets the bytes as they are, and
+stdin is typed; after its end the output goes on until --timeout passes or the
+VM ends. A terminal at stdout is protected all the same.
+
+Exit status: 0 you left, the time limit passed, or the VM has ended; 1 an error,
+or the VM's owner was killed; 2 wrong usage; 3 no such VM, or it is not running.`, device),
+		Flags: []cli.Flag{
+			cmdline.ConfigFlag(),
+			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or the only one that runs)"),
+			&cli.StringFlag{Name: "from", Value: "start", Usage: "begin at `PLACE`: start (of the boot), now, -BYTES (the last ones), or an offset"},
+			&cli.IntFlag{Name: "boot", Usage: "show boot `N`: 0 is this one, -1 the one before"},
+			&cli.BoolFlag{Name: "read-only", Usage: "type nothing"},
+			&cli.BoolFlag{Name: "timestamps", Usage: "begin each line with the time of its arrival (lines of the past have none)"},
+			&cli.BoolFlag{Name: "raw", Usage: "show on a terminal everything that the guest prints"},
+			&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "leave with `KEY`"},
+			&cli.DurationFlag{Name: "timeout", Usage: "end after `TIME`"},
+		},
+		Action: func(c *cli.Context) error { return action(c, device) },
+	}
+}
+
+func action(c *cli.Context, device string) error {
+	if err := cmdline.NoArguments(c); err != nil {
+		return err
+	}
+	o, err := options(c, device)
+	if err != nil {
+		return cmdline.Status(cmdline.StatusUsage, err)
+	}
+	return Run(c.Context, o, os.Stdin, os.Stdout, c.App.ErrWriter)
+}
+
+// options reads the flags.
+func options(c *cli.Context, device string) (Options, error) {
+	o := Options{
+		Program:    c.App.Name,
+		Device:     device,
+		From:       c.String("from"),
+		Boot:       c.Int("boot"),
+		ReadOnly:   c.Bool("read-only"),
+		Timestamps: c.Bool("timestamps"),
+		Raw:        c.Bool("raw"),
+		Timeout:    c.Duration("timeout"),
+		Colour:     cmdline.Colour(os.Stdout),
+	}
+	if _, err := strconv.ParseInt(o.From, 10, 64); err != nil && o.From != "start" && o.From != "now" {
+		return o, fmt.Errorf("from: %q is no place in the stream (start, now, -BYTES or an offset)", o.From)
+	}
+	if o.Boot > 0 {
+		return o, fmt.Errorf("boot: %d has not been yet (0 is this one, -1 the one before)", o.Boot)
+	}
+	if o.Timeout < 0 || c.IsSet("timeout") && o.Timeout == 0 {
+		return o, fmt.Errorf("timeout: %v is no time limit (as 5s)", o.Timeout)
+	}
+	var err error
+	if o.Escape, err = ParseKey(c.String("escape")); err != nil {
+		return o, err
+	}
+	o.Machine, err = cmdline.MachineName(c)
+	return o, err
+}

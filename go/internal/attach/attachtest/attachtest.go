@@ -1,0 +1,41 @@
+// Package attachtest has the machines to which the transcripts of programs
+// attach; see package programtest.
+package attachtest
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/cmdline"
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/vm"
+)
+
+// Owner is the least that can own a machine: `owner --config FILE`.
+func Owner() *cli.App {
+	flags := append(cmdline.MachineFlags(), &cli.BoolFlag{Name: "no-relay"})
+	return &cli.App{Name: "owner", Flags: flags, Action: func(c *cli.Context) error {
+		machine, err := cmdline.Machine(c)
+		if err != nil {
+			return err
+		}
+		return vm.New(machine, vm.Options{AutoPorts: true, NoRelay: c.Bool("no-relay")}).Run(c.Context)
+	}}
+}
+
+// Await waits until machines run: `await NAME...`.
+func Await() *cli.App {
+	return &cli.App{Name: "await", Action: func(c *cli.Context) error {
+		for _, name := range c.Args().Slice() {
+			for state := ""; state != "running"; {
+				_, status, err := ctl.Find(c.Context, name)
+				if err != nil {
+					return fmt.Errorf("await: %w", err)
+				}
+				state = status.State
+			}
+		}
+		return nil
+	}}
+}

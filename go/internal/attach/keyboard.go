@@ -1,0 +1,170 @@
+package attach
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/ctl"
+)
+
+const (
+	// typedWhole is how much is read and sent at once: what the relay hands on
+	// without another client's in between.
+	typedWhole = 4096
+	// typedAhead is how many such pieces wait for a guest that does not read.
+	typedAhead = 64
+)
+
+// read hands what comes from s.in to take, until its end, which is nil.
+func (s *session) read(ctx context.Context, take func(context.Context, []byte) error) error {
+	defer close(s.typed)
+	if s.options.readOnly() && !s.screen.keys {
+		return nil
+	}
+	err := pump(ctx, s.in, func(data []byte) error { return take(ctx, data) })
+	switch {
+	case errors.Is(err, io.EOF) && s.screen.keys:
+		return errors.New("terminal: hung up")
+	case errors.Is(err, io.EOF):
+		return nil
+	}
+	return err
+}
+
+// hand hands on what came from a pipe. The pipe waits while the guest does not
+// read.
+func (s *session) hand(ctx context.Context, data []byte) error {
+	select {
+	case s.typed <- bytes.Clone(data):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// press hands on what was typed at a terminal, up to the escape key, which is
+// errLeft. It never waits: the escape key works also where the guest does not
+// read. What is too much then is answered with a bell, as a terminal does.
+func (s *session) press(_ context.Context, data []byte) error {
+	data, _, left := bytes.Cut(data, []byte{byte(s.options.Escape)})
+	if len(data) > 0 && !s.options.readOnly() {
+		select {
+		case s.typed <- bytes.Clone(data):
+		default:
+			s.notices.bell()
+		}
+	}
+	if left {
+		return errLeft
+	}
+	return nil
+}
+
+// send types into the console until ctx ends or nothing more comes.
+func (s *session) send(ctx context.Context, client ctl.Client, request ctl.StreamRequest) error {
+	err := client.Input(ctx, request, &typedReader{ctx: ctx, typed: s.typed})
+	if err == nil {
+		return nil
+	}
+	if wait(ctx, settle); ctx.Err() != nil {
+		return nil //nolint:nilerr // the stream tells why there is no more to type into
+	}
+	return fmt.Errorf("input: %w", err)
+}
+
+// typedReader is what was typed, for one connection.
+type typedReader struct {
+	ctx   context.Context // of the connection
+	typed <-chan []byte
+	rest  []byte // of a piece that was read in part
+}
+
+// Read reads what was typed at once.
+func (r *typedReader) Read(data []byte) (int, error) {
+	for len(r.rest) == 0 {
+		// A connection that has ended takes nothing from the next one.
+		if r.ctx.Err() != nil {
+			return 0, context.Cause(r.ctx)
+		}
+		var ok bool
+		select {
+		case r.rest, ok = <-r.typed:
+			if !ok {
+				return 0, io.EOF
+			}
+		case <-r.ctx.Done():
+		}
+	}
+	n := copy(data, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// pump reads file and hands each piece to take, until one of them errs or ctx
+// ends; at the file's end it is io.EOF. A read of a terminal or a pipe cannot
+// be called back, so it reads only what is there.
+func pump(ctx context.Context, file *os.File, take func([]byte) error) error {
+	woken, wake, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer woken.Close()
+	defer wake.Close()
+	defer context.AfterFunc(ctx, func() { wake.Close() })()
+	piece := make([]byte, typedWhole)
+	for {
+		poll := []unix.PollFd{
+			{Fd: int32(file.Fd()), Events: unix.POLLIN},
+			{Fd: int32(woken.Fd()), Events: unix.POLLIN},
+		}
+		if _, err := unix.Poll(poll, -1); err != nil && !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("poll: %w", err)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if poll[0].Revents == 0 {
+			continue
+		}
+		n, err := file.Read(piece)
+		if n > 0 {
+			err = take(piece[:n])
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// discardAnswers reads and drops what a terminal may still answer to a question
+// of the guest, so that no shell gets it to read.
+func (s *session) discardAnswers() {
+	if time.Since(s.screen.asked) > answerLimit {
+		return
+	}
+	fd := int32(s.in.Fd())
+	for range 10 {
+		poll := []unix.PollFd{{Fd: fd, Events: unix.POLLIN}}
+		n, err := unix.Poll(poll, int(answerPause/time.Millisecond))
+		if n == 0 || err != nil {
+			return
+		}
+		if n, err := s.in.Read(make([]byte, typedWhole)); n == 0 || err != nil {
+			return
+		}
+	}
+}
+
+const (
+	// answerLimit is how long after a question an answer may still come.
+	answerLimit = time.Second
+	// answerPause is how long a terminal takes to answer, and a little more.
+	answerPause = 100 * time.Millisecond
+)

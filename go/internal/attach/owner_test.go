@@ -1,0 +1,202 @@
+package attach
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/rundir"
+)
+
+// guest is a console: what was printed, and what was typed. It outlives its
+// owners, as a journal does.
+type guest struct {
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced when anything changes
+	text    []byte
+	typed   []byte
+	ended   bool
+	deaf    bool // what is typed is not read
+	streams int  // how many were asked for
+	asked   ctl.StreamRequest
+}
+
+func newGuest(text string) *guest {
+	return &guest{text: []byte(text), changed: make(chan struct{})}
+}
+
+// change changes the guest and wakes who waits for that.
+func (g *guest) change(how func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	how()
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+func (g *guest) print(text string) { g.change(func() { g.text = append(g.text, text...) }) }
+func (g *guest) end()              { g.change(func() { g.ended = true }) }
+
+// await waits until what holds.
+func (g *guest) await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	late := time.After(10 * time.Second)
+	for {
+		g.mu.Lock()
+		ok, changed := holds(), g.changed
+		g.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			t.Fatalf("%s: not within 10 s (typed: %q)", what, g.typed)
+		}
+	}
+}
+
+func (g *guest) awaitTyped(t *testing.T, want string) {
+	t.Helper()
+	g.await(t, "typing "+strconv.Quote(want), func() bool { return bytes.Contains(g.typed, []byte(want)) })
+}
+
+// owner owns the machine "demo", with a guest on ttyS0 and one that QEMU
+// itself serves on hvc0.
+type owner struct {
+	guest *guest
+	cut   chan struct{} // closed: connections break
+	gap   int64         // told with every stream
+	stop  func()
+}
+
+// own starts an owner. It is stopped with the test at the latest.
+func own(t *testing.T, g *guest) *owner {
+	t.Helper()
+	lock, err := rundir.Of("demo").Acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := ctl.Listen(rundir.Of("demo").Ctl())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &owner{guest: g, cut: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		_ = ctl.Serve(ctx, listener, ctl.Handlers{Status: o.status, Stream: o.stream, Input: o.input})
+	})
+	o.stop = sync.OnceFunc(func() {
+		o.breakOff()
+		cancel()
+		serving.Wait()
+		_ = lock.Release()
+	})
+	t.Cleanup(o.stop)
+	return o
+}
+
+// breakOff breaks the connections that there are.
+func (o *owner) breakOff() {
+	o.guest.change(func() {
+		close(o.cut)
+		o.cut = make(chan struct{})
+	})
+}
+
+func (o *owner) status() ctl.Status {
+	o.guest.mu.Lock()
+	defer o.guest.mu.Unlock()
+	return ctl.Status{Name: "demo", State: "running", Consoles: []ctl.Console{
+		{Name: "serial", Device: "ttyS0", Port: 4440, Relay: &ctl.Relay{End: int64(len(o.guest.text))}},
+		{Name: "console", Device: "hvc0", Port: 4441},
+	}}
+}
+
+func (o *owner) stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
+	o.guest.change(func() { o.guest.streams, o.guest.asked = o.guest.streams+1, request })
+	o.guest.mu.Lock()
+	defer o.guest.mu.Unlock()
+	offset := int64(0)
+	end := int64(len(o.guest.text))
+	switch request.From {
+	case "start":
+	case "now":
+		offset = end
+	default:
+		var err error
+		if offset, err = strconv.ParseInt(request.From, 10, 64); err != nil || offset > end {
+			return nil, errors.New("from: no such place")
+		}
+	}
+	return &ctl.Stream{ReadCloser: &reading{o.guest, ctx, o.cut, offset}, Offset: offset, Live: end, Gap: o.gap}, nil
+}
+
+func (o *owner) input(ctl.StreamRequest) (io.Writer, error) {
+	o.guest.mu.Lock()
+	defer o.guest.mu.Unlock()
+	return &typing{o.guest, o.cut}, nil
+}
+
+// reading is one client's stream.
+type reading struct {
+	guest  *guest
+	ctx    context.Context
+	cut    chan struct{}
+	offset int64
+}
+
+func (r *reading) Read(data []byte) (int, error) {
+	for {
+		r.guest.mu.Lock()
+		n := copy(data, r.guest.text[r.offset:])
+		ended, changed := r.guest.ended, r.guest.changed
+		r.guest.mu.Unlock()
+		r.offset += int64(n)
+		switch {
+		case n > 0:
+			return n, nil
+		case ended:
+			return 0, io.EOF
+		}
+		select {
+		case <-changed:
+		case <-r.cut:
+			return 0, errors.New("cut")
+		case <-r.ctx.Done():
+			return 0, r.ctx.Err()
+		}
+	}
+}
+
+func (r *reading) Close() error { return nil }
+
+// typing is one client's input.
+type typing struct {
+	guest *guest
+	cut   chan struct{}
+}
+
+func (w *typing) Write(data []byte) (int, error) {
+	for {
+		w.guest.mu.Lock()
+		deaf, changed := w.guest.deaf, w.guest.changed
+		w.guest.mu.Unlock()
+		if !deaf {
+			w.guest.change(func() { w.guest.typed = append(w.guest.typed, data...) })
+			return len(data), nil
+		}
+		select {
+		case <-changed:
+		case <-w.cut:
+			return 0, errors.New("cut")
+		}
+	}
+}

@@ -1,0 +1,256 @@
+package attach
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/cmdline"
+)
+
+// piped is a session between two pipes.
+type piped struct {
+	t      *testing.T
+	ended  chan error
+	cancel context.CancelCauseFunc
+	in     *os.File // what is typed; the test closes it
+	log    bytes.Buffer
+	out    struct {
+		mu   sync.Mutex
+		text []byte
+		done chan struct{}
+	}
+}
+
+// startPipe starts a session that gets its input from p.in.
+func startPipe(t *testing.T, o Options) *piped {
+	t.Helper()
+	o.Program, o.Device = "connect-serial", "ttyS0"
+	if o.From == "" {
+		o.From = "start"
+	}
+	p := &piped{t: t, ended: make(chan error, 1)}
+	read, out := pipe(t)
+	p.out.done = make(chan struct{})
+	go p.read(read)
+	stdin, in := pipe(t)
+	p.in = in
+	ctx, cancel := context.WithCancelCause(context.Background())
+	p.cancel = cancel
+	session := newSession(o, stdin, out, &p.log)
+	go func() {
+		err := session.attach(ctx)
+		out.Close()
+		<-p.out.done
+		p.ended <- err
+	}()
+	t.Cleanup(func() { cancel(nil) })
+	return p
+}
+
+func pipe(t *testing.T) (read, write *os.File) {
+	t.Helper()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { read.Close(); write.Close() })
+	return read, write
+}
+
+func (p *piped) read(file *os.File) {
+	defer close(p.out.done)
+	chunk := make([]byte, 4096)
+	for {
+		n, err := file.Read(chunk)
+		p.out.mu.Lock()
+		p.out.text = append(p.out.text, chunk[:n]...)
+		p.out.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (p *piped) output() string {
+	p.out.mu.Lock()
+	defer p.out.mu.Unlock()
+	return string(p.out.text)
+}
+
+// await waits until what holds of the output.
+func (p *piped) await(what string, holds func() bool) {
+	p.t.Helper()
+	for range 1000 {
+		p.out.mu.Lock()
+		ok := holds()
+		p.out.mu.Unlock()
+		if ok {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.t.Fatalf("%s: not within 10 s", what)
+}
+
+func TestPipe(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	text := "\x1bc\x1b]0;title\a\x05\x9b\xff\x00 # \x1b[6n"
+	guest := newGuest(text)
+	own(t, guest)
+	p := startPipe(t, Options{})
+	if _, err := io.WriteString(p.in, "uname -r\n"); err != nil {
+		t.Fatal(err)
+	}
+	p.in.Close()
+	guest.awaitTyped(t, "uname -r\n")
+	guest.print("6.1.0\n")
+	guest.end()
+	if err := result(t, p.ended); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(text+"6.1.0\n", p.output()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if p.log.Len() != 0 || guest.asked.Terminal {
+		t.Errorf("log %q, asked for %+v", p.log.String(), guest.asked)
+	}
+}
+
+// 1 MB of input to a guest that reads late: nothing of it is lost.
+func TestPipeMuchInput(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	guest := newGuest("# ")
+	guest.deaf = true
+	own(t, guest)
+	p := startPipe(t, Options{})
+	want := strings.Repeat("0123456789abcde\n", 1<<16)
+	go func() {
+		io.WriteString(p.in, want)
+		p.in.Close()
+	}()
+	time.Sleep(50 * time.Millisecond)
+	guest.change(func() { guest.deaf = false })
+	guest.await(t, "all input", func() bool { return len(guest.typed) >= len(want) })
+	guest.end()
+	if err := result(t, p.ended); err != nil {
+		t.Error(err)
+	}
+	if string(guest.typed) != want {
+		t.Error("the guest got something else")
+	}
+}
+
+func TestPipeTimeout(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	own(t, newGuest("# "))
+	p := startPipe(t, Options{Timeout: 100 * time.Millisecond})
+	if err := result(t, p.ended); err != nil || p.output() != "# " {
+		t.Errorf("%v, %q", err, p.output())
+	}
+}
+
+func TestPipeReadOnly(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	guest := newGuest("# ")
+	own(t, guest)
+	p := startPipe(t, Options{ReadOnly: true, Timeout: 200 * time.Millisecond})
+	io.WriteString(p.in, "reboot\n")
+	if err := result(t, p.ended); err != nil || len(guest.typed) > 0 {
+		t.Errorf("%v, typed %q", err, guest.typed)
+	}
+}
+
+func TestPipeInterrupted(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	own(t, newGuest("# "))
+	p := startPipe(t, Options{})
+	p.await("the prompt", func() bool { return len(p.out.text) > 0 })
+	p.cancel(errors.New("terminated"))
+	if err := result(t, p.ended); err == nil || err.Error() != "interrupted: terminated" {
+		t.Error(err)
+	}
+}
+
+// What comes from a pipe and goes to a terminal: the terminal is protected,
+// and asked nothing, since nobody would read its answer.
+func TestPipeToTerminal(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	guest := newGuest("")
+	own(t, guest)
+	s := newScreen(t, false)
+	in, _ := pipe(t)
+	ended := make(chan error, 1)
+	session := newSession(Options{Device: "ttyS0", From: "start"}, in, s.tty, io.Discard)
+	go func() { ended <- session.attach(context.Background()) }()
+	guest.await(t, "a stream", func() bool { return guest.streams > 0 })
+	guest.print("\x1b]0;evil\a\x1b[1mhello\x1b[6n")
+	s.await("hello")
+	s.wantRestored() // it was never raw
+	guest.end()
+	if err := result(t, ended); err != nil {
+		t.Error(err)
+	}
+	s.await("\x1b[1mhello" + always)
+	if strings.Contains(s.String(), "\x1b[6n") {
+		t.Errorf("the terminal was asked: %q", s.String())
+	}
+}
+
+func TestNoMachine(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	p := startPipe(t, Options{Machine: "nobody"})
+	var coder interface{ ExitCode() int }
+	if err := result(t, p.ended); !errors.As(err, &coder) || coder.ExitCode() != cmdline.StatusNoVM {
+		t.Error(err)
+	}
+}
+
+func TestNoConsole(t *testing.T) {
+	for device, want := range map[string]string{
+		"hvc0":  `vm "demo": QEMU itself serves hvc0, to one client at a time (use nc localhost 4441, or start it without --no-relay)`,
+		"ttyS1": `vm "demo": no console on ttyS1 (it has ttyS0, hvc0)`,
+	} {
+		t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+		own(t, newGuest(""))
+		in, out := pipe(t)
+		err := Run(t.Context(), Options{Device: device}, in, out, io.Discard)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v", device, err)
+		}
+	}
+}
+
+func TestNothingIsLeftRunning(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	guest := newGuest("# ")
+	owner := own(t, guest)
+	before := 0
+	for i := range 6 {
+		if i == 1 { // the owner's own are there by now
+			before = runtime.NumGoroutine()
+		}
+		p := startPipe(t, Options{Timeout: 30 * time.Millisecond})
+		owner.breakOff()
+		if err := result(t, p.ended); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 100 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	stacks := make([]byte, 1<<20)
+	t.Errorf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+}

@@ -1,0 +1,80 @@
+package attach
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+)
+
+// panicking is connect-serial with a mistake in it: it panics when it is to
+// show "boom".
+func panicking() *cli.App {
+	return &cli.App{Name: "panicking", Action: func(c *cli.Context) error {
+		o := Options{Program: "panicking", Device: "ttyS0", From: "start"}
+		s := newSession(o, os.Stdin, os.Stdout, os.Stderr)
+		s.screen.w = mistaken{os.Stdout}
+		return s.attach(c.Context)
+	}}
+}
+
+type mistaken struct{ io.Writer }
+
+func (m mistaken) Write(data []byte) (int, error) {
+	if string(data) == "boom" {
+		panic("a mistake")
+	}
+	return m.Writer.Write(data)
+}
+
+// A real process on a real terminal, ended in ways that it does not choose.
+func TestProcess(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		program string
+		end     func(*testing.T, *owner, *exec.Cmd)
+		status  int
+		shown   string
+	}{
+		{"SIGTERM", "connect-serial", sends(unix.SIGTERM), 1, "connect-serial: interrupted: terminated signal received\r\n"},
+		{"SIGHUP", "connect-serial", sends(unix.SIGHUP), 1, "connect-serial: interrupted: hangup signal received\r\n"},
+		{"SIGINT from outside", "connect-serial", sends(unix.SIGINT), 1, "connect-serial: interrupted: interrupt signal received\r\n"},
+		{"a panic", "panicking", func(_ *testing.T, o *owner, _ *exec.Cmd) { o.guest.print("boom") }, 2, "panic: a mistake"},
+		{"the end of the VM", "connect-serial", func(_ *testing.T, o *owner, _ *exec.Cmd) { o.guest.end() }, 0, "[demo has ended]\r\n"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+			t.Setenv("NO_COLOR", "1")
+			t.Setenv("GORACE", "atexit_sleep_ms=0")
+			owner := own(t, newGuest("\x1b[?7l# "))
+			s := newScreen(t, false)
+			command := s.command(row.program)
+			s.await("# ")
+			s.wantRaw()
+			row.end(t, owner, command)
+			err := command.Wait()
+			status := 0
+			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+				status = exit.ExitCode()
+			}
+			if status != row.status {
+				t.Errorf("status %d, want %d", status, row.status)
+			}
+			s.await(row.shown)
+			s.await(always + wrap)
+			s.wantRestored()
+		})
+	}
+}
+
+func sends(signal unix.Signal) func(*testing.T, *owner, *exec.Cmd) {
+	return func(t *testing.T, _ *owner, command *exec.Cmd) {
+		if err := command.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

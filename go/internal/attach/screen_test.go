@@ -1,0 +1,163 @@
+package attach
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// screen is a terminal with a user at it.
+type screen struct {
+	t      *testing.T
+	user   *os.File // the terminal's own side
+	tty    *os.File // what programs see
+	before unix.Termios
+
+	mu      sync.Mutex
+	text    []byte
+	changed chan struct{}
+}
+
+// newScreen opens a terminal, which reads what comes unless it is stuck.
+func newScreen(t *testing.T, stuck bool) *screen {
+	t.Helper()
+	user, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &screen{t: t, user: user, tty: tty, changed: make(chan struct{})}
+	s.before = s.termios()
+	var reading sync.WaitGroup
+	if !stuck {
+		reading.Go(s.read)
+	}
+	t.Cleanup(func() {
+		tty.Close()
+		user.Close()
+		reading.Wait()
+	})
+	return s
+}
+
+func (s *screen) read() {
+	chunk := make([]byte, 4096)
+	for {
+		n, err := s.user.Read(chunk)
+		s.mu.Lock()
+		s.text = append(s.text, chunk[:n]...)
+		close(s.changed)
+		s.changed = make(chan struct{})
+		s.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// await waits until text is on the screen.
+func (s *screen) await(text string) {
+	s.t.Helper()
+	late := time.After(10 * time.Second)
+	for {
+		s.mu.Lock()
+		found, changed := bytes.Contains(s.text, []byte(text)), s.changed
+		s.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			s.t.Fatalf("%q: not within 10 s on a screen with %q", text, s.String())
+		}
+	}
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.text)
+}
+
+// press has the user type.
+func (s *screen) press(keys string) {
+	s.t.Helper()
+	if _, err := s.user.WriteString(keys); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *screen) termios() unix.Termios {
+	s.t.Helper()
+	// The file stays as it is: Fd would make its reads wait for ever.
+	raw, err := s.tty.SyscallConn()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var termios *unix.Termios
+	err = raw.Control(func(fd uintptr) { termios, err = unix.IoctlGetTermios(int(fd), unix.TCGETS) })
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return *termios
+}
+
+func (s *screen) wantRaw() {
+	s.t.Helper()
+	if s.termios().Lflag&(unix.ICANON|unix.ECHO|unix.ISIG) != 0 {
+		s.t.Error("the terminal is not in raw mode")
+	}
+}
+
+func (s *screen) wantRestored() {
+	s.t.Helper()
+	if diff := cmp.Diff(s.before, s.termios()); diff != "" {
+		s.t.Errorf("the terminal is not as it was (-before +after):\n%s", diff)
+	}
+}
+
+// start runs a session on the screen, and returns how it ends.
+func (s *screen) start(o Options) (ended chan error) {
+	o.Program, o.Device = "connect-serial", "ttyS0"
+	if o.From == "" {
+		o.From = "start"
+	}
+	session := newSession(o, s.tty, s.tty, s.t.Output())
+	session.comeBack = 500 * time.Millisecond
+	ended = make(chan error, 1)
+	go func() { ended <- session.attach(context.Background()) }()
+	return ended
+}
+
+// command starts a program on the screen, as a shell would.
+func (s *screen) command(name string, args ...string) *exec.Cmd {
+	s.t.Helper()
+	command := exec.Command(name, args...)
+	command.Stdin, command.Stdout, command.Stderr = s.tty, s.tty, s.tty
+	command.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
+	if err := command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { command.Process.Kill() })
+	return command
+}
+
+// result waits for the end of a session.
+func result(t *testing.T, ended chan error) error {
+	t.Helper()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(10 * time.Second):
+		t.Fatal("the session has not ended within 10 s")
+		return nil
+	}
+}
