@@ -22,7 +22,7 @@ func running(t *testing.T) *session {
 // connect connects nc to a console.
 func connect(t *testing.T, port string) *session {
 	t.Helper()
-	return start(t, "nc", "localhost", port)
+	return start(t, "nc.openbsd", "localhost", port)
 }
 
 // login logs in and returns when the guest's shell computes.

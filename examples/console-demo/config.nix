@@ -2,10 +2,12 @@
 #
 #   nix build .#console-demo && ./result/bin/run-test
 #
+# or, on a Debian without nixpkgs, scripts/demo.
+#
 # Every field but `ports` goes into vm.json as it stands; a field that does not
 # exist, or a value that cannot work, fails the build and says why.
 {
-  # The guest's memory in MiB. The demo needs about 64, the kernel's own included.
+  # The guest's memory in MiB. The demo needs about 96, the kernel's own included.
   memoryMiB = 256;
 
   # Virtual CPUs.
@@ -32,5 +34,5 @@
   # accel = "auto";
 
   # Handed to QEMU as they are, after ours.
-  # qemuArgs = [ "-device" "virtio-rng-device" ];
+  # qemuArgs = [ "-rtc" "base=localtime" ];
 }

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,7 +79,7 @@ func run(c *cli.Context, machine spec.Machine) error {
 	var group errgroup.Group
 	group.Go(func() error {
 		err := v.Run(c.Context)
-		over(errOver)
+		over(fmt.Errorf("%w: %w", errOver, cmp.Or(err, errors.New("nobody asked for it"))))
 		return err
 	})
 	report := check(checking, c, machine, v)

@@ -174,7 +174,7 @@ func TestDescriptions(t *testing.T) {
 		args string
 		want []string
 	}{
-		{"--version", []string{"demo version dev\n"}},
+		{"--version", []string{"demo version " + cmdline.Version + "\n"}},
 		{"--help", []string{"demo - show what all programs share", "--count NUMBER", "a NUMBER", "--stay", "--help", "--version"}},
 		{"--man", []string{".TH demo 1", "\n.SH NAME\n", "show what all programs share", `\fB--count\fP`}},
 	}

@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,6 +20,9 @@ func describe(app *cli.App, args []string) (text string, ok bool, err error) {
 	case args[0] == "--man" && len(args) == 1:
 		app.Setup()
 		text, err = app.ToManWithSection(1)
+		// cli writes the synopsis of a program with commands; ours have none.
+		words := regexp.MustCompile(`\[GLOBAL OPTIONS\] command.*`)
+		text = words.ReplaceAllLiteralString(text, strings.TrimSpace("[options] "+app.ArgsUsage))
 		return text, true, err
 	case args[0] == "--completion" && len(args) == 2:
 		app.Setup()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -60,7 +61,9 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 
 func once(ctx context.Context, check Check, limit time.Duration) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("not run: %w", context.Cause(ctx))
+		// Why it has ended was told by the check that saw it.
+		cause, _, _ := strings.Cut(context.Cause(ctx).Error(), ": ")
+		return fmt.Errorf("not run: %s", cause)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLimit(limit))
 	defer cancel()
@@ -79,12 +82,12 @@ type Pretty struct {
 func (p Pretty) Progress(result Result, done bool) {
 	switch {
 	case !done && p.Animate:
-		fmt.Fprintf(p.W, "...          %s\r", result.Name)
+		fmt.Fprintf(p.W, "\x1b[K...          %s\r", result.Name)
 	case !done:
 	case result.Err == nil:
-		fmt.Fprintf(p.W, "%s %7.2f s  %s\n", p.paint("32", "ok  "), result.Duration.Seconds(), result.Name)
+		fmt.Fprintf(p.W, p.clear()+"%s %7.2f s  %s\n", p.paint("32", "ok  "), result.Duration.Seconds(), result.Name)
 	default:
-		fmt.Fprintf(p.W, "%s %7.2f s  %s\n", p.paint("31", "FAIL"), result.Duration.Seconds(), result.Name)
+		fmt.Fprintf(p.W, p.clear()+"%s %7.2f s  %s\n", p.paint("31", "FAIL"), result.Duration.Seconds(), result.Name)
 		fmt.Fprintf(p.W, "                %v\n", result.Err)
 	}
 }
@@ -93,6 +96,14 @@ func (p Pretty) Progress(result Result, done bool) {
 func (p Pretty) Close(report Report) {
 	failed := report.Failed()
 	fmt.Fprintf(p.W, "%d passed, %d failed\n", len(report.Results)-failed, failed)
+}
+
+// clear clears what the line showed while a check ran (ECMA-48, EL).
+func (p Pretty) clear() string {
+	if p.Animate {
+		return "\x1b[K"
+	}
+	return ""
 }
 
 // paint colours text with an SGR code (ECMA-48).

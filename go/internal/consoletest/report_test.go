@@ -58,7 +58,7 @@ func TestPretty(t *testing.T) {
 	}{
 		{"plain", Pretty{}, "ok      1.50 s  a\nFAIL    0.00 s  b\n                why\n1 passed, 1 failed\n"},
 		{"in colour", Pretty{Colour: true}, "\x1b[32mok  \x1b[0m    1.50 s  a\n\x1b[31mFAIL\x1b[0m    0.00 s  b\n                why\n1 passed, 1 failed\n"},
-		{"animated", Pretty{Animate: true}, "...          a\rok      1.50 s  a\n...          b\rFAIL    0.00 s  b\n                why\n1 passed, 1 failed\n"},
+		{"animated", Pretty{Animate: true}, "\x1b[K...          a\r\x1b[Kok      1.50 s  a\n\x1b[K...          b\r\x1b[KFAIL    0.00 s  b\n                why\n1 passed, 1 failed\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var text strings.Builder

@@ -65,7 +65,7 @@ func New(config Config) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listenUnix(filepath.Join(config.Dir, "sock"))
+	listener, err := listenUnix(SocketPath(config.Dir))
 	if err != nil {
 		out.Close()
 		in.Close()
@@ -79,6 +79,9 @@ func New(config Config) (*Relay, error) {
 
 // VMPath is what QEMU is given as the path of its pipe: it adds .in and .out.
 func VMPath(dir string) string { return filepath.Join(dir, "vm") }
+
+// SocketPath is the relay's Unix socket.
+func SocketPath(dir string) string { return filepath.Join(dir, "sock") }
 
 // Run relays until Finish has been called and all that the machine printed is
 // in the journal and with the clients; slow clients are cut off then.

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"path/filepath"
 	"slices"
 
 	"microvm-console/internal/ctl"
@@ -12,7 +11,7 @@ func (r *Relay) Status() *ctl.Relay {
 	j := r.config.Journal
 	oldest, end := j.Range()
 	status := &ctl.Relay{
-		Socket:  filepath.Join(r.config.Dir, "sock"),
+		Socket:  SocketPath(r.config.Dir),
 		Journal: j.Dir(),
 		Boot:    j.BootNumber(),
 		Start:   end,

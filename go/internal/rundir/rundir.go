@@ -70,12 +70,20 @@ func (m Machine) Journal(console string) (string, error) {
 	return filepath.Join(state, "microvm", m.name, console), nil
 }
 
+// CheckSocket tells whether a Unix socket can have the path.
+func CheckSocket(path string) error {
+	if length := len(path); length > maxSocketPath {
+		return fmt.Errorf("%s: is %d bytes long, a Unix socket's path has at most %d (use a shorter name or XDG_RUNTIME_DIR)",
+			path, length, maxSocketPath)
+	}
+	return nil
+}
+
 // Create makes the folder, mode 0700. Its errors name a folder that is not
 // ours, and a path that is too long for a Unix socket.
 func (m Machine) Create() error {
-	if length := len(m.Ctl()); length > maxSocketPath {
-		return fmt.Errorf("%s: is %d bytes long, a Unix socket's path has at most %d (use a shorter name or XDG_RUNTIME_DIR)",
-			m.Ctl(), length, maxSocketPath)
+	if err := CheckSocket(m.Ctl()); err != nil {
+		return err
 	}
 	for _, dir := range []string{m.base, m.Path()} {
 		if err := private(dir); err != nil {

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func syntaxError(data []byte, err error) error {
 // compare walks value beside the type it will be decoded into.
 func compare(value any, want reflect.Type, path string, errs **multierror.Error) {
 	wrong := func(name string) {
-		*errs = multierror.Append(*errs, fmt.Errorf("%s: want %s, got %s", orDefault(path, "the file"), name, kindOf(value)))
+		*errs = multierror.Append(*errs, fmt.Errorf("%s: want %s, got %s", cmp.Or(path, "the file"), name, kindOf(value)))
 	}
 	switch want.Kind() {
 	case reflect.Struct:
@@ -110,7 +111,7 @@ func compareFields(fields map[string]any, want reflect.Type, path string, errs *
 		at := under(path, name)
 		kind, ok := known[name]
 		if !ok {
-			*errs = multierror.Append(*errs, fmt.Errorf("%s: unknown field%s", orDefault(at, `""`), suggestion(name, known)))
+			*errs = multierror.Append(*errs, fmt.Errorf("%s: unknown field%s", cmp.Or(at, `""`), suggestion(name, known)))
 			continue
 		}
 		compare(fields[name], kind, at, errs)

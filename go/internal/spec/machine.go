@@ -71,28 +71,14 @@ func Load(path string) (Machine, error) {
 
 // Parse is Load for data that has been read.
 func Parse(data []byte) (Machine, error) {
-	var machine Machine
+	machine := defaults()
 	if err := DecodeStrict(data, &machine); err != nil {
 		return Machine{}, err
 	}
-	machine = machine.withDefaults()
 	return machine, machine.Validate()
 }
 
-// withDefaults fills in what was left out.
-func (m Machine) withDefaults() Machine {
-	m.Type = orDefault(m.Type, "auto")
-	m.Accel = orDefault(m.Accel, "auto")
-	m.QEMU = orDefault(m.QEMU, "qemu-system-x86_64")
-	m.MemoryMiB = orDefault(m.MemoryMiB, 256)
-	m.VCPUs = orDefault(m.VCPUs, 1)
-	return m
-}
-
-func orDefault[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
+// defaults is what a vm.json that says nothing means.
+func defaults() Machine {
+	return Machine{Type: "auto", Accel: "auto", QEMU: "qemu-system-x86_64", MemoryMiB: 256, VCPUs: 1}
 }

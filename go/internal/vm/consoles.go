@@ -11,6 +11,7 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/relay"
+	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
 )
 
@@ -37,6 +38,10 @@ func (v *VM) openRelays(listeners [][]net.Listener) error {
 }
 
 func (v *VM) openRelay(console spec.Console, listeners []net.Listener) (*relay.Relay, error) {
+	folder := v.dir.Console(console.Name)
+	if err := rundir.CheckSocket(relay.SocketPath(folder)); err != nil {
+		return nil, err
+	}
 	dir, err := v.options.JournalDir(console.Name)
 	if err != nil {
 		return nil, err
@@ -47,14 +52,14 @@ func (v *VM) openRelay(console spec.Console, listeners []net.Listener) (*relay.R
 	}
 	_, err = stream.Boot()
 	if err == nil {
-		err = os.Mkdir(v.dir.Console(console.Name), 0o700)
+		err = os.Mkdir(folder, 0o700)
 	}
 	if errors.Is(err, os.ErrExist) {
 		err = nil // an owner that was killed has left it
 	}
 	if err == nil {
 		var r *relay.Relay
-		r, err = relay.New(relay.Config{Dir: v.dir.Console(console.Name), Journal: stream, Listeners: listeners})
+		r, err = relay.New(relay.Config{Dir: folder, Journal: stream, Listeners: listeners})
 		if err == nil {
 			return r, nil
 		}

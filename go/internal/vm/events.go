@@ -62,9 +62,21 @@ func (v *VM) result() error {
 		v.options.Log("ended: " + ending(stopped, last))
 		return nil
 	case exit > 128:
-		return fmt.Errorf("qemu: ended by signal %d: %s", exit-128, v.qemu.Stderr())
+		return fmt.Errorf("qemu: ended by signal %d%s", exit-128, v.lastWords())
 	}
-	return fmt.Errorf("qemu: ended with status %d: %s", exit, v.qemu.Stderr())
+	return fmt.Errorf("qemu: ended with status %d%s", exit, v.lastWords())
+}
+
+// lastWords is what QEMU said on its standard error, for an error.
+func (v *VM) lastWords() string {
+	words := v.qemu.Stderr()
+	if words != "" {
+		words = ": " + words
+	}
+	if v.Status().Accel == "kvm" {
+		words += " (KVM may not work here: try --accel tcg)"
+	}
+	return words
 }
 
 // ending is half a sentence on a regular end.

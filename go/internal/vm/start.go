@@ -52,7 +52,7 @@ func (v *VM) startError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, qmp.ErrClosed):
-		return fmt.Errorf("qemu: ended with status %d at its start: %s", v.qemu.Exit(), v.qemu.Stderr())
+		return fmt.Errorf("qemu: ended with status %d at its start%s", v.qemu.Exit(), v.lastWords())
 	}
 	return fmt.Errorf("qemu: %w", err)
 }

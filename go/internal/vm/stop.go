@@ -60,7 +60,12 @@ func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport,
 		case <-v.ready: // it was too late to cancel
 		}
 	}
-	return v.stopBy(ctx, v.stages(request))
+	select {
+	case <-v.qemu.Done(): // its folder is about to go: nothing may be written there
+		return ctl.StopReport{Stage: "ended before", Tried: []ctl.Attempt{}}, nil
+	default:
+		return v.stopBy(ctx, v.stages(request))
+	}
 }
 
 // stopBy stops a machine that runs, by the first of stages that works.

@@ -42,7 +42,7 @@ const hangLimit = 60 * time.Second
 // say.
 func machine(t *testing.T, words ...string) spec.Machine {
 	t.Helper()
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	t.Setenv("XDG_RUNTIME_DIR", short(t))
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	t.Setenv("GORACE", "atexit_sleep_ms=0") // the stand-in is this binary, and ends often
 	self, err := os.Executable()
@@ -54,6 +54,17 @@ func machine(t *testing.T, words ...string) spec.Machine {
 		Kernel: self, KernelParams: words,
 		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: port(t)}, {Name: "console", Device: "hvc0", Port: port(t)}},
 	}
+}
+
+// short is a folder whose name leaves room for a socket's path.
+func short(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "vm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // port is a port that was free a moment ago.
@@ -283,7 +294,7 @@ func TestSecondStartSaysWhoRuns(t *testing.T) {
 }
 
 func TestQEMUDiesWithItsOwner(t *testing.T) {
-	dir := t.TempDir()
+	dir := short(t)
 	self, _ := os.Executable()
 	path := filepath.Join(dir, "vm.json")
 	text := `{"name": "m", "accel": "tcg", "qemu": "` + self + `", "kernel": "` + self + `",
@@ -292,6 +303,7 @@ func TestQEMUDiesWithItsOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("XDG_RUNTIME_DIR", dir)
+	t.Setenv("XDG_STATE_HOME", dir)
 	owner := exec.Command(self)
 	owner.Env = append(os.Environ(), "VM_TEST_OWNER="+path)
 	if err := owner.Start(); err != nil {
