@@ -254,3 +254,17 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	stacks := make([]byte, 1<<20)
 	t.Errorf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
 }
+
+// A guest that has printed nothing yet can be typed into.
+func TestPipeSilentGuest(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	guest := newGuest("")
+	own(t, guest)
+	p := startPipe(t, Options{})
+	io.WriteString(p.in, "uname -r\n")
+	guest.awaitTyped(t, "uname -r\n")
+	guest.end()
+	if err := result(t, p.ended); err != nil {
+		t.Error(err)
+	}
+}

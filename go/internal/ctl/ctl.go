@@ -44,7 +44,7 @@ type Relay struct {
 	Journal  string `json:"journal"`  // the folder of the stream's files
 	Attached bool   `json:"attached"` // QEMU has the VM side open
 	Exact    bool   `json:"exact"`    // a killed relay loses no byte (the file system can splice)
-	Boot     int    `json:"boot"`     // the number of this boot, from 0
+	Boot     int    `json:"boot"`     // the number of this boot, from 1
 	Start    int64  `json:"start"`    // offset at which this boot began
 	Oldest   int64  `json:"oldest"`   // offset of the oldest byte that is kept
 	End      int64  `json:"end"`      // offset behind the newest byte

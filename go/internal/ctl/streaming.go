@@ -28,7 +28,13 @@ func (h Handlers) stream(w http.ResponseWriter, r *http.Request) {
 	header.Set(headerLive, strconv.FormatInt(stream.Live, 10))
 	header.Set(headerGap, strconv.FormatInt(stream.Gap, 10))
 	w.WriteHeader(http.StatusOK)
-	if _, err := io.Copy(flusher{w, http.NewResponseController(w)}, stream); err != nil {
+	control := http.NewResponseController(w)
+	// The client is told at once that it is attached: a guest that has printed
+	// nothing yet can be typed into.
+	if err := control.Flush(); err != nil {
+		return // it has gone
+	}
+	if _, err := io.Copy(flusher{w, control}, stream); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -3,6 +3,7 @@
 package attachtest
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -12,15 +13,22 @@ import (
 	"microvm-console/internal/vm"
 )
 
-// Owner is the least that can own a machine: `owner --config FILE`.
+// Owner is the least that can own a machine: `owner --config FILE`. With --for
+// it ends the machine after a while.
 func Owner() *cli.App {
-	flags := append(cmdline.MachineFlags(), &cli.BoolFlag{Name: "no-relay"})
+	flags := append(cmdline.MachineFlags(), &cli.BoolFlag{Name: "no-relay"}, &cli.DurationFlag{Name: "for"})
 	return &cli.App{Name: "owner", Flags: flags, Action: func(c *cli.Context) error {
 		machine, err := cmdline.Machine(c)
 		if err != nil {
 			return err
 		}
-		return vm.New(machine, vm.Options{AutoPorts: true, NoRelay: c.Bool("no-relay")}).Run(c.Context)
+		ctx := c.Context
+		if c.IsSet("for") {
+			limited, cancel := context.WithTimeout(ctx, c.Duration("for"))
+			defer cancel()
+			ctx = limited
+		}
+		return vm.New(machine, vm.Options{AutoPorts: true, NoRelay: c.Bool("no-relay")}).Run(ctx)
 	}}
 }
 
