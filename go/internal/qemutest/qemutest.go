@@ -59,6 +59,8 @@ type fake struct {
 	mu    sync.Mutex // one message of the monitor at a time
 	conn  net.Conn
 	first *os.File // where the first console prints
+
+	echoes []func() // of the pipes: from when the guest has printed
 }
 
 func (f *fake) has(word string) bool {
@@ -92,7 +94,7 @@ func (f *fake) listen() {
 			if f.first == nil {
 				f.first = out
 			}
-			go func() { _, _ = io.Copy(out, in) }()
+			f.echoes = append(f.echoes, func() { _, _ = io.Copy(out, in) })
 			continue
 		}
 		port := portWord.FindStringSubmatch(chardev)
@@ -196,6 +198,9 @@ func (f *fake) guest() {
 		if _, err := f.first.Write(text); err != nil {
 			panic(err)
 		}
+	}
+	for _, echo := range f.echoes {
+		go echo()
 	}
 	switch {
 	case f.has("fake.reset"):
