@@ -34,7 +34,7 @@ or the VM's owner was killed; 2 wrong usage; 3 no such VM, or it is not running.
 			&cli.StringFlag{Name: "from", Value: "start", Usage: "begin at `PLACE`: start (of the boot), now, -BYTES (the last ones), or an offset"},
 			&cli.IntFlag{Name: "boot", Usage: "show boot `N`: 0 is this one, -1 the one before"},
 			&cli.BoolFlag{Name: "read-only", Usage: "type nothing"},
-			&cli.BoolFlag{Name: "timestamps", Usage: "begin each line with the time of its arrival (lines of the past have none)"},
+			&cli.BoolFlag{Name: "timestamps", Usage: "begin each line with the time at which it came"},
 			&cli.BoolFlag{Name: "raw", Usage: "show on a terminal everything that the guest prints"},
 			&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "leave with `KEY`"},
 			&cli.DurationFlag{Name: "timeout", Usage: "end after `TIME`"},

@@ -36,8 +36,8 @@ type Options struct {
 	Boot int
 	// ReadOnly has nothing typed.
 	ReadOnly bool
-	// Timestamps begins each line with the time at which its first byte came.
-	// Lines of the past stay bare: when they came is not known here.
+	// Timestamps begins each line with the time at which its first byte came,
+	// to a hundredth of a second.
 	Timestamps bool
 	// Raw shows on a terminal what the guest prints as it is.
 	Raw bool

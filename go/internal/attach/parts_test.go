@@ -1,8 +1,11 @@
 package attach
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"microvm-console/internal/journal"
 )
 
 func TestParseKey(t *testing.T) {
@@ -30,13 +33,25 @@ func TestParseKey(t *testing.T) {
 
 func TestStamps(t *testing.T) {
 	clock := time.Date(2026, 11, 22, 7, 8, 9, 123e6, time.Local)
-	s := stamps{now: func() time.Time { return clock }}
-	out := s.append(nil, []byte("past\nbegun "), false)
-	out = s.append(out, []byte("then\r\nli"), true)
-	clock = clock.Add(time.Second)
-	out = s.append(out, []byte("ve\n\nlast"), true)
-	want := "past\nbegun then\r\n07:08:09.123 live\n07:08:10.123 \n07:08:10.123 last"
-	if string(out) != want {
-		t.Errorf("got %q\nwant %q", out, want)
+	var text strings.Builder
+	o := newOutput(&text, Options{Timestamps: true}, true, false)
+	o.stamps.now = func() time.Time { return clock }
+	o.stamps.past = journal.Times{{Offset: 9, Time: clock.Add(-time.Hour)}}
+	offset := int64(0)
+	for _, part := range []struct {
+		text string
+		live bool
+	}{
+		{"unknown\r\n", false}, {"past\x1b]0;title\a\nbegun ", false}, {"then\r\nli", true}, {"ve\n\nlast", true},
+	} {
+		if err := o.write([]byte(part.text), offset, part.live); err != nil {
+			t.Fatal(err)
+		}
+		offset += int64(len(part.text))
+		clock = clock.Add(time.Second)
+	}
+	want := "             unknown\r\n06:08:09.123 past\n06:08:09.123 begun then\r\n07:08:11.123 live\n07:08:12.123 \n07:08:12.123 last"
+	if text.String() != want {
+		t.Errorf("got %q\nwant %q", text.String(), want)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/journal"
 )
 
 const (
@@ -96,7 +97,7 @@ func (s *session) follow(ctx context.Context, t target) error {
 		Terminal: s.screen.questions,
 	}
 	for tries := 1; ; tries++ {
-		err := s.connection(ctx, t.client, request)
+		err := s.connection(ctx, t, request)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -118,8 +119,8 @@ func (s *session) follow(ctx context.Context, t target) error {
 
 // connection shows the stream and types, until the stream ends (errEnded) or
 // breaks (errBroken).
-func (s *session) connection(ctx context.Context, client ctl.Client, request ctl.StreamRequest) error {
-	stream, err := client.Stream(ctx, request)
+func (s *session) connection(ctx context.Context, t target, request ctl.StreamRequest) error {
+	stream, err := t.client.Stream(ctx, request)
 	switch {
 	case err != nil && s.opened:
 		return fmt.Errorf("%w: %w", errBroken, err)
@@ -130,15 +131,28 @@ func (s *session) connection(ctx context.Context, client ctl.Client, request ctl
 	}
 	defer stream.Close()
 	s.opened = true
+	s.recall(t.console.Relay.Journal, stream)
 	if stream.Gap > 0 {
 		s.notices.say("%d bytes are no longer kept", stream.Gap)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return caught(func() error { return s.show(stream) }) })
 	if !s.options.readOnly() {
-		group.Go(func() error { return caught(func() error { return s.send(ctx, client, request) }) })
+		group.Go(func() error { return caught(func() error { return s.send(ctx, t.client, request) }) })
 	}
 	return group.Wait()
+}
+
+// recall looks up when the bytes of the past came that a stream begins with, if
+// that is to be shown. Where it cannot be known, they are shown without.
+func (s *session) recall(dir string, stream *ctl.Stream) {
+	if s.screen.stamps == nil {
+		return
+	}
+	s.screen.stamps.past = nil
+	if snapshot, err := journal.Look(dir); err == nil {
+		s.screen.stamps.past, _ = snapshot.Times(stream.Offset, stream.Live)
+	}
 }
 
 // show shows a stream until it ends, which is errEnded.
@@ -148,10 +162,10 @@ func (s *session) show(stream *ctl.Stream) error {
 	for {
 		n, err := stream.Read(chunk)
 		past := min(max(0, int(stream.Live-s.offset)), n)
-		if err := s.screen.write(chunk[:past], false); err != nil {
+		if err := s.screen.write(chunk[:past], s.offset, false); err != nil {
 			return err
 		}
-		if err := s.screen.write(chunk[past:n], true); err != nil {
+		if err := s.screen.write(chunk[past:n], s.offset+int64(past), true); err != nil {
 			return err
 		}
 		s.offset += int64(n)

@@ -50,10 +50,11 @@ type Journal struct {
 	lock      *os.File
 
 	mu       sync.Mutex
-	segments []segment // oldest first; the last one is written
-	file     *os.File  // the last segment
+	segments segments // the last one is written
+	file     *os.File // the last segment
 	index    *indexWriter
-	more     chan struct{} // closed and replaced when the stream grows
+	newest   func(path string) // nil, or told of each new segment
+	more     chan struct{}     // closed and replaced when the stream grows
 	closed   bool
 }
 
@@ -84,19 +85,27 @@ func (j *Journal) resume() error {
 		}
 		return fmt.Errorf("lock: %w", err)
 	}
-	segments, err := list(j.dir)
-	if err != nil {
+	var err error
+	if j.segments, err = list(j.dir); err != nil {
 		return err
 	}
-	j.segments = segments
-	if len(segments) == 0 {
+	if len(j.segments) == 0 {
 		return j.begin(segment{})
 	}
-	return j.write(segments[len(segments)-1], 0)
+	return j.write(*j.last(), 0)
 }
 
 // Dir is the folder of the journal's files.
 func (j *Journal) Dir() string { return j.dir }
+
+// OnSegment has f told the path of the newest segment: of the one that is, at
+// once, and then of each that begins. f must not call the journal.
+func (j *Journal) OnSegment(f func(path string)) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.newest = f
+	f(j.last().path(j.dir))
+}
 
 // Close gives up the journal. Readers get what is there, and then ErrClosed.
 func (j *Journal) Close() error {
@@ -134,6 +143,9 @@ func (j *Journal) begin(s segment) error {
 		return err
 	}
 	j.segments = append(j.segments, s)
+	if j.newest != nil {
+		j.newest(s.path(j.dir))
+	}
 	return nil
 }
 

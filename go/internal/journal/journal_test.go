@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -234,18 +236,79 @@ func TestForeignAndDamagedFiles(t *testing.T) {
 	}
 }
 
-func TestMarks(t *testing.T) {
+func TestTimes(t *testing.T) {
 	j := open(t, t.TempDir(), DefaultRetention)
+	write(t, j, "zero")
 	boot(t, j)
 	before := time.Now()
 	write(t, j, "a")
 	write(t, j, "b") // within 10 ms, or another mark: both are right
-	marks, err := j.Marks(0)
-	if err != nil || len(marks) == 0 || marks[0].Offset != 0 {
-		t.Fatalf("%v, %v", marks, err)
+	snapshot, err := Look(j.Dir())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if marks[0].Time.Before(before) || marks[0].Time.After(time.Now()) {
-		t.Errorf("the first byte came at %v", marks[0].Time)
+	start, end, err := snapshot.BootRange(0)
+	if err != nil || start != 4 || end != 6 {
+		t.Fatalf("the boot lies from %d to %d, %v", start, end, err)
+	}
+	times, err := snapshot.Times(start, end)
+	if err != nil || len(times) == 0 || times[0].Offset != 4 {
+		t.Fatalf("%v, %v", times, err)
+	}
+	for offset := int64(4); offset < 9; offset++ {
+		if at := times.At(offset); at.Before(before) || at.After(time.Now()) {
+			t.Errorf("byte %d came at %v", offset, at)
+		}
+	}
+	if at := times.At(3); !at.IsZero() {
+		t.Errorf("a byte before the first mark came at %v", at)
+	}
+	if _, err := Look(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a folder without a stream: %v", err)
+	}
+}
+
+func TestSnapshotCopies(t *testing.T) {
+	j := open(t, t.TempDir(), Retention{Bytes: 1 << 30, Boots: 2})
+	for _, text := range []string{"one", "two", "three"} {
+		boot(t, j)
+		write(t, j, text)
+	}
+	snapshot, err := Look(j.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	boot(t, j) // drops "two"; "one" had gone before
+	for _, test := range []struct {
+		name       string
+		start, end int64
+		want       string
+		gap        bool
+	}{
+		{"all that is left", 3, 11, "three", true},
+		{"a part", 7, 9, "hr", false},
+		{"nothing", 11, 11, "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var text strings.Builder
+			err := snapshot.Copy(&text, test.start, test.end)
+			var gap *GapError
+			if errors.As(err, &gap) != test.gap || err != nil && !test.gap || text.String() != test.want {
+				t.Errorf("got %q, %v", text.String(), err)
+			}
+		})
+	}
+}
+
+func TestOnSegment(t *testing.T) {
+	j := open(t, t.TempDir(), DefaultRetention)
+	var told []string
+	j.OnSegment(func(path string) { told = append(told, filepath.Base(path)) })
+	write(t, j, "abc")
+	boot(t, j)
+	want := []string{"00000000000000000000.000000.log", "00000000000000000003.000001.log"}
+	if !slices.Equal(told, want) {
+		t.Errorf("told of %q, want %q", told, want)
 	}
 }
 

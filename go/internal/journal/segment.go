@@ -2,6 +2,7 @@ package journal
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,14 +27,36 @@ func (s segment) path(dir string) string {
 	return filepath.Join(dir, fmt.Sprintf(segmentName, s.start, s.boot))
 }
 
+// segments are all that is kept of a stream, oldest first.
+type segments []segment
+
+// bootRange is where a boot begins and ends; see Journal.BootRange.
+func (all segments) bootRange(back int) (start, end int64, err error) {
+	newest := all[len(all)-1].boot
+	wanted, found := newest+back, false
+	for _, s := range all {
+		if s.boot != wanted {
+			continue
+		}
+		if !found {
+			start, found = s.start, true
+		}
+		end = s.end()
+	}
+	if !found || wanted == 0 && start == end {
+		return 0, 0, fmt.Errorf("boot %d: nothing of it is kept (the oldest is %d)", back, all[0].boot-newest)
+	}
+	return start, end, nil
+}
+
 // list reads the segments in dir, oldest first. Other files are left alone. A
 // hole between two segments is an error: bytes have been lost from outside.
-func list(dir string) ([]segment, error) {
+func list(dir string) (segments, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	var segments []segment
+	var found segments
 	for _, entry := range entries {
 		var s segment
 		if _, err := fmt.Sscanf(entry.Name(), segmentName, &s.start, &s.boot); err != nil {
@@ -43,19 +66,22 @@ func list(dir string) ([]segment, error) {
 			continue
 		}
 		info, err := entry.Info()
+		if errors.Is(err, os.ErrNotExist) {
+			continue // its writer has just dropped it
+		}
 		if err != nil {
 			return nil, err
 		}
 		s.size = info.Size()
-		segments = append(segments, s)
+		found = append(found, s)
 	}
-	slices.SortFunc(segments, func(a, b segment) int {
+	slices.SortFunc(found, func(a, b segment) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.boot, b.boot))
 	})
-	for i := range segments[:max(0, len(segments)-1)] {
-		if here, next := segments[i], segments[i+1]; here.end() != next.start || here.boot > next.boot {
+	for i := range found[:max(0, len(found)-1)] {
+		if here, next := found[i], found[i+1]; here.end() != next.start || here.boot > next.boot {
 			return nil, fmt.Errorf("%s does not end where %s begins (move the folder away)", here.path(dir), next.path(dir))
 		}
 	}
-	return segments, nil
+	return found, nil
 }
