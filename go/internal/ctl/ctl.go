@@ -1,24 +1,30 @@
-// Package ctl is a machine's control socket: HTTP on a Unix socket, spoken by
-// our own tools, and by hand with curl --unix-socket.
+// Package ctl is the control socket of a machine, or of a channel's persistent
+// relay: HTTP on a Unix socket, spoken by our own tools, and by hand with curl
+// --unix-socket.
 //
-//	GET  /status               the machine as JSON (Status)
+//	GET  /status               the machine, or the channel, as JSON (Status)
 //	POST /stop?timeout=30s     stop it; the answer is a StopReport
 //	POST /stop?force=true      the same without asking the guest
 //	GET  /stream?console=serial&from=start   a console's bytes (StreamRequest)
 //	POST /input?console=serial               what is typed into it
+//	POST /break?console=serial               a break on its line
+//	POST /boot                 a QEMU is about to start on the channel
+//	GET  /orders               what its launcher is asked to do, line by line
 //
-// Only the process that owns the machine serves it; whoever can open the
-// socket (mode 0600) may use it.
+// A machine cannot be told of a boot, a channel cannot be stopped; a channel has
+// one console, which need not be named. Only the owner serves the socket; whoever
+// can open it (mode 0600) may use it.
 package ctl
 
 import (
 	"time"
 )
 
-// Status is a machine as its owner sees it; state.json holds the same.
+// Status is a machine as its owner sees it; state.json holds the same. A channel
+// is a machine of one console, whose QEMU is somebody else's.
 type Status struct {
 	Name    string    `json:"name"`
-	State   string    `json:"state"`             // "starting", "running", "stopping"
+	State   string    `json:"state"`             // "starting", "running", "stopping"; of a channel "relaying"
 	PID     int       `json:"pid"`               // of the owner
 	QEMUPID int       `json:"qemuPid,omitempty"` // 0: not started yet
 	Started time.Time `json:"started"`           // when the owner took the machine
@@ -30,9 +36,12 @@ type Status struct {
 
 // Console is one console, its endpoints and its stream.
 type Console struct {
-	Name   string `json:"name"`   // "serial"
-	Device string `json:"device"` // "ttyS0"
-	Port   int    `json:"port"`   // TCP, on localhost
+	Name   string `json:"name"`             // "serial"
+	Device string `json:"device,omitempty"` // "ttyS0"; of a channel QEMU's option, "-serial"
+	Port   int    `json:"port,omitempty"`   // TCP, on localhost; 0: none
+	// Endpoints of a channel in the file system: its paths "in", "out", "sock",
+	// "pty" and "log".
+	Endpoints map[string]string `json:"endpoints,omitempty"`
 	// Relay is what the relay of this console does; nil where QEMU itself
 	// serves the port.
 	Relay *Relay `json:"relay,omitempty"`

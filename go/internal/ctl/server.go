@@ -3,18 +3,16 @@ package ctl
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"time"
 )
 
-// Handlers are what a control socket does.
+// Handlers are what a control socket does. Of a nil one there is no path.
 type Handlers struct {
 	Status func() Status
 	Stop   func(context.Context, StopRequest) (StopReport, error)
@@ -22,23 +20,14 @@ type Handlers struct {
 	Stream func(context.Context, StreamRequest) (*Stream, error)
 	// Input returns what types into a console.
 	Input func(StreamRequest) (io.Writer, error)
-}
-
-// Listen opens the control socket at path, mode 0600. A socket that an owner
-// before left there is replaced: the caller holds the machine's lock.
-func Listen(path string) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		listener.Close()
-		return nil, err
-	}
-	return listener, nil
+	// Break sends a break on a console's line.
+	Break func(ctx context.Context, console string) error
+	// Boot is for who is about to start a QEMU on a channel: it marks a boot,
+	// and returns its number.
+	Boot func(context.Context) (int, error)
+	// Orders returns what the launcher of a channel's QEMU is asked to do, until
+	// ctx ends: OrderBreak.
+	Orders func(ctx context.Context) <-chan string
 }
 
 // farewell is how long an answer under way may take once serving ends.
@@ -66,26 +55,39 @@ func Serve(ctx context.Context, listener net.Listener, h Handlers) error {
 
 func (h Handlers) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusOK, h.Status())
-	})
-	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) {
-		request, err := stopRequest(r)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+	for pattern, route := range map[string]struct {
+		there  bool
+		handle http.HandlerFunc
+	}{
+		"GET /status": {h.Status != nil, func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, h.Status()) }},
+		"POST /stop":  {h.Stop != nil, h.stop},
+		"GET /stream": {h.Stream != nil, h.stream},
+		"POST /input": {h.Input != nil, h.input},
+		"POST /break": {h.Break != nil, h.sendBreak},
+		"POST /boot":  {h.Boot != nil, h.boot},
+		"GET /orders": {h.Orders != nil, h.orders},
+	} {
+		if route.there {
+			mux.HandleFunc(pattern, route.handle)
 		}
-		// A client that goes away does not undo its wish.
-		report, err := h.Stop(context.WithoutCancel(r.Context()), request)
-		status := http.StatusOK
-		if err != nil {
-			status = http.StatusGatewayTimeout
-		}
-		reply(w, status, report)
-	})
-	mux.HandleFunc("GET /stream", h.stream)
-	mux.HandleFunc("POST /input", h.input)
+	}
 	return mux
+}
+
+// stop answers POST /stop.
+func (h Handlers) stop(w http.ResponseWriter, r *http.Request) {
+	request, err := stopRequest(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	// A client that goes away does not undo its wish.
+	report, err := h.Stop(context.WithoutCancel(r.Context()), request)
+	status := http.StatusOK
+	if err != nil {
+		status = http.StatusGatewayTimeout
+	}
+	reply(w, status, report)
 }
 
 // stopRequest reads the query of a POST /stop.

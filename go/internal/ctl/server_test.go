@@ -165,7 +165,10 @@ func TestBadRequests(t *testing.T) {
 
 func TestABadRequestIsAnErrorOfTheClient(t *testing.T) {
 	path := socket(t)
-	serve(t, path, ctl.Handlers{})
+	serve(t, path, ctl.Handlers{Stop: func(context.Context, ctl.StopRequest) (ctl.StopReport, error) {
+		t.Error("a bad request stopped the machine")
+		return ctl.StopReport{}, nil
+	}})
 	_, stopped, err := ctl.Client{Path: path}.Stop(t.Context(), ctl.StopRequest{Timeout: -time.Second})
 	want := `control socket: 400 Bad Request: timeout: "-1s" is no length of time (as 30s)`
 	if err == nil || err.Error() != want || stopped {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -19,7 +20,7 @@ import (
 // client is somebody who reads: an offset into the journal.
 type client struct {
 	name     string
-	kind     string // "tcp", "unix", "stream"
+	kind     string // "tcp", "unix", "stream", "fifo", "pty"
 	since    time.Time
 	terminal bool
 	offset   atomic.Int64
@@ -69,12 +70,13 @@ func (r *Relay) serve(conn net.Conn, c *client) {
 		defer cancel()
 		r.typed(conn)
 	})
-	r.send(ctx, c, conn)
+	_ = r.send(ctx, c, conn) // whatever the reason, it goes
 	cancel()
 }
 
-// send sends the journal from the client's offset on, until it can no more.
-func (r *Relay) send(ctx context.Context, c *client, conn net.Conn) {
+// send sends the journal from the client's offset on, until it can no more, and
+// tells why: journal.ErrClosed where all has been sent.
+func (r *Relay) send(ctx context.Context, c *client, conn io.Writer) error {
 	reader := r.config.Journal.NewReader(c.offset.Load())
 	defer reader.Close()
 	for {
@@ -87,12 +89,12 @@ func (r *Relay) send(ctx context.Context, c *client, conn net.Conn) {
 			err = r.sendSome(ctx, c, reader, conn)
 		}
 		if err != nil {
-			return
+			return err
 		}
 	}
 }
 
-func (r *Relay) sendSome(ctx context.Context, c *client, reader *journal.Reader, conn net.Conn) error {
+func (r *Relay) sendSome(ctx context.Context, c *client, reader *journal.Reader, conn io.Writer) error {
 	chunk := chunks.Get().(*[32 << 10]byte)
 	defer chunks.Put(chunk)
 	n, err := reader.Read(ctx, chunk[:])

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
 // inputWhole is how many bytes of one client reach the guest without another's
@@ -18,45 +20,88 @@ const inputQueue = 16
 // as long as it takes, and nobody else waits for it.
 type input struct {
 	fifo    *os.File
-	queue   chan []byte
+	dropped bool // the device only prints: nothing is handed on
+	queue   chan typed
 	done    chan struct{}
 	closed  sync.Once
 	waiting atomic.Int64 // bytes in the queue
+
+	mu  sync.Mutex // held while the FIFO is written to or emptied
+	age int        // how often it was emptied
 }
 
-func newInput(fifo *os.File) *input {
-	return &input{fifo: fifo, queue: make(chan []byte, inputQueue), done: make(chan struct{})}
+// typed is what one client typed at once.
+type typed struct {
+	data []byte
+	age  int // of the input, then
+}
+
+func newInput(fifo *os.File, dropped bool) *input {
+	return &input{fifo: fifo, dropped: dropped, queue: make(chan typed, inputQueue), done: make(chan struct{})}
 }
 
 // run hands the queue on until close.
 func (i *input) run() error {
+	raw, err := i.fifo.SyscallConn()
+	if err != nil {
+		return nil //nolint:nilerr // it has been closed
+	}
 	for {
 		select {
 		case <-i.done:
 			return nil
-		case data := <-i.queue:
-			_, err := i.fifo.Write(data)
-			i.waiting.Add(-int64(len(data)))
+		case piece := <-i.queue:
+			var failed error
+			err := raw.Write(func(fd uintptr) bool {
+				failed = i.hand(int(fd), piece)
+				return !errors.Is(failed, unix.EAGAIN) // a full pipe is waited for
+			})
+			i.waiting.Add(-int64(len(piece.data)))
 			if errors.Is(err, os.ErrClosed) {
 				return nil
 			}
-			if err != nil {
+			if err = errors.Join(err, failed); err != nil {
 				return err
 			}
 		}
 	}
 }
 
+// hand writes a piece whole, unless it is older than the last flush.
+func (i *input) hand(fd int, piece typed) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if piece.age != i.age {
+		return nil
+	}
+	_, err := unix.Write(fd, piece.data)
+	return err
+}
+
 // write queues data, of at most inputWhole bytes, and keeps it. It waits while
 // the queue is full; os.ErrClosed tells that the machine has ended.
 func (i *input) write(data []byte) error {
+	if i.dropped {
+		return nil
+	}
+	i.mu.Lock()
+	piece := typed{data, i.age}
+	i.mu.Unlock()
 	i.waiting.Add(int64(len(data)))
 	select {
-	case i.queue <- data:
+	case i.queue <- piece:
 		return nil
 	case <-i.done:
 		return os.ErrClosed
 	}
+}
+
+// flush drops all that was typed and that no guest has read.
+func (i *input) flush() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.age++
+	return empty(i.fifo)
 }
 
 // close ends run, and drops what the guest has not read.

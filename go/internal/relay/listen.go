@@ -3,26 +3,8 @@ package relay
 import (
 	"errors"
 	"net"
-	"os"
 	"time"
 )
-
-// listenUnix opens a Unix stream socket, mode 0600, in a folder of ours. A
-// socket that is left there from before is replaced.
-func listenUnix(path string) (net.Listener, error) {
-	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
-		os.Remove(path)
-	}
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		listener.Close()
-		return nil, err
-	}
-	return listener, nil
-}
 
 // acceptPause is how long accept waits where the system is out of something.
 const acceptPause = 100 * time.Millisecond
@@ -41,11 +23,7 @@ func (r *Relay) accept(listener net.Listener) error {
 			}
 			continue
 		}
-		start, _, err := r.config.Journal.BootRange(0)
-		if err != nil {
-			_, start = r.config.Journal.Range() // no boot yet
-		}
-		c, err := r.join(conn.RemoteAddr().String(), listener.Addr().Network(), false, start)
+		c, err := r.join(conn.RemoteAddr().String(), listener.Addr().Network(), false, bootStart(r.config.Journal))
 		if err != nil {
 			conn.Close()
 			return nil //nolint:nilerr // the machine has ended, and the endpoint with it

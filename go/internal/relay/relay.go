@@ -20,6 +20,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/ctl"
@@ -28,20 +29,29 @@ import (
 
 // Config is what a relay works with.
 type Config struct {
-	// Dir is the relay's folder, which exists: vm.in, vm.out and sock are in
-	// it.
+	// Dir is the relay's folder, which exists: vm.in and vm.out are in it.
 	Dir string
 	// Journal keeps the bytes. The relay closes it when it finishes.
 	Journal *journal.Journal
-	// Listeners are further endpoints, as TCP ports. The relay closes them.
+	// Listeners are the endpoints to connect to. The relay closes them.
 	Listeners []net.Listener
+	// Socket is the path of the Unix socket among them, for status.
+	Socket string
+	// In and Out are the paths of the public FIFOs; "" for none.
+	In, Out string
+	// PTY is an endpoint that is a terminal; nil for none. The relay closes it.
+	PTY *PTY
+	// OutputOnly drops what clients type: the device only prints.
+	OutputOnly bool
 }
 
-// Relay is the relay of one console.
+// Relay is the relay of one console, or of one channel.
 type Relay struct {
 	config Config
 	out    *os.File // vm.out: what the machine prints
 	input  *input
+	in     *inFIFO // nil: none
+	doors  []door
 
 	finish   chan struct{} // closed by Finish
 	finished sync.Once
@@ -49,38 +59,52 @@ type Relay struct {
 	dismiss  context.CancelFunc
 	clients  sync.WaitGroup
 
-	mu       sync.Mutex
-	joined   []*client // in the order in which they came
-	closing  bool      // nobody joins any more
-	attached bool
-	gaps     []ctl.Gap
+	mu      sync.Mutex
+	joined  []*client       // in the order in which they came
+	closing bool            // nobody joins any more
+	machine context.Context // ends when the machine goes; nil: none is attached
+	detach  context.CancelFunc
+	came    chan struct{} // closed when a machine is attached
+	gaps    []ctl.Gap
 
 	weak atomic.Bool // the journal's file system cannot splice
 }
 
-// New makes the FIFO pair and the Unix socket. QEMU plugs in as the chardev
-// `pipe,path=VMPath`. The caller calls Run, or Abandon.
+// New makes the FIFOs. QEMU plugs in as the chardev `pipe,path=VMPath`. The
+// caller calls Run, or Abandon. On an error the journal, the listeners and the
+// PTY stay the caller's.
 func New(config Config) (*Relay, error) {
+	r := &Relay{config: config, finish: make(chan struct{}), came: make(chan struct{})}
+	r.serving, r.dismiss = context.WithCancel(context.Background())
 	out, in, err := openPair(config.Dir)
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listenUnix(SocketPath(config.Dir))
-	if err != nil {
-		out.Close()
-		in.Close()
+	r.out, r.input = out, newInput(in, config.OutputOnly)
+	var errs *multierror.Error
+	if config.In != "" {
+		fifo, err := newInFIFO(config.In)
+		r.in, errs = fifo, multierror.Append(errs, err)
+	}
+	if config.Out != "" {
+		fifo, err := newOutFIFO(config.Out, func() int64 { _, end := config.Journal.Range(); return end })
+		r.doors, errs = append(r.doors, fifo), multierror.Append(errs, err)
+	}
+	if err := errs.ErrorOrNil(); err != nil {
+		r.closeVMSide()
+		r.closeDoors()
 		return nil, err
 	}
-	config.Listeners = append([]net.Listener{listener}, config.Listeners...)
-	r := &Relay{config: config, out: out, input: newInput(in), finish: make(chan struct{})}
-	r.serving, r.dismiss = context.WithCancel(context.Background())
+	if config.PTY != nil {
+		r.doors = append(r.doors, config.PTY)
+	}
 	return r, nil
 }
 
 // VMPath is what QEMU is given as the path of its pipe: it adds .in and .out.
 func VMPath(dir string) string { return filepath.Join(dir, "vm") }
 
-// SocketPath is the relay's Unix socket.
+// SocketPath is where the Unix socket of a machine's relay is.
 func SocketPath(dir string) string { return filepath.Join(dir, "sock") }
 
 // Run relays until Finish has been called and all that the machine printed is
@@ -90,12 +114,20 @@ func (r *Relay) Run() error {
 	for _, listener := range r.config.Listeners {
 		group.Go(func() error { return r.accept(listener) })
 	}
+	for _, door := range r.doors {
+		group.Go(func() error { return r.attend(door) })
+	}
 	group.Go(r.input.run)
+	if r.in != nil {
+		group.Go(func() error { return r.in.hand(r) })
+	}
 	drained := r.drain()
 	closed := r.config.Journal.Close()
 	r.input.close()
 	r.farewell()
-	return errors.Join(drained, closed, group.Wait())
+	err := errors.Join(drained, closed, group.Wait())
+	r.closeDoors()
+	return err
 }
 
 // Finish tells that the machine has ended: nothing more will be printed. It
@@ -107,20 +139,29 @@ func (r *Relay) Finish() {
 
 // Abandon closes a relay that is not run.
 func (r *Relay) Abandon() {
-	r.out.Close()
-	r.input.close()
-	r.dismiss()
+	r.closeVMSide()
+	r.closeDoors()
 	for _, listener := range r.config.Listeners {
 		listener.Close()
 	}
 	_ = r.config.Journal.Close() // nothing was written
 }
 
-// Attach tells whether a machine has the VM side open; for status.
-func (r *Relay) Attach(attached bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.attached = attached
+func (r *Relay) closeVMSide() {
+	r.dismiss()
+	r.out.Close()
+	r.input.close()
+}
+
+func (r *Relay) closeDoors() {
+	for _, door := range r.doors {
+		if file := door.conn(); file != nil {
+			file.Close()
+		}
+	}
+	if r.in != nil {
+		r.in.file.Close()
+	}
 }
 
 // Journal is the relay's journal.

@@ -50,7 +50,11 @@ func start(t *testing.T) *bench {
 	if b.tcp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	if b.relay, err = New(Config{Dir: dir, Journal: stream, Listeners: []net.Listener{b.tcp}}); err != nil {
+	socket, err := ctl.Listen(SocketPath(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.relay, err = New(Config{Dir: dir, Journal: stream, Listeners: []net.Listener{b.tcp, socket}}); err != nil {
 		t.Fatal(err)
 	}
 	b.out, b.in = b.open("vm.out"), b.open("vm.in")

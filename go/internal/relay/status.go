@@ -11,21 +11,18 @@ func (r *Relay) Status() *ctl.Relay {
 	j := r.config.Journal
 	oldest, end := j.Range()
 	status := &ctl.Relay{
-		Socket:  SocketPath(r.config.Dir),
+		Socket:  r.config.Socket,
 		Journal: j.Dir(),
 		Boot:    j.BootNumber(),
-		Start:   end,
+		Start:   bootStart(j),
 		Oldest:  oldest,
 		End:     end,
 		Input:   int(r.input.waiting.Load()),
 		Clients: []ctl.Attached{},
 	}
-	if start, _, err := j.BootRange(0); err == nil {
-		status.Start = start
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	status.Attached, status.Exact = r.attached, !r.weak.Load()
+	status.Attached, status.Exact = r.machine != nil, !r.weak.Load()
 	status.Gaps = append([]ctl.Gap{}, r.gaps...)
 	answering := r.answering()
 	for _, c := range r.joined {

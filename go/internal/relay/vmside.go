@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -139,13 +140,16 @@ func (r *Relay) gap(bytes int64, cause error) {
 
 // Unread is how many bytes the machine has printed that are not in the journal
 // yet.
-func (r *Relay) Unread() int {
-	unread := 0
-	_ = control(r.out, func(fd int) (err error) { // a closed pipe has none
-		unread, err = unix.IoctlGetInt(fd, unix.TIOCINQ)
+func (r *Relay) Unread() int { return unread(r.out) }
+
+// unread is how many bytes are in a pipe; in one that is closed, none.
+func unread(pipe *os.File) int {
+	bytes := 0
+	_ = control(pipe, func(fd int) (err error) {
+		bytes, err = unix.IoctlGetInt(fd, unix.TIOCINQ)
 		return err
 	})
-	return unread
+	return bytes
 }
 
 // control calls f with a file's descriptor.
@@ -164,4 +168,20 @@ func control(file *os.File, f func(fd int) error) error {
 // wake ends what waits for file.
 func wake(file *os.File) {
 	_ = file.SetDeadline(time.Unix(1, 0)) // a file that is closed wakes anyway
+}
+
+// until has what waits for file wait no longer than ctx. The function that it
+// returns ends that: from then on file waits again.
+func until(ctx context.Context, file *os.File) (again func()) {
+	woken := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(woken)
+		wake(file)
+	})
+	return func() {
+		if !stop() {
+			<-woken
+		}
+		_ = file.SetDeadline(time.Time{}) // one that is closed has none
+	}
 }

@@ -1,9 +1,10 @@
-// Package rundir makes every path of a machine, and makes sure that its folder
-// is ours alone.
+// Package rundir makes every path of a machine and of a channel, and makes sure
+// that its folder is ours alone.
 //
 // A machine lives in $XDG_RUNTIME_DIR/microvm/<name>/, or in
-// /tmp/microvm-<uid>/<name>/ where that variable is not set. A name that
-// exists there is used only if it belongs to us and is of the right kind.
+// /tmp/microvm-<uid>/<name>/ where that variable is not set; a channel in
+// $XDG_RUNTIME_DIR/qemu-relay/<channel>/, with its endpoints in /tmp. A name that
+// exists is used only if it belongs to us and is of the right kind.
 package rundir
 
 import (
@@ -58,16 +59,19 @@ func (m Machine) Console(console string) string { return filepath.Join(m.Path(),
 // Journal is the folder of one console's stream, which outlives the machine:
 // $XDG_STATE_HOME/microvm/<name>/<console>, with ~/.local/state where that
 // variable is not set.
-func (m Machine) Journal(console string) (string, error) {
-	state := os.Getenv("XDG_STATE_HOME")
-	if state == "" {
+func (m Machine) Journal(console string) (string, error) { return state("microvm", m.name, console) }
+
+// state is a folder below $XDG_STATE_HOME.
+func state(words ...string) (string, error) {
+	base := os.Getenv("XDG_STATE_HOME")
+	if base == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
 			return "", fmt.Errorf("journal: %w (set XDG_STATE_HOME)", err)
 		}
-		state = filepath.Join(home, ".local", "state")
+		base = filepath.Join(home, ".local", "state")
 	}
-	return filepath.Join(state, "microvm", m.name, console), nil
+	return filepath.Join(append([]string{base}, words...)...), nil
 }
 
 // CheckSocket tells whether a Unix socket can have the path.

@@ -11,7 +11,6 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/relay"
-	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
 )
 
@@ -39,9 +38,31 @@ func (v *VM) openRelays(listeners [][]net.Listener) error {
 
 func (v *VM) openRelay(console spec.Console, listeners []net.Listener) (*relay.Relay, error) {
 	folder := v.dir.Console(console.Name)
-	if err := rundir.CheckSocket(relay.SocketPath(folder)); err != nil {
+	err := os.Mkdir(folder, 0o700)
+	if err != nil && !errors.Is(err, os.ErrExist) { // an owner that was killed has left it
 		return nil, err
 	}
+	socket, err := ctl.Listen(relay.SocketPath(folder))
+	if err != nil {
+		return nil, err
+	}
+	stream, err := v.openJournal(console)
+	if err != nil {
+		socket.Close()
+		return nil, err
+	}
+	r, err := relay.New(relay.Config{
+		Dir: folder, Journal: stream, Listeners: append(listeners, socket), Socket: relay.SocketPath(folder),
+	})
+	if err != nil {
+		socket.Close()
+		return nil, errors.Join(err, stream.Close())
+	}
+	return r, nil
+}
+
+// openJournal opens a console's journal and marks a boot.
+func (v *VM) openJournal(console spec.Console) (*journal.Journal, error) {
 	dir, err := v.options.JournalDir(console.Name)
 	if err != nil {
 		return nil, err
@@ -50,21 +71,10 @@ func (v *VM) openRelay(console spec.Console, listeners []net.Listener) (*relay.R
 	if err != nil {
 		return nil, err
 	}
-	_, err = stream.Boot()
-	if err == nil {
-		err = os.Mkdir(folder, 0o700)
+	if _, err := stream.Boot(); err != nil {
+		return nil, errors.Join(err, stream.Close())
 	}
-	if errors.Is(err, os.ErrExist) {
-		err = nil // an owner that was killed has left it
-	}
-	if err == nil {
-		var r *relay.Relay
-		r, err = relay.New(relay.Config{Dir: folder, Journal: stream, Listeners: listeners})
-		if err == nil {
-			return r, nil
-		}
-	}
-	return nil, errors.Join(err, stream.Close())
+	return stream, nil
 }
 
 // finishRelays tells the relays that nothing more will be printed.

@@ -1,0 +1,97 @@
+package ctl
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// OrderBreak asks a launcher for a break on the line of its channel.
+const OrderBreak = "break"
+
+// sendBreak answers POST /break.
+func (h Handlers) sendBreak(w http.ResponseWriter, r *http.Request) {
+	if err := h.Break(r.Context(), r.URL.Query().Get("console")); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+	}
+}
+
+// bootReply is the answer to POST /boot.
+type bootReply struct {
+	Boot int `json:"boot"` // its number, from 1
+}
+
+// boot answers POST /boot.
+func (h Handlers) boot(w http.ResponseWriter, r *http.Request) {
+	number, err := h.Boot(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	reply(w, http.StatusOK, bootReply{number})
+}
+
+// orders answers GET /orders with a line for each order, as they come.
+func (h Handlers) orders(w http.ResponseWriter, r *http.Request) {
+	orders := h.Orders(r.Context())
+	out := flusher{w, http.NewResponseController(w)}
+	if out.control.Flush() != nil {
+		return // it has gone
+	}
+	for {
+		select {
+		case order, more := <-orders:
+			if !more {
+				return
+			}
+			if _, err := fmt.Fprintln(out, order); err != nil {
+				return
+			}
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// Break sends a break on a console's line.
+func (c Client) Break(ctx context.Context, console string) error {
+	response, err := c.send(ctx, http.MethodPost, "/break?"+url.Values{"console": {console}}.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// Boot tells a channel's relay that a QEMU is about to start: what the last one
+// left is drained, what was typed since is dropped, and a boot is marked. It
+// returns the boot's number.
+func (c Client) Boot(ctx context.Context) (int, error) {
+	var answer bootReply
+	code, err := c.do(ctx, http.MethodPost, "/boot", &answer)
+	if err == nil && code != http.StatusOK {
+		err = fmt.Errorf("control socket: status %d", code)
+	}
+	return answer.Boot, err
+}
+
+// Orders calls obey with each order of a channel's relay to the launcher of its
+// QEMU. It returns when the connection ends, which is io.EOF where the relay
+// has ended it, or ctx does.
+func (c Client) Orders(ctx context.Context, obey func(order string)) error {
+	response, err := c.send(ctx, http.MethodGet, "/orders", nil)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		obey(lines.Text())
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	return io.EOF
+}

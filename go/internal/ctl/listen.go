@@ -1,0 +1,74 @@
+package ctl
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/rundir"
+)
+
+// Listen opens a Unix stream socket at path, mode 0600. A socket of ours that is
+// left there from before is replaced: the caller holds the owner's lock. Closing
+// the listener removes the socket.
+//
+// The socket gets its name only when nobody else can open it any more, also in a
+// folder that is everybody's.
+func Listen(path string) (net.Listener, error) {
+	if err := rundir.CheckSocket(path); err != nil {
+		return nil, err
+	}
+	if _, err := rundir.Usable(path, os.ModeSocket); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	listener, err := bind(dir)
+	if err != nil {
+		return nil, fmt.Errorf("listen %s: %w", path, err)
+	}
+	fresh := filepath.Join(dir, "s")
+	if err = os.Chmod(fresh, 0o600); err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return Named(listener, path), nil
+}
+
+// bind listens at "s" in dir, whose path may be longer than a socket's can be.
+func bind(dir string) (*net.UnixListener, error) {
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("open", err)
+	}
+	defer unix.Close(fd)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: fmt.Sprintf("/proc/self/fd/%d/s", fd)})
+	if err != nil {
+		return nil, err
+	}
+	listener.SetUnlinkOnClose(false)
+	return listener, nil
+}
+
+// Named is a listener whose socket is at path, and goes from there when it is
+// closed.
+func Named(listener *net.UnixListener, path string) net.Listener { return named{listener, path} }
+
+type named struct {
+	*net.UnixListener
+	path string
+}
+
+func (n named) Close() error {
+	_ = os.Remove(n.path) // somebody may have cleaned up
+	return n.UnixListener.Close()
+}

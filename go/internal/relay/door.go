@@ -1,0 +1,81 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+
+	"microvm-console/internal/journal"
+)
+
+// door is an endpoint that others open by its name in the file system, one
+// visitor at a time as far as the relay can tell: a FIFO, or a pseudo-terminal.
+type door interface {
+	io.Writer
+	// path names the door, and what is opened when somebody comes.
+	path() string
+	kind() string
+	// present tells whether somebody is there to be served.
+	present() bool
+	// origin is the offset at which a visit begins.
+	origin(*journal.Journal) int64
+	// conn is what Write and typed wait for.
+	conn() *os.File
+	// typed hands on what the visitor types, until conn is woken or he goes. over
+	// tells that this is the end of the visit.
+	typed(hand func([]byte) error) (over bool)
+	// reset makes the door ready for the next visitor. at is how far the last one
+	// came.
+	reset(at int64) error
+}
+
+// attend serves a door's visitors one after the other until the relay ends.
+func (r *Relay) attend(d door) error {
+	events, err := watchOpens(d.path())
+	if err != nil {
+		return err
+	}
+	defer events.close()
+	for {
+		for !d.present() {
+			if events.wait(r.serving) != nil {
+				return nil //nolint:nilerr // the relay has ended
+			}
+		}
+		c, err := r.join(d.path(), d.kind(), false, d.origin(r.config.Journal))
+		if err != nil {
+			return nil //nolint:nilerr // the machine has ended, and the endpoint with it
+		}
+		err = r.visit(d, c, events)
+		if r.serving.Err() != nil || errors.Is(err, journal.ErrClosed) {
+			return nil
+		}
+		if err := d.reset(c.offset.Load()); err != nil {
+			return err
+		}
+	}
+}
+
+// visit serves one visitor until he goes or the relay ends, and tells why it
+// ended.
+func (r *Relay) visit(d door, c *client, events *opens) error {
+	defer r.leave(c)
+	ctx, cancel := context.WithCancel(r.serving)
+	defer until(ctx, d.conn())()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer cancel()
+	beside.Go(func() {
+		defer cancel()
+		for d.present() && events.wait(ctx) == nil {
+		}
+	})
+	beside.Go(func() {
+		if d.typed(r.input.write) {
+			cancel()
+		}
+	})
+	return r.send(ctx, c, d)
+}

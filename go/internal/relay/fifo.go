@@ -1,0 +1,148 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/journal"
+)
+
+// outFIFO is a channel's public FIFO from the guest: NAME.out.
+//
+// The relay keeps its write end open and never reads it. So a reader sees no end
+// between two QEMUs, what a QEMU that somebody started by hand on this very pair
+// writes outlives that QEMU, and the kernel tells when the last reader goes.
+type outFIFO struct {
+	name  string
+	file  *os.File // the write end
+	last  int64    // how far the last visitor came
+	after int64    // what is before it was printed when no QEMU sat here by hand
+	end   func() int64
+}
+
+// newOutFIFO makes the FIFO, or takes the one that is there. end is where the
+// journal ends.
+func newOutFIFO(path string, end func() int64) (*outFIFO, error) {
+	f := &outFIFO{name: path, end: end}
+	return f, f.open()
+}
+
+// open opens the write end; that succeeds only while somebody can read.
+func (f *outFIFO) open() error {
+	keeper, err := openFIFO(f.name)
+	if err != nil {
+		return err
+	}
+	defer keeper.Close()
+	f.file, err = os.OpenFile(f.name, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	return err
+}
+
+func (f *outFIFO) path() string { return f.name }
+
+func (f *outFIFO) kind() string { return "fifo" }
+
+// present tells whether there is a reader. A QEMU that sits here by hand is
+// none, and while it does, the FIFO is its own.
+func (f *outFIFO) present() bool {
+	if polled(f.file)&unix.POLLERR != 0 {
+		return false
+	}
+	if len(Holders(f.name)) > 0 {
+		f.after = f.end()
+		return false
+	}
+	return true
+}
+
+// origin is the start of this boot. Behind what an earlier visitor, or a QEMU
+// here by hand, has left unread, it is what follows that.
+func (f *outFIFO) origin(j *journal.Journal) int64 {
+	if unread(f.file) > 0 {
+		return max(f.last, f.after)
+	}
+	return max(bootStart(j), f.after)
+}
+
+func (f *outFIFO) Write(data []byte) (int, error) { return f.file.Write(data) }
+
+// typed has nothing to do: a reader types into the other FIFO.
+func (f *outFIFO) typed(func([]byte) error) bool { return false }
+
+func (f *outFIFO) conn() *os.File { return f.file }
+
+// reset drops what the last reader has not read: the kernel does, once nobody
+// has the FIFO open.
+func (f *outFIFO) reset(at int64) error {
+	f.last = at
+	if unread(f.file) == 0 {
+		return nil
+	}
+	f.file.Close()
+	return f.open()
+}
+
+// inFIFO is a channel's public FIFO to the guest: NAME.in.
+type inFIFO struct{ file *os.File }
+
+// newInFIFO makes the FIFO, or takes the one that is there, and keeps it open: a
+// writer never waits for a reader.
+func newInFIFO(path string) (*inFIFO, error) {
+	file, err := openFIFO(path)
+	if err != nil {
+		return nil, err
+	}
+	return &inFIFO{file}, nil
+}
+
+// hand hands on what is written to the FIFO while a machine is attached. It is
+// left there else, for a QEMU that sits on this very pair.
+func (f *inFIFO) hand(r *Relay) error {
+	for {
+		machine := r.awaitMachine()
+		if machine == nil {
+			return nil
+		}
+		again := until(machine, f.file)
+		err := f.pass(machine, r)
+		again()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// pass reads until ctx ends.
+func (f *inFIFO) pass(ctx context.Context, r *Relay) error {
+	for ctx.Err() == nil {
+		data := make([]byte, inputWhole)
+		n, err := f.file.Read(data)
+		if n > 0 && r.input.write(data[:n]) != nil {
+			return nil
+		}
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, os.ErrClosed) {
+			return fmt.Errorf("%s: %w", f.file.Name(), err)
+		}
+	}
+	return nil
+}
+
+// empty drops what was written while no machine was there.
+func empty(fifo *os.File) error {
+	return control(fifo, func(fd int) error {
+		chunk := make([]byte, 64<<10)
+		for {
+			n, err := unix.Read(fd, chunk)
+			if errors.Is(err, unix.EAGAIN) || n == 0 {
+				return nil
+			}
+			if err != nil && !errors.Is(err, unix.EINTR) {
+				return os.NewSyscallError("read", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,77 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	"microvm-console/internal/journal"
+)
+
+// drainLimit bounds how long Boot waits for what the last machine has left: one
+// that is still there prints on.
+const drainLimit = 2 * time.Second
+
+// Boot makes the relay ready for a machine that is about to start, and returns
+// the number of its boot. What the last one has printed is drained first; what
+// was typed since then is dropped, or it would be typed into this one.
+func (r *Relay) Boot() (int, error) {
+	for deadline := time.Now().Add(drainLimit); r.Unread() > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	if err := r.input.flush(); err != nil {
+		return 0, err
+	}
+	if r.in != nil {
+		if err := empty(r.in.file); err != nil {
+			return 0, err
+		}
+	}
+	return r.config.Journal.Boot()
+}
+
+// Attach tells whether a machine has the VM side open. What is written to the
+// public FIFO is handed on only then.
+func (r *Relay) Attach(attached bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case attached == (r.machine != nil):
+		return
+	case attached:
+		r.machine, r.detach = context.WithCancel(r.serving)
+		close(r.came)
+	default:
+		r.detach()
+		r.machine, r.came = nil, make(chan struct{})
+	}
+}
+
+// awaitMachine waits until a machine is attached, and returns a context that
+// ends with it; nil where the relay ends.
+func (r *Relay) awaitMachine() context.Context {
+	for {
+		r.mu.Lock()
+		machine, came := r.machine, r.came
+		r.mu.Unlock()
+		switch {
+		case r.serving.Err() != nil:
+			return nil
+		case machine != nil:
+			return machine
+		}
+		select {
+		case <-came:
+		case <-r.serving.Done():
+		}
+	}
+}
+
+// bootStart is where the newest boot began; where the stream ends, if there was
+// none.
+func bootStart(j *journal.Journal) int64 {
+	start, _, err := j.BootRange(0)
+	if err != nil {
+		_, start = j.Range()
+	}
+	return start
+}
