@@ -52,8 +52,9 @@ func (f *outFIFO) present() bool {
 	if polled(f.file)&unix.POLLERR != 0 {
 		return false
 	}
+	end := f.end() // before the look, which takes a while
 	if len(Holders(f.name)) > 0 {
-		f.after = f.end()
+		f.after = end
 		return false
 	}
 	return true

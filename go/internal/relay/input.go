@@ -57,11 +57,11 @@ func (i *input) run() error {
 				return !errors.Is(failed, unix.EAGAIN) // a full pipe is waited for
 			})
 			i.waiting.Add(-int64(len(piece.data)))
-			if errors.Is(err, os.ErrClosed) {
-				return nil
+			if err != nil {
+				return nil //nolint:nilerr // it has been closed
 			}
-			if err = errors.Join(err, failed); err != nil {
-				return err
+			if failed != nil {
+				return os.NewSyscallError("write", failed)
 			}
 		}
 	}

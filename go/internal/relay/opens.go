@@ -44,7 +44,7 @@ func (o *opens) close() { o.file.Close() }
 func polled(file *os.File) int16 {
 	var events int16
 	_ = control(file, func(fd int) error { // a closed one says nothing
-		poll := []unix.PollFd{{Fd: int32(fd)}}
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
 		_, err := unix.Poll(poll, 0)
 		if errors.Is(err, unix.EINTR) {
 			_, err = unix.Poll(poll, 0)

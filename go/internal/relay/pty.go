@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/creack/pty"
@@ -22,6 +23,9 @@ type PTY struct {
 	master *os.File
 	slave  string
 	opened time.Time // when the visitor came; zero: nobody is there
+
+	mu      sync.Mutex
+	flushed bool // the visit begins again
 }
 
 // OpenPTY makes a pseudo-terminal, mode 0600.
@@ -30,18 +34,40 @@ func OpenPTY() (*PTY, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pty: %w", err)
 	}
-	p := &PTY{master: master, slave: slave.Name()}
+	p := &PTY{slave: slave.Name()}
 	// The first closing is what has the kernel tell that nobody is there.
 	slave.Close()
-	err = os.Chmod(p.slave, 0o600)
+	p.master, err = waitable(master)
+	if err == nil {
+		err = os.Chmod(p.slave, 0o600)
+	}
 	if err == nil {
 		err = p.reset(0)
 	}
 	if err != nil {
-		master.Close()
+		p.master.Close() // also where it is nil
 		return nil, fmt.Errorf("pty: %w", err)
 	}
 	return p, nil
+}
+
+// waitable returns file, which it closes, in a form whose waiting can be ended.
+func waitable(file *os.File) (*os.File, error) {
+	defer file.Close()
+	var again *os.File
+	err := control(file, func(fd int) error {
+		own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return os.NewSyscallError("dup", err)
+		}
+		if err := unix.SetNonblock(own, true); err != nil {
+			unix.Close(own)
+			return os.NewSyscallError("fcntl", err)
+		}
+		again = os.NewFile(uintptr(own), file.Name())
+		return nil
+	})
+	return again, err
 }
 
 // Name is the path that programs open.
@@ -59,31 +85,82 @@ func (p *PTY) present() bool {
 }
 
 func (p *PTY) origin(j *journal.Journal) int64 {
+	p.flushed = false // of the visit before
 	if p.opened.IsZero() {
 		p.opened = time.Now()
 	}
 	return bootStart(j)
 }
 
-func (p *PTY) Write(data []byte) (int, error) { return p.master.Write(data) }
+// errFlushed is why a visit begins again.
+var errFlushed = errors.New("pty: the program has thrown away what had come")
 
-// typed hands on what the program writes. In packet mode (ioctl_tty(2),
-// TIOCPKT) each read begins with a byte that tells what the program has done.
+// Write writes to the program, unless that has just thrown away what came before.
+func (p *PTY) Write(data []byte) (written int, err error) {
+	raw, err := p.master.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	ended := raw.Write(func(fd uintptr) bool {
+		var n int
+		n, err = p.writeSome(int(fd), data[written:])
+		written += max(0, n)
+		return err != nil && !errors.Is(err, unix.EAGAIN) || written == len(data)
+	})
+	return written, errors.Join(err, ended)
+}
+
+func (p *PTY) writeSome(fd int, data []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if polled(p.master)&unix.POLLPRI != 0 && p.settingUp() {
+		p.flushed = true // readSome is about to see it too
+	}
+	if p.flushed {
+		return 0, errFlushed
+	}
+	return unix.Write(fd, data)
+}
+
+// settingUp tells whether the visitor has just come.
+func (p *PTY) settingUp() bool { return time.Since(p.opened) < flushGrace }
+
+// typed hands on what the program writes, until it has gone, or the visit begins
+// again.
 func (p *PTY) typed(hand func([]byte) error) (over bool) {
+	raw, err := p.master.SyscallConn()
+	if err != nil {
+		return true
+	}
 	for {
-		data := make([]byte, 1+inputWhole)
-		n, err := p.master.Read(data)
-		switch {
-		case err != nil:
+		var data []byte
+		ended := raw.Read(func(fd uintptr) bool {
+			data, err = p.readSome(int(fd))
+			return !errors.Is(err, unix.EAGAIN)
+		})
+		if ended != nil || err != nil || len(data) > 0 && hand(data) != nil {
 			return true
-		case n > 1 && data[0] == unix.TIOCPKT_DATA:
-			if hand(data[1:n]) != nil {
-				return true
-			}
-		case n == 1 && data[0]&unix.TIOCPKT_FLUSHREAD != 0 && time.Since(p.opened) < flushGrace:
-			return true // the visit begins again
 		}
 	}
+}
+
+// readSome reads what the program has written. In packet mode (ioctl_tty(2),
+// TIOCPKT) each read begins with a byte that tells what it has done.
+func (p *PTY) readSome(fd int) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	data := make([]byte, 1+inputWhole)
+	n, err := unix.Read(fd, data)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	if data[0]&unix.TIOCPKT_FLUSHREAD != 0 && p.settingUp() {
+		p.flushed = true
+	}
+	if p.flushed {
+		return nil, errFlushed
+	}
+	return data[1:n], nil
 }
 
 // reset makes the terminal raw again, and drops what the last program has not

@@ -34,6 +34,12 @@ type bench struct {
 
 func start(t *testing.T) *bench {
 	t.Helper()
+	return startWith(t, func(*Config) {})
+}
+
+// startWith starts a relay whose config change has changed.
+func startWith(t *testing.T, change func(*Config)) *bench {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "relay") // short enough for a socket
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +60,9 @@ func start(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.relay, err = New(Config{Dir: dir, Journal: stream, Listeners: []net.Listener{b.tcp, socket}}); err != nil {
+	config := Config{Dir: dir, Journal: stream, Listeners: []net.Listener{b.tcp, socket}}
+	change(&config)
+	if b.relay, err = New(config); err != nil {
 		t.Fatal(err)
 	}
 	b.out, b.in = b.open("vm.out"), b.open("vm.in")

@@ -13,6 +13,7 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
+	"microvm-console/internal/rundir"
 )
 
 // outCapacity is what vm.out holds while nobody drains it, in bytes: QEMU's
@@ -43,22 +44,16 @@ func openPair(dir string) (out, in *os.File, err error) {
 // openFIFO makes a FIFO, or takes one of ours that is there: QEMU may have it
 // open.
 func openFIFO(path string) (*os.File, error) {
-	if err := unix.Mkfifo(path, 0o600); err != nil && !errors.Is(err, unix.EEXIST) {
-		return nil, &os.PathError{Op: "mkfifo", Path: path, Err: err}
-	}
-	file, err := os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	exists, err := rundir.Usable(path, os.ModeNamedPipe)
 	if err != nil {
 		return nil, err
 	}
-	info, err := file.Stat()
-	if err == nil && info.Mode().Type() != os.ModeNamedPipe {
-		err = fmt.Errorf("%s: is no FIFO (remove it)", path)
+	if !exists {
+		if err := unix.Mkfifo(path, 0o600); err != nil {
+			return nil, &os.PathError{Op: "mkfifo", Path: path, Err: err}
+		}
 	}
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	return file, nil
+	return os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 }
 
 // drain moves what the machine prints into the journal until the relay
