@@ -90,22 +90,28 @@ func compare(value any, want reflect.Type, path string, errs **multierror.Error)
 		for i, item := range items {
 			compare(item, want.Elem(), fmt.Sprintf("%s[%d]", path, i), errs)
 		}
+	default:
+		if name, ok := scalar(value, want); !ok {
+			wrong(name)
+		}
+	}
+}
+
+// scalar tells whether value is one of the type want, and what that is called.
+func scalar(value any, want reflect.Type) (name string, ok bool) {
+	switch want.Kind() {
 	case reflect.Int:
 		number, ok := value.(json.Number)
-		if _, err := number.Int64(); !ok || err != nil {
-			wrong("a whole number")
-		}
+		_, err := number.Int64()
+		return "a whole number", ok && err == nil
 	case reflect.String:
-		if _, ok := value.(string); !ok {
-			wrong("a string")
-		}
+		_, ok := value.(string)
+		return "a string", ok
 	case reflect.Bool:
-		if _, ok := value.(bool); !ok {
-			wrong("true or false")
-		}
-	default:
-		panic("spec: no rule for " + want.String())
+		_, ok := value.(bool)
+		return "true or false", ok
 	}
+	panic("spec: no rule for " + want.String())
 }
 
 // compareFields compares the fields of an object, in the order of their names.
