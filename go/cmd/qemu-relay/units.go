@@ -27,7 +27,7 @@ status 2, and then nothing is written.`,
 			configFlag(),
 			&cli.StringFlag{Name: "program", Usage: "the `PATH` of qemu-relay in the units (default: as it was called)"},
 			&cli.BoolFlag{Name: "install", Usage: "write the units to ~/.config/systemd/user ($XDG_CONFIG_HOME)"},
-			&cli.StringFlag{Name: "output", Usage: "write the units to `DIR`, with the links that start them, as a package has them"},
+			&cli.StringFlag{Name: "output", Usage: "write the units to `DIR`, for a package"},
 		},
 		Action: makeUnits,
 	}
@@ -51,7 +51,7 @@ func makeUnits(c *cli.Context) error {
 		if err != nil {
 			return cmdline.Status(cmdline.StatusUsage, fmt.Errorf("install: %w", err))
 		}
-		changes, err := systemd.Install(filepath.Join(dir, "systemd", "user"), all, false)
+		changes, err := systemd.Install(filepath.Join(dir, "systemd", "user"), all)
 		tell(c.App.Writer, changes)
 		if err == nil {
 			advise(c.App.Writer, all, changes)
@@ -61,7 +61,7 @@ func makeUnits(c *cli.Context) error {
 		if output == "" {
 			return cmdline.Usage("output: no folder was named")
 		}
-		changes, err := systemd.Install(output, all, true)
+		changes, err := systemd.Install(output, all)
 		tell(c.App.Writer, changes)
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,8 +13,8 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// wants is the folder, beside the units, of links to those that start with a
-// session.
+// wants is the folder beside the units in which systemctl enable makes a link
+// to each.
 const wants = "default.target.wants"
 
 // Changes are the paths of the unit files that Install has looked at.
@@ -27,8 +26,7 @@ type Changes struct {
 // differs is written, each file at once or not at all, and units of ours that
 // are not among them are removed, with the link that systemctl enable made. A
 // file that is not ours is an error that names it, and then nothing is changed.
-// With enable it makes that link for each unit too, which is how a package does it.
-func Install(dir string, units []Unit, enable bool) (Changes, error) {
+func Install(dir string, units []Unit) (Changes, error) {
 	var changes Changes
 	var errs *multierror.Error
 	texts := map[string]string{}
@@ -53,12 +51,7 @@ func Install(dir string, units []Unit, enable bool) (Changes, error) {
 			return changes, err
 		}
 	}
-	for _, path := range slices.Sorted(maps.Keys(texts)) {
-		if enable {
-			errs = multierror.Append(errs, link(path))
-		}
-	}
-	return changes, errs.ErrorOrNil()
+	return changes, nil
 }
 
 // of is the list on which the unit file at path belongs if it is to have text.
@@ -143,17 +136,4 @@ func write(path, text string) error {
 		return fmt.Errorf("unit %s: %w", path, err)
 	}
 	return nil
-}
-
-// link makes the unit file at path one that starts with a session.
-func link(path string) error {
-	dir, name := filepath.Split(path)
-	if err := os.MkdirAll(filepath.Join(dir, wants), 0o755); err != nil {
-		return err
-	}
-	at, to := filepath.Join(dir, wants, name), filepath.Join("..", name)
-	if there, err := os.Readlink(at); err == nil && there == to {
-		return nil
-	}
-	return os.Symlink(to, at)
 }
