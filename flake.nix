@@ -13,6 +13,13 @@
         system: import ./nix { pkgs = nixpkgs.legacyPackages.${system}; }
       );
       output = name: builtins.mapAttrs (_system: outputs: outputs.${name}) perSystem;
+
+      # The package that a module takes unless it is told another.
+      tools =
+        system:
+        (perSystem.${system} or (throw "microvm-console: no package for ${system} (set services.qemu-relay.package)"))
+        .packages.tools;
+      homeModules.default = import ./nix/modules/home-manager.nix tools;
     in
     {
       packages = output "packages";
@@ -20,5 +27,9 @@
       checks = output "checks";
       devShells = output "devShells";
       formatter = output "formatter";
+
+      nixosModules.default = import ./nix/modules/nixos.nix tools;
+      inherit homeModules;
+      homeManagerModules = homeModules;
     };
 }

@@ -20,8 +20,10 @@
 let
   inherit (stdenv) hostPlatform;
 
+  qemu = "${qemu_kvm}/bin/qemu-system-${hostPlatform.qemuArch}";
+
   # The programs that need to be told which VM is meant.
-  programs = [
+  bound = [
     "connect-console"
     "connect-serial"
     "console-status"
@@ -36,7 +38,7 @@ let
       // {
         kernel = "${kernel}/${kernel.target or hostPlatform.linux-kernel.target}";
         initrd = "${initrd}/initrd";
-        qemu = "${qemu_kvm}/bin/qemu-system-${hostPlatform.qemuArch}";
+        inherit qemu;
       }
     )
   );
@@ -50,10 +52,15 @@ runCommand name { meta.mainProgram = "microvm-run"; } ''
   ${tools}/bin/microvm-run --config $config --check
 
   mkdir $out/bin
-  for program in ${toString programs}; do
-    echo "#!${runtimeShell}" >$out/bin/$program
-    echo "exec ${tools}/bin/$program --config $config \"\$@\"" >>$out/bin/$program
-    chmod 555 $out/bin/$program
+  ln -s ${tools}/bin/* $out/bin/
+  wrap() {
+    rm -f $out/bin/$1
+    printf '%s\n' '#!${runtimeShell}' "''${@:2}" >$out/bin/$1
+    chmod 555 $out/bin/$1
+  }
+  for program in ${toString bound}; do
+    wrap $program "exec ${tools}/bin/$program --config $config \"\$@\""
   done
+  wrap run-qemu 'export QEMU="''${QEMU:-${qemu}}"' 'exec ${tools}/bin/run-qemu "$@"'
   ln -s ${tools}/share/* $out/share/
 ''

@@ -60,12 +60,16 @@ func prepare(app *cli.App, args []string, stdout, stderr io.Writer) {
 	app.Metadata = map[string]any{rawArgs: args}
 	// The status is decided in one place, report; cli must not exit itself.
 	app.ExitErrHandler = func(*cli.Context, error) {}
-	usage := func(_ *cli.Context, err error, _ bool) error {
-		return Usage("%v (see %s --help)", err, app.Name)
+	usage := func(c *cli.Context, err error, _ bool) error {
+		return Usage("%v (see %s --help)", err, called(c))
 	}
 	app.OnUsageError = usage
 	for _, command := range app.Commands {
 		command.OnUsageError = usage
+		command.CustomHelpTemplate = cli.CommandHelpTemplate // cli's choice is for commands of commands
+	}
+	if len(app.Commands) > 0 {
+		app.Action = noCommand
 	}
 }
 
@@ -91,37 +95,6 @@ func lines(err error) []string {
 		told = append(told, strings.Split(one.Error(), "\n")...)
 	}
 	return told
-}
-
-// NoArguments is an error unless c has none. A flag among them is named: flags
-// stand before arguments.
-func NoArguments(c *cli.Context) error {
-	return arguments(c, 0)
-}
-
-// Arguments returns exactly n arguments of c, or an error that says what the
-// program wants.
-func Arguments(c *cli.Context, n int) ([]string, error) {
-	if err := arguments(c, n); err != nil {
-		return nil, err
-	}
-	return c.Args().Slice(), nil
-}
-
-func arguments(c *cli.Context, want int) error {
-	given := c.Args().Slice()
-	for _, arg := range given {
-		if strings.HasPrefix(arg, "-") && arg != "-" {
-			return Usage("flag %q stands after an argument (flags stand before arguments)", arg)
-		}
-	}
-	switch {
-	case len(given) > want:
-		return Usage("unexpected argument %q (see %s --help)", given[want], c.App.Name)
-	case len(given) < want:
-		return Usage("%d argument(s) missing (usage: %s %s)", want-len(given), c.App.Name, c.App.ArgsUsage)
-	}
-	return nil
 }
 
 // AfterDash returns the arguments behind "--". An argument before it is an

@@ -16,9 +16,13 @@ import (
 	"microvm-console/internal/cmdline"
 )
 
-// TestMain makes the test binary the program demo when it is started as one.
+// TestMain makes the test binary the program demo or tool when it is started
+// as one.
 func TestMain(m *testing.M) {
-	if os.Getenv("CMDLINE_TEST") != "" {
+	switch os.Getenv("CMDLINE_TEST") {
+	case "tool":
+		cmdline.Main(tool(func(*cli.Context) error { return errors.New("was run") }))
+	case "demo":
 		cmdline.Main(demo(func(c *cli.Context) error {
 			fmt.Fprintln(c.App.Writer, "running")
 			if c.Bool("stay") {

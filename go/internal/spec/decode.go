@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -18,8 +19,9 @@ import (
 // DecodeStrict decodes one JSON object into the struct that into points to.
 // Unlike encoding/json, which stops at the first, it tells every unknown field,
 // every field that stands twice and every value of a wrong type, with its path:
-// "consoles[1].port: want a whole number, got a string". Structs, slices, strings, ints and bools are
-// understood: what our files are made of.
+// "consoles[1].port: want a whole number, got a string". Structs, maps with strings for keys, slices, strings, ints and
+// bools are understood, and pointers to them: what our files are made of. A
+// pointer stays nil where its field is left out.
 func DecodeStrict(data []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -61,6 +63,17 @@ func compare(value any, want reflect.Type, path string, errs **multierror.Error)
 		*errs = multierror.Append(*errs, fmt.Errorf("%s: want %s, got %s", cmp.Or(path, "the file"), name, kindOf(value)))
 	}
 	switch want.Kind() {
+	case reflect.Pointer:
+		compare(value, want.Elem(), path, errs)
+	case reflect.Map:
+		entries, ok := value.(map[string]any)
+		if !ok {
+			wrong("an object")
+			return
+		}
+		for _, key := range slices.Sorted(maps.Keys(entries)) {
+			compare(entries[key], want.Elem(), under(path, key), errs)
+		}
 	case reflect.Struct:
 		fields, ok := value.(map[string]any)
 		if !ok {
@@ -77,22 +90,28 @@ func compare(value any, want reflect.Type, path string, errs **multierror.Error)
 		for i, item := range items {
 			compare(item, want.Elem(), fmt.Sprintf("%s[%d]", path, i), errs)
 		}
+	default:
+		if name, ok := scalar(value, want); !ok {
+			wrong(name)
+		}
+	}
+}
+
+// scalar tells whether value is one of the type want, and what that is called.
+func scalar(value any, want reflect.Type) (name string, ok bool) {
+	switch want.Kind() {
 	case reflect.Int:
 		number, ok := value.(json.Number)
-		if _, err := number.Int64(); !ok || err != nil {
-			wrong("a whole number")
-		}
+		_, err := number.Int64()
+		return "a whole number", ok && err == nil
 	case reflect.String:
-		if _, ok := value.(string); !ok {
-			wrong("a string")
-		}
+		_, ok := value.(string)
+		return "a string", ok
 	case reflect.Bool:
-		if _, ok := value.(bool); !ok {
-			wrong("true or false")
-		}
-	default:
-		panic("spec: no rule for " + want.String())
+		_, ok := value.(bool)
+		return "true or false", ok
 	}
+	panic("spec: no rule for " + want.String())
 }
 
 // compareFields compares the fields of an object, in the order of their names.
@@ -102,12 +121,7 @@ func compareFields(fields map[string]any, want reflect.Type, path string, errs *
 		name, _, _ := strings.Cut(want.Field(i).Tag.Get("json"), ",")
 		known[name] = want.Field(i).Type
 	}
-	names := make([]string, 0, len(fields))
-	for name := range fields {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		at := under(path, name)
 		kind, ok := known[name]
 		if !ok {
@@ -124,11 +138,7 @@ func under(path, name string) string { return strings.TrimPrefix(path+"."+name, 
 // suggestion names the known field that differs only in case or ending; of
 // several, the one whose length is nearest.
 func suggestion(name string, known map[string]reflect.Type) string {
-	names := make([]string, 0, len(known))
-	for candidate := range known {
-		names = append(names, candidate)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(known))
 	best, distance := "", math.MaxInt
 	for _, candidate := range names {
 		a, b := strings.ToLower(candidate), strings.ToLower(name)

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/cmdline"
+	"microvm-console/internal/settings"
+	"microvm-console/internal/systemd"
+)
+
+func units() *cli.Command {
+	return &cli.Command{
+		Name:  "units",
+		Usage: "make the systemd user units of the enabled channels",
+		Description: `Prints the units, or writes them where --install or --output says. Units of ours
+whose channels are not enabled any more are removed there. Wrong settings give
+status 2, and then nothing is written.`,
+		Flags: []cli.Flag{
+			configFlag(),
+			&cli.StringFlag{Name: "program", Usage: "the `PATH` of qemu-relay in the units (default: as it was called)"},
+			&cli.BoolFlag{Name: "install", Usage: "write the units to ~/.config/systemd/user ($XDG_CONFIG_HOME)"},
+			&cli.StringFlag{Name: "output", Usage: "write the units to `DIR`, for a package"},
+		},
+		Action: makeUnits,
+	}
+}
+
+func makeUnits(c *cli.Context) error {
+	if err := cmdline.NoArguments(c); err != nil {
+		return err
+	}
+	install, output := c.Bool("install"), c.String("output")
+	if install && c.IsSet("output") {
+		return cmdline.Usage("--install and --output: two places for the units (give one of them)")
+	}
+	all, err := enabledUnits(c.String("config"), c.String("program"))
+	if err != nil {
+		return cmdline.Status(cmdline.StatusUsage, err)
+	}
+	switch {
+	case install:
+		dir, err := os.UserConfigDir()
+		if err != nil {
+			return cmdline.Status(cmdline.StatusUsage, fmt.Errorf("install: %w", err))
+		}
+		changes, err := systemd.Install(filepath.Join(dir, "systemd", "user"), all)
+		tell(c.App.Writer, changes)
+		if err == nil {
+			advise(c.App.Writer, all, changes)
+		}
+		return err
+	case c.IsSet("output"):
+		if output == "" {
+			return cmdline.Usage("output: no folder was named")
+		}
+		changes, err := systemd.Install(output, all)
+		tell(c.App.Writer, changes)
+		return err
+	}
+	for i, unit := range all {
+		if i > 0 {
+			fmt.Fprintln(c.App.Writer)
+		}
+		fmt.Fprintf(c.App.Writer, "# %s\n%s", unit.Name(), unit.Text())
+	}
+	return nil
+}
+
+// enabledUnits are the units of the channels that the settings enable.
+func enabledUnits(config, program string) ([]systemd.Unit, error) {
+	found, path, err := settings.Find(config)
+	if err != nil {
+		return nil, err
+	}
+	if path != "" {
+		if path, err = filepath.Abs(path); err != nil {
+			return nil, err
+		}
+	}
+	// Not /proc/self/exe: a link outlives what it points to now.
+	program, err = exec.LookPath(cmp.Or(program, os.Args[0]))
+	if err != nil {
+		return nil, fmt.Errorf("program: %w", err)
+	}
+	if program, err = filepath.Abs(program); err != nil {
+		return nil, err
+	}
+	var all []systemd.Unit
+	for _, name := range found.Names() {
+		all = append(all, systemd.Unit{Channel: name, Program: program, Config: path})
+	}
+	return all, all[0].Validate() // they have the same program, and there is at least one
+}
+
+// tell says what was done to which file.
+func tell(out io.Writer, changes systemd.Changes) {
+	for _, list := range []struct {
+		word  string
+		paths []string
+	}{
+		{"removed", changes.Removed}, {"wrote", changes.Written}, {"replaced", changes.Replaced}, {"unchanged", changes.Unchanged},
+	} {
+		for _, path := range list.paths {
+			fmt.Fprintf(out, "%s %s\n", list.word, path)
+		}
+	}
+}
+
+// advise says what to type next.
+func advise(out io.Writer, all []systemd.Unit, changes systemd.Changes) {
+	systemctl := func(verb string, paths []string) {
+		if verb != "daemon-reload" && len(paths) == 0 {
+			return
+		}
+		words := []string{"systemctl", "--user", verb}
+		for _, path := range paths {
+			words = append(words, filepath.Base(path))
+		}
+		fmt.Fprintf(out, "  %s\n", strings.Join(words, " "))
+	}
+	var names []string
+	for _, unit := range all {
+		names = append(names, unit.Name())
+	}
+	fmt.Fprintln(out, "\nNext:")
+	systemctl("stop", changes.Removed)
+	systemctl("daemon-reload", nil)
+	systemctl("enable --now", names)
+	systemctl("try-restart", changes.Replaced)
+	fmt.Fprintln(out, "and, for relays that stay when you log out:\n  loginctl enable-linger")
+}

@@ -1,0 +1,70 @@
+package settings
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// Limits beyond which something else would only fail later, and less clearly.
+const (
+	minRetentionMiB = 16 // one segment of the journal
+	maxRetentionMiB = 1 << 24
+	maxPort         = 65535
+)
+
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
+// validate tells every mistake at once, as a *multierror.Error.
+func (s Settings) validate() error {
+	var errs *multierror.Error
+	wrong := func(field, format string, args ...any) {
+		errs = multierror.Append(errs, fmt.Errorf("%s: %s", field, fmt.Sprintf(format, args...)))
+	}
+	switch {
+	case !filepath.IsAbs(s.Directory):
+		wrong("directory", "%q is no absolute path", s.Directory)
+	case strings.ContainsFunc(s.Directory, unicode.IsControl):
+		wrong("directory", "%q has control characters in it", s.Directory)
+	}
+	if s.RetentionMiB < minRetentionMiB || s.RetentionMiB > maxRetentionMiB {
+		wrong("retentionMiB", "%d is out of range (%d to %d)", s.RetentionMiB, minRetentionMiB, maxRetentionMiB)
+	}
+	if s.Boots < 1 {
+		wrong("boots", "%d is out of range (at least 1)", s.Boots)
+	}
+	s.validateChannels(wrong)
+	return errs.ErrorOrNil()
+}
+
+// validateChannels looks at each channel and at what they must not share.
+func (s Settings) validateChannels(wrong func(field, format string, args ...any)) {
+	ports := map[int]string{}
+	for _, name := range s.all() {
+		if !namePattern.MatchString(name) {
+			wrong("channels", "%q is no channel name (lower-case letters, digits and dashes, a letter first, at most 32)", name)
+			continue
+		}
+		channel, field := s.Channels[name], "channels."+name
+		if channel.TCP < 0 || channel.TCP > maxPort {
+			wrong(field+".tcp", "%d is out of range (1 to %d, or 0 for none)", channel.TCP, maxPort)
+		}
+		if name == debugcon && channel.Input {
+			wrong(field+".input", "debugcon only prints (leave it out)")
+		}
+		if !channel.Enable || channel.TCP == 0 {
+			continue
+		}
+		if other, taken := ports[channel.TCP]; taken {
+			wrong(field+".tcp", "%d is that of channels.%s too", channel.TCP, other)
+		}
+		ports[channel.TCP] = name
+	}
+	if len(s.Names()) == 0 {
+		wrong("channels", "none is enabled (enable at least one)")
+	}
+}

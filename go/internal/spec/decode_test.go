@@ -1,0 +1,61 @@
+package spec_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/spec"
+)
+
+// shelf has what no vm.json has: a map, and fields that may be left out.
+type shelf struct {
+	Label string          `json:"label"`
+	Boxes map[string]*box `json:"boxes"`
+}
+
+type box struct {
+	Open  *bool `json:"open"`
+	Count *int  `json:"count"`
+}
+
+func TestDecodeStrictTakesMapsAndPointers(t *testing.T) {
+	got := shelf{Label: "as before"}
+	if err := spec.DecodeStrict([]byte(`{"boxes": {"A b": {"open": false}, "c": {"count": 0}}}`), &got); err != nil {
+		t.Fatal(err)
+	}
+	closed, none := false, 0
+	want := shelf{"as before", map[string]*box{"A b": {Open: &closed}, "c": {Count: &none}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDecodeStrictTellsEveryMistakeInMaps(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"no object", `{"boxes": []}`, []string{"boxes: want an object, got a list"}},
+		{"null", `{"boxes": null}`, []string{"boxes: want an object, got null"}},
+		{
+			"within", `{"boxes": {"b": {"opened": 1, "open": 1}, "a": 7, "c": {"count": null}}}`,
+			[]string{
+				"boxes.a: want an object, got the number 7",
+				"boxes.b.open: want true or false, got the number 1",
+				"boxes.b.opened: unknown field (did you mean open?)",
+				"boxes.c.count: want a whole number, got null",
+			},
+		},
+		{"twice", `{"boxes": {"a": {}, "a": {"open": true, "open": true}}}`, []string{"boxes.a: stands there twice", "boxes.a.open: stands there twice"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var got shelf
+			err := spec.DecodeStrict([]byte(test.text), &got)
+			if diff := cmp.Diff(test.want, told(t, err)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,139 @@
+package systemd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// wants is the folder beside the units in which systemctl enable makes a link
+// to each.
+const wants = "default.target.wants"
+
+// Changes are the paths of the unit files that Install has looked at.
+type Changes struct {
+	Written, Replaced, Unchanged, Removed []string
+}
+
+// Install makes the unit files in dir those of units: what is missing or
+// differs is written, each file at once or not at all, and units of ours that
+// are not among them are removed, with the link that systemctl enable made. A
+// file that is not ours is an error that names it, and then nothing is changed.
+func Install(dir string, units []Unit) (Changes, error) {
+	var changes Changes
+	var errs *multierror.Error
+	texts := map[string]string{}
+	for _, unit := range units {
+		path := filepath.Join(dir, unit.Name())
+		texts[path] = unit.Text()
+		list, err := changes.of(path, texts[path])
+		if err == nil {
+			*list = append(*list, path)
+		}
+		errs = multierror.Append(errs, unit.Validate(), err)
+	}
+	if err := errs.ErrorOrNil(); err != nil {
+		return Changes{}, err
+	}
+	var err error
+	if changes.Removed, err = removeOthers(dir, texts); err != nil {
+		return changes, err
+	}
+	for _, path := range slices.Concat(changes.Written, changes.Replaced) {
+		if err := write(path, texts[path]); err != nil {
+			return changes, err
+		}
+	}
+	return changes, nil
+}
+
+// of is the list on which the unit file at path belongs if it is to have text.
+func (c *Changes) of(path, text string) (*[]string, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return &c.Written, nil
+	} else if err != nil {
+		return nil, err
+	}
+	old, err := os.ReadFile(path)
+	switch {
+	case err == nil && string(old) == text:
+		return &c.Unchanged, nil
+	case ours(path):
+		return &c.Replaced, nil
+	}
+	return nil, fmt.Errorf("unit %s: is not ours (move it away)", path)
+}
+
+// ours tells whether the file at path is one that we have written, and no link
+// to one: links are made by Nix modules, and theirs.
+func ours(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	text, err := os.ReadFile(path)
+	return err == nil && bytes.HasPrefix(text, []byte(Marker+"\n"))
+}
+
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().Type() == fs.ModeSymlink
+}
+
+// removeOthers removes the units of ours in dir that are not among texts.
+func removeOthers(dir string, texts map[string]string) (removed []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		path := filepath.Join(dir, name)
+		relay := strings.HasPrefix(name, "qemu-") && strings.HasSuffix(name, "-relay.service")
+		if _, wanted := texts[path]; !relay || wanted || !ours(path) {
+			continue
+		}
+		if enabled := filepath.Join(dir, wants, name); isLink(enabled) {
+			if err := os.Remove(enabled); err != nil {
+				return removed, err
+			}
+		}
+		if err := os.Remove(path); err != nil {
+			return removed, err
+		}
+		removed = append(removed, path)
+	}
+	return removed, nil
+}
+
+// write gives the file at path the text: whatever goes wrong, it is the old file
+// or the new one.
+func write(path, text string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), ".qemu-relay-*")
+	if err != nil {
+		return err
+	}
+	_, err = temp.WriteString(text)
+	err = errors.Join(err, temp.Chmod(0o644), temp.Close())
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		os.Remove(temp.Name())
+		return fmt.Errorf("unit %s: %w", path, err)
+	}
+	return nil
+}
