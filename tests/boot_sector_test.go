@@ -35,7 +35,7 @@ func bootSector(t *testing.T, lines int, halt bool) []string {
 func checkLines(text string, lines, boots int) error {
 	var one strings.Builder
 	for n := range lines {
-		fmt.Fprintf(&one, "line %d\n", n)
+		fmt.Fprintf(&one, "line %d\r\n", n)
 	}
 	want := strings.Repeat(one.String(), boots)
 	if text == want {
@@ -44,8 +44,8 @@ func checkLines(text string, lines, boots int) error {
 	count, strange := make([]int, lines), ""
 	for line := range strings.Lines(text) {
 		number, ok := strings.CutPrefix(line, "line ")
-		n, err := strconv.Atoi(strings.TrimSuffix(number, "\n"))
-		if !ok || err != nil || n >= lines {
+		n, err := strconv.Atoi(strings.TrimSuffix(number, "\r\n"))
+		if !ok || err != nil || n < 0 || n >= lines {
 			strange = fmt.Sprintf(", and %q", line)
 			continue
 		}
@@ -82,9 +82,9 @@ func TestBootSector(t *testing.T) {
 func TestBootSectorAnswersKeys(t *testing.T) {
 	args := append(bootSector(t, 3, false), "-display", "none", "-monitor", "none", "-serial", "stdio")
 	vm := start(t, "qemu-system-x86_64", args...)
-	vm.expect(`line 2\n`, 1)
+	vm.expect(`line 2\r\n`, 1)
 	vm.send("x")
-	vm.expect(`key x\n`, 1)
+	vm.expect(`key x\r\n`, 1)
 	vm.send("q")
 	if status := vm.status(); status != 0 {
 		t.Errorf("status %d", status)
@@ -94,12 +94,12 @@ func TestBootSectorAnswersKeys(t *testing.T) {
 // The oracle itself.
 func TestCheckLines(t *testing.T) {
 	tests := map[string]string{
-		"line 0\nline 1\nline 0\nline 1\n":         "",
-		"line 0\nline 1\nline 0\n":                 "missing 1, repeated 0",
-		"line 0\nline 1\nline 1\nline 0\nline 1\n": "missing 0, repeated 1",
-		"line 0\nline 0\nline 1\nline 1\n":         "missing 0, repeated 0",
-		"line 0\nline 1\nline 0\nlin":              `missing 1, repeated 0, and "lin"`,
-		"line 0\nline 1\nline 0\nline 1\nline 2\n": `repeated 0, and "line 2\n"`,
+		"line 0\r\nline 1\r\nline 0\r\nline 1\r\n":           "",
+		"line 0\r\nline 1\r\nline 0\r\n":                     "missing 1, repeated 0",
+		"line 0\r\nline 1\r\nline 1\r\nline 0\r\nline 1\r\n": "missing 0, repeated 1",
+		"line 0\r\nline 0\r\nline 1\r\nline 1\r\n":           "missing 0, repeated 0",
+		"line 0\r\nline 1\r\nline 0\r\nlin":                  `missing 1, repeated 0, and "lin"`,
+		"line 0\r\nline 1\r\nline 0\r\nline 1\r\nline 2\r\n": `repeated 0, and "line 2\r\n"`,
 	}
 	for text, want := range tests {
 		err := checkLines(text, 2, 2)

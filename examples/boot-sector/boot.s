@@ -31,8 +31,7 @@ next_line:
 	call print
 	movl %ebp, %eax
 	call print_number
-	movb $'\n', %al
-	call put
+	call end_line
 	incl %ebp
 	cmpl $LINES, %ebp
 	jne next_line
@@ -52,8 +51,7 @@ next_key:
 	call print
 	popw %ax
 	call put
-	movb $'\n', %al
-	call put
+	call end_line
 	jmp next_key
 .endif
 
@@ -88,6 +86,11 @@ print_number:
 	call put
 	loop 2b
 	ret
+
+end_line:
+	movb $'\r', %al
+	call put
+	movb $'\n', %al
 
 # The byte in %al, to both consoles.
 put:
