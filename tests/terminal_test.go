@@ -17,9 +17,7 @@ func TestTerminal(t *testing.T) {
 			w.prompt("host:")
 			attach := program(t, name)
 			w.enter(attach)
-			w.prompt("login:")
-			w.enter("root")
-			w.prompt("#")
+			loginAt(w)
 			fullScreen(w)
 			comeBack(w, attach)
 			resize(w)
@@ -30,6 +28,24 @@ func TestTerminal(t *testing.T) {
 	if code := vm.status(); code != 0 {
 		t.Errorf("microvm-run has status %d", code)
 	}
+}
+
+// loginAt logs in and keeps the kernel, which may print behind any prompt, from
+// printing there.
+func loginAt(w *tmux) {
+	w.t.Helper()
+	w.until("login:", func(s screen) bool { return strings.Contains(s.String(), " login:") })
+	w.enter("root")
+	w.until("the guest's shell", func(s screen) bool { return strings.Contains(s.String(), ":~#") })
+	w.enter("dmesg -n 1")
+	clearScreen(w)
+}
+
+// clearScreen clears the window.
+func clearScreen(w *tmux) {
+	w.t.Helper()
+	w.enter("clear")
+	w.until("a clear screen", func(s screen) bool { return strings.HasSuffix(s.row(0), ":~#") && s.last() == s.row(0) })
 }
 
 // fullScreen wants top to fill the window, again and again, and to go.
@@ -85,8 +101,7 @@ func vi(w *tmux, first string) screen {
 func resize(w *tmux) {
 	w.t.Helper()
 	w.do("resize-window", "-x", "100", "-y", "30")
-	w.enter("clear")
-	w.until("an empty screen", func(s screen) bool { return strings.HasSuffix(s.row(0), "#") && s.last() == s.row(0) })
+	clearScreen(w)
 	w.enter("stty rows 30 cols 100; stty size")
 	w.until("the size", func(s screen) bool { return s.row(1) == "30 100" && strings.HasSuffix(s.last(), "#") })
 	w.enter("vi /etc/profile")
