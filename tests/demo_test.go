@@ -22,7 +22,7 @@ func running(t *testing.T) *session {
 // connect connects nc to a console.
 func connect(t *testing.T, port string) *session {
 	t.Helper()
-	return start(t, "nc.openbsd", "localhost", port)
+	return start(t, "nc.openbsd", "127.0.0.1", port)
 }
 
 // login logs in and returns when the guest's shell computes.
@@ -217,7 +217,7 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("microvm-run has status %d", status)
 	}
 	vm.expect("ended: stopped", 1)
-	if conn, err := net.Dial("tcp", "localhost:4440"); err == nil {
+	if conn, err := net.Dial("tcp", "127.0.0.1:4440"); err == nil {
 		conn.Close()
 		t.Error("port 4440 is still served")
 	}

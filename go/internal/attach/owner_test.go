@@ -79,6 +79,20 @@ type owner struct {
 // own starts an owner. It is stopped with the test at the latest.
 func own(t *testing.T, g *guest) *owner {
 	t.Helper()
+	o := &owner{guest: g, cut: make(chan struct{})}
+	stop := serve(t, ctl.Handlers{Status: o.status, Stream: o.stream, Input: o.input})
+	o.stop = sync.OnceFunc(func() {
+		o.breakOff()
+		stop()
+	})
+	t.Cleanup(o.stop)
+	return o
+}
+
+// serve owns the machine "demo" and answers at its control socket, until stop
+// or the test's end.
+func serve(t testing.TB, handlers ctl.Handlers) (stop func()) {
+	t.Helper()
 	lock, err := rundir.Of("demo").Acquire()
 	if err != nil {
 		t.Fatal(err)
@@ -87,20 +101,16 @@ func own(t *testing.T, g *guest) *owner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &owner{guest: g, cut: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
-	serving.Go(func() {
-		_ = ctl.Serve(ctx, listener, ctl.Handlers{Status: o.status, Stream: o.stream, Input: o.input})
-	})
-	o.stop = sync.OnceFunc(func() {
-		o.breakOff()
+	serving.Go(func() { _ = ctl.Serve(ctx, listener, handlers) })
+	stop = sync.OnceFunc(func() {
 		cancel()
 		serving.Wait()
 		_ = lock.Release()
 	})
-	t.Cleanup(o.stop)
-	return o
+	t.Cleanup(stop)
+	return stop
 }
 
 // breakOff breaks the connections that there are.

@@ -50,10 +50,12 @@ func Machine(c *cli.Context) (spec.Machine, error) {
 }
 
 // MachineName is the name of the VM that a program is to talk to: --name, or
-// the one in the vm.json of --config, or "" for the only one that runs.
+// the one in the vm.json of --config, or "" for the only one that runs. Its
+// errors have status StatusUsage.
 func MachineName(c *cli.Context) (string, error) {
-	if name := c.String("name"); name != "" {
-		return name, nil
+	if c.IsSet("name") {
+		name := c.String("name")
+		return name, Status(StatusUsage, spec.CheckName(name)) // before it becomes a path
 	}
 	path := c.String("config")
 	if path == "" {

@@ -110,28 +110,39 @@ func TestAMachineThatCannotBe(t *testing.T) {
 
 func TestMachineName(t *testing.T) {
 	path, _ := config(t, "")
+	const no = ` is no machine name (lower-case letters, digits and dashes, at most 40)` + "\n"
 	tests := []struct {
-		name string
-		args []string
-		want string
+		name   string
+		args   []string
+		want   string
+		stderr string
 	}{
-		{"by flag", []string{"--config", "/none", "--name", "n"}, "n"},
-		{"by config", []string{"--config", path}, "m"},
-		{"neither", nil, ""},
+		{"by flag", []string{"--config", "/none", "--name", "n"}, "n", ""},
+		{"by config", []string{"--config", path}, "m", ""},
+		{"neither", nil, "", ""},
+		{"a path", []string{"--name", "../x"}, "", `demo: name: "../x"` + no},
+		{"a folder", []string{"--name", "."}, "", `demo: name: "."` + no},
+		{"an absolute path", []string{"--config", path, "--name", "/tmp/m"}, "", `demo: name: "/tmp/m"` + no},
+		{"an empty variable of a script's", []string{"--name", ""}, "", "demo: name: is missing\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("MICROVM_CONFIG", "")
 			app := &cli.App{Name: "demo", Flags: cmdline.MachineFlags(), Action: func(c *cli.Context) error {
 				got, err := cmdline.MachineName(c)
-				if got != test.want {
+				if err == nil && got != test.want {
 					t.Errorf("got %q, want %q", got, test.want)
 				}
 				return err
 			}}
+			want := cmdline.StatusDone
+			if test.stderr != "" {
+				want = cmdline.StatusUsage
+			}
 			var out, errs bytes.Buffer
-			if cmdline.Run(t.Context(), app, append([]string{"demo"}, test.args...), &out, &errs) != 0 {
-				t.Error(errs.String())
+			status := cmdline.Run(t.Context(), app, append([]string{"demo"}, test.args...), &out, &errs)
+			if diff := cmp.Diff(test.stderr, errs.String()); diff != "" || status != want {
+				t.Errorf("status %d\n%s", status, diff)
 			}
 		})
 	}

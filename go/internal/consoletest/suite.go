@@ -140,7 +140,7 @@ func (s *Suite) firstBytes(ctx context.Context) error {
 const beginning = int64(4096)
 
 func address(endpoint ctl.Console) string {
-	return net.JoinHostPort("localhost", strconv.Itoa(endpoint.Port))
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(endpoint.Port))
 }
 
 // login logs in on device, and finds out what is wrong where it cannot.

@@ -22,10 +22,11 @@ import (
 )
 
 // Main is the TestMain of a package with transcripts. programs are run in
-// processes of their own.
+// processes of their own; so are the stand-in fake-qemu, and owner and await,
+// with which a transcript has machines that run.
 func Main(m *testing.M, programs ...*cli.App) {
 	commands := map[string]func(){"fake-qemu": qemutest.Main}
-	for _, program := range programs {
+	for _, program := range append(programs, owner(), await()) {
 		commands[program.Name] = func() { cmdline.Main(program) }
 	}
 	testscript.Main(m, commands)
@@ -40,6 +41,7 @@ func Run(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			return setPorts(env)
 		},
@@ -51,7 +53,7 @@ func Run(t *testing.T) {
 
 func setPorts(env *testscript.Env) error {
 	for i := range 2 {
-		listener, err := net.Listen("tcp", "localhost:0")
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
 		}

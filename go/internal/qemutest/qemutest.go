@@ -101,7 +101,7 @@ func (f *fake) listen() {
 		if port == nil {
 			continue
 		}
-		listener, err := net.Listen("tcp", "localhost:"+port[1])
+		listener, err := net.Listen("tcp", "127.0.0.1:"+port[1])
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "fake:", err)
 			os.Exit(1)

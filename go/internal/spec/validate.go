@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,6 +34,17 @@ const (
 	MaxName = 40
 )
 
+// CheckName tells whether a machine can have the name.
+func CheckName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("name: is missing")
+	case !namePattern.MatchString(name):
+		return fmt.Errorf("name: %q is no machine name (lower-case letters, digits and dashes, at most %d)", name, MaxName)
+	}
+	return nil
+}
+
 // Validate tells every mistake at once, as a *multierror.Error. It looks at
 // the data only; see CheckFiles for the rest.
 func (m Machine) Validate() error {
@@ -40,11 +52,8 @@ func (m Machine) Validate() error {
 	wrong := func(field, format string, args ...any) {
 		errs = multierror.Append(errs, fmt.Errorf("%s: %s", field, fmt.Sprintf(format, args...)))
 	}
-	switch {
-	case m.Name == "":
-		wrong("name", "is missing")
-	case !namePattern.MatchString(m.Name):
-		wrong("name", "%q is no machine name (lower-case letters, digits and dashes, at most 40)", m.Name)
+	if err := CheckName(m.Name); err != nil {
+		errs = multierror.Append(errs, err)
 	}
 	if !slices.Contains(Types, m.Type) {
 		wrong("machine", "%q is unknown (one of %s)", m.Type, strings.Join(Types, ", "))

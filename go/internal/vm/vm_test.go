@@ -70,7 +70,7 @@ func short(t *testing.T) string {
 // port is a port that was free a moment ago.
 func port(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "localhost:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestFailedStarts(t *testing.T) {
 
 func TestAutoPortsReplacesATakenPort(t *testing.T) {
 	m := machine(t)
-	taken, err := net.Listen("tcp", net.JoinHostPort("localhost", strconv.Itoa(m.Consoles[0].Port)))
+	taken, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(m.Consoles[0].Port)))
 	if err != nil {
 		t.Fatal(err)
 	}

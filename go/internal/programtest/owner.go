@@ -1,6 +1,4 @@
-// Package attachtest has the machines to which the transcripts of programs
-// attach; see package programtest.
-package attachtest
+package programtest
 
 import (
 	"context"
@@ -13,9 +11,9 @@ import (
 	"microvm-console/internal/vm"
 )
 
-// Owner is the least that can own a machine: `owner --config FILE`. With --for
+// owner is the least that can own a machine: `owner --config FILE`. With --for
 // it ends the machine after a while.
-func Owner() *cli.App {
+func owner() *cli.App {
 	flags := append(cmdline.MachineFlags(), &cli.BoolFlag{Name: "no-relay"}, &cli.DurationFlag{Name: "for"})
 	return &cli.App{Name: "owner", Flags: flags, Action: func(c *cli.Context) error {
 		machine, err := cmdline.Machine(c)
@@ -32,8 +30,8 @@ func Owner() *cli.App {
 	}}
 }
 
-// Await waits until machines run: `await NAME...`.
-func Await() *cli.App {
+// await waits until machines run: `await NAME...`.
+func await() *cli.App {
 	return &cli.App{Name: "await", Action: func(c *cli.Context) error {
 		for _, name := range c.Args().Slice() {
 			for state := ""; state != "running"; {

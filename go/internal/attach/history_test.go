@@ -1,0 +1,158 @@
+package attach
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/journal"
+	"microvm-console/internal/numbered"
+	"microvm-console/internal/relay"
+)
+
+// historyLines make about 50 MB of history.
+const historyLines = 4_200_000
+
+// BenchmarkHistory attaches to a machine that has printed 50 MB, and shows all
+// of it: through a real relay, over the control socket.
+func BenchmarkHistory(b *testing.B) {
+	b.Setenv("XDG_RUNTIME_DIR", b.TempDir())
+	size := serveHistory(b)
+	b.Run("pipe", func(b *testing.B) {
+		in, typed, err := os.Pipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer in.Close()
+		defer typed.Close()
+		read, out, err := os.Pipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer read.Close()
+		defer out.Close()
+		showHistory(b, size, read, in, out)
+	})
+	b.Run("terminal", func(b *testing.B) {
+		user, tty, err := pty.Open()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer user.Close()
+		defer tty.Close()
+		showHistory(b, size, user, tty, tty)
+	})
+}
+
+// showHistory attaches in and out again and again, and measures when the first
+// byte of the guest and when the last one comes at user's end.
+func showHistory(b *testing.B, size int64, user io.Reader, in, out *os.File) {
+	b.SetBytes(size)
+	first := time.Duration(0)
+	for b.Loop() {
+		session := newSession(Options{Program: "bench", Device: "ttyS0", From: "start"}, in, out, io.Discard)
+		ctx, cancel := context.WithCancelCause(b.Context())
+		ended := make(chan error, 1)
+		begin := time.Now()
+		go func() { ended <- session.attach(ctx) }()
+		first += readHistory(b, size, user, begin)
+		cancel(errLeft)
+		if err := <-ended; err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(first.Microseconds())/1000/float64(b.N), "ms-to-first-byte")
+}
+
+// readHistory reads the guest's bytes, all of them, and returns how long the
+// first one took.
+func readHistory(b *testing.B, size int64, user io.Reader, begin time.Time) (first time.Duration) {
+	b.Helper()
+	var head []byte
+	chunk := make([]byte, 64<<10)
+	for got := int64(0); got < size; {
+		n, err := user.Read(chunk)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if first > 0 {
+			got += int64(n)
+			continue
+		}
+		head = append(head, chunk[:n]...) // a notice comes first
+		if at := bytes.Index(head, []byte("line 0\n")); at >= 0 {
+			first, got = time.Since(begin), int64(len(head)-at)
+		}
+	}
+	return first
+}
+
+// serveHistory runs the relay of the machine "demo", which has printed
+// historyLines, and returns how many bytes they are.
+func serveHistory(b *testing.B) int64 {
+	b.Helper()
+	dir := b.TempDir()
+	stream, err := journal.Open(filepath.Join(dir, "journal"), journal.DefaultRetention)
+	if err == nil {
+		_, err = stream.Boot()
+	}
+	var r *relay.Relay
+	if err == nil {
+		r, err = relay.New(relay.Config{Dir: dir, Journal: stream})
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	running := make(chan error, 1)
+	go func() { running <- r.Run() }()
+	serve(b, ctl.Handlers{
+		Stream: r.Stream,
+		Input:  func(request ctl.StreamRequest) (io.Writer, error) { return r.Input(request), nil },
+		Status: func() ctl.Status {
+			return ctl.Status{Name: "demo", State: "running", Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Relay: r.Status()}}}
+		},
+	})
+	b.Cleanup(func() { // before the owner goes
+		r.Finish()
+		if err := <-running; err != nil {
+			b.Error(err)
+		}
+	})
+	return printHistory(b, r, relay.VMPath(dir)+".out")
+}
+
+// printHistory prints the lines as a machine does, waits until they are kept,
+// and returns how many bytes they are.
+func printHistory(b *testing.B, r *relay.Relay, path string) int64 {
+	b.Helper()
+	out, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer out.Close()
+	var size counter
+	if err := numbered.Write(io.MultiWriter(out, &size), 0, historyLines); err != nil {
+		b.Fatal(err)
+	}
+	last := r.Journal().NewReader(int64(size) - 1)
+	defer last.Close()
+	if err := last.Wait(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return int64(size)
+}
+
+// counter counts what is written to it.
+type counter int64
+
+func (c *counter) Write(data []byte) (int, error) {
+	*c += counter(len(data))
+	return len(data), nil
+}
