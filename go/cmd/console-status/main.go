@@ -4,15 +4,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/display"
 	"microvm-console/internal/rundir"
 )
 
@@ -44,12 +43,12 @@ Exit status: 0 done; 2 wrong usage; 3 no such VM, or none runs.`,
 			if err != nil {
 				return err
 			}
-			show := table
+			show := display.Table
 			if c.Bool("json") {
-				show = lines
+				show = display.JSON
 			}
 			if c.Bool("watch") {
-				return watch(c.Context, name, newDisplay(c.App.Writer, show))
+				return watch(c.Context, name, display.New(c.App.Writer, show))
 			}
 			machines, err := look(c.Context, name)
 			if err != nil {
@@ -58,17 +57,6 @@ Exit status: 0 done; 2 wrong usage; 3 no such VM, or none runs.`,
 			return show(c.App.Writer, machines)
 		},
 	}
-}
-
-// lines prints each machine as a line of JSON.
-func lines(w io.Writer, machines []ctl.Status) error {
-	encoder := json.NewEncoder(w)
-	for _, machine := range machines {
-		if err := encoder.Encode(machine); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // look asks the machine called name, or all that run where it is "". It waits
@@ -107,7 +95,7 @@ const watchEvery = time.Second
 
 // watch shows the machines again and again, until none is left or ctx ends.
 // None at first is an error.
-func watch(ctx context.Context, name string, d *display) error {
+func watch(ctx context.Context, name string, d *display.Display) error {
 	for first := true; ; first = false {
 		machines, err := look(ctx, name)
 		if err != nil {
@@ -116,7 +104,7 @@ func watch(ctx context.Context, name string, d *display) error {
 			}
 			return nil //nolint:nilerr // what was watched has ended, or who watched has left
 		}
-		if err := d.show(machines); err != nil {
+		if err := d.Show(machines); err != nil {
 			return err
 		}
 		select {

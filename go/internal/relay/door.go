@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"microvm-console/internal/journal"
 )
 
@@ -33,14 +35,17 @@ type door interface {
 
 // attend serves a door's visitors one after the other until the relay ends.
 func (r *Relay) attend(d door) error {
-	events, err := watchOpens(d.path())
+	events, err := WatchOpens()
 	if err != nil {
 		return err
 	}
-	defer events.close()
+	defer events.Close()
+	if err := events.Add(d.path(), unix.IN_OPEN|unix.IN_CLOSE); err != nil {
+		return err
+	}
 	for {
 		for !d.present() {
-			if events.wait(r.serving) != nil {
+			if events.Wait(r.serving) != nil {
 				return nil //nolint:nilerr // the relay has ended
 			}
 		}
@@ -60,7 +65,7 @@ func (r *Relay) attend(d door) error {
 
 // visit serves one visitor until he goes or the relay ends, and tells why it
 // ended.
-func (r *Relay) visit(d door, c *client, events *opens) error {
+func (r *Relay) visit(d door, c *client, events *Opens) error {
 	defer r.leave(c)
 	ctx, cancel := context.WithCancel(r.serving)
 	defer until(ctx, d.conn())()
@@ -69,7 +74,7 @@ func (r *Relay) visit(d door, c *client, events *opens) error {
 	defer cancel()
 	beside.Go(func() {
 		defer cancel()
-		for d.present() && events.wait(ctx) == nil {
+		for d.present() && events.Wait(ctx) == nil {
 		}
 	})
 	beside.Go(func() {

@@ -8,28 +8,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// opens tells when files are opened and closed, by inotify(7).
-type opens struct{ file *os.File }
+// Opens tells when files are opened and closed, by inotify(7).
+type Opens struct{ file *os.File }
 
-// watchOpens watches paths. The caller calls close.
-func watchOpens(paths ...string) (*opens, error) {
+// WatchOpens watches nothing yet. The caller calls Close.
+func WatchOpens() (*Opens, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return nil, os.NewSyscallError("inotify_init", err)
 	}
-	o := &opens{os.NewFile(uintptr(fd), "inotify")}
-	for _, path := range paths {
-		if _, err := unix.InotifyAddWatch(fd, path, unix.IN_OPEN|unix.IN_CLOSE); err != nil {
-			o.close()
-			return nil, &os.PathError{Op: "inotify_add_watch", Path: path, Err: err}
-		}
-	}
-	return o, nil
+	return &Opens{os.NewFile(uintptr(fd), "inotify")}, nil
 }
 
-// wait waits until something was opened or closed since the last call, or ctx
+// Add watches path too, for events: IN_OPEN, IN_CLOSE and their like.
+func (o *Opens) Add(path string, events uint32) error {
+	err := control(o.file, func(fd int) error {
+		_, err := unix.InotifyAddWatch(fd, path, events)
+		return err
+	})
+	if err != nil {
+		return &os.PathError{Op: "inotify_add_watch", Path: path, Err: err}
+	}
+	return nil
+}
+
+// Wait waits until something was opened or closed since the last call, or ctx
 // ends, which is its error.
-func (o *opens) wait(ctx context.Context) error {
+func (o *Opens) Wait(ctx context.Context) error {
 	defer until(ctx, o.file)()
 	_, err := o.file.Read(make([]byte, 16<<10)) // what happened is looked up, not read here
 	if ctx.Err() != nil {
@@ -38,7 +43,8 @@ func (o *opens) wait(ctx context.Context) error {
 	return err
 }
 
-func (o *opens) close() { o.file.Close() }
+// Close ends the watching.
+func (o *Opens) Close() { o.file.Close() }
 
 // polled is what poll(2) says about a file just now.
 func polled(file *os.File) int16 {

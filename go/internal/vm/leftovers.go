@@ -3,11 +3,12 @@ package vm
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 
 	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/loopback"
 )
 
 // Leftovers tells all that is left of a machine whose Run has returned: its
@@ -22,11 +23,11 @@ func (v *VM) Leftovers() error {
 		errs = multierror.Append(errs, fmt.Errorf("left behind: %s", v.dir.Path()))
 	}
 	for _, console := range status.Consoles {
-		listeners, err := openPort(console.Port)
+		listeners, err := loopback.Listen(console.Port, "not by this machine's doing")
 		if err != nil {
 			errs = multierror.Append(errs, fmt.Errorf("left behind: %w", err))
 		}
-		closePorts([][]net.Listener{listeners})
+		loopback.Close(listeners)
 	}
 	return errs.ErrorOrNil()
 }

@@ -1,4 +1,4 @@
-package vm
+package loopback
 
 import (
 	"bufio"
@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// portOwner names the process that listens on a TCP port, as far as /proc
+// owner names the process that listens on a TCP port, as far as /proc
 // shows it to us: `by pid 812, "microvm-run"; `. "" where it does not.
-func portOwner(port int) string {
+func owner(port int) string {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		if inode := listenerInode(table, port); inode != "" {
-			return socketOwner("socket:[" + inode + "]")
+			return holder("socket:[" + inode + "]")
 		}
 	}
 	return ""
@@ -38,8 +38,8 @@ func listenerInode(table string, port int) string {
 	return ""
 }
 
-// socketOwner looks for the process that has the socket open.
-func socketOwner(socket string) string {
+// holder looks for the process that has the socket open.
+func holder(socket string) string {
 	links, _ := filepath.Glob("/proc/[0-9]*/fd/*") // the pattern is well formed
 	for _, link := range links {
 		if target, err := os.Readlink(link); err != nil || target != socket {

@@ -1,4 +1,4 @@
-package main
+package display
 
 import (
 	"fmt"
@@ -10,22 +10,35 @@ import (
 	"microvm-console/internal/ctl"
 )
 
-// table prints each machine as a few lines for people.
-func table(w io.Writer, machines []ctl.Status) error {
+// Table prints each machine as a few lines for people.
+func Table(w io.Writer, machines []ctl.Status) error {
 	var text strings.Builder
 	for i, machine := range machines {
 		if i > 0 {
 			text.WriteByte('\n')
 		}
 		text.WriteString(title(machine) + "\n")
-		columns(&text, machine.Consoles)
-		clients(&text, machine.Consoles)
-		for _, console := range machine.Consoles {
-			remarks(&text, machine.State, console)
-		}
+		consoles(&text, machine)
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
+}
+
+// Consoles prints the consoles of a machine without its name, for what is none:
+// channels.
+func Consoles(w io.Writer, all []ctl.Console) error {
+	var text strings.Builder
+	consoles(&text, ctl.Status{Consoles: all})
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+func consoles(w io.Writer, machine ctl.Status) {
+	columns(w, machine.Consoles)
+	clients(w, machine.Consoles)
+	for _, console := range machine.Consoles {
+		remarks(w, machine.State, console)
+	}
 }
 
 // title says which machine it is.
@@ -49,15 +62,30 @@ func columns(w io.Writer, consoles []ctl.Console) {
 	fmt.Fprintln(t, "CONSOLE\tDEVICE\tVM\tBOOT\tBYTES\tCLIENTS\tGAPS\tENDPOINTS")
 	for _, console := range consoles {
 		fmt.Fprintf(t, "%s\t%s\t", console.Name, console.Device)
-		endpoints := fmt.Sprintf("tcp localhost:%d", console.Port)
 		if relay := console.Relay; relay != nil {
-			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%s, unix %s\n", attached(relay), relay.Boot, relay.End-relay.Start,
-				len(relay.Clients), len(relay.Gaps), endpoints, relay.Socket)
+			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%s\n", attached(relay), relay.Boot, relay.End-relay.Start,
+				len(relay.Clients), len(relay.Gaps), endpoints(console))
 		} else {
-			fmt.Fprintf(t, "-\t-\t-\t-\t-\t%s\n", endpoints)
+			fmt.Fprintf(t, "-\t-\t-\t-\t-\t%s\n", endpoints(console))
 		}
 	}
 	_ = t.Flush() // to a string
+}
+
+// endpoints are where a console can be reached.
+func endpoints(console ctl.Console) string {
+	var words []string
+	if console.Port != 0 {
+		words = append(words, fmt.Sprintf("tcp localhost:%d", console.Port))
+	}
+	switch files := console.Endpoints; {
+	case len(files) > 0:
+		// They differ in their endings alone.
+		words = append(words, strings.TrimSuffix(files["in"], "in")+"{in,out,sock,pty,log}")
+	case console.Relay != nil:
+		words = append(words, "unix "+console.Relay.Socket)
+	}
+	return strings.Join(words, ", ")
 }
 
 func attached(relay *ctl.Relay) string {
@@ -99,10 +127,10 @@ func terminal(client ctl.Attached) string {
 // remarks prints what should not be so.
 func remarks(w io.Writer, state string, console ctl.Console) {
 	relay := console.Relay
-	if relay == nil && state == "starting" {
-		return // it has none yet
-	}
-	if relay == nil {
+	switch {
+	case relay == nil && (state == "starting" || console.Port == 0):
+		return // it has none yet, or is none of QEMU's
+	case relay == nil:
 		fmt.Fprintf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)
 		return
 	}

@@ -1,4 +1,4 @@
-package main
+package display
 
 import (
 	"bytes"
@@ -78,7 +78,7 @@ func TestTable(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := table(&out, row.machines); err != nil {
+			if err := Table(&out, row.machines); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(row.want, out.String()); diff != "" {
@@ -90,10 +90,10 @@ func TestTable(t *testing.T) {
 
 func TestDisplay(t *testing.T) {
 	var out bytes.Buffer
-	d := newDisplay(&out, table)
+	d := New(&out, Table)
 	d.terminal = true
 	for range 2 {
-		if err := d.show([]ctl.Status{plain}); err != nil {
+		if err := d.Show([]ctl.Status{plain}); err != nil {
 			t.Fatal(err)
 		}
 	}

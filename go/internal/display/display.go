@@ -1,0 +1,55 @@
+// Package display shows people, and programs, what control sockets tell.
+package display
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+
+	"microvm-console/internal/cmdline"
+	"microvm-console/internal/ctl"
+)
+
+// Display shows machines again and again: on a terminal at the same place,
+// elsewhere one below the other.
+type Display struct {
+	w        io.Writer
+	print    func(io.Writer, []ctl.Status) error
+	terminal bool
+	begun    bool
+}
+
+// New returns a display on w that prints machines with print.
+func New(w io.Writer, print func(io.Writer, []ctl.Status) error) *Display {
+	return &Display{w: w, print: print, terminal: cmdline.IsTerminal(w)}
+}
+
+// Show shows machines in one write, so that nothing flickers.
+func (d *Display) Show(machines []ctl.Status) error {
+	var text bytes.Buffer
+	if err := d.print(&text, machines); err != nil {
+		return err
+	}
+	out := text.Bytes()
+	switch {
+	case d.terminal && !d.begun:
+		out = append([]byte("\x1b[H\x1b[2J"), out...)
+	case d.terminal: // over what is there, and erase what is left of that
+		out = bytes.ReplaceAll(out, []byte("\n"), []byte("\x1b[K\n"))
+		out = append(append([]byte("\x1b[H"), out...), "\x1b[J"...)
+	}
+	d.begun = true
+	_, err := d.w.Write(out)
+	return err
+}
+
+// JSON prints each machine as a line of JSON.
+func JSON(w io.Writer, machines []ctl.Status) error {
+	encoder := json.NewEncoder(w)
+	for _, machine := range machines {
+		if err := encoder.Encode(machine); err != nil {
+			return err
+		}
+	}
+	return nil
+}
