@@ -15,6 +15,9 @@ func app() *cli.App {
 		Name:  "qemu-relay",
 		Usage: "keep QEMU's serial, monitor and debugcon channels while VMs come and go",
 		Commands: []*cli.Command{
+			serve(),
+			status(),
+			log(),
 			units(),
 		},
 	}

@@ -18,15 +18,20 @@ func (r *Relay) Boot() (int, error) {
 	for deadline := time.Now().Add(drainLimit); r.Unread() > 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
-	if err := r.input.flush(); err != nil {
+	if err := r.DropInput(); err != nil {
 		return 0, err
 	}
-	if r.in != nil {
-		if err := empty(r.in.file); err != nil {
-			return 0, err
-		}
-	}
+	r.left.Store(false)
+	r.next.Store(false)
 	return r.config.Journal.Boot()
+}
+
+// DropInput drops what was typed and no guest has read.
+func (r *Relay) DropInput() error {
+	if err := r.input.flush(); err != nil || r.in == nil {
+		return err
+	}
+	return empty(r.in.file)
 }
 
 // Attach tells whether a machine has the VM side open. What is written to the
@@ -34,6 +39,10 @@ func (r *Relay) Boot() (int, error) {
 func (r *Relay) Attach(attached bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.left.Store(!attached && r.config.OwnBoots)
+	if r.Unread() == 0 {
+		r.nextBegins()
+	}
 	switch {
 	case attached == (r.machine != nil):
 		return
@@ -43,6 +52,13 @@ func (r *Relay) Attach(attached bool) {
 	default:
 		r.detach()
 		r.machine, r.came = nil, make(chan struct{})
+	}
+}
+
+// nextBegins tells that what the last machine printed has been taken.
+func (r *Relay) nextBegins() {
+	if r.left.CompareAndSwap(true, false) {
+		r.next.Store(true)
 	}
 }
 

@@ -205,3 +205,6 @@ func makeRaw(fd int) error {
 	mode.Cc[unix.VMIN], mode.Cc[unix.VTIME] = 1, 0
 	return os.NewSyscallError("TCSETS", unix.IoctlSetTermios(fd, unix.TCSETS, mode))
 }
+
+// Close closes a PTY that no relay has got.
+func (p *PTY) Close() error { return p.master.Close() }

@@ -43,6 +43,9 @@ type Config struct {
 	PTY *PTY
 	// OutputOnly drops what clients type: the device only prints.
 	OutputOnly bool
+	// OwnBoots has a boot begin also without Boot: at the first byte after the
+	// last machine has gone, and all that it printed was taken.
+	OwnBoots bool
 }
 
 // Relay is the relay of one console, or of one channel.
@@ -68,6 +71,8 @@ type Relay struct {
 	gaps    []ctl.Gap
 
 	weak atomic.Bool // the journal's file system cannot splice
+	left atomic.Bool // with OwnBoots: no machine is there
+	next atomic.Bool // and the next byte begins a boot
 }
 
 // New makes the FIFOs. QEMU plugs in as the chardev `pipe,path=VMPath`. The
@@ -75,6 +80,7 @@ type Relay struct {
 // PTY stay the caller's.
 func New(config Config) (*Relay, error) {
 	r := &Relay{config: config, finish: make(chan struct{}), came: make(chan struct{})}
+	r.left.Store(config.OwnBoots)
 	r.serving, r.dismiss = context.WithCancel(context.Background())
 	out, in, err := openPair(config.Dir)
 	if err != nil {

@@ -67,7 +67,7 @@ func (r *Relay) drain() error {
 	for {
 		var taken error
 		err := raw.Read(func(fd uintptr) bool {
-			taken = r.take(int(fd))
+			taken = r.takeBoot(int(fd))
 			return !errors.Is(taken, io.EOF) // an empty pipe is waited for
 		})
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -89,6 +89,20 @@ func (r *Relay) takeAll(fd int) error {
 			return err
 		}
 	}
+}
+
+// takeBoot is take; it marks a boot where one begins by itself.
+func (r *Relay) takeBoot(fd int) error {
+	if r.next.Load() && unread(r.out) > 0 && r.next.CompareAndSwap(true, false) {
+		if _, err := r.config.Journal.Boot(); err != nil {
+			return err
+		}
+	}
+	err := r.take(fd)
+	if errors.Is(err, io.EOF) {
+		r.nextBegins()
+	}
+	return err
 }
 
 // take moves a part of what is in the pipe; io.EOF where it is empty. What the

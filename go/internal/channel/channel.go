@@ -1,0 +1,196 @@
+// Package channel is one of QEMU's channels on this host, as a persistent relay
+// serves it: its folder and its lock, its journal, its endpoints in a public
+// directory, and the seat on which one VM sits.
+//
+// Invariants:
+//   - The endpoints are there before, between and after VMs, as long as Run runs;
+//     the FIFOs and the journal stay when it has ended.
+//   - One VM at a time sits on the channel, exactly as long as its QEMU lives.
+//   - A relay that is killed goes on where its files end: what QEMU has written
+//     meanwhile waits in the FIFO, whose other end QEMU, or the service manager,
+//     keeps open.
+package channel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/journal"
+	"microvm-console/internal/relay"
+	"microvm-console/internal/rundir"
+	"microvm-console/internal/settings"
+)
+
+// Config is what a channel works with.
+type Config struct {
+	Name     string
+	Settings settings.Settings
+	// Keeper keeps descriptors over a crash. The zero Keeper keeps none.
+	Keeper Keeper
+}
+
+// Channel is one channel, open. Open makes it, Run runs it once.
+type Channel struct {
+	config  Config
+	dir     rundir.Channel
+	public  rundir.Public
+	port    int
+	started time.Time
+	lock    *os.File
+	relay   *relay.Relay
+	control net.Listener
+	orders  orders
+	byHand  bool // a QEMU that was started by hand sits there
+}
+
+// Open takes the channel's lock and opens its endpoints. rundir.ErrLocked tells
+// that another relay serves it. The caller calls Run.
+func Open(config Config) (*Channel, error) {
+	declared, err := config.Settings.Channel(config.Name)
+	if err != nil {
+		return nil, err
+	}
+	c := &Channel{
+		config:  config,
+		dir:     rundir.OfChannel(config.Name),
+		public:  rundir.PublicOf(config.Settings.Directory, config.Name),
+		port:    declared.TCP,
+		started: time.Now(),
+	}
+	if c.lock, err = c.dir.Acquire(); err != nil {
+		return nil, err
+	}
+	if err := c.open(declared); err != nil {
+		c.lock.Close()
+		return nil, fmt.Errorf("channel %q: %w", config.Name, err)
+	}
+	return c, nil
+}
+
+// open opens what there is to a channel. On an error nothing is left open.
+func (c *Channel) open(declared settings.Channel) error {
+	stream, err := c.openJournal()
+	if err != nil {
+		return err
+	}
+	e, err := c.openEndpoints()
+	if err == nil {
+		c.relay, err = relay.New(relay.Config{
+			Dir:        c.dir.Path(),
+			Journal:    stream,
+			Listeners:  e.listeners,
+			Socket:     c.public.Socket,
+			In:         c.public.In,
+			Out:        c.public.Out,
+			PTY:        e.pty,
+			OutputOnly: !declared.Input,
+			OwnBoots:   true,
+		})
+		if err != nil {
+			e.close()
+		}
+	}
+	if err != nil {
+		return errors.Join(err, stream.Close())
+	}
+	err = c.config.Keeper.keepPair(c.dir.Name(), relay.VMPath(c.dir.Path()))
+	if err == nil {
+		c.control, err = ctl.Listen(c.dir.Ctl())
+	}
+	if err != nil {
+		c.relay.Abandon()
+		return err
+	}
+	return nil
+}
+
+// openJournal opens the channel's stream, and has the .log link follow it.
+func (c *Channel) openJournal() (*journal.Journal, error) {
+	dir, err := c.dir.Journal()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := rundir.Usable(c.public.Log, os.ModeSymlink); err != nil {
+		return nil, err
+	}
+	stream, err := journal.Open(dir, journal.Retention{
+		Bytes: int64(c.config.Settings.RetentionMiB) << 20,
+		Boots: c.config.Settings.Boots,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var linked error
+	stream.OnSegment(func(path string) { linked = rundir.Link(path, c.public.Log) })
+	if linked != nil {
+		return nil, errors.Join(linked, stream.Close())
+	}
+	return stream, nil
+}
+
+// Run serves the channel until ctx ends, or its relay fails. When it returns,
+// nothing of it runs any more.
+func (c *Channel) Run(ctx context.Context) error {
+	defer c.lock.Close()
+	seat, err := c.watchSeat()
+	if err != nil {
+		c.relay.Abandon()
+		c.control.Close()
+		return err
+	}
+	defer seat.Close()
+	c.look() // before a byte is taken: it may be of a machine that is there
+	group, ctx := errgroup.WithContext(ctx)
+	serving, quiet := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error {
+		defer quiet()
+		return c.relay.Run()
+	})
+	group.Go(func() error { return ctl.Serve(serving, c.control, c.handlers()) })
+	group.Go(func() error {
+		c.followSeat(ctx, seat)
+		c.relay.Finish()
+		return nil
+	})
+	err = group.Wait()
+	c.config.Keeper.forget(c.dir.Name() + socketName)
+	_ = os.Remove(c.public.PTY) // the terminal has gone; somebody may have cleaned up
+	if err != nil {
+		return fmt.Errorf("channel %q: %w", c.dir.Name(), err)
+	}
+	return nil
+}
+
+// Abandon closes a channel that is not run.
+func (c *Channel) Abandon() {
+	c.relay.Abandon()
+	c.control.Close()
+	_ = os.Remove(c.public.PTY) // somebody may have cleaned up
+	c.lock.Close()
+}
+
+// Status is the channel as it is now.
+func (c *Channel) Status() ctl.Status {
+	return ctl.Status{
+		Name:    c.dir.Name(),
+		State:   "relaying",
+		PID:     os.Getpid(),
+		Started: c.started,
+		Consoles: []ctl.Console{{
+			Name:   c.dir.Name(),
+			Device: "-" + c.dir.Name(),
+			Port:   c.port,
+			Endpoints: map[string]string{
+				"in": c.public.In, "out": c.public.Out, "sock": c.public.Socket, "pty": c.public.PTY, "log": c.public.Log,
+			},
+			Relay: c.relay.Status(),
+		}},
+	}
+}

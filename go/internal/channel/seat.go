@@ -1,0 +1,133 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/relay"
+)
+
+// watchSeat watches for who comes and goes on the VM side: by the seat's lock,
+// which a QEMU of a launcher of ours holds, and by the FIFO, which one opens that
+// was started by hand on VMPath.
+func (c *Channel) watchSeat() (*relay.Opens, error) {
+	file, err := os.OpenFile(c.dir.Seat(), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	file.Close()
+	events, err := relay.WatchOpens()
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(
+		events.Add(c.dir.Seat(), unix.IN_CLOSE_WRITE),
+		events.Add(c.vmOut(), unix.IN_OPEN|unix.IN_CLOSE_WRITE),
+	)
+	if err != nil {
+		events.Close()
+		return nil, err
+	}
+	return events, nil
+}
+
+// vmOut is the FIFO that QEMU prints to.
+func (c *Channel) vmOut() string { return relay.VMPath(c.dir.Path()) + ".out" }
+
+// followSeat tells the relay of machines that come and go, until ctx ends. To one
+// that was started by hand nothing is typed that was typed before it was seen.
+func (c *Channel) followSeat(ctx context.Context, events *relay.Opens) {
+	for c.look(); events.Wait(ctx) == nil; {
+		c.look()
+	}
+}
+
+// look looks who sits there.
+func (c *Channel) look() {
+	seated := c.dir.Seated()
+	byHand := !seated && len(relay.Holders(c.vmOut())) > 0
+	if byHand && !c.byHand {
+		_ = c.relay.DropInput() // a FIFO that cannot be emptied will be told by who reads it
+	}
+	c.byHand = byHand
+	c.relay.Attach(seated || byHand)
+}
+
+// Boot makes the channel ready for a QEMU that is about to start, and returns
+// the number of its boot. Who asks holds the seat.
+func (c *Channel) Boot() (int, error) {
+	if !c.dir.Seated() {
+		return 0, fmt.Errorf("channel %q: nobody holds the seat (lock %s first)", c.dir.Name(), c.dir.Seat())
+	}
+	if holders := relay.Holders(c.vmOut()); len(holders) > 0 {
+		return 0, fmt.Errorf("channel %q: a QEMU that was started by hand sits there (pid %d; stop it first)", c.dir.Name(), holders[0])
+	}
+	number, err := c.relay.Boot()
+	if err == nil {
+		c.relay.Attach(true)
+	}
+	return number, err
+}
+
+// handlers are what the control socket does. A channel has one console: its
+// name in a request is not looked at.
+func (c *Channel) handlers() ctl.Handlers {
+	return ctl.Handlers{
+		Status: c.Status,
+		Stream: c.relay.Stream,
+		Input:  func(request ctl.StreamRequest) (io.Writer, error) { return c.relay.Input(request), nil },
+		Break:  func(context.Context, string) error { return c.Order(ctl.OrderBreak) },
+		Boot:   func(context.Context) (int, error) { return c.Boot() },
+		Orders: c.Orders,
+	}
+}
+
+// orders are those to the launchers of a channel's QEMU, of which there is one
+// as a rule.
+type orders struct {
+	mu        sync.Mutex
+	launchers map[chan string]bool
+}
+
+// Orders returns the orders to a launcher, until ctx ends.
+func (c *Channel) Orders(ctx context.Context) <-chan string {
+	launcher := make(chan string, 1)
+	c.orders.mu.Lock()
+	defer c.orders.mu.Unlock()
+	if c.orders.launchers == nil {
+		c.orders.launchers = map[chan string]bool{}
+	}
+	c.orders.launchers[launcher] = true
+	context.AfterFunc(ctx, func() {
+		c.orders.mu.Lock()
+		defer c.orders.mu.Unlock()
+		delete(c.orders.launchers, launcher)
+	})
+	return launcher
+}
+
+// Order gives an order to the launcher. It is an error where there is none, or
+// where it has not obeyed the last one yet.
+func (c *Channel) Order(order string) error {
+	c.orders.mu.Lock()
+	defer c.orders.mu.Unlock()
+	given := false
+	for launcher := range c.orders.launchers {
+		select {
+		case launcher <- order:
+			given = true
+		default:
+		}
+	}
+	if !given {
+		return fmt.Errorf("channel %q: no QEMU that run-qemu started sits there", c.dir.Name())
+	}
+	return nil
+}
