@@ -79,6 +79,9 @@ func report(program string, err error, stderr io.Writer) int {
 		return StatusDone
 	}
 	for _, line := range lines(err) {
+		if errors.Is(err, errQuiet) {
+			break
+		}
 		fmt.Fprintf(stderr, "%s: %s\n", program, line)
 	}
 	return statusOf(err)

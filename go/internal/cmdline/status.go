@@ -44,6 +44,17 @@ func Usage(format string, args ...any) error {
 	return Status(StatusUsage, fmt.Errorf(format, args...))
 }
 
+// Quiet is an exit status of which all has been said.
+func Quiet(status int) error {
+	if status == StatusDone {
+		return nil
+	}
+	return Status(status, errQuiet)
+}
+
+// errQuiet is an error that prints nothing.
+var errQuiet = errors.New("")
+
 // statusOf finds the exit status an error asks for. A time limit that nobody
 // classified is StatusTimeout; everything else is StatusFailed.
 func statusOf(err error) int {

@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,9 @@ import (
 
 // maxAnswer bounds an answer, in bytes.
 const maxAnswer = 1 << 20
+
+// ErrNoAnswer tells that nobody has answered a request.
+var ErrNoAnswer = errors.New("control socket")
 
 // Client talks to the control socket at Path.
 type Client struct {
@@ -84,7 +88,7 @@ func (c Client) request(ctx context.Context, method, target string, body io.Read
 	}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
 	return response, nil
 }

@@ -3,7 +3,8 @@
 // What it starts never outlives the starter: the kernel sends SIGKILL when the
 // starting thread ends (prctl(2), PR_SET_PDEATHSIG), and that thread lives as
 // long as the child is waited for. The child has a process group of its own,
-// so that a Ctrl-C at the terminal reaches only us.
+// so that a Ctrl-C at the terminal reaches only us, unless it is to have the
+// terminal.
 package process
 
 import (
@@ -31,6 +32,9 @@ type Command struct {
 	Files []*os.File // inherited as descriptors 3, 4, …; closed by Start
 	// Stdout gets the standard output; nil discards it.
 	Stdout io.Writer
+	// Foreground gives the process our terminal: our standard input, output and
+	// error, and our process group, so that a Ctrl-C reaches it too.
+	Foreground bool
 }
 
 // Process is a started process.
@@ -50,7 +54,10 @@ func Start(c Command) (*Process, error) {
 	command.Stderr = &p.stderr
 	// A grandchild that keeps stderr open must not keep us waiting.
 	command.WaitDelay = time.Second
-	command.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
+	command.SysProcAttr = &unix.SysProcAttr{Setpgid: !c.Foreground, Pdeathsig: unix.SIGKILL}
+	if c.Foreground {
+		command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	}
 
 	started := make(chan error)
 	go p.run(command, started)

@@ -16,10 +16,7 @@ import (
 // may be repeated there when a client is slow (QEMU writes its log again on
 // each try): good for telling what happened last, no record.
 func Control(m spec.Machine, qmp int, taps []int) []string {
-	args := []string{
-		"-chardev", fmt.Sprintf("socket,id=qmp,fd=%d", qmp),
-		"-mon", "chardev=qmp,mode=control",
-	}
+	args := Monitor("qmp", qmp)
 	for i := range taps {
 		console := m.Consoles[i]
 		args = append(args,
@@ -29,6 +26,15 @@ func Control(m spec.Machine, qmp int, taps []int) []string {
 			"-set", fmt.Sprintf("chardev.%s.logappend=on", ChardevID(console)))
 	}
 	return args
+}
+
+// Monitor is a monitor for programs (QMP) on a connected stream socket that QEMU
+// inherits as descriptor fd. id names its character device.
+func Monitor(id string, fd int) []string {
+	return []string{
+		"-chardev", fmt.Sprintf("socket,id=%s,fd=%d", id, fd),
+		"-mon", fmt.Sprintf("chardev=%s,mode=control", id),
+	}
 }
 
 // ProbeArgs is a QEMU that only shows whether kernel starts under KVM: one

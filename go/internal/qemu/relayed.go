@@ -8,9 +8,12 @@ import (
 )
 
 // Channels are the channels of a QEMU that run-qemu starts, each called as
-// QEMU's option is. The character device of the serial port is called serial0
-// then: the name by which QMP's chardev-send-break knows it.
+// QEMU's option is.
 var Channels = []string{"serial", "monitor", "debugcon"}
+
+// SerialChardev is the name of the channel serial's character device, by which
+// QMP's chardev-send-break knows it.
+const SerialChardev = "serial0"
 
 // Relays is how a QEMU whose arguments are somebody else's is put on relays.
 type Relays struct {

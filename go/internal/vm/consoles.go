@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
+	"microvm-console/internal/qemu"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/spec"
 )
@@ -113,12 +115,30 @@ func (v *VM) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream
 	return r.Stream(ctx, request)
 }
 
+// Break sends a break on the line of a console.
+func (v *VM) Break(ctx context.Context, name string) error {
+	at := slices.IndexFunc(v.machine.Consoles, func(c spec.Console) bool { return c.Name == name })
+	if at < 0 {
+		return fmt.Errorf("console %q: %w", name, ErrNoConsole)
+	}
+	select {
+	case <-v.ready:
+	default:
+		return errors.New("the machine is still starting")
+	}
+	id := struct {
+		ID string `json:"id"`
+	}{qemu.ChardevID(v.machine.Consoles[at])}
+	return v.monitor.Execute(ctx, "chardev-send-break", id, nil)
+}
+
 // handlers are what the control socket does.
 func (v *VM) handlers() ctl.Handlers {
 	return ctl.Handlers{
 		Status: v.Status,
 		Stop:   v.Stop,
 		Stream: v.Stream,
+		Break:  v.Break,
 		Input: func(request ctl.StreamRequest) (io.Writer, error) {
 			r, err := v.relayOf(request.Console)
 			if err != nil {

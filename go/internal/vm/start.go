@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
@@ -60,7 +58,7 @@ func (v *VM) startError(ctx context.Context, err error) error {
 // launch starts the process with a socket for its monitor, and the goroutines
 // that read what it sends.
 func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
-	conn, theirs, err := socketPair()
+	conn, theirs, err := process.SocketPair()
 	if err != nil {
 		return nil, err
 	}
@@ -133,20 +131,4 @@ func (v *VM) watch() *errgroup.Group {
 		return nil
 	})
 	return &group
-}
-
-// socketPair returns a connection and its other end, a file to inherit.
-func socketPair() (net.Conn, *os.File, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("socketpair: %w", err)
-	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "monitor"), os.NewFile(uintptr(fds[1]), "monitor")
-	defer ours.Close() // FileConn has a descriptor of its own
-	conn, err := net.FileConn(ours)
-	if err != nil {
-		theirs.Close()
-		return nil, nil, err
-	}
-	return conn, theirs, nil
 }

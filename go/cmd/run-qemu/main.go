@@ -1,0 +1,81 @@
+// Command run-qemu starts QEMU with its serial port, its monitor and its debug
+// console on persistent relays.
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/cmdline"
+	"microvm-console/internal/settings"
+)
+
+func main() { cmdline.Main(app()) }
+
+func app() *cli.App {
+	return &cli.App{
+		Name:      "run-qemu",
+		Usage:     "start QEMU with its serial port, monitor and debugcon on persistent relays",
+		ArgsUsage: "[QEMU arguments...]",
+		Description: `Connects QEMU's serial, monitor and debugcon with the channels of qemu-relay, and
+passes all arguments on. Where no relay of a channel runs, it is carried here until
+QEMU ends. A -serial, -monitor or -debugcon among the arguments wins. Without a
+display (DISPLAY, WAYLAND_DISPLAY), and without an option for one, QEMU gets
+-display none.
+
+QEMU is the program $QEMU, or qemu-system-x86_64. The settings are those of
+qemu-relay. --help and --version alone are this program's; QEMU has -help and
+-version.
+
+Exit status: QEMU's, or 128 and the number of the signal that ended it; 1 where it
+could not be started; 2 wrong settings.`,
+		SkipFlagParsing: true,
+		Action:          run,
+	}
+}
+
+func run(c *cli.Context) error {
+	args := c.Args().Slice()
+	if len(args) == 1 {
+		switch args[0] {
+		case "--help":
+			return cli.ShowAppHelp(c)
+		case "--version":
+			cli.ShowVersion(c)
+			return nil
+		}
+	}
+	all, _, err := settings.Find("")
+	if err != nil {
+		return cmdline.Status(cmdline.StatusUsage, err)
+	}
+	program, err := exec.LookPath(cmp.Or(os.Getenv("QEMU"), "qemu-system-x86_64"))
+	if err != nil {
+		return fmt.Errorf("qemu: %w (install it, or set QEMU to a program)", err)
+	}
+	l := launch{program: program, user: args, settings: all, log: func(format string, words ...any) {
+		fmt.Fprintf(c.App.ErrWriter, c.App.Name+": "+format+"\n", words...)
+	}}
+	status, err := l.run(c.Context)
+	if err != nil {
+		return err
+	}
+	return cmdline.Quiet(status)
+}
+
+// onlyAsks tells whether QEMU will not start a machine but print something.
+func onlyAsks(args []string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool {
+		return slices.Contains([]string{"-h", "-help", "--help", "-version", "--version", "help", "?"}, arg)
+	})
+}
+
+// display tells whether there is a display to open a window on.
+func display() bool {
+	return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
+}

@@ -1,0 +1,141 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/rundir"
+)
+
+const (
+	// startLimit is how long a relay that has its lock may take until it answers.
+	startLimit = 5 * time.Second
+	// again is the pause before a relay is asked again.
+	again = 50 * time.Millisecond
+)
+
+// Seat is a launcher's place on a channel: it is where a QEMU will sit that is
+// about to start.
+type Seat struct {
+	// Boot is the number of the boot that was marked.
+	Boot int
+	// Relay is the channel's relay as it was then.
+	Relay ctl.Status
+
+	lock   *os.File
+	client ctl.Client
+
+	own  *Channel // nil: a service serves the channel
+	stop context.CancelFunc
+	done chan error // what own's Run returned
+}
+
+// Sit takes the seat of a channel and has its relay mark a boot. Where no relay
+// runs, the launcher carries one, until Leave. rundir.ErrSeatTaken tells that a
+// VM sits there. The caller hands Lock to QEMU, and calls Leave when that has
+// ended.
+func Sit(ctx context.Context, config Config) (*Seat, error) {
+	dir := rundir.OfChannel(config.Name)
+	lock, err := dir.TakeSeat()
+	if err != nil {
+		return nil, err
+	}
+	s := &Seat{lock: lock, client: ctl.Client{Path: dir.Ctl()}}
+	limit, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	if err = s.join(limit, dir, config); err != nil {
+		s.Leave()
+		return nil, err
+	}
+	return s, nil
+}
+
+// join finds the channel's relay, or carries one, and has it mark a boot.
+func (s *Seat) join(ctx context.Context, dir rundir.Channel, config Config) error {
+	for {
+		var err error
+		if dir.Running() {
+			err = s.ask(ctx)
+		} else {
+			err = s.carry(config)
+		}
+		// A relay that has just started does not answer yet, and one that has
+		// just ended does not hold its lock any more.
+		starting := errors.Is(err, ctl.ErrNoAnswer) || errors.Is(err, rundir.ErrLocked)
+		if err == nil || !starting || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(again)
+	}
+}
+
+// ask asks the relay that runs.
+func (s *Seat) ask(ctx context.Context) (err error) {
+	if s.Boot, err = s.client.Boot(ctx); err != nil {
+		return err
+	}
+	s.Relay, err = s.client.Status(ctx)
+	return err
+}
+
+// carry runs a relay here.
+func (s *Seat) carry(config Config) error {
+	own, err := Open(config)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background()) // it ends after the QEMU does
+	s.own, s.stop, s.done = own, stop, make(chan error, 1)
+	go func() { s.done <- own.Run(ctx) }()
+	s.Boot, err = own.Boot()
+	s.Relay = own.Status()
+	return err
+}
+
+// Carried tells whether the relay ends with Leave.
+func (s *Seat) Carried() bool { return s.own != nil }
+
+// Lock is the seat itself, for QEMU to inherit: it keeps the seat as long as it
+// lives.
+func (s *Seat) Lock() *os.File { return s.lock }
+
+// Orders calls obey with each order of the relay, until ctx ends, also over the
+// relay's restarts.
+func (s *Seat) Orders(ctx context.Context, obey func(order string)) {
+	if s.own != nil {
+		orders := s.own.Orders(ctx)
+		for {
+			select {
+			case order := <-orders:
+				obey(order)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+	for ctx.Err() == nil {
+		_ = s.client.Orders(ctx, obey) // a relay that has ended comes again
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Leave gives up the seat, unless a QEMU has it, and ends a relay that is
+// carried, once all is with its clients.
+func (s *Seat) Leave() error {
+	s.lock.Close() // also where it has been handed over
+	if s.own == nil {
+		return nil
+	}
+	s.stop()
+	if err := <-s.done; err != nil {
+		return fmt.Errorf("relay: %w", err)
+	}
+	return nil
+}
