@@ -197,6 +197,11 @@ type reading struct {
 
 func (r *reading) Read(data []byte) (int, error) {
 	for {
+		select {
+		case <-r.cut: // whatever else there is
+			return 0, errors.New("cut")
+		default:
+		}
 		r.guest.mu.Lock()
 		n := copy(data, r.guest.text[r.offset:])
 		ended, changed := r.guest.ended, r.guest.changed
@@ -211,7 +216,6 @@ func (r *reading) Read(data []byte) (int, error) {
 		select {
 		case <-changed:
 		case <-r.cut:
-			return 0, errors.New("cut")
 		case <-r.ctx.Done():
 			return 0, r.ctx.Err()
 		}
