@@ -12,6 +12,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/rundir"
 )
 
 func main() { cmdline.Main(app()) }
@@ -63,7 +64,30 @@ func shutdown(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if stopped {
+		awaitRelease(limit, rundir.Of(status.Name))
+	}
 	return tell(c, status.Name, report, stopped)
+}
+
+// releaseLimit is how long the owner of a machine that has ended may take to
+// go: a little more than its control socket takes to close.
+const releaseLimit = 6 * time.Second
+
+// awaitRelease waits until the owner has given the machine up: what comes next
+// in a script may start it again.
+func awaitRelease(ctx context.Context, machine rundir.Machine) {
+	limit, cancel := context.WithTimeout(ctx, releaseLimit)
+	defer cancel()
+	for limit.Err() == nil {
+		if locked, err := machine.Locked(); err != nil || !locked {
+			return // where it cannot be seen, it cannot be waited for
+		}
+		select {
+		case <-limit.Done():
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // tell says what worked, and why the stages before it did not.

@@ -88,7 +88,7 @@ func newSession(o Options, in, out *os.File, log io.Writer) *session {
 
 // attach finds the machine and runs the session.
 func (s *session) attach(ctx context.Context) error {
-	first, err := s.locate(ctx)
+	first, err := s.locate(ctx, s.options.Machine)
 	switch {
 	case err != nil:
 		return err

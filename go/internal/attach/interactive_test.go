@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,9 +13,7 @@ import (
 func TestMain(m *testing.M) { programtest.Main(m, App("connect-serial", "ttyS0"), panicking()) }
 
 func TestInteractive(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	guest := newGuest("\x1bc\x1b[?7lLinux version 6.1\r\n\x1b]0;evil\a/ # \x1b[6n")
-	own(t, guest)
+	guest, _ := machine(t, "\x1bc\x1b[?7lLinux version 6.1\r\n\x1b]0;evil\a/ # \x1b[6n")
 	s := newScreen(t, false)
 	ended := s.start(Options{})
 	s.await("/ # ")
@@ -61,9 +58,7 @@ func TestInteractiveOptions(t *testing.T) {
 		{"what is behind the escape key", Options{}, "\r\n# ", "ls\r\x1dpwd\r\x1d", "ls\r"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-			guest := newGuest("")
-			own(t, guest)
+			guest, _ := machine(t, "")
 			s := newScreen(t, false)
 			ended := s.start(row.options)
 			s.await("leaves]")
@@ -88,10 +83,8 @@ func TestInteractiveOptions(t *testing.T) {
 }
 
 func TestInteractiveDeafGuest(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	guest := newGuest("# ")
+	guest, _ := machine(t, "# ")
 	guest.deaf = true
-	own(t, guest)
 	s := newScreen(t, false)
 	ended := s.start(Options{})
 	s.await("# ")
@@ -106,9 +99,7 @@ func TestInteractiveDeafGuest(t *testing.T) {
 }
 
 func TestInteractiveEnd(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	guest := newGuest("# ")
-	own(t, guest)
+	guest, _ := machine(t, "# ")
 	s := newScreen(t, false)
 	ended := s.start(Options{})
 	s.await("# ")
@@ -121,8 +112,7 @@ func TestInteractiveEnd(t *testing.T) {
 }
 
 func TestInteractiveOwnerGone(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	owner := own(t, newGuest("# "))
+	_, owner := machine(t, "# ")
 	s := newScreen(t, false)
 	ended := s.start(Options{})
 	s.await("# ")
@@ -135,8 +125,7 @@ func TestInteractiveOwnerGone(t *testing.T) {
 }
 
 func TestInteractiveLeftWhileLost(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	owner := own(t, newGuest("# "))
+	_, owner := machine(t, "# ")
 	s := newScreen(t, false)
 	ended := s.start(Options{})
 	s.await("# ")
@@ -150,11 +139,10 @@ func TestInteractiveLeftWhileLost(t *testing.T) {
 }
 
 func TestInteractiveStuckTerminal(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	own(t, newGuest(strings.Repeat("x", 1<<20)))
+	machine(t, strings.Repeat("x", 1<<20))
 	s := newScreen(t, true)
 	ended := s.start(Options{})
-	time.Sleep(200 * time.Millisecond) // until the terminal is full
+	s.awaitFull()
 	s.wantRaw()
 	s.press("\x1d")
 	if err := result(t, ended); !errors.Is(err, errStuck) {
@@ -166,9 +154,7 @@ func TestInteractiveStuckTerminal(t *testing.T) {
 
 // A terminal's answer that comes when the user has left is nobody's input.
 func TestInteractiveLateAnswer(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	guest := newGuest("")
-	own(t, guest)
+	guest, _ := machine(t, "")
 	s := newScreen(t, false)
 	ended := s.start(Options{})
 	guest.await(t, "a stream", func() bool { return guest.streams > 0 })

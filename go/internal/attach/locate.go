@@ -34,12 +34,13 @@ type target struct {
 // errStarting tells that a machine has no relays yet.
 var errStarting = errors.New("is still starting")
 
-// locate finds the console of the options, and waits for a machine whose start
+// locate finds the console of the options on the machine called name, or on the
+// only one that runs where that is empty, and waits for a machine whose start
 // is under way. Its errors have their exit status.
-func (s *session) locate(ctx context.Context) (target, error) {
+func (s *session) locate(ctx context.Context, name string) (target, error) {
 	begin := time.Now()
 	for {
-		client, status, err := ctl.Find(ctx, s.options.Machine)
+		client, status, err := ctl.Find(ctx, name)
 		switch {
 		case errors.Is(err, ctl.ErrSeveral):
 			return target{}, cmdline.Status(cmdline.StatusUsage, err)
@@ -80,10 +81,9 @@ func consoleOf(client ctl.Client, status ctl.Status, device string) (target, err
 func (s *session) again(ctx context.Context, name string) (target, error) {
 	limited, cancel := context.WithTimeout(ctx, s.comeBack)
 	defer cancel()
-	s.options.Machine = name
 	for {
 		wait(limited, lookEvery)
-		t, err := s.locate(limited)
+		t, err := s.locate(limited, name)
 		switch {
 		case err == nil:
 			return t, nil

@@ -23,6 +23,7 @@ type guest struct {
 	typed   []byte
 	ended   bool
 	deaf    bool // what is typed is not read
+	waiting bool // something was typed into a deaf guest
 	streams int  // how many were asked for
 	asked   ctl.StreamRequest
 }
@@ -36,8 +37,30 @@ func (g *guest) change(how func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	how()
+	g.wake()
+}
+
+// wake wakes who waits for a change. The caller holds the lock.
+func (g *guest) wake() {
 	close(g.changed)
 	g.changed = make(chan struct{})
+}
+
+// take takes what was typed, unless it is deaf: then changed tells when to try
+// again.
+func (g *guest) take(data []byte) (taken bool, changed <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case !g.deaf:
+		g.typed = append(g.typed, data...)
+	case g.waiting:
+		return false, g.changed
+	default:
+		g.waiting = true
+	}
+	g.wake()
+	return !g.deaf, g.changed
 }
 
 func (g *guest) print(text string) { g.change(func() { g.text = append(g.text, text...) }) }
@@ -74,6 +97,15 @@ type owner struct {
 	cut   chan struct{} // closed: connections break
 	gap   int64         // told with every stream
 	stop  func()
+}
+
+// machine starts the machine "demo", whose guest has printed text, in a run dir
+// of the test's own.
+func machine(t *testing.T, text string) (*guest, *owner) {
+	t.Helper()
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	g := newGuest(text)
+	return g, own(t, g)
 }
 
 // own starts an owner. It is stopped with the test at the latest.
@@ -165,6 +197,11 @@ type reading struct {
 
 func (r *reading) Read(data []byte) (int, error) {
 	for {
+		select {
+		case <-r.cut: // whatever else there is
+			return 0, errors.New("cut")
+		default:
+		}
 		r.guest.mu.Lock()
 		n := copy(data, r.guest.text[r.offset:])
 		ended, changed := r.guest.ended, r.guest.changed
@@ -179,7 +216,6 @@ func (r *reading) Read(data []byte) (int, error) {
 		select {
 		case <-changed:
 		case <-r.cut:
-			return 0, errors.New("cut")
 		case <-r.ctx.Done():
 			return 0, r.ctx.Err()
 		}
@@ -196,11 +232,8 @@ type typing struct {
 
 func (w *typing) Write(data []byte) (int, error) {
 	for {
-		w.guest.mu.Lock()
-		deaf, changed := w.guest.deaf, w.guest.changed
-		w.guest.mu.Unlock()
-		if !deaf {
-			w.guest.change(func() { w.guest.typed = append(w.guest.typed, data...) })
+		taken, changed := w.guest.take(data)
+		if taken {
 			return len(data), nil
 		}
 		select {

@@ -47,10 +47,9 @@ func TestProcess(t *testing.T) {
 		{"the end of the VM", "connect-serial", func(_ *testing.T, o *owner, _ *exec.Cmd) { o.guest.end() }, 0, "[demo has ended]\r\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 			t.Setenv("NO_COLOR", "1")
 			t.Setenv("GORACE", "atexit_sleep_ms=0")
-			owner := own(t, newGuest("\x1b[?7l# "))
+			_, owner := machine(t, "\x1b[?7l# ")
 			s := newScreen(t, false)
 			command := s.command(row.program)
 			s.await("# ")

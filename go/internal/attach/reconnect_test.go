@@ -27,9 +27,7 @@ func TestReconnect(t *testing.T) {
 			"connect-serial: connection to demo lost\nconnect-serial: connected again\nconnect-serial: 5 bytes are no longer kept\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-			guest := newGuest("")
-			owner := own(t, guest)
+			guest, owner := machine(t, "")
 			p := startPipe(t, Options{})
 			want := strings.Repeat("0123456789\n", 20000)
 			for i := range 3 {
@@ -55,9 +53,7 @@ func TestReconnect(t *testing.T) {
 
 // A journal that was removed begins again: so does the output.
 func TestReconnectFreshJournal(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	guest := newGuest("the old journal\n")
-	owner := own(t, guest)
+	guest, owner := machine(t, "the old journal\n")
 	p := startPipe(t, Options{})
 	p.await("the old journal", func() bool { return len(p.out.text) > 0 })
 	owner.stop()

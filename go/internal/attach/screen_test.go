@@ -95,19 +95,46 @@ func (s *screen) press(keys string) {
 	}
 }
 
-func (s *screen) termios() unix.Termios {
+// control hands over the descriptor of what programs see. The file stays as it
+// is: Fd would make its reads wait for ever.
+func (s *screen) control(use func(fd int)) {
 	s.t.Helper()
-	// The file stays as it is: Fd would make its reads wait for ever.
 	raw, err := s.tty.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { use(int(fd)) })
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	var termios *unix.Termios
-	err = raw.Control(func(fd uintptr) { termios, err = unix.IoctlGetTermios(int(fd), unix.TCGETS) })
-	if err != nil {
-		s.t.Fatal(err)
+}
+
+func (s *screen) termios() (termios unix.Termios) {
+	s.t.Helper()
+	s.control(func(fd int) {
+		now, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		termios = *now
+	})
+	return termios
+}
+
+// awaitFull waits until the terminal, which nobody reads, takes no more.
+func (s *screen) awaitFull() {
+	s.t.Helper()
+	for late := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		writable := 0
+		s.control(func(fd int) {
+			writable, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 0)
+		})
+		switch {
+		case writable == 0:
+			return
+		case time.Now().After(late):
+			s.t.Fatal("the terminal is not full within 10 s")
+		}
 	}
-	return *termios
 }
 
 func (s *screen) wantRaw() {

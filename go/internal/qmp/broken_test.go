@@ -30,8 +30,7 @@ func TestUnsolicitedAnswersAreIgnored(t *testing.T) {
 func TestQEMUEndsInTheMiddleOfACommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, qemu, ended := connect(t, noEvents)
-		done := execute(t.Context(), c, "query-status", nil, nil)
-		qemu.asked(`{"execute":"query-status"}`)
+		done, _ := qemu.busy(c, nil)
 		wantNil(t, qemu.conn.Close())
 		if err := <-done; !errors.Is(err, ErrClosed) {
 			t.Errorf("Execute: %v", err)
@@ -70,8 +69,7 @@ func TestWhatIsNotQMPEndsRun(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, qemu, ended := connect(t, noEvents)
-				done := execute(t.Context(), c, "query-status", nil, nil)
-				qemu.asked(`{"execute":"query-status"}`)
+				done, _ := qemu.busy(c, nil)
 				go io.WriteString(qemu.conn, test.sent+"\n") // it may be read in part
 				if err := <-ended; err == nil || !strings.HasPrefix(err.Error(), test.want) {
 					t.Errorf("Run: %v", err)
@@ -90,9 +88,7 @@ func TestAMessageJustWithinTheLimit(t *testing.T) {
 		c, qemu, _ := connect(t, func(e Event) { name = e.Name })
 		long := strings.Repeat("A", maxMessage-100)
 		qemu.say(`{"event": "` + long + `"}`)
-		done := execute(t.Context(), c, "stop", nil, nil) // after the event
-		qemu.answer(qemu.asked(`{"execute":"stop"}`), `{}`)
-		wantNil(t, <-done)
+		qemu.stillWorks(c) // after the event
 		if name != long {
 			t.Errorf("an event of %d bytes came as %d", len(long), len(name))
 		}
@@ -105,8 +101,6 @@ func TestArgumentsThatAreNoJSON(t *testing.T) {
 		if err := c.Execute(t.Context(), "stop", func() {}, nil); err == nil || !strings.HasPrefix(err.Error(), "qmp: ") {
 			t.Errorf("got %v", err)
 		}
-		done := execute(t.Context(), c, "stop", nil, nil) // the turn was given back
-		qemu.answer(qemu.asked(`{"execute":"stop"}`), `{}`)
-		wantNil(t, <-done)
+		qemu.stillWorks(c) // the turn was given back
 	})
 }

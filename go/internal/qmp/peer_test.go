@@ -73,6 +73,20 @@ func execute(ctx context.Context, c *Client, command string, args, out any) <-ch
 	return done
 }
 
+// busy has the client wait for the answer to query-status, the request id.
+func (p peer) busy(c *Client, out any) (done <-chan error, id int) {
+	done = execute(p.t.Context(), c, "query-status", nil, out)
+	return done, p.asked(`{"execute":"query-status"}`)
+}
+
+// stillWorks has one command answered: the connection works.
+func (p peer) stillWorks(c *Client) {
+	p.t.Helper()
+	done := execute(p.t.Context(), c, "stop", nil, nil)
+	p.answer(p.asked(`{"execute":"stop"}`), `{}`)
+	wantNil(p.t, <-done)
+}
+
 // wantNil fails the test where err is not nil.
 func wantNil(t *testing.T, err error) {
 	t.Helper()

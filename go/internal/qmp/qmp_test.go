@@ -49,9 +49,7 @@ func TestARefusalIsAnError(t *testing.T) {
 		if diff := cmp.Diff(&Error{"CommandNotFound", "not found"}, refusal); diff != "" {
 			t.Error(diff)
 		}
-		done = execute(t.Context(), c, "stop", nil, nil) // the connection still works
-		qemu.answer(qemu.asked(`{"execute":"stop"}`), `{}`)
-		wantNil(t, <-done)
+		qemu.stillWorks(c)
 	})
 }
 
@@ -60,8 +58,8 @@ func TestAResultOfAnotherKind(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c, qemu, _ := connect(t, noEvents)
 			var status struct{ Running bool }
-			done := execute(t.Context(), c, "query-status", nil, &status)
-			qemu.answer(qemu.asked(`{"execute":"query-status"}`), result)
+			done, id := qemu.busy(c, &status)
+			qemu.answer(id, result)
 			if err := <-done; err == nil || !strings.HasPrefix(err.Error(), "qmp: answer: ") {
 				t.Errorf("%s: %v", result, err)
 			}
