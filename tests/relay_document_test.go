@@ -1,0 +1,101 @@
+package tests
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// ctrlC and leaveMinicom are how a person leaves.
+var (
+	ctrlC        = []string{"C-c"}
+	leaveMinicom = []string{"C-a", "x", "Enter"}
+)
+
+// watched are the commands of docs/relays.md whose screen is looked at: what it
+// has to show, and the keys that leave a command which does not end by itself.
+var watched = map[string]struct {
+	shows  string
+	leave  []string
+	status string
+}{
+	"systemctl --user status qemu-serial-relay.service":                                   {shows: `Active: active \(running\)`},
+	"ls -l /tmp/qemu-*.in /tmp/qemu-*.out":                                                {shows: `prw------- 1 developer developer 0 .* /tmp/qemu-serial.out$`},
+	"minicom -D unix#/tmp/qemu-serial.sock":                                               {shows: `^line 999$`, leave: leaveMinicom},
+	"minicom -D /tmp/qemu-serial.pty":                                                     {shows: `^line 999$`, leave: leaveMinicom},
+	"cat /tmp/qemu-serial.out":                                                            {shows: `^line 999$`, leave: ctrlC, status: "130"},
+	"nc -U /tmp/qemu-serial.sock":                                                         {shows: `^line 999$`, leave: ctrlC, status: "130"},
+	"minicom -D unix#/tmp/qemu-monitor.sock":                                              {shows: `^\(qemu\)$`, leave: leaveMinicom},
+	"tail -n +1 -f /tmp/qemu-debugcon.out":                                                {shows: `^line 999$`, leave: ctrlC, status: "130"},
+	"tail -F /tmp/qemu-debugcon.log":                                                      {shows: `^line 999$`, leave: ctrlC, status: "130"},
+	"socat -u /tmp/qemu-serial.out - | tee -a serial.log":                                 {shows: `^key x$`, leave: ctrlC, status: "130"},
+	"./result/bin/qemu-relay log --boot -1 --timestamps serial | tail -n 3":               {shows: `^\S+.* key x$`},
+	"./scripts/run-qemu.sh -drive format=raw,if=floppy,file=boot.img &":                   {shows: `^\[\d+\] \d+$`},
+	"curl -sS --unix-socket $XDG_RUNTIME_DIR/qemu-relay/serial/ctl http://channel/status": {shows: `"attached": ?true`},
+}
+
+// Somebody at a terminal types every command of docs/relays.md, in its order,
+// as an ordinary user whose systemd is a real one.
+func TestRelayDocument(t *testing.T) {
+	if !asUser(t) {
+		return
+	}
+	bin := shimNixBuilt(t)
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	terminal := open(t, "SYSTEMD_PAGER=cat PS1='[\\#:$?] ' bash --norc --noprofile -i")
+	number := 1
+	for _, block := range bashBlocks(t, "docs/relays.md") {
+		for line := range strings.Lines(strings.ReplaceAll(block, "\\\n", " ")) {
+			terminal.shows(fmt.Sprintf(`\[%d:\d+\]`, number))
+			number++
+			look := typeLine(t, terminal, strings.TrimSpace(line), number)
+			t.Logf("%s\n%s", strings.TrimSpace(line), look)
+		}
+	}
+}
+
+// typeLine types a command and returns what is on the screen when it has ended,
+// or when its user leaves. The next prompt has a number.
+func typeLine(t *testing.T, terminal *screen, line string, next int) string {
+	t.Helper()
+	terminal.tmux("send-keys", "-R")
+	terminal.tmux("clear-history")
+	terminal.tmux("send-keys", "-l", line)
+	terminal.keys("Enter")
+	want := watched[line]
+	look := ""
+	if want.shows != "" {
+		look = terminal.shows(want.shows)
+	}
+	if want.leave != nil {
+		for _, key := range want.leave {
+			terminal.keys(key)
+		}
+	}
+	status := want.status
+	if status == "" {
+		status = "0"
+	}
+	end := terminal.shows(fmt.Sprintf(`\[%d:\d+\]`, next))
+	if !regexp.MustCompile(fmt.Sprintf(`\[%d:%s\]`, next, status)).MatchString(end) {
+		t.Errorf("%s: not status %s:\n%s", line, status, end)
+	}
+	if want.leave == nil {
+		look = end
+	}
+	return look
+}
+
+// shimNixBuilt is a nix for a machine on which all is built.
+func shimNixBuilt(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	script := "#!/bin/sh\n[ \"$*\" = 'build .#tools' ] && [ -e result ]\n"
+	if err := os.WriteFile(filepath.Join(dir, "nix"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
