@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,50 +44,46 @@ func TestRelayDocument(t *testing.T) {
 	if !asUser(t) {
 		return
 	}
-	bin := shimNixBuilt(t)
-	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	terminal := open(t, "SYSTEMD_PAGER=cat PS1='[\\#:$?] ' bash --norc --noprofile -i")
-	number := 1
+	t.Setenv("PATH", shimNixBuilt(t)+":"+os.Getenv("PATH"))
+	t.Setenv("SYSTEMD_PAGER", "cat")
+	terminal := openTmux(t, t.TempDir(), "100", "30")
+	terminal.prompt("host:")
+	terminal.enter(`PS1='[\#:$?] '`) // the number of the command that is to come, and a status
+	number := 2
+	terminal.prompt("[2:0]")
 	for _, block := range bashBlocks(t, "docs/relays.md") {
 		for line := range strings.Lines(strings.ReplaceAll(block, "\\\n", " ")) {
-			terminal.shows(fmt.Sprintf(`\[%d:\d+\]`, number))
 			number++
-			look := typeLine(t, terminal, strings.TrimSpace(line), number)
-			t.Logf("%s\n%s", strings.TrimSpace(line), look)
+			line = strings.TrimSpace(line)
+			t.Logf("%s\n%s", line, typeLine(terminal, line, number))
 		}
 	}
 }
 
 // typeLine types a command and returns what is on the screen when it has ended,
 // or when its user leaves. The next prompt has a number.
-func typeLine(t *testing.T, terminal *screen, line string, next int) string {
-	t.Helper()
-	terminal.tmux("send-keys", "-R")
-	terminal.tmux("clear-history")
-	terminal.tmux("send-keys", "-l", line)
-	terminal.keys("Enter")
+func typeLine(w *tmux, line string, next int) string {
+	w.t.Helper()
+	w.do("send-keys", "-R", ";", "clear-history")
+	w.enter(line)
 	want := watched[line]
 	look := ""
 	if want.shows != "" {
-		look = terminal.shows(want.shows)
+		find := regexp.MustCompile("(?m)" + want.shows)
+		look = w.until(want.shows, func(s screen) bool { return find.MatchString(s.String()) }).String()
 	}
-	if want.leave != nil {
-		for _, key := range want.leave {
-			terminal.keys(key)
-		}
+	for _, key := range want.leave {
+		w.press(key)
 	}
-	status := want.status
-	if status == "" {
-		status = "0"
-	}
-	end := terminal.shows(fmt.Sprintf(`\[%d:\d+\]`, next))
-	if !regexp.MustCompile(fmt.Sprintf(`\[%d:%s\]`, next, status)).MatchString(end) {
-		t.Errorf("%s: not status %s:\n%s", line, status, end)
+	prompt := regexp.MustCompile(fmt.Sprintf(`\[%d:(\d+)\]`, next))
+	end := w.until(prompt.String(), func(s screen) bool { return prompt.MatchString(s.String()) }).String()
+	if got := prompt.FindStringSubmatch(end)[1]; got != cmp.Or(want.status, "0") {
+		w.t.Fatalf("%s: status %s, want %s:\n%s", line, got, cmp.Or(want.status, "0"), end)
 	}
 	if want.leave == nil {
 		look = end
 	}
-	return look
+	return strings.TrimRight(look, "\n")
 }
 
 // shimNixBuilt is a nix for a machine on which all is built.

@@ -96,7 +96,7 @@ func asUser(t *testing.T) bool {
 func copyCheckout(t *testing.T, to, built string) {
 	t.Helper()
 	must(t, root, "mkdir", to)
-	files := `git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read --files-from=- -c | tar -C "$1" -x`
+	files := `git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -c | tar -C "$1" -x`
 	must(t, root, "bash", "-euo", "pipefail", "-c", files, "copy", to)
 	if err := os.Symlink(built, filepath.Join(to, "result")); err != nil {
 		t.Fatal(err)
