@@ -43,9 +43,10 @@ func checkLines(text string, lines, boots int) error {
 	}
 	count, strange := make([]int, lines), ""
 	for line := range strings.Lines(text) {
-		number, ok := strings.CutPrefix(line, "line ")
-		n, err := strconv.Atoi(strings.TrimSuffix(number, "\r\n"))
-		if !ok || err != nil || n < 0 || n >= lines {
+		number, begun := strings.CutPrefix(line, "line ")
+		number, ended := strings.CutSuffix(number, "\r\n")
+		n, err := strconv.Atoi(number)
+		if !begun || !ended || err != nil || n < 0 || n >= lines {
 			strange = fmt.Sprintf(", and %q", line)
 			continue
 		}

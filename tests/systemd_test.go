@@ -69,7 +69,7 @@ func asUser(t *testing.T) bool {
 		return true
 	}
 	tools, home := build(t, "tools"), t.TempDir()
-	checkout(t, filepath.Join(home, "checkout"), tools)
+	copyCheckout(t, filepath.Join(home, "checkout"), tools)
 	test, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -92,11 +92,11 @@ func asUser(t *testing.T) bool {
 	return false
 }
 
-// checkout makes a copy of this one, in which result is built already.
-func checkout(t *testing.T, to, built string) {
+// copyCheckout makes a copy of this one, in which result is built already.
+func copyCheckout(t *testing.T, to, built string) {
 	t.Helper()
 	must(t, root, "mkdir", to)
-	files := `git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read --files-from=- -c | tar -C "$1" -x`
+	files := `git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -c | tar -C "$1" -x`
 	must(t, root, "bash", "-euo", "pipefail", "-c", files, "copy", to)
 	if err := os.Symlink(built, filepath.Join(to, "result")); err != nil {
 		t.Fatal(err)

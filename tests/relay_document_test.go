@@ -1,0 +1,98 @@
+package tests
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// ctrlC and leaveMinicom are how a person leaves.
+var (
+	ctrlC        = []string{"C-c"}
+	leaveMinicom = []string{"C-a", "x", "Enter"}
+)
+
+// watched are the commands of docs/relays.md whose screen is looked at: what it
+// has to show, and the keys that leave a command which does not end by itself.
+var watched = map[string]struct {
+	shows  string
+	leave  []string
+	status string
+}{
+	"systemctl --user status qemu-serial-relay.service":                                   {shows: `Active: active \(running\)`},
+	"ls -l /tmp/qemu-*.in /tmp/qemu-*.out":                                                {shows: `prw------- 1 developer developer 0 .* /tmp/qemu-serial.out$`},
+	"minicom -D unix#/tmp/qemu-serial.sock":                                               {shows: `^line 999$`, leave: leaveMinicom},
+	"minicom -D /tmp/qemu-serial.pty":                                                     {shows: `^line 999$`, leave: leaveMinicom},
+	"cat /tmp/qemu-serial.out":                                                            {shows: `^line 999$`, leave: ctrlC, status: "130"},
+	"nc -U /tmp/qemu-serial.sock":                                                         {shows: `^line 999$`, leave: ctrlC, status: "130"},
+	"minicom -D unix#/tmp/qemu-monitor.sock":                                              {shows: `^\(qemu\)$`, leave: leaveMinicom},
+	"tail -n +1 -f /tmp/qemu-debugcon.out":                                                {shows: `^line 999$`, leave: ctrlC, status: "130"},
+	"tail -F /tmp/qemu-debugcon.log":                                                      {shows: `^line 999$`, leave: ctrlC, status: "130"},
+	"socat -u /tmp/qemu-serial.out - | tee -a serial.log":                                 {shows: `^key x$`, leave: ctrlC, status: "130"},
+	"./result/bin/qemu-relay log --boot -1 --timestamps serial | tail -n 3":               {shows: `^\S+.* key x$`},
+	"./scripts/run-qemu.sh -drive format=raw,if=floppy,file=boot.img &":                   {shows: `^\[\d+\] \d+$`},
+	"curl -sS --unix-socket $XDG_RUNTIME_DIR/qemu-relay/serial/ctl http://channel/status": {shows: `"attached": ?true`},
+}
+
+// Somebody at a terminal types every command of docs/relays.md, in its order,
+// as an ordinary user whose systemd is a real one.
+func TestRelayDocument(t *testing.T) {
+	if !asUser(t) {
+		return
+	}
+	t.Setenv("PATH", shimNixBuilt(t)+":"+os.Getenv("PATH"))
+	t.Setenv("SYSTEMD_PAGER", "cat")
+	terminal := openTmux(t, t.TempDir(), "100", "30")
+	terminal.prompt("host:")
+	terminal.enter(`PS1='[\#:$?] '`) // the number of the command that is to come, and a status
+	number := 2
+	terminal.prompt("[2:0]")
+	for _, block := range bashBlocks(t, "docs/relays.md") {
+		for line := range strings.Lines(strings.ReplaceAll(block, "\\\n", " ")) {
+			number++
+			line = strings.TrimSpace(line)
+			t.Logf("%s\n%s", line, typeLine(terminal, line, number))
+		}
+	}
+}
+
+// typeLine types a command and returns what is on the screen when it has ended,
+// or when its user leaves. The next prompt has a number.
+func typeLine(w *tmux, line string, next int) string {
+	w.t.Helper()
+	w.do("send-keys", "-R", ";", "clear-history")
+	w.enter(line)
+	want := watched[line]
+	look := ""
+	if want.shows != "" {
+		find := regexp.MustCompile("(?m)" + want.shows)
+		look = w.until(want.shows, func(s screen) bool { return find.MatchString(s.String()) }).String()
+	}
+	for _, key := range want.leave {
+		w.press(key)
+	}
+	prompt := regexp.MustCompile(fmt.Sprintf(`\[%d:(\d+)\]`, next))
+	end := w.until(prompt.String(), func(s screen) bool { return prompt.MatchString(s.String()) }).String()
+	if got := prompt.FindStringSubmatch(end)[1]; got != cmp.Or(want.status, "0") {
+		w.t.Fatalf("%s: status %s, want %s:\n%s", line, got, cmp.Or(want.status, "0"), end)
+	}
+	if want.leave == nil {
+		look = end
+	}
+	return strings.TrimRight(look, "\n")
+}
+
+// shimNixBuilt is a nix for a machine on which all is built.
+func shimNixBuilt(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	script := "#!/bin/sh\n[ \"$*\" = 'build .#tools' ] && [ -e result ]\n"
+	if err := os.WriteFile(filepath.Join(dir, "nix"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
