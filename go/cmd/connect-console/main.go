@@ -10,4 +10,4 @@ import (
 
 func main() { cmdline.Main(app()) }
 
-func app() *cli.App { return attach.App("connect-console", "hvc0") }
+func app() *cli.App { return attach.App("connect-console", "hvc0", "") }

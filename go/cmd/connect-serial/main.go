@@ -10,4 +10,4 @@ import (
 
 func main() { cmdline.Main(app()) }
 
-func app() *cli.App { return attach.App("connect-serial", "ttyS0") }
+func app() *cli.App { return attach.App("connect-serial", "ttyS0", "serial") }

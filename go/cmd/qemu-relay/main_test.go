@@ -3,9 +3,12 @@ package main
 import (
 	"testing"
 
+	"microvm-console/internal/attach"
 	"microvm-console/internal/programtest"
 )
 
-func TestMain(m *testing.M) { programtest.Main(m, app()) }
+func TestMain(m *testing.M) {
+	programtest.Main(m, app(), attach.App("connect-serial", "ttyS0", "serial"))
+}
 
 func TestTranscripts(t *testing.T) { programtest.Run(t) }

@@ -1,6 +1,7 @@
 package attach
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -11,7 +12,8 @@ import (
 )
 
 // App is the program called name, which attaches to the console on device.
-func App(name, device string) *cli.App {
+// channel is the channel of qemu-relay that stands for it; "" for none.
+func App(name, device, channel string) *cli.App {
 	return &cli.App{
 		Name:  name,
 		Usage: "a terminal on a running microVM's " + device,
@@ -31,6 +33,7 @@ or the VM's owner was killed; 2 wrong usage; 3 no such VM, or it is not running.
 		Flags: []cli.Flag{
 			cmdline.ConfigFlag(),
 			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or the only one that runs)"),
+			&cli.StringFlag{Name: "channel", Usage: "attach to the channel `NAME` of qemu-relay" + unnamed(channel)},
 			&cli.StringFlag{Name: "from", Value: "start", Usage: "begin at `PLACE`: start (of the boot), now, -BYTES (the last ones), or an offset"},
 			&cli.IntFlag{Name: "boot", Usage: "show boot `N`: 0 is this one, -1 the one before"},
 			&cli.BoolFlag{Name: "read-only", Usage: "type nothing"},
@@ -39,15 +42,23 @@ or the VM's owner was killed; 2 wrong usage; 3 no such VM, or it is not running.
 			&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "leave with `KEY`"},
 			&cli.DurationFlag{Name: "timeout", Usage: "end after `TIME`"},
 		},
-		Action: func(c *cli.Context) error { return action(c, device) },
+		Action: func(c *cli.Context) error { return action(c, device, channel) },
 	}
 }
 
-func action(c *cli.Context, device string) error {
+// unnamed says when a program attaches to its channel by itself.
+func unnamed(channel string) string {
+	if channel == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (default: none; %s, where no VM is named and none runs)", channel)
+}
+
+func action(c *cli.Context, device, channel string) error {
 	if err := cmdline.NoArguments(c); err != nil {
 		return err
 	}
-	o, err := options(c, device)
+	o, err := options(c, device, channel)
 	if err != nil {
 		return cmdline.Status(cmdline.StatusUsage, err)
 	}
@@ -55,9 +66,11 @@ func action(c *cli.Context, device string) error {
 }
 
 // options reads the flags.
-func options(c *cli.Context, device string) (Options, error) {
+func options(c *cli.Context, device, channel string) (Options, error) {
 	o := Options{
 		Program:    c.App.Name,
+		Channel:    c.String("channel"),
+		OwnChannel: channel,
 		Device:     device,
 		From:       c.String("from"),
 		Boot:       c.Int("boot"),
@@ -69,6 +82,9 @@ func options(c *cli.Context, device string) (Options, error) {
 	}
 	if _, err := strconv.ParseInt(o.From, 10, 64); err != nil && o.From != "start" && o.From != "now" {
 		return o, fmt.Errorf("from: %q is no place in the stream (start, now, -BYTES or an offset)", o.From)
+	}
+	if o.Channel != "" && c.IsSet("name") {
+		return o, errors.New("--channel and --name: a channel is no VM's (give one of them)")
 	}
 	if o.Boot > 0 {
 		return o, fmt.Errorf("boot: %d has not been yet (0 is this one, -1 the one before)", o.Boot)

@@ -28,6 +28,10 @@ type Options struct {
 	Program string
 	// Machine is the name of a running VM; "" is the only one that runs.
 	Machine string
+	// Channel is a channel of qemu-relay, to attach to instead; "" for a machine.
+	Channel string
+	// OwnChannel is the one to attach to where neither is named and no VM runs.
+	OwnChannel string
 	// Device is the guest's name of the console: "ttyS0".
 	Device string
 	// From and Boot are those of ctl.StreamRequest. An earlier boot is only
@@ -88,7 +92,7 @@ func newSession(o Options, in, out *os.File, log io.Writer) *session {
 
 // attach finds the machine and runs the session.
 func (s *session) attach(ctx context.Context) error {
-	first, err := s.locate(ctx, s.options.Machine)
+	first, err := s.find(ctx)
 	switch {
 	case err != nil:
 		return err

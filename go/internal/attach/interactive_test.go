@@ -10,7 +10,9 @@ import (
 	"microvm-console/internal/programtest"
 )
 
-func TestMain(m *testing.M) { programtest.Main(m, App("connect-serial", "ttyS0"), panicking()) }
+func TestMain(m *testing.M) {
+	programtest.Main(m, App("connect-serial", "ttyS0", "serial"), panicking())
+}
 
 func TestInteractive(t *testing.T) {
 	guest, _ := machine(t, "\x1bc\x1b[?7lLinux version 6.1\r\n\x1b]0;evil\a/ # \x1b[6n")

@@ -107,7 +107,7 @@ func (s *session) follow(ctx context.Context, t target) error {
 			s.notices.say("connection to %s lost", t.name)
 			s.shown, tries = false, 0
 		}
-		if t, err = s.again(ctx, t.name); err != nil {
+		if t, err = s.again(ctx, t); err != nil {
 			return err
 		}
 		request.Console, request.From = t.console.Name, strconv.FormatInt(s.offset, 10)
