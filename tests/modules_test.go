@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// checkout is the path that an environment variable names: the modules are
+// reference is the path that an environment variable names: the modules are
 // evaluated with the real nixpkgs lib and the whole of home-manager, neither of
 // which is part of this repository.
-func checkout(t *testing.T, variable, what string) string {
+func reference(t *testing.T, variable, what string) string {
 	t.Helper()
 	path := os.Getenv(variable)
 	if path == "" {
@@ -28,11 +28,11 @@ func checkout(t *testing.T, variable, what string) string {
 var modules = map[string]func(t *testing.T, settings string) string{
 	"nixosModules": func(t *testing.T, settings string) string {
 		return fmt.Sprintf("module: import ./tests/modules/nixos.nix { inherit module; nixpkgsLib = %s; settings = %s; }",
-			checkout(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"), settings)
+			reference(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"), settings)
 	},
 	"homeModules": func(t *testing.T, settings string) string {
 		return fmt.Sprintf("module: import ./tests/modules/home-manager.nix { inherit module; nixpkgsLib = %s; homeManager = %s; settings = %s; }",
-			checkout(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"), checkout(t, "HOME_MANAGER", "nix-community/home-manager"), settings)
+			reference(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"), reference(t, "HOME_MANAGER", "nix-community/home-manager"), settings)
 	},
 }
 
