@@ -106,6 +106,7 @@ func (c *Channel) open(declared settings.Channel) error {
 	}
 	if err != nil {
 		c.relay.Abandon()
+		_ = os.Remove(e.link) // ours: the terminal has gone
 		return err
 	}
 	return nil
@@ -146,7 +147,7 @@ func (c *Channel) Run(ctx context.Context) error {
 		return err
 	}
 	defer seat.Close()
-	c.look() // before a byte is taken: it may be of a machine that is there
+	c.look(true) // before a byte is taken: it may be of a machine that is there
 	group, ctx := errgroup.WithContext(ctx)
 	serving, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {

@@ -17,6 +17,7 @@ import (
 type endpoints struct {
 	listeners []net.Listener
 	pty       *relay.PTY
+	link      string // to the terminal; "": none was made
 }
 
 // openEndpoints opens the socket, the port and the terminal. All that is wrong
@@ -38,6 +39,8 @@ func (c *Channel) openEndpoints() (e endpoints, err error) {
 		errs = multierror.Append(errs, err)
 	} else if err := rundir.Link(e.pty.Name(), c.public.PTY); err != nil {
 		errs = multierror.Append(errs, err)
+	} else {
+		e.link = c.public.PTY
 	}
 	if err := errs.ErrorOrNil(); err != nil {
 		e.close()
@@ -50,6 +53,9 @@ func (e endpoints) close() {
 	loopback.Close(e.listeners)
 	if e.pty != nil {
 		e.pty.Close()
+	}
+	if e.link != "" {
+		_ = os.Remove(e.link) // somebody may have cleaned up
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -41,16 +42,37 @@ func (c *Channel) watchSeat() (*relay.Opens, error) {
 // vmOut is the FIFO that QEMU prints to.
 func (c *Channel) vmOut() string { return relay.VMPath(c.dir.Path()) + ".out" }
 
+// settle is when it is looked again behind an event: a process that opens a file
+// is seen to have it open only a moment later.
+var settle = []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, time.Second}
+
 // followSeat tells the relay of machines that come and go, until ctx ends. To one
 // that was started by hand nothing is typed that was typed before it was seen.
 func (c *Channel) followSeat(ctx context.Context, events *relay.Opens) {
-	for c.look(); events.Wait(ctx) == nil; {
-		c.look()
+	for {
+		happened, err := events.Wait(ctx)
+		if err != nil {
+			return
+		}
+		c.look(happened&unix.IN_CLOSE_WRITE != 0)
+		for _, pause := range settle {
+			if happened, err = c.waitLimited(ctx, events, pause); ctx.Err() != nil {
+				return
+			}
+			c.look(err == nil && happened&unix.IN_CLOSE_WRITE != 0)
+		}
 	}
 }
 
-// look looks who sits there.
-func (c *Channel) look() {
+// waitLimited is events.Wait with a time limit.
+func (c *Channel) waitLimited(ctx context.Context, events *relay.Opens, limit time.Duration) (uint32, error) {
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return events.Wait(limited)
+}
+
+// look looks who sits there. closed tells that somebody has gone.
+func (c *Channel) look(closed bool) {
 	seated := c.dir.Seated()
 	byHand := !seated && len(relay.Holders(c.vmOut())) > 0
 	if byHand && !c.byHand {
@@ -58,6 +80,9 @@ func (c *Channel) look() {
 	}
 	c.byHand = byHand
 	c.relay.Attach(seated || byHand)
+	if closed && !seated && !byHand {
+		c.relay.Gone()
+	}
 }
 
 // Boot makes the channel ready for a QEMU that is about to start, and returns

@@ -8,6 +8,7 @@ import (
 // Boots of machines that nobody tells of: each begins with its first byte.
 func TestOwnBoots(t *testing.T) {
 	b := startWith(t, func(c *Config) { c.OwnBoots = true })
+	b.relay.Gone()
 	for boot := range int64(3) {
 		for deadline := time.Now().Add(hangLimit); !b.relay.next.Load(); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
@@ -19,8 +20,8 @@ func TestOwnBoots(t *testing.T) {
 		}
 		b.print(10, 20) // 80 bytes
 		b.await(80 * (boot + 1))
-		b.relay.Attach(true)
 		b.relay.Attach(false)
+		b.relay.Gone()
 		if start, end, err := b.relay.Journal().BootRange(0); err != nil || start != 80*boot || end != 80*(boot+1) {
 			t.Fatalf("boot %d lies from %d to %d, %v", boot, start, end, err)
 		}

@@ -45,7 +45,7 @@ func (r *Relay) attend(d door) error {
 	}
 	for {
 		for !d.present() {
-			if events.Wait(r.serving) != nil {
+			if _, err := events.Wait(r.serving); err != nil {
 				return nil //nolint:nilerr // the relay has ended
 			}
 		}
@@ -74,7 +74,10 @@ func (r *Relay) visit(d door, c *client, events *Opens) error {
 	defer cancel()
 	beside.Go(func() {
 		defer cancel()
-		for d.present() && events.Wait(ctx) == nil {
+		for d.present() {
+			if _, err := events.Wait(ctx); err != nil {
+				return
+			}
 		}
 	})
 	beside.Go(func() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -46,18 +47,30 @@ func (f *outFIFO) path() string { return f.name }
 
 func (f *outFIFO) kind() string { return "fifo" }
 
+const (
+	// showLimit is how long a process that opens the FIFO may take until it is
+	// seen to have it open; one of another user's never is.
+	showLimit = 100 * time.Millisecond
+	showPause = 2 * time.Millisecond
+)
+
 // present tells whether there is a reader. A QEMU that sits here by hand is
 // none, and while it does, the FIFO is its own.
 func (f *outFIFO) present() bool {
-	if polled(f.file)&unix.POLLERR != 0 {
-		return false
-	}
 	end := f.end() // before the look, which takes a while
-	if len(Holders(f.name)) > 0 {
-		f.after = end
-		return false
+	for begin := time.Now(); ; time.Sleep(showPause) {
+		if polled(f.file)&unix.POLLERR != 0 {
+			return false
+		}
+		holders, all := openers(f.name)
+		if len(holders) > 0 {
+			f.after = end
+			return false
+		}
+		if len(all) > 0 || time.Since(begin) > showLimit {
+			return true
+		}
 	}
-	return true
 }
 
 // origin is the start of this boot. Behind what an earlier visitor, or a QEMU

@@ -17,40 +17,51 @@ import (
 // has a file open changes at any time: the answer is good for what can be looked
 // at again.
 func Holders(path string) []int {
+	holders, _ := openers(path)
+	return holders
+}
+
+// openers are Holders, and all processes that have the file open in any way.
+func openers(path string) (holders, all []int) {
 	wanted, err := os.Stat(path)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	processes, err := os.ReadDir("/proc")
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	var holders []int
 	for _, process := range processes {
 		pid, err := strconv.Atoi(process.Name())
 		if err != nil || pid == os.Getpid() || pid == os.Getppid() {
 			continue
 		}
-		if holds(filepath.Join("/proc", process.Name()), wanted) {
+		opened, held := holds(filepath.Join("/proc", process.Name()), wanted)
+		if opened {
+			all = append(all, pid)
+		}
+		if held {
 			holders = append(holders, pid)
 		}
 	}
-	return holders
+	return holders, all
 }
 
-// holds tells whether the process at proc has a file open for both.
-func holds(proc string, wanted os.FileInfo) bool {
+// holds tells whether the process at proc has a file open, and whether for both
+// reading and writing.
+func holds(proc string, wanted os.FileInfo) (opened, held bool) {
 	descriptors, err := os.ReadDir(filepath.Join(proc, "fd"))
 	if err != nil {
-		return false // somebody else's, or gone
+		return false, false // somebody else's, or gone
 	}
 	for _, descriptor := range descriptors {
 		info, err := os.Stat(filepath.Join(proc, "fd", descriptor.Name()))
-		if err == nil && os.SameFile(info, wanted) && both(filepath.Join(proc, "fdinfo", descriptor.Name())) {
-			return true
+		if err == nil && os.SameFile(info, wanted) {
+			opened = true
+			held = held || both(filepath.Join(proc, "fdinfo", descriptor.Name()))
 		}
 	}
-	return false
+	return opened, held
 }
 
 // both tells whether a descriptor is open for reading and writing; see proc(5),

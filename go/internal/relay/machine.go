@@ -39,19 +39,25 @@ func (r *Relay) DropInput() error {
 func (r *Relay) Attach(attached bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.left.Store(!attached && r.config.OwnBoots)
-	if r.Unread() == 0 {
-		r.nextBegins()
-	}
 	switch {
 	case attached == (r.machine != nil):
 		return
 	case attached:
+		r.left.Store(false)
 		r.machine, r.detach = context.WithCancel(r.serving)
 		close(r.came)
 	default:
 		r.detach()
 		r.machine, r.came = nil, make(chan struct{})
+	}
+}
+
+// Gone tells that a machine has gone, or that none is there: with OwnBoots, what
+// is printed once the pipe is empty is another's.
+func (r *Relay) Gone() {
+	r.left.Store(r.config.OwnBoots)
+	if r.Unread() == 0 {
+		r.nextBegins()
 	}
 }
 

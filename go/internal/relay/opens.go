@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"os"
 
@@ -33,14 +34,22 @@ func (o *Opens) Add(path string, events uint32) error {
 }
 
 // Wait waits until something was opened or closed since the last call, or ctx
-// ends, which is its error.
-func (o *Opens) Wait(ctx context.Context) error {
+// ends, which is its error. It returns which events those were.
+//
+// An opening is told before the process that opens has its descriptor.
+func (o *Opens) Wait(ctx context.Context) (events uint32, err error) {
 	defer until(ctx, o.file)()
-	_, err := o.file.Read(make([]byte, 16<<10)) // what happened is looked up, not read here
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	data := make([]byte, 16<<10)
+	n, err := o.file.Read(data)
+	if n <= 0 && ctx.Err() != nil {
+		return 0, context.Cause(ctx)
 	}
-	return err
+	for data = data[:max(0, n)]; len(data) >= unix.SizeofInotifyEvent; {
+		events |= binary.NativeEndian.Uint32(data[4:])
+		length := binary.NativeEndian.Uint32(data[12:])
+		data = data[unix.SizeofInotifyEvent+length:]
+	}
+	return events, err
 }
 
 // Close ends the watching.

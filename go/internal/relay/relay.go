@@ -43,8 +43,8 @@ type Config struct {
 	PTY *PTY
 	// OutputOnly drops what clients type: the device only prints.
 	OutputOnly bool
-	// OwnBoots has a boot begin also without Boot: at the first byte after the
-	// last machine has gone, and all that it printed was taken.
+	// OwnBoots has a boot begin also without Boot: at the first byte after Gone,
+	// once all that was printed before was taken.
 	OwnBoots bool
 }
 
@@ -80,7 +80,6 @@ type Relay struct {
 // PTY stay the caller's.
 func New(config Config) (*Relay, error) {
 	r := &Relay{config: config, finish: make(chan struct{}), came: make(chan struct{})}
-	r.left.Store(config.OwnBoots)
 	r.serving, r.dismiss = context.WithCancel(context.Background())
 	out, in, err := openPair(config.Dir)
 	if err != nil {
