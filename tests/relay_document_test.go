@@ -35,7 +35,7 @@ var watched = map[string]struct {
 	"socat -u /tmp/qemu-serial.out - | tee -a serial.log":                                 {shows: `^key x$`, leave: ctrlC, status: "130"},
 	"./result/bin/qemu-relay log --boot -1 --timestamps serial | tail -n 3":               {shows: `^\S+.* key x$`},
 	"./scripts/run-qemu.sh -drive format=raw,if=floppy,file=boot.img &":                   {shows: `^\[\d+\] \d+$`},
-	"curl -sS --unix-socket $XDG_RUNTIME_DIR/qemu-relay/serial/ctl http://channel/status": {shows: `"attached": ?true`},
+	"curl -sS --unix-socket $XDG_RUNTIME_DIR/qemu-relay/serial/ctl http://channel/status": {shows: `^\{"name":"serial","state":"relaying",`},
 }
 
 // Somebody at a terminal types every command of docs/relays.md, in its order,

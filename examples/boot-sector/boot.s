@@ -1,7 +1,8 @@
 # The smallest operating system that tests a console: from its first
 # instruction it prints numbered lines, "line 0", "line 1", ..., each byte to COM1
 # and to QEMU's debug console (port 0xe9). Then it answers each key that comes
-# from COM1, and powers off at a q.
+# from COM1, and powers off at a q. An e ends a QEMU that has -device
+# isa-debug-exit,iobase=0xf4 with status 3.
 #
 #   as --32 --defsym LINES=1000 -o boot.o examples/boot-sector/boot.s
 #   ld -m elf_i386 -Ttext=0x7c00 --oformat=binary -o boot.img boot.o
@@ -14,6 +15,7 @@
 	.set CAN_SEND, 0x20
 	.set HAS_BYTE, 0x01
 	.set DEBUG_CONSOLE, 0xe9
+	.set DEBUG_EXIT, 0xf4
 	.set PM1A_CONTROL, 0x604	# where SeaBIOS puts it
 	.set SOFT_OFF, 0x2000
 
@@ -46,12 +48,19 @@ next_key:
 	inb %dx, %al
 	cmpb $'q', %al
 	je off
+	cmpb $'e', %al
+	je fail
 	pushw %ax
 	movw $key, %si
 	call print
 	popw %ax
 	call put
 	call end_line
+	jmp next_key
+
+fail:
+	movb $1, %al	# QEMU makes 2n+1 of it
+	outb %al, $DEBUG_EXIT
 	jmp next_key
 .endif
 
