@@ -52,7 +52,7 @@ func (c *Channel) openEndpoints() (e endpoints, err error) {
 func (e endpoints) close() {
 	loopback.Close(e.listeners)
 	if e.pty != nil {
-		e.pty.Close()
+		_ = e.pty.Close() // nobody has it open
 	}
 	if e.link != "" {
 		_ = os.Remove(e.link) // somebody may have cleaned up

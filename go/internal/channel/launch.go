@@ -48,8 +48,7 @@ func Sit(ctx context.Context, config Config) (*Seat, error) {
 	limit, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	if err = s.join(limit, dir, config); err != nil {
-		s.Leave()
-		return nil, err
+		return nil, errors.Join(err, s.Leave())
 	}
 	return s, nil
 }

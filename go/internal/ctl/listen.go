@@ -28,7 +28,7 @@ func Listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // it is empty
 	listener, err := bind(dir)
 	if err != nil {
 		return nil, fmt.Errorf("listen %s: %w", path, err)
@@ -38,7 +38,7 @@ func Listen(path string) (net.Listener, error) {
 		err = os.Rename(fresh, path)
 	}
 	if err != nil {
-		listener.Close()
+		_ = listener.Close() // nobody knows it
 		return nil, err
 	}
 	return Named(listener, path), nil
@@ -50,7 +50,7 @@ func bind(dir string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("open", err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: fmt.Sprintf("/proc/self/fd/%d/s", fd)})
 	if err != nil {
 		return nil, err
@@ -68,6 +68,7 @@ type named struct {
 	path string
 }
 
+// Close removes the socket and closes the listener.
 func (n named) Close() error {
 	_ = os.Remove(n.path) // somebody may have cleaned up
 	return n.UnixListener.Close()

@@ -136,7 +136,7 @@ func (f *inFIFO) pass(ctx context.Context, r *Relay) error {
 		data := make([]byte, inputWhole)
 		n, err := f.file.Read(data)
 		if n > 0 && r.input.write(data[:n]) != nil {
-			return nil
+			return nil //nolint:nilerr // the machine has ended
 		}
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, os.ErrClosed) {
 			return fmt.Errorf("%s: %w", f.file.Name(), err)

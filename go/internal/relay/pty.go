@@ -61,7 +61,7 @@ func waitable(file *os.File) (*os.File, error) {
 			return os.NewSyscallError("dup", err)
 		}
 		if err := unix.SetNonblock(own, true); err != nil {
-			unix.Close(own)
+			_ = unix.Close(own) // nothing was written
 			return os.NewSyscallError("fcntl", err)
 		}
 		again = os.NewFile(uintptr(own), file.Name())

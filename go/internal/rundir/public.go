@@ -63,7 +63,7 @@ func Link(target, path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // it is empty
 	fresh := filepath.Join(dir, "link")
 	if err := os.Symlink(target, fresh); err != nil {
 		return err
