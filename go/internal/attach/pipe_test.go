@@ -103,6 +103,8 @@ func (p *piped) await(what string, holds func() bool) {
 		}
 		select {
 		case <-changed:
+		case err := <-p.ended:
+			p.t.Fatalf("%s: not before its end: %v", what, err)
 		case <-late:
 			p.t.Fatalf("%s: not within 10 s", what)
 		}
