@@ -88,6 +88,8 @@ func TestRelaysKeepEveryByteWhateverIsDoneToThem(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	vm := start(t, "../scripts/run-qemu.sh", bootSector(t, lines, true)...)
+	first := start(t, "cat", "/tmp/qemu-serial.out")
+	first.expect(`line 0\r\n`, 1)
 	given := 0
 	for running := true; running; given++ {
 		order := orders[random.IntN(len(orders))]
@@ -105,7 +107,6 @@ func TestRelaysKeepEveryByteWhateverIsDoneToThem(t *testing.T) {
 		t.Errorf("run-qemu.sh: status %d\n%s", status, text)
 	}
 	t.Logf("%d orders", given)
-	systemctl(t, "start", unit("serial"), unit("monitor"), unit("debugcon"))
 	for _, channel := range printing {
 		if err := checkLines(logOf(t, channel, 0), lines, 1); err != nil {
 			t.Errorf("%s: %v", channel, err)

@@ -3,7 +3,6 @@ package channel
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -26,8 +25,11 @@ type Seat struct {
 	// Relay is the channel's relay as it was then.
 	Relay ctl.Status
 
+	config Config
+	dir    rundir.Channel
 	lock   *os.File
 	client ctl.Client
+	out    *os.File // what QEMU prints to, kept
 
 	own  *Channel // nil: a service serves the channel
 	stop context.CancelFunc
@@ -44,10 +46,14 @@ func Sit(ctx context.Context, config Config) (*Seat, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Seat{lock: lock, client: ctl.Client{Path: dir.Ctl()}}
+	s := &Seat{config: config, dir: dir, lock: lock, client: ctl.Client{Path: dir.Ctl()}}
 	limit, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	if err = s.join(limit, dir, config); err != nil {
+	err = s.join(limit, dir, config)
+	if err == nil {
+		err = s.keepOut()
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Leave())
 	}
 	return s, nil
@@ -123,18 +129,4 @@ func (s *Seat) Orders(ctx context.Context, obey func(order string)) {
 		case <-ctx.Done():
 		}
 	}
-}
-
-// Leave gives up the seat, unless a QEMU has it, and ends a relay that is
-// carried, once all is with its clients.
-func (s *Seat) Leave() error {
-	s.lock.Close() // also where it has been handed over
-	if s.own == nil {
-		return nil
-	}
-	s.stop()
-	if err := <-s.done; err != nil {
-		return fmt.Errorf("relay: %w", err)
-	}
-	return nil
 }
