@@ -163,11 +163,15 @@ func (o *owner) status() ctl.Status {
 }
 
 func (o *owner) stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
-	o.guest.change(func() { o.guest.streams, o.guest.asked = o.guest.streams+1, request })
+	// What is printed once the stream has been counted is live.
+	var end int64
+	o.guest.change(func() {
+		o.guest.streams, o.guest.asked = o.guest.streams+1, request
+		end = int64(len(o.guest.text))
+	})
 	o.guest.mu.Lock()
 	defer o.guest.mu.Unlock()
 	offset := int64(0)
-	end := int64(len(o.guest.text))
 	switch request.From {
 	case "start":
 	case "now":

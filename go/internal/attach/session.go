@@ -95,6 +95,7 @@ func (s *session) follow(ctx context.Context, t target) error {
 		Boot:     s.options.Boot,
 		Client:   fmt.Sprintf("%s[%d]", s.options.Program, os.Getpid()),
 		Terminal: s.screen.questions,
+		Gaps:     true,
 	}
 	for tries := 1; ; tries++ {
 		err := s.connection(ctx, t, request)
@@ -133,7 +134,7 @@ func (s *session) connection(ctx context.Context, t target, request ctl.StreamRe
 	s.opened = true
 	s.recall(t.console.Relay.Journal, stream)
 	if stream.Gap > 0 {
-		s.notices.say("%d bytes are no longer kept", stream.Gap)
+		s.notices.say("%d bytes are missing here", stream.Gap)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return caught(func() error { return s.show(stream) }) })

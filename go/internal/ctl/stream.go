@@ -32,6 +32,9 @@ type StreamRequest struct {
 	// Terminal tells that a terminal is at the client's end, which answers
 	// what the guest asks it.
 	Terminal bool
+	// Gaps has the answer broken off where bytes are missing; one that begins
+	// there tells how many. Else it goes on behind them, and only status tells.
+	Gaps bool
 }
 
 func (r StreamRequest) query() string {
@@ -41,6 +44,7 @@ func (r StreamRequest) query() string {
 		"boot":     {strconv.Itoa(r.Boot)},
 		"client":   {r.Client},
 		"terminal": {strconv.FormatBool(r.Terminal)},
+		"gaps":     {strconv.FormatBool(r.Gaps)},
 	}.Encode()
 }
 
@@ -53,7 +57,8 @@ type Stream struct {
 	// Live is the offset at which the stream ended when it was asked for: what
 	// comes before is history.
 	Live int64
-	// Gap is how many bytes before Offset were wanted and are no longer kept.
+	// Gap is how many bytes are missing just before Offset: they were wanted and
+	// are no longer kept, or they never were.
 	Gap int64
 }
 

@@ -86,9 +86,11 @@ func streamRequest(r *http.Request) (StreamRequest, error) {
 			return request, fmt.Errorf("boot: %q is no boot (0 is this one, -1 the one before)", text)
 		}
 	}
-	if text := query.Get("terminal"); text != "" {
-		if request.Terminal, err = strconv.ParseBool(text); err != nil {
-			return request, fmt.Errorf("terminal: %q is neither true nor false", text)
+	for name, field := range map[string]*bool{"terminal": &request.Terminal, "gaps": &request.Gaps} {
+		if text := query.Get(name); text != "" {
+			if *field, err = strconv.ParseBool(text); err != nil {
+				return request, fmt.Errorf("%s: %q is neither true nor false", name, text)
+			}
 		}
 	}
 	return request, nil

@@ -30,9 +30,14 @@ func (j *Journal) Write(data []byte) (int, error) {
 			return written, err
 		}
 		part := data[written:min(len(data), written+room)]
-		n, err := j.file.WriteAt(part, j.last().size)
+		// Not os.File.WriteAt: with an error it does not tell what was written.
+		n, err := unix.Pwrite(int(j.file.Fd()), part, j.last().size)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		n, err = max(0, n), os.NewSyscallError("pwrite", err)
 		written += n
-		if err := errors.Join(err, j.grown(n)); err != nil {
+		if err := errors.Join(j.grown(n), j.spared(err)); err != nil {
 			return written, err
 		}
 	}
@@ -56,6 +61,20 @@ func (j *Journal) Splice(pipe int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	for {
+		n, err := j.splice(pipe, room)
+		if err == nil {
+			return n, j.grown(n)
+		}
+		if err = j.spared(err); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// splice is Splice into the last segment, which has room. The caller holds the
+// lock.
+func (j *Journal) splice(pipe, room int) (int, error) {
 	at := j.last().size
 	n, err := unix.Splice(pipe, nil, int(j.file.Fd()), &at, min(room, spliceAtMost), unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
 	switch {
@@ -66,7 +85,7 @@ func (j *Journal) Splice(pipe int) (int, error) {
 	case err != nil:
 		return 0, os.NewSyscallError("splice", err)
 	}
-	return int(n), j.grown(int(n))
+	return int(n), nil
 }
 
 // ErrNoSplice tells whether err is that of a file system without splice(2).

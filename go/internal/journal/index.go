@@ -18,32 +18,39 @@ const entryBytes = 16
 // indexEvery is the least time between two entries.
 const indexEvery = 10 * time.Millisecond
 
-// indexWriter writes when which offset was reached.
+// indexWriter writes when which offset was reached. What it cannot write is not
+// noted: no byte depends on it.
 type indexWriter struct {
 	file *os.File
+	size int64 // of whole entries
 	last time.Time
 }
 
 func openIndex(path string) (*indexWriter, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return &indexWriter{file: file}, nil
+	info, err := file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return &indexWriter{file: file, size: info.Size() - info.Size()%entryBytes}, nil
 }
 
-// note notes that the byte at offset came at now, unless the last note is too
-// young.
-func (w *indexWriter) note(offset int64, now time.Time) error {
-	if now.Sub(w.last) < indexEvery {
-		return nil
-	}
+// due tells whether the last note is old enough for another one.
+func (w *indexWriter) due(now time.Time) bool { return now.Sub(w.last) >= indexEvery }
+
+// note notes that the byte at offset came at now.
+func (w *indexWriter) note(offset int64, now time.Time) {
 	w.last = now
 	var entry [entryBytes]byte
 	binary.LittleEndian.PutUint64(entry[:], uint64(offset))
 	binary.LittleEndian.PutUint64(entry[8:], uint64(now.UnixNano()))
-	_, err := w.file.Write(entry[:])
-	return err
+	if _, err := w.file.WriteAt(entry[:], w.size); err == nil {
+		w.size += entryBytes
+	}
 }
 
 func (w *indexWriter) close() error { return w.file.Close() }

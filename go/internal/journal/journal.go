@@ -12,7 +12,10 @@
 //   - A segment's name says where it begins and of which boot it is, so that
 //     nothing but the files is needed to read the stream again.
 //   - Beside the bytes lies an index of times; a lost part of it loses no byte.
-//   - Retention unlinks whole segments, oldest first, and never the newest.
+//   - Retention unlinks whole segments, oldest first, and never the newest; so
+//     does a disk that is full.
+//   - What cannot be kept, or was taken away from outside, is a gap with its
+//     place, size and cause; the stream goes on behind it.
 //   - There is one writer, who holds an flock(2).
 package journal
 
@@ -56,6 +59,8 @@ type Journal struct {
 	newest   func(path string) // nil, or told of each new segment
 	more     chan struct{}     // closed and replaced when the stream grows
 	closed   bool
+	gaps     []Gap
+	loss     *Gap // that goes on; nil: none
 }
 
 // Open opens the journal in dir for writing, making the folder where there is
@@ -87,6 +92,9 @@ func (j *Journal) resume() error {
 	}
 	var err error
 	if j.segments, err = list(j.dir); err != nil {
+		return err
+	}
+	if j.gaps, err = readGaps(j.dir); err != nil {
 		return err
 	}
 	if len(j.segments) == 0 {
@@ -139,8 +147,17 @@ func (j *Journal) last() *segment { return &j.segments[len(j.segments)-1] }
 
 // begin makes a new segment and writes there from now on.
 func (j *Journal) begin(s segment) error {
-	if err := j.write(s, os.O_CREATE|os.O_EXCL); err != nil {
-		return err
+	for {
+		err := j.write(s, os.O_CREATE|os.O_EXCL)
+		if err == nil {
+			break
+		}
+		if errors.Is(err, os.ErrNotExist) { // somebody has cleaned up
+			err = os.MkdirAll(j.dir, 0o700)
+		}
+		if err = j.spared(err); err != nil {
+			return err
+		}
 	}
 	j.segments = append(j.segments, s)
 	if j.newest != nil {
@@ -174,11 +191,16 @@ func (j *Journal) grown(n int) error {
 		return nil
 	}
 	last := j.last()
-	err := j.index.note(last.end(), time.Now())
+	offset := last.end()
 	last.size += int64(n)
 	close(j.more)
 	j.more = make(chan struct{})
-	return err
+	j.found()
+	if now := time.Now(); j.index.due(now) {
+		j.index.note(offset, now)
+		return j.replace()
+	}
+	return nil
 }
 
 // room makes sure that the last segment is not full, and returns how many
@@ -204,10 +226,19 @@ func (j *Journal) retain() {
 		if kept <= j.retention.Bytes && newest.boot-oldest.boot < j.retention.Boots {
 			return
 		}
-		if os.Remove(oldest.path(j.dir)) != nil {
+		if !j.drop() {
 			return
 		}
-		os.Remove(oldest.path(j.dir) + indexSuffix)
-		j.segments = j.segments[1:]
 	}
+}
+
+// drop unlinks the oldest segment, if it can.
+func (j *Journal) drop() bool {
+	path := j.segments[0].path(j.dir)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false
+	}
+	os.Remove(path + indexSuffix)
+	j.segments = j.segments[1:]
+	return true
 }

@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("JOURNAL_TEST_WRITER"); dir != "" {
 		panic(spliceForever(dir))
 	}
+	if dir := os.Getenv("JOURNAL_TEST_FULL"); dir != "" {
+		fillDisk(dir)
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -228,11 +232,27 @@ func TestForeignAndDamagedFiles(t *testing.T) {
 		}
 	}
 	open(t, dir, DefaultRetention).Close()
-	if err := os.Truncate(filepath.Join(dir, "00000000000000000000.000001.log"), 3); err != nil {
+	segment := filepath.Join(dir, "00000000000000000000.000001.log")
+	if err := os.Truncate(segment, 3); err != nil {
+		t.Fatal(err)
+	}
+	j = open(t, dir, DefaultRetention)
+	reader := j.NewReader(0)
+	defer reader.Close()
+	data := make([]byte, 9)
+	if n, err := reader.Read(t.Context(), data); err != nil || string(data[:n]) != "123" {
+		t.Errorf("got %q, %v", data[:n], err)
+	}
+	var gap *GapError
+	if err := reader.Wait(t.Context()); !errors.As(err, &gap) || *gap != (GapError{3, 5}) {
+		t.Errorf("a segment that is too short: %v", err)
+	}
+	j.Close()
+	if err := os.Truncate(segment, 7); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(dir, DefaultRetention); err == nil {
-		t.Error("a segment that is too short was not seen")
+		t.Error("a segment that is too long was not seen")
 	}
 }
 

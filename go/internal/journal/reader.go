@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 )
 
@@ -17,6 +18,14 @@ func (e *GapError) Error() string {
 	return fmt.Sprintf("%d bytes are no longer kept (offset %d to %d)", e.To-e.From, e.From, e.To)
 }
 
+// Missing tells whether err is that bytes are missing where a reader is, and it
+// goes on behind them: a *GapError, or a *LossError.
+func Missing(err error) bool {
+	var gap *GapError
+	var loss *LossError
+	return errors.As(err, &gap) || errors.As(err, &loss)
+}
+
 // Reader reads the stream from an offset on, and then waits for more. It is
 // for one goroutine; many readers may read at once.
 type Reader struct {
@@ -24,6 +33,7 @@ type Reader struct {
 	offset  int64
 	file    *os.File // of the segment that holds offset
 	segment segment
+	told    int // how many of the journal's gaps the reader has passed
 }
 
 // NewReader returns a reader at offset. The caller calls Close.
@@ -42,13 +52,28 @@ func (r *Reader) Close() error {
 	return r.file.Close()
 }
 
+// Losses is how many bytes could not be kept just where the reader is. They are
+// taken for told.
+func (r *Reader) Losses() int64 {
+	r.journal.mu.Lock()
+	defer r.journal.mu.Unlock()
+	bytes := int64(0)
+	for {
+		gap, at := r.journal.lossAt(r.offset, r.told)
+		if gap == nil || gap.Offset > r.offset {
+			return bytes
+		}
+		bytes, r.told = bytes+gap.Bytes, at+1
+	}
+}
+
 // Wait waits until there is something to read, or ctx ends. It is a *GapError
-// where bytes have gone meanwhile, and ErrClosed where the journal was closed
-// and all of it has been read.
+// where bytes have gone meanwhile, a *LossError where some were never kept, and
+// ErrClosed where the journal was closed and all of it has been read.
 func (r *Reader) Wait(ctx context.Context) error {
 	for {
-		s, more, err := r.locate()
-		if s != nil || err != nil {
+		_, more, err := r.locate()
+		if more == nil || err != nil {
 			return err
 		}
 		select {
@@ -65,48 +90,70 @@ func (r *Reader) Read(ctx context.Context, data []byte) (int, error) {
 		if err := r.Wait(ctx); err != nil {
 			return 0, err
 		}
-		s, _, err := r.locate()
-		if s == nil || err != nil {
+		part, more, err := r.locate()
+		if more != nil || err != nil {
 			continue // it has gone since; Wait will tell
 		}
-		err = r.open(*s)
+		err = r.open(part.segment)
 		if errors.Is(err, os.ErrNotExist) {
-			continue // it has gone since we looked
+			err = r.journal.missing(part.segment)
+			if err == nil {
+				continue // Wait will tell
+			}
 		}
 		if err != nil {
 			return 0, err
 		}
-		n, err := r.file.ReadAt(data[:min(int64(len(data)), s.end()-r.offset)], r.offset-s.start)
+		n, err := r.file.ReadAt(data[:min(int64(len(data)), part.end-r.offset)], r.offset-part.segment.start)
 		r.offset += int64(n)
 		if n > 0 {
 			return n, nil
+		}
+		if errors.Is(err, io.EOF) && r.journal.dropped(part.segment) {
+			continue // Wait will tell
 		}
 		return 0, err
 	}
 }
 
-// locate finds the segment that holds the next byte; nil where that has not
-// come yet, with a channel that is closed when it may have.
-func (r *Reader) locate() (s *segment, more <-chan struct{}, err error) {
+// part is what a reader can read at once: a segment, up to offset end.
+type part struct {
+	segment segment
+	end     int64
+}
+
+// locate finds the segment that holds the next byte. Where that has not come
+// yet, more is a channel that is closed when it may have.
+func (r *Reader) locate() (p part, more <-chan struct{}, err error) {
 	j := r.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for i := len(j.segments) - 1; i >= 0; i-- {
-		here := j.segments[i]
-		switch {
-		case here.start > r.offset:
-			continue
-		case r.offset < here.end():
-			return &here, nil, nil
-		case j.closed:
-			return nil, nil, ErrClosed
-		}
-		return nil, j.more, nil
+	loss, index := j.lossAt(r.offset, r.told)
+	if loss != nil && loss.Offset == r.offset {
+		r.told = index + 1
+		return p, nil, &LossError{*loss}
 	}
-	oldest := j.segments[0].start
-	gap := &GapError{From: r.offset, To: oldest}
-	r.offset = oldest
-	return nil, nil, gap
+	// From the end: most readers are there.
+	at := len(j.segments) - 1
+	for at > 0 && j.segments[at-1].end() > r.offset {
+		at--
+	}
+	here := j.segments[at]
+	switch {
+	case r.offset < here.start:
+		gap := &GapError{From: r.offset, To: here.start}
+		r.offset = here.start
+		return p, nil, gap
+	case r.offset >= here.end() && j.closed:
+		return p, nil, ErrClosed
+	case r.offset >= here.end():
+		return p, j.more, nil
+	}
+	p = part{here, here.end()}
+	if loss != nil {
+		p.end = min(p.end, loss.Offset)
+	}
+	return p, nil, nil
 }
 
 // open opens the segment's file, unless it is open.

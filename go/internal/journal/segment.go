@@ -50,7 +50,8 @@ func (all segments) bootRange(back int) (start, end int64, err error) {
 }
 
 // list reads the segments in dir, oldest first. Other files are left alone. A
-// hole between two segments is an error: bytes have been lost from outside.
+// hole between two segments is what was taken away from outside: nobody can read
+// it. Two that overlap are an error.
 func list(dir string) (segments, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -79,8 +80,8 @@ func list(dir string) (segments, error) {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.boot, b.boot))
 	})
 	for i := range found[:max(0, len(found)-1)] {
-		if here, next := found[i], found[i+1]; here.end() != next.start || here.boot > next.boot {
-			return nil, fmt.Errorf("%s does not end where %s begins (move the folder away)", here.path(dir), next.path(dir))
+		if here, next := found[i], found[i+1]; here.end() > next.start || here.boot > next.boot {
+			return nil, fmt.Errorf("%s does not end before %s begins (move the folder away)", here.path(dir), next.path(dir))
 		}
 	}
 	return found, nil

@@ -38,14 +38,19 @@ func (s *Snapshot) BootRange(back int) (start, end int64, err error) {
 // dropped since are a *GapError, once all that is left is written.
 func (s *Snapshot) Copy(w io.Writer, start, end int64) error {
 	var gap error
+	next := start
 	for _, segment := range s.segments {
 		from, to := max(start, segment.start), min(end, segment.end())
 		if from >= to {
 			continue
 		}
+		if from > next {
+			gap = &GapError{From: next, To: from}
+		}
+		next = to
 		file, err := os.Open(segment.path(s.dir))
 		if errors.Is(err, os.ErrNotExist) {
-			gap = &GapError{From: start, To: to}
+			gap = &GapError{From: from, To: to}
 			continue
 		}
 		if err != nil {

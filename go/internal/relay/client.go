@@ -81,9 +81,8 @@ func (r *Relay) send(ctx context.Context, c *client, conn io.Writer) error {
 	defer reader.Close()
 	for {
 		err := reader.Wait(ctx)
-		var gap *journal.GapError
-		if errors.As(err, &gap) {
-			_, err = fmt.Fprintf(conn, "\r\n[%v]\r\n", gap)
+		if journal.Missing(err) {
+			_, err = fmt.Fprintf(conn, "\r\n[%v]\r\n", err)
 		}
 		if err == nil {
 			err = r.sendSome(ctx, c, reader, conn)
@@ -98,6 +97,10 @@ func (r *Relay) sendSome(ctx context.Context, c *client, reader *journal.Reader,
 	chunk := chunks.Get().(*[32 << 10]byte)
 	defer chunks.Put(chunk)
 	n, err := reader.Read(ctx, chunk[:])
+	if journal.Missing(err) {
+		_, err = fmt.Fprintf(conn, "\r\n[%v]\r\n", err)
+		return err
+	}
 	if err != nil {
 		return err
 	}

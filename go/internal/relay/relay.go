@@ -23,7 +23,6 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
 
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 )
 
@@ -68,7 +67,6 @@ type Relay struct {
 	machine context.Context // ends when the machine goes; nil: none is attached
 	detach  context.CancelFunc
 	came    chan struct{} // closed when a machine is attached
-	gaps    []ctl.Gap
 
 	weak atomic.Bool // the journal's file system cannot splice
 	left atomic.Bool // with OwnBoots: no machine is there

@@ -367,18 +367,47 @@ func TestWithoutSplice(t *testing.T) {
 	readers.Wait()
 }
 
-// A journal that takes nothing more does not stop the machine, and what is
-// missing is told.
-func TestJournalThatFails(t *testing.T) {
+// What could not be kept is told in status, and to each client where it is.
+func TestLosses(t *testing.T) {
 	b := start(t)
 	b.print(0, 10)
 	b.await(70)
-	b.relay.gap(5, errors.New("no space"))
-	b.relay.gap(6, errors.New("no space"))
-	gaps := b.relay.Status().Gaps
-	if len(gaps) != 1 || gaps[0] != (ctl.Gap{Offset: 70, Bytes: 11, Cause: "no space"}) {
+	conn := b.dial("unix")
+	b.expect(conn, 0, 10)
+	b.relay.Journal().Lose(11, errors.New("no space"))
+	b.print(10, 12)
+	b.await(86)
+	if gaps := b.relay.Status().Gaps; len(gaps) != 1 || gaps[0] != (ctl.Gap{Offset: 70, Bytes: 11, Cause: "no space"}) {
 		t.Errorf("gaps %+v", gaps)
 	}
+	const notice = "\r\n[11 bytes were lost (offset 70: no space)]\r\n"
+	got := make([]byte, len(notice))
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != notice {
+		t.Errorf("got %q, %v", got, err)
+	}
+	b.expect(conn, 10, 12)
+	plain, err := b.relay.Stream(t.Context(), ctl.StreamRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	b.expect(plain, 0, 12)
+	told, err := b.relay.Stream(t.Context(), ctl.StreamRequest{Gaps: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer told.Close()
+	b.expect(told, 0, 10)
+	var loss *journal.LossError
+	if _, err := told.Read(got); !errors.As(err, &loss) {
+		t.Errorf("got %v", err)
+	}
+	again, err := b.relay.Stream(t.Context(), ctl.StreamRequest{From: "70", Gaps: true})
+	if err != nil || again.Gap != 11 {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	defer again.Close()
+	b.expect(again, 10, 12)
 }
 
 // Of two terminals that were asked the same, one answers.

@@ -19,11 +19,14 @@ func (r *Relay) Status() *ctl.Relay {
 		End:     end,
 		Input:   int(r.input.waiting.Load()),
 		Clients: []ctl.Attached{},
+		Gaps:    []ctl.Gap{},
+	}
+	for _, gap := range j.Gaps() {
+		status.Gaps = append(status.Gaps, ctl.Gap{Offset: gap.Offset, Bytes: gap.Bytes, Cause: gap.Cause})
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status.Attached, status.Exact = r.machine != nil, !r.weak.Load()
-	status.Gaps = append([]ctl.Gap{}, r.gaps...)
 	answering := r.answering()
 	for _, c := range r.joined {
 		offset := c.offset.Load()

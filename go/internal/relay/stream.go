@@ -13,8 +13,9 @@ import (
 )
 
 // Stream is a client that asked for its range; see ctl.StreamRequest. Its Read
-// waits for more while the boot goes on, and is a *journal.GapError where the
-// client has fallen behind what is kept. The caller closes it.
+// waits for more while the boot goes on. With request.Gaps it is a
+// *journal.GapError where the client has fallen behind what is kept, and a
+// *journal.LossError where bytes could not be kept. The caller closes it.
 func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
 	start, end, err := r.config.Journal.BootRange(request.Boot)
 	if err != nil {
@@ -27,7 +28,7 @@ func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 	oldest, _ := r.config.Journal.Range()
 	gap := max(0, oldest-offset)
 	offset += gap
-	s := &stream{end: end}
+	s := &stream{end: end, gaps: request.Gaps}
 	if request.Boot == 0 {
 		s.end = -1
 	}
@@ -42,7 +43,7 @@ func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 		s.leave()
 	})
 	s.reader = r.config.Journal.NewReader(offset)
-	return &ctl.Stream{ReadCloser: s, Offset: offset, Live: end, Gap: gap}, nil
+	return &ctl.Stream{ReadCloser: s, Offset: offset, Live: end, Gap: gap + s.reader.Losses()}, nil
 }
 
 // position is the offset that from means in a boot.
@@ -70,6 +71,7 @@ type stream struct {
 	client *client
 	reader *journal.Reader
 	end    int64 // where an earlier boot ends; -1: this one goes on
+	gaps   bool  // Read tells of them
 	ctx    context.Context
 	cancel context.CancelFunc
 	leave  func()
@@ -85,6 +87,9 @@ func (s *stream) Read(data []byte) (int, error) {
 		data = data[:min(int64(len(data)), left)]
 	}
 	n, err := s.reader.Read(s.ctx, data)
+	for !s.gaps && journal.Missing(err) {
+		n, err = s.reader.Read(s.ctx, data)
+	}
 	s.client.offset.Store(s.reader.Offset())
 	if err == journal.ErrClosed { //nolint:errorlint // it is returned as it is
 		err = io.EOF

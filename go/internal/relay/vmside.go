@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/rundir"
 )
@@ -94,9 +93,7 @@ func (r *Relay) takeAll(fd int) error {
 // takeBoot is take; it marks a boot where one begins by itself.
 func (r *Relay) takeBoot(fd int) error {
 	if r.next.Load() && unread(r.out) > 0 && r.next.CompareAndSwap(true, false) {
-		if _, err := r.config.Journal.Boot(); err != nil {
-			return err
-		}
+		_, _ = r.config.Journal.Boot() // what cannot be marked is kept all the same
 	}
 	err := r.take(fd)
 	if errors.Is(err, io.EOF) {
@@ -129,22 +126,10 @@ func (r *Relay) take(fd int) error {
 	}
 	written, err := r.config.Journal.Write(data[:n])
 	if err != nil && !errors.Is(err, journal.ErrClosed) {
-		r.gap(int64(n-written), err)
+		r.config.Journal.Lose(int64(n-written), err)
 		return nil
 	}
 	return err
-}
-
-// gap notes that bytes could not be kept.
-func (r *Relay) gap(bytes int64, cause error) {
-	_, at := r.config.Journal.Range()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if last := len(r.gaps) - 1; last >= 0 && r.gaps[last].Offset == at {
-		r.gaps[last].Bytes += bytes
-		return
-	}
-	r.gaps = append(r.gaps, ctl.Gap{Offset: at, Bytes: bytes, Cause: cause.Error()})
 }
 
 // Unread is how many bytes the machine has printed that are not in the journal

@@ -49,11 +49,10 @@ func relayTap(console spec.Console, r *relay.Relay) *tap {
 		console: console,
 		read: func(data []byte) (int, error) {
 			n, err := reader.Read(context.Background(), data)
-			var gap *journal.GapError
 			switch {
 			case errors.Is(err, journal.ErrClosed):
 				err = io.EOF
-			case errors.As(err, &gap):
+			case journal.Missing(err):
 				err = nil // what is kept of the end is enough
 			}
 			return n, err

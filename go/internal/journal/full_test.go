@@ -1,0 +1,215 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/numbered"
+)
+
+// The files of a stream are removed under the journal: what was in them is a gap
+// that is told, and the stream goes on.
+func TestRemovedFiles(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		remove []int // which of three segments
+		gaps   []GapError
+		kept   string
+	}{
+		{"the newest", []int{2}, []GapError{{10, 15}}, "11111222226"},
+		{"one in the middle", []int{1}, []GapError{{5, 10}}, "11111333336"},
+		{"all", []int{0, 1, 2}, []GapError{{0, 5}, {5, 10}, {10, 15}}, "6"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "journal")
+			j := open(t, dir, DefaultRetention)
+			for _, text := range []string{"11111", "22222", "33333"} {
+				boot(t, j)
+				write(t, j, text)
+			}
+			segments, err := list(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range test.remove {
+				os.Remove(segments[len(segments)-3+i].path(dir))
+			}
+			reader := j.NewReader(0)
+			defer reader.Close()
+			var kept []byte
+			var gaps []GapError
+			data := make([]byte, 64)
+			for reader.Offset() < 16 {
+				if reader.Offset() == 15 && !strings.HasSuffix(string(kept), "6") && len(gaps) == len(test.gaps) {
+					write(t, j, "6")
+				}
+				n, err := reader.Read(t.Context(), data)
+				kept = append(kept, data[:n]...)
+				var gap *GapError
+				if errors.As(err, &gap) {
+					gaps = append(gaps, *gap)
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if string(kept) != test.kept || fmt.Sprint(gaps) != fmt.Sprint(test.gaps) {
+				t.Errorf("kept %q, gaps %v, want %q, %v", kept, gaps, test.kept, test.gaps)
+			}
+			for i, gap := range j.Gaps() {
+				if !gap.Taken || gap.Offset != test.gaps[i].From {
+					t.Errorf("gap %+v, want %+v", gap, test.gaps[i])
+				}
+			}
+		})
+	}
+}
+
+// Nobody reads, and the folder goes: the next bytes are kept all the same.
+func TestRemovedFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	j := open(t, dir, DefaultRetention)
+	write(t, j, "lost")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); len(j.Gaps()) == 0; time.Sleep(indexEvery) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is not seen")
+		}
+		write(t, j, "x")
+	}
+	write(t, j, "kept")
+	text, err := os.ReadFile(j.last().path(dir))
+	if err != nil || !strings.HasSuffix(string(text), "kept") {
+		t.Errorf("got %q, %v", text, err)
+	}
+}
+
+func TestLosses(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, DefaultRetention)
+	write(t, j, "abc")
+	early := j.NewReader(0)
+	defer early.Close()
+	j.Lose(5, errors.New("no space"))
+	j.Lose(6, errors.New("no space"))
+	if gaps := j.Gaps(); len(gaps) != 1 || gaps[0] != (Gap{Offset: 3, Bytes: 11, Cause: "no space"}) {
+		t.Errorf("gaps %+v", gaps)
+	}
+	write(t, j, "def")
+	data := make([]byte, 64)
+	if n, err := early.Read(t.Context(), data); err != nil || string(data[:n]) != "abc" {
+		t.Errorf("got %q, %v", data[:n], err)
+	}
+	_, err := early.Read(t.Context(), data)
+	var loss *LossError
+	if !errors.As(err, &loss) || loss.Gap.Bytes != 11 || loss.Error() != "11 bytes were lost (offset 3: no space)" {
+		t.Errorf("got %v", err)
+	}
+	if n, err := early.Read(t.Context(), data); err != nil || string(data[:n]) != "def" {
+		t.Errorf("got %q, %v", data[:n], err)
+	}
+	j.Close()
+	j = open(t, dir, DefaultRetention)
+	late := j.NewReader(3)
+	defer late.Close()
+	if bytes := late.Losses(); bytes != 11 {
+		t.Errorf("%d bytes were lost here", bytes)
+	}
+	if n, err := late.Read(t.Context(), data); err != nil || string(data[:n]) != "def" {
+		t.Errorf("got %q, %v", data[:n], err)
+	}
+	if after := j.NewReader(4); after.Losses() != 0 {
+		t.Error("a loss is told twice")
+	}
+}
+
+// A disk that is full: the oldest segments go, then bytes are lost and counted,
+// and when there is space again the stream goes on.
+func TestFullDisk(t *testing.T) {
+	self, _ := os.Executable()
+	command := exec.Command(self)
+	command.Env = append(os.Environ(), "JOURNAL_TEST_FULL="+t.TempDir())
+	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+	groups := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	command.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, UidMappings: ids, GidMappings: groups}
+	output, err := command.CombinedOutput()
+	if errors.Is(err, unix.EPERM) || strings.Contains(string(output), "mount: ") {
+		t.Skipf("no file system of our own: %v: %s (allow user namespaces, or run as root)", err, output)
+	}
+	if err != nil || string(output) != "" {
+		t.Errorf("%v: %s", err, output)
+	}
+}
+
+// fillDisk is TestFullDisk in a mount namespace. It prints what is wrong.
+func fillDisk(dir string) {
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=40m"); err != nil {
+		fmt.Println("mount: ", err)
+		return
+	}
+	check := func(err error) {
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
+	other := filepath.Join(dir, "other")
+	j, err := Open(filepath.Join(dir, "journal"), Retention{Bytes: 1 << 40, Boots: 1000})
+	check(err)
+	pinned := j.NewReader(0) // one that has the oldest segment open
+	_, err = j.Write([]byte("line 0\n"))
+	check(err)
+	_, err = pinned.Read(context.Background(), make([]byte, 1))
+	check(err)
+	const half = 6_000_000 // 76 MB: more than there is
+	check(numbered.Write(j, 1, half))
+	if gaps := j.Gaps(); len(gaps) > 0 {
+		fmt.Printf("lost with segments to drop: %+v\n", gaps)
+	}
+	oldest, end := j.Range()
+	if oldest == 0 || end != size(j.Dir()) {
+		fmt.Printf("kept from %d to %d of %d\n", oldest, end, size(j.Dir()))
+	}
+	var gap *GapError
+	if _, err := pinned.Read(context.Background(), make([]byte, 1<<20)); !errors.As(err, &gap) || gap.From != 1 {
+		fmt.Printf("a reader of what has gone: %v\n", err)
+	}
+	// Somebody else takes all there is.
+	file, err := os.Create(other)
+	check(err)
+	lost := int64(0)
+	for lost < 100_000 {
+		_, _ = file.Write(make([]byte, 1<<20)) // what is free, also what the journal frees
+		line := []byte("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n")
+		n, err := j.Write(line)
+		if err != nil {
+			j.Lose(int64(len(line)-n), err)
+			lost += int64(len(line) - n)
+		}
+	}
+	_, at := j.Range()
+	check(os.Remove(other))
+	check(file.Close())
+	_, err = j.Write([]byte("again\n"))
+	check(err)
+	gaps := j.Gaps()
+	if len(gaps) != 1 || gaps[0].Bytes != lost || gaps[0].Offset != at || !strings.Contains(gaps[0].Cause, "no space left") {
+		fmt.Printf("lost %d at %d, told %+v\n", lost, at, gaps)
+	}
+	text, err := os.ReadFile(j.last().path(j.Dir()))
+	check(err)
+	if !strings.HasSuffix(string(text), "again\n") {
+		fmt.Printf("the stream does not go on: %q\n", text[max(0, len(text)-100):])
+	}
+}
