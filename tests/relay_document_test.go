@@ -25,6 +25,7 @@ var watched = map[string]struct {
 }{
 	"systemctl --user status qemu-serial-relay.service":                                   {shows: `Active: active \(running\)`},
 	"ls -l /tmp/qemu-*.in /tmp/qemu-*.out":                                                {shows: `prw------- 1 developer developer 0 .* /tmp/qemu-serial.out$`},
+	"./result/bin/connect-serial":                                                         {shows: `^line 999$`, leave: []string{"C-]"}},
 	"minicom -D unix#/tmp/qemu-serial.sock":                                               {shows: `^line 999$`, leave: leaveMinicom},
 	"minicom -D /tmp/qemu-serial.pty":                                                     {shows: `^line 999$`, leave: leaveMinicom},
 	"cat /tmp/qemu-serial.out":                                                            {shows: `^line 999$`, leave: ctrlC, status: "130"},
@@ -34,7 +35,7 @@ var watched = map[string]struct {
 	"tail -F /tmp/qemu-debugcon.log":                                                      {shows: `^line 999$`, leave: ctrlC, status: "130"},
 	"socat -u /tmp/qemu-serial.out - | tee -a serial.log":                                 {shows: `^key x$`, leave: ctrlC, status: "130"},
 	"./result/bin/qemu-relay log --boot -1 --timestamps serial | tail -n 3":               {shows: `^\S+.* key x$`},
-	"./scripts/run-qemu.sh -drive format=raw,if=floppy,file=boot.img &":                   {shows: `^\[\d+\] \d+$`},
+	"./scripts/run-qemu.sh -drive format=raw,if=floppy,file=boot.img &":                   {shows: `^run-qemu: debugcon: boot \d+ on `},
 	"curl -sS --unix-socket $XDG_RUNTIME_DIR/qemu-relay/serial/ctl http://channel/status": {shows: `^\{"name":"serial","state":"relaying",`},
 }
 

@@ -66,6 +66,11 @@ func TestRelaysKeepEveryByteOf20Boots(t *testing.T) {
 		}
 	}
 	for _, channel := range printing {
+		for back := range 10 { // so many are kept
+			if err := checkLines(logOf(t, channel, -back), lines, 1); err != nil {
+				t.Errorf("%d boots back, %s: %v", back, channel, err)
+			}
+		}
 		clients[channel].expect(`line `+strconv.Itoa(lines-1)+`\r\n`, boots)
 		text, _ := clients[channel].look()
 		if err := checkLines(text, lines, boots); err != nil {

@@ -152,6 +152,7 @@ func (c *Channel) Run(ctx context.Context) error {
 	serving, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
 		defer quiet()
+		defer c.orders.end()
 		return c.relay.Run()
 	})
 	group.Go(func() error { return ctl.Serve(serving, c.control, c.handlers()) })

@@ -115,7 +115,10 @@ func (s *Seat) Orders(ctx context.Context, obey func(order string)) {
 		orders := s.own.Orders(ctx)
 		for {
 			select {
-			case order := <-orders:
+			case order, more := <-orders:
+				if !more {
+					return
+				}
 				obey(order)
 			case <-ctx.Done():
 				return

@@ -119,13 +119,29 @@ func (c *Channel) handlers() ctl.Handlers {
 type orders struct {
 	mu        sync.Mutex
 	launchers map[chan string]bool
+	ended     bool
 }
 
-// Orders returns the orders to a launcher, until ctx ends.
+// end has the launchers go: a control socket waits for who is still there.
+func (o *orders) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for launcher := range o.launchers {
+		close(launcher)
+	}
+	o.launchers, o.ended = nil, true
+}
+
+// Orders returns the orders to a launcher, until ctx ends; it is closed where the
+// channel ends.
 func (c *Channel) Orders(ctx context.Context) <-chan string {
 	launcher := make(chan string, 1)
 	c.orders.mu.Lock()
 	defer c.orders.mu.Unlock()
+	if c.orders.ended {
+		close(launcher)
+		return launcher
+	}
 	if c.orders.launchers == nil {
 		c.orders.launchers = map[chan string]bool{}
 	}
