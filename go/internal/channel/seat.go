@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -107,7 +106,7 @@ func (c *Channel) handlers() ctl.Handlers {
 	return ctl.Handlers{
 		Status: c.Status,
 		Stream: c.relay.Stream,
-		Input:  func(request ctl.StreamRequest) (io.Writer, error) { return c.relay.Input(request), nil },
+		Input:  c.relay.Input,
 		Break:  func(context.Context, string) error { return c.Order(ctl.OrderBreak) },
 		Boot:   func(context.Context) (int, error) { return c.Boot() },
 		Orders: c.Orders,

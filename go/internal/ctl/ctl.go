@@ -58,6 +58,9 @@ type Relay struct {
 	Oldest   int64  `json:"oldest"`   // offset of the oldest byte that is kept
 	End      int64  `json:"end"`      // offset behind the newest byte
 	Input    int    `json:"input"`    // bytes typed that the guest has not read
+	// Writer is the client that has the writer's seat; "": it is free, and whoever
+	// is attached may type.
+	Writer string `json:"writer,omitempty"`
 	// Clients in the order in which they came.
 	Clients []Attached `json:"clients"`
 	// Gaps are bytes that were printed and could not be kept.
@@ -72,7 +75,7 @@ type Attached struct {
 	Offset   int64     `json:"offset"`   // of the next byte for it
 	Lag      int64     `json:"lag"`      // how many bytes it is behind
 	Terminal bool      `json:"terminal"` // a terminal is at its end
-	Answers  bool      `json:"answers"`  // what its terminal answers reaches the guest
+	Writes   bool      `json:"writes"`   // it has the writer's seat
 }
 
 // Gap is a part of the stream that is missing at an offset.

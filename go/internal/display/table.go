@@ -112,12 +112,14 @@ func clients(w io.Writer, consoles []ctl.Console) {
 	_ = t.Flush() // to a string
 }
 
-// terminal tells whether a client has a terminal, and whether the guest gets
-// what that answers.
+// terminal tells whether a client has a terminal, and whether it has the
+// writer's seat.
 func terminal(client ctl.Attached) string {
 	switch {
-	case client.Answers:
-		return "yes, it answers the guest"
+	case client.Terminal && client.Writes:
+		return "yes, it types"
+	case client.Writes:
+		return "no, it types"
 	case client.Terminal:
 		return "yes"
 	}

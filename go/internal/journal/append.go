@@ -88,6 +88,23 @@ func (j *Journal) splice(pipe, room int) (int, error) {
 	return int(n), nil
 }
 
+// Tail returns the last n bytes of the stream, or fewer: no more than the last
+// segment has.
+func (j *Journal) Tail(n int) []byte {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil
+	}
+	size := j.last().size
+	data := make([]byte, min(int64(n), size))
+	read, err := unix.Pread(int(j.file.Fd()), data, size-int64(len(data)))
+	if err != nil {
+		return nil
+	}
+	return data[:read]
+}
+
 // ErrNoSplice tells whether err is that of a file system without splice(2).
 func ErrNoSplice(err error) bool {
 	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS)

@@ -114,11 +114,13 @@ func (r *Relay) sendSome(ctx context.Context, c *client, reader *journal.Reader,
 // typed hands on what comes from a connection. One that has only finished
 // typing goes on reading; typed returns when the connection has gone.
 func (r *Relay) typed(conn net.Conn) {
+	data := make([]byte, inputWhole)
 	for {
-		data := make([]byte, inputWhole)
 		n, err := conn.Read(data)
-		if n > 0 && r.input.write(data[:n]) != nil {
-			return
+		if n > 0 {
+			if _, err := (guest{r}).Write(data[:n]); err != nil {
+				return
+			}
 		}
 		if err != nil {
 			break

@@ -27,7 +27,7 @@ type door interface {
 	conn() *os.File
 	// typed hands on what the visitor types, until conn is woken or he goes. over
 	// tells that this is the end of the visit.
-	typed(hand func([]byte) error) (over bool)
+	typed(guest io.Writer) (over bool)
 	// reset makes the door ready for the next visitor. at is how far the last one
 	// came.
 	reset(at int64) error
@@ -81,7 +81,7 @@ func (r *Relay) visit(d door, c *client, events *Opens) error {
 		}
 	})
 	beside.Go(func() {
-		if d.typed(r.input.write) {
+		if d.typed(guest{r}) {
 			cancel()
 		}
 	})

@@ -96,6 +96,21 @@ func (i *input) write(data []byte) error {
 	}
 }
 
+// offer is write where the queue has room; else it drops data and tells so.
+func (i *input) offer(data []byte) bool {
+	i.mu.Lock()
+	piece := typed{data, i.age}
+	i.mu.Unlock()
+	i.waiting.Add(int64(len(data)))
+	select {
+	case i.queue <- piece:
+		return true
+	default:
+		i.waiting.Add(-int64(len(data)))
+		return false
+	}
+}
+
 // flush drops all that was typed and that no guest has read.
 func (i *input) flush() error {
 	i.mu.Lock()

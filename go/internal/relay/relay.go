@@ -63,10 +63,13 @@ type Relay struct {
 
 	mu      sync.Mutex
 	joined  []*client       // in the order in which they came
+	writer  *writer         // who has the writer's seat; nil: nobody
 	closing bool            // nobody joins any more
 	machine context.Context // ends when the machine goes; nil: none is attached
 	detach  context.CancelFunc
 	came    chan struct{} // closed when a machine is attached
+
+	looked int64 // how far answerProbes has come
 
 	weak atomic.Bool // the journal's file system cannot splice
 	left atomic.Bool // with OwnBoots: no machine is there

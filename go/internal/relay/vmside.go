@@ -59,6 +59,7 @@ func openFIFO(path string) (*os.File, error) {
 // finishes and the pipe is empty.
 func (r *Relay) drain() error {
 	defer r.out.Close()
+	_, r.looked = r.config.Journal.Range()
 	raw, err := r.out.SyscallConn()
 	if err != nil {
 		return err
@@ -98,6 +99,7 @@ func (r *Relay) takeBoot(fd int) error {
 	err := r.take(fd)
 	if errors.Is(err, io.EOF) {
 		r.nextBegins()
+		r.answerProbes()
 	}
 	return err
 }
