@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
-	"syscall"
 )
 
 // ports are those of the channels that have one.
@@ -30,15 +29,8 @@ func (c *connection) Close() { c.once.Do(c.closed) }
 // connect connects a client, and tells f where the bytes begin if that is known.
 func (l *lane) connect(f *follower) (*connection, error) {
 	switch {
-	case l.habit == stopped || l.habit == gone:
+	case l.habit == stopped || l.habit == gone || l.kind == "fifo":
 		return l.program()
-	case l.kind == "fifo":
-		// Not waiting for a writer: there is one, as long as the relay is up.
-		file, err := os.OpenFile(publicPath(l.name, "out"), os.O_RDONLY|syscall.O_NONBLOCK, 0)
-		if err != nil {
-			return nil, err
-		}
-		return &connection{Reader: file, closed: func() { file.Close() }}, nil
 	case l.kind == "stream":
 		return l.stream(f)
 	}
@@ -81,6 +73,8 @@ func (l *lane) program() (*connection, error) {
 	switch l.kind {
 	case "tcp":
 		words[2] = "TCP4:127.0.0.1:" + ports[l.name]
+	case "fifo":
+		words = []string{"cat", publicPath(l.name, "out")}
 	case "stream":
 		words = []string{"curl", "-sSN", "--unix-socket", channelPath(l.name, "ctl"), "http://channel/stream"}
 	}

@@ -8,8 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -136,19 +134,12 @@ func (p *printer) end() (bytes int64, err error) {
 	if p.run == nil || p.run.Process == nil {
 		return 0, nil
 	}
-	proc := "/proc/" + strconv.Itoa(p.run.Process.Pid)
 	for late := time.Now().Add(waitLimit); alive(p.run.Process.Pid); time.Sleep(time.Millisecond) {
 		if time.Now().After(late) {
 			return 0, fmt.Errorf("%s: the printer does not end", p.name)
 		}
 	}
-	text, err := os.ReadFile(proc + "/io") // while nobody has waited for it
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), "wchar: ")
-	word, _, _ := strings.Cut(rest, "\n")
-	if bytes, err = strconv.ParseInt(word, 10, 64); err != nil {
+	if bytes, err = written(p.run.Process.Pid); err != nil {
 		return 0, err
 	}
 	p.run.Wait()

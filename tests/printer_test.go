@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -51,9 +53,14 @@ func (p printed) String() string {
 	return fmt.Sprintf(printedFormat, p.fifo, p.name, p.boot, p.bytes, p.rate, p.ends)
 }
 
-// printerMain is the main of a printer. It writes nothing else than the lines, so
-// that the kernel knows how many bytes of them it has written, whatever kills it.
+// printerMain is the main of a printer. Its first thread writes nothing else than
+// the lines, so that the kernel knows how many bytes of them it has written, whatever
+// kills it; see written.
 func printerMain(order string) error {
+	runtime.LockOSThread()
+	if syscall.Gettid() != syscall.Getpid() { // once more: it may be the first one then
+		return syscall.Exec("/proc/self/exe", os.Args, os.Environ())
+	}
 	var p printed
 	if _, err := fmt.Sscanf(order, printedFormat, &p.fifo, &p.name, &p.boot, &p.bytes, &p.rate, &p.ends); err != nil {
 		return err
@@ -82,6 +89,18 @@ func printerMain(order string) error {
 		_ = syscall.Pause() // for ever
 	}
 	return nil
+}
+
+// written is how many bytes a printer has written that has ended, and that nobody
+// has waited for. Go's own threads write too, to wake each other.
+func written(pid int) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/io", pid, pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "wchar: ")
+	word, _, _ := strings.Cut(rest, "\n")
+	return strconv.ParseInt(word, 10, 64)
 }
 
 func writeAll(fd int, text []byte) error {

@@ -43,7 +43,11 @@ func TestTorture(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	begin := time.Now()
-	clients, answers := comeAndGo(ctx, relay, journals, 50), watchRelay(ctx, relay, channels)
+	answers := watchRelay(ctx, relay, channels)
+	if err := dose.boot(relay, vm); err != nil {
+		t.Fatal(err)
+	}
+	clients := comeAndGo(ctx, relay, journals, 50)
 	if err := dose.apply(relay, vm); err != nil {
 		t.Error(err)
 	}
@@ -65,14 +69,16 @@ func TestTorture(t *testing.T) {
 		dose.kills, dose.restarts, total/1e6, time.Since(begin).Seconds())
 }
 
-// apply has vm print, and kills it and the relay at random moments.
-func (dose torture) apply(relay *served, vm *machine) error {
+// boot boots vm, which prints until it is killed.
+func (dose torture) boot(relay *served, vm *machine) error {
 	const rate = 4 << 20
-	share := func(string) int64 { return dose.bytes }
-	boot := func() error { return vm.boot(relay, share, rate, false) }
-	if err := boot(); err != nil {
-		return err
-	}
+	return vm.boot(relay, func(string) int64 { return dose.bytes }, rate, false)
+}
+
+// apply kills vm and the relay at random moments, has it boot each time, and once
+// more.
+func (dose torture) apply(relay *served, vm *machine) error {
+	boot := func() error { return dose.boot(relay, vm) }
 	killed, restarted := make(chan struct{}, dose.kills), make(chan error, 1)
 	go func() { restarted <- vm.restarts(relay, dose.kills/dose.restarts, killed, boot) }()
 	random := rand.New(rand.NewPCG(tortureSeed, 1))
