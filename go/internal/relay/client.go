@@ -104,11 +104,9 @@ func (r *Relay) sendSome(ctx context.Context, c *client, reader *journal.Reader,
 	if err != nil {
 		return err
 	}
-	if _, err := conn.Write(chunk[:n]); err != nil {
-		return err
-	}
-	c.offset.Store(reader.Offset())
-	return nil
+	written, err := conn.Write(chunk[:n])
+	c.offset.Store(reader.Offset() - int64(n-written)) // a part, where he has gone
+	return err
 }
 
 // typed hands on what comes from a connection. One that has only finished

@@ -283,3 +283,76 @@ func TestEndpointThatIsAnothersKind(t *testing.T) {
 		}
 	}
 }
+
+// Who comes before the last reader is seen to have gone, and reads what that one
+// has left, goes on behind it: nothing twice.
+func TestReaderWhoComesEarlyGoesOnWhereTheLastOneEnded(t *testing.T) {
+	b := startPublic(t)
+	b.print(0, 100)
+	_, end := b.relay.Journal().Range()
+	fifo, err := newOutFIFO(filepath.Join(t.TempDir(), "out"), func() int64 { return end })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fifo.file.Close()
+	first := b.visitor(fifo.name, os.O_RDONLY)
+	if _, err := fifo.Write([]byte("left")); err != nil {
+		t.Fatal(err)
+	}
+	early := b.visitor(fifo.name, os.O_RDONLY)
+	first.Close()
+	if n, err := early.Read(make([]byte, 10)); n != 4 || err != nil {
+		t.Fatal(n, err)
+	}
+	if err := fifo.reset(50); err != nil {
+		t.Fatal(err)
+	}
+	if at := fifo.origin(b.relay.Journal()); at != 50 {
+		t.Errorf("the early one goes on at %d", at)
+	}
+	early.Close()
+	if err := fifo.reset(60); err != nil {
+		t.Fatal(err)
+	}
+	if at := fifo.origin(b.relay.Journal()); at != 0 {
+		t.Errorf("the next one begins at %d", at)
+	}
+}
+
+// A reader who is there when a relay starts has read an earlier one's bytes,
+// nobody knows how many: for him it ends there.
+func TestReaderOfAnEarlierRelayIsDoneWith(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	none := func() int64 { return 0 }
+	killed, err := newOutFIFO(path, none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	sleep := exec.Command("sleep", "1000") // another process that has it open
+	sleep.Stdin = reader
+	if err := sleep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer sleep.Wait()
+	defer sleep.Process.Kill()
+	if _, err := killed.Write([]byte("left")); err != nil {
+		t.Fatal(err)
+	}
+	killed.file.Close()
+	fifo, err := newOutFIFO(path, none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fifo.file.Close()
+	if fifo.present() || unread(fifo.file) != 0 {
+		t.Error("he is taken for a new one")
+	}
+	if text, err := io.ReadAll(reader); string(text) != "left" || err != nil {
+		t.Errorf("he reads %q, %v", text, err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/journal"
+	"microvm-console/internal/rundir"
 )
 
 // outFIFO is a channel's public FIFO from the guest: NAME.out.
@@ -23,6 +24,7 @@ type outFIFO struct {
 	file  *os.File // the write end
 	last  int64    // how far the last visitor came
 	after int64    // what is before it was printed when no QEMU sat here by hand
+	early bool     // the next visitor came before the last one had gone
 	end   func() int64
 }
 
@@ -30,7 +32,21 @@ type outFIFO struct {
 // journal ends.
 func newOutFIFO(path string, end func() int64) (*outFIFO, error) {
 	f := &outFIFO{name: path, end: end}
-	return f, f.open()
+	return f, errors.Join(f.renew(), f.open())
+}
+
+// renew removes a FIFO that somebody reads since an earlier relay was there: how
+// far that one came is not known, so that his visit has to end. A QEMU that sits
+// there by hand keeps it.
+func (f *outFIFO) renew() error {
+	holders, all := openers(f.name)
+	if len(holders) > 0 || len(all) == 0 {
+		return nil
+	}
+	if _, err := rundir.Usable(f.name, os.ModeNamedPipe); err != nil {
+		return err
+	}
+	return os.Remove(f.name)
 }
 
 // open opens the write end; that succeeds only while somebody can read.
@@ -65,7 +81,7 @@ func (f *outFIFO) present() bool {
 		}
 		holders, all := openers(f.name)
 		if len(holders) > 0 {
-			f.after = end
+			f.after, f.early = end, false
 			return false
 		}
 		if len(all) > 0 || time.Since(begin) > showLimit {
@@ -75,9 +91,12 @@ func (f *outFIFO) present() bool {
 }
 
 // origin is the start of this boot. Behind what an earlier visitor, or a QEMU
-// here by hand, has left unread, it is what follows that.
+// here by hand, has left unread, it is what follows that; also for a visitor who
+// may have read it.
 func (f *outFIFO) origin(j *journal.Journal) int64 {
-	if unread(f.file) > 0 {
+	early := f.early
+	f.early = false
+	if early || unread(f.file) > 0 {
 		return max(f.last, f.after)
 	}
 	return max(bootStart(j), f.after)
@@ -92,12 +111,16 @@ func (f *outFIFO) conn() *os.File { return f.file }
 
 // reset drops what the last reader has not read: the kernel does, once nobody
 // has the FIFO open.
-func (f *outFIFO) reset(at int64) error {
+func (f *outFIFO) reset(at int64) (err error) {
 	f.last = at
-	if unread(f.file) == 0 {
-		return nil
+	if f.early = polled(f.file)&unix.POLLERR == 0; f.early {
+		return nil // somebody has come already
 	}
 	f.file.Close()
+	f.file, err = os.OpenFile(f.name, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	if f.early = err == nil; f.early {
+		return nil // just now
+	}
 	return f.open()
 }
 

@@ -1,0 +1,93 @@
+package tests
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+)
+
+// ports are those of the channels that have one.
+var ports = map[string]string{"serial": "47440", "debugcon": "47441"}
+
+// connection is a client's.
+type connection struct {
+	io.Reader
+	process *os.Process // that is the client; nil: this one is
+	closed  func()
+	once    sync.Once
+}
+
+// Close ends it. It may be called again.
+func (c *connection) Close() { c.once.Do(c.closed) }
+
+// connect connects a client, and tells f where the bytes begin if that is known.
+func (l *lane) connect(f *follower) (*connection, error) {
+	switch {
+	case l.habit == stopped || l.habit == gone || l.kind == "fifo":
+		return l.program()
+	case l.kind == "stream":
+		return l.stream(f)
+	}
+	network, address := "unix", publicPath(l.name, "sock")
+	if l.kind == "tcp" {
+		network, address = "tcp", "127.0.0.1:"+ports[l.name]
+	}
+	conn, err := net.Dial(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &connection{Reader: conn, closed: func() { conn.Close() }}, nil
+}
+
+// stream asks for the bytes from a random place of the boot.
+func (l *lane) stream(f *follower) (*connection, error) {
+	conn, err := net.Dial("unix", channelPath(l.name, "ctl"))
+	if err != nil {
+		return nil, err
+	}
+	from := []string{"start", "now", "-" + strconv.Itoa(l.random.IntN(1<<20))}[l.random.IntN(3)]
+	fmt.Fprintf(conn, "GET /stream?from=%s HTTP/1.1\r\nHost: channel\r\n\r\n", from)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("stream from=%s: %s", from, response.Status)
+	}
+	if err == nil {
+		f.offset, err = strconv.ParseInt(response.Header.Get("Microvm-Offset"), 10, 64)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &connection{Reader: response.Body, closed: func() { conn.Close() }}, nil
+}
+
+// program has another process connect, which prints what it gets.
+func (l *lane) program() (*connection, error) {
+	words := []string{"socat", "-u", "UNIX-CONNECT:" + publicPath(l.name, "sock"), "-"}
+	switch l.kind {
+	case "tcp":
+		words[2] = "TCP4:127.0.0.1:" + ports[l.name]
+	case "fifo":
+		words = []string{"cat", publicPath(l.name, "out")}
+	case "stream":
+		words = []string{"curl", "-sSN", "--unix-socket", channelPath(l.name, "ctl"), "http://channel/stream"}
+	}
+	run := exec.Command(words[0], words[1:]...)
+	stdout, err := run.StdoutPipe()
+	if err == nil {
+		err = run.Start()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &connection{Reader: stdout, process: run.Process, closed: func() {
+		run.Process.Kill() // it may have ended
+		run.Wait()
+	}}, nil
+}

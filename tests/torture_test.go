@@ -1,0 +1,98 @@
+package tests
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+var long = flag.Bool("long", false, "run the long form of TestTorture: minutes")
+
+// torture is how much is done to a persistent relay.
+type torture struct {
+	kills    int   // of the relay, SIGKILL each time
+	restarts int   // of QEMU, by SIGKILL too
+	bytes    int64 // that each channel prints, at least
+}
+
+// tortureSeed is that of all random choices.
+const tortureSeed = 2027
+
+// A QEMU prints numbered lines on three channels, in bursts, and is killed and
+// started again; so is the relay, at random moments, with nobody but this test to
+// start it; meanwhile clients of all kinds come and go, among them such as do not
+// read. Missing 0, repeated 0 in the journals; each client has got its range, until
+// it left or was cut off; and the relay answers all the time.
+func TestTorture(t *testing.T) {
+	dose := torture{kills: 16, restarts: 4, bytes: 24 << 20}
+	if *long {
+		dose = torture{kills: 200, restarts: 50, bytes: 128 << 20}
+	}
+	private(t)
+	setUp(t, fmt.Sprintf(`"retentionMiB": 65536, "boots": 100000, "channels": {"serial": {"tcp": %s}, "debugcon": {"tcp": %s}}`,
+		ports["serial"], ports["debugcon"]))
+	relay := serving(t, channels...)
+	vm := newMachine(t, channels...)
+	journals := map[string]*kept{}
+	for _, name := range channels {
+		journals[name] = newKept(t, name)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	begin := time.Now()
+	answers := watchRelay(ctx, relay, channels)
+	if err := dose.boot(relay, vm); err != nil {
+		t.Fatal(err)
+	}
+	clients := comeAndGo(ctx, relay, journals, 50)
+	if err := dose.apply(relay, vm); err != nil {
+		t.Error(err)
+	}
+	stop()
+	clients.report(t)
+	answers.report(t)
+	for _, name := range channels {
+		if state := stateOf(t, name); !state.Exact || len(state.Gaps) > 0 || state.Oldest != 0 {
+			t.Errorf("%s: %+v", name, state)
+		}
+	}
+	relay.end()
+	total := int64(0)
+	for _, name := range channels {
+		checkJournal(t, name, vm.printed[name])
+		total += vm.total(name)
+	}
+	t.Logf("%d SIGKILLs of the relay, %d of QEMU; %d MB printed, %.0f s",
+		dose.kills, dose.restarts, total/1e6, time.Since(begin).Seconds())
+}
+
+// boot boots vm, which prints until it is killed.
+func (dose torture) boot(relay *served, vm *machine) error {
+	const rate = 4 << 20
+	return vm.boot(relay, func(string) int64 { return dose.bytes }, rate, false)
+}
+
+// apply kills vm and the relay at random moments, has it boot each time, and once
+// more.
+func (dose torture) apply(relay *served, vm *machine) error {
+	boot := func() error { return dose.boot(relay, vm) }
+	killed, restarted := make(chan struct{}, dose.kills), make(chan error, 1)
+	go func() { restarted <- vm.restarts(relay, dose.kills/dose.restarts, killed, boot) }()
+	random := rand.New(rand.NewPCG(tortureSeed, 1))
+	for range dose.kills {
+		time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
+		relay.restart()
+		killed <- struct{}{}
+	}
+	close(killed)
+	if err := errors.Join(<-restarted, vm.kill()); err != nil {
+		return err
+	}
+	// What is left goes without a pause, to the last line.
+	left := func(name string) int64 { return max(1<<20, dose.bytes-vm.total(name)) }
+	err := vm.boot(relay, left, 0, true)
+	return errors.Join(err, vm.await())
+}
