@@ -42,6 +42,8 @@ type Console struct {
 	// Endpoints of a channel in the file system: its paths "in", "out", "sock",
 	// "pty" and "log".
 	Endpoints map[string]string `json:"endpoints,omitempty"`
+	// Missing are those paths that somebody has removed since.
+	Missing []string `json:"missing,omitempty"`
 	// Relay is what the relay of this console does; nil where QEMU itself
 	// serves the port.
 	Relay *Relay `json:"relay,omitempty"`

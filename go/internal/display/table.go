@@ -136,6 +136,9 @@ func remarks(w io.Writer, state string, console ctl.Console) {
 		fmt.Fprintf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)
 		return
 	}
+	for _, path := range console.Missing {
+		fmt.Fprintf(w, "%s: somebody has removed %s (restart its relay to have it again)\n", console.Name, path)
+	}
 	for _, gap := range relay.Gaps {
 		fmt.Fprintf(w, "%s: %d bytes are missing at offset %d (%s)\n", console.Name, gap.Bytes, gap.Offset, gap.Cause)
 	}

@@ -33,19 +33,35 @@ type door interface {
 	reset(at int64) error
 }
 
-// attend serves a door's visitors one after the other until the relay ends.
-func (r *Relay) attend(d door) error {
+// watched is a door, and who comes and goes there.
+type watched struct {
+	door
+	events *Opens
+}
+
+// watch watches a door.
+func watch(d door) (watched, error) {
 	events, err := WatchOpens()
 	if err != nil {
-		return err
+		return watched{}, err
 	}
-	defer events.Close()
 	if err := events.Add(d.path(), unix.IN_OPEN|unix.IN_CLOSE); err != nil {
-		return err
+		events.Close()
+		return watched{}, err
 	}
+	return watched{d, events}, nil
+}
+
+func (w watched) close() {
+	w.events.Close()
+	w.conn().Close()
+}
+
+// attend serves a door's visitors one after the other until the relay ends.
+func (r *Relay) attend(d watched) error {
 	for {
 		for !d.present() {
-			if _, err := events.Wait(r.serving); err != nil {
+			if _, err := d.events.Wait(r.serving); err != nil {
 				return nil //nolint:nilerr // the relay has ended
 			}
 		}
@@ -53,11 +69,15 @@ func (r *Relay) attend(d door) error {
 		if err != nil {
 			return nil //nolint:nilerr // the machine has ended, and the endpoint with it
 		}
-		err = r.visit(d, c, events)
+		err = r.visit(d, c)
 		if r.serving.Err() != nil || errors.Is(err, journal.ErrClosed) {
 			return nil
 		}
-		if err := d.reset(c.offset.Load()); err != nil {
+		err = d.reset(c.offset.Load())
+		if err == nil { // a FIFO that somebody has removed is another one now
+			err = d.events.Add(d.path(), unix.IN_OPEN|unix.IN_CLOSE)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -65,7 +85,7 @@ func (r *Relay) attend(d door) error {
 
 // visit serves one visitor until he goes or the relay ends, and tells why it
 // ended.
-func (r *Relay) visit(d door, c *client, events *Opens) error {
+func (r *Relay) visit(d watched, c *client) error {
 	defer r.leave(c)
 	ctx, cancel := context.WithCancel(r.serving)
 	defer until(ctx, d.conn())()
@@ -75,7 +95,7 @@ func (r *Relay) visit(d door, c *client, events *Opens) error {
 	beside.Go(func() {
 		defer cancel()
 		for d.present() {
-			if _, err := events.Wait(ctx); err != nil {
+			if _, err := d.events.Wait(ctx); err != nil {
 				return
 			}
 		}
