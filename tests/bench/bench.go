@@ -15,6 +15,7 @@ type bench struct {
 	relay   string // the program qemu-relay
 	work    string // a folder for all that is made
 	rounds  int
+	moves   bool // measure nothing but how fast bytes move
 	sizes   sizes
 	chosen  []candidate
 	absent  []string // names of programs that are not here
@@ -75,7 +76,7 @@ func (b *bench) all() *results {
 		for _, c := range b.chosen {
 			fmt.Fprintf(os.Stderr, "%4.0f s  round %d of %d: %s\n", time.Since(begin).Seconds(), round+1, b.rounds, c.name)
 			b.moving(c)
-			if round < (b.rounds+1)/2 {
+			if !b.moves && round < (b.rounds+1)/2 {
 				b.standing(c)
 			}
 		}

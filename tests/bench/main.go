@@ -37,6 +37,7 @@ func run(args []string) error {
 	quick := flags.Bool("quick", false, "about a minute: one round, small sizes")
 	only := flags.String("only", "", "measure only candidates whose name contains one of `WORDS`, and the limit")
 	output := flags.String("output", "", "write relay.md, relay.svg and relay.json into `DIR` (docs/performance, unless --quick)")
+	flags.BoolVar(&b.moves, "rates", false, "measure only how fast bytes move")
 	flags.StringVar(&b.relay, "relay", "qemu-relay", "the `PROGRAM` to measure")
 	flags.IntVar(&b.rounds, "rounds", 5, "how often everything is measured, by turns")
 	if err := flags.Parse(args[1:]); err != nil {

@@ -18,19 +18,16 @@ var ErrClosed = errors.New("journal: closed")
 // that is killed between reading and writing loses what it had read; see
 // Splice.
 func (j *Journal) Write(data []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	j.writing.Lock()
+	defer j.writing.Unlock()
 	written := 0
 	for written < len(data) {
-		if j.closed {
-			return written, ErrClosed
-		}
-		room, err := j.room()
+		at, room, err := j.place()
 		if err != nil {
 			return written, err
 		}
 		part := data[written:min(len(data), written+room)]
-		n, err := j.file.WriteAt(part, j.last().size)
+		n, err := j.file.WriteAt(part, at)
 		written += n
 		if err := errors.Join(err, j.grown(n)); err != nil {
 			return written, err
@@ -47,16 +44,12 @@ func (j *Journal) Write(data []byte) (int, error) {
 // A file system that cannot do this gives an error that ErrNoSplice tells; the
 // caller then reads and writes.
 func (j *Journal) Splice(pipe int) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.closed {
-		return 0, ErrClosed
-	}
-	room, err := j.room()
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	at, room, err := j.place()
 	if err != nil {
 		return 0, err
 	}
-	at := j.last().size
 	n, err := unix.Splice(pipe, nil, int(j.file.Fd()), &at, min(room, spliceAtMost), unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
 	switch {
 	case errors.Is(err, unix.EAGAIN), err == nil && n == 0:

@@ -23,7 +23,7 @@ type Reader struct {
 	journal *Journal
 	offset  int64
 	file    *os.File // of the segment that holds offset
-	segment segment
+	segment segment  // as it was when it was looked at last
 }
 
 // NewReader returns a reader at offset. The caller calls Close.
@@ -61,9 +61,25 @@ func (r *Reader) Wait(ctx context.Context) error {
 
 // Read reads what comes next into data, and waits for it as Wait does.
 func (r *Reader) Read(ctx context.Context, data []byte) (int, error) {
-	for {
+	file, at, there, err := r.Part(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := file.ReadAt(data[:min(int64(len(data)), there)], at)
+	r.Skip(int64(n))
+	if n > 0 {
+		return n, nil
+	}
+	return 0, err
+}
+
+// Part tells where what comes next lies: there bytes at a place in a file, which
+// stays the reader's. It waits for them as Wait does. The caller says with Skip
+// how many of them it took.
+func (r *Reader) Part(ctx context.Context) (file *os.File, at, there int64, err error) {
+	for r.file == nil || r.offset < r.segment.start || r.offset >= r.segment.end() {
 		if err := r.Wait(ctx); err != nil {
-			return 0, err
+			return nil, 0, 0, err
 		}
 		s, _, err := r.locate()
 		if s == nil || err != nil {
@@ -74,16 +90,14 @@ func (r *Reader) Read(ctx context.Context, data []byte) (int, error) {
 			continue // it has gone since we looked
 		}
 		if err != nil {
-			return 0, err
+			return nil, 0, 0, err
 		}
-		n, err := r.file.ReadAt(data[:min(int64(len(data)), s.end()-r.offset)], r.offset-s.start)
-		r.offset += int64(n)
-		if n > 0 {
-			return n, nil
-		}
-		return 0, err
 	}
+	return r.file, r.offset - r.segment.start, r.segment.end() - r.offset, nil
 }
+
+// Skip passes over n bytes.
+func (r *Reader) Skip(n int64) { r.offset += n }
 
 // locate finds the segment that holds the next byte; nil where that has not
 // come yet, with a channel that is closed when it may have.
@@ -101,6 +115,9 @@ func (r *Reader) locate() (s *segment, more <-chan struct{}, err error) {
 		case j.closed:
 			return nil, nil, ErrClosed
 		}
+		if j.more == nil {
+			j.more = make(chan struct{})
+		}
 		return nil, j.more, nil
 	}
 	oldest := j.segments[0].start
@@ -112,6 +129,7 @@ func (r *Reader) locate() (s *segment, more <-chan struct{}, err error) {
 // open opens the segment's file, unless it is open.
 func (r *Reader) open(s segment) error {
 	if r.file != nil && r.segment.start == s.start && r.segment.boot == s.boot {
+		r.segment = s
 		return nil
 	}
 	file, err := os.Open(s.path(r.journal.dir))
