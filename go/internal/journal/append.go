@@ -80,6 +80,10 @@ func (j *Journal) splice(pipe int, at int64, room int) (int, error) {
 	return int(n), nil
 }
 
+// Settle waits for a write that is under way: what it has taken from a pipe is
+// in Range then.
+func (j *Journal) Settle() { j.exclusive()() }
+
 // Tail returns the last n bytes of the stream, or fewer: no more than the last
 // segment has.
 func (j *Journal) Tail(n int) []byte {
