@@ -59,14 +59,11 @@ func (vm *machine) boot(relay *served, bytes func(name string) int64, rate int, 
 
 // start takes the seat, has a boot marked, and starts the printer in the seat.
 func (p *printer) start(relay *served, order printed) error {
-	seat, err := os.OpenFile(channelPath(p.name, "vm.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	seat, err := takeSeat(p.name)
 	if err != nil {
 		return err
 	}
 	defer seat.Close()
-	for syscall.Flock(int(seat.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
-		time.Sleep(time.Millisecond) // a relay looks whether it is taken
-	}
 	if err := markBoot(relay, p.name); err != nil {
 		return err
 	}
@@ -78,6 +75,23 @@ func (p *printer) start(relay *served, order printed) error {
 	p.run.ExtraFiles = []*os.File{seat}
 	p.run.Stderr = os.Stderr
 	return p.run.Start()
+}
+
+// takeSeat takes a channel's seat, which is free.
+func takeSeat(name string) (*os.File, error) {
+	seat, err := os.OpenFile(channelPath(name, "vm.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for late := time.Now().Add(waitLimit); ; time.Sleep(time.Millisecond) {
+		err := syscall.Flock(int(seat.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return seat, nil
+		}
+		if time.Now().After(late) { // a relay looks for an instant whether it is taken
+			return nil, errors.Join(fmt.Errorf("%s: %w", seat.Name(), err), seat.Close())
+		}
+	}
 }
 
 // markBoot asks the relay for a boot, until one answers. Where one is killed

@@ -1,0 +1,170 @@
+package tests
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// told is a notice to a client that bytes are missing.
+var told = regexp.MustCompile(`\r\n\[(\d+) bytes were lost \(offset (\d+): (write|pwrite): no space left on device\)\]\r\n`)
+
+// A channel prints while somebody fills the disk: the guest is never stopped; what
+// could not be kept is counted exactly, told to who asks and to who reads; and with
+// the space, the journal goes on.
+func TestFullDisk(t *testing.T) {
+	if !ownMounts(t) {
+		return
+	}
+	state := smallState(t, private(t), "40m")
+	setUp(t, `"retentionMiB": 1024`)
+	relay := serving(t, "serial")
+	seat := sit(t, relay, "serial")
+	defer seat.Close()
+	last := string(appendLine(nil, "serial", 2, 4<<20/lineBytes-1))
+	reader := newClient("Unix socket", 0, last)
+	reader.dial(t, "unix", publicPath("serial", "sock"))
+
+	printAll(t, printed{channelPath("serial", "vm.out"), "serial", 0, 4 << 20, 0, true})
+	if kept := drained(t, 4<<20); len(kept.Gaps) > 0 {
+		t.Errorf("%+v", kept)
+	}
+	filler := filepath.Join(state, "somebody")
+	if output, err := command(t, root, "dd", "if=/dev/zero", "of="+filler, "bs=4k"); err == nil {
+		t.Fatalf("the disk is not full: %s", output)
+	}
+	printAll(t, printed{channelPath("serial", "vm.out"), "serial", 1, 8 << 20, 0, true})
+	full := drained(t, 12<<20)
+	if full.Gaps == nil || full.lost() < 7<<20 {
+		t.Errorf("%+v", full)
+	}
+	text := must(t, root, program(t, "qemu-relay"), "status", "serial")
+	if words := strconv.FormatInt(full.Gaps[len(full.Gaps)-1].Bytes, 10); !strings.Contains(text, words) {
+		t.Errorf("qemu-relay status does not tell %s:\n%s", words, text)
+	}
+	os.Remove(filler)
+	printAll(t, printed{channelPath("serial", "vm.out"), "serial", 2, 4 << 20, 0, true})
+	again := drained(t, 16<<20)
+	if again.lost() != full.lost() || again.End <= full.End {
+		t.Errorf("%+v, and with space %+v", full, again)
+	}
+	select {
+	case <-reader.seen:
+	case err := <-reader.ended:
+		t.Fatal(err)
+	case <-time.After(waitLimit):
+		t.Fatal("the reader does not get the last line")
+	}
+	checkLosses(t, again, reader.got())
+	relay.restart()
+	if after := stateOf(t, "serial"); after.End != again.End || after.lost() != again.lost() {
+		t.Errorf("after a restart %+v, before it %+v", after, again)
+	}
+	t.Logf("%d bytes printed, %d kept, %d lost in %d gaps", 16<<20, again.End, again.lost(), len(again.Gaps))
+}
+
+// sit takes a channel's seat and has a boot marked. The caller closes it.
+func sit(t *testing.T, relay *served, name string) *os.File {
+	t.Helper()
+	seat, err := takeSeat(name)
+	if err == nil {
+		err = markBoot(relay, name)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seat
+}
+
+// printAll has a printer print, to its end.
+func printAll(t *testing.T, order printed) {
+	t.Helper()
+	if err := <-printBeside(order); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// printBeside has a printer print, and tells how that ended.
+func printBeside(order printed) <-chan error {
+	ended := make(chan error, 1)
+	p := printer{name: order.name, run: exec.Command("/proc/self/exe")}
+	p.run.Env = append(os.Environ(), printerVariable+"="+order.String())
+	var err error
+	if p.out, err = os.OpenFile(order.fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
+		err = p.run.Start()
+	}
+	if err != nil {
+		ended <- err
+		return ended
+	}
+	go func() {
+		n, err := p.end()
+		if err == nil && n != order.bytes {
+			err = fmt.Errorf("the printer has printed %d of %d bytes", n, order.bytes)
+		}
+		ended <- err
+	}()
+	return ended
+}
+
+// lost is how many bytes the gaps are.
+func (s channelState) lost() (bytes int64) {
+	for _, gap := range s.Gaps {
+		bytes += gap.Bytes
+	}
+	return bytes
+}
+
+// drained is the state of the serial channel once so many bytes are kept or lost.
+func drained(t *testing.T, printed int64) channelState {
+	t.Helper()
+	for late := time.Now().Add(waitLimit); ; time.Sleep(time.Millisecond) {
+		state := stateOf(t, "serial")
+		if state.End+state.lost() == printed {
+			return state
+		}
+		if time.Now().After(late) {
+			t.Fatalf("%d bytes printed, but %+v", printed, state)
+		}
+	}
+}
+
+// checkLosses wants a reader to have got all three prints but the gaps, and to
+// have been told just those.
+func checkLosses(t *testing.T, state channelState, got []byte) {
+	t.Helper()
+	var all []byte
+	for boot, size := range []int{4 << 20, 8 << 20, 4 << 20} {
+		for number := range size / lineBytes {
+			all = appendLine(all, "serial", boot, number)
+		}
+	}
+	offset := int64(0)
+	for _, gap := range state.Gaps {
+		place := told.FindSubmatchIndex(got)
+		if place == nil {
+			t.Fatalf("no notice of %+v", gap)
+		}
+		before := got[:place[0]]
+		bytesLost, at := string(got[place[2]:place[3]]), string(got[place[4]:place[5]])
+		if bytesLost != strconv.FormatInt(gap.Bytes, 10) || at != strconv.FormatInt(gap.Offset, 10) {
+			t.Errorf("the notice is %q, of %+v", got[place[0]:place[1]], gap)
+		}
+		if int64(len(before)) != gap.Offset-offset || !bytes.HasPrefix(all, before) {
+			t.Errorf("%d bytes before the gap %+v, which are not those from %d on", len(before), gap, offset)
+		}
+		offset, got = gap.Offset, got[place[1]:]
+		all = all[min(int64(len(all)), int64(len(before))+gap.Bytes):]
+	}
+	if !bytes.Equal(got, all) {
+		t.Errorf("%d bytes behind the last gap, want %d", len(got), len(all))
+	}
+}
