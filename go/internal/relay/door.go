@@ -69,24 +69,30 @@ func (r *Relay) attend(d watched) error {
 		if err != nil {
 			return nil //nolint:nilerr // the machine has ended, and the endpoint with it
 		}
-		err = r.visit(d, c)
-		if r.serving.Err() != nil || errors.Is(err, journal.ErrClosed) {
-			return nil
-		}
-		err = d.reset(c.offset.Load())
-		if err == nil { // a FIFO that somebody has removed is another one now
-			err = d.events.Add(d.path(), unix.IN_OPEN|unix.IN_CLOSE)
-		}
-		if err != nil {
+		if over, err := r.receive(d, c); over || err != nil {
 			return err
 		}
 	}
 }
 
+// receive serves one visitor, and makes the door ready for the next one before
+// this one is seen to have left. over tells that there is no next one.
+func (r *Relay) receive(d watched, c *client) (over bool, err error) {
+	defer r.leave(c)
+	err = r.visit(d, c)
+	if r.serving.Err() != nil || errors.Is(err, journal.ErrClosed) {
+		return true, nil
+	}
+	if err := d.reset(c.offset.Load()); err != nil {
+		return false, err
+	}
+	// A FIFO that somebody has removed is another one now.
+	return false, d.events.Add(d.path(), unix.IN_OPEN|unix.IN_CLOSE)
+}
+
 // visit serves one visitor until he goes or the relay ends, and tells why it
 // ended.
 func (r *Relay) visit(d watched, c *client) error {
-	defer r.leave(c)
 	ctx, cancel := context.WithCancel(r.serving)
 	defer until(ctx, d.conn())()
 	var beside sync.WaitGroup
