@@ -17,6 +17,7 @@
 package ctl
 
 import (
+	"strings"
 	"time"
 )
 
@@ -47,6 +48,12 @@ type Console struct {
 	// Relay is what the relay of this console does; nil where QEMU itself
 	// serves the port.
 	Relay *Relay `json:"relay,omitempty"`
+}
+
+// Files names a channel's endpoints in the file system, which differ in their
+// endings alone, in a word.
+func (c Console) Files() string {
+	return strings.TrimSuffix(c.Endpoints["in"], "in") + "{in,out,sock,pty,log}"
 }
 
 // Relay is the state of one console's relay. Offsets and sizes are in bytes.

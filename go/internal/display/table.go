@@ -78,10 +78,9 @@ func endpoints(console ctl.Console) string {
 	if console.Port != 0 {
 		words = append(words, fmt.Sprintf("tcp localhost:%d", console.Port))
 	}
-	switch files := console.Endpoints; {
-	case len(files) > 0:
-		// They differ in their endings alone.
-		words = append(words, strings.TrimSuffix(files["in"], "in")+"{in,out,sock,pty,log}")
+	switch {
+	case len(console.Endpoints) > 0:
+		words = append(words, console.Files())
 	case console.Relay != nil:
 		words = append(words, "unix "+console.Relay.Socket)
 	}
