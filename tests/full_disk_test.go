@@ -15,7 +15,7 @@ import (
 )
 
 // told is a notice to a client that bytes are missing.
-var told = regexp.MustCompile(`\r\n\[(\d+) bytes were lost \(offset (\d+): (write|pwrite): no space left on device\)\]\r\n`)
+var told = regexp.MustCompile(`\r\n\[(\d+) bytes were lost \(offset (\d+): write: no space left on device\)\]\r\n`)
 
 // A channel prints while somebody fills the disk: the guest is never stopped; what
 // could not be kept is counted exactly, told to who asks and to who reads; and with
