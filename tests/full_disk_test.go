@@ -27,7 +27,7 @@ func TestFullDisk(t *testing.T) {
 	state := smallState(t, private(t), "40m")
 	setUp(t, `"retentionMiB": 1024`)
 	relay := serving(t, "serial")
-	seat := sit(t, relay, "serial")
+	seat := sit(t, relay)
 	defer seat.Close()
 	last := string(appendLine(nil, "serial", 2, 4<<20/lineBytes-1))
 	reader := newClient("Unix socket", 0, last)
@@ -71,12 +71,12 @@ func TestFullDisk(t *testing.T) {
 	t.Logf("%d bytes printed, %d kept, %d lost in %d gaps", 16<<20, again.End, again.lost(), len(again.Gaps))
 }
 
-// sit takes a channel's seat and has a boot marked. The caller closes it.
-func sit(t *testing.T, relay *served, name string) *os.File {
+// sit takes the serial channel's seat and has a boot marked. The caller closes it.
+func sit(t *testing.T, relay *served) *os.File {
 	t.Helper()
-	seat, err := takeSeat(name)
+	seat, err := takeSeat("serial")
 	if err == nil {
-		err = markBoot(relay, name)
+		err = markBoot(relay, "serial")
 	}
 	if err != nil {
 		t.Fatal(err)

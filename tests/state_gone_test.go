@@ -36,7 +36,7 @@ func TestJournalIsRemoved(t *testing.T) {
 	private(t)
 	setUp(t, `"retentionMiB": 1024`)
 	relay := serving(t, "serial")
-	seat := sit(t, relay, "serial")
+	seat := sit(t, relay)
 	defer seat.Close()
 	order := printed{channelPath("serial", "vm.out"), "serial", 0, 1 << 20, 0, true}
 	printAll(t, order)
@@ -80,7 +80,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	private(t)
 	setUp(t, `"retentionMiB": 1024`)
 	relay := serving(t, "serial")
-	seat := sit(t, relay, "serial")
+	seat := sit(t, relay)
 	defer seat.Close()
 	const size = 32 << 20
 	ended := printBeside(printed{channelPath("serial", "vm.out"), "serial", 0, size, 64 << 20, true})
