@@ -2,20 +2,17 @@ package tests
 
 import (
 	"bytes"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
 
 // told is a notice to a client that bytes are missing.
-var told = regexp.MustCompile(`\r\n\[(\d+) bytes were lost \(offset (\d+): (write|pwrite): no space left on device\)\]\r\n`)
+var told = regexp.MustCompile(`\r\n\[(\d+) bytes were lost \(offset (\d+): write: no space left on device\)\]\r\n`)
 
 // A channel prints while somebody fills the disk: the guest is never stopped; what
 // could not be kept is counted exactly, told to who asks and to who reads; and with
@@ -27,7 +24,7 @@ func TestFullDisk(t *testing.T) {
 	state := smallState(t, private(t), "40m")
 	setUp(t, `"retentionMiB": 1024`)
 	relay := serving(t, "serial")
-	seat := sit(t, relay, "serial")
+	seat := sit(t, relay)
 	defer seat.Close()
 	last := string(appendLine(nil, "serial", 2, 4<<20/lineBytes-1))
 	reader := newClient("Unix socket", 0, last)
@@ -69,58 +66,6 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("after a restart %+v, before it %+v", after, again)
 	}
 	t.Logf("%d bytes printed, %d kept, %d lost in %d gaps", 16<<20, again.End, again.lost(), len(again.Gaps))
-}
-
-// sit takes a channel's seat and has a boot marked. The caller closes it.
-func sit(t *testing.T, relay *served, name string) *os.File {
-	t.Helper()
-	seat, err := takeSeat(name)
-	if err == nil {
-		err = markBoot(relay, name)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return seat
-}
-
-// printAll has a printer print, to its end.
-func printAll(t *testing.T, order printed) {
-	t.Helper()
-	if err := <-printBeside(order); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// printBeside has a printer print, and tells how that ended.
-func printBeside(order printed) <-chan error {
-	ended := make(chan error, 1)
-	p := printer{name: order.name, run: exec.Command("/proc/self/exe")}
-	p.run.Env = append(os.Environ(), printerVariable+"="+order.String())
-	var err error
-	if p.out, err = os.OpenFile(order.fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
-		err = p.run.Start()
-	}
-	if err != nil {
-		ended <- err
-		return ended
-	}
-	go func() {
-		n, err := p.end()
-		if err == nil && n != order.bytes {
-			err = fmt.Errorf("the printer has printed %d of %d bytes", n, order.bytes)
-		}
-		ended <- err
-	}()
-	return ended
-}
-
-// lost is how many bytes the gaps are.
-func (s channelState) lost() (bytes int64) {
-	for _, gap := range s.Gaps {
-		bytes += gap.Bytes
-	}
-	return bytes
 }
 
 // drained is the state of the serial channel once so many bytes are kept or lost.

@@ -22,7 +22,7 @@ func TestLaggard(t *testing.T) {
 	private(t)
 	setUp(t, `"retentionMiB": 16, "channels": {"serial": {"tcp": `+ports["serial"]+`}}`)
 	relay := serving(t, "serial")
-	seat := sit(t, relay, "serial")
+	seat := sit(t, relay)
 	defer seat.Close()
 	laggards := map[string]net.Conn{}
 	for network, address := range map[string]string{"unix": publicPath("serial", "sock"), "tcp": "127.0.0.1:" + ports["serial"]} {

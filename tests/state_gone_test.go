@@ -2,8 +2,10 @@ package tests
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A relay that cannot write its journal does not start, and says so in one line.
@@ -34,7 +36,7 @@ func TestJournalIsRemoved(t *testing.T) {
 	private(t)
 	setUp(t, `"retentionMiB": 1024`)
 	relay := serving(t, "serial")
-	seat := sit(t, relay, "serial")
+	seat := sit(t, relay)
 	defer seat.Close()
 	order := printed{channelPath("serial", "vm.out"), "serial", 0, 1 << 20, 0, true}
 	printAll(t, order)
@@ -69,4 +71,51 @@ func TestJournalIsRemoved(t *testing.T) {
 	}
 	t.Logf("%d bytes printed, %d of them gone with the folder", 4<<20, gap.Bytes)
 	relay.end()
+}
+
+// Somebody removes the relay's private folder while a QEMU prints: nobody finds
+// the relay any more, but what sits there is kept to its last byte, and no second
+// relay gets at the journal.
+func TestPrivateFolderIsRemoved(t *testing.T) {
+	private(t)
+	setUp(t, `"retentionMiB": 1024`)
+	relay := serving(t, "serial")
+	seat := sit(t, relay)
+	defer seat.Close()
+	const size = 32 << 20
+	ended := printBeside(printed{channelPath("serial", "vm.out"), "serial", 0, size, 64 << 20, true})
+	last := string(appendLine(nil, "serial", 0, size/lineBytes-1))
+	before := newClient("who was there", 0, last)
+	before.dial(t, "unix", publicPath("serial", "sock"))
+	awaitBytes(t, before, 1<<20)
+	if err := os.RemoveAll(filepath.Dir(channelPath("serial", "vm.out"))); err != nil {
+		t.Fatal(err)
+	}
+	after := newClient("who came then", 0, last)
+	after.dial(t, "unix", publicPath("serial", "sock"))
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	for _, reader := range []*client{before, after} {
+		reader.await(t, console{Device: "serial"}, waitLimit)
+		if err := newKept(t, "serial").compare(0, reader.got()); err != nil || len(reader.got()) != size {
+			t.Errorf("%s: %d bytes: %v", reader.kind, len(reader.got()), err)
+		}
+	}
+	checkJournal(t, "serial", []int64{size})
+	second := start(t, program(t, "qemu-relay"), "serve", "serial")
+	if status := second.status(); status != 1 {
+		t.Errorf("a second relay: status %d", status)
+	}
+	second.expect(`another process writes it`, 1)
+}
+
+// awaitBytes waits until a client has got so much.
+func awaitBytes(t *testing.T, reader *client, bytes int) {
+	t.Helper()
+	for late := time.Now().Add(waitLimit); len(reader.got()) < bytes; time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("%s: %d bytes", reader.kind, len(reader.got()))
+		}
+	}
 }

@@ -32,7 +32,7 @@ func (j *Journal) Write(data []byte) (int, error) {
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		n, err = max(0, n), os.NewSyscallError("pwrite", err)
+		n, err = max(0, n), os.NewSyscallError("write", err)
 		written += n
 		if err := errors.Join(j.grown(n), j.makeRoom(err)); err != nil {
 			return written, err

@@ -1,0 +1,95 @@
+package tests
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// setUp writes the settings of the relays that the test starts: its own folder,
+// and more.
+func setUp(t *testing.T, more string) {
+	t.Helper()
+	path := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "config.json")
+	text := fmt.Sprintf(`{"directory": %q, %s}`, filepath.Dir(path), more)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("QEMU_RELAY_CONFIG", path)
+}
+
+// channelPath is a file in a channel's private folder.
+func channelPath(name, file string) string {
+	return filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "qemu-relay", name, file)
+}
+
+// publicPath is a channel's public endpoint: "out", "sock".
+func publicPath(name, suffix string) string {
+	return filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "qemu-"+name+"."+suffix)
+}
+
+func journalOf(name string) string {
+	return filepath.Join(os.Getenv("XDG_STATE_HOME"), "qemu-relay", name)
+}
+
+// asking returns an HTTP client of a channel's control socket.
+func asking(name string) *http.Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var dialer net.Dialer
+		return dialer.DialContext(ctx, "unix", channelPath(name, "ctl"))
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: waitLimit}
+}
+
+// channelState is what the tests want of GET /status.
+type channelState struct {
+	Exact       bool
+	Boot        int
+	Oldest, End int64
+	Gaps        []struct {
+		Offset, Bytes int64
+		Cause         string
+	}
+}
+
+// ask is GET /status.
+func ask(client *http.Client) (state channelState, err error) {
+	response, err := client.Get("http://channel/status")
+	if err != nil {
+		return state, err
+	}
+	defer response.Body.Close()
+	var status struct {
+		Consoles []struct{ Relay channelState }
+	}
+	if err = json.NewDecoder(response.Body).Decode(&status); err == nil && len(status.Consoles) != 1 {
+		err = fmt.Errorf("%d consoles", len(status.Consoles))
+	}
+	if err != nil {
+		return state, err
+	}
+	return status.Consoles[0].Relay, nil
+}
+
+// stateOf is the state of a channel whose relay is up.
+func stateOf(t *testing.T, name string) channelState {
+	t.Helper()
+	state, err := ask(asking(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// lost is how many bytes the gaps are.
+func (s channelState) lost() (bytes int64) {
+	for _, gap := range s.Gaps {
+		bytes += gap.Bytes
+	}
+	return bytes
+}
