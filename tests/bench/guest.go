@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -167,13 +168,9 @@ func paced(s *side, total int64) error {
 
 // echo prints each byte that is typed, until the process ends.
 func echo(out, in int) {
-	data := make([]byte, 1)
-	for {
-		n, err := unix.Read(in, data)
-		if n > 0 {
-			_, err = unix.Write(out, data)
-		}
-		if err != nil && !errors.Is(err, unix.EINTR) {
+	runtime.LockOSThread()
+	for one := make([]byte, 1); move(unix.SYS_READ, in, one) == nil; {
+		if move(unix.SYS_WRITE, out, one) != nil {
 			return
 		}
 	}
