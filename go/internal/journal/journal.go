@@ -122,6 +122,7 @@ func (j *Journal) Close() error {
 	if j.closed {
 		return nil
 	}
+	j.found() // a loss ends with its writer, too
 	j.closed = true
 	close(j.more)
 	return errors.Join(j.file.Close(), j.index.close(), j.lock.Close())
