@@ -14,7 +14,7 @@ func TestOwnBoots(t *testing.T) {
 	b := startWith(t, func(c *Config) { c.OwnBoots = true })
 	b.relay.Gone()
 	for boot := range int64(3) {
-		for deadline := time.Now().Add(hangLimit); !b.relay.next.Load(); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(hangLimit); b.relay.own.Load() != ownNext; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("no boot is expected")
 			}

@@ -68,9 +68,8 @@ type Relay struct {
 	detach  context.CancelFunc
 	came    chan struct{} // closed when a machine is attached
 
-	weak atomic.Bool // the journal's file system cannot splice
-	left atomic.Bool // with OwnBoots: no machine is there
-	next atomic.Bool // and the next byte begins a boot
+	weak atomic.Bool  // the journal's file system cannot splice
+	own  atomic.Int32 // with OwnBoots, where one begins: ownNone, ownLeft, ownNext
 }
 
 // New makes the FIFOs. QEMU plugs in as the chardev `pipe,path=VMPath`. The
