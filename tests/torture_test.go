@@ -28,7 +28,7 @@ const tortureSeed = 2027
 // read. Missing 0, repeated 0 in the journals; each client has got its range, until
 // it left or was cut off; and the relay answers all the time.
 func TestTorture(t *testing.T) {
-	dose := torture{kills: 40, restarts: 10, bytes: 24 << 20}
+	dose := torture{kills: 30, restarts: 6, bytes: 24 << 20}
 	if *long {
 		dose = torture{kills: 200, restarts: 50, bytes: 128 << 20}
 	}
