@@ -82,8 +82,12 @@ func (dose torture) apply(relay *served, vm *machine) error {
 	killed, restarted := make(chan struct{}, dose.kills), make(chan error, 1)
 	go func() { restarted <- vm.restarts(relay, dose.kills/dose.restarts, killed, boot) }()
 	random := rand.New(rand.NewPCG(tortureSeed, 1))
-	for range dose.kills {
-		time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
+	for i := range dose.kills {
+		moment := 100 * time.Millisecond
+		if i%2 == 0 {
+			moment = 5 * time.Millisecond // it is taking what has waited for it
+		}
+		time.Sleep(time.Duration(random.Int64N(int64(moment))))
 		relay.restart()
 		killed <- struct{}{}
 	}
