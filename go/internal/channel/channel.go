@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -47,7 +48,9 @@ type Channel struct {
 	relay   *relay.Relay
 	control net.Listener
 	orders  orders
-	byHand  bool // a QEMU that was started by hand sits there
+
+	seat   sync.Mutex // held while it is looked who sits there, and while a boot is marked
+	byHand bool       // a QEMU that was started by hand sits there
 }
 
 // Open takes the channel's lock and opens its endpoints. rundir.ErrLocked tells

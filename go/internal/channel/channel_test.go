@@ -482,3 +482,46 @@ func TestForeignEndpoints(t *testing.T) {
 		}
 	}
 }
+
+// Whenever it is looked who sits there, a boot that was marked is the only one of
+// its machine.
+func TestBootWhileSomebodyLooks(t *testing.T) {
+	c, _ := run(t, Config{Name: "serial", Settings: in(place(t))})
+	out := machine(t) // of this process: no QEMU by hand
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				c.look(true)
+			}
+		}
+	}()
+	const boots = 200
+	for boot := 1; boot <= boots; boot++ {
+		var seat *os.File
+		await(t, "the seat is taken", func() (free bool) {
+			var err error
+			seat, err = c.dir.TakeSeat()
+			return err == nil
+		})
+		if number, err := c.Boot(); err != nil || number != boot {
+			t.Fatalf("boot %d has number %d, %v", boot, number, err)
+		}
+		for range 3 {
+			if _, err := out.WriteString("a line\n"); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "it is not taken", func() bool { return c.relay.Unread() == 0 })
+		}
+		if number := c.relay.Status().Boot; number != boot {
+			t.Fatalf("boot %d has become %d", boot, number)
+		}
+		seat.Close()
+	}
+	close(stop)
+	<-stopped
+}

@@ -72,6 +72,8 @@ func (c *Channel) waitLimited(ctx context.Context, events *relay.Opens, limit ti
 
 // look looks who sits there. closed tells that somebody has gone.
 func (c *Channel) look(closed bool) {
+	c.seat.Lock()
+	defer c.seat.Unlock()
 	seated := c.dir.Seated()
 	byHand := !seated && len(relay.Holders(c.vmOut())) > 0
 	if byHand && !c.byHand {
@@ -87,6 +89,8 @@ func (c *Channel) look(closed bool) {
 // Boot makes the channel ready for a QEMU that is about to start, and returns
 // the number of its boot. Who asks holds the seat.
 func (c *Channel) Boot() (int, error) {
+	c.seat.Lock() // who has looked before must not tell the relay behind it
+	defer c.seat.Unlock()
 	if !c.dir.Seated() {
 		return 0, fmt.Errorf("channel %q: nobody holds the seat (lock %s first)", c.dir.Name(), c.dir.Seat())
 	}

@@ -213,3 +213,18 @@ func fillDisk(dir string) {
 		fmt.Printf("the stream does not go on: %q\n", text[max(0, len(text)-100):])
 	}
 }
+
+// A loss that still goes on when its writer ends is not forgotten.
+func TestLossAtTheEnd(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, DefaultRetention)
+	write(t, j, "kept")
+	j.Lose(7, unix.ENOSPC)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	gaps := open(t, dir, DefaultRetention).Gaps()
+	if len(gaps) != 1 || gaps[0].Offset != 4 || gaps[0].Bytes != 7 {
+		t.Errorf("%+v", gaps)
+	}
+}

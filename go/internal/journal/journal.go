@@ -123,6 +123,7 @@ func (j *Journal) Close() error {
 	if j.closed {
 		return nil
 	}
+	j.found() // a loss ends with its writer, too
 	j.closed = true
 	j.wake()
 	return errors.Join(j.file.Close(), j.index.close(), j.lock.Close())

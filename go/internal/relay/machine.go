@@ -11,6 +11,13 @@ import (
 // that is still there prints on.
 const drainLimit = 2 * time.Second
 
+// Where a boot begins that nobody tells of.
+const (
+	ownNone int32 = iota // a machine is there, or is about to start
+	ownLeft              // none is there; what it has left is not taken yet
+	ownNext              // with the next byte
+)
+
 // Boot makes the relay ready for a machine that is about to start, and returns
 // the number of its boot. What the last one has printed is drained first; what
 // was typed since then is dropped, or it would be typed into this one.
@@ -21,8 +28,7 @@ func (r *Relay) Boot() (int, error) {
 	if err := r.DropInput(); err != nil {
 		return 0, err
 	}
-	r.left.Store(false)
-	r.next.Store(false)
+	r.own.Store(ownNone)
 	return r.config.Journal.Boot()
 }
 
@@ -43,7 +49,7 @@ func (r *Relay) Attach(attached bool) {
 	case attached == (r.machine != nil):
 		return
 	case attached:
-		r.left.Store(false)
+		r.own.CompareAndSwap(ownLeft, ownNone)
 		r.machine, r.detach = context.WithCancel(r.serving)
 		close(r.came)
 	default:
@@ -55,18 +61,16 @@ func (r *Relay) Attach(attached bool) {
 // Gone tells that a machine has gone, or that none is there: with OwnBoots, what
 // is printed once the pipe is empty is another's.
 func (r *Relay) Gone() {
-	r.left.Store(r.config.OwnBoots)
+	if r.config.OwnBoots {
+		r.own.CompareAndSwap(ownNone, ownLeft)
+	}
 	if r.Unread() == 0 {
 		r.nextBegins()
 	}
 }
 
 // nextBegins tells that what the last machine printed has been taken.
-func (r *Relay) nextBegins() {
-	if r.left.CompareAndSwap(true, false) {
-		r.next.Store(true)
-	}
-}
+func (r *Relay) nextBegins() { r.own.CompareAndSwap(ownLeft, ownNext) }
 
 // awaitMachine waits until a machine is attached, and returns a context that
 // ends with it; nil where the relay ends.

@@ -71,9 +71,8 @@ type Relay struct {
 
 	looked int64 // how far answerProbes has come
 
-	weak atomic.Bool // the journal's file system cannot splice
-	left atomic.Bool // with OwnBoots: no machine is there
-	next atomic.Bool // and the next byte begins a boot
+	weak atomic.Bool  // the journal's file system cannot splice
+	own  atomic.Int32 // with OwnBoots, where one begins: ownNone, ownLeft, ownNext
 }
 
 // New makes the FIFOs. QEMU plugs in as the chardev `pipe,path=VMPath`. The

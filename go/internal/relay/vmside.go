@@ -93,7 +93,7 @@ func (r *Relay) takeAll(fd int) error {
 
 // takeBoot is take; it marks a boot where one begins by itself.
 func (r *Relay) takeBoot(fd int) error {
-	if r.next.Load() && unread(r.out) > 0 && r.next.CompareAndSwap(true, false) {
+	if r.own.Load() == ownNext && unread(r.out) > 0 && r.own.CompareAndSwap(ownNext, ownNone) {
 		_, _ = r.config.Journal.Boot() // what cannot be marked is kept all the same
 	}
 	err := r.take(fd)
