@@ -40,7 +40,7 @@ var clientCounts = []int{1, 10, 100}
 
 var full = sizes{
 	bytes:   map[int]int64{1: 512 << 20, 10: 128 << 20, 100: 24 << 20},
-	stalled: 64 << 20, trips: 2000, late: 2 * time.Second, idle: 5 * time.Second, idleClients: 100, idleBeside: 32, quiet: 4 * time.Second,
+	stalled: 64 << 20, trips: 2000, late: 2 * time.Second, idle: 3 * time.Second, idleClients: 100, idleBeside: 32, quiet: 4 * time.Second,
 }
 
 var small = sizes{
@@ -68,15 +68,25 @@ func (b *bench) choose(words string) {
 	}
 }
 
+// standingRounds is how often it is measured what does not vary much.
+const standingRounds = 2
+
+// longest is when no other round begins.
+const longest = 6 * time.Minute
+
 // all measures everything. What a candidate cannot do is a result too.
 func (b *bench) all() *results {
 	b.results.Machine = describe(b)
 	begin := time.Now()
 	for round := range b.rounds {
+		if time.Since(begin) > longest {
+			break
+		}
+		b.results.Machine["rounds"] = fmt.Sprint(round + 1)
 		for _, c := range b.chosen {
 			fmt.Fprintf(os.Stderr, "%4.0f s  round %d of %d: %s\n", time.Since(begin).Seconds(), round+1, b.rounds, c.name)
 			b.moving(c)
-			if !b.moves && round < (b.rounds+1)/2 {
+			if !b.moves && round < standingRounds {
 				b.standing(c)
 			}
 		}

@@ -15,12 +15,12 @@ func describe(b *bench) map[string]string {
 	return map[string]string{
 		"command":    b.command,
 		"date":       time.Now().Format(time.DateOnly),
-		"rounds":     fmt.Sprint(b.rounds),
 		"processor":  fmt.Sprintf("%d x %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name")),
 		"memory":     field("/proc/meminfo", "MemTotal"),
 		"kernel":     said("uname", "-sr"),
 		"system":     strings.Trim(field("/etc/os-release", "PRETTY_NAME"), `"`),
 		"journal":    said("stat", "-f", "-c", "%T", b.work),
+		"tcp":        strings.TrimSpace(read("/proc/sys/net/ipv4/tcp_congestion_control")),
 		"load":       first(read("/proc/loadavg"), regexp.MustCompile(`^\S+`)),
 		"go":         runtime.Version(),
 		"qemu-relay": said(b.relay, "--version"),

@@ -10,8 +10,8 @@ import (
 func (r *results) tables() string {
 	var text strings.Builder
 	m := r.Machine
-	fmt.Fprintf(&text, "\n`%s`, %s, %s rounds in turn, %s s. %s, %s, %s; %s; journal on %s; load before %s.\n",
-		m["command"], m["date"], m["rounds"], m["seconds"], m["processor"], m["memory"], m["system"], m["kernel"], m["journal"], m["load"])
+	fmt.Fprintf(&text, "\n`%s`, %s, %s rounds in turn, %s s. %s, %s, %s; %s, TCP %s; journal on %s; load before %s.\n",
+		m["command"], m["date"], m["rounds"], m["seconds"], m["processor"], m["memory"], m["system"], m["kernel"], m["tcp"], m["journal"], m["load"])
 	fmt.Fprintf(&text, "%s (%s), socat %s, ser2net %s, conserver %s.\n\n", m["qemu-relay"], m["go"], m["socat"], m["ser2net"], m["conserver"])
 	text.WriteString("![The rate to every client as a share of the limit](relay.svg)\n\n")
 	r.rates(&text)
