@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -56,6 +58,7 @@ func serveChannels(c *cli.Context) error {
 		fmt.Fprintf(c.App.Writer, "%s: %s, %s, %s, %s, %s\n", open.Status().Name,
 			endpoints["in"], endpoints["out"], endpoints["sock"], endpoints["pty"], endpoints["log"])
 	}
+	beSmall()
 	group, ctx := errgroup.WithContext(c.Context)
 	for _, open := range channels {
 		group.Go(func() error { return open.Run(ctx) })
@@ -63,6 +66,20 @@ func serveChannels(c *cli.Context) error {
 	group.Go(func() error { return report(ctx, channels) })
 	return group.Wait()
 }
+
+// beSmall suits the Go runtime to a program that waits nearly always, and whose work
+// is done by the kernel: handing a byte from one thread to another costs more than
+// all else (docs/performance/relay.md). GOMAXPROCS in the environment wins.
+func beSmall() {
+	debug.SetGCPercent(collectAt) // or an idle relay keeps what its start has left
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
+}
+
+// collectAt is how much garbage there may be, in percent of what is in use. There
+// is little of either.
+const collectAt = 25
 
 // enabled is an error unless the settings in the file at path enable all names,
 // each of which stands once.

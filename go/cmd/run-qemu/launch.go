@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -83,7 +82,7 @@ func (l *launch) announce(relays qemu.Relays) {
 		if seat == nil {
 			continue
 		}
-		files := strings.TrimSuffix(seat.Relay.Consoles[0].Endpoints["in"], "in") + "{in,out,sock,pty,log}"
+		files := seat.Relay.Consoles[0].Files()
 		if seat.Carried() {
 			l.log("%s: boot %d on %s, relayed here until QEMU ends", name, seat.Boot, files)
 		} else {

@@ -18,8 +18,10 @@ func App(name, device, channel string) *cli.App {
 		Name:  name,
 		Usage: "a terminal on a running microVM's " + device,
 		Description: fmt.Sprintf(`Shows what the guest has printed on %s since its start, then what it prints,
-and types what you type. Any number of terminals may be attached. Ctrl-] leaves
-(choose another key with --escape to type Ctrl-] into the guest); the VM goes on.
+and types what you type. Any number of terminals may be attached; one has the
+writer's seat and types, the others watch, and a key takes the seat once it is free.
+Ctrl-] leaves (choose another key with --escape to type Ctrl-] into the guest); the
+VM goes on.
 
 What could harm your terminal, or have it type by itself, is not shown: titles,
 the clipboard, mouse reports, questions of the past. --raw shows everything.
@@ -37,6 +39,7 @@ or the VM's owner was killed; 2 wrong usage; 3 no such VM, or it is not running.
 			&cli.StringFlag{Name: "from", Value: "start", Usage: "begin at `PLACE`: start (of the boot), now, -BYTES (the last ones), or an offset"},
 			&cli.IntFlag{Name: "boot", Usage: "show boot `N`: 0 is this one, -1 the one before"},
 			&cli.BoolFlag{Name: "read-only", Usage: "type nothing"},
+			&cli.BoolFlag{Name: "force", Usage: "take the writer's seat from whoever has it"},
 			&cli.BoolFlag{Name: "timestamps", Usage: "begin each line with the time at which it came"},
 			&cli.BoolFlag{Name: "raw", Usage: "show on a terminal everything that the guest prints"},
 			&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "leave with `KEY`"},
@@ -75,6 +78,7 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 		From:       c.String("from"),
 		Boot:       c.Int("boot"),
 		ReadOnly:   c.Bool("read-only"),
+		Force:      c.Bool("force"),
 		Timestamps: c.Bool("timestamps"),
 		Raw:        c.Bool("raw"),
 		Timeout:    c.Duration("timeout"),
@@ -85,6 +89,9 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 	}
 	if o.Channel != "" && c.IsSet("name") {
 		return o, errors.New("--channel and --name: a channel is no VM's (give one of them)")
+	}
+	if o.Force && o.ReadOnly {
+		return o, errors.New("--force and --read-only: who only watches needs no seat (give one of them)")
 	}
 	if o.Boot > 0 {
 		return o, fmt.Errorf("boot: %d has not been yet (0 is this one, -1 the one before)", o.Boot)

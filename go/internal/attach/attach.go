@@ -40,6 +40,8 @@ type Options struct {
 	Boot int
 	// ReadOnly has nothing typed.
 	ReadOnly bool
+	// Force takes the writer's seat from whoever has it.
+	Force bool
 	// Timestamps begins each line with the time at which its first byte came,
 	// to a hundredth of a second.
 	Timestamps bool

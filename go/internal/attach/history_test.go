@@ -114,7 +114,7 @@ func serveHistory(b *testing.B) int64 {
 	go func() { running <- r.Run() }()
 	serve(b, ctl.Handlers{
 		Stream: r.Stream,
-		Input:  func(request ctl.StreamRequest) (io.Writer, error) { return r.Input(request), nil },
+		Input:  r.Input,
 		Status: func() ctl.Status {
 			return ctl.Status{Name: "demo", State: "running", Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Relay: r.Status()}}}
 		},

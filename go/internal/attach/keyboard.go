@@ -67,16 +67,72 @@ func (s *session) press(_ context.Context, data []byte) error {
 	return nil
 }
 
-// send types into the console until ctx ends or nothing more comes.
+// send types into the console until ctx ends or nothing more comes. A keyboard
+// takes the writer's seat at once, where that is free, and else with a key that
+// is pressed when it is; what comes from a pipe needs it.
 func (s *session) send(ctx context.Context, client ctl.Client, request ctl.StreamRequest) error {
-	err := client.Input(ctx, request, &typedReader{ctx: ctx, typed: s.typed})
-	if err == nil {
-		return nil
+	request.Seat = ctl.SeatTake
+	if s.options.Force {
+		request.Seat = ctl.SeatForce
 	}
+	var first []byte
+	more := true
+	if !s.screen.keys {
+		first, more = s.nextPiece(ctx)
+	}
+	for more {
+		err := s.input(ctx, client, request, first)
+		switch {
+		case ctx.Err() != nil || err == nil:
+			return nil //nolint:nilerr // the stream tells why it has ended
+		case !errors.Is(err, ctl.ErrSeatTaken):
+			return s.inputFailed(ctx, err)
+		case !s.screen.keys:
+			return fmt.Errorf("input: %w (take it with --force)", err)
+		}
+		s.watch(err)
+		request.Seat = ctl.SeatTake
+		first, more = s.nextPiece(ctx)
+	}
+	return nil
+}
+
+// inputFailed is the error of an input that has failed, unless the stream tells
+// soon why there is no more to type into.
+func (s *session) inputFailed(ctx context.Context, err error) error {
 	if wait(ctx, settle); ctx.Err() != nil {
-		return nil //nolint:nilerr // the stream tells why there is no more to type into
+		return nil //nolint:nilerr // the stream has told
 	}
 	return fmt.Errorf("input: %w", err)
+}
+
+// nextPiece waits for what is typed next; more is false where nothing comes.
+func (s *session) nextPiece(ctx context.Context) (piece []byte, more bool) {
+	select {
+	case piece, more = <-s.typed:
+		return piece, more
+	case <-ctx.Done():
+		return nil, false
+	}
+}
+
+// watch says who has the writer's seat, and to whom that is no news, that a key
+// does nothing.
+func (s *session) watch(err error) {
+	if text := err.Error(); text != s.told {
+		s.told = text
+		s.notices.say("%s: you watch, a key types when it is free (--force takes it)", text)
+		return
+	}
+	s.notices.bell()
+}
+
+// input types first, and then what comes, over one connection.
+func (s *session) input(ctx context.Context, client ctl.Client, request ctl.StreamRequest, first []byte) error {
+	// The reader ends with the connection: it takes nothing that comes later.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return client.Input(ctx, request, &typedReader{ctx: ctx, typed: s.typed, rest: first})
 }
 
 // typedReader is what was typed, for one connection.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"sync"
@@ -96,7 +97,10 @@ type owner struct {
 	guest *guest
 	cut   chan struct{} // closed: connections break
 	gap   int64         // told with every stream
-	stop  func()
+	// holder has the writer's seat; "": it is free. lost takes it from another.
+	holder string
+	lost   chan error
+	stop   func()
 }
 
 // machine starts the machine "demo", whose guest has printed text, in a run dir
@@ -111,7 +115,7 @@ func machine(t *testing.T, text string) (*guest, *owner) {
 // own starts an owner. It is stopped with the test at the latest.
 func own(t *testing.T, g *guest) *owner {
 	t.Helper()
-	o := &owner{guest: g, cut: make(chan struct{})}
+	o := &owner{guest: g, cut: make(chan struct{}), lost: make(chan error, 1)}
 	stop := serve(t, ctl.Handlers{Status: o.status, Stream: o.stream, Input: o.input})
 	o.stop = sync.OnceFunc(func() {
 		o.breakOff()
@@ -185,10 +189,13 @@ func (o *owner) stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 	return &ctl.Stream{ReadCloser: &reading{o.guest, ctx, o.cut, offset}, Offset: offset, Live: end, Gap: o.gap}, nil
 }
 
-func (o *owner) input(ctl.StreamRequest) (io.Writer, error) {
+func (o *owner) input(request ctl.StreamRequest) (*ctl.Typist, error) {
 	o.guest.mu.Lock()
 	defer o.guest.mu.Unlock()
-	return &typing{o.guest, o.cut}, nil
+	if o.holder != "" && request.Seat != ctl.SeatForce {
+		return nil, fmt.Errorf("%s %w", o.holder, ctl.ErrSeatTaken)
+	}
+	return &ctl.Typist{Writer: &typing{o.guest, o.cut}, Lost: o.lost, Close: func() {}}, nil
 }
 
 // reading is one client's stream.

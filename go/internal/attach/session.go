@@ -44,8 +44,9 @@ type session struct {
 	offset  int64       // of the next byte to be shown
 	// comeBack is how long a machine is waited for that was there.
 	comeBack time.Duration
-	opened   bool // a connection was made
-	shown    bool // bytes came over the last one
+	told     string // who has the writer's seat, as it was said
+	opened   bool   // a connection was made
+	shown    bool   // bytes came over the last one
 }
 
 // run runs the session until something ends it, and returns what: errEnded,
@@ -137,6 +138,7 @@ func (s *session) connection(ctx context.Context, t target, request ctl.StreamRe
 		s.notices.say("%d bytes are missing here", stream.Gap)
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	defer context.AfterFunc(ctx, func() { stream.Close() })() // also where the input has failed
 	group.Go(func() error { return caught(func() error { return s.show(stream) }) })
 	if !s.options.readOnly() {
 		group.Go(func() error { return caught(func() error { return s.send(ctx, t.client, request) }) })

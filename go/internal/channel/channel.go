@@ -160,7 +160,12 @@ func (c *Channel) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return ctl.Serve(serving, c.control, c.handlers()) })
 	group.Go(func() error {
+		c.refresh(ctx)
+		return nil
+	})
+	group.Go(func() error {
 		c.followSeat(ctx, seat)
+		c.orders.end() // from now on there is no boot
 		c.relay.Finish()
 		return nil
 	})
@@ -195,7 +200,8 @@ func (c *Channel) Status() ctl.Status {
 			Endpoints: map[string]string{
 				"in": c.public.In, "out": c.public.Out, "sock": c.public.Socket, "pty": c.public.PTY, "log": c.public.Log,
 			},
-			Relay: c.relay.Status(),
+			Missing: c.missing(),
+			Relay:   c.relay.Status(),
 		}},
 	}
 }

@@ -397,6 +397,46 @@ func TestSeatTakenByHand(t *testing.T) {
 	seat.Leave()
 }
 
+// A launcher that comes as the service ends waits for the next relay, or carries
+// one.
+func TestLauncherAsTheServiceEnds(t *testing.T) {
+	config := Config{Name: "serial", Settings: in(place(t))}
+	for range 20 {
+		_, stop := run(t, config)
+		ending := make(chan struct{})
+		go func() {
+			defer close(ending)
+			stop()
+		}()
+		seat, err := Sit(t.Context(), config)
+		if err != nil {
+			t.Error(err)
+		} else if err := seat.Leave(); err != nil {
+			t.Error(err)
+		}
+		<-ending
+	}
+}
+
+// Endpoints that somebody has removed are told.
+func TestRemovedEndpoints(t *testing.T) {
+	directory := place(t)
+	service, stop := run(t, Config{Name: "serial", Settings: in(directory)})
+	if missing := service.Status().Consoles[0].Missing; len(missing) > 0 {
+		t.Errorf("missing at first: %q", missing)
+	}
+	out := rundir.PublicOf(directory, "serial").Out
+	os.Remove(out)
+	if missing := service.Status().Consoles[0].Missing; len(missing) != 1 || missing[0] != out {
+		t.Errorf("missing: %q", missing)
+	}
+	stop()
+	_, _ = run(t, Config{Name: "serial", Settings: in(directory)})
+	if _, err := os.Lstat(out); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestHealth(t *testing.T) {
 	service, _ := run(t, Config{Name: "serial", Settings: in(place(t))})
 	var health Health

@@ -70,7 +70,7 @@ func (s *Seat) join(ctx context.Context, dir rundir.Channel, config Config) erro
 		}
 		// A relay that has just started does not answer yet, and one that has
 		// just ended does not hold its lock any more.
-		starting := errors.Is(err, ctl.ErrNoAnswer) || errors.Is(err, rundir.ErrLocked)
+		starting := errors.Is(err, ctl.ErrNoAnswer) || errors.Is(err, ctl.ErrEnding) || errors.Is(err, rundir.ErrLocked)
 		if err == nil || !starting || ctx.Err() != nil {
 			return err
 		}

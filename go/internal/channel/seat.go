@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -99,10 +98,14 @@ func (c *Channel) Boot() (int, error) {
 		return 0, fmt.Errorf("channel %q: a QEMU that was started by hand sits there (pid %d; stop it first)", c.dir.Name(), holders[0])
 	}
 	number, err := c.relay.Boot()
-	if err == nil {
-		c.relay.Attach(true)
+	switch {
+	case c.orders.over():
+		return 0, ctl.ErrEnding
+	case err != nil:
+		return 0, err
 	}
-	return number, err
+	c.relay.Attach(true)
+	return number, nil
 }
 
 // handlers are what the control socket does. A channel has one console: its
@@ -111,7 +114,7 @@ func (c *Channel) handlers() ctl.Handlers {
 	return ctl.Handlers{
 		Status: c.Status,
 		Stream: c.relay.Stream,
-		Input:  func(request ctl.StreamRequest) (io.Writer, error) { return c.relay.Input(request), nil },
+		Input:  c.relay.Input,
 		Break:  func(context.Context, string) error { return c.Order(ctl.OrderBreak) },
 		Boot:   func(context.Context) (int, error) { return c.Boot() },
 		Orders: c.Orders,
@@ -134,6 +137,13 @@ func (o *orders) end() {
 		close(launcher)
 	}
 	o.launchers, o.ended = nil, true
+}
+
+// over tells whether the channel is ending.
+func (o *orders) over() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ended
 }
 
 // Orders returns the orders to a launcher, until ctx ends; it is closed where the

@@ -17,6 +17,7 @@
 package ctl
 
 import (
+	"strings"
 	"time"
 )
 
@@ -42,9 +43,17 @@ type Console struct {
 	// Endpoints of a channel in the file system: its paths "in", "out", "sock",
 	// "pty" and "log".
 	Endpoints map[string]string `json:"endpoints,omitempty"`
+	// Missing are those paths that somebody has removed since.
+	Missing []string `json:"missing,omitempty"`
 	// Relay is what the relay of this console does; nil where QEMU itself
 	// serves the port.
 	Relay *Relay `json:"relay,omitempty"`
+}
+
+// Files names a channel's endpoints in the file system, which differ in their
+// endings alone, in a word.
+func (c Console) Files() string {
+	return strings.TrimSuffix(c.Endpoints["in"], "in") + "{in,out,sock,pty,log}"
 }
 
 // Relay is the state of one console's relay. Offsets and sizes are in bytes.
@@ -58,6 +67,9 @@ type Relay struct {
 	Oldest   int64  `json:"oldest"`   // offset of the oldest byte that is kept
 	End      int64  `json:"end"`      // offset behind the newest byte
 	Input    int    `json:"input"`    // bytes typed that the guest has not read
+	// Writer is the client that has the writer's seat; "": it is free, and whoever
+	// is attached may type.
+	Writer string `json:"writer,omitempty"`
 	// Clients in the order in which they came.
 	Clients []Attached `json:"clients"`
 	// Gaps are bytes that were printed and could not be kept.
@@ -72,7 +84,7 @@ type Attached struct {
 	Offset   int64     `json:"offset"`   // of the next byte for it
 	Lag      int64     `json:"lag"`      // how many bytes it is behind
 	Terminal bool      `json:"terminal"` // a terminal is at its end
-	Answers  bool      `json:"answers"`  // what its terminal answers reaches the guest
+	Writes   bool      `json:"writes"`   // it has the writer's seat
 }
 
 // Gap is a part of the stream that is missing at an offset.

@@ -3,11 +3,15 @@ package ctl
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 )
+
+// ErrEnding tells that a relay is about to end: it takes no machine any more.
+var ErrEnding = errors.New("the relay is ending")
 
 // OrderBreak asks a launcher for a break on the line of its channel.
 const OrderBreak = "break"
@@ -27,6 +31,10 @@ type bootReply struct {
 // boot answers POST /boot.
 func (h Handlers) boot(w http.ResponseWriter, r *http.Request) {
 	number, err := h.Boot(r.Context())
+	if errors.Is(err, ErrEnding) {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
@@ -71,7 +79,10 @@ func (c Client) Break(ctx context.Context, console string) error {
 func (c Client) Boot(ctx context.Context) (int, error) {
 	var answer bootReply
 	code, err := c.do(ctx, http.MethodPost, "/boot", &answer)
-	if err == nil && code != http.StatusOK {
+	switch {
+	case code == http.StatusServiceUnavailable:
+		return 0, ErrEnding
+	case err == nil && code != http.StatusOK:
 		err = fmt.Errorf("control socket: status %d", code)
 	}
 	return answer.Boot, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,8 +17,8 @@ type Handlers struct {
 	Stop   func(context.Context, StopRequest) (StopReport, error)
 	// Stream returns a console's bytes, until ctx ends at the latest.
 	Stream func(context.Context, StreamRequest) (*Stream, error)
-	// Input returns what types into a console.
-	Input func(StreamRequest) (io.Writer, error)
+	// Input returns what types into a console; ErrSeatTaken tells that it may not.
+	Input func(StreamRequest) (*Typist, error)
 	// Break sends a break on a console's line.
 	Break func(ctx context.Context, console string) error
 	// Boot is for who is about to start a QEMU on a channel: it marks a boot,

@@ -32,6 +32,9 @@ type StreamRequest struct {
 	// Terminal tells that a terminal is at the client's end, which answers
 	// what the guest asks it.
 	Terminal bool
+	// Seat is what an input asks for: SeatTake, SeatForce, or "" to type as long as
+	// nobody has the seat.
+	Seat string
 	// Gaps has the answer broken off where bytes are missing; one that begins
 	// there tells how many. Else it goes on behind them, and only status tells.
 	Gaps bool
@@ -45,6 +48,7 @@ func (r StreamRequest) query() string {
 		"client":   {r.Client},
 		"terminal": {strconv.FormatBool(r.Terminal)},
 		"gaps":     {strconv.FormatBool(r.Gaps)},
+		"seat":     {r.Seat},
 	}.Encode()
 }
 
@@ -78,15 +82,4 @@ func (c Client) Stream(ctx context.Context, request StreamRequest) (*Stream, err
 		}
 	}
 	return stream, nil
-}
-
-// Input types what it reads from body into a console, until body ends. What is
-// read at once, up to 4096 bytes, is not interleaved with others' input. It
-// waits while the guest does not read.
-func (c Client) Input(ctx context.Context, request StreamRequest, body io.Reader) error {
-	response, err := c.send(ctx, http.MethodPost, "/input?"+request.query(), body)
-	if err != nil {
-		return err
-	}
-	return response.Body.Close()
 }

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -61,11 +62,31 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	typist, err := h.Input(request)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrSeatTaken):
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	case err != nil:
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
-	if _, err := io.Copy(typist, r.Body); err != nil {
+	defer typist.Close()
+	// Who loses the seat is told at once, and not when its input ends.
+	_ = http.NewResponseController(w).EnableFullDuplex() // it is HTTP/1
+	w.Header().Set("Connection", "close")
+	typed := make(chan error, 1)
+	go func() { // it ends with the body, which ends with the answer
+		_, err := io.Copy(typist, r.Body)
+		typed <- err
+	}()
+	select {
+	case err = <-typed:
+	case err = <-typist.Lost:
+	}
+	switch {
+	case errors.Is(err, ErrSeatTaken):
+		http.Error(w, err.Error(), http.StatusConflict)
+	case err != nil:
 		http.Error(w, err.Error(), http.StatusGone)
 	}
 }
@@ -80,6 +101,10 @@ func streamRequest(r *http.Request) (StreamRequest, error) {
 		Console: query.Get("console"),
 		From:    query.Get("from"),
 		Client:  query.Get("client"),
+		Seat:    query.Get("seat"),
+	}
+	if request.Seat != "" && request.Seat != SeatTake && request.Seat != SeatForce {
+		return request, fmt.Errorf("seat: %q is neither %s nor %s", request.Seat, SeatTake, SeatForce)
 	}
 	if text := query.Get("boot"); text != "" {
 		if request.Boot, err = strconv.Atoi(text); err != nil || request.Boot > 0 {

@@ -78,10 +78,9 @@ func endpoints(console ctl.Console) string {
 	if console.Port != 0 {
 		words = append(words, fmt.Sprintf("tcp localhost:%d", console.Port))
 	}
-	switch files := console.Endpoints; {
-	case len(files) > 0:
-		// They differ in their endings alone.
-		words = append(words, strings.TrimSuffix(files["in"], "in")+"{in,out,sock,pty,log}")
+	switch {
+	case len(console.Endpoints) > 0:
+		words = append(words, console.Files())
 	case console.Relay != nil:
 		words = append(words, "unix "+console.Relay.Socket)
 	}
@@ -112,12 +111,14 @@ func clients(w io.Writer, consoles []ctl.Console) {
 	_ = t.Flush() // to a string
 }
 
-// terminal tells whether a client has a terminal, and whether the guest gets
-// what that answers.
+// terminal tells whether a client has a terminal, and whether it has the
+// writer's seat.
 func terminal(client ctl.Attached) string {
 	switch {
-	case client.Answers:
-		return "yes, it answers the guest"
+	case client.Terminal && client.Writes:
+		return "yes, it types"
+	case client.Writes:
+		return "no, it types"
 	case client.Terminal:
 		return "yes"
 	}
@@ -133,6 +134,9 @@ func remarks(w io.Writer, state string, console ctl.Console) {
 	case relay == nil:
 		fmt.Fprintf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)
 		return
+	}
+	for _, path := range console.Missing {
+		fmt.Fprintf(w, "%s: somebody has removed %s (restart its relay to have it again)\n", console.Name, path)
 	}
 	for _, gap := range relay.Gaps {
 		fmt.Fprintf(w, "%s: %d bytes are missing at offset %d (%s)\n", console.Name, gap.Bytes, gap.Offset, gap.Cause)

@@ -21,7 +21,7 @@ var demo = ctl.Status{
 			Socket: "/run/demo/serial/sock", Attached: true, Exact: true, Boot: 3, Start: 1000, End: 18786,
 			Clients: []ctl.Attached{
 				{Client: "127.0.0.1:52311", Kind: "tcp", Since: since, Lag: 0},
-				{Client: "connect-serial[9]", Kind: "stream", Since: since, Lag: 120, Terminal: true, Answers: true},
+				{Client: "connect-serial[9]", Kind: "stream", Since: since, Lag: 120, Terminal: true, Writes: true},
 				{Client: "connect-serial[10]", Kind: "stream", Since: since, Lag: 0, Terminal: true},
 				{Client: "evil\x1b]0;title\a", Kind: "stream", Since: since},
 			},
@@ -40,7 +40,7 @@ console  hvc0    away      0     0      0        1     tcp localhost:4441, unix 
 
 CLIENT OF  NAME                BY      SINCE     BEHIND  TERMINAL
 serial     127.0.0.1:52311     tcp     07:08:09  0       -
-serial     connect-serial[9]   stream  07:08:09  120     yes, it answers the guest
+serial     connect-serial[9]   stream  07:08:09  120     yes, it types
 serial     connect-serial[10]  stream  07:08:09  0       yes
 serial     evil?]0;title?      stream  07:08:09  0       -
 console: 512 bytes are missing at offset 77 (disk full)

@@ -18,26 +18,23 @@ var ErrClosed = errors.New("journal: closed")
 // that is killed between reading and writing loses what it had read; see
 // Splice.
 func (j *Journal) Write(data []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	j.writing.Lock()
+	defer j.writing.Unlock()
 	written := 0
 	for written < len(data) {
-		if j.closed {
-			return written, ErrClosed
-		}
-		room, err := j.room()
+		at, room, err := j.place()
 		if err != nil {
 			return written, err
 		}
 		part := data[written:min(len(data), written+room)]
 		// Not os.File.WriteAt: with an error it does not tell what was written.
-		n, err := unix.Pwrite(int(j.file.Fd()), part, j.last().size)
+		n, err := unix.Pwrite(int(j.file.Fd()), part, at)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		n, err = max(0, n), os.NewSyscallError("write", err)
 		written += n
-		if err := errors.Join(j.grown(n), j.spared(err)); err != nil {
+		if err := errors.Join(j.grown(n), j.makeRoom(err)); err != nil {
 			return written, err
 		}
 	}
@@ -52,30 +49,25 @@ func (j *Journal) Write(data []byte) (int, error) {
 // A file system that cannot do this gives an error that ErrNoSplice tells; the
 // caller then reads and writes.
 func (j *Journal) Splice(pipe int) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.closed {
-		return 0, ErrClosed
-	}
-	room, err := j.room()
-	if err != nil {
-		return 0, err
-	}
+	j.writing.Lock()
+	defer j.writing.Unlock()
 	for {
-		n, err := j.splice(pipe, room)
+		at, room, err := j.place()
+		if err != nil {
+			return 0, err
+		}
+		n, err := j.splice(pipe, at, room)
 		if err == nil {
 			return n, j.grown(n)
 		}
-		if err = j.spared(err); err != nil {
+		if err = j.makeRoom(err); err != nil {
 			return 0, err
 		}
 	}
 }
 
-// splice is Splice into the last segment, which has room. The caller holds the
-// lock.
-func (j *Journal) splice(pipe, room int) (int, error) {
-	at := j.last().size
+// splice is Splice at a place in the last segment.
+func (j *Journal) splice(pipe int, at int64, room int) (int, error) {
 	n, err := unix.Splice(pipe, nil, int(j.file.Fd()), &at, min(room, spliceAtMost), unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
 	switch {
 	case errors.Is(err, unix.EAGAIN), err == nil && n == 0:
@@ -86,6 +78,26 @@ func (j *Journal) splice(pipe, room int) (int, error) {
 		return 0, os.NewSyscallError("splice", err)
 	}
 	return int(n), nil
+}
+
+// Settle waits for a write that is under way: what it has taken from a pipe is
+// in Range then.
+func (j *Journal) Settle() { j.exclusive()() }
+
+// Tail returns the last n bytes of the stream, or fewer: no more than the last
+// segment has.
+func (j *Journal) Tail(n int) []byte {
+	defer j.exclusive()()
+	if j.closed {
+		return nil
+	}
+	size := j.last().size
+	data := make([]byte, min(int64(n), size))
+	read, err := unix.Pread(int(j.file.Fd()), data, size-int64(len(data)))
+	if err != nil {
+		return nil
+	}
+	return data[:read]
 }
 
 // ErrNoSplice tells whether err is that of a file system without splice(2).

@@ -12,6 +12,16 @@ func noSpace(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
 
+// makeRoom is spared for one who writes and does not hold the lock.
+func (j *Journal) makeRoom(err error) error {
+	if err == nil {
+		return nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.spared(err)
+}
+
 // spared makes room where err tells that there is none, by dropping the oldest
 // segment, and is nil where what failed can be tried again. The caller holds the
 // lock.
@@ -29,7 +39,7 @@ func (j *Journal) spared(err error) error {
 }
 
 // replace begins a new segment where somebody has unlinked the newest one, which
-// is gone then. The caller holds the lock.
+// is gone then. The caller holds both locks.
 func (j *Journal) replace() error {
 	var stat unix.Stat_t
 	if err := unix.Fstat(int(j.file.Fd()), &stat); err != nil {
@@ -52,11 +62,10 @@ func (j *Journal) abandon() error {
 	return nil
 }
 
-// missing takes note that the file of a segment is not there. The caller does
-// not hold the lock.
+// missing takes note that the file of a segment, which may have been dropped
+// since, is not there, or not whole. The caller holds no lock.
 func (j *Journal) missing(s segment) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	defer j.exclusive()()
 	for i, here := range j.segments {
 		switch {
 		case here.start != s.start || here.boot != s.boot:
@@ -68,17 +77,4 @@ func (j *Journal) missing(s segment) error {
 		j.tellGap(Gap{Offset: s.start, Bytes: s.size, Cause: "somebody has removed " + s.path(j.dir), Taken: true})
 	}
 	return nil
-}
-
-// dropped tells whether a segment that a reader has open is no longer one of
-// the journal's.
-func (j *Journal) dropped(s segment) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, here := range j.segments {
-		if here.start == s.start && here.boot == s.boot {
-			return false
-		}
-	}
-	return true
 }

@@ -52,12 +52,14 @@ type Journal struct {
 	retention Retention
 	lock      *os.File
 
-	mu       sync.Mutex
-	segments segments // the last one is written
-	file     *os.File // the last segment
-	index    *indexWriter
+	writing sync.Mutex // held while bytes move, which readers do not wait for
+	file    *os.File   // the last segment
+	index   *indexWriter
+
+	mu       sync.Mutex        // taken behind writing, and for a moment only
+	segments segments          // the last one is written
 	newest   func(path string) // nil, or told of each new segment
-	more     chan struct{}     // closed and replaced when the stream grows
+	more     chan struct{}     // closed when the stream grows; nil: nobody waits for that
 	closed   bool
 	gaps     []Gap
 	loss     *Gap // that goes on; nil: none
@@ -74,7 +76,7 @@ func Open(dir string, retention Retention) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{dir: dir, retention: retention, lock: lock, more: make(chan struct{})}
+	j := &Journal{dir: dir, retention: retention, lock: lock}
 	if err := j.resume(); err != nil {
 		lock.Close()
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
@@ -117,23 +119,31 @@ func (j *Journal) OnSegment(f func(path string)) {
 
 // Close gives up the journal. Readers get what is there, and then ErrClosed.
 func (j *Journal) Close() error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	defer j.exclusive()()
 	if j.closed {
 		return nil
 	}
 	j.found() // a loss ends with its writer, too
 	j.closed = true
-	close(j.more)
+	j.wake()
 	return errors.Join(j.file.Close(), j.index.close(), j.lock.Close())
+}
+
+// exclusive takes both locks; the function that it returns gives them up.
+func (j *Journal) exclusive() (release func()) {
+	j.writing.Lock()
+	j.mu.Lock()
+	return func() {
+		j.mu.Unlock()
+		j.writing.Unlock()
+	}
 }
 
 // Boot marks the place where a boot begins, and returns its number: 1 for the
 // first one, then one more each time. A boot of which nothing was printed is
 // one all the same. What comes before the first mark is of boot 0.
 func (j *Journal) Boot() (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	defer j.exclusive()()
 	last := j.last()
 	next := segment{start: last.end(), boot: last.boot + 1}
 	if err := j.begin(next); err != nil {
@@ -146,7 +156,8 @@ func (j *Journal) Boot() (int, error) {
 // last is the segment that is written. The caller holds the lock.
 func (j *Journal) last() *segment { return &j.segments[len(j.segments)-1] }
 
-// begin makes a new segment and writes there from now on.
+// begin makes a new segment and writes there from now on. The caller holds both
+// locks.
 func (j *Journal) begin(s segment) error {
 	for {
 		err := j.write(s, os.O_CREATE|os.O_EXCL)
@@ -186,35 +197,51 @@ func (j *Journal) write(s segment, flags int) error {
 }
 
 // grown takes note of n bytes that have been written to the last segment, and
-// wakes the readers. The caller holds the lock.
+// wakes the readers. The caller is the one who writes.
 func (j *Journal) grown(n int) error {
 	if n == 0 {
 		return nil
 	}
+	now := time.Now()
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	last := j.last()
 	offset := last.end()
 	last.size += int64(n)
-	close(j.more)
-	j.more = make(chan struct{})
 	j.found()
-	if now := time.Now(); j.index.due(now) {
-		j.index.note(offset, now)
-		return j.replace()
+	j.wake()
+	if !j.index.due(now) {
+		return nil
 	}
-	return nil
+	j.index.note(offset, now)
+	return j.replace()
 }
 
-// room makes sure that the last segment is not full, and returns how many
-// bytes it still takes. The caller holds the lock.
-func (j *Journal) room() (int, error) {
+// wake wakes the readers that wait. The caller holds the lock.
+func (j *Journal) wake() {
+	if j.more != nil {
+		close(j.more)
+		j.more = nil
+	}
+}
+
+// place is where the next bytes go in the last segment, which is not full, and
+// how many it still takes. The caller is the one who writes.
+func (j *Journal) place() (at int64, room int, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return 0, 0, ErrClosed
+	}
 	last := j.last()
 	if last.size >= SegmentBytes {
 		if err := j.begin(segment{start: last.end(), boot: last.boot}); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		j.retain()
 	}
-	return int(SegmentBytes - j.last().size), nil
+	at = j.last().size
+	return at, int(SegmentBytes - at), nil
 }
 
 // retain unlinks the segments that are too many. A segment that cannot be

@@ -31,9 +31,10 @@ func Missing(err error) bool {
 type Reader struct {
 	journal *Journal
 	offset  int64
-	file    *os.File // of the segment that holds offset
-	segment segment
-	told    int // how many of the journal's gaps the reader has passed
+	file    *os.File // of segment
+	segment segment  // that holds offset
+	end     int64    // of what is known to be there
+	told    int      // how many of the journal's gaps the reader has passed
 }
 
 // NewReader returns a reader at offset. The caller calls Close.
@@ -87,8 +88,31 @@ func (r *Reader) Wait(ctx context.Context) error {
 // Read reads what comes next into data, and waits for it as Wait does.
 func (r *Reader) Read(ctx context.Context, data []byte) (int, error) {
 	for {
-		if err := r.Wait(ctx); err != nil {
+		file, at, there, err := r.Part(ctx)
+		if err != nil {
 			return 0, err
+		}
+		n, err := file.ReadAt(data[:min(int64(len(data)), there)], at)
+		r.Skip(int64(n))
+		switch {
+		case n > 0:
+			return n, nil
+		case !errors.Is(err, io.EOF):
+			return 0, err
+		}
+		if err := r.Cut(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Part tells where what comes next lies: there bytes at a place in a file, which
+// stays the reader's. It waits for them as Wait does. The caller says with Skip
+// how many of them it took, or with Cut that the file ends before them.
+func (r *Reader) Part(ctx context.Context) (file *os.File, at, there int64, err error) {
+	for r.file == nil || r.offset < r.segment.start || r.offset >= r.end {
+		if err := r.Wait(ctx); err != nil {
+			return nil, 0, 0, err
 		}
 		part, more, err := r.locate()
 		if more != nil || err != nil {
@@ -102,18 +126,22 @@ func (r *Reader) Read(ctx context.Context, data []byte) (int, error) {
 			}
 		}
 		if err != nil {
-			return 0, err
+			return nil, 0, 0, err
 		}
-		n, err := r.file.ReadAt(data[:min(int64(len(data)), part.end-r.offset)], r.offset-part.segment.start)
-		r.offset += int64(n)
-		if n > 0 {
-			return n, nil
-		}
-		if errors.Is(err, io.EOF) && r.journal.dropped(part.segment) {
-			continue // Wait will tell
-		}
-		return 0, err
+		r.end = part.end
 	}
+	return r.file, r.offset - r.segment.start, r.end - r.offset, nil
+}
+
+// Skip passes over n bytes.
+func (r *Reader) Skip(n int64) { r.offset += n }
+
+// Cut tells that the file of the Part ends before its time: its segment has been
+// dropped for want of space, or somebody has cut it off. What is missing is told
+// by the next Wait.
+func (r *Reader) Cut() error {
+	r.end = r.offset
+	return r.journal.missing(r.segment)
 }
 
 // part is what a reader can read at once: a segment, up to offset end.
@@ -147,6 +175,9 @@ func (r *Reader) locate() (p part, more <-chan struct{}, err error) {
 	case r.offset >= here.end() && j.closed:
 		return p, nil, ErrClosed
 	case r.offset >= here.end():
+		if j.more == nil {
+			j.more = make(chan struct{})
+		}
 		return p, j.more, nil
 	}
 	p = part{here, here.end()}

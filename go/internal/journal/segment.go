@@ -43,6 +43,9 @@ func (all segments) bootRange(back int) (start, end int64, err error) {
 		}
 		end = s.end()
 	}
+	if len(all) == 1 && newest == 0 && all[0].size == 0 {
+		return 0, 0, errors.New("nothing was printed yet")
+	}
 	if !found || wanted == 0 && start == end {
 		return 0, 0, fmt.Errorf("boot %d: nothing of it is kept (the oldest is %d)", back, all[0].boot-newest)
 	}

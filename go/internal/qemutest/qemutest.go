@@ -2,7 +2,7 @@
 // of what starts, watches and stops one.
 //
 // It takes the command line that package qemu writes, speaks the monitor
-// protocol on the inherited descriptor, opens the consoles' pipes or serves their
+// protocol on the inherited descriptor (a break is told on the first console), opens the consoles' pipes or serves their
 // ports, and prints to the pipes or the taps. Words of the kernel command line tell it how to behave:
 //
 //	fake.acpi=ignore    the power button does nothing
@@ -141,8 +141,9 @@ func (f *fake) monitor() {
 	f.send(`{"QMP": {"version": {}, "capabilities": []}}`)
 	for lines := bufio.NewScanner(conn); lines.Scan(); {
 		var request struct {
-			Execute string
-			ID      json.RawMessage
+			Execute   string
+			Arguments struct{ ID string }
+			ID        json.RawMessage
 		}
 		if err := json.Unmarshal(lines.Bytes(), &request); err != nil {
 			panic(err)
@@ -152,6 +153,9 @@ func (f *fake) monitor() {
 		}
 		f.send(fmt.Sprintf(`{"return": {}, "id": %s}`, request.ID))
 		f.obey(request.Execute)
+		if request.Execute == "chardev-send-break" && f.first != nil {
+			fmt.Fprintf(f.first, "break on %s\n", request.Arguments.ID)
+		}
 	}
 	select {} // the owner has gone: only a signal ends a QEMU
 }

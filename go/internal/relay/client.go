@@ -3,8 +3,6 @@ package relay
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"slices"
 	"sync"
@@ -13,8 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"microvm-console/internal/journal"
 )
 
 // client is somebody who reads: an offset into the journal.
@@ -50,10 +46,6 @@ func (r *Relay) leave(c *client) {
 	r.joined = slices.DeleteFunc(r.joined, func(other *client) bool { return other == c })
 }
 
-// chunks are the buffers in which bytes go from the journal to a client. An
-// idle client has none.
-var chunks = sync.Pool{New: func() any { return new([32 << 10]byte) }}
-
 // serve serves a connection until it ends: this boot from its first byte, then
 // live; and what comes from it is typed into the console.
 func (r *Relay) serve(conn net.Conn, c *client) {
@@ -74,49 +66,16 @@ func (r *Relay) serve(conn net.Conn, c *client) {
 	cancel()
 }
 
-// send sends the journal from the client's offset on, until it can no more, and
-// tells why: journal.ErrClosed where all has been sent.
-func (r *Relay) send(ctx context.Context, c *client, conn io.Writer) error {
-	reader := r.config.Journal.NewReader(c.offset.Load())
-	defer reader.Close()
-	for {
-		err := reader.Wait(ctx)
-		if journal.Missing(err) {
-			_, err = fmt.Fprintf(conn, "\r\n[%v]\r\n", err)
-		}
-		if err == nil {
-			err = r.sendSome(ctx, c, reader, conn)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func (r *Relay) sendSome(ctx context.Context, c *client, reader *journal.Reader, conn io.Writer) error {
-	chunk := chunks.Get().(*[32 << 10]byte)
-	defer chunks.Put(chunk)
-	n, err := reader.Read(ctx, chunk[:])
-	if journal.Missing(err) {
-		_, err = fmt.Fprintf(conn, "\r\n[%v]\r\n", err)
-		return err
-	}
-	if err != nil {
-		return err
-	}
-	written, err := conn.Write(chunk[:n])
-	c.offset.Store(reader.Offset() - int64(n-written)) // a part, where he has gone
-	return err
-}
-
 // typed hands on what comes from a connection. One that has only finished
 // typing goes on reading; typed returns when the connection has gone.
 func (r *Relay) typed(conn net.Conn) {
+	data := make([]byte, inputWhole)
 	for {
-		data := make([]byte, inputWhole)
 		n, err := conn.Read(data)
-		if n > 0 && r.input.write(data[:n]) != nil {
-			return
+		if n > 0 {
+			if _, err := (guest{r}).Write(data[:n]); err != nil {
+				return
+			}
 		}
 		if err != nil {
 			break

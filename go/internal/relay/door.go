@@ -27,25 +27,41 @@ type door interface {
 	conn() *os.File
 	// typed hands on what the visitor types, until conn is woken or he goes. over
 	// tells that this is the end of the visit.
-	typed(hand func([]byte) error) (over bool)
+	typed(guest io.Writer) (over bool)
 	// reset makes the door ready for the next visitor. at is how far the last one
 	// came.
 	reset(at int64) error
 }
 
-// attend serves a door's visitors one after the other until the relay ends.
-func (r *Relay) attend(d door) error {
+// watched is a door, and who comes and goes there.
+type watched struct {
+	door
+	events *Opens
+}
+
+// watch watches a door.
+func watch(d door) (watched, error) {
 	events, err := WatchOpens()
 	if err != nil {
-		return err
+		return watched{}, err
 	}
-	defer events.Close()
 	if err := events.Add(d.path(), unix.IN_OPEN|unix.IN_CLOSE); err != nil {
-		return err
+		events.Close()
+		return watched{}, err
 	}
+	return watched{d, events}, nil
+}
+
+func (w watched) close() {
+	w.events.Close()
+	w.conn().Close()
+}
+
+// attend serves a door's visitors one after the other until the relay ends.
+func (r *Relay) attend(d watched) error {
 	for {
 		for !d.present() {
-			if _, err := events.Wait(r.serving); err != nil {
+			if _, err := d.events.Wait(r.serving); err != nil {
 				return nil //nolint:nilerr // the relay has ended
 			}
 		}
@@ -53,20 +69,30 @@ func (r *Relay) attend(d door) error {
 		if err != nil {
 			return nil //nolint:nilerr // the machine has ended, and the endpoint with it
 		}
-		err = r.visit(d, c, events)
-		if r.serving.Err() != nil || errors.Is(err, journal.ErrClosed) {
-			return nil
-		}
-		if err := d.reset(c.offset.Load()); err != nil {
+		if over, err := r.receive(d, c); over || err != nil {
 			return err
 		}
 	}
 }
 
+// receive serves one visitor, and makes the door ready for the next one before
+// this one is seen to have left. over tells that there is no next one.
+func (r *Relay) receive(d watched, c *client) (over bool, err error) {
+	defer r.leave(c)
+	err = r.visit(d, c)
+	if r.serving.Err() != nil || errors.Is(err, journal.ErrClosed) {
+		return true, nil
+	}
+	if err := d.reset(c.offset.Load()); err != nil {
+		return false, err
+	}
+	// A FIFO that somebody has removed is another one now.
+	return false, d.events.Add(d.path(), unix.IN_OPEN|unix.IN_CLOSE)
+}
+
 // visit serves one visitor until he goes or the relay ends, and tells why it
 // ended.
-func (r *Relay) visit(d door, c *client, events *Opens) error {
-	defer r.leave(c)
+func (r *Relay) visit(d watched, c *client) error {
 	ctx, cancel := context.WithCancel(r.serving)
 	defer until(ctx, d.conn())()
 	var beside sync.WaitGroup
@@ -75,13 +101,13 @@ func (r *Relay) visit(d door, c *client, events *Opens) error {
 	beside.Go(func() {
 		defer cancel()
 		for d.present() {
-			if _, err := events.Wait(ctx); err != nil {
+			if _, err := d.events.Wait(ctx); err != nil {
 				return
 			}
 		}
 	})
 	beside.Go(func() {
-		if d.typed(r.input.write) {
+		if d.typed(guest{r}) {
 			cancel()
 		}
 	})

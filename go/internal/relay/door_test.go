@@ -141,7 +141,7 @@ func TestPublicInput(t *testing.T) {
 	write("stale")
 	io.WriteString(b.dial("tcp"), "stale")
 	io.WriteString(tty, "stale")
-	for b.relay.Status().Input+unread(b.in) < len("stalestale") {
+	for unread(b.in) < len("stalestale") {
 		time.Sleep(time.Millisecond)
 	}
 	if n := unread(b.relay.in.file); n != len("stale") {

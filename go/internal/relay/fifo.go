@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -104,7 +105,7 @@ func (f *outFIFO) origin(j *journal.Journal) int64 {
 func (f *outFIFO) Write(data []byte) (int, error) { return f.file.Write(data) }
 
 // typed has nothing to do: a reader types into the other FIFO.
-func (f *outFIFO) typed(func([]byte) error) bool { return false }
+func (f *outFIFO) typed(io.Writer) bool { return false }
 
 func (f *outFIFO) conn() *os.File { return f.file }
 
@@ -155,11 +156,13 @@ func (f *inFIFO) hand(r *Relay) error {
 
 // pass reads until ctx ends.
 func (f *inFIFO) pass(ctx context.Context, r *Relay) error {
+	data := make([]byte, inputWhole)
 	for ctx.Err() == nil {
-		data := make([]byte, inputWhole)
 		n, err := f.file.Read(data)
-		if n > 0 && r.input.write(data[:n]) != nil {
-			return nil //nolint:nilerr // the machine has ended
+		if n > 0 {
+			if _, err := (guest{r}).Write(data[:n]); err != nil {
+				return nil //nolint:nilerr // the machine has ended
+			}
 		}
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, os.ErrClosed) {
 			return fmt.Errorf("%s: %w", f.file.Name(), err)

@@ -78,8 +78,9 @@ func (i *input) hand(fd int, piece typed) error {
 	return err
 }
 
-// write queues data, of at most inputWhole bytes, and keeps it. It waits while
-// the queue is full; os.ErrClosed tells that the machine has ended.
+// write hands data on, of at most inputWhole bytes; where the guest does not read
+// it queues and keeps them. It waits while the queue is full; os.ErrClosed tells
+// that the machine has ended.
 func (i *input) write(data []byte) error {
 	if i.dropped {
 		return nil
@@ -87,12 +88,33 @@ func (i *input) write(data []byte) error {
 	i.mu.Lock()
 	piece := typed{data, i.age}
 	i.mu.Unlock()
+	if i.waiting.Load() == 0 { // nothing that came before is behind
+		err := control(i.fifo, func(fd int) error { return i.hand(fd, piece) })
+		if !errors.Is(err, unix.EAGAIN) {
+			return err
+		}
+	}
 	i.waiting.Add(int64(len(data)))
 	select {
 	case i.queue <- piece:
 		return nil
 	case <-i.done:
 		return os.ErrClosed
+	}
+}
+
+// offer is write where the queue has room; else it drops data and tells so.
+func (i *input) offer(data []byte) bool {
+	i.mu.Lock()
+	piece := typed{data, i.age}
+	i.mu.Unlock()
+	i.waiting.Add(int64(len(data)))
+	select {
+	case i.queue <- piece:
+		return true
+	default:
+		i.waiting.Add(-int64(len(data)))
+		return false
 	}
 }
 

@@ -33,13 +33,16 @@ func (o *Opens) Add(path string, events uint32) error {
 	return nil
 }
 
+// eventBytes is how much is read at once. An event of a file has no name in it.
+const eventBytes = 32 * unix.SizeofInotifyEvent
+
 // Wait waits until something was opened or closed since the last call, or ctx
 // ends, which is its error. It returns which events those were.
 //
 // An opening is told before the process that opens has its descriptor.
 func (o *Opens) Wait(ctx context.Context) (events uint32, err error) {
 	defer until(ctx, o.file)()
-	data := make([]byte, 16<<10)
+	data := make([]byte, eventBytes)
 	n, err := o.file.Read(data)
 	if n <= 0 && ctx.Err() != nil {
 		return 0, context.Cause(ctx)

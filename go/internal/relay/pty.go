@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -127,7 +128,7 @@ func (p *PTY) settingUp() bool { return time.Since(p.opened) < flushGrace }
 
 // typed hands on what the program writes, until it has gone, or the visit begins
 // again.
-func (p *PTY) typed(hand func([]byte) error) (over bool) {
+func (p *PTY) typed(guest io.Writer) (over bool) {
 	raw, err := p.master.SyscallConn()
 	if err != nil {
 		return true
@@ -138,7 +139,10 @@ func (p *PTY) typed(hand func([]byte) error) (over bool) {
 			data, err = p.readSome(int(fd))
 			return !errors.Is(err, unix.EAGAIN)
 		})
-		if ended != nil || err != nil || len(data) > 0 && hand(data) != nil {
+		if ended == nil && err == nil && len(data) > 0 {
+			_, err = guest.Write(data)
+		}
+		if ended != nil || err != nil {
 			return true
 		}
 	}

@@ -53,7 +53,7 @@ type Relay struct {
 	out    *os.File // vm.out: what the machine prints
 	input  *input
 	in     *inFIFO // nil: none
-	doors  []door
+	doors  []watched
 
 	finish   chan struct{} // closed by Finish
 	finished sync.Once
@@ -63,10 +63,13 @@ type Relay struct {
 
 	mu      sync.Mutex
 	joined  []*client       // in the order in which they came
+	writer  *writer         // who has the writer's seat; nil: nobody
 	closing bool            // nobody joins any more
 	machine context.Context // ends when the machine goes; nil: none is attached
 	detach  context.CancelFunc
 	came    chan struct{} // closed when a machine is attached
+
+	looked int64 // how far answerProbes has come
 
 	weak atomic.Bool  // the journal's file system cannot splice
 	own  atomic.Int32 // with OwnBoots, where one begins: ownNone, ownLeft, ownNext
@@ -89,18 +92,41 @@ func New(config Config) (*Relay, error) {
 		r.in, errs = fifo, multierror.Append(errs, err)
 	}
 	if config.Out != "" {
-		fifo, err := newOutFIFO(config.Out, func() int64 { _, end := config.Journal.Range(); return end })
-		r.doors, errs = append(r.doors, fifo), multierror.Append(errs, err)
+		out, err := r.watchOut()
+		if err == nil {
+			r.doors = append(r.doors, out)
+		}
+		errs = multierror.Append(errs, err)
+	}
+	if config.PTY != nil && errs.ErrorOrNil() == nil { // the last: an error leaves it to the caller
+		pty, err := watch(config.PTY)
+		if err == nil {
+			r.doors = append(r.doors, pty)
+		}
+		errs = multierror.Append(errs, err)
 	}
 	if err := errs.ErrorOrNil(); err != nil {
 		r.closeVMSide()
 		r.closeDoors()
 		return nil, err
 	}
-	if config.PTY != nil {
-		r.doors = append(r.doors, config.PTY)
-	}
 	return r, nil
+}
+
+// watchOut opens the public FIFO from the guest.
+func (r *Relay) watchOut() (watched, error) {
+	fifo, err := newOutFIFO(r.config.Out, func() int64 {
+		_, end := r.config.Journal.Range()
+		return end
+	})
+	if err != nil {
+		return watched{}, err
+	}
+	door, err := watch(fifo)
+	if err != nil {
+		fifo.file.Close()
+	}
+	return door, err
 }
 
 // VMPath is what QEMU is given as the path of its pipe: it adds .in and .out.
@@ -157,9 +183,7 @@ func (r *Relay) closeVMSide() {
 
 func (r *Relay) closeDoors() {
 	for _, door := range r.doors {
-		if file := door.conn(); file != nil {
-			file.Close()
-		}
+		door.close()
 	}
 	if r.in != nil {
 		r.in.file.Close()

@@ -118,6 +118,17 @@ func (b *bench) print(from, to int) {
 	}
 }
 
+// typist types for a client.
+func (b *bench) typist(request ctl.StreamRequest) *ctl.Typist {
+	b.t.Helper()
+	typist, err := b.relay.Input(request)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(typist.Close)
+	return typist
+}
+
 // reader is one who checks what it reads, to the end.
 func (b *bench) reader(readers *sync.WaitGroup, who string, r io.Reader, lines int) {
 	readers.Go(func() {
@@ -229,7 +240,7 @@ func TestInputIsWholeAndReachesTheGuest(t *testing.T) {
 	var typing sync.WaitGroup
 	for i := range writers {
 		conn := b.dial([]string{"tcp", "unix"}[i%2])
-		typist := b.relay.Input(ctl.StreamRequest{})
+		typist := b.typist(ctl.StreamRequest{})
 		typing.Go(func() {
 			line := strings.Repeat(string(rune('a'+i)), 999) + "\n"
 			for n := range each {
@@ -262,7 +273,7 @@ func TestInputIsNotInterleaved(t *testing.T) {
 	b := start(t)
 	var typing sync.WaitGroup
 	for _, letter := range "abcd" {
-		typist := b.relay.Input(ctl.StreamRequest{})
+		typist := b.typist(ctl.StreamRequest{})
 		typing.Go(func() {
 			for range 20 {
 				io.WriteString(typist, strings.Repeat(string(letter), inputWhole))
@@ -410,37 +421,12 @@ func TestLosses(t *testing.T) {
 	b.expect(again, 10, 12)
 }
 
-// Of two terminals that were asked the same, one answers.
-func TestOneTerminalAnswers(t *testing.T) {
-	b := start(t)
-	request := func(name string) ctl.StreamRequest { return ctl.StreamRequest{Client: name, Terminal: true} }
-	first, err := b.relay.Stream(t.Context(), request("first"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := b.relay.Stream(t.Context(), request("second"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer second.Close()
-	say := func(name, text string) { fmt.Fprint(b.relay.Input(request(name)), text) }
-	say("first", "1\x1b[24;80R")
-	say("second", "2\x1b[25;90R\x1b[?62;c\x1b[8;24;80t\x1b[?2004;1$y\x1b[A")
-	first.Close()
-	say("second", "3\x1b[26;90R")
-	want := "1\x1b[24;80R2\x1b[A3\x1b[26;90R"
-	got := make([]byte, len(want))
-	if _, err := io.ReadFull(b.in, got); err != nil || string(got) != want {
-		t.Errorf("the guest got %q, %v, want %q", got, err, want)
-	}
-}
-
 func TestNothingIsLeft(t *testing.T) {
 	b := start(t)
 	b.dial("tcp")
 	b.dial("unix")
 	b.clients(2)
-	io.WriteString(b.relay.Input(ctl.StreamRequest{}), "nobody reads this")
+	io.WriteString(b.typist(ctl.StreamRequest{}), "nobody reads this")
 	b.finish()
 	if _, err := b.relay.Stream(t.Context(), ctl.StreamRequest{}); !errors.Is(err, ErrFinished) {
 		t.Errorf("a client joined what has ended: %v", err)

@@ -1,8 +1,6 @@
 package relay
 
 import (
-	"slices"
-
 	"microvm-console/internal/ctl"
 )
 
@@ -27,23 +25,15 @@ func (r *Relay) Status() *ctl.Relay {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status.Attached, status.Exact = r.machine != nil, !r.weak.Load()
-	answering := r.answering()
+	if r.writer != nil {
+		status.Writer = r.writer.name
+	}
 	for _, c := range r.joined {
 		offset := c.offset.Load()
 		status.Clients = append(status.Clients, ctl.Attached{
 			Client: c.name, Kind: c.kind, Since: c.since, Offset: offset, Lag: max(0, end-offset),
-			Terminal: c.terminal, Answers: c == answering,
+			Terminal: c.terminal, Writes: r.writer != nil && c.kind == "stream" && c.name == r.writer.name,
 		})
 	}
 	return status
-}
-
-// answering is the client whose terminal's answers reach the guest: of those
-// with a terminal the one that came first. The caller holds the lock.
-func (r *Relay) answering() *client {
-	first := slices.IndexFunc(r.joined, func(c *client) bool { return c.terminal })
-	if first < 0 {
-		return nil
-	}
-	return r.joined[first]
 }

@@ -18,9 +18,9 @@ import (
 // *journal.LossError where bytes could not be kept. The caller closes it.
 func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
 	start, end, err := r.config.Journal.BootRange(request.Boot)
-	if err != nil && request.Boot == 0 { // nothing was ever printed: it may come
-		start = bootStart(r.config.Journal)
-		end, err = start, nil
+	if err != nil && request.Boot == 0 { // none has been yet: this one is to come
+		_, end = r.config.Journal.Range()
+		start, err = end, nil
 	}
 	if err != nil {
 		return nil, err

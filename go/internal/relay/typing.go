@@ -1,7 +1,8 @@
 package relay
 
 import (
-	"io"
+	"fmt"
+	"os"
 	"regexp"
 	"slices"
 
@@ -10,40 +11,92 @@ import (
 
 // Input returns what types into the console for a client. Each Write is whole
 // up to inputWhole bytes, and waits while the guest does not read.
-func (r *Relay) Input(request ctl.StreamRequest) io.Writer {
-	return &typist{relay: r, request: request}
+//
+// Of all clients, one may have the writer's seat: then only it types, and only
+// its terminal's answers reach the guest. Without a seat, a client types while
+// nobody has it. The caller closes the typist.
+func (r *Relay) Input(request ctl.StreamRequest) (*ctl.Typist, error) {
+	lost := make(chan error, 1)
+	if request.Seat == "" {
+		return &ctl.Typist{Writer: guest{r}, Lost: lost, Close: func() {}}, nil
+	}
+	w := &writer{relay: r, name: request.Client, lost: lost}
+	if err := r.seat(w, request.Seat == ctl.SeatForce); err != nil {
+		return nil, err
+	}
+	return &ctl.Typist{Writer: w, Lost: lost, Close: func() { r.unseat(w) }}, nil
 }
 
-// typist types for one client.
-type typist struct {
-	relay   *Relay
-	request ctl.StreamRequest
+// seat gives the writer's seat to w, if it is free, or by force.
+func (r *Relay) seat(w *writer, force bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old := r.writer; old != nil {
+		// A client that comes again is no other: its old connection is broken.
+		if !force && (w.name == "" || w.name != old.name) {
+			return fmt.Errorf("%s %w", old.name, ctl.ErrSeatTaken)
+		}
+		old.lost <- fmt.Errorf("%s %w", w.name, ctl.ErrSeatTaken)
+	}
+	r.writer = w
+	return nil
+}
+
+// unseat frees the seat, if w has it.
+func (r *Relay) unseat(w *writer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.writer == w {
+		r.writer = nil
+	}
+}
+
+// seated is who has the writer's seat; nil: nobody.
+func (r *Relay) seated() *writer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.writer
+}
+
+// writer is who has, or had, the writer's seat.
+type writer struct {
+	relay *Relay
+	name  string
+	lost  chan error // with room for the one time that it is lost
+}
+
+func (w *writer) Write(data []byte) (int, error) {
+	switch now := w.relay.seated(); {
+	case now == nil:
+		return 0, os.ErrClosed
+	case now != w:
+		return 0, fmt.Errorf("%s %w", now.name, ctl.ErrSeatTaken)
+	}
+	return w.relay.enter(slices.Clone(data), len(data))
+}
+
+// guest is a client without the seat, who types while that is free.
+type guest struct{ relay *Relay }
+
+func (g guest) Write(data []byte) (int, error) {
+	if g.relay.seated() != nil {
+		return len(data), nil // dropped: one writes
+	}
+	return g.relay.enter(answer.ReplaceAll(slices.Clone(data), nil), len(data))
+}
+
+// enter queues typed for the guest, and returns n.
+func (r *Relay) enter(typed []byte, n int) (int, error) {
+	for chunk := range slices.Chunk(typed, inputWhole) {
+		if err := r.input.write(chunk); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
 }
 
 // answer is what a terminal says by itself when a program asks it: cursor
 // position and status (DSR), attributes (DA), size (CSI t), modes (DECRPM); see
-// xterm's control sequences.
+// xterm's control sequences. Those of a client without the seat do not reach the
+// guest: several terminals may have been asked, and the relay answers too.
 var answer = regexp.MustCompile(`\x1b\[[?>]?[0-9;]*(?:[Rnct]|\$y)`)
-
-func (t *typist) Write(data []byte) (int, error) {
-	typed := slices.Clone(data)
-	if t.request.Terminal && !t.relay.mayAnswer(t.request.Client) {
-		// The same question was shown on several terminals; one answer is right.
-		typed = answer.ReplaceAll(typed, nil)
-	}
-	for chunk := range slices.Chunk(typed, inputWhole) {
-		if err := t.relay.input.write(chunk); err != nil {
-			return 0, err
-		}
-	}
-	return len(data), nil
-}
-
-// mayAnswer tells whether the terminal of the client called name is the one
-// whose answers reach the guest.
-func (r *Relay) mayAnswer(name string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	answering := r.answering()
-	return answering == nil || answering.name == name
-}

@@ -59,6 +59,7 @@ func openFIFO(path string) (*os.File, error) {
 // finishes and the pipe is empty.
 func (r *Relay) drain() error {
 	defer r.out.Close()
+	_, r.looked = r.config.Journal.Range()
 	raw, err := r.out.SyscallConn()
 	if err != nil {
 		return err
@@ -98,6 +99,7 @@ func (r *Relay) takeBoot(fd int) error {
 	err := r.take(fd)
 	if errors.Is(err, io.EOF) {
 		r.nextBegins()
+		r.answerProbes()
 	}
 	return err
 }
@@ -134,7 +136,23 @@ func (r *Relay) take(fd int) error {
 
 // Unread is how many bytes the machine has printed that are not in the journal
 // yet.
-func (r *Relay) Unread() int { return unread(r.out) }
+func (r *Relay) Unread() int {
+	defer r.config.Journal.Settle() // what is on its way is in neither
+	return unread(r.out)
+}
+
+// Printed is the offset behind the newest byte that the machine has printed,
+// whether it is in the journal or still on its way there.
+func (r *Relay) Printed() int64 {
+	for {
+		_, before := r.config.Journal.Range()
+		unread := r.Unread()
+		// What left the pipe meanwhile would count twice, or not at all.
+		if _, end := r.config.Journal.Range(); end == before {
+			return end + int64(unread)
+		}
+	}
+}
 
 // unread is how many bytes are in a pipe; in one that is closed, none.
 func unread(pipe *os.File) int {

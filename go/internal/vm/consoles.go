@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"slices"
@@ -139,12 +138,12 @@ func (v *VM) handlers() ctl.Handlers {
 		Stop:   v.Stop,
 		Stream: v.Stream,
 		Break:  v.Break,
-		Input: func(request ctl.StreamRequest) (io.Writer, error) {
+		Input: func(request ctl.StreamRequest) (*ctl.Typist, error) {
 			r, err := v.relayOf(request.Console)
 			if err != nil {
 				return nil, err
 			}
-			return r.Input(request), nil
+			return r.Input(request)
 		},
 	}
 }

@@ -23,8 +23,8 @@ const tailBytes = 64 << 10
 // owner can tell what happened last.
 type tap struct {
 	console spec.Console
-	read    func([]byte) (int, error) // io.EOF when QEMU has ended
-	unread  func() int                // bytes that have been printed and not read
+	take    func(chunk []byte) (int, error) // reads and keeps; io.EOF when QEMU has ended
+	written func() int64                    // bytes that QEMU has written by now
 	close   func()
 
 	mu    sync.Mutex
@@ -35,7 +35,34 @@ type tap struct {
 // pipeTap reads the copy that QEMU writes to a pipe. It is always drained, so
 // that QEMU never waits for it.
 func pipeTap(console spec.Console, pipe *os.File) *tap {
-	return &tap{console: console, read: pipe.Read, unread: func() int { return pending(pipe) }, close: func() { pipe.Close() }}
+	t := &tap{console: console, close: func() { pipe.Close() }}
+	t.take = func(chunk []byte) (n int, err error) {
+		raw, err := pipe.SyscallConn()
+		if err != nil {
+			return 0, err
+		}
+		ended := raw.Read(func(fd uintptr) bool {
+			// Under the lock: a byte is in the pipe or kept, for who looks.
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			n, err = unix.Read(int(fd), chunk)
+			t.keep(chunk[:max(0, n)])
+			return !errors.Is(err, unix.EAGAIN)
+		})
+		switch {
+		case errors.Is(err, unix.EINTR):
+			return 0, nil
+		case ended == nil && err == nil && n == 0:
+			return 0, io.EOF
+		}
+		return n, errors.Join(ended, err)
+	}
+	t.written = func() int64 {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return t.total + int64(pending(pipe))
+	}
+	return t
 }
 
 // relayTap reads the journal of a relay, from this boot's first byte.
@@ -45,25 +72,22 @@ func relayTap(console spec.Console, r *relay.Relay) *tap {
 		_, start = r.Journal().Range()
 	}
 	reader := r.Journal().NewReader(start)
-	t := &tap{
-		console: console,
-		read: func(data []byte) (int, error) {
-			n, err := reader.Read(context.Background(), data)
-			switch {
-			case errors.Is(err, journal.ErrClosed):
-				err = io.EOF
-			case journal.Missing(err):
-				err = nil // what is kept of the end is enough
-			}
-			return n, err
-		},
-		close: func() { reader.Close() },
+	t := &tap{console: console, close: func() { reader.Close() }}
+	t.take = func(chunk []byte) (int, error) {
+		n, err := reader.Read(context.Background(), chunk)
+		t.mu.Lock()
+		t.keep(chunk[:n])
+		t.mu.Unlock()
+		switch {
+		case errors.Is(err, journal.ErrClosed):
+			err = io.EOF
+		case journal.Missing(err):
+			err = nil // what is kept of the end is enough
+		}
+		return n, err
 	}
-	t.unread = func() int {
-		unread := r.Unread() // first: what leaves the pipe meanwhile is in the journal
-		_, end := r.Journal().Range()
-		_, read := t.tail()
-		return unread + int(end-start-read)
+	t.written = func() int64 {
+		return r.Printed() - start
 	}
 	return t
 }
@@ -73,8 +97,7 @@ func (t *tap) run(spoke func()) error {
 	defer t.close()
 	chunk := make([]byte, 32<<10)
 	for {
-		n, err := t.read(chunk)
-		t.keep(chunk[:n])
+		n, err := t.take(chunk)
 		if n > 0 {
 			spoke()
 		}
@@ -87,9 +110,8 @@ func (t *tap) run(spoke func()) error {
 	}
 }
 
+// keep keeps data. The caller holds the lock.
 func (t *tap) keep(data []byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.total += int64(len(data))
 	t.kept = append(t.kept, data...)
 	if len(t.kept) > 2*tailBytes {
@@ -105,14 +127,15 @@ func (t *tap) tail() (kept []byte, total int64) {
 	return bytes.Clone(t.kept), t.total
 }
 
-// settleLimit bounds settle on a console that never stops printing.
-const settleLimit = 2 * time.Second
+// settleLimit bounds settle on a host that is very busy.
+const settleLimit = 30 * time.Second
 
 // settle waits until what QEMU has written by now has been read, or the limit
 // passes.
 func (t *tap) settle() {
+	written := t.written()
 	for deadline := time.Now().Add(settleLimit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if t.unread() == 0 {
+		if _, read := t.tail(); read >= written {
 			return
 		}
 	}

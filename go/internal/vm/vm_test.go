@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -113,6 +114,31 @@ func started(t *testing.T, v *VM) {
 	case <-time.After(hangLimit):
 		t.Fatalf("no start within %v", hangLimit)
 	}
+}
+
+func TestBreak(t *testing.T) {
+	v, ended := run(t, machine(t))
+	started(t, v)
+	if err := v.Break(t.Context(), "console"); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := v.Stream(t.Context(), ctl.StreamRequest{Console: "serial"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	const want = "break on virtcon0\n"
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(stream, got); err != nil || string(got) != want {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := v.Break(t.Context(), "other"); !errors.Is(err, ErrNoConsole) {
+		t.Errorf("a console that is not there: %v", err)
+	}
+	if _, err := v.Stop(t.Context(), ctl.StopRequest{}); err != nil {
+		t.Error(err)
+	}
+	<-ended
 }
 
 func TestStopTellsTheStageThatWorked(t *testing.T) {

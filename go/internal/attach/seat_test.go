@@ -1,0 +1,66 @@
+package attach
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"microvm-console/internal/ctl"
+)
+
+// give gives the writer's seat to somebody; "": it is free.
+func (o *owner) give(holder string) {
+	o.guest.change(func() { o.holder = holder })
+}
+
+// What comes from a pipe needs the writer's seat, and one who types nothing does
+// not.
+func TestPipeAndTheSeat(t *testing.T) {
+	guest, owner := machine(t, "text")
+	owner.give("other[1]")
+	silent := startPipe(t, Options{})
+	silent.in.Close()
+	silent.await("the text", func() bool { return string(silent.out.text) == "text" })
+	refused := startPipe(t, Options{})
+	io.WriteString(refused.in, "x")
+	err := result(t, refused.ended)
+	if !errors.Is(err, ctl.ErrSeatTaken) || err.Error() != "input: other[1] has the writer's seat (take it with --force)" {
+		t.Errorf("got %v", err)
+	}
+	forced := startPipe(t, Options{Force: true})
+	io.WriteString(forced.in, "forced")
+	guest.awaitTyped(t, "forced")
+	for _, p := range []*piped{silent, forced} {
+		p.cancel(errTimeLimit)
+		result(t, p.ended)
+	}
+}
+
+// At a keyboard one watches while another types; a key types once the seat is
+// free, and who loses it is told at once and goes on watching.
+func TestKeyboardAndTheSeat(t *testing.T) {
+	guest, owner := machine(t, "text")
+	owner.give("other[1]")
+	s := newScreen(t, false)
+	ended := s.start(Options{})
+	s.await("[other[1] has the writer's seat: you watch, a key types when it is free (--force takes it)]")
+	s.press("a")
+	s.await("\a")
+	owner.give("")
+	s.press("b")
+	guest.awaitTyped(t, "b")
+	owner.give("third[3]")
+	owner.lost <- fmt.Errorf("third[3] %w", ctl.ErrSeatTaken)
+	s.await("[third[3] has the writer's seat: you watch")
+	guest.print("live")
+	s.await("live")
+	s.press("\x1d")
+	if err := result(t, ended); err != nil {
+		t.Error(err)
+	}
+	if strings.Contains(string(guest.typed), "a") {
+		t.Errorf("typed %q", guest.typed)
+	}
+}

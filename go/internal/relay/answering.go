@@ -1,0 +1,50 @@
+package relay
+
+import (
+	"bytes"
+	"regexp"
+)
+
+// askedBytes is how much of the end of the stream is looked at for a question:
+// who asks a terminal waits, so that the question is what came last.
+const askedBytes = 128
+
+// question is what a program asks a terminal: cursor position (CSI 6 n), status
+// (5 n), attributes (c), size (18 t); see xterm's control sequences. far is the
+// cursor's way to the last column of the last row, from where one asks the size.
+var (
+	question = regexp.MustCompile(`\x1b\[(?:[56]n|0?c|18t)`)
+	far      = regexp.MustCompile(`\x1b\[\d{3,};\d{3,}H$`)
+)
+
+// answerProbes answers, as a terminal of 24 rows and 80 columns would, what the
+// guest has asked at the end of the stream, while nobody has the writer's seat:
+// a guest that boots would wait for it.
+func (r *Relay) answerProbes() {
+	_, end := r.config.Journal.Range()
+	fresh := min(end-r.looked, askedBytes)
+	r.looked = end
+	if fresh <= 0 || r.config.OutputOnly || r.seated() != nil {
+		return
+	}
+	tail := r.config.Journal.Tail(int(fresh))
+	for _, at := range question.FindAllIndex(tail, -1) {
+		// The queue is full only where the guest reads nothing.
+		_ = r.input.offer(answerTo(tail[:at[0]], tail[at[0]:at[1]]))
+	}
+}
+
+// answerTo is the answer to a question, which stands behind before.
+func answerTo(before, question []byte) []byte {
+	switch {
+	case bytes.HasSuffix(question, []byte("18t")):
+		return []byte("\x1b[8;24;80t")
+	case bytes.HasSuffix(question, []byte("5n")):
+		return []byte("\x1b[0n")
+	case bytes.HasSuffix(question, []byte("c")):
+		return []byte("\x1b[?1;2c")
+	case far.Match(before):
+		return []byte("\x1b[24;80R")
+	}
+	return []byte("\x1b[1;1R")
+}

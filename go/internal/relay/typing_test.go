@@ -1,0 +1,103 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"microvm-console/internal/ctl"
+)
+
+// Of all who are attached, one types: who has the seat.
+func TestWritersSeat(t *testing.T) {
+	b := start(t)
+	ask := func(name, seat string) ctl.StreamRequest { return ctl.StreamRequest{Client: name, Seat: seat} }
+	say := func(w io.Writer, text string) {
+		t.Helper()
+		if _, err := io.WriteString(w, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reaches := func(want string) {
+		t.Helper()
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(b.in, got); err != nil || string(got) != want {
+			t.Fatalf("the guest got %q, %v, want %q", got, err, want)
+		}
+	}
+	raw := b.typist(ctl.StreamRequest{})
+	say(raw, "free")
+	reaches("free")
+
+	first := b.typist(ask("first", ctl.SeatTake))
+	if writer := b.relay.Status().Writer; writer != "first" {
+		t.Errorf("the writer is %q", writer)
+	}
+	say(raw, "dropped")
+	say(b.dial("tcp"), "dropped")
+	say(first, "1\x1b[24;80R")
+	reaches("1\x1b[24;80R")
+	_, err := b.relay.Input(ask("second", ctl.SeatTake))
+	if !errors.Is(err, ctl.ErrSeatTaken) || err.Error() != "first has the writer's seat" {
+		t.Errorf("a second writer: %v", err)
+	}
+
+	// By force; who had the seat is told, and types no more.
+	second := b.typist(ask("second", ctl.SeatForce))
+	if err := <-first.Lost; !errors.Is(err, ctl.ErrSeatTaken) || err.Error() != "second has the writer's seat" {
+		t.Errorf("the first one is told %v", err)
+	}
+	if _, err := io.WriteString(first, "late"); !errors.Is(err, ctl.ErrSeatTaken) {
+		t.Errorf("the first one still types: %v", err)
+	}
+	first.Close() // and frees nothing
+	say(second, "2")
+	reaches("2")
+
+	// The same client, on a new connection.
+	again := b.typist(ask("second", ctl.SeatTake))
+	second.Close()
+	say(again, "3")
+	reaches("3")
+	again.Close()
+	if writer := b.relay.Status().Writer; writer != "" {
+		t.Errorf("the writer is %q", writer)
+	}
+	// Without the seat, what a terminal answers by itself does not reach the guest.
+	say(raw, "4\x1b[25;90R\x1b[?62;c\x1b[8;24;80t\x1b[?2004;1$y\x1b[A")
+	reaches("4\x1b[A")
+}
+
+// Who asks the terminal while no terminal is there is answered by the relay.
+func TestRelayAnswers(t *testing.T) {
+	for _, test := range []struct{ name, asks, answer string }{
+		{"the size", "boot\r\n\x1b[18t", "\x1b[8;24;80t"},
+		{"the size by the cursor", "\x1b[6n\x1b[32766;32766H\x1b[6n", "\x1b[1;1R\x1b[24;80R"},
+		{"the cursor", "# \x1b[6n", "\x1b[1;1R"},
+		{"the status", "\x1b[5n", "\x1b[0n"},
+		{"what it is", "\x1b[c", "\x1b[?1;2c"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := start(t)
+			fmt.Fprint(b.out, test.asks)
+			got := make([]byte, len(test.answer))
+			if _, err := io.ReadFull(b.in, got); err != nil || string(got) != test.answer {
+				t.Errorf("answered %q, %v, want %q", got, err, test.answer)
+			}
+			// Not again, and not where somebody has the seat.
+			fmt.Fprint(b.out, "more\n")
+			b.await(int64(len(test.asks) + 5))
+			typist := b.typist(ctl.StreamRequest{Client: "terminal", Seat: ctl.SeatTake, Terminal: true})
+			fmt.Fprint(b.out, test.asks)
+			b.await(int64(2*len(test.asks) + 5))
+			time.Sleep(10 * time.Millisecond) // a second answer would be on its way
+			io.WriteString(typist, "end")
+			got = make([]byte, 3)
+			if _, err := io.ReadFull(b.in, got); err != nil || string(got) != "end" {
+				t.Errorf("the guest got %q, %v", got, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// candidate is something that may stand between a guest and its clients.
+type candidate struct {
+	name    string
+	command string // what is run, in short
+	program string // the one that has to be there; "" for none
+	plug    string // how the guest plugs in: "fifo" or "unix"
+	clients int    // how many it can serve with all bytes; 0: any number
+	ours    bool   // qemu-relay itself
+	// start starts it on a guest that is ready. idle more channels stand beside.
+	start func(s *setup, idle int) error
+}
+
+// setup is one candidate at work, with its guest.
+type setup struct {
+	dir     string
+	relay   string // the program qemu-relay
+	clients int    // that will come
+	channel string // without .in and .out: where the guest plugs in
+	guest   *exec.Cmd
+	orders  io.WriteCloser
+	says    chan string
+	running []*exec.Cmd
+	closed  sync.Once
+	beside  []net.Listener // guests of channels that are idle
+	dial    func() (net.Conn, error)
+	public  string // instead of dial: a pair of FIFOs
+}
+
+// patience bounds each wait for something that takes a moment.
+const patience = 10 * time.Second
+
+// open starts a guest that does something, and a candidate on it.
+func (c candidate) open(b *bench, does string, bytes int64, clients, idle int) (*setup, error) {
+	dir, err := os.MkdirTemp(b.work, "x")
+	if err != nil {
+		return nil, err
+	}
+	s := &setup{dir: dir, relay: b.relay, clients: clients, channel: filepath.Join(dir, "vm")}
+	b.open.Store(s)
+	err = s.makeChannel(c.plug)
+	if err == nil && c.ours {
+		err = c.start(s, idle) // it makes the FIFOs
+	}
+	if err == nil {
+		err = s.startGuest(c, does, bytes)
+	}
+	if err == nil && !c.ours && c.start != nil {
+		err = c.start(s, idle)
+	}
+	if err != nil {
+		s.close()
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	return s, nil
+}
+
+// makeChannel makes the FIFOs of the VM's side.
+func (s *setup) makeChannel(plug string) error {
+	if plug != "fifo" {
+		return nil
+	}
+	return errors.Join(unix.Mkfifo(s.channel+".out", 0o600), unix.Mkfifo(s.channel+".in", 0o600))
+}
+
+// startGuest starts the guest and waits until it is plugged in.
+func (s *setup) startGuest(c candidate, does string, bytes int64) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := []string{"guest", c.plug, does, fmt.Sprint(bytes), s.channel}
+	if c.start == nil { // a pipe for each client
+		for i := 1; i < s.clients; i++ {
+			path := fmt.Sprintf("%s%d", s.channel, i)
+			if err := errors.Join(unix.Mkfifo(path+".out", 0o600), unix.Mkfifo(path+".in", 0o600)); err != nil {
+				return err
+			}
+			args = append(args, path)
+		}
+	}
+	s.guest = exec.Command(self, args...)
+	s.guest.Stderr = os.Stderr
+	if s.orders, err = s.guest.StdinPipe(); err != nil {
+		return err
+	}
+	out, err := s.guest.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := s.guest.Start(); err != nil {
+		return err
+	}
+	s.says = make(chan string, 2)
+	go func() {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			s.says <- lines.Text()
+		}
+		close(s.says)
+	}()
+	return s.hear("ready", patience)
+}
+
+// begin has the guest begin.
+func (s *setup) begin() error {
+	_, err := io.WriteString(s.orders, "begin\n")
+	return err
+}
+
+// await waits until there is a file.
+func (s *setup) await(path string) error {
+	for begin := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		_, err := os.Stat(path)
+		if err == nil || time.Since(begin) > patience {
+			return err
+		}
+	}
+}
+
+// hear waits until the guest says word.
+func (s *setup) hear(word string, limit time.Duration) error {
+	select {
+	case said := <-s.says:
+		if said != word {
+			return fmt.Errorf("guest: said %q, not %q", said, word)
+		}
+		return nil
+	case <-time.After(limit):
+		return fmt.Errorf("guest: not %q within %v", word, limit)
+	}
+}
+
+// run starts a program, which is ended with the setup.
+func (s *setup) run(name string, args ...string) error {
+	return s.launch(exec.Command(name, args...))
+}
+
+func (s *setup) launch(command *exec.Cmd) error {
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		return err
+	}
+	s.running = append(s.running, command)
+	return nil
+}
+
+// close ends what was started, and nothing else.
+func (s *setup) close() { s.closed.Do(s.stop) }
+
+func (s *setup) stop() {
+	for _, command := range s.running {
+		end(command)
+	}
+	if s.guest != nil && s.guest.Process != nil {
+		s.orders.Close()
+		_ = s.guest.Process.Kill() // one that has ended is what we want
+		_ = s.guest.Wait()
+	}
+	for _, listener := range s.beside {
+		listener.Close()
+	}
+	_ = os.RemoveAll(s.dir) // a later one is removed with all the rest
+}
+
+// end ends a process and its children, such as socat's.
+func end(command *exec.Cmd) {
+	children := tree(command.Process.Pid)
+	_ = command.Process.Signal(unix.SIGTERM)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = command.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(3 * time.Second):
+		_ = command.Process.Kill()
+		<-ended
+	}
+	for _, child := range children[1:] {
+		child.kill()
+	}
+}

@@ -1,0 +1,126 @@
+// Program bench measures, side by side, what this project's relay does and what
+// else a user might put between a guest's console and its clients. scripts/bench
+// runs it; it is no part of the product.
+//
+// What it starts listens on this machine only, stays below a folder of its own,
+// and is ended by the number of its process.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) > 4 && args[0] == "guest" {
+		return guest(args[1:])
+	}
+	if len(args) == 0 || args[0] != "relay" {
+		return fmt.Errorf("%q: nothing to measure (type relay)", strings.Join(args, " "))
+	}
+	b := &bench{command: "scripts/bench " + strings.Join(args, " ")}
+	flags := flag.NewFlagSet("bench relay", flag.ContinueOnError)
+	quick := flags.Bool("quick", false, "about a minute: one round, small sizes")
+	only := flags.String("only", "", "measure only candidates whose name contains one of `WORDS`, and the limit")
+	output := flags.String("output", "", "write relay.md, relay.svg and relay.json into `DIR` (docs/performance, unless --quick)")
+	flags.BoolVar(&b.moves, "rates", false, "measure only how fast bytes move")
+	flags.StringVar(&b.relay, "relay", "qemu-relay", "the `PROGRAM` to measure")
+	flags.IntVar(&b.rounds, "rounds", 5, "how often everything is measured, by turns")
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	b.sizes = full
+	if *quick {
+		b.sizes, b.rounds = small, 1
+	} else if *output == "" {
+		*output = "docs/performance"
+	}
+	work, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return err
+	}
+	b.work = work
+	defer b.clean()
+	b.endOnSignal()
+	b.choose(*only)
+	results := b.all()
+	fmt.Println(results.tables())
+	if *output == "" {
+		return nil
+	}
+	return results.save(*output)
+}
+
+// endOnSignal has a signal end also what was started.
+func (b *bench) endOnSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, unix.SIGTERM)
+	go func() {
+		<-signals
+		if s := b.open.Load(); s != nil {
+			s.close()
+		}
+		b.clean()
+		os.Exit(1)
+	}()
+}
+
+func (b *bench) clean() {
+	if err := os.RemoveAll(b.work); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+	}
+}
+
+// save writes the figures, the picture and the tables.
+func (r *results) save(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	raw, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "relay.json"), append(raw, '\n'), 0o644); err != nil {
+		return err
+	}
+	if err := r.draw(filepath.Join(dir, "relay.svg")); err != nil {
+		return err
+	}
+	return insert(filepath.Join(dir, "relay.md"), r.tables())
+}
+
+// The tables stand between these lines of a document; the rest is people's.
+const (
+	tablesBegin = "<!-- scripts/bench writes from here -->\n"
+	tablesEnd   = "<!-- to here -->\n"
+)
+
+// insert puts text into a document, or makes one.
+func insert(path, text string) error {
+	old, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		old = []byte("# The relay, measured\n\n" + tablesBegin + tablesEnd)
+	} else if err != nil {
+		return err
+	}
+	before, rest, found := strings.Cut(string(old), tablesBegin)
+	_, after, ended := strings.Cut(rest, tablesEnd)
+	if !found || !ended {
+		return fmt.Errorf("%s: has no place for the tables (write %q and %q there)", path, tablesBegin, tablesEnd)
+	}
+	return os.WriteFile(path, []byte(before+tablesBegin+text+tablesEnd+after), 0o644)
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// tables are the results as Markdown.
+func (r *results) tables() string {
+	var text strings.Builder
+	m := r.Machine
+	fmt.Fprintf(&text, "\n`%s`, %s, %s rounds in turn, %s s. %s, %s, %s; %s; journal on %s; load before %s.\n",
+		m["command"], m["date"], m["rounds"], m["seconds"], m["processor"], m["memory"], m["system"], m["kernel"], m["journal"], m["load"])
+	fmt.Fprintf(&text, "%s (%s), socat %s, ser2net %s, conserver %s.\n\n", m["qemu-relay"], m["go"], m["socat"], m["ser2net"], m["conserver"])
+	text.WriteString("![The rate to every client as a share of the limit](relay.svg)\n\n")
+	r.rates(&text)
+	r.answers(&text)
+	r.idles(&text)
+	r.bars(&text)
+	r.commands(&text)
+	return text.String()
+}
+
+// rates is the table of how fast every client gets all.
+func (r *results) rates(text *strings.Builder) {
+	text.WriteString("Bytes per second to every client, as a share of the limit in the same round: median (least-most). Below: MB/s.\n\n" +
+		"| | 1 client | 10 clients | 100 clients | processor, s/GB, with 1 | 10 | 100 | bytes a client missed |\n|---|---|---|---|---|---|---|---|\n")
+	r.rows(func(c candidate) string {
+		var cells []string
+		for _, clients := range clientCounts {
+			name := fmt.Sprintf("rate %d", clients)
+			share, rate := r.ratio(c.name, name, limit, name), r.spread(c.name, name)
+			cells = append(cells, r.cell(c.name, name, fmt.Sprintf("%s<br>%.0f", show(share, "%.2f"), rate.median/1e6)))
+		}
+		lost := 0.0
+		for _, clients := range clientCounts {
+			name := fmt.Sprintf("cpu %d", clients)
+			cells = append(cells, r.cell(c.name, name, fmt.Sprintf("%.2f", r.spread(c.name, name).median)))
+			for _, value := range r.values(c.name, fmt.Sprintf("lost %d", clients)) {
+				lost = max(lost, value)
+			}
+		}
+		return strings.Join(append(cells, fmt.Sprintf("%.0f", lost)), " | ")
+	}, text)
+}
+
+// answers is the table of what clients notice besides.
+func (r *results) answers(text *strings.Builder) {
+	text.WriteString("\nA typed byte and its echo, in µs; what a client misses that comes after half of a stream that waits for\n" +
+		"nobody; the rate of a client beside one that reads nothing, as a share of its rate alone.\n\n" +
+		"| | p50 | p99 | p50 / socat's | late client misses | beside a stalled one |\n|---|---|---|---|---|---|\n")
+	r.rows(func(c candidate) string {
+		ratio := r.ratio(c.name, "p50", "socat, Unix socket", "p50")
+		beside := show(r.ratio(c.name, "stalled", c.name, "alone"), "%.2f")
+		if lost := r.spread(c.name, "stalled lost"); lost.median > 0 {
+			beside = fmt.Sprintf("freezes, or loses: %.1f MB did not come", lost.median/1e6)
+		}
+		return strings.Join([]string{
+			r.cell(c.name, "p50", show(r.spread(c.name, "p50"), "%.0f")),
+			r.cell(c.name, "p99", show(r.spread(c.name, "p99"), "%.0f")),
+			r.cell(c.name, "p50", show(ratio, "%.2f")),
+			r.cell(c.name, "late", fmt.Sprintf("%.0f %%", 100*r.spread(c.name, "late").median)),
+			r.cell(c.name, "stalled", beside),
+		}, " | ")
+	}, text)
+}
+
+// idles is the table of what it costs while nothing happens.
+func (r *results) idles(text *strings.Builder) {
+	text.WriteString("\nWhile nothing happens: memory of each client and of each channel more, in KiB (Pss; VmRSS), processor\n" +
+		"time, and how often any thread is woken. The kernel's buffers are not counted.\n\n" +
+		"| | a client | a channel | processor | woken per second |\n|---|---|---|---|---|\n")
+	r.rows(func(c candidate) string {
+		kib := func(what string) string {
+			pss, rss := r.spread(c.name, what+" pss"), r.spread(c.name, what+" rss")
+			return r.cell(c.name, what+" pss", fmt.Sprintf("%.1f; %.1f", pss.median/1024, rss.median/1024))
+		}
+		return strings.Join([]string{
+			kib("client"), kib("channel"),
+			r.cell(c.name, "idle cpu", fmt.Sprintf("%.2f %%", 100*r.spread(c.name, "idle cpu").median)),
+			r.cell(c.name, "idle wakeups", fmt.Sprintf("%.1f", r.spread(c.name, "idle wakeups").median)),
+		}, " | ")
+	}, text)
+}
+
+// commands are what was measured.
+func (r *results) commands(text *strings.Builder) {
+	text.WriteString("\n| | is |\n|---|---|\n")
+	r.rows(func(c candidate) string { return c.command }, text)
+}
+
+// rows writes a row for each candidate of which there are results.
+func (r *results) rows(cells func(candidate) string, text *strings.Builder) {
+	for _, c := range candidates {
+		for _, f := range r.Figures {
+			if f.Candidate == c.name {
+				fmt.Fprintf(text, "| %s | %s |\n", c.name, cells(c))
+				break
+			}
+		}
+	}
+}
+
+// cell is text, or why there is nothing to tell.
+func (r *results) cell(candidate, name, text string) string {
+	f := r.find(candidate, name)
+	switch {
+	case f == nil:
+		return ""
+	case f.Cannot != "":
+		line, _, _ := strings.Cut(f.Cannot, "\n")
+		return line
+	}
+	return text
+}
+
+// show is a spread, with one format for each of its numbers.
+func show(s spread, format string) string {
+	if math.IsNaN(s.median) {
+		return ""
+	}
+	if s.least == s.most {
+		return fmt.Sprintf(format, s.median)
+	}
+	return fmt.Sprintf(format+" ("+format+"-"+format+")", s.median, s.least, s.most)
+}

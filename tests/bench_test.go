@@ -1,0 +1,53 @@
+package tests
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// scripts/bench measures: every case of our relay has a figure, no client of it
+// missed a byte, and the picture and the tables are there. How fast it was is
+// not judged here.
+func TestBenchRelay(t *testing.T) {
+	dir := t.TempDir()
+	must(t, root, "scripts/bench", "relay", "--quick", "--only", "qemu-relay", "--output", dir)
+	data, err := os.ReadFile(filepath.Join(dir, "relay.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var results struct {
+		Figures []struct {
+			Candidate, Name, Cannot string
+			Values                  []float64
+		}
+	}
+	if err := json.Unmarshal(data, &results); err != nil {
+		t.Fatal(err)
+	}
+	moved := 0
+	for _, figure := range results.Figures {
+		if strings.HasPrefix(figure.Cannot, "failed") || figure.Cannot == "" && len(figure.Values) == 0 {
+			t.Errorf("%s, %s: %s", figure.Candidate, figure.Name, figure.Cannot)
+			continue
+		}
+		if strings.HasPrefix(figure.Name, "rate ") {
+			moved++
+		}
+		lossless := strings.Contains(figure.Name, "lost") || figure.Name == "late"
+		if lossless && figure.Values[0] != 0 {
+			t.Errorf("%s, %s: %v, want 0", figure.Candidate, figure.Name, figure.Values)
+		}
+	}
+	if moved != 9 { // 1, 10 and 100 clients; without a relay, by a Unix socket, by TCP
+		t.Errorf("%d rates were measured, want 9", moved)
+	}
+	for file, want := range map[string]string{"relay.md": "| qemu-relay, TCP |", "relay.svg": "<svg"} {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: has no %q (%v)", file, want, err)
+		}
+	}
+}
