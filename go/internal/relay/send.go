@@ -104,6 +104,6 @@ func copyFile(conn io.Writer, file *os.File, at, n int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, err = conn.Write(chunk[:read])
-	return int64(read), err
+	written, err := conn.Write(chunk[:read]) // a part, where a visitor goes
+	return int64(written), err
 }
