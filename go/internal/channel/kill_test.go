@@ -1,0 +1,198 @@
+package channel
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/journal"
+	"microvm-console/internal/numbered"
+	"microvm-console/internal/relay"
+	"microvm-console/internal/rundir"
+	"microvm-console/internal/settings"
+)
+
+func TestKilledRelayLosesNothing(t *testing.T) {
+	const lines, kills = 1_500_000, 20
+	directory := place(t)
+	dir := rundir.OfChannel("serial")
+	start := func() *exec.Cmd {
+		self, _ := os.Executable()
+		command := exec.Command(self)
+		command.Env = append(os.Environ(), "CHANNEL_TEST_RELAY="+directory)
+		command.Stderr = os.Stderr
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the relay does not answer", func() bool {
+			_, err := ctl.Client{Path: dir.Ctl()}.Status(t.Context())
+			return err == nil
+		})
+		return command
+	}
+	end := func(command *exec.Cmd) {
+		command.Process.Kill()
+		command.Wait()
+	}
+	command := start()
+	// The machine is a process of its own, and no parent of the relay's.
+	qemu := exec.Command("bash", "-c", `exec 3<>"$1"; cat >&3; read <&4`, "-", relay.VMPath(dir.Path())+".out")
+	print, err := qemu.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold, release, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release.Close()
+	qemu.ExtraFiles = []*os.File{nil, hold}
+	if err := qemu.Start(); err != nil {
+		t.Fatal(err)
+	}
+	hold.Close()
+	fed := make(chan error, 1)
+	go func() {
+		defer print.Close()
+		fed <- numbered.Write(print, 0, lines)
+	}()
+	for range kills {
+		conn, err := net.Dial("unix", rundir.PublicOf(directory, "serial").Socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var checker numbered.Checker
+		if _, err := io.CopyN(&checker, conn, 100_000); err != nil {
+			t.Errorf("a client: %v", err)
+		}
+		end(command)
+		conn.Close()
+		command = start()
+	}
+	if err := <-fed; err != nil {
+		t.Fatal(err)
+	}
+	release.Close()
+	qemu.Wait()
+	await(t, "the relay does not drain", func() bool { return size(t) == length(lines) })
+	end(command)
+	whole(t, lines)
+}
+
+func size(t *testing.T) int64 {
+	t.Helper()
+	dir, err := rundir.OfChannel("serial").Journal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := journal.Look(dir)
+	if err != nil {
+		return 0
+	}
+	_, end, err := snapshot.BootRange(0)
+	if err != nil {
+		return 0
+	}
+	return end
+}
+
+func length(lines int) int64 {
+	var bytes int64
+	for n := range lines {
+		bytes += int64(len("line \n") + len(strconv.Itoa(n)))
+	}
+	return bytes
+}
+
+func whole(t *testing.T, lines int) {
+	t.Helper()
+	dir, err := rundir.OfChannel("serial").Journal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var checker numbered.Checker
+	snapshot, err := journal.Look(dir)
+	if err == nil {
+		err = snapshot.Copy(&checker, 0, 1<<40)
+	}
+	if err = errors.Join(err, checker.Whole(lines)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestKeptDescriptors(t *testing.T) {
+	directory := place(t)
+	kept := map[string]*os.File{}
+	copyOf := func(file *os.File) *os.File {
+		fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return os.NewFile(uintptr(fd), file.Name())
+	}
+	keeper := func() Keeper {
+		taken := map[string]*os.File{}
+		for name, file := range kept {
+			taken[name] = copyOf(file)
+		}
+		return Keeper{Kept: taken, Keep: func(name string, file *os.File) error {
+			if kept[name] != nil {
+				t.Errorf("%s is kept twice", name)
+			}
+			kept[name] = copyOf(file)
+			return nil
+		}, Forget: func(name string) error {
+			kept[name].Close()
+			delete(kept, name)
+			return nil
+		}}
+	}
+	all := in(directory)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all.Channels["serial"] = settings.Channel{Enable: true, Input: true, TCP: listener.Addr().(*net.TCPAddr).Port}
+	listener.Close()
+	first, err := Open(Config{Name: "serial", Settings: all, Keeper: keeper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(machine(t), "line 0\n") // and the machine ends
+	socket := rundir.PublicOf(directory, "serial").Socket
+	// A crash: nothing is removed, all descriptors go.
+	moved := socket + ".kept"
+	if err := os.Rename(socket, moved); err != nil {
+		t.Fatal(err)
+	}
+	first.Abandon()
+	if err := os.Rename(moved, socket); err != nil {
+		t.Fatal(err)
+	}
+	waiting, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatalf("nobody listens between two relays: %v", err)
+	}
+	defer waiting.Close()
+	_, stop := run(t, Config{Name: "serial", Settings: all, Keeper: keeper()})
+	got := make([]byte, len("line 0\n"))
+	if _, err := io.ReadFull(waiting, got); err != nil || string(got) != "line 0\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(all.Channels["serial"].TCP))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	stop()
+	if kept["serial.sock"] != nil || kept["serial.vm.out"] == nil {
+		t.Errorf("kept after the end: %v", kept)
+	}
+}

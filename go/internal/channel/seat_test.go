@@ -1,0 +1,179 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/rundir"
+)
+
+func TestSeat(t *testing.T) {
+	directory := place(t)
+	config := Config{Name: "serial", Settings: in(directory)}
+	service, stop := run(t, config)
+	attached := func(want bool) func() bool {
+		return func() bool { return service.Status().Consoles[0].Relay.Attached == want }
+	}
+	if _, err := service.Boot(); err == nil || !strings.Contains(err.Error(), "nobody holds the seat") {
+		t.Errorf("a boot without a seat: %v", err)
+	}
+	seat, err := Sit(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seat.Carried() || seat.Boot != 1 || seat.Relay.PID != os.Getpid() {
+		t.Errorf("%+v", seat)
+	}
+	await(t, "the seat is not seen", attached(true))
+	if _, err := Sit(t.Context(), config); !errors.Is(err, rundir.ErrSeatTaken) {
+		t.Errorf("a second VM: %v", err)
+	}
+	// A QEMU inherits the seat: it is free when that has gone, not before.
+	qemu := exec.Command("bash", "-c", "echo; read")
+	qemu.ExtraFiles = []*os.File{seat.Lock()}
+	in, err := qemu.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := qemu.Start(); err != nil {
+		t.Fatal(err)
+	}
+	orders, quiet := context.WithCancel(t.Context())
+	obeyed := make(chan string, 1)
+	obeying := make(chan struct{})
+	go func() {
+		defer close(obeying)
+		seat.Orders(orders, func(order string) { obeyed <- order })
+	}()
+	await(t, "the launcher does not listen", func() bool {
+		return ctl.Client{Path: rundir.OfChannel("serial").Ctl()}.Break(t.Context(), "") == nil
+	})
+	if order := <-obeyed; order != ctl.OrderBreak {
+		t.Errorf("ordered %q", order)
+	}
+	quiet()
+	<-obeying
+	if err := seat.Leave(); err != nil {
+		t.Error(err)
+	}
+	if _, err := Sit(t.Context(), config); !errors.Is(err, rundir.ErrSeatTaken) {
+		t.Errorf("a second VM beside a QEMU: %v", err)
+	}
+	in.Close()
+	qemu.Wait()
+	await(t, "the end of QEMU is not seen", attached(false))
+	stop()
+	// Without a service the launcher carries the relay.
+	seat, err = Sit(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !seat.Carried() || seat.Boot != 2 {
+		t.Errorf("%+v", seat)
+	}
+	if err := seat.Leave(); err != nil {
+		t.Error(err)
+	}
+	if rundir.OfChannel("serial").Running() || rundir.OfChannel("serial").Seated() {
+		t.Error("the channel is still taken")
+	}
+}
+
+func TestSeatTakenByHand(t *testing.T) {
+	config := Config{Name: "serial", Settings: in(place(t))}
+	service, _ := run(t, config)
+	byHand := exec.Command("bash", "-c", `exec 3<>"$1"; echo ready; read`, "-", service.vmOut())
+	in, err := byHand.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := byHand.StdoutPipe()
+	if err == nil {
+		err = byHand.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, len("ready\n"))); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "it is not seen", func() bool { return service.Status().Consoles[0].Relay.Attached })
+	if _, err := Sit(t.Context(), config); err == nil || !strings.Contains(err.Error(), "sits there (pid "+strconv.Itoa(byHand.Process.Pid)) {
+		t.Errorf("a launcher beside it: %v", err)
+	}
+	in.Close()
+	byHand.Wait()
+	await(t, "its end is not seen", func() bool { return !service.Status().Consoles[0].Relay.Attached })
+	seat, err := Sit(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seat.Leave()
+}
+
+func TestLauncherAsTheServiceEnds(t *testing.T) {
+	config := Config{Name: "serial", Settings: in(place(t))}
+	for range 20 {
+		_, stop := run(t, config)
+		ending := make(chan struct{})
+		go func() {
+			defer close(ending)
+			stop()
+		}()
+		seat, err := Sit(t.Context(), config)
+		if err != nil {
+			t.Error(err)
+		} else if err := seat.Leave(); err != nil {
+			t.Error(err)
+		}
+		<-ending
+	}
+}
+
+func TestBootWhileSomebodyLooks(t *testing.T) {
+	c, _ := run(t, Config{Name: "serial", Settings: in(place(t))})
+	out := machine(t) // of this process: no QEMU by hand
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				c.look(true)
+			}
+		}
+	}()
+	const boots = 200
+	for boot := 1; boot <= boots; boot++ {
+		var seat *os.File
+		await(t, "the seat is taken", func() (free bool) {
+			var err error
+			seat, err = c.dir.TakeSeat()
+			return err == nil
+		})
+		if number, err := c.Boot(); err != nil || number != boot {
+			t.Fatalf("boot %d has number %d, %v", boot, number, err)
+		}
+		for range 3 {
+			if _, err := out.WriteString("a line\n"); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "it is not taken", func() bool { return c.relay.Unread() == 0 })
+		}
+		if number := c.relay.Status().Boot; number != boot {
+			t.Fatalf("boot %d has become %d", boot, number)
+		}
+		seat.Close()
+	}
+	close(stop)
+	<-stopped
+}
