@@ -67,7 +67,7 @@ func (p process) kill() {
 type usage struct {
 	cpu      time.Duration
 	switches int64 // voluntary ones: how often they were woken
-	pss, rss int64 // bytes
+	pss, rss int64 // bytes: Pss_Anon, VmRSS
 }
 
 // used is what all processes of a setup have used, the guest not among them.
@@ -93,7 +93,9 @@ func (u *usage) add(pid int) {
 		u.cpu += time.Duration(ticks) * tick
 	}
 	proc := fmt.Sprintf("/proc/%d/", pid)
-	u.pss += number(proc+"smaps_rollup", "Pss:") << 10
+	// Not Pss as a whole: of the program's own pages, which all channels share, the
+	// kernel takes some back as it likes, and that would count as a channel's.
+	u.pss += number(proc+"smaps_rollup", "Pss_Anon:") << 10
 	u.rss += number(proc+"status", "VmRSS:") << 10
 	tasks, _ := os.ReadDir(proc + "task")
 	for _, task := range tasks {

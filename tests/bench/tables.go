@@ -68,7 +68,7 @@ func (r *results) answers(text *strings.Builder) {
 
 // idles is the table of what it costs while nothing happens.
 func (r *results) idles(text *strings.Builder) {
-	text.WriteString("\nWhile nothing happens: memory of each client and of each channel more, in KiB (Pss; VmRSS), processor\n" +
+	text.WriteString("\nWhile nothing happens: memory of each client and of each channel more, in KiB (Pss_Anon; VmRSS), processor\n" +
 		"time, and how often any thread is woken. The kernel's buffers are not counted.\n\n" +
 		"| | a client | a channel | processor | woken per second |\n|---|---|---|---|---|\n")
 	r.rows(func(c candidate) string {
