@@ -1,0 +1,96 @@
+package rundir
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestChannelPaths(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", "/run/user/7")
+	if got := OfChannel("serial").Ctl(); got != "/run/user/7/qemu-relay/serial/ctl" {
+		t.Error(got)
+	}
+	// A shell without the variable meets the user's services all the same.
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	want := fmt.Sprintf("/tmp/qemu-relay-%d/serial", os.Getuid())
+	if own := fmt.Sprintf("/run/user/%d", os.Getuid()); ours(own) == nil {
+		want = own + "/qemu-relay/serial"
+	}
+	if got := OfChannel("serial").Path(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A name is used only if what is there is ours and of the right kind.
+func TestUsable(t *testing.T) {
+	dir := t.TempDir()
+	fifo, link := filepath.Join(dir, "fifo"), filepath.Join(dir, "link")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(fifo, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		path  string
+		kind  os.FileMode
+		there bool
+		wrong string
+	}{
+		{fifo, os.ModeNamedPipe, true, ""},
+		{link, os.ModeSymlink, true, ""},
+		{filepath.Join(dir, "none"), os.ModeSocket, false, ""},
+		{link, os.ModeNamedPipe, true, link + ": is a symbolic link, not a FIFO (remove it, or choose another directory)"},
+		{fifo, os.ModeSocket, true, fifo + ": is a FIFO, not a socket (remove it, or choose another directory)"},
+	} {
+		there, err := Usable(test.path, test.kind)
+		if there != test.there || fmt.Sprint(err) != test.wrong && (err != nil || test.wrong != "") {
+			t.Errorf("%s as %v: %t, %v, want %t, %q", test.path, test.kind, there, err, test.there, test.wrong)
+		}
+	}
+	if os.Getuid() != 0 {
+		t.Skip("the rest gives a file to somebody else: run as root")
+	}
+	if err := os.Lchown(fifo, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Usable(fifo, os.ModeNamedPipe); err == nil || !strings.Contains(err.Error(), "belongs to user 65534, not to us") {
+		t.Errorf("somebody else's: %v", err)
+	}
+}
+
+func TestLinkReplacesALinkOfOurs(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "link")
+	for _, target := range []string{"first", "second"} {
+		if err := Link(target, link); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.Readlink(link); got != target || err != nil {
+			t.Errorf("got %q, %v, want %q", got, err, target)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Dir(link)); err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestSeatIsTakenOnce(t *testing.T) {
+	base(t)
+	channel := OfChannel("serial")
+	seat, err := channel.TakeSeat()
+	if err != nil || !channel.Seated() || channel.Running() {
+		t.Fatalf("seated %t, running %t, %v", channel.Seated(), channel.Running(), err)
+	}
+	if _, err := channel.TakeSeat(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("by pid %d", os.Getpid())) {
+		t.Errorf("taken again: %v", err)
+	}
+	seat.Close()
+	if channel.Seated() {
+		t.Error("the seat is not free")
+	}
+}
