@@ -2,8 +2,9 @@
 // of what starts, watches and stops one.
 //
 // It takes the command line that package qemu writes, speaks the monitor
-// protocol on the inherited descriptor (a break is told on the first console), opens the consoles' pipes or serves their
-// ports, and prints to the pipes or the taps. Words of the kernel command line tell it how to behave:
+// protocol on the inherited descriptor (a break is told on the first console),
+// opens the consoles' pipes or serves their ports, and prints to the pipes or the
+// taps. Words of the kernel command line tell it how to behave:
 //
 //	fake.acpi=ignore    the power button does nothing
 //	fake.quit=ignore    the monitor's quit does nothing

@@ -19,7 +19,8 @@ var (
 
 // answerProbes answers, as a terminal of 24 rows and 80 columns would, what the
 // guest has asked at the end of the stream, while nobody has the writer's seat:
-// a guest that boots would wait for it.
+// a guest that boots would wait for it. A question that comes in pieces, as from a
+// serial port that is drained byte by byte, is not seen.
 func (r *Relay) answerProbes() {
 	_, end := r.config.Journal.Range()
 	fresh := min(end-r.looked, askedBytes)
