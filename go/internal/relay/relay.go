@@ -55,11 +55,9 @@ type Relay struct {
 	in     *inFIFO // nil: none
 	doors  []watched
 
-	finish   chan struct{} // closed by Finish
-	finished sync.Once
-	serving  context.Context // ends when the clients have to go
-	dismiss  context.CancelFunc
-	clients  sync.WaitGroup
+	serving context.Context // ends when the clients have to go
+	dismiss context.CancelFunc
+	clients sync.WaitGroup
 
 	mu      sync.Mutex
 	joined  []*client       // in the order in which they came
@@ -69,7 +67,7 @@ type Relay struct {
 	detach  context.CancelFunc
 	came    chan struct{} // closed when a machine is attached
 
-	looked int64 // how far answerProbes has come
+	answered int64 // behind the last question that answerProbes has answered
 
 	weak atomic.Bool  // the journal's file system cannot splice
 	own  atomic.Int32 // with OwnBoots, where one begins: ownNone, ownLeft, ownNext
@@ -79,7 +77,7 @@ type Relay struct {
 // caller calls Run, or Abandon. On an error the journal, the listeners and the
 // PTY stay the caller's.
 func New(config Config) (*Relay, error) {
-	r := &Relay{config: config, finish: make(chan struct{}), came: make(chan struct{})}
+	r := &Relay{config: config, came: make(chan struct{})}
 	r.serving, r.dismiss = context.WithCancel(context.Background())
 	out, in, err := openPair(config.Dir)
 	if err != nil {
@@ -160,10 +158,7 @@ func (r *Relay) Run() error {
 
 // Finish tells that the machine has ended: nothing more will be printed. It
 // does not wait; Run returns when all is done.
-func (r *Relay) Finish() {
-	r.finished.Do(func() { close(r.finish) })
-	wake(r.out)
-}
+func (r *Relay) Finish() { wake(r.out) }
 
 // Abandon closes a relay that is not run.
 func (r *Relay) Abandon() {
