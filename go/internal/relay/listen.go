@@ -39,11 +39,11 @@ const lastReads = 2 * time.Second
 // farewell closes the endpoints and waits for the clients: for a moment for
 // those that still read, and not at all for those that do not.
 func (r *Relay) farewell() {
-	for _, listener := range r.config.Listeners {
-		listener.Close()
-	}
 	r.mu.Lock()
 	r.closing = true
+	for _, listener := range r.listeners {
+		listener.Close()
+	}
 	r.mu.Unlock()
 	timer := time.AfterFunc(lastReads, r.dismiss)
 	r.clients.Wait()
