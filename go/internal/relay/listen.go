@@ -6,6 +6,13 @@ import (
 	"time"
 )
 
+// keepAlive is how a peer that is silent is asked whether it is still there: one that
+// has vanished while nothing is sent to it goes within a minute. What is sent and not
+// acknowledged has the kernel's own limit (tcp(7), tcp_retries2: about 15 minutes).
+// Not TCP_USER_TIMEOUT: it would also end a peer that is well, and has stopped
+// reading.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3}
+
 // acceptPause is how long accept waits where the system is out of something.
 const acceptPause = 100 * time.Millisecond
 
@@ -22,6 +29,9 @@ func (r *Relay) accept(listener net.Listener) error {
 			case <-r.serving.Done():
 			}
 			continue
+		}
+		if peer, ok := conn.(*net.TCPConn); ok {
+			_ = peer.SetKeepAliveConfig(keepAlive) // else it is the kernel that has a longer limit
 		}
 		c, err := r.join(conn.RemoteAddr().String(), listener.Addr().Network(), false, bootStart(r.config.Journal))
 		if err != nil {
