@@ -2,6 +2,8 @@ package tests
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,18 +19,19 @@ func TestPaste(t *testing.T) {
 	for _, console := range consoles(t, dir) {
 		terminal := shell(t, console.Relay.Socket)
 		for round := range rounds {
-			var paste, want strings.Builder
+			var paste strings.Builder
+			var want []string
 			for n := range commands {
-				fmt.Fprintf(&paste, "echo P-$((%d*100+%d))\nread x\ntext %d\necho R-$x\n", round+1, n, n)
-				fmt.Fprintf(&want, "P-%d\nR-text %d\n", (round+1)*100+n, n)
+				fmt.Fprintf(&paste, "echo \"P<$((%d*100+%d))>\"\nread x\ntext %d\necho \"P<$x>\"\n", round+1, n, n)
+				want = append(want, fmt.Sprintf("P<%d>", (round+1)*100+n), fmt.Sprintf("P<text %d>", n))
 			}
 			before, _ := terminal.look()
 			terminal.send(paste.String() + "echo end-$((1000+" + fmt.Sprint(round) + "))\n")
 			terminal.expect(fmt.Sprintf(`end-%d\r?\n.*# `, 1000+round), 1)
 			text, _ := terminal.look()
-			text = strings.ReplaceAll(text[len(before):], "\r", "")
-			if got := results(text); got != want.String() || strings.Contains(text, "^[") {
-				t.Errorf("%s, round %d: got\n%s\nof\n%q", console.Device, round, got, text)
+			text = text[len(before):]
+			if got := result.FindAllString(text, -1); !slices.Equal(got, want) || strings.Contains(text, "^[") {
+				t.Errorf("%s, round %d: got %q of\n%q", console.Device, round, got, text)
 			}
 		}
 	}
@@ -38,13 +41,6 @@ func TestPaste(t *testing.T) {
 	}
 }
 
-// results are the lines that the pasted commands print: their echoes begin otherwise.
-func results(text string) string {
-	var lines strings.Builder
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "P-") || strings.HasPrefix(line, "R-") {
-			lines.WriteString(line)
-		}
-	}
-	return lines.String()
-}
+// result is what a pasted command prints, in the midst of their echoes, which have a
+// dollar there.
+var result = regexp.MustCompile(`P<[^$>]*>`)
