@@ -43,4 +43,4 @@ func TestPaste(t *testing.T) {
 
 // result is what a pasted command prints, in the midst of their echoes, which have a
 // dollar there.
-var result = regexp.MustCompile(`P<[^$>]*>`)
+var result = regexp.MustCompile(`P<[^$<>]*>`)
