@@ -38,8 +38,11 @@ type Machine struct {
 	// parameters, which are made from Consoles.
 	KernelParams []string `json:"kernelParams,omitempty"`
 	// Consoles in the order of their console= parameters: the last one
-	// becomes the guest's /dev/console. At least one.
+	// becomes the guest's /dev/console. Left out: DefaultConsoles.
 	Consoles []Console `json:"consoles"`
+	// Ports are the ports of the default consoles, by console name; a console
+	// that is not named keeps its own. Parse moves them into Consoles.
+	Ports map[string]int `json:"ports,omitempty"`
 	// QEMUArgs are added to QEMU's arguments as they are.
 	QEMUArgs []string `json:"qemuArgs,omitempty"`
 }
@@ -75,7 +78,8 @@ func Parse(data []byte) (Machine, error) {
 	if err := DecodeStrict(data, &machine); err != nil {
 		return Machine{}, err
 	}
-	return machine, machine.Validate()
+	errs := multierror.Append(nil, machine.fillConsoles(), machine.Validate())
+	return machine, errs.ErrorOrNil()
 }
 
 // defaults is what a vm.json that says nothing means.
