@@ -39,16 +39,30 @@ func TestParseTakesEveryField(t *testing.T) {
 		"consoles": [
 			{"name": "b", "device": "hvc1", "port": 65535},
 			{"name": "a", "device": "hvc0", "port": 1},
-			{"name": "serial", "device": "ttyS0", "port": 2}
+			{"name": "serial", "device": "ttyS0", "port": 2, "login": false}
+		],
+		"checks": [
+			{"name": "kernel", "console": "a", "run": "uname -r", "match": "^6\\.", "status": 3, "timeoutSeconds": 5},
+			{"name": "typed", "send": "echo $((6*7))\n", "expect": "42\n"},
+			{"name": "printed", "expect": "Linux version"}
 		]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
+	no := false
 	want := spec.Machine{
 		Name: "demo-2", Type: "microvm", Accel: "kvm", QEMU: "/q",
 		MemoryMiB: 32, VCPUs: 255, Kernel: "/k", Initrd: "/i",
 		KernelParams: []string{"quiet", "a=b c"}, QEMUArgs: []string{"-s", ""},
-		Consoles: []spec.Console{{"b", "hvc1", 65535}, {"a", "hvc0", 1}, {"serial", "ttyS0", 2}},
+		Consoles: []spec.Console{
+			{Name: "b", Device: "hvc1", Port: 65535}, {Name: "a", Device: "hvc0", Port: 1},
+			{Name: "serial", Device: "ttyS0", Port: 2, Login: &no},
+		},
+		Checks: []spec.Check{
+			{Name: "kernel", Console: "a", Run: "uname -r", Match: `^6\.`, Status: 3, TimeoutSeconds: 5},
+			{Name: "typed", Send: "echo $((6*7))\n", Expect: "42\n"},
+			{Name: "printed", Expect: "Linux version"},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -72,10 +86,10 @@ var mistakes = []struct {
 	{
 		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "colour": 1, "": 1, "consoles": [{"prt": 1}]}`,
 		[]string{
-			`"": unknown field (known: accel, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, qemu, qemuArgs, vcpus)`,
+			`"": unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, qemu, qemuArgs, vcpus)`,
 			"Name: unknown field (did you mean name?)",
-			"colour: unknown field (known: accel, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, qemu, qemuArgs, vcpus)",
-			"consoles[0].prt: unknown field (known: device, name, port)",
+			"colour: unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, qemu, qemuArgs, vcpus)",
+			"consoles[0].prt: unknown field (known: device, login, name, port)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",
 		},
