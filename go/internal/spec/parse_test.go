@@ -24,7 +24,7 @@ func TestParseFillsInTheDefaults(t *testing.T) {
 	want := spec.Machine{
 		Name: "m", Type: "auto", Accel: "auto", QEMU: "qemu-system-x86_64",
 		MemoryMiB: 256, VCPUs: 1, Kernel: "/k",
-		Consoles: []spec.Console{{"serial", "ttyS0", 4440}, {"console", "hvc0", 4441}},
+		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: 4440}, {Name: "console", Device: "hvc0", Port: 4441}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -36,7 +36,7 @@ func TestPortsOfTheDefaultConsoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []spec.Console{{"serial", "ttyS0", 65535}, {"console", "hvc0", 4440}}
+	want := []spec.Console{{Name: "serial", Device: "ttyS0", Port: 65535}, {Name: "console", Device: "hvc0", Port: 4440}}
 	if diff := cmp.Diff(want, got.Consoles); diff != "" || got.Ports != nil {
 		t.Error(diff, got.Ports)
 	}
@@ -50,16 +50,30 @@ func TestParseTakesEveryField(t *testing.T) {
 		"consoles": [
 			{"name": "b", "device": "hvc1", "port": 65535},
 			{"name": "a", "device": "hvc0", "port": 1},
-			{"name": "serial", "device": "ttyS0", "port": 2}
+			{"name": "serial", "device": "ttyS0", "port": 2, "login": false}
+		],
+		"checks": [
+			{"name": "kernel", "console": "a", "run": "uname -r", "match": "^6\\.", "status": 3, "timeoutSeconds": 5},
+			{"name": "typed", "send": "echo $((6*7))\n", "expect": "42\n"},
+			{"name": "printed", "expect": "Linux version"}
 		]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
+	no := false
 	want := spec.Machine{
 		Name: "demo-2", Type: "microvm", Accel: "kvm", QEMU: "/q",
 		MemoryMiB: 32, VCPUs: 255, Kernel: "/k", Initrd: "/i",
 		KernelParams: []string{"quiet", "a=b c"}, QEMUArgs: []string{"-s", ""},
-		Consoles: []spec.Console{{"b", "hvc1", 65535}, {"a", "hvc0", 1}, {"serial", "ttyS0", 2}},
+		Consoles: []spec.Console{
+			{Name: "b", Device: "hvc1", Port: 65535}, {Name: "a", Device: "hvc0", Port: 1},
+			{Name: "serial", Device: "ttyS0", Port: 2, Login: &no},
+		},
+		Checks: []spec.Check{
+			{Name: "kernel", Console: "a", Run: "uname -r", Match: `^6\.`, Status: 3, TimeoutSeconds: 5},
+			{Name: "typed", Send: "echo $((6*7))\n", Expect: "42\n"},
+			{Name: "printed", Expect: "Linux version"},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -103,10 +117,10 @@ var mistakes = []struct {
 	{
 		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "colour": 1, "": 1, "consoles": [{"prt": 1}]}`,
 		[]string{
-			`"": unknown field (known: accel, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus)`,
+			`"": unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus)`,
 			"Name: unknown field (did you mean name?)",
-			"colour: unknown field (known: accel, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus)",
-			"consoles[0].prt: unknown field (known: device, name, port)",
+			"colour: unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus)",
+			"consoles[0].prt: unknown field (known: device, login, name, port)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",
 		},

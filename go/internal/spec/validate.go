@@ -74,6 +74,7 @@ func (m Machine) Validate() error {
 	}
 	m.validateParams(wrong)
 	m.validateConsoles(wrong)
+	m.validateChecks(wrong)
 	return errs.ErrorOrNil()
 }
 
