@@ -1,8 +1,7 @@
 # A microVM as a package: its vm.json, its guest image, and our programs bound to it.
 #
-# The options are the fields of vm.json, and `guest`. What a field means, and what
-# it is when left out, is decided in Go, where vm.json is read, and so are
-# mistakes. Here only the store paths are filled in.
+# The options are the fields of vm.json, and `guest`. What they mean, what they are
+# when left out and what is a mistake is decided in Go. Here store paths are filled in.
 {
   bindPrograms,
   bootFile,
@@ -27,11 +26,12 @@ let
   called = if builtins.match "[A-Za-z0-9_-]+" (toString name) != null then name else "microvm";
   boot = bootFile called;
 
-  # A login on each console. What is none is told where vm.json is read.
-  devices = builtins.filter (device: builtins.match "(ttyS|hvc)[0-9]" device != null) (
-    map (console: toString (console.device or "")) consoles
+  # A login on each console that has one. What is no console is told in Go.
+  devices = map (console: toString (console.device or "")) (
+    builtins.filter (console: console.login or true != false) consoles
   );
-  gettys = builtins.attrNames (lib.genAttrs devices (_device: null));
+  isDevice = device: builtins.match "(ttyS|hvc)[0-9]" device != null;
+  gettys = builtins.attrNames (lib.genAttrs (builtins.filter isDevice devices) (_device: null));
 
   image = mkGuestInitrd (
     {
