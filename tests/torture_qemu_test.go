@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,7 +28,9 @@ func TestTortureOfAGuest(t *testing.T) {
 	vm := start(t, program(t, "run-qemu"), append(args, guestArgs(t)...)...)
 	qemu := dialQMP(t, path)
 	for _, name := range names {
-		shell(t, publicPath(name, "sock")).send(numberedLines())
+		terminal := shell(t, publicPath(name, "sock"))
+		terminal.send(numberedLines())
+		terminal.expect(strings.TrimSpace(linesBegin), 1) // a relay that is killed drops what is typed
 	}
 	begin := time.Now()
 	ctx, stop := context.WithCancel(t.Context())
