@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,12 +39,12 @@ func runTest(t *testing.T, config string, args ...string) (output string, status
 	t.Helper()
 	bare := filepath.Join(build(t, "tools"), "bin", "run-test")
 	output, err := command(t, root, bare, append([]string{"--config", config}, args...)...)
-	switch err := err.(type) {
-	case nil:
-	case *exec.ExitError:
-		status = err.ExitCode()
-	default:
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
 		t.Fatalf("run-test: %v", err)
+	}
+	if ended != nil {
+		status = ended.ExitCode()
 	}
 	return output, status
 }
@@ -51,19 +52,18 @@ func runTest(t *testing.T, config string, args ...string) (output string, status
 // evil is a command whose output terminals obey, and formats too.
 const evil = `printf '\033]0;evil\007\n1..99\nok 98 - no\n]]></failure>\377'; false`
 
-// consumer is a program of somebody else's that reads reports of a format.
-type consumer struct {
-	format, debian string
-	program        string
-	args           []string // before the file
-	accuses        bool     // its status is 1 where a check has failed
-	tells          string   // what it says of a report with a failure, which is the last of three
-}
-
-var consumers = []consumer{
-	{"tap", "perl", "prove", []string{"-e", "cat"}, true, "Failed test:  3"},
-	{"junit", "junitparser", "junitparser", []string{"verify"}, true, ""},
-	{"junit", "libxml2-utils", "xmllint", []string{"--xpath", "string(//testcase[failure]/@name)"}, false, "an answer"},
+// consumers are programs of other people that read reports: the Debian package of
+// each, the words before the report, whether its status is 1 where a check has
+// failed, and what it says then.
+var consumers = []struct {
+	program, debian, report string
+	args                    []string
+	accuses                 bool
+	says                    string
+}{
+	{"prove", "perl", "report.tap", []string{"-e", "cat"}, true, "Failed test:  3"},
+	{"junitparser", "junitparser", "report.xml", []string{"verify"}, true, ""},
+	{"xmllint", "libxml2-utils", "report.xml", []string{"--xpath", "string(//testcase[failure]/@name)"}, false, "an answer"},
 }
 
 // Other people's programs understand the reports of a real guest, also of one that
@@ -72,27 +72,26 @@ func TestReportsAreRead(t *testing.T) {
 	config := demoWith(t, func(vm map[string]any) {
 		vm["checks"] = append(vm["checks"].([]any), map[string]any{"name": "an answer", "run": evil, "expect": "well"})
 	})
-	for _, good := range []bool{true, false} {
-		chosen, want := "^tty", 0
-		if !good {
-			chosen, want = "^tty|^an answer", 1
+	for chosen, failed := range map[string]bool{"^tty": false, "^tty|^an answer": true} {
+		dir := t.TempDir()
+		t.Setenv("TMPDIR", dir)
+		output, status := runTest(t, config, "--run", chosen, "--keep", "--format", "junit", "--output", filepath.Join(dir, "report.xml"))
+		if (status != 0) != failed || strings.ContainsAny(output, "\x1b\a") {
+			t.Errorf("run-test has status %d: %q", status, output)
 		}
+		// In the other formats the report is where the journals are.
+		must(t, root, "bash", "-c", "cmp "+dir+"/report.xml "+dir+"/run-test-*/report.xml && mv "+dir+"/run-test-*/report.tap "+dir)
 		for _, c := range consumers {
-			t.Run(fmt.Sprintf("%s %v", c.program, good), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s of a failure %v", c.program, failed), func(t *testing.T) {
 				if _, err := exec.LookPath(c.program); err != nil {
 					skip(t, c.program, "install Debian's "+c.debian)
 				}
-				report := filepath.Join(t.TempDir(), "report")
-				output, status := runTest(t, config, "--run", chosen, "--format", c.format, "--output", report)
-				if status != want || strings.ContainsAny(output, "\x1b\a") {
-					t.Errorf("run-test has status %d, want %d: %q", status, want, output)
+				says, err := command(t, root, c.program, append(c.args, filepath.Join(dir, c.report))...)
+				if accuses := err != nil; accuses != (c.accuses && failed) {
+					t.Errorf("%v\n%s", err, says)
 				}
-				says, err := command(t, root, c.program, append(c.args, report)...)
-				if accused := err != nil; accused != (c.accuses && !good) && (good && c.accuses || !good) {
-					t.Errorf("%s: %v\n%s", c.program, err, says)
-				}
-				if !good && !strings.Contains(says, c.tells) {
-					t.Errorf("%s does not say %q:\n%s", c.program, c.tells, says)
+				if c.says != "" && strings.Contains(says, c.says) != failed {
+					t.Errorf("want %q where a check has failed, and only there:\n%s", c.says, says)
 				}
 			})
 		}
