@@ -28,11 +28,17 @@ func (r row) code(cell int) []string {
 	return spans
 }
 
-// contractTable returns the rows of the table in docs/contract.md whose first
-// column has the heading.
+// contractTable returns the rows of a table in docs/contract.md.
 func contractTable(t *testing.T, heading string) []row {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "docs", "contract.md"))
+	return tableRows(t, "docs/contract.md", heading)
+}
+
+// tableRows returns the rows of the table in a document whose first column has the
+// heading.
+func tableRows(t *testing.T, document, heading string) []row {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, document))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +60,7 @@ func contractTable(t *testing.T, heading string) []row {
 		}
 	}
 	if len(rows) == 0 {
-		t.Fatalf("docs/contract.md has no table %q", heading)
+		t.Fatalf("%s has no table %q", document, heading)
 	}
 	return rows
 }
