@@ -59,7 +59,7 @@ func openFIFO(path string) (*os.File, error) {
 // finishes and the pipe is empty.
 func (r *Relay) drain() error {
 	defer r.out.Close()
-	_, r.looked = r.config.Journal.Range()
+	_, r.answered = r.config.Journal.Range()
 	raw, err := r.out.SyscallConn()
 	if err != nil {
 		return err
