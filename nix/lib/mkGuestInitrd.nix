@@ -47,7 +47,12 @@ let
       files
       ;
     busybox = "${busybox.override { enableStatic = true; }}/bin/busybox";
-    modulesDir = "${lib.getOutput "modules" kernel}/lib/modules";
+    # An image without modules has nothing to do with a kernel.
+    modulesDir =
+      if modules ++ optionalModules == [ ] then
+        ""
+      else
+        "${lib.getOutput "modules" kernel}/lib/modules";
   };
 in
 runCommand name { } ''
