@@ -43,7 +43,7 @@ func measureKernels(command string, args []string) error {
 	k := &kernels{}
 	flags := flag.NewFlagSet("bench kernel", flag.ContinueOnError)
 	quick := flags.Bool("quick", false, "one round, and nothing is written")
-	output := flags.String("output", "", "write kernel.md and kernel.json into `DIR` (docs/performance, unless --quick)")
+	output := flags.String("output", "", "write guest-kernel.md and guest-kernel.json into `DIR` (docs/performance, unless --quick)")
 	stockDir := flags.String("stock", "result-bench-stock", "the demo with the stock kernel, in `DIR`")
 	minimalDir := flags.String("minimal", "result-bench-minimal", "the demo with guest-kernel, in `DIR`")
 	flags.IntVar(&k.rounds, "rounds", 20, "how often each guest is started, by turns")

@@ -32,8 +32,8 @@ func (k *kernels) tables() string {
 
 // save writes the figures and the tables.
 func (k *kernels) save(dir string) error {
-	if err := k.results.write(filepath.Join(dir, "kernel.json")); err != nil {
+	if err := k.results.write(filepath.Join(dir, "guest-kernel.json")); err != nil {
 		return err
 	}
-	return insert(filepath.Join(dir, "kernel.md"), "The guest kernel, measured", k.tables())
+	return insert(filepath.Join(dir, "guest-kernel.md"), "The guest kernel, measured", k.tables())
 }
