@@ -23,11 +23,14 @@ const lastLines = 20
 // verdict turns the report and the VM's end into the program's error, and
 // shows what helps to understand a failure.
 func verdict(c *cli.Context, v *vm.VM, report consoletest.Report, ended error) error {
-	var panicked *vm.PanicError
+	var fate *vm.GuestError
 	switch {
-	case errors.As(ended, &panicked):
-		panicked.Show(c.App.ErrWriter)
-		return cmdline.Status(cmdline.StatusPanic, panicked)
+	case errors.As(ended, &fate):
+		fate.Show(c.App.ErrWriter)
+		if fate.Panic() {
+			return cmdline.Status(cmdline.StatusPanic, fate)
+		}
+		return fate
 	case report.Failed() > 0:
 		for _, tail := range v.Tails(lastLines) {
 			fmt.Fprintf(c.App.ErrWriter, "--- the last lines of %s (%d bytes in all)\n%s\n",

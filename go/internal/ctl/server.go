@@ -15,6 +15,8 @@ import (
 type Handlers struct {
 	Status func() Status
 	Stop   func(context.Context, StopRequest) (StopReport, error)
+	// AwaitReady waits until the guest is ready, and errs where it never will be.
+	AwaitReady func(context.Context) error
 	// Stream returns a console's bytes, until ctx ends at the latest.
 	Stream func(context.Context, StreamRequest) (*Stream, error)
 	// Input returns what types into a console; ErrSeatTaken tells that it may not.
@@ -59,6 +61,7 @@ func (h Handlers) routes() http.Handler {
 		handle http.HandlerFunc
 	}{
 		"GET /status": {h.Status != nil, func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, h.Status()) }},
+		"GET /ready":  {h.AwaitReady != nil, h.ready},
 		"POST /stop":  {h.Stop != nil, h.stop},
 		"GET /stream": {h.Stream != nil, h.stream},
 		"POST /input": {h.Input != nil, h.input},
@@ -71,6 +74,15 @@ func (h Handlers) routes() http.Handler {
 		}
 	}
 	return mux
+}
+
+// ready answers GET /ready with the status, once the guest is ready.
+func (h Handlers) ready(w http.ResponseWriter, r *http.Request) {
+	if err := h.AwaitReady(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusGone)
+		return
+	}
+	reply(w, http.StatusOK, h.Status())
 }
 
 // stop answers POST /stop.

@@ -24,7 +24,10 @@ func (v *VM) event(e qmp.Event) {
 		v.shutdown = data
 		v.mu.Unlock()
 	case e.Name == "RESET" && data.Guest:
+		v.resetTold()
 		notify(v.restarted)
+	case e.Name == "STOP":
+		notify(v.halted)
 	case e.Name == "GUEST_PANICKED":
 		notify(v.panicked)
 		v.mu.Lock()
@@ -32,9 +35,6 @@ func (v *VM) event(e qmp.Event) {
 		v.mu.Unlock()
 	}
 }
-
-// consoleSpoke is told of each read of a tap.
-func (v *VM) consoleSpoke() { notify(v.spoke) }
 
 // notify leaves a note in a channel with room for one.
 func notify(note chan<- struct{}) {
@@ -47,17 +47,17 @@ func notify(note chan<- struct{}) {
 // result tells how the machine ended, once QEMU and its watchers have.
 func (v *VM) result() error {
 	v.mu.Lock()
-	panicked, event, stopped, last := v.panic, v.panicEvent, v.stopped, v.shutdown
+	fate, event, stopped, last := v.fate, v.panicEvent, v.stopped, v.shutdown
 	v.mu.Unlock()
-	if panicked == nil && (event || last.Guest && last.Reason == "guest-reset") {
-		panicked = v.findPanic(false)
+	if fate == nil && (event || last.Guest && last.Reason == "guest-reset") {
+		fate = v.findPanic(false)
 	}
 	exit := v.qemu.Exit()
 	switch {
-	case panicked != nil:
-		return panicked
+	case fate != nil:
+		return fate
 	case event:
-		return &PanicError{Message: "QEMU's panic device says so; no console shows the kernel's words"}
+		return silentPanic()
 	case stopped, exit == 0:
 		v.options.Log("ended: " + ending(stopped, last))
 		return nil

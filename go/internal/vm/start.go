@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"microvm-console/internal/ctl"
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
@@ -36,11 +37,12 @@ func (v *VM) start(ctx context.Context, host qemu.Host) (*errgroup.Group, error)
 		_ = v.settled(watchers) // what they saw is less than why QEMU ended
 		return nil, v.startError(ctx, err)
 	}
-	if err := v.setState("running"); err != nil {
+	if err := v.become(ctl.Booting); err != nil {
 		v.qemu.Kill()
 		return nil, joined(err, v.settled(watchers))
 	}
 	close(v.ready)
+	notify(v.spoke) // what a console has shown by now counts
 	return watchers, nil
 }
 
@@ -84,7 +86,7 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 		return nil, err
 	}
 	v.mu.Lock()
-	v.status.QEMUPID = started.PID()
+	v.status.QEMUPID, v.boot.began = started.PID(), time.Now()
 	v.mu.Unlock()
 	for _, r := range v.relays {
 		r.Attach(true)
@@ -124,7 +126,7 @@ func (v *VM) watch() *errgroup.Group {
 		return v.monitor.Run()
 	})
 	for _, tap := range v.taps {
-		group.Go(func() error { return tap.run(v.consoleSpoke) })
+		group.Go(func() error { return tap.run(v.listener(tap)) })
 	}
 	group.Go(func() error {
 		v.judge()

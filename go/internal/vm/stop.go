@@ -73,7 +73,7 @@ func (v *VM) stopBy(ctx context.Context, stages []stage) (ctl.StopReport, error)
 	v.mu.Lock()
 	v.stopped = true
 	v.mu.Unlock()
-	_ = v.setState("stopping") // a state file that cannot be written must not keep a machine running
+	_ = v.become(ctl.Stopping) // a state file that cannot be written must not keep a machine running
 	report := ctl.StopReport{Tried: []ctl.Attempt{}}
 	for _, stage := range stages {
 		attempt := v.attempt(ctx, stage)

@@ -337,7 +337,7 @@ func TestQEMUDiesWithItsOwner(t *testing.T) {
 	}
 	defer owner.Process.Kill()
 	_, status, err := ctl.Find(t.Context(), "m")
-	for err == nil && status.State != "running" {
+	for err == nil && status.State == ctl.Starting {
 		_, status, err = ctl.Find(t.Context(), "m")
 	}
 	if err != nil {
