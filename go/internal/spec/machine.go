@@ -40,6 +40,8 @@ type Machine struct {
 	// Consoles in the order of their console= parameters: the last one
 	// becomes the guest's /dev/console. At least one.
 	Consoles []Console `json:"consoles"`
+	// Vsock gives the guest a virtio-vsock device. nil: none.
+	Vsock *Vsock `json:"vsock,omitempty"`
 	// QEMUArgs are added to QEMU's arguments as they are.
 	QEMUArgs []string `json:"qemuArgs,omitempty"`
 }
