@@ -19,6 +19,7 @@
 package ctl
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -38,6 +39,8 @@ type Status struct {
 	// ReadySeconds is how long the guest took for that since it started, or
 	// restarted.
 	ReadySeconds float64 `json:"readySeconds,omitempty"`
+	// Agent tells that the guest's agent answers.
+	Agent bool `json:"agent,omitempty"`
 	// Restarts is how often the guest has restarted itself.
 	Restarts int `json:"restarts,omitempty"`
 	// Notes are what the user should know, oldest first.
@@ -132,7 +135,7 @@ const DefaultTimeout = 30 * time.Second
 
 // StopReport tells what stopped a machine.
 type StopReport struct {
-	// Stage is the one that worked: "acpi", "quit", "sigterm", "sigkill",
+	// Stage is the one that worked: "agent", "acpi", "quit", "sigterm", "sigkill",
 	// "start cancelled", or "" where none did.
 	Stage string `json:"stage"`
 	// Tried are the stages in their order, the working one last.
@@ -144,4 +147,25 @@ type Attempt struct {
 	Stage   string  `json:"stage"`
 	Result  string  `json:"result"` // "worked", or why it did not
 	Seconds float64 `json:"seconds"`
+}
+
+// String is half a sentence: which stage worked, or that none did, and why those
+// before it did not.
+func (r StopReport) String() string {
+	var failed []string
+	seconds := 0.0
+	for _, attempt := range r.Tried {
+		seconds += attempt.Seconds
+		if attempt.Stage != r.Stage {
+			failed = append(failed, attempt.Stage+": "+attempt.Result)
+		}
+	}
+	why := ""
+	if len(failed) > 0 {
+		why = " (" + strings.Join(failed, "; ") + ")"
+	}
+	if r.Stage == "" {
+		return "still running" + why
+	}
+	return fmt.Sprintf("stopped by %s in %.1f s%s", r.Stage, seconds, why)
 }

@@ -10,12 +10,15 @@
 //	fake.quit=ignore    the monitor's quit does nothing
 //	fake.term=ignore    SIGTERM does nothing
 //	fake.mute           the monitor never answers
+//	fake.hang           the same, once QEMU has started
 //	fake.exit=N         ends at once with status N and a line on stderr
 //	fake.print=FILE     prints FILE on the first console
 //	fake.reset=N        tells of N restarts of the guest (1) once that is printed
 //	fake.again=FILE     prints FILE on the first console at a break
 //	fake.halt=STATUS    tells that the processors have stopped, for this status
 //	fake.panicked       tells of a panic, by event, once that is printed
+//	fake.agent=HOW      the guest has an agent once that is printed, which obeys a
+//	                    shutdown; "deaf" does not
 //	fake.die=N          ends itself with signal N once that is printed
 package qemutest
 
@@ -151,7 +154,7 @@ func (f *fake) monitor() {
 		if err := json.Unmarshal(lines.Bytes(), &request); err != nil {
 			panic(err)
 		}
-		if f.has("fake.mute") {
+		if f.has("fake.mute") || f.has("fake.hang") && request.Execute != "qmp_capabilities" {
 			continue
 		}
 		f.send(fmt.Sprintf(`{"return": {"status": %q}, "id": %s}`, f.words["fake.halt"], request.ID))
@@ -207,6 +210,9 @@ func (f *fake) guest() {
 	f.print(f.words["fake.print"])
 	for _, echo := range f.echoes {
 		go echo()
+	}
+	if f.has("fake.agent") {
+		go f.agent()
 	}
 	switch {
 	case f.has("fake.reset"):

@@ -12,6 +12,7 @@ import (
 type boot struct {
 	began    time.Time
 	login    string      // the first console with a login on it: "ttyS0"
+	port     bool        // the guest has its agent's port open
 	restarts []time.Time // of a guest that has not been ready since
 }
 
@@ -84,7 +85,10 @@ func (v *VM) noteOnce(text string) {
 func (v *VM) greet() {
 	v.mu.Lock()
 	by := ""
-	if v.boot.login != "" {
+	switch {
+	case v.status.Agent:
+		by = "agent"
+	case v.boot.login != "":
 		by = "login on " + v.boot.login
 	}
 	fresh := by != "" && v.status.State == ctl.Booting
@@ -109,6 +113,7 @@ func (v *VM) resetTold() {
 	now := time.Now()
 	late := func(then time.Time) bool { return now.Sub(then) > loopTime }
 	v.status.Restarts++
+	v.status.Agent = false
 	v.boot = boot{began: now, restarts: append(slices.DeleteFunc(v.boot.restarts, late), now)}
 }
 

@@ -52,6 +52,7 @@ func TestReadyAtALogin(t *testing.T) {
 // last one counts no more.
 func TestReadyAgain(t *testing.T) {
 	v, ended := run(t, machine(t, "fake.print="+printed(t, bootText+loginText), "fake.reset", "fake.again="+printed(t, bootText+loginText)))
+	started(t, v)
 	await(t, "a guest that has restarted", func() bool { return v.Status().Restarts == 1 && v.Status().State == ctl.Booting })
 	if err := v.Break(t.Context(), "serial"); err != nil {
 		t.Fatal(err)
@@ -160,6 +161,7 @@ func TestFates(t *testing.T) {
 // Four restarts are no loop, nor are more of them of a guest that was ready since.
 func TestNoLoop(t *testing.T) {
 	v, ended := run(t, machine(t, "fake.reset=4", "fake.again="+printed(t, bootText+loginText)))
+	started(t, v)
 	await(t, "restart", func() bool { return v.Status().Restarts == 4 })
 	if err := v.Break(t.Context(), "serial"); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"microvm-console/internal/ctl"
 	"microvm-console/internal/qmp"
 )
 
@@ -26,6 +27,8 @@ func (v *VM) event(e qmp.Event) {
 	case e.Name == "RESET" && data.Guest:
 		v.resetTold()
 		notify(v.restarted)
+	case e.Name == "VSERPORT_CHANGE":
+		v.portTold(e.Data)
 	case e.Name == "STOP":
 		notify(v.halted)
 	case e.Name == "GUEST_PANICKED":
@@ -46,9 +49,11 @@ func notify(note chan<- struct{}) {
 
 // result tells how the machine ended, once QEMU and its watchers have.
 func (v *VM) result() error {
+	v.stopping.Lock() // a stop under way knows the stage
 	v.mu.Lock()
-	fate, event, stopped, last := v.fate, v.panicEvent, v.stopped, v.shutdown
+	fate, event, stopped, last, report := v.fate, v.panicEvent, v.stopped, v.shutdown, v.report
 	v.mu.Unlock()
+	v.stopping.Unlock()
 	if fate == nil && (event || last.Guest && last.Reason == "guest-reset") {
 		fate = v.findPanic(false)
 	}
@@ -59,7 +64,7 @@ func (v *VM) result() error {
 	case event:
 		return silentPanic()
 	case stopped, exit == 0:
-		v.options.Log("ended: " + ending(stopped, last))
+		v.options.Log("ended: " + ending(stopped, last, report))
 		return nil
 	case exit > 128:
 		return fmt.Errorf("qemu: ended by signal %d%s", exit-128, v.lastWords())
@@ -80,8 +85,10 @@ func (v *VM) lastWords() string {
 }
 
 // ending is half a sentence on a regular end.
-func ending(stopped bool, last shutdown) string {
+func ending(stopped bool, last shutdown, report ctl.StopReport) string {
 	switch {
+	case report.Stage != "":
+		return report.String()
 	case stopped:
 		return "stopped"
 	case last.Guest:

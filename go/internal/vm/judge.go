@@ -52,8 +52,8 @@ func (v *VM) condemn(found *GuestError) {
 		v.fate = found
 	}
 	v.mu.Unlock()
-	quit := stage{"quit", v.command("quit"), askLimit, false}
-	if v.attempt(context.Background(), quit).Result != worked {
+	quit := stage{name: "quit", ask: v.command("quit"), until: askLimit}
+	if v.attempt(context.Background(), quit, time.Now()).Result != worked {
 		v.qemu.Kill()
 	}
 }

@@ -143,6 +143,10 @@ func (v *VM) watch() *errgroup.Group {
 		defer v.agent.Close()
 		return v.agent.Run()
 	})
+	group.Go(func() error {
+		v.tendAgent()
+		return nil
+	})
 	for _, tap := range v.taps {
 		group.Go(func() error { return tap.run(v.listener(tap)) })
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -58,7 +59,8 @@ type VM struct {
 	hurried sync.Once
 	abandon context.CancelCauseFunc // ends a start under way
 
-	stopping sync.Mutex // held by the one stop under way
+	stopping sync.Mutex   // held by the one stop under way
+	execs    atomic.Int64 // commands under way in the guest
 
 	// Set while starting, read once ready is closed.
 	relays  []*relay.Relay // of the consoles; none with NoRelay
@@ -72,6 +74,7 @@ type VM struct {
 	spoke     chan struct{} // a console printed something
 	restarted chan struct{} // the guest restarted
 	panicked  chan struct{} // QEMU's panic device was written to
+	port      chan struct{} // the guest has opened or closed its agent's port
 	halted    chan struct{} // QEMU has stopped the guest's processors
 
 	writing sync.Mutex // held while state.json is written
@@ -80,9 +83,10 @@ type VM struct {
 	status     ctl.Status
 	changed    chan struct{} // closed and replaced when the state changes
 	boot       boot
-	shutdown   shutdown // what QEMU said last about its end
-	stopped    bool     // a stop of ours was asked for
-	panicEvent bool     // QEMU told of a panic
+	shutdown   shutdown       // what QEMU said last about its end
+	stopped    bool           // a stop of ours was asked for
+	report     ctl.StopReport // of the stop that worked
+	panicEvent bool           // QEMU told of a panic
 	fate       *GuestError
 }
 
@@ -107,6 +111,7 @@ func New(m spec.Machine, options Options) *VM {
 		spoke:     make(chan struct{}, 1),
 		restarted: make(chan struct{}, 1),
 		panicked:  make(chan struct{}, 1),
+		port:      make(chan struct{}, 1),
 		halted:    make(chan struct{}, 1),
 	}
 	if options.JournalDir == nil {
@@ -186,6 +191,7 @@ func (v *VM) runQEMU(ctx context.Context, host qemu.Host) error {
 	select {
 	case <-v.qemu.Done():
 	case <-ctx.Done():
+		v.options.Log("stopping the guest (Ctrl-C again ends it at once)")
 		// The report is for those who ask for a stop; here QEMU's end is all.
 		_, _ = v.Stop(context.WithoutCancel(ctx), ctl.StopRequest{})
 		v.qemu.Kill()
