@@ -24,7 +24,7 @@ func app() *cli.App {
 	return &cli.App{
 		Name:      "microvm-run",
 		Usage:     "start a microVM in the foreground and stay until it ends",
-		ArgsUsage: "[-- QEMU arguments...]",
+		ArgsUsage: "[-- QEMU arguments...] | --exec -- command...",
 		Description: `What the consoles print is kept from the first byte, and served to any number
 of clients on TCP ports of localhost and on Unix sockets; each is told in a
 line when the VM runs. A line that says READY follows when the guest's agent
@@ -32,16 +32,22 @@ answers or a console shows a login; a service manager is told the same by
 sd_notify(3). Ctrl-C stops the VM as microvm-shutdown does, and the stage that
 worked is told; a second Ctrl-C ends it at once. QEMU never outlives this program.
 
+With --exec, what stands behind -- is no argument of QEMU's but a command: the VM
+is started, the command is run in its guest by the agent there as microvm-exec does,
+and the VM is stopped. stdout is the command's; all else goes to stderr.
+
 A guest that ends by itself as nobody wanted is told with the last lines it has
 printed: a kernel's panic; five restarts within a minute of a guest that is never
 ready; a guest whose processors QEMU has stopped for good.
 
 Exit status: 0 the guest powered off or was stopped; 1 an error, or a guest that
 is lost or restarts again and again; 2 wrong usage or a wrong vm.json; 4 the
-guest panicked.`,
+guest panicked. With --exec: the command's, as with microvm-exec; 3 no agent
+answers in the guest.`,
 		Flags: append(cmdline.MachineFlags(),
 			&cli.BoolFlag{Name: "auto-ports", Usage: "take a free port where the one in vm.json is taken"},
 			&cli.BoolFlag{Name: "no-relay", Usage: "have QEMU serve the ports itself: one client each, nothing kept"},
+			&cli.BoolFlag{Name: "exec", Usage: "run the command behind -- in the guest, and stop the VM"},
 			&cli.BoolFlag{Name: "check", Usage: "tell every mistake in vm.json and exit"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the QEMU command line, as it can be run by hand, and exit"},
 		),
@@ -50,7 +56,7 @@ guest panicked.`,
 }
 
 func run(c *cli.Context) error {
-	extra, err := cmdline.AfterDash(c)
+	extra, err := cmdline.AfterDash(c, "QEMU arguments stand")
 	if err != nil {
 		return err
 	}
@@ -63,6 +69,8 @@ func run(c *cli.Context) error {
 		return err
 	case c.Bool("dry-run"):
 		return dryRun(c, machine, extra)
+	case c.Bool("exec"):
+		return execute(c, machine, extra)
 	}
 	v := vm.New(machine, vm.Options{
 		QEMUArgs:  extra,

@@ -21,6 +21,9 @@ type Handlers struct {
 	Stream func(context.Context, StreamRequest) (*Stream, error)
 	// Input returns what types into a console; ErrSeatTaken tells that it may not.
 	Input func(StreamRequest) (*Typist, error)
+	// Exec runs a command in the guest, and hands what it prints to send; see
+	// Client.Exec.
+	Exec func(ctx context.Context, request ExecRequest, send func(ExecFrame) error) error
 	// Break sends a break on a console's line.
 	Break func(ctx context.Context, console string) error
 	// Boot is for who is about to start a QEMU on a channel: it marks a boot,
@@ -66,6 +69,7 @@ func (h Handlers) routes() http.Handler {
 		"GET /stream": {h.Stream != nil, h.stream},
 		"POST /input": {h.Input != nil, h.input},
 		"POST /break": {h.Break != nil, h.sendBreak},
+		"POST /exec":  {h.Exec != nil, h.exec},
 		"POST /boot":  {h.Boot != nil, h.boot},
 		"GET /orders": {h.Orders != nil, h.orders},
 	} {

@@ -65,7 +65,10 @@ func (v *VM) greetAgent() (again bool) {
 	}
 	v.mu.Lock()
 	v.status.Agent = v.boot.port && v.status.Restarts == restarts
+	close(v.changed)
+	v.changed = make(chan struct{})
 	v.mu.Unlock()
+	_ = v.writeState() // it stands in status all the same
 	notify(v.spoke)
 	return true // unless it is this boot's agent that has answered
 }

@@ -139,6 +139,7 @@ func (v *VM) handlers() ctl.Handlers {
 		AwaitReady: v.AwaitReady,
 		Stream:     v.Stream,
 		Break:      v.Break,
+		Exec:       v.Exec,
 		Input: func(request ctl.StreamRequest) (*ctl.Typist, error) {
 			r, err := v.relayOf(request.Console)
 			if err != nil {

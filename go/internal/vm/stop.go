@@ -126,7 +126,7 @@ func (v *VM) hardStages(before, total time.Duration) []stage {
 
 // askAgent has the guest's agent shut it down, if it answers soon.
 func (v *VM) askAgent(ctx context.Context) error {
-	pause := pingLimit + time.Duration(v.execs.Load())*200*time.Millisecond // each may have its turn before
+	pause := pingLimit + time.Duration(v.execs.Load())*execWait // each may have its turn before
 	limit, cancel := context.WithTimeoutCause(ctx, pause, errNoPing)
 	defer cancel()
 	err := v.agent.Ping(limit)
