@@ -34,6 +34,8 @@
     "pvpanic_mmio"
     "pvpanic_pci"
   ],
+  # The guest agent, a static program. "": none.
+  agent ? "${tools}/bin/microvm-agent",
   # { path, mode } with either text or source, a file to copy.
   files ? [ ],
 }:
@@ -41,6 +43,7 @@ let
   image = {
     inherit
       hostname
+      agent
       gettys
       modules
       optionalModules

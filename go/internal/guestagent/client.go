@@ -80,7 +80,7 @@ func (c *Client) deliver(line []byte, delimited bool) {
 	switch {
 	case c.want == nil || !bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{")):
 	case c.want.sync == 0 || delimited && isSync(line, c.want.sync):
-		c.want.answer <- answer{line: line}
+		c.want.answer <- answer{line: bytes.Clone(line)}
 		c.want = nil
 	}
 }

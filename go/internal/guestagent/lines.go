@@ -2,6 +2,9 @@ package guestagent
 
 import "bytes"
 
+// keptRoom is how much room a Lines keeps for the next line, in bytes.
+const keptRoom = 64 << 10
+
 // Lines cuts a stream into messages. The zero value is ready. It keeps no more
 // than one message of the size that each Feed allows.
 type Lines struct {
@@ -12,23 +15,25 @@ type Lines struct {
 
 // Feed takes the next bytes of the stream and calls message for each line that
 // they complete: without its line feed, and whether a Delimiter stood right before
-// it. The line is the callee's to keep. An empty line is none. A line of more
+// it. The line is valid during the call. An empty line is none. A line of more
 // than limit bytes is dropped, and told once by tooLong; limit 0 drops all that
 // comes, without a word.
 func (l *Lines) Feed(data []byte, limit int, message func(line []byte, delimited bool), tooLong func()) {
 	for len(data) > 0 {
-		end := lineEnd(data)
-		if end < 0 {
-			l.add(data, limit, tooLong)
-			return
-		}
-		l.add(data[:end], limit, tooLong)
-		if data[end] == Delimiter {
+		part, rest, ends := bytes.Cut(data, []byte{'\n'})
+		for {
+			before, after, delimited := bytes.Cut(part, []byte{Delimiter})
+			l.add(before, limit, tooLong)
+			if !delimited {
+				break
+			}
 			l.reset(true) // whatever came before it was the middle of something
-		} else {
+			part = after
+		}
+		if ends {
 			l.end(message)
 		}
-		data = data[end+1:]
+		data = rest
 	}
 }
 
@@ -37,7 +42,8 @@ func (l *Lines) add(part []byte, limit int, tooLong func()) {
 	switch {
 	case l.skip:
 	case limit == 0:
-		l.line, l.skip = nil, len(part) > 0 || len(l.line) > 0
+		l.skip = len(part) > 0 || len(l.line) > 0
+		l.line = l.line[:0]
 	case len(l.line)+len(part) > limit:
 		l.line, l.skip = nil, true
 		tooLong()
@@ -55,20 +61,10 @@ func (l *Lines) end(message func(line []byte, delimited bool)) {
 	}
 }
 
-// reset begins a line.
+// reset begins a line. The room of a long one is given back.
 func (l *Lines) reset(delimited bool) {
-	l.line, l.delimited, l.skip = nil, delimited, false
-}
-
-// lineEnd is where data has its first line feed or Delimiter; -1: nowhere.
-func lineEnd(data []byte) int {
-	feed := bytes.IndexByte(data, '\n')
-	before := data
-	if feed >= 0 {
-		before = data[:feed]
+	if cap(l.line) > keptRoom {
+		l.line = nil
 	}
-	if at := bytes.IndexByte(before, Delimiter); at >= 0 {
-		return at
-	}
-	return feed
+	l.line, l.delimited, l.skip = l.line[:0], delimited, false
 }

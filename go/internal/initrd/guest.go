@@ -40,7 +40,7 @@ func (t tree) addGuest(img Image) error {
 	entries = append(entries, guestFolders...)
 	entries = append(entries,
 		Entry{Path: "etc/hostname", Mode: 0o644, Data: []byte(img.Hostname + "\n")},
-		Entry{Path: "etc/inittab", Mode: 0o644, Data: inittab(img.Gettys)},
+		Entry{Path: "etc/inittab", Mode: 0o644, Data: inittab(img)},
 		Entry{Path: "var/run", Mode: fs.ModeSymlink | 0o777, Data: []byte("../run")},
 	)
 	for _, e := range entries {
@@ -74,14 +74,17 @@ func embedded() ([]Entry, error) {
 // settings each time: "null" keeps a program that is started again and again
 // from resetting the terminal of somebody who works on the console. syslogd is
 // there because login, where nobody takes its notes, writes them to /dev/console.
-func inittab(gettys []string) []byte {
+func inittab(img Image) []byte {
 	var b bytes.Buffer
 	b.WriteString("::sysinit:/etc/rc\n")
-	for _, tty := range gettys {
+	for _, tty := range img.Gettys {
 		fmt.Fprintf(&b, "null::respawn:/etc/login-on %s\n", tty)
 	}
 	b.WriteString("null::respawn:/bin/busybox syslogd -n\n")
 	b.WriteString("null::respawn:/etc/power-button\n")
+	if img.Agent != "" {
+		b.WriteString("null::respawn:/" + agentPath + "\n") // the last to start: nobody waits for it
+	}
 	b.WriteString("::ctrlaltdel:/bin/busybox reboot\n")
 	return b.Bytes()
 }

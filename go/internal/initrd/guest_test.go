@@ -10,6 +10,14 @@ import (
 	"microvm-console/internal/initrd/initrdtest"
 )
 
+func TestInittabOfAnImageWithAnAgent(t *testing.T) {
+	with, without := inittab(Image{Gettys: []string{"ttyS0"}, Agent: "a"}), inittab(Image{Gettys: []string{"ttyS0"}})
+	want := strings.Replace(string(without), "::ctrlaltdel:", "null::respawn:/bin/microvm-agent\n::ctrlaltdel:", 1)
+	if diff := cmp.Diff(want, string(with)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestInittabOf(t *testing.T) {
 	want := `::sysinit:/etc/rc
 null::respawn:/etc/login-on ttyS0
@@ -17,7 +25,7 @@ null::respawn:/bin/busybox syslogd -n
 null::respawn:/etc/power-button
 ::ctrlaltdel:/bin/busybox reboot
 `
-	if diff := cmp.Diff(want, string(inittab([]string{"ttyS0"}))); diff != "" {
+	if diff := cmp.Diff(want, string(inittab(Image{Gettys: []string{"ttyS0"}}))); diff != "" {
 		t.Error(diff)
 	}
 }

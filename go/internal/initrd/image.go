@@ -17,6 +17,7 @@ type Image struct {
 	OptionalModules []string `json:"optionalModules"` // loaded after Modules; one that this kernel lacks is left out
 	Gettys          []string `json:"gettys"`          // terminals with a login, without /dev/
 	Hostname        string   `json:"hostname"`
+	Agent           string   `json:"agent"` // a statically linked microvm-agent; "": none
 	Files           []File   `json:"files"` // added last; a file of ours with the same path is replaced
 }
 
