@@ -51,7 +51,7 @@ func runCommand(c *cli.Context, v *vm.VM, name string, command []string) error {
 	err := guestcommand.Run(c.Context, ctl.Client{Path: rundir.Of(name).Ctl()}, command, guestcommand.Streams{
 		In: os.Stdin, Out: c.App.Writer, Err: c.App.ErrWriter, Program: c.App.Name,
 	})
-	if c.Context.Err() != nil {
+	if c.Err() != nil {
 		return errors.New("interrupted")
 	}
 	return err

@@ -17,8 +17,9 @@
 //	fake.again=FILE     prints FILE on the first console at a break
 //	fake.halt=STATUS    tells that the processors have stopped, for this status
 //	fake.panicked       tells of a panic, by event, once that is printed
-//	fake.agent=HOW      the guest has an agent once that is printed, which obeys a
-//	                    shutdown; "deaf" does not
+//	fake.agent=HOW      the guest has an agent once that is printed. "deaf" does
+//	                    not obey a shutdown, "stock" has no command of ours, "sizes"
+//	                    prints the sizes of consoles that it is told
 //	fake.die=N          ends itself with signal N once that is printed
 package qemutest
 
@@ -179,6 +180,7 @@ func (f *fake) takeBreak(line string) {
 // inherited is the descriptor that an option names.
 func inherited(option string) *os.File {
 	number, _ := strconv.Atoi(fdWord.FindStringSubmatch(option)[1]) // digits, by the pattern
+	unix.CloseOnExec(number) // not for what an agent starts
 	return os.NewFile(uintptr(number), option)
 }
 

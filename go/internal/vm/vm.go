@@ -206,6 +206,7 @@ func (v *VM) runQEMU(ctx context.Context, host qemu.Host) error {
 // descriptors, and that of the relays the journals, and so ends them.
 func (v *VM) settled(watchers *errgroup.Group) error {
 	<-v.qemu.Done()
+	v.agent.Close() // a process of QEMU's may have inherited the other end
 	v.finishRelays()
 	return watchers.Wait()
 }
