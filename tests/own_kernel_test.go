@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,4 +68,70 @@ func TestOwnKernel(t *testing.T) {
 			t.Errorf("run-test has not passed:\n%s", output)
 		}
 	}
+}
+
+// lacking are guests that lack what the example's table says, by its first column:
+// the fields of guest.json and of vm.json that make them so; null takes one out.
+// Those that are the same are looked at once.
+var lacking = map[string]struct{ guest, vm string }{
+	"a kernel in the file": {`{}`, `{"kernel": "guest.json"}`},
+	"a serial console":     {`{}`, `{"kernelParams": ["8250.nr_uarts=0"]}`},
+	"a virtio console":     {`{"modules": null, "modulesDir": null}`, `{}`},
+	"an initrd":            {`{}`, `{"initrd": null}`},
+	"a power button":       {`{"modules": null, "modulesDir": null}`, `{}`},
+}
+
+// A kernel that lacks something is told what.
+func TestKernelThatLacks(t *testing.T) {
+	home := kernelDeveloper(t)
+	bin := filepath.Join(build(t, "tools"), "bin")
+	must(t, root, "cp", "-r", "examples/own-kernel", home)
+	folder := filepath.Join(home, "own-kernel")
+	must(t, folder, "bash", "-euc", `ln -s ~/linux/arch/x86/boot/bzImage "$(command -v busybox)" . && make -C ~/linux modules_install INSTALL_MOD_PATH=$PWD/modules`)
+	rows := tableRows(t, "examples/own-kernel/README.md", "without")
+	if len(rows) != len(lacking) {
+		t.Errorf("the table has %d rows, the test %d", len(rows), len(lacking))
+	}
+	told := map[struct{ guest, vm string }]string{}
+	for _, r := range rows {
+		t.Run(r[0], func(t *testing.T) {
+			changes, known := lacking[r[0]]
+			if !known {
+				t.Fatal("the test does not know how to make such a guest")
+			}
+			if told[changes] == "" {
+				changed(t, folder, "guest.json", "lacking-guest.json", changes.guest)
+				changed(t, folder, "vm.json", "lacking-vm.json", changes.vm)
+				must(t, folder, filepath.Join(bin, "microvm-initrd"), "--output", "initrd", "lacking-guest.json")
+				output, err := command(t, folder, filepath.Join(bin, "run-test"), "--config", "lacking-vm.json", "--timeout", "30s")
+				if err == nil {
+					t.Fatalf("run-test has passed:\n%s", output)
+				}
+				told[changes] = output
+			}
+			if want := r.code(2)[0]; !strings.Contains(told[changes], want) {
+				t.Errorf("no %q in:\n%s", want, told[changes])
+			}
+		})
+	}
+}
+
+// changed writes a JSON file with other fields.
+func changed(t *testing.T, folder, from, to, changes string) {
+	t.Helper()
+	fields := map[string]any{}
+	text, err := os.ReadFile(filepath.Join(folder, from))
+	for _, part := range []string{string(text), changes} {
+		if err == nil {
+			err = json.Unmarshal([]byte(part), &fields)
+		}
+	}
+	maps.DeleteFunc(fields, func(_ string, value any) bool { return value == nil })
+	if err == nil {
+		text, err = json.Marshal(fields)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(folder, to), string(text))
 }

@@ -54,11 +54,10 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	run.ToLogin = suite.ToLogin()
 	suite.Close()
 	// After a clean shutdown there is nothing left to stop.
-	_, unstopped := v.Stop(context.WithoutCancel(ctx), stopNow)
-	if unstopped != nil {
-		return run, unstopped // Run does not return
+	_, ended := v.Stop(context.WithoutCancel(ctx), stopNow)
+	if ended == nil { // else it does not end
+		ended = group.Wait()
 	}
-	ended := group.Wait()
 	run.Duration = time.Since(run.Started)
 	if ended != nil && !run.Failed() {
 		run.Results = append(run.Results, report.Result{Name: "the VM ends well", Err: ended})
@@ -77,12 +76,12 @@ func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
 		return
 	}
 	run.Command = v.Command()
-	var panicked *vm.PanicError
-	_ = errors.As(ended, &panicked)
+	var fate *vm.GuestError
+	_ = errors.As(ended, &fate)
 	for _, tail := range v.Tails(lastLines) {
 		lines := tail.Lines
-		if panicked != nil && panicked.Device == tail.Console.Device {
-			lines = panicked.Lines // without those of the boot that follows
+		if fate != nil && fate.Device == tail.Console.Device {
+			lines = fate.Lines // without those of the boot that follows
 		}
 		run.Consoles = append(run.Consoles, report.Console{Device: tail.Console.Device, Bytes: tail.Bytes, Lines: lines})
 	}
