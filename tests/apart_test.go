@@ -41,6 +41,7 @@ func apart(t *testing.T, own string) bool {
 	if output, err := command(t, root, "unshare", own, "true"); err != nil {
 		skip(t, "unshare "+own, "allow namespaces here: "+output)
 	}
+	program(t, "qemu-relay") // it may have to be built, which takes time and a network
 	test, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

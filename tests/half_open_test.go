@@ -14,7 +14,6 @@ import (
 // that it has gone. It costs the others and the relay nothing; status tells how far it
 // is behind; and it is dropped when the kernel gives it up, here sooner than elsewhere.
 func TestPeerVanishes(t *testing.T) {
-	program(t, "qemu-relay") // is made where there is a network
 	if !ownNetwork(t) {
 		return
 	}
