@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,13 +28,19 @@ func TestTortureOfAGuest(t *testing.T) {
 	vm := start(t, program(t, "run-qemu"), append(args, guestArgs(t)...)...)
 	qemu := dialQMP(t, path)
 	for _, name := range names {
-		shell(t, publicPath(name, "sock")).send(numberedLines())
+		terminal := shell(t, publicPath(name, "sock"))
+		terminal.send(numberedLines())
+		terminal.expect(strings.TrimSpace(linesBegin), 1) // a relay that is killed drops what is typed
 	}
 	begin := time.Now()
 	ctx, stop := context.WithCancel(t.Context())
+	waiting := watchFill(ctx, "console")
 	relays, machine := watchRelay(ctx, relay, names), watchQEMU(ctx, qemu)
 	clients := comeAndGo(ctx, relay, names, 0, 50)
-	kills, err := killUntil(relay, limit(), func() bool { return endsIn("serial", linesEnd) && endsIn("console", linesEnd) })
+	kills, err := killUntil(relay, limit(), func() bool {
+		waiting.await() // or QEMU drops what hvc0 prints
+		return endsIn("serial", linesEnd) && endsIn("console", linesEnd)
+	})
 	if err != nil {
 		t.Error(err)
 	}
@@ -42,6 +49,7 @@ func TestTortureOfAGuest(t *testing.T) {
 	clients.report(t)
 	relays.report(t)
 	machine.report(t)
+	waiting.report(t)
 	checkStates(t, names)
 	if err := qemu.execute("quit"); err != nil {
 		t.Error(err)
@@ -51,7 +59,11 @@ func TestTortureOfAGuest(t *testing.T) {
 	}
 	relay.end()
 	for name, device := range map[string]string{"serial": "ttyS0", "console": "hvc0"} {
-		count(t, device+", the journal", allOf(t, name))
+		text := allOf(t, name)
+		count(t, device+", the journal", text)
+		if t.Failed() && os.Getenv("TORTURE_KEEP") != "" {
+			os.WriteFile(os.Getenv("TORTURE_KEEP")+name, text, 0o600)
+		}
 	}
 	t.Logf("%d SIGKILLs of the relay in %.0f s; %d lines on each console", kills, printed.Seconds(), *lines)
 }

@@ -54,11 +54,10 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	run.ToLogin = suite.ToLogin()
 	suite.Close()
 	// After a clean shutdown there is nothing left to stop.
-	_, unstopped := v.Stop(context.WithoutCancel(ctx), stopNow)
-	if unstopped != nil {
-		return run, unstopped // Run does not return
+	_, ended := v.Stop(context.WithoutCancel(ctx), stopNow)
+	if ended == nil { // else it does not end
+		ended = group.Wait()
 	}
-	ended := group.Wait()
 	run.Duration = time.Since(run.Started)
 	if ended != nil && !run.Failed() {
 		run.Results = append(run.Results, report.Result{Name: "the VM ends well", Err: ended})

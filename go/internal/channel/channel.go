@@ -148,8 +148,8 @@ func (c *Channel) linkLog(stream *journal.Journal) error {
 	return linked
 }
 
-// Run serves the channel until ctx ends, or its relay fails. When it returns,
-// nothing of it runs any more.
+// Run serves the channel until ctx ends, its relay fails, or somebody has removed its
+// private files, and no VM is there. When it returns, nothing of it runs any more.
 func (c *Channel) Run(ctx context.Context) error {
 	defer c.lock.Close()
 	seat, err := c.watchSeat()
@@ -176,10 +176,7 @@ func (c *Channel) Run(ctx context.Context) error {
 		group.Go(func() error { return ctl.Serve(serving, control, c.handlers()) })
 	}
 	serve(c.control)
-	group.Go(func() error {
-		c.tend(ctx, names, serve)
-		return nil
-	})
+	group.Go(func() error { return c.tend(ctx, names, serve) })
 	group.Go(func() error {
 		c.followSeat(ctx, seat)
 		c.orders.end() // from now on there is no boot

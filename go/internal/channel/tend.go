@@ -3,8 +3,10 @@ package channel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +17,7 @@ import (
 )
 
 const (
-	// touchEvery is how often the endpoints are touched: what cleans /tmp takes
+	// touchEvery is how often the files are touched: what cleans /tmp takes
 	// files that nobody has used for days (tmpfiles.d(5)), in use or not.
 	touchEvery = time.Hour
 	// mendAfter is how long somebody who removes endpoints, with their folder
@@ -27,6 +29,12 @@ const (
 // names are the endpoints' paths.
 func (c *Channel) names() []string {
 	return []string{c.public.In, c.public.Out, c.public.Socket, c.public.PTY, c.public.Log}
+}
+
+// private are the paths of what QEMU plugs into, and of the locks.
+func (c *Channel) private() []string {
+	vm := relay.VMPath(c.dir.Path())
+	return []string{vm + ".in", vm + ".out", c.dir.Lock(), c.dir.Seat()}
 }
 
 // missing are the endpoints that somebody has removed. Who has one open goes on.
@@ -45,19 +53,24 @@ func gone(path string) bool {
 	return errors.Is(err, os.ErrNotExist)
 }
 
-// tend touches the endpoints now and again, and makes those again that somebody
-// has removed, until ctx ends. serve serves another control socket.
-func (c *Channel) tend(ctx context.Context, names *relay.Opens, serve func(net.Listener)) {
+// tend touches the files now and again, and makes endpoints again that somebody has
+// removed, until ctx ends. serve serves another control socket.
+//
+// The private files are not made again: a QEMU that sits there keeps those it has, and
+// the locks tell that nobody else does. Once none sits there, that is an error: the
+// next relay makes all of them.
+func (c *Channel) tend(ctx context.Context, names *relay.Opens, serve func(net.Listener)) error {
 	var touched time.Time
 	for ctx.Err() == nil {
 		if time.Since(touched) >= touchEvery {
 			touched = time.Now()
 			c.touch()
 		}
-		for _, name := range append(c.names(), c.dir.Ctl()) { // anew: another file may have the name
+		for _, name := range append(append(c.names(), c.private()...), c.dir.Ctl()) { // anew: another file may have the name
 			_ = names.Add(name, unix.IN_ATTRIB|unix.IN_MOVE_SELF|unix.IN_DELETE_SELF|unix.IN_DONT_FOLLOW)
 		}
-		if len(c.missing()) == 0 && !c.lost() {
+		broken := slices.ContainsFunc(c.private(), gone)
+		if len(c.missing()) == 0 && !broken && !gone(c.dir.Ctl()) {
 			_, _ = c.waitLimited(ctx, names, touchEvery)
 			continue
 		}
@@ -66,12 +79,17 @@ func (c *Channel) tend(ctx context.Context, names *relay.Opens, serve func(net.L
 			c.mend(serve)
 		case <-ctx.Done():
 		}
+		if broken && !c.relay.Held() {
+			return fmt.Errorf("%s: somebody has removed files there (start this again)", c.dir.Path())
+		}
 	}
+	return nil
 }
 
-// touch touches the endpoints. One that is missing is told by status.
+// touch touches the files: without XDG_RUNTIME_DIR, the private ones are in /tmp too.
+// A missing endpoint is told by status.
 func (c *Channel) touch() {
-	for _, name := range c.names() {
+	for _, name := range append(append(c.names(), c.private()...), c.dir.Ctl(), c.dir.Path()) {
 		now := unix.Timespec{Nsec: unix.UTIME_NOW}
 		_ = unix.UtimesNanoAt(unix.AT_FDCWD, name, []unix.Timespec{now, now}, unix.AT_SYMLINK_NOFOLLOW)
 	}

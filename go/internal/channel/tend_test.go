@@ -218,3 +218,51 @@ func sitByHand(t *testing.T, in, out string) (leave func()) {
 	}
 	return leave
 }
+
+// The private folder is removed: the QEMU that sits there is served to its end. Then
+// the relay ends and says why, and another one goes on.
+func TestRemovedFolder(t *testing.T) {
+	directory := place(t)
+	config := Config{Name: "serial", Settings: in(directory)}
+	service, err := Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- service.Run(t.Context()) }()
+	leave := sitByHand(t, relay.VMPath(service.dir.Path())+".in", service.vmOut())
+	out, err := os.OpenFile(service.vmOut(), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := net.Dial("unix", rundir.PublicOf(directory, "serial").Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if err := os.RemoveAll(service.dir.Path()); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * mendAfter)
+	if _, err := io.WriteString(out, "all the same"); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len("all the same"))
+	if _, err := io.ReadFull(reader, got); err != nil || string(got) != "all the same" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	out.Close()
+	leave()
+	select {
+	case err = <-done:
+	case <-time.After(hangLimit):
+		t.Fatal("it does not end")
+	}
+	if err == nil || !strings.Contains(err.Error(), service.dir.Path()+": somebody has removed files there") {
+		t.Errorf("it ends with %v", err)
+	}
+	again, _ := run(t, config)
+	if end := again.Status().Consoles[0].Relay.End; end != int64(len("all the same")) {
+		t.Errorf("the next one goes on at %d", end)
+	}
+}

@@ -81,8 +81,8 @@ func TestDeclaredSend(t *testing.T) {
 // line that one of them has come into is whole.
 func TestDeclaredPrinted(t *testing.T) {
 	console, guest := connected(t)
-	io.WriteString(guest, "[    0.000000] Linux version 6.1\r\nself-te[    1.500000] clock: ok\r\nst passed\r\n")
-	console.Expect(limited(t), regexp.MustCompile("passed"))
+	io.WriteString(guest, "[    0.000000] Linux version 6.1\r\nself-te[    1.500000] clock: ok\r\nst passed\r\n\rdemo login: ")
+	console.Expect(limited(t), regexp.MustCompile("login"))
 	guest.Close()
 	for _, test := range []struct {
 		check spec.Check
@@ -91,6 +91,7 @@ func TestDeclaredPrinted(t *testing.T) {
 		{spec.Check{Expect: "Linux version"}, false},
 		{spec.Check{Match: `(?m)^self-test passed$`}, false},
 		{spec.Check{Match: `(?m)clock: ok$`}, false},
+		{spec.Check{Match: `(?m)^demo login: $`}, false},
 		{spec.Check{Expect: "version\n"}, true},
 	} {
 		check := suiteOn(console, false, test.check).declared()[0]

@@ -1,7 +1,6 @@
 package consoletest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"regexp"
@@ -67,5 +66,8 @@ func (c *Console) command(ctx context.Context, command string) (output string, s
 	return string(plainEnds([]byte(match[1]))), status, err
 }
 
+// lineEnd is a line's end as guests write it: a getty writes "\n\r" too.
+var lineEnd = regexp.MustCompile(`\r*\n\r*`)
+
 // plainEnds is text with plain line ends.
-func plainEnds(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
+func plainEnds(text []byte) []byte { return lineEnd.ReplaceAll(text, []byte("\n")) }

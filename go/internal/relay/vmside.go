@@ -134,6 +134,9 @@ func (r *Relay) take(fd int) error {
 	return err
 }
 
+// Held tells whether a QEMU has the VM side open.
+func (r *Relay) Held() bool { return held(r.out) }
+
 // Unread is how many bytes the machine has printed that are not in the journal
 // yet.
 func (r *Relay) Unread() int {

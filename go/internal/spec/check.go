@@ -78,7 +78,7 @@ func (m Machine) validateChecks(wrong func(field, format string, args ...any)) {
 		at := fmt.Sprintf("checks[%d]", i)
 		within := func(field, format string, args ...any) { wrong(at+"."+field, format, args...) }
 		if first, ok := names[check.Name]; ok && check.Name != "" {
-			within("name", "%q is that of checks[%d] too", check.Name, first)
+			within("name", "%q is that of checks[%d] too (give each its own)", check.Name, first)
 		} else {
 			names[check.Name] = i
 		}

@@ -35,7 +35,7 @@ var checkMistakes = []struct {
 		`{"name": "a", "run": "true"}`, `{"name": "b", "run": "true"}`, `{"name": "a", "run": "true"}`, `{"name": " a", "run": "true"}`,
 		`{"name": "a\u001b[2J", "run": "true"}`, `{"name": "` + strings.Repeat("a", 121) + `", "run": "true"}`,
 	}, []string{
-		`checks[2].name: "a" is that of checks[0] too`,
+		`checks[2].name: "a" is that of checks[0] too (give each its own)`,
 		`checks[3].name: " a" is no name of a check (printable characters, no space at its ends)`,
 		`checks[4].name: "a\x1b[2J" is no name of a check (printable characters, no space at its ends)`,
 		"checks[5].name: is 121 bytes long (at most 120)",

@@ -32,6 +32,9 @@ func Pipe(dir rundir.Machine) func(spec.Console) string {
 
 // plan is Plan for the machine itself, with its ports and its relays opened.
 func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
+	if err := v.machine.CheckDevices(); err != nil {
+		return qemu.Host{}, err
+	}
 	ports, listeners, err := openPorts(v.machine.Consoles, v.options.AutoPorts)
 	if err != nil {
 		return qemu.Host{}, err

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/guestagent"
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
@@ -61,6 +62,7 @@ type VM struct {
 	relayed errgroup.Group
 	qemu    *process.Process
 	monitor *qmp.Client
+	agent   *guestagent.Client // every request fails where the guest has none
 	taps    []*tap
 	line    string // see Command
 
