@@ -9,6 +9,3 @@ done
 ln -s bash "$out/bin/sh"
 # Every Debian has an awk, mostly not gawk.
 [ -e "$out/bin/awk" ] || ln -s "$(command -v awk)" "$out/bin/awk"
-
-# The compiler, for one check: links, which lead somewhere once it is installed.
-ln -s /usr/bin/gcc /usr/bin/as /usr/bin/ld "$out/bin/"
