@@ -34,7 +34,10 @@ let
         cp -r ${src} source
         chmod -R u+w source
         cd source
-        export GOPATH=$TMPDIR/go GOCACHE=$TMPDIR/go-cache GOTOOLCHAIN=local GOWORK=off
+        export GOPATH=$TMPDIR/go GOTOOLCHAIN=local GOWORK=off
+        # After an edit, what has not changed is neither compiled nor tested again.
+        export GOCACHE=/nix/var/cache/go-build
+        { mkdir -p $GOCACHE && [ -w $GOCACHE ]; } 2>/dev/null || GOCACHE=$TMPDIR/go-cache
       '';
 
       goModules =
@@ -74,7 +77,7 @@ let
         packages() { go list ./... | grep -vE '/(examples|Godeps|testdata)'; }
         ${buildPhase}
         if [ -n "${toString doCheck}" ]; then
-          GOFLAGS=-mod=vendor go test -vet=off -ldflags "$ldflags" $(packages)
+          go test -vet=off -ldflags "$ldflags" $(packages)
         fi
         ${installPhase}
       ''
