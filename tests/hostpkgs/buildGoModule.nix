@@ -1,7 +1,11 @@
 # nixpkgs' buildGoModule: the modules that go.mod names, vendored and checked
 # against vendorHash, then a build and the tests without network. An argument that
 # is not listed here is an error, so that the flake keeps to the simple ones.
-{ go, runCommand }:
+{
+  cc,
+  go,
+  runCommand,
+}:
 let
   buildGoModule =
     {
@@ -59,7 +63,7 @@ let
         env
         // {
           inherit meta;
-          nativeBuildInputs = [ go ];
+          nativeBuildInputs = [ go ] ++ (if env.CGO_ENABLED or 1 == 0 then [ ] else [ cc ]);
           disallowedReferences = [ go ];
           ldflags = toString (ldflags ++ [ "-buildid=" ]);
         }
