@@ -40,9 +40,12 @@ func (t tree) addGuest(img Image) error {
 	entries = append(entries, guestFolders...)
 	entries = append(entries,
 		Entry{Path: "etc/hostname", Mode: 0o644, Data: []byte(img.Hostname + "\n")},
-		Entry{Path: "etc/inittab", Mode: 0o644, Data: inittab(img.Gettys)},
+		Entry{Path: "etc/inittab", Mode: 0o644, Data: inittab(img)},
 		Entry{Path: "var/run", Mode: fs.ModeSymlink | 0o777, Data: []byte("../run")},
 	)
+	if img.Start != "" {
+		entries = append(entries, Entry{Path: "etc/start", Mode: 0o755, Data: []byte("#!/bin/busybox sh\n" + img.Start + "\n")})
+	}
 	for _, e := range entries {
 		if err := t.put(e); err != nil {
 			return err
@@ -74,10 +77,13 @@ func embedded() ([]Entry, error) {
 // settings each time: "null" keeps a program that is started again and again
 // from resetting the terminal of somebody who works on the console. syslogd is
 // there because login, where nobody takes its notes, writes them to /dev/console.
-func inittab(gettys []string) []byte {
+func inittab(img Image) []byte {
 	var b bytes.Buffer
 	b.WriteString("::sysinit:/etc/rc\n")
-	for _, tty := range gettys {
+	if img.Start != "" {
+		b.WriteString("null::once:/etc/run-start\n")
+	}
+	for _, tty := range img.Gettys {
 		fmt.Fprintf(&b, "null::respawn:/etc/login-on %s\n", tty)
 	}
 	b.WriteString("null::respawn:/bin/busybox syslogd -n\n")

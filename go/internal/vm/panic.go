@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/plaintext"
 )
 
 // PanicError tells that the guest's kernel panicked.
@@ -150,7 +151,8 @@ type Tail struct {
 	Lines   []string // the last ones, without their ends
 }
 
-// Tails returns the last n lines of each console. Call it when Ready is closed.
+// Tails returns the last n lines of each console. Call it when Ready is closed or
+// Run has returned.
 func (v *VM) Tails(n int) []Tail {
 	var tails []Tail
 	for i, tap := range v.taps {
@@ -165,5 +167,9 @@ func (e *PanicError) Show(w io.Writer) {
 	if len(e.Lines) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "--- the last lines of %s\n%s\n---\n", e.Device, strings.Join(e.Lines, "\n"))
+	fmt.Fprintf(w, "--- the last lines of %s\n", e.Device)
+	for _, line := range e.Lines {
+		fmt.Fprintln(w, plaintext.Line(line))
+	}
+	fmt.Fprintln(w, "---")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -73,6 +74,7 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 		numbers[i] = firstFD + 1 + i
 	}
 	argv := qemu.Args(v.machine, host)
+	v.line = qemu.Shell(slices.Concat(argv, v.options.QEMUArgs))
 	argv = append(argv, qemu.Control(v.machine, firstFD, numbers)...)
 	argv = append(argv, v.options.QEMUArgs...)
 	started, err := process.Start(process.Command{Argv: argv, Files: append([]*os.File{theirs}, pipes...)})

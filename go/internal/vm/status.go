@@ -20,6 +20,11 @@ func (v *VM) Status() ctl.Status {
 	return status
 }
 
+// Command is the command line of QEMU as a shell takes it, without what is private
+// to this process; "" where it was not started. Call it when Ready is closed or
+// Run has returned.
+func (v *VM) Command() string { return v.line }
+
 // showConsoles puts the consoles of vm.json, with the ports in use, in the
 // status.
 func (v *VM) showConsoles() {

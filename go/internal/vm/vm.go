@@ -62,6 +62,7 @@ type VM struct {
 	qemu    *process.Process
 	monitor *qmp.Client
 	taps    []*tap
+	line    string // see Command
 
 	// Notes to judge, each with room for one.
 	spoke     chan struct{} // a console printed something
