@@ -36,6 +36,7 @@ var machineTypes = []string{"q35", "microvm"}
 // What is measured of a boot, in seconds.
 var bootFigures = []string{
 	"microvm-run to login on ttyS0", "microvm-run to login on hvc0", "QEMU's start to login on ttyS0", "microvm-shutdown to the end of microvm-run",
+	"processor time of microvm-run and QEMU, from start to end",
 }
 
 // measureKernels is `bench kernel`.
