@@ -48,7 +48,7 @@ func TestGuestKernelServesPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := otherwise(t, demo, func(machine map[string]any) {
+	config := changedDemo(t, demo, func(machine map[string]any) {
 		machine["name"] = "console-demo" // as consoles expects it
 		machine["initrd"] = withFile(t, machine["initrd"].(string), "guestprogram", data)
 	})
@@ -77,7 +77,7 @@ func TestGuestKernelServesPrograms(t *testing.T) {
 // restart its guest would end with status 0.
 func TestGuestKernelTellsOfAPanic(t *testing.T) {
 	demo := minimal(t)
-	config := otherwise(t, demo, func(machine map[string]any) {
+	config := changedDemo(t, demo, func(machine map[string]any) {
 		machine["kernelParams"] = []string{"rdinit=/no/such/init"}
 	})
 	chardev := regexp.MustCompile(`socket,(id=\w+),[\w=,]*`)
@@ -101,8 +101,8 @@ func unbound(t *testing.T, name string) string {
 	return filepath.Join(build(t, "tools"), "bin", name)
 }
 
-// otherwise is a demo's vm.json with a change.
-func otherwise(t *testing.T, demo string, change func(machine map[string]any)) string {
+// changedDemo is a demo's vm.json with a change.
+func changedDemo(t *testing.T, demo string, change func(machine map[string]any)) string {
 	t.Helper()
 	var machine map[string]any
 	text, err := os.ReadFile(filepath.Join(demo, "share", "microvm", "vm.json"))

@@ -13,6 +13,7 @@ let
     "connect-console"
     "connect-serial"
     "console-status"
+    "microvm-exec"
     "microvm-run"
     "microvm-shutdown"
     "run-test"

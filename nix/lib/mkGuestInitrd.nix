@@ -38,6 +38,8 @@ let
 
   image = {
     busybox = "${busybox.override { enableStatic = true; }}/bin/busybox";
+    # agent = "" leaves the guest agent out.
+    agent = "${tools}/libexec/microvm-agent";
   }
   // lib.optionalAttrs (kernel ? modules || fields ? modulesDir) drivers
   // lib.optionalAttrs (kernel ? modules) { modulesDir = "${kernel.modules}/lib/modules"; }

@@ -101,10 +101,10 @@ func archive(all report.Report, base string) error {
 // verdict is the program's error: errs, how the runs ended among them, and how much
 // has failed. A guest that panicked, in whichever run, gives its own status.
 func verdict(all report.Report, errs *multierror.Error) error {
-	var panicked *vm.PanicError
+	var fate *vm.GuestError
 	for _, err := range errs.WrappedErrors() {
-		if errors.As(err, &panicked) {
-			return cmdline.Status(cmdline.StatusPanic, panicked)
+		if errors.As(err, &fate) && fate.Panic() {
+			return cmdline.Status(cmdline.StatusPanic, fate)
 		}
 	}
 	switch failed := all.Failed(); {

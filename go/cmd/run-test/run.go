@@ -76,12 +76,12 @@ func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
 		return
 	}
 	run.Command = v.Command()
-	var panicked *vm.PanicError
-	_ = errors.As(ended, &panicked)
+	var fate *vm.GuestError
+	_ = errors.As(ended, &fate)
 	for _, tail := range v.Tails(lastLines) {
 		lines := tail.Lines
-		if panicked != nil && panicked.Device == tail.Console.Device {
-			lines = panicked.Lines // without those of the boot that follows
+		if fate != nil && fate.Device == tail.Console.Device {
+			lines = fate.Lines // without those of the boot that follows
 		}
 		run.Consoles = append(run.Consoles, report.Console{Device: tail.Console.Device, Bytes: tail.Bytes, Lines: lines})
 	}

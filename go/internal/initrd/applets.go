@@ -2,7 +2,6 @@ package initrd
 
 import (
 	"bytes"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,15 +38,12 @@ func (t tree) addBusybox(img Image) error {
 // table of C strings, are searched for, not asked for: it may be a program for
 // another machine.
 func checkBusybox(program []byte) error {
-	file, err := elf.NewFile(bytes.NewReader(program))
-	if err != nil {
-		return fmt.Errorf("not a program: %w", err)
-	}
 	var errs *multierror.Error
-	for _, segment := range file.Progs {
-		if segment.Type == elf.PT_INTERP {
-			errs = multierror.Append(errs, errors.New("dynamically linked (the image has no libraries: take a static one)"))
-		}
+	switch err := checkStatic(program); {
+	case errors.Is(err, errDynamic):
+		errs = multierror.Append(errs, err)
+	case err != nil:
+		return err
 	}
 	for _, applet := range applets {
 		if !bytes.Contains(program, []byte("\x00"+applet+"\x00")) {

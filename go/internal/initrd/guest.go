@@ -88,6 +88,9 @@ func inittab(img Image) []byte {
 	}
 	b.WriteString("null::respawn:/bin/busybox syslogd -n\n")
 	b.WriteString("null::respawn:/etc/power-button\n")
+	if img.Agent != "" {
+		b.WriteString("null::respawn:/" + agentPath + "\n") // the last to start: nobody waits for it
+	}
 	b.WriteString("::ctrlaltdel:/bin/busybox reboot\n")
 	return b.Bytes()
 }

@@ -10,6 +10,14 @@ import (
 	"microvm-console/internal/initrd/initrdtest"
 )
 
+func TestInittabOfAnImageWithAnAgent(t *testing.T) {
+	with, without := inittab(Image{Gettys: []string{"ttyS0"}, Agent: "a"}), inittab(Image{Gettys: []string{"ttyS0"}})
+	want := strings.Replace(string(without), "::ctrlaltdel:", "null::respawn:/bin/microvm-agent\n::ctrlaltdel:", 1)
+	if diff := cmp.Diff(want, string(with)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestInittabOf(t *testing.T) {
 	want := `::sysinit:/etc/rc
 null::respawn:/etc/login-on ttyS0

@@ -18,6 +18,7 @@ type Image struct {
 	Gettys          []string `json:"gettys"`          // terminals with a login, without /dev/; left out: those of a machine's default consoles
 	Hostname        string   `json:"hostname"`
 	Start           string   `json:"start"` // shell text, run once at boot beside the logins; it prints on /dev/console
+	Agent           string   `json:"agent"` // a statically linked microvm-agent; "": none
 	Files           []File   `json:"files"` // added last; a file of ours with the same path is replaced
 }
 

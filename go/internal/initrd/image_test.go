@@ -33,7 +33,7 @@ func TestDecode(t *testing.T) {
 	}{
 		{"the least", `{"busybox": "b", "hostname": "h"}`, nil},
 		{"everything", `{"busybox": "b", "modulesDir": "m", "modules": ["a", "b-c"], "optionalModules": ["d"],
-			"gettys": ["ttyS0", "hvc0"], "hostname": "console-demo", "start": "echo hello",
+			"gettys": ["ttyS0", "hvc0"], "hostname": "console-demo", "start": "echo hello", "agent": "a",
 			"files": [{"path": "/a", "text": "x", "mode": "0755"}, {"path": "/b/c", "source": "/s"}]}`, nil},
 		{"empty", `{}`, []string{
 			`busybox: missing (the path of a statically linked busybox)`,

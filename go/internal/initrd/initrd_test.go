@@ -24,7 +24,7 @@ func demo(t *testing.T, lines []string) Image {
 	t.Helper()
 	dir := t.TempDir()
 	initrdtest.Write(t, filepath.Join(dir, "busybox"), initrdtest.Busybox(applets...))
-	initrdtest.Write(t, filepath.Join(dir, "agent"), []byte("agent\n"))
+	initrdtest.Write(t, filepath.Join(dir, "agent"), initrdtest.Program("agent\n", false))
 	return Image{
 		Busybox:         filepath.Join(dir, "busybox"),
 		ModulesDir:      initrdtest.Modules(t, filepath.Join(dir, "modules"), lines...),
@@ -32,9 +32,10 @@ func demo(t *testing.T, lines []string) Image {
 		OptionalModules: []string{"evdev"},
 		Gettys:          []string{"ttyS0", "hvc0"},
 		Hostname:        "console-demo",
+		Agent:           filepath.Join(dir, "agent"),
 		Files: []File{
 			{Path: "/etc/motd", Text: "Welcome.\n"},
-			{Path: "/usr/local/bin/agent", Source: filepath.Join(dir, "agent"), Mode: "0755"},
+			{Path: "/usr/local/bin/program", Source: filepath.Join(dir, "agent"), Mode: "0755"},
 		},
 	}
 }
@@ -99,6 +100,8 @@ func TestReproducible(t *testing.T) {
 }
 
 func TestBuildErrors(t *testing.T) {
+	dynamic := filepath.Join(t.TempDir(), "dynamic")
+	initrdtest.Write(t, dynamic, initrdtest.Program("/lib/ld.so", true))
 	tests := []struct {
 		name  string
 		spoil func(*Image)
@@ -107,9 +110,12 @@ func TestBuildErrors(t *testing.T) {
 	}{
 		{"not valid", func(img *Image) { img.Hostname = "" }, true, "hostname: want letters"},
 		{"no busybox", func(img *Image) { img.Busybox = "/nosuch" }, false, "busybox: open /nosuch: no such file"},
+		{"no agent", func(img *Image) { img.Agent = "/nosuch" }, false, "agent: open /nosuch: no such file"},
+		{"an agent that is no program", func(img *Image) { img.Agent = img.ModulesDir + "/" + initrdtest.Version + "/modules.dep" }, true, "modules.dep: not a program"},
+		{"an agent that needs libraries", func(img *Image) { img.Agent = dynamic }, true, "agent " + dynamic + ": dynamically linked"},
 		{"unknown module", func(img *Image) { img.Modules = []string{"nosuch"} }, true, `module "nosuch": not in `},
-		{"no source", func(img *Image) { img.Files[1].Source = "/nosuch" }, false, "file /usr/local/bin/agent: open /nosuch"},
-		{"a folder as a source", func(img *Image) { img.Files[1].Source = "/" }, false, "file /usr/local/bin/agent: read /: is a directory"},
+		{"no source", func(img *Image) { img.Files[1].Source = "/nosuch" }, false, "file /usr/local/bin/program: open /nosuch"},
+		{"a folder as a source", func(img *Image) { img.Files[1].Source = "/" }, false, "file /usr/local/bin/program: read /: is a directory"},
 		{"a file for a folder", func(img *Image) { img.Files[0].Path = "/etc" }, true, "file /etc: a folder has this name"},
 		{"a file below a file", func(img *Image) { img.Files[0].Path = "/etc/rc/x" }, true, "file /etc/rc/x: /etc/rc is not a folder"},
 		{"a file below a link", func(img *Image) { img.Files[0].Path = "/var/run/x" }, true, "file /var/run/x: /var/run is not a folder"},

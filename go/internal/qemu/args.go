@@ -65,6 +65,7 @@ func Args(m spec.Machine, h Host) []string {
 	}
 	args = append(args, "-append", strings.Join(KernelParams(m, h), " "))
 	args = append(args, consoles(m.Consoles, h)...)
+	args = append(args, vsock(m, h)...)
 	args = append(args, "-device", panicDevice(h.Type))
 	return append(args, m.QEMUArgs...)
 }
@@ -110,7 +111,7 @@ func KernelParams(m spec.Machine, h Host) []string {
 	// A kernel that panics restarts at once, which we see and report, instead
 	// of standing still for ever.
 	params = append(params, "panic=-1")
-	if slices.ContainsFunc(m.Consoles, func(c spec.Console) bool { return !c.IsSerial() }) {
+	if slices.ContainsFunc(m.Consoles, isVirtio) {
 		// Linux waits for what it writes to hvc0, and finds nothing to do in the
 		// interrupt that follows. After 100,000 of them it takes the interrupt for
 		// broken, says "nobody cared" on all consoles, and switches it off.
@@ -173,7 +174,7 @@ func chardev(console spec.Console, h Host) string {
 	return fmt.Sprintf("pipe,id=%s,path=%s", ChardevID(console), path)
 }
 
-// virtioSerial is the bus of the virtconsoles.
+// virtioSerial is the bus of the virtconsoles and of the agent's port.
 func virtioSerial(h Host) string {
 	switch {
 	case h.Type == "microvm":

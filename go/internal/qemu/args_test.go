@@ -31,6 +31,9 @@ func TestGolden(t *testing.T) {
 		{"hvc0-only", "kvm", 0},
 		{"no-initrd", "tcg", 0},
 		{"extra-arguments", "tcg", 0},
+		{"serial-only", "tcg", 0},
+		{"vsock-q35", "tcg", 0},
+		{"vsock-microvm", "kvm", 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -156,6 +159,24 @@ func TestControlSetsWhatArgsMakes(t *testing.T) {
 		id, _, _ := strings.Cut(option, ".")
 		if !strings.Contains(args, "\nsocket,id="+id+",") {
 			t.Errorf("%s: there is no chardev %q", arg, id)
+		}
+	}
+}
+
+func TestAgentIsGolden(t *testing.T) {
+	golden(t, "agent", qemu.Agent(load(t, "microvm-tcg"), qemu.Host{Accel: "tcg", Type: "microvm"}, 4))
+	golden(t, "agent-without-virtconsole", qemu.Agent(load(t, "serial-only"), qemu.Host{Accel: "tcg", Type: "q35"}, 4))
+}
+
+func TestHasAgent(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false,
+		"-device virtserialport,chardev=c,name=org.example.0":                 false,
+		"-device virtserialport,chardev=c,name=org.qemu.guest_agent.0":        true,
+		`-device {"driver":"virtserialport","name":"org.qemu.guest_agent.0"}`: true,
+	} {
+		if got := qemu.HasAgent(strings.Fields(text)); got != want {
+			t.Errorf("%q: %t, want %t", text, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package spec_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,5 +61,20 @@ func TestCheckFiles(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestCheckDevices(t *testing.T) {
+	if err := (spec.Machine{}).CheckDevices(); err != nil {
+		t.Errorf("a machine without devices: %v", err)
+	}
+	file, absent := os.OpenFile("/dev/vhost-vsock", os.O_RDWR, 0)
+	if absent == nil {
+		file.Close()
+	}
+	err := spec.Machine{Vsock: &spec.Vsock{CID: 3}}.CheckDevices()
+	want := "vsock: open /dev/vhost-vsock: "
+	if (err == nil) != (absent == nil) || err != nil && !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want it to be told as %q… is (%v)", err, want, absent)
 	}
 }

@@ -43,6 +43,8 @@ type Machine struct {
 	// Ports are the ports of the default consoles, by console name; a console
 	// that is not named keeps its own. Parse moves them into Consoles.
 	Ports map[string]int `json:"ports,omitempty"`
+	// Vsock gives the guest a virtio-vsock device. nil: none.
+	Vsock *Vsock `json:"vsock,omitempty"`
 	// QEMUArgs are added to QEMU's arguments as they are.
 	QEMUArgs []string `json:"qemuArgs,omitempty"`
 	// Checks are what run-test checks beside what it always does, in their order.

@@ -46,7 +46,7 @@ func TestParseTakesEveryField(t *testing.T) {
 	got, err := spec.Parse([]byte(`{
 		"name": "demo-2", "machine": "microvm", "accel": "kvm", "qemu": "/q",
 		"memoryMiB": 32, "vcpus": 255, "kernel": "/k", "initrd": "/i",
-		"kernelParams": ["quiet", "a=b c"], "qemuArgs": ["-s", ""],
+		"kernelParams": ["quiet", "a=b c"], "qemuArgs": ["-s", ""], "vsock": {"cid": 4294967294},
 		"consoles": [
 			{"name": "b", "device": "hvc1", "port": 65535},
 			{"name": "a", "device": "hvc0", "port": 1},
@@ -64,7 +64,7 @@ func TestParseTakesEveryField(t *testing.T) {
 	want := spec.Machine{
 		Name: "demo-2", Type: "microvm", Accel: "kvm", QEMU: "/q",
 		MemoryMiB: 32, VCPUs: 255, Kernel: "/k", Initrd: "/i",
-		KernelParams: []string{"quiet", "a=b c"}, QEMUArgs: []string{"-s", ""},
+		KernelParams: []string{"quiet", "a=b c"}, QEMUArgs: []string{"-s", ""}, Vsock: &spec.Vsock{CID: 4294967294},
 		Consoles: []spec.Console{
 			{Name: "b", Device: "hvc1", Port: 65535}, {Name: "a", Device: "hvc0", Port: 1},
 			{Name: "serial", Device: "ttyS0", Port: 2, Login: &no},
@@ -117,9 +117,9 @@ var mistakes = []struct {
 	{
 		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "colour": 1, "": 1, "consoles": [{"prt": 1}]}`,
 		[]string{
-			`"": unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus)`,
+			`"": unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus, vsock)`,
 			"Name: unknown field (did you mean name?)",
-			"colour: unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus)",
+			"colour: unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus, vsock)",
 			"consoles[0].prt: unknown field (known: device, login, name, port)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",
@@ -160,6 +160,8 @@ var mistakes = []struct {
 		"numbers below zero", with(`"memoryMiB": -256, "vcpus": -1`),
 		[]string{"memoryMiB: -256 is out of range (32 to 1048576)", "vcpus: -1 is out of range (1 to 255)"},
 	},
+	{"a vsock without its cid", with(`"vsock": {}`), []string{"vsock.cid: 0 is out of range (3 to 4294967294, another one for each VM of this host)"}},
+	{"a vsock with the host's cid", with(`"vsock": {"cid": 2}`), []string{"vsock.cid: 2 is out of range (3 to 4294967294, another one for each VM of this host)"}},
 	{
 		"a name that leaves the folder", with(`"name": "../m"`),
 		[]string{`name: "../m" is no machine name (lower-case letters, digits and dashes, at most 40)`},

@@ -75,6 +75,9 @@ func (m Machine) Validate() error {
 	m.validateParams(wrong)
 	m.validateConsoles(wrong)
 	m.validateChecks(wrong)
+	if m.Vsock != nil && (m.Vsock.CID < minCID || m.Vsock.CID > maxCID) {
+		wrong("vsock.cid", "%d is out of range (%d to %d, another one for each VM of this host)", m.Vsock.CID, minCID, maxCID)
+	}
 	return errs.ErrorOrNil()
 }
 

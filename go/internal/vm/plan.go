@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"microvm-console/internal/accel"
+	"microvm-console/internal/ctl"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
@@ -32,6 +33,9 @@ func Pipe(dir rundir.Machine) func(spec.Console) string {
 
 // plan is Plan for the machine itself, with its ports and its relays opened.
 func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
+	if err := v.machine.CheckDevices(); err != nil {
+		return qemu.Host{}, err
+	}
 	ports, listeners, err := openPorts(v.machine.Consoles, v.options.AutoPorts)
 	if err != nil {
 		return qemu.Host{}, err
@@ -43,7 +47,7 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	} else if err := v.openRelays(listeners); err != nil {
 		return qemu.Host{}, err
 	}
-	if err := v.setState("starting"); err != nil {
+	if err := v.become(ctl.Starting); err != nil {
 		return qemu.Host{}, err
 	}
 	host, reason, err := Plan(ctx, v.machine)

@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/guestagent"
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
@@ -18,8 +20,11 @@ import (
 // handshakeLimit is how long QEMU may take until its monitor answers.
 const handshakeLimit = 30 * time.Second
 
-// firstFD is the first descriptor that a started process inherits, by number.
-const firstFD = 3
+// The descriptors of QEMU's ends of sockets, by number.
+const (
+	monitorFD = 3
+	agentFD   = 4
+)
 
 // start starts QEMU and what watches it. The returned group ends when QEMU has
 // ended. On an error nothing is left running.
@@ -37,11 +42,12 @@ func (v *VM) start(ctx context.Context, host qemu.Host) (*errgroup.Group, error)
 		_ = v.settled(watchers) // what they saw is less than why QEMU ended
 		return nil, v.startError(ctx, err)
 	}
-	if err := v.setState("running"); err != nil {
+	if err := v.become(ctl.Booting); err != nil {
 		v.qemu.Kill()
 		return nil, joined(err, v.settled(watchers))
 	}
 	close(v.ready)
+	notify(v.spoke) // what a console has shown by now counts
 	return watchers, nil
 }
 
@@ -59,40 +65,50 @@ func (v *VM) startError(ctx context.Context, err error) error {
 // launch starts the process with a socket for its monitor, and the goroutines
 // that read what it sends.
 func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
-	conn, theirs, err := process.SocketPair()
+	sockets, err := openSockets()
 	if err != nil {
 		return nil, err
 	}
 	taps, pipes, err := v.openTaps()
 	if err != nil {
-		conn.Close()
-		theirs.Close()
+		sockets.close()
 		return nil, err
 	}
-	numbers := make([]int, len(pipes))
-	for i := range pipes {
-		numbers[i] = firstFD + 1 + i
-	}
-	argv := qemu.Args(v.machine, host)
-	v.line = qemu.Shell(slices.Concat(argv, v.options.QEMUArgs))
-	argv = append(argv, qemu.Control(v.machine, firstFD, numbers)...)
-	argv = append(argv, v.options.QEMUArgs...)
-	started, err := process.Start(process.Command{Argv: argv, Files: append([]*os.File{theirs}, pipes...)})
+	started, err := process.Start(process.Command{
+		Argv: v.argv(host, len(pipes)), Files: append(sockets.files(), pipes...),
+	})
 	if err != nil {
-		conn.Close()
+		sockets.close()
 		for _, tap := range taps {
 			tap.close()
 		}
 		return nil, err
 	}
 	v.mu.Lock()
-	v.status.QEMUPID = started.PID()
+	v.status.QEMUPID, v.boot.began = started.PID(), time.Now()
 	v.mu.Unlock()
 	for _, r := range v.relays {
 		r.Attach(true)
 	}
-	v.qemu, v.taps, v.monitor = started, taps, qmp.New(conn, v.event)
+	v.qemu, v.taps = started, taps
+	v.monitor, v.agent = qmp.New(sockets.monitor, v.event), guestagent.New(sockets.agent)
 	return v.watch(), nil
+}
+
+// argv is QEMU's command line. Its descriptors are those of sockets and of the
+// taps' pipes, in this order.
+func (v *VM) argv(host qemu.Host, pipes int) []string {
+	numbers := make([]int, pipes)
+	for i := range numbers {
+		numbers[i] = agentFD + 1 + i
+	}
+	argv := qemu.Args(v.machine, host)
+	v.line = qemu.Shell(slices.Concat(argv, v.options.QEMUArgs))
+	argv = append(argv, qemu.Control(v.machine, monitorFD, numbers)...)
+	if !qemu.HasAgent(v.machine.QEMUArgs) && !qemu.HasAgent(v.options.QEMUArgs) {
+		argv = append(argv, qemu.Agent(v.machine, host, agentFD)...)
+	}
+	return append(argv, v.options.QEMUArgs...)
 }
 
 // openTaps returns a tap for each console: of its relay, or of a pipe that QEMU
@@ -125,8 +141,16 @@ func (v *VM) watch() *errgroup.Group {
 		defer v.monitor.Close()
 		return v.monitor.Run()
 	})
+	group.Go(func() error {
+		defer v.agent.Close()
+		return v.agent.Run()
+	})
+	group.Go(func() error {
+		v.tendAgent()
+		return nil
+	})
 	for _, tap := range v.taps {
-		group.Go(func() error { return tap.run(v.consoleSpoke) })
+		group.Go(func() error { return tap.run(v.listener(tap)) })
 	}
 	group.Go(func() error {
 		v.judge()

@@ -1,0 +1,64 @@
+package guestagent
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// FuzzRun reads arbitrary bytes while a request waits: nothing panics, Run ends,
+// and the request ends with it.
+func FuzzRun(f *testing.F) {
+	for _, text := range []string{
+		`{"return": {}}`, `{"return": {"version": "7.2", "supported_commands": [{"name": "guest-ping", "enabled": true}]}}`,
+		`{"error": {"class": "GenericError", "desc": "no"}}`, `{"error": null}`, `{"return": null}`, `{}`, "\xFF{\"return\": 1}", "{\xFF", "\r", "[]",
+	} {
+		f.Add([]byte(text + "\n"))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c := New(fixedConn{Reader: bytes.NewReader(data)})
+		c.synced = true
+		var request sync.WaitGroup
+		request.Go(func() {
+			_, _ = c.Info(t.Context()) // whatever came
+		})
+		if err := c.Run(); err != nil {
+			t.Error(err)
+		}
+		request.Wait()
+	})
+}
+
+// FuzzLines cuts a stream in two ways, byte by byte and at once: both give the
+// same messages, none of them too long, empty, or with a byte that ends one.
+func FuzzLines(f *testing.F) {
+	for _, text := range []string{"{}\n", "a\xFFb\n", "\xFF{}\r\n{}\n", "0123456789\nx\n", "\n\n", "\xFF\xFF", "012345678\xFF{}\n"} {
+		f.Add([]byte(text), 8)
+		f.Add([]byte(text), 0)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, limit int) {
+		limit = max(limit, 0)
+		whole, parts := feed(limit, data), feed(limit, slices.Collect(slices.Chunk(data, 1))...)
+		if whole != parts {
+			t.Errorf("at once %q, byte by byte %q", whole, parts)
+		}
+	})
+}
+
+// feed feeds parts and returns what came of them, as a text.
+func feed(limit int, parts ...[]byte) (told string) {
+	var lines Lines
+	for _, part := range parts {
+		lines.Feed(part, limit, func(line []byte, delimited bool) {
+			if len(line) == 0 || len(line) > limit || bytes.ContainsAny(line, "\n") || bytes.IndexByte(line, Delimiter) >= 0 {
+				panic("no message: " + string(line))
+			}
+			if delimited {
+				told += "delimited "
+			}
+			told += string(line) + "\n"
+		}, func() { told += "too long\n" })
+	}
+	return told
+}

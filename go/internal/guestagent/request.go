@@ -1,0 +1,175 @@
+package guestagent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Sync waits until the agent answers, and drops whatever it has sent before.
+// Other requests do this by themselves when they need it.
+func (c *Client) Sync(ctx context.Context) error {
+	release, err := c.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return c.sync(ctx)
+}
+
+// request is one command for the agent.
+type request struct {
+	command string
+	args    any  // nil: none
+	changes bool // something in the guest: it must not be late
+	limit   int  // of the answer; 0: MaxReply
+}
+
+// execute sends a request, waits for the answer and decodes it into out (nil:
+// not wanted). A refusal is an *Error.
+func (c *Client) execute(ctx context.Context, r request, out any) error {
+	release, err := c.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if !c.synced || r.changes {
+		if err := c.sync(ctx); err != nil {
+			return fmt.Errorf("%s: %w", r.command, err)
+		}
+	}
+	line, err := c.exchange(ctx, r, want{limit: max(r.limit, MaxReply)})
+	if err == nil {
+		err = decode(line, out)
+	}
+	var refusal *Error
+	if err != nil && !errors.As(err, &refusal) {
+		c.synced = false
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.command, err)
+	}
+	return nil
+}
+
+// acquire waits for the turn; release gives it on.
+func (c *Client) acquire(ctx context.Context) (release func(), err error) {
+	select {
+	case c.turn <- struct{}{}:
+		return func() { <-c.turn }, nil
+	case <-c.closed:
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, fmt.Errorf("guest agent: busy: %w", context.Cause(ctx))
+	}
+}
+
+// sync synchronises the two ends. The Delimiter before it makes an agent drop
+// a request that arrived in part.
+func (c *Client) sync(ctx context.Context) error {
+	c.synced = false
+	id := 1 + rand.Int64N(1<<53-1) // exact in every reader of JSON
+	args := struct {
+		ID int64 `json:"id"`
+	}{id}
+	if _, err := c.exchange(ctx, request{command: CommandSyncDelimited, args: args}, want{limit: MaxReply, sync: id}); err != nil {
+		return err
+	}
+	c.synced = true
+	return nil
+}
+
+// exchange sends a request and waits for the line that answers it.
+func (c *Client) exchange(ctx context.Context, r request, w want) ([]byte, error) {
+	text, err := json.Marshal(struct {
+		Execute   string `json:"execute"`
+		Arguments any    `json:"arguments,omitempty"`
+	}{r.command, r.args})
+	if err != nil {
+		return nil, err
+	}
+	if w.sync != 0 {
+		text = append([]byte{Delimiter}, text...)
+	}
+	w.answer = make(chan answer, 1)
+	c.await(&w)
+	defer c.await(nil)
+	if err := c.write(ctx, append(text, '\n')); err != nil {
+		return nil, err
+	}
+	select {
+	case a := <-w.answer:
+		return a.line, a.err
+	case <-ctx.Done():
+		return nil, noAnswer(ctx)
+	case <-c.closed:
+	}
+	select {
+	case a := <-w.answer: // the last that came
+		return a.line, a.err
+	default:
+		return nil, ErrClosed
+	}
+}
+
+// write sends text. A guest without an agent takes nothing, so that the buffers
+// between may be full: that waits no longer than ctx.
+func (c *Client) write(ctx context.Context, text []byte) error {
+	if c.conn.SetWriteDeadline(time.Time{}) != nil {
+		return ErrClosed
+	}
+	expired := make(chan struct{})
+	keep := context.AfterFunc(ctx, func() {
+		_ = c.conn.SetWriteDeadline(time.Unix(1, 0)) // long past; a closed connection needs none
+		close(expired)
+	})
+	_, err := c.conn.Write(text)
+	if !keep() {
+		<-expired
+		return noAnswer(ctx)
+	}
+	if err != nil {
+		return ErrClosed
+	}
+	return nil
+}
+
+func noAnswer(ctx context.Context) error {
+	return fmt.Errorf("guest: no answer: %w", context.Cause(ctx))
+}
+
+// decode decodes an answer into out (nil: not wanted).
+func decode(line []byte, out any) error {
+	reply := struct {
+		Return value  `json:"return"`
+		Error  *Error `json:"error"`
+	}{Return: value{out: out}}
+	err := json.Unmarshal(line, &reply)
+	switch {
+	case err != nil:
+		return fmt.Errorf("guest: answered %w", err)
+	case reply.Error != nil:
+		return reply.Error
+	case !reply.Return.there:
+		return errors.New("guest: answered with neither a value nor an error")
+	}
+	return nil
+}
+
+// value decodes into out (nil: not wanted), and tells whether it was there.
+type value struct {
+	out   any
+	there bool
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (v *value) UnmarshalJSON(text []byte) error {
+	v.there = true
+	if v.out == nil {
+		return nil
+	}
+	return json.Unmarshal(text, v.out)
+}

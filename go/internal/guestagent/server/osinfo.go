@@ -1,0 +1,65 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/guestagent"
+)
+
+// osInfo tells what uname(2) and os-release(5) say. A guest may be without the
+// latter.
+func (s *Server) osInfo(context.Context, none) (any, error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return nil, err
+	}
+	release := osRelease("/etc/os-release", "/usr/lib/os-release")
+	return guestagent.OSInfo{
+		ID:            release["ID"],
+		Name:          release["NAME"],
+		PrettyName:    release["PRETTY_NAME"],
+		Version:       release["VERSION"],
+		VersionID:     release["VERSION_ID"],
+		KernelRelease: unix.ByteSliceToString(name.Release[:]),
+		KernelVersion: unix.ByteSliceToString(name.Version[:]),
+		Machine:       unix.ByteSliceToString(name.Machine[:]),
+	}, nil
+}
+
+// osRelease reads the first of files that is there.
+func osRelease(files ...string) map[string]string {
+	for _, path := range files {
+		file, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		defer file.Close()
+		return assignments(bufio.NewScanner(file))
+	}
+	return nil
+}
+
+// assignments reads lines NAME=value, quoted as for a shell or not.
+func assignments(lines *bufio.Scanner) map[string]string {
+	values := map[string]string{}
+	for lines.Scan() {
+		name, value, ok := strings.Cut(strings.TrimSpace(lines.Text()), "=")
+		if ok && !strings.HasPrefix(name, "#") {
+			values[name] = unquoted(value)
+		}
+	}
+	return values
+}
+
+// unquoted is a value as a shell reads it, as far as os-release(5) needs that.
+func unquoted(value string) string {
+	if len(value) >= 2 && strings.ContainsAny(value[:1], `"'`) && value[0] == value[len(value)-1] {
+		value = value[1 : len(value)-1]
+	}
+	return strings.NewReplacer(`\"`, `"`, `\$`, `$`, "\\`", "`", `\\`, `\`).Replace(value)
+}

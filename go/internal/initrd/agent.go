@@ -1,0 +1,45 @@
+package initrd
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// agentPath is where the guest agent is, without the leading slash.
+const agentPath = "bin/microvm-agent"
+
+// addAgent adds the guest agent, if the image has one.
+func (t tree) addAgent(img Image) error {
+	if img.Agent == "" {
+		return nil
+	}
+	program, err := os.ReadFile(img.Agent)
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	if err := checkStatic(program); err != nil {
+		return &ImageError{multierror.Prefix(err, "agent "+img.Agent+":")}
+	}
+	return t.put(Entry{Path: agentPath, Mode: 0o755, Data: program})
+}
+
+var errDynamic = errors.New("dynamically linked (the image has no libraries: take a static one)")
+
+// checkStatic tells what keeps a program from running without libraries.
+func checkStatic(program []byte) error {
+	file, err := elf.NewFile(bytes.NewReader(program))
+	if err != nil {
+		return fmt.Errorf("not a program: %w", err)
+	}
+	for _, segment := range file.Progs {
+		if segment.Type == elf.PT_INTERP {
+			return errDynamic
+		}
+	}
+	return nil
+}
