@@ -88,6 +88,7 @@ in
   stdenv = {
     hostPlatform = {
       inherit system;
+      linuxArch = "x86_64";
       qemuArch = "x86_64";
     };
     mkDerivation = import ./mkDerivation.nix { inherit (build) cc runCommand; };
