@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -169,9 +170,9 @@ func TestGuestAgentOverTheHostsVsock(t *testing.T) {
 	const device = "/dev/vhost-vsock"
 	demo := build(t, "checks."+system+".vsock-guest")
 	private(t)
-	config := changed(t, demo, map[string]any{"vsock": map[string]int{"cid": 4711}})
+	config := changedDemo(t, demo, func(machine map[string]any) { machine["vsock"] = map[string]int{"cid": 4711} })
 	run := filepath.Join(demo, "bin", "microvm-run")
-	if !exists(device) {
+	if _, err := os.Stat(device); err != nil {
 		vm := start(t, run, "--config", config, "--auto-ports")
 		vm.expect(`microvm-run: vsock: open `+device+`: no such file or directory \(`, 1)
 		if status := vm.status(); status == 0 {

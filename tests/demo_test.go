@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -145,7 +146,7 @@ func TestShutdown(t *testing.T) {
 	vm := running(t)
 	login(connect(t, "4440"))
 	output := must(t, root, program(t, "microvm-shutdown"))
-	if !strings.HasPrefix(output, "console-demo: stopped by acpi in ") {
+	if !regexp.MustCompile(`^console-demo: stopped by (agent|acpi) in `).MatchString(output) {
 		t.Error(output)
 	}
 	if status := vm.status(); status != 0 {
@@ -161,7 +162,7 @@ func TestShutdownEarlyInBoot(t *testing.T) {
 	private(t)
 	vm := running(t)
 	output := must(t, root, program(t, "microvm-shutdown"))
-	if !strings.HasPrefix(output, "console-demo: stopped by acpi in ") {
+	if !regexp.MustCompile(`^console-demo: stopped by (agent|acpi) in `).MatchString(output) {
 		t.Error(output)
 	}
 	if status := vm.status(); status != 0 {
@@ -216,7 +217,7 @@ func TestInterrupt(t *testing.T) {
 	if status := vm.status(); status != 0 {
 		t.Errorf("microvm-run has status %d", status)
 	}
-	vm.expect("ended: stopped", 1)
+	vm.expect(`ended: stopped by (agent|acpi) in `, 1)
 	if conn, err := net.Dial("tcp", "127.0.0.1:4440"); err == nil {
 		conn.Close()
 		t.Error("port 4440 is still served")

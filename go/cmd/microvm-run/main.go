@@ -14,6 +14,7 @@ import (
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
+	"microvm-console/internal/systemd"
 	"microvm-console/internal/vm"
 )
 
@@ -23,18 +24,30 @@ func app() *cli.App {
 	return &cli.App{
 		Name:      "microvm-run",
 		Usage:     "start a microVM in the foreground and stay until it ends",
-		ArgsUsage: "[-- QEMU arguments...]",
+		ArgsUsage: "[-- QEMU arguments...] | --exec -- command...",
 		Description: `What the consoles print is kept from the first byte, and served to any number
 of clients on TCP ports of localhost and on Unix sockets; each is told in a
-line when the VM runs. Ctrl-C stops the VM as
-microvm-shutdown does, a second Ctrl-C ends it at once. QEMU never outlives
-this program.
+line when the VM runs. A line that says READY follows when the guest's agent
+answers or a console shows a login; a service manager is told the same by
+sd_notify(3). Ctrl-C stops the VM as microvm-shutdown does, and the stage that
+worked is told; a second Ctrl-C ends it at once. QEMU never outlives this program.
 
-Exit status: 0 the guest powered off or was stopped; 1 an error; 2 wrong usage
-or a wrong vm.json; 4 the guest panicked.`,
+With --exec, what stands behind -- is no argument of QEMU's but a command: the VM
+is started, the command is run in its guest by the agent there as microvm-exec does,
+and the VM is stopped. stdout is the command's; all else goes to stderr.
+
+A guest that ends by itself as nobody wanted is told with the last lines it has
+printed: a kernel's panic; five restarts within a minute of a guest that is never
+ready; a guest whose processors QEMU has stopped for good.
+
+Exit status: 0 the guest powered off or was stopped; 1 an error, or a guest that
+is lost or restarts again and again; 2 wrong usage or a wrong vm.json; 4 the
+guest panicked. With --exec: the command's, as with microvm-exec; 3 no agent
+answers in the guest.`,
 		Flags: append(cmdline.MachineFlags(),
 			&cli.BoolFlag{Name: "auto-ports", Usage: "take a free port where the one in vm.json is taken"},
 			&cli.BoolFlag{Name: "no-relay", Usage: "have QEMU serve the ports itself: one client each, nothing kept"},
+			&cli.BoolFlag{Name: "exec", Usage: "run the command behind -- in the guest, and stop the VM"},
 			&cli.BoolFlag{Name: "check", Usage: "tell every mistake in vm.json and exit"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the QEMU command line, as it can be run by hand, and exit"},
 		),
@@ -43,7 +56,7 @@ or a wrong vm.json; 4 the guest panicked.`,
 }
 
 func run(c *cli.Context) error {
-	extra, err := cmdline.AfterDash(c)
+	extra, err := cmdline.AfterDash(c, "QEMU arguments stand")
 	if err != nil {
 		return err
 	}
@@ -56,6 +69,8 @@ func run(c *cli.Context) error {
 		return err
 	case c.Bool("dry-run"):
 		return dryRun(c, machine, extra)
+	case c.Bool("exec"):
+		return execute(c, machine, extra)
 	}
 	v := vm.New(machine, vm.Options{
 		QEMUArgs:  extra,
@@ -69,7 +84,8 @@ func run(c *cli.Context) error {
 	return explain(c, group.Wait())
 }
 
-// announce prints one line per endpoint once the VM runs.
+// announce prints one line per endpoint once the VM runs, and one when its guest
+// is ready, which a service manager is told too.
 func announce(c *cli.Context, v *vm.VM) error {
 	select {
 	case <-v.Ready():
@@ -86,16 +102,24 @@ func announce(c *cli.Context, v *vm.VM) error {
 			return err
 		}
 	}
-	return nil
+	_ = v.AwaitReady(c.Context) // why it will never be is for Run to tell
+	status := v.Status()
+	if status.ReadyBy == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "%s: READY after %.1f s (%s)\n", c.App.Name, status.ReadySeconds, status.ReadyBy)
+	return errors.Join(err, systemd.Notify("READY=1"))
 }
 
-// explain shows a panic's last lines, and gives an error of Run its status.
+// explain shows the last lines of a guest that has ended badly, and gives an error of Run its status.
 func explain(c *cli.Context, err error) error {
-	var panicked *vm.PanicError
+	var fate *vm.GuestError
 	switch {
-	case errors.As(err, &panicked):
-		panicked.Show(c.App.ErrWriter)
-		return cmdline.Status(cmdline.StatusPanic, err)
+	case errors.As(err, &fate):
+		fate.Show(c.App.ErrWriter)
+		if fate.Panic() {
+			return cmdline.Status(cmdline.StatusPanic, err)
+		}
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted before the VM had started")
 	}

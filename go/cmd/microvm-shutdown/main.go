@@ -5,9 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"sync"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
@@ -21,14 +22,20 @@ func app() *cli.App {
 	return &cli.App{
 		Name:  "microvm-shutdown",
 		Usage: "stop a running microVM",
-		Description: `Presses the ACPI power button, again every 2 s, then tells QEMU to quit, then
-sends it SIGTERM, then SIGKILL, and says which one worked.
+		Description: `Asks the guest's agent, if it answers within half a second; then presses the ACPI
+power button, again every 2 s; then tells QEMU to quit, then sends it SIGTERM, then
+SIGKILL; and says which one worked, and why those before it did not. Each has its
+share of the time limit, and what one leaves is the next one's: of 30 s, the agent
+has 12, the button 12, and the others 2 each.
 
-Exit status: 0 the VM has ended; 2 wrong usage; 3 no such VM, or it is not
-running; 5 it still runs.`,
+With --all, all VMs of this user at the same time, a line for each.
+
+Exit status: 0 the VM has ended, or all have; 2 wrong usage; 3 no such VM, or it is
+not running; 5 one still runs.`,
 		Flags: []cli.Flag{
 			cmdline.ConfigFlag(),
 			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or the only one that runs)"),
+			&cli.BoolFlag{Name: "all", Usage: "stop every VM of this user"},
 			&cli.DurationFlag{Name: "timeout", Value: ctl.DefaultTimeout, Usage: "bound the whole stop by `TIME`"},
 			&cli.BoolFlag{Name: "force", Usage: "do not ask the guest: begin with quit"},
 		},
@@ -44,30 +51,75 @@ func shutdown(c *cli.Context) error {
 		return err
 	}
 	request := ctl.StopRequest{Timeout: c.Duration("timeout"), Force: c.Bool("force")}
-	if request.Timeout <= 0 {
+	switch {
+	case request.Timeout <= 0:
 		return cmdline.Usage("timeout: %v is no time limit (as 30s)", request.Timeout)
+	case c.Bool("all") && c.IsSet("name"):
+		return cmdline.Usage("--all and --name: all are more than one (give one of them)")
+	case c.Bool("all"):
+		return stopAll(c, request)
 	}
 	name, err := cmdline.MachineName(c)
 	if err != nil {
 		return err
 	}
-	client, status, err := ctl.Find(c.Context, name)
-	switch {
-	case errors.Is(err, ctl.ErrSeveral):
-		return cmdline.Status(cmdline.StatusUsage, err)
-	case err != nil:
-		return cmdline.Status(cmdline.StatusNoVM, err)
-	}
-	limit, cancel := context.WithTimeout(c.Context, request.Timeout+answerLimit)
-	defer cancel()
-	report, stopped, err := client.Stop(limit, request)
+	line, err := stop(c.Context, name, request)
 	if err != nil {
 		return err
 	}
-	if stopped {
-		awaitRelease(limit, rundir.Of(status.Name))
+	_, err = fmt.Fprintln(c.App.Writer, line)
+	return err
+}
+
+// stopAll stops all machines that run, at the same time.
+func stopAll(c *cli.Context, request ctl.StopRequest) error {
+	machines, err := rundir.Running()
+	if err != nil {
+		return err
 	}
-	return tell(c, status.Name, report, stopped)
+	if len(machines) == 0 {
+		return cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("no vm: %w (start one with microvm-run)", ctl.ErrNotRunning))
+	}
+	lines, errs := make([]string, len(machines)), make([]error, len(machines))
+	var group sync.WaitGroup
+	for i, machine := range machines {
+		group.Go(func() { lines[i], errs[i] = stop(c.Context, machine.Name(), request) })
+	}
+	group.Wait()
+	var failed *multierror.Error
+	for i, line := range lines {
+		switch {
+		case errors.Is(errs[i], ctl.ErrNotRunning): // it has ended meanwhile: what was wanted
+		case errs[i] != nil:
+			failed = multierror.Append(failed, errs[i])
+		default:
+			fmt.Fprintln(c.App.Writer, line)
+		}
+	}
+	return failed.ErrorOrNil()
+}
+
+// stop stops the machine called name, or the only one where that is "", and
+// returns the line that tells how.
+func stop(ctx context.Context, name string, request ctl.StopRequest) (line string, err error) {
+	client, status, err := ctl.Find(ctx, name)
+	switch {
+	case errors.Is(err, ctl.ErrSeveral):
+		return "", cmdline.Status(cmdline.StatusUsage, fmt.Errorf("%w, or --all", err))
+	case err != nil:
+		return "", cmdline.Status(cmdline.StatusNoVM, err)
+	}
+	limit, cancel := context.WithTimeout(ctx, request.Timeout+answerLimit)
+	defer cancel()
+	report, stopped, err := client.Stop(limit, request)
+	switch {
+	case err != nil:
+		return "", err
+	case !stopped:
+		return "", cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("vm %q: %v", status.Name, report))
+	}
+	awaitRelease(limit, rundir.Of(status.Name))
+	return fmt.Sprintf("%s: %v", status.Name, report), nil
 }
 
 // releaseLimit is how long the owner of a machine that has ended may take to
@@ -88,25 +140,4 @@ func awaitRelease(ctx context.Context, machine rundir.Machine) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// tell says what worked, and why the stages before it did not.
-func tell(c *cli.Context, name string, report ctl.StopReport, stopped bool) error {
-	var failed []string
-	seconds := 0.0
-	for _, attempt := range report.Tried {
-		seconds += attempt.Seconds
-		if attempt.Stage != report.Stage {
-			failed = append(failed, attempt.Stage+": "+attempt.Result)
-		}
-	}
-	why := ""
-	if len(failed) > 0 {
-		why = " (" + strings.Join(failed, "; ") + ")"
-	}
-	if !stopped {
-		return cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("vm %q: still running%s", name, why))
-	}
-	_, err := fmt.Fprintf(c.App.Writer, "%s: stopped by %s in %.1f s%s\n", name, report.Stage, seconds, why)
-	return err
 }

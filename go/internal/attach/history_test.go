@@ -116,7 +116,7 @@ func serveHistory(b *testing.B) int64 {
 		Stream: r.Stream,
 		Input:  r.Input,
 		Status: func() ctl.Status {
-			return ctl.Status{Name: "demo", State: "running", Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Relay: r.Status()}}}
+			return ctl.Status{Name: "demo", State: ctl.Booting, Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Relay: r.Status()}}}
 		},
 	})
 	b.Cleanup(func() { // before the owner goes

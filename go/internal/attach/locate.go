@@ -121,7 +121,7 @@ func consoleOf(client ctl.Client, status ctl.Status, device string) (target, err
 			devices = append(devices, console.Device)
 		case console.Relay != nil:
 			return target{client, status.Name, false, console}, nil
-		case status.State == "starting":
+		case status.State == ctl.Starting:
 			return target{}, fmt.Errorf("vm %q: %w", status.Name, errStarting)
 		default:
 			return target{}, fmt.Errorf("vm %q: QEMU itself serves %s, to one client at a time (use nc localhost %d, or start it without --no-relay)",

@@ -160,7 +160,7 @@ func (o *owner) breakOff() {
 func (o *owner) status() ctl.Status {
 	o.guest.mu.Lock()
 	defer o.guest.mu.Unlock()
-	return ctl.Status{Name: "demo", State: "running", Consoles: []ctl.Console{
+	return ctl.Status{Name: "demo", State: ctl.Booting, Consoles: []ctl.Console{
 		{Name: "serial", Device: "ttyS0", Port: 4440, Relay: &ctl.Relay{End: int64(len(o.guest.text))}},
 		{Name: "console", Device: "hvc0", Port: 4441},
 	}}

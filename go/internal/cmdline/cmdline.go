@@ -20,6 +20,8 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/plaintext"
 )
 
 // Version is what --version prints. The build sets it with -ldflags -X.
@@ -82,7 +84,7 @@ func report(program string, err error, stderr io.Writer) int {
 		if errors.Is(err, errQuiet) {
 			break
 		}
-		fmt.Fprintf(stderr, "%s: %s\n", program, line)
+		fmt.Fprintf(stderr, "%s: %s\n", program, plaintext.Line(line)) // a guest's words may be in it
 	}
 	return statusOf(err)
 }
@@ -101,15 +103,15 @@ func lines(err error) []string {
 }
 
 // AfterDash returns the arguments behind "--". An argument before it is an
-// error.
-func AfterDash(c *cli.Context) ([]string, error) {
+// error, which says what stands there.
+func AfterDash(c *cli.Context, what string) ([]string, error) {
 	args, _ := c.App.Metadata[rawArgs].([]string)
 	var behind []string
 	if i := slices.Index(args, "--"); i >= 0 {
 		behind = args[i+1:]
 	}
 	if stray := c.NArg() - len(behind); stray > 0 {
-		return nil, Usage("unexpected argument %q (QEMU arguments stand behind --)", c.Args().First())
+		return nil, Usage("unexpected argument %q (%s behind --)", c.Args().First(), what)
 	}
 	return behind, nil
 }

@@ -99,7 +99,7 @@ func TestWrongUsage(t *testing.T) {
 		return err
 	}
 	dash := func(c *cli.Context) error {
-		_, err := cmdline.AfterDash(c)
+		_, err := cmdline.AfterDash(c, "QEMU arguments stand")
 		return err
 	}
 	tests := []struct {
@@ -158,7 +158,7 @@ func TestAfterDash(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.args, func(t *testing.T) {
 			status, _, stderr := run(t, func(c *cli.Context) error {
-				got, err := cmdline.AfterDash(c)
+				got, err := cmdline.AfterDash(c, "QEMU arguments stand")
 				if diff := cmp.Diff(test.want, got); diff != "" {
 					t.Error(diff)
 				}

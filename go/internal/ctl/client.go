@@ -31,6 +31,23 @@ func (c Client) Status(ctx context.Context) (Status, error) {
 	return status, err
 }
 
+// ErrNeverReady tells that a guest ends that was waited for.
+var ErrNeverReady = errors.New("the VM ends, and its guest will not be ready")
+
+// AwaitReady waits until the guest is ready, and returns the machine's status
+// then; ErrNeverReady where the machine ends before.
+func (c Client) AwaitReady(ctx context.Context) (Status, error) {
+	var status Status
+	code, err := c.do(ctx, http.MethodGet, "/ready", &status)
+	switch {
+	case ctx.Err() != nil:
+		return status, context.Cause(ctx)
+	case code == http.StatusGone, code == 0 && err != nil, errors.Is(err, io.ErrUnexpectedEOF):
+		return status, ErrNeverReady
+	}
+	return status, err
+}
+
 // Stop stops the machine and returns once it has ended. stopped is false where
 // every stage failed within the time limit.
 func (c Client) Stop(ctx context.Context, request StopRequest) (report StopReport, stopped bool, err error) {

@@ -3,20 +3,25 @@
 // --unix-socket.
 //
 //	GET  /status               the machine, or the channel, as JSON (Status)
+//	GET  /metrics              its consoles, for Prometheus
+//	GET  /ready                the same, once the guest is ready
 //	POST /stop?timeout=30s     stop it; the answer is a StopReport
 //	POST /stop?force=true      the same without asking the guest
 //	GET  /stream?console=serial&from=start   a console's bytes (StreamRequest)
 //	POST /input?console=serial               what is typed into it
 //	POST /break?console=serial               a break on its line
+//	POST /exec                 run a command in the guest (ExecRequest, ExecFrame)
 //	POST /boot                 a QEMU is about to start on the channel
 //	GET  /orders               what its launcher is asked to do, line by line
 //
-// A machine cannot be told of a boot, a channel cannot be stopped; a channel has
+// A machine cannot be told of a boot; a channel cannot be stopped, and is not
+// waited for; a channel has
 // one console, which need not be named. Only the owner serves the socket; whoever
 // can open it (mode 0600) may use it.
 package ctl
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -25,14 +30,39 @@ import (
 // is a machine of one console, whose QEMU is somebody else's.
 type Status struct {
 	Name    string    `json:"name"`
-	State   string    `json:"state"`             // "starting", "running", "stopping"; of a channel "relaying"
+	State   string    `json:"state"`             // Starting, Booting, Ready, Stopping; of a channel "relaying"
 	PID     int       `json:"pid"`               // of the owner
 	QEMUPID int       `json:"qemuPid,omitempty"` // 0: not started yet
 	Started time.Time `json:"started"`           // when the owner took the machine
 	Accel   string    `json:"accel,omitempty"`   // "kvm", "tcg"
 	Machine string    `json:"machine,omitempty"` // "q35", "microvm"
+	// ReadyBy is what told that the guest is ready: "login on ttyS0", "agent".
+	ReadyBy string `json:"readyBy,omitempty"`
+	// ReadySeconds is how long the guest took for that since it started, or
+	// restarted.
+	ReadySeconds float64 `json:"readySeconds,omitempty"`
+	// Agent tells that the guest's agent answers.
+	Agent bool `json:"agent,omitempty"`
+	// Restarts is how often the guest has restarted itself.
+	Restarts int `json:"restarts,omitempty"`
+	// Notes are what the user should know, oldest first.
+	Notes []Note `json:"notes,omitempty"`
 	// Consoles in the order of vm.json.
 	Consoles []Console `json:"consoles"`
+}
+
+// The states of a machine.
+const (
+	Starting = "starting" // QEMU does not run yet
+	Booting  = "booting"  // QEMU runs, the guest is not ready
+	Ready    = "ready"    // the guest's agent answers, or a console shows a login
+	Stopping = "stopping" // somebody has asked for its end
+)
+
+// Note is something that has happened in a machine.
+type Note struct {
+	Time time.Time `json:"time"`
+	Text string    `json:"text"`
 }
 
 // Console is one console, its endpoints and its stream.
@@ -107,7 +137,7 @@ const DefaultTimeout = 30 * time.Second
 
 // StopReport tells what stopped a machine.
 type StopReport struct {
-	// Stage is the one that worked: "acpi", "quit", "sigterm", "sigkill",
+	// Stage is the one that worked: "agent", "acpi", "quit", "sigterm", "sigkill",
 	// "start cancelled", or "" where none did.
 	Stage string `json:"stage"`
 	// Tried are the stages in their order, the working one last.
@@ -119,4 +149,25 @@ type Attempt struct {
 	Stage   string  `json:"stage"`
 	Result  string  `json:"result"` // "worked", or why it did not
 	Seconds float64 `json:"seconds"`
+}
+
+// String is half a sentence: which stage worked, or that none did, and why those
+// before it did not.
+func (r StopReport) String() string {
+	var failed []string
+	seconds := 0.0
+	for _, attempt := range r.Tried {
+		seconds += attempt.Seconds
+		if attempt.Stage != r.Stage {
+			failed = append(failed, attempt.Stage+": "+attempt.Result)
+		}
+	}
+	why := ""
+	if len(failed) > 0 {
+		why = " (" + strings.Join(failed, "; ") + ")"
+	}
+	if r.Stage == "" {
+		return "still running" + why
+	}
+	return fmt.Sprintf("stopped by %s in %.1f s%s", r.Stage, seconds, why)
 }

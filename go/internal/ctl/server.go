@@ -15,10 +15,15 @@ import (
 type Handlers struct {
 	Status func() Status
 	Stop   func(context.Context, StopRequest) (StopReport, error)
+	// AwaitReady waits until the guest is ready, and errs where it never will be.
+	AwaitReady func(context.Context) error
 	// Stream returns a console's bytes, until ctx ends at the latest.
 	Stream func(context.Context, StreamRequest) (*Stream, error)
 	// Input returns what types into a console; ErrSeatTaken tells that it may not.
 	Input func(StreamRequest) (*Typist, error)
+	// Exec runs a command in the guest, and hands what it prints to send; see
+	// Client.Exec.
+	Exec func(ctx context.Context, request ExecRequest, send func(ExecFrame) error) error
 	// Break sends a break on a console's line.
 	Break func(ctx context.Context, console string) error
 	// Boot is for who is about to start a QEMU on a channel: it marks a boot,
@@ -58,19 +63,31 @@ func (h Handlers) routes() http.Handler {
 		there  bool
 		handle http.HandlerFunc
 	}{
-		"GET /status": {h.Status != nil, func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, h.Status()) }},
-		"POST /stop":  {h.Stop != nil, h.stop},
-		"GET /stream": {h.Stream != nil, h.stream},
-		"POST /input": {h.Input != nil, h.input},
-		"POST /break": {h.Break != nil, h.sendBreak},
-		"POST /boot":  {h.Boot != nil, h.boot},
-		"GET /orders": {h.Orders != nil, h.orders},
+		"GET /status":  {h.Status != nil, func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, h.Status()) }},
+		"GET /metrics": {h.Status != nil, h.metrics},
+		"POST /stop":   {h.Stop != nil, h.stop},
+		"GET /stream":  {h.Stream != nil, h.stream},
+		"POST /input":  {h.Input != nil, h.input},
+		"POST /break":  {h.Break != nil, h.sendBreak},
+		"POST /boot":   {h.Boot != nil, h.boot},
+		"GET /orders":  {h.Orders != nil, h.orders},
+		"GET /ready":   {h.AwaitReady != nil, h.ready},
+		"POST /exec":   {h.Exec != nil, h.exec},
 	} {
 		if route.there {
 			mux.HandleFunc(pattern, route.handle)
 		}
 	}
 	return mux
+}
+
+// ready answers GET /ready with the status, once the guest is ready.
+func (h Handlers) ready(w http.ResponseWriter, r *http.Request) {
+	if err := h.AwaitReady(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusGone)
+		return
+	}
+	reply(w, http.StatusOK, h.Status())
 }
 
 // stop answers POST /stop.

@@ -55,7 +55,7 @@ func serve(t *testing.T, path string, h ctl.Handlers) (end func() error) {
 }
 
 var status = ctl.Status{
-	Name: "demo", State: "running", PID: 12, QEMUPID: 34, Started: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+	Name: "demo", State: ctl.Booting, PID: 12, QEMUPID: 34, Started: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
 	Accel: "tcg", Machine: "q35",
 	Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Port: 4440}, {Name: "console", Device: "hvc0", Port: 4441}},
 }

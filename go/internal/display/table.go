@@ -39,11 +39,20 @@ func consoles(w io.Writer, machine ctl.Status) {
 	for _, console := range machine.Consoles {
 		remarks(w, machine.State, console)
 	}
+	for _, note := range machine.Notes {
+		fmt.Fprintf(w, "%s: %s\n", note.Time.Local().Format("15:04:05"), printable(note.Text))
+	}
 }
 
 // title says which machine it is.
 func title(machine ctl.Status) string {
 	words := []string{machine.State}
+	if machine.State == ctl.Ready {
+		words[0] += fmt.Sprintf(" after %.1f s (%s)", machine.ReadySeconds, machine.ReadyBy)
+	}
+	if machine.Restarts > 0 {
+		words = append(words, fmt.Sprintf("restarted %d times", machine.Restarts))
+	}
 	for _, word := range []string{machine.Machine, machine.Accel} {
 		if word != "" {
 			words = append(words, word)
@@ -129,7 +138,7 @@ func terminal(client ctl.Attached) string {
 func remarks(w io.Writer, state string, console ctl.Console) {
 	relay := console.Relay
 	switch {
-	case relay == nil && (state == "starting" || console.Port == 0):
+	case relay == nil && (state == ctl.Starting || console.Port == 0):
 		return // it has none yet, or is none of QEMU's
 	case relay == nil:
 		fmt.Fprintf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)

@@ -15,7 +15,7 @@ var since = time.Date(2026, 11, 22, 7, 8, 9, 0, time.Local)
 
 // demo is a machine with all there can be.
 var demo = ctl.Status{
-	Name: "demo", State: "running", PID: 812, QEMUPID: 813, Accel: "tcg", Machine: "q35",
+	Name: "demo", State: ctl.Ready, ReadyBy: "login on ttyS0", ReadySeconds: 2.14, PID: 812, QEMUPID: 813, Accel: "tcg", Machine: "q35",
 	Consoles: []ctl.Console{
 		{Name: "serial", Device: "ttyS0", Port: 4440, Relay: &ctl.Relay{
 			Socket: "/run/demo/serial/sock", Attached: true, Exact: true, Boot: 3, Start: 1000, End: 18786,
@@ -33,7 +33,7 @@ var demo = ctl.Status{
 	},
 }
 
-const demoTable = `demo: running, q35, tcg, pid 812, QEMU's 813
+const demoTable = `demo: ready after 2.1 s (login on ttyS0), q35, tcg, pid 812, QEMU's 813
 CONSOLE  DEVICE  VM        BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
 serial   ttyS0   attached  3     17786  4        0     tcp localhost:4440, unix /run/demo/serial/sock
 console  hvc0    away      0     0      0        1     tcp localhost:4441, unix /run/demo/console/sock
@@ -49,12 +49,13 @@ console: 4 bytes typed wait for the guest
 `
 
 // plain is a machine whose consoles QEMU itself serves.
-var plain = ctl.Status{Name: "plain", State: "running", PID: 900, Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Port: 4442}}}
+var plain = ctl.Status{Name: "plain", Notes: []ctl.Note{{Time: since, Text: "out of \amemory"}}, State: ctl.Booting, PID: 900, Restarts: 2, Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Port: 4442}}}
 
-const plainTable = `plain: running, pid 900
+const plainTable = `plain: booting, restarted 2 times, pid 900
 CONSOLE  DEVICE  VM  BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
 serial   ttyS0   -   -     -      -        -     tcp localhost:4442
 serial: QEMU itself serves it, to one client at a time; nothing is kept
+07:08:09: out of ?memory
 `
 
 // starting is a machine that has no relays yet.

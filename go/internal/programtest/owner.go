@@ -30,11 +30,13 @@ func owner() *cli.App {
 	}}
 }
 
-// await waits until machines run: `await NAME...`.
+// await waits until machines run: `await NAME...`. With --ready it waits for their
+// guests too.
 func await() *cli.App {
-	return &cli.App{Name: "await", Action: func(c *cli.Context) error {
+	flags := []cli.Flag{&cli.BoolFlag{Name: "ready"}}
+	return &cli.App{Name: "await", Flags: flags, Action: func(c *cli.Context) error {
 		for _, name := range c.Args().Slice() {
-			for state := ""; state != "running"; {
+			for state := ctl.Starting; state == ctl.Starting || c.Bool("ready") && state != ctl.Ready; {
 				_, status, err := ctl.Find(c.Context, name)
 				if err != nil {
 					return fmt.Errorf("await: %w", err)

@@ -20,8 +20,12 @@ func Agent(m spec.Machine, h Host, fd int) []string {
 	}
 	return append(args,
 		"-chardev", fmt.Sprintf("socket,id=agent0,fd=%d", fd),
-		"-device", "virtserialport,chardev=agent0,name="+guestagent.PortName)
+		"-device", "virtserialport,id="+AgentPort+",chardev=agent0,name="+guestagent.PortName)
 }
+
+// AgentPort is the id under which QEMU's event VSERPORT_CHANGE tells whether the
+// guest has the agent's port open.
+const AgentPort = "agentport"
 
 // HasAgent tells whether arguments of the user's bring a port for the guest
 // agent. QEMU does not take a second one of the same name.

@@ -10,11 +10,20 @@
 //	fake.quit=ignore    the monitor's quit does nothing
 //	fake.term=ignore    SIGTERM does nothing
 //	fake.mute           the monitor never answers
+//	fake.hang           the same, once QEMU has started
 //	fake.exit=N         ends at once with status N and a line on stderr
 //	fake.print=FILE     prints FILE on the first console
-//	fake.reset          tells of a guest's restart once that is printed
+//	fake.reset=N        tells of N restarts of the guest (1) once that is printed
+//	fake.again=FILE     prints FILE on the first console at a break
+//	fake.halt=STATUS    tells that the processors have stopped, for this status
 //	fake.panicked       tells of a panic, by event, once that is printed
+//	fake.agent=HOW      the guest has an agent once that is printed. "deaf" does
+//	                    not obey a shutdown, "stock" has no command of ours, "sizes"
+//	                    prints the sizes of consoles that it is told
 //	fake.die=N          ends itself with signal N once that is printed
+//	fake.login          asks for a login on each console, and answers there
+//	fake.answers=FILE   to these commands: {"COMMAND": {"output": "…", "status": 0}}
+//	fake.off=WORD       powers off when WORD is typed on a console
 package qemutest
 
 import (
@@ -95,7 +104,7 @@ func (f *fake) listen() {
 			if f.first == nil {
 				f.first = out
 			}
-			f.echoes = append(f.echoes, func() { _, _ = io.Copy(out, in) })
+			f.echoes = append(f.echoes, func() { f.serve(in, out) })
 			continue
 		}
 		port := portWord.FindStringSubmatch(chardev)
@@ -116,6 +125,18 @@ func (f *fake) listen() {
 				go func() { _, _ = io.Copy(conn, conn) }()
 			}
 		}()
+	}
+}
+
+// serve is the guest at the end of a console; unless told otherwise, an echo.
+func (f *fake) serve(in io.Reader, out io.Writer) {
+	switch {
+	case f.has("fake.login"):
+		f.login(in, out)
+	case f.has("fake.off"):
+		f.awaitOff(in, out)
+	default:
+		_, _ = io.Copy(out, in)
 	}
 }
 
@@ -149,21 +170,32 @@ func (f *fake) monitor() {
 		if err := json.Unmarshal(lines.Bytes(), &request); err != nil {
 			panic(err)
 		}
-		if f.has("fake.mute") {
+		if f.has("fake.mute") || f.has("fake.hang") && request.Execute != "qmp_capabilities" {
 			continue
 		}
-		f.send(fmt.Sprintf(`{"return": {}, "id": %s}`, request.ID))
+		f.send(fmt.Sprintf(`{"return": {"status": %q}, "id": %s}`, f.words["fake.halt"], request.ID))
 		f.obey(request.Execute)
-		if request.Execute == "chardev-send-break" && f.first != nil {
-			fmt.Fprintf(f.first, "break on %s\n", request.Arguments.ID)
+		if request.Execute == "chardev-send-break" {
+			f.takeBreak(request.Arguments.ID)
 		}
 	}
 	select {} // the owner has gone: only a signal ends a QEMU
 }
 
+// takeBreak does what a break on a line does.
+func (f *fake) takeBreak(line string) {
+	switch {
+	case f.has("fake.again"):
+		f.print(f.words["fake.again"])
+	case f.first != nil:
+		fmt.Fprintf(f.first, "break on %s\n", line)
+	}
+}
+
 // inherited is the descriptor that an option names.
 func inherited(option string) *os.File {
 	number, _ := strconv.Atoi(fdWord.FindStringSubmatch(option)[1]) // digits, by the pattern
+	unix.CloseOnExec(number)                                        // not for what an agent starts
 	return os.NewFile(uintptr(number), option)
 }
 
@@ -192,29 +224,43 @@ func (f *fake) end(guest bool, reason string) {
 
 // guest prints what it was told to, and then does what it was told to.
 func (f *fake) guest() {
-	if path := f.words["fake.print"]; path != "" {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			panic(err)
-		}
-		if f.first == nil {
-			f.first = inherited(f.values("-add-fd")[0])
-		}
-		if _, err := f.first.Write(text); err != nil {
-			panic(err)
-		}
-	}
+	f.print(f.words["fake.print"])
 	for _, echo := range f.echoes {
 		go echo()
 	}
+	if f.has("fake.agent") {
+		go f.agent()
+	}
 	switch {
 	case f.has("fake.reset"):
-		f.send(`{"event": "RESET", "data": {"guest": true, "reason": "guest-reset"}}`)
+		times, _ := strconv.Atoi(f.words["fake.reset"]) // a test's own word
+		for range max(1, times) {
+			f.send(`{"event": "RESET", "data": {"guest": true, "reason": "guest-reset"}}`)
+		}
+	case f.has("fake.halt"):
+		f.send(`{"event": "STOP"}`)
 	case f.has("fake.panicked"):
 		f.send(`{"event": "GUEST_PANICKED", "data": {"action": "poweroff"}}`)
 		f.end(true, "guest-panic")
 	case f.has("fake.die"):
 		number, _ := strconv.Atoi(f.words["fake.die"]) // a test's own word
 		_ = unix.Kill(os.Getpid(), unix.Signal(number))
+	}
+}
+
+// print prints a file on the first console; "": none.
+func (f *fake) print(path string) {
+	if path == "" {
+		return
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		panic(err)
+	}
+	if f.first == nil {
+		f.first = inherited(f.values("-add-fd")[0])
+	}
+	if _, err := f.first.Write(text); err != nil {
+		panic(err)
 	}
 }

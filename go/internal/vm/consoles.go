@@ -134,10 +134,12 @@ func (v *VM) Break(ctx context.Context, name string) error {
 // handlers are what the control socket does.
 func (v *VM) handlers() ctl.Handlers {
 	return ctl.Handlers{
-		Status: v.Status,
-		Stop:   v.Stop,
-		Stream: v.Stream,
-		Break:  v.Break,
+		Status:     v.Status,
+		Stop:       v.Stop,
+		AwaitReady: v.AwaitReady,
+		Stream:     v.Stream,
+		Break:      v.Break,
+		Exec:       v.Exec,
 		Input: func(request ctl.StreamRequest) (*ctl.Typist, error) {
 			r, err := v.relayOf(request.Console)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"microvm-console/internal/ctl"
 	"microvm-console/internal/qmp"
 )
 
@@ -24,7 +25,12 @@ func (v *VM) event(e qmp.Event) {
 		v.shutdown = data
 		v.mu.Unlock()
 	case e.Name == "RESET" && data.Guest:
+		v.resetTold()
 		notify(v.restarted)
+	case e.Name == "VSERPORT_CHANGE":
+		v.portTold(e.Data)
+	case e.Name == "STOP":
+		notify(v.halted)
 	case e.Name == "GUEST_PANICKED":
 		notify(v.panicked)
 		v.mu.Lock()
@@ -32,9 +38,6 @@ func (v *VM) event(e qmp.Event) {
 		v.mu.Unlock()
 	}
 }
-
-// consoleSpoke is told of each read of a tap.
-func (v *VM) consoleSpoke() { notify(v.spoke) }
 
 // notify leaves a note in a channel with room for one.
 func notify(note chan<- struct{}) {
@@ -46,20 +49,22 @@ func notify(note chan<- struct{}) {
 
 // result tells how the machine ended, once QEMU and its watchers have.
 func (v *VM) result() error {
+	v.stopping.Lock() // a stop under way knows the stage
 	v.mu.Lock()
-	panicked, event, stopped, last := v.panic, v.panicEvent, v.stopped, v.shutdown
+	fate, event, stopped, last, report := v.fate, v.panicEvent, v.stopped, v.shutdown, v.report
 	v.mu.Unlock()
-	if panicked == nil && (event || last.Guest && last.Reason == "guest-reset") {
-		panicked = v.findPanic(false)
+	v.stopping.Unlock()
+	if fate == nil && (event || last.Guest && last.Reason == "guest-reset") {
+		fate = v.findPanic(false)
 	}
 	exit := v.qemu.Exit()
 	switch {
-	case panicked != nil:
-		return panicked
+	case fate != nil:
+		return fate
 	case event:
-		return &PanicError{Message: "QEMU's panic device says so; no console shows the kernel's words"}
+		return silentPanic()
 	case stopped, exit == 0:
-		v.options.Log("ended: " + ending(stopped, last))
+		v.options.Log("ended: " + ending(stopped, last, report))
 		return nil
 	case exit > 128:
 		return fmt.Errorf("qemu: ended by signal %d%s", exit-128, v.lastWords())
@@ -80,8 +85,10 @@ func (v *VM) lastWords() string {
 }
 
 // ending is half a sentence on a regular end.
-func ending(stopped bool, last shutdown) string {
+func ending(stopped bool, last shutdown, report ctl.StopReport) string {
 	switch {
+	case report.Stage != "":
+		return report.String()
 	case stopped:
 		return "stopped"
 	case last.Guest:

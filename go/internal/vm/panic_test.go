@@ -66,7 +66,7 @@ func TestPanicEndsTheMachine(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for _, options := range []Options{{AutoPorts: true}, {AutoPorts: true, NoRelay: true}} {
 				v, ended := runWith(t, machine(t, append(test.words, "fake.print="+printed(t, test.text))...), options)
-				var panicked *PanicError
+				var panicked *GuestError
 				if err := <-ended; !errors.As(err, &panicked) || panicked.Message != test.message {
 					t.Errorf("Run: %v, want %s (without relay: %t)", err, test.message, options.NoRelay)
 				}

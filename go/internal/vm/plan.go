@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"microvm-console/internal/accel"
+	"microvm-console/internal/ctl"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
@@ -46,7 +47,7 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	} else if err := v.openRelays(listeners); err != nil {
 		return qemu.Host{}, err
 	}
-	if err := v.setState("starting"); err != nil {
+	if err := v.become(ctl.Starting); err != nil {
 		return qemu.Host{}, err
 	}
 	host, reason, err := Plan(ctx, v.machine)

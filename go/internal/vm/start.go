@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"microvm-console/internal/ctl"
 	"microvm-console/internal/guestagent"
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
@@ -40,11 +42,12 @@ func (v *VM) start(ctx context.Context, host qemu.Host) (*errgroup.Group, error)
 		_ = v.settled(watchers) // what they saw is less than why QEMU ended
 		return nil, v.startError(ctx, err)
 	}
-	if err := v.setState("running"); err != nil {
+	if err := v.become(ctl.Booting); err != nil {
 		v.qemu.Kill()
 		return nil, joined(err, v.settled(watchers))
 	}
 	close(v.ready)
+	notify(v.spoke) // what a console has shown by now counts
 	return watchers, nil
 }
 
@@ -82,7 +85,7 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 		return nil, err
 	}
 	v.mu.Lock()
-	v.status.QEMUPID = started.PID()
+	v.status.QEMUPID, v.boot.began = started.PID(), time.Now()
 	v.mu.Unlock()
 	for _, r := range v.relays {
 		r.Attach(true)
@@ -100,6 +103,7 @@ func (v *VM) argv(host qemu.Host, pipes int) []string {
 		numbers[i] = agentFD + 1 + i
 	}
 	argv := qemu.Args(v.machine, host)
+	v.line = qemu.Shell(slices.Concat(argv, v.options.QEMUArgs))
 	argv = append(argv, qemu.Control(v.machine, monitorFD, numbers)...)
 	if !qemu.HasAgent(v.machine.QEMUArgs) && !qemu.HasAgent(v.options.QEMUArgs) {
 		argv = append(argv, qemu.Agent(v.machine, host, agentFD)...)
@@ -141,8 +145,12 @@ func (v *VM) watch() *errgroup.Group {
 		defer v.agent.Close()
 		return v.agent.Run()
 	})
+	group.Go(func() error {
+		v.tendAgent()
+		return nil
+	})
 	for _, tap := range v.taps {
-		group.Go(func() error { return tap.run(v.consoleSpoke) })
+		group.Go(func() error { return tap.run(v.listener(tap)) })
 	}
 	group.Go(func() error {
 		v.judge()

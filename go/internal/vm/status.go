@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"slices"
@@ -14,10 +15,39 @@ func (v *VM) Status() ctl.Status {
 	defer v.mu.Unlock()
 	status := v.status
 	status.Consoles = slices.Clone(v.status.Consoles)
+	status.Notes = slices.Clone(v.status.Notes)
 	for i, r := range v.relays {
 		status.Consoles[i].Relay = r.Status()
 	}
 	return status
+}
+
+// Command is the command line of QEMU as a shell takes it, without what is private
+// to this process; "" where it was not started. Call it when Ready is closed or
+// Run has returned.
+func (v *VM) Command() string { return v.line }
+
+// AwaitReady waits until the guest is ready. ctl.ErrNeverReady tells that the
+// machine ends before that.
+func (v *VM) AwaitReady(ctx context.Context) error {
+	for {
+		v.mu.Lock()
+		state, changed := v.status.State, v.changed
+		v.mu.Unlock()
+		switch state {
+		case ctl.Ready:
+			return nil
+		case ctl.Stopping:
+			return ctl.ErrNeverReady
+		}
+		select {
+		case <-changed:
+		case <-v.ended:
+			return ctl.ErrNeverReady
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // showConsoles puts the consoles of vm.json, with the ports in use, in the
@@ -34,6 +64,8 @@ func (v *VM) showConsoles() {
 
 // writeState writes state.json whole: a reader sees the old one or the new one.
 func (v *VM) writeState() error {
+	v.writing.Lock()
+	defer v.writing.Unlock()
 	v.mu.Lock()
 	data, err := json.MarshalIndent(v.status, "", "  ") // without the relays: they change all the time
 	v.mu.Unlock()

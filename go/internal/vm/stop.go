@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/guestagent"
 	"microvm-console/internal/qmp"
 )
 
@@ -25,6 +26,9 @@ const (
 	// askAgain is how often the power button is pressed: a guest that is
 	// still booting misses it.
 	askAgain = 2 * time.Second
+	// pingLimit is how long the agent may take to show that it is there. Who
+	// waits for an absent one loses that time at each stop.
+	pingLimit = 500 * time.Millisecond
 	// reserve is what the stages that do not ask the guest keep of a stop's
 	// time, at most; half of a short one.
 	reserve = 6 * time.Second
@@ -34,12 +38,13 @@ const (
 type stage struct {
 	name   string
 	ask    func(context.Context) error
-	limit  time.Duration
-	polite bool // asks the guest: left out by force
+	until  time.Duration // since the stop began: what a stage leaves is the next one's
+	polite bool          // asks the guest: left out by force
+	once   bool          // is not asked again and again
 }
 
-// Stop stops the machine: by the ACPI power button, then QEMU's quit, SIGTERM
-// and SIGKILL, each with its share of the time limit. It returns when QEMU has
+// Stop stops the machine: by the guest's agent, then the ACPI power button, QEMU's
+// quit, SIGTERM and SIGKILL, each with its share of the time limit. It returns when QEMU has
 // ended, and tells which stage worked. Stops that come together take turns; a
 // forced one cuts a polite one short. It is safe to call at any time.
 func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport, error) {
@@ -73,17 +78,23 @@ func (v *VM) stopBy(ctx context.Context, stages []stage) (ctl.StopReport, error)
 	v.mu.Lock()
 	v.stopped = true
 	v.mu.Unlock()
-	_ = v.setState("stopping") // a state file that cannot be written must not keep a machine running
-	report := ctl.StopReport{Tried: []ctl.Attempt{}}
+	_ = v.become(ctl.Stopping) // a state file that cannot be written must not keep a machine running
+	report, began := ctl.StopReport{Tried: []ctl.Attempt{}}, time.Now()
 	for _, stage := range stages {
-		attempt := v.attempt(ctx, stage)
+		attempt := v.attempt(ctx, stage, began)
 		report.Tried = append(report.Tried, attempt)
 		if attempt.Result == worked {
 			report.Stage = stage.name
-			return report, nil
+			break
 		}
 	}
-	return report, ErrNotStopped
+	v.mu.Lock()
+	v.report = report
+	v.mu.Unlock()
+	if report.Stage == "" {
+		return report, ErrNotStopped
+	}
+	return report, nil
 }
 
 // stages are the ways to stop, in their order, with their shares of the time.
@@ -92,18 +103,47 @@ func (v *VM) stages(request ctl.StopRequest) []stage {
 	if total == 0 {
 		total = ctl.DefaultTimeout
 	}
-	rest := min(reserve, total/2)
-	stages := []stage{
-		{"acpi", v.command("system_powerdown"), total - rest, true},
-		{"quit", v.command("quit"), rest / 3, false},
-		{"sigterm", v.signal(unix.SIGTERM), rest / 3, false},
-		{"sigkill", v.signal(unix.SIGKILL), rest / 3, false},
-	}
 	if request.Force {
-		return stages[1:]
+		return v.hardStages(0, total)
 	}
-	return stages
+	rest := min(reserve, total/2)
+	polite := total - rest
+	return append([]stage{
+		{name: "agent", ask: v.askAgent, until: polite / 2, polite: true, once: true},
+		{name: "acpi", ask: v.command("system_powerdown"), until: polite, polite: true},
+	}, v.hardStages(polite, rest)...)
 }
+
+// hardStages are those that do not ask the guest, behind others that take the
+// time before.
+func (v *VM) hardStages(before, total time.Duration) []stage {
+	return []stage{
+		{name: "quit", ask: v.command("quit"), until: before + total/3},
+		{name: "sigterm", ask: v.signal(unix.SIGTERM), until: before + 2*total/3},
+		{name: "sigkill", ask: v.signal(unix.SIGKILL), until: before + total},
+	}
+}
+
+// askAgent has the guest's agent shut it down, if it answers soon.
+func (v *VM) askAgent(ctx context.Context) error {
+	pause := pingLimit + time.Duration(v.execs.Load())*execWait // each may have its turn before
+	limit, cancel := context.WithTimeoutCause(ctx, pause, errNoPing)
+	defer cancel()
+	err := v.agent.Ping(limit)
+	switch {
+	case errors.Is(err, errNoPing):
+		return fmt.Errorf("no answer within %v", pause)
+	case err == nil:
+		err = v.agent.Shutdown(ctx, guestagent.Powerdown)
+	}
+	if errors.Is(err, guestagent.ErrClosed) {
+		return nil // QEMU is ending: what was wanted
+	}
+	return err
+}
+
+// errNoPing is why a ping ends that nobody answers.
+var errNoPing = errors.New("no answer")
 
 func (v *VM) command(name string) func(context.Context) error {
 	return func(ctx context.Context) error {
@@ -124,34 +164,41 @@ func (v *VM) signal(signal unix.Signal) func(context.Context) error {
 // worked is the result of the attempt that ended QEMU.
 const worked = "worked"
 
-// attempt makes one stage and waits for its effect.
-func (v *VM) attempt(ctx context.Context, s stage) ctl.Attempt {
+// attempt makes one stage of a stop that began then, and waits for its effect.
+func (v *VM) attempt(ctx context.Context, s stage, began time.Time) ctl.Attempt {
 	start := time.Now()
 	done := func(result string) ctl.Attempt {
 		return ctl.Attempt{Stage: s.name, Result: result, Seconds: time.Since(start).Seconds()}
 	}
-	limit := time.NewTimer(s.limit)
-	defer limit.Stop()
+	ctx, cancel := context.WithDeadlineCause(ctx, began.Add(s.until), errNoEffect)
+	defer cancel()
 	again := time.NewTicker(askAgain)
 	defer again.Stop()
+	if s.once {
+		again.Stop()
+	}
 	hurry := v.hurry
 	if !s.polite {
 		hurry = nil
 	}
 	for {
-		if err := s.ask(ctx); err != nil {
+		if err := s.ask(ctx); err != nil && !errors.Is(err, errNoEffect) {
 			return done(err.Error())
 		}
 		select {
 		case <-v.qemu.Done():
 			return done(worked)
-		case <-limit.C:
-			return done(fmt.Sprintf("no effect within %v", s.limit))
 		case <-hurry:
 			return done("cut short by a forced stop")
 		case <-ctx.Done():
-			return done(context.Cause(ctx).Error())
+			if cause := context.Cause(ctx); !errors.Is(cause, errNoEffect) {
+				return done(cause.Error())
+			}
+			return done(fmt.Sprintf("no effect within %.1f s", time.Since(start).Seconds()))
 		case <-again.C:
 		}
 	}
 }
+
+// errNoEffect is why a stage ends whose time has passed.
+var errNoEffect = errors.New("no effect")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,8 @@ type tap struct {
 	take    func(chunk []byte) (int, error) // reads and keeps; io.EOF when QEMU has ended
 	written func() int64                    // bytes that QEMU has written by now
 	close   func()
+	// restarted is how much the guest had printed when it restarted last.
+	restarted atomic.Int64
 
 	mu    sync.Mutex
 	kept  []byte
@@ -92,14 +95,15 @@ func relayTap(console spec.Console, r *relay.Relay) *tap {
 	return t
 }
 
-// run reads until QEMU has ended. spoke is called after each read.
-func (t *tap) run(spoke func()) error {
+// run reads until QEMU has ended. heard is called with what each read has
+// brought.
+func (t *tap) run(heard func([]byte)) error {
 	defer t.close()
 	chunk := make([]byte, 32<<10)
 	for {
 		n, err := t.take(chunk)
 		if n > 0 {
-			spoke()
+			heard(chunk[:n])
 		}
 		if errors.Is(err, io.EOF) {
 			return nil

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -38,6 +39,9 @@ type Options struct {
 	// JournalDir gives the folder of a console's journal. nil: that of
 	// rundir.Machine.Journal.
 	JournalDir func(console string) (string, error)
+	// Silence is how long the consoles may print nothing after QEMU's start
+	// before that is told. 0: 10 s.
+	Silence time.Duration
 	// Log gets a line when something is decided that the user should know.
 	Log func(line string)
 }
@@ -55,7 +59,8 @@ type VM struct {
 	hurried sync.Once
 	abandon context.CancelCauseFunc // ends a start under way
 
-	stopping sync.Mutex // held by the one stop under way
+	stopping sync.Mutex   // held by the one stop under way
+	execs    atomic.Int64 // commands under way in the guest
 
 	// Set while starting, read once ready is closed.
 	relays  []*relay.Relay // of the consoles; none with NoRelay
@@ -64,24 +69,35 @@ type VM struct {
 	monitor *qmp.Client
 	agent   *guestagent.Client // every request fails where the guest has none
 	taps    []*tap
+	line    string // see Command
 
 	// Notes to judge, each with room for one.
 	spoke     chan struct{} // a console printed something
 	restarted chan struct{} // the guest restarted
 	panicked  chan struct{} // QEMU's panic device was written to
+	port      chan struct{} // the guest has opened or closed its agent's port
+	halted    chan struct{} // QEMU has stopped the guest's processors
+
+	writing sync.Mutex // held while state.json is written
 
 	mu         sync.Mutex
 	status     ctl.Status
-	shutdown   shutdown // what QEMU said last about its end
-	stopped    bool     // a stop of ours was asked for
-	panicEvent bool     // QEMU told of a panic
-	panic      *PanicError
+	changed    chan struct{} // closed and replaced when the state changes
+	boot       boot
+	shutdown   shutdown       // what QEMU said last about its end
+	stopped    bool           // a stop of ours was asked for
+	report     ctl.StopReport // of the stop that worked
+	panicEvent bool           // QEMU told of a panic
+	fate       *GuestError
 }
 
 // New returns the machine m, not yet started. m must be valid.
 func New(m spec.Machine, options Options) *VM {
 	if options.Log == nil {
 		options.Log = func(string) {}
+	}
+	if options.Silence == 0 {
+		options.Silence = silence
 	}
 	v := &VM{
 		machine: m,
@@ -92,14 +108,17 @@ func New(m spec.Machine, options Options) *VM {
 		over:    make(chan struct{}),
 		hurry:   make(chan struct{}),
 
+		changed:   make(chan struct{}),
 		spoke:     make(chan struct{}, 1),
 		restarted: make(chan struct{}, 1),
 		panicked:  make(chan struct{}, 1),
+		port:      make(chan struct{}, 1),
+		halted:    make(chan struct{}, 1),
 	}
 	if options.JournalDir == nil {
 		v.options.JournalDir = v.dir.Journal
 	}
-	v.status = ctl.Status{Name: m.Name, State: "starting", PID: os.Getpid(), Started: time.Now()}
+	v.status = ctl.Status{Name: m.Name, State: ctl.Starting, PID: os.Getpid(), Started: time.Now()}
 	v.showConsoles()
 	return v
 }
@@ -112,8 +131,8 @@ func (v *VM) Ready() <-chan struct{} { return v.ready }
 func (v *VM) Finished() <-chan struct{} { return v.over }
 
 // Run starts the machine and returns when it has ended and nothing of it is
-// left. It is nil where the guest, or a stop, ended it; a *PanicError where
-// the guest panicked; rundir.ErrLocked where another process runs a machine
+// left. It is nil where the guest, or a stop, ended it; a *GuestError where
+// the guest has ended as nobody wanted; rundir.ErrLocked where another process runs a machine
 // of this name. When ctx ends, the machine is stopped as by Stop.
 func (v *VM) Run(ctx context.Context) error {
 	defer close(v.over)
@@ -173,6 +192,7 @@ func (v *VM) runQEMU(ctx context.Context, host qemu.Host) error {
 	select {
 	case <-v.qemu.Done():
 	case <-ctx.Done():
+		v.options.Log("stopping the guest (Ctrl-C again ends it at once)")
 		// The report is for those who ask for a stop; here QEMU's end is all.
 		_, _ = v.Stop(context.WithoutCancel(ctx), ctl.StopRequest{})
 		v.qemu.Kill()
@@ -187,14 +207,7 @@ func (v *VM) runQEMU(ctx context.Context, host qemu.Host) error {
 // descriptors, and that of the relays the journals, and so ends them.
 func (v *VM) settled(watchers *errgroup.Group) error {
 	<-v.qemu.Done()
+	v.agent.Close() // a process of QEMU's may have inherited the other end
 	v.finishRelays()
 	return watchers.Wait()
-}
-
-// setState tells the state, in status and in state.json.
-func (v *VM) setState(state string) error {
-	v.mu.Lock()
-	v.status.State = state
-	v.mu.Unlock()
-	return v.writeState()
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
@@ -142,6 +143,7 @@ func TestBreak(t *testing.T) {
 }
 
 func TestStopTellsTheStageThatWorked(t *testing.T) {
+	deaf := []string{"fake.agent=deaf", "fake.acpi=ignore"}
 	for _, test := range []struct {
 		name  string
 		words []string
@@ -149,21 +151,30 @@ func TestStopTellsTheStageThatWorked(t *testing.T) {
 		stage string
 		tried int
 	}{
-		{"a guest that obeys the power button", nil, false, "acpi", 1},
-		{"a guest that ignores the power button", []string{"fake.acpi=ignore"}, false, "quit", 2},
-		{"a monitor that ignores quit", []string{"fake.acpi=ignore", "fake.quit=ignore"}, false, "sigterm", 3},
-		{"a QEMU that ignores all but SIGKILL", []string{"fake.acpi=ignore", "fake.quit=ignore", "fake.term=ignore"}, false, "sigkill", 4},
-		{"by force", nil, true, "quit", 1},
+		{"a guest with an agent", []string{"fake.agent"}, false, "agent", 1},
+		{"a guest that obeys the power button alone", nil, false, "acpi", 2},
+		{"a guest whose agent does not do what it says", []string{"fake.agent=deaf"}, false, "acpi", 2},
+		{"a guest that ignores the power button", []string{"fake.acpi=ignore"}, false, "quit", 3},
+		{"a monitor that ignores quit", append(deaf, "fake.quit=ignore"), false, "sigterm", 4},
+		{"a QEMU that ignores all but SIGKILL", append(deaf, "fake.quit=ignore", "fake.term=ignore"), false, "sigkill", 5},
+		{"by force", []string{"fake.agent"}, true, "quit", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			v, ended := run(t, machine(t, test.words...))
+			var told []string
+			v, ended := runWith(t, machine(t, test.words...), Options{AutoPorts: true, Log: func(line string) { told = append(told, line) }})
 			started(t, v)
+			if len(test.words) > 0 && strings.HasPrefix(test.words[0], "fake.agent") {
+				await(t, "agent", func() bool { return v.Status().Agent })
+			}
 			report, err := v.stopBy(t.Context(), patient(v.stages(ctl.StopRequest{Force: test.force}), test.stage))
 			if err != nil || report.Stage != test.stage || len(report.Tried) != test.tried {
 				t.Errorf("got %+v, %v, want stage %s of %d", report, err, test.stage, test.tried)
 			}
 			if err := <-ended; err != nil {
 				t.Errorf("Run: %v", err)
+			}
+			if last := told[len(told)-1]; !strings.HasPrefix(last, "ended: stopped") {
+				t.Errorf("it was told %q", last)
 			}
 			if err := v.Leftovers(); err != nil {
 				t.Error(err)
@@ -176,9 +187,9 @@ func TestStopTellsTheStageThatWorked(t *testing.T) {
 // machine, and the ones before it next to none.
 func patient(stages []stage, works string) []stage {
 	for i := range stages {
-		stages[i].limit = 10 * time.Millisecond
+		stages[i].until = time.Duration(i+1) * 10 * time.Millisecond
 		if stages[i].name == works {
-			stages[i].limit = hangLimit
+			stages[i].until = hangLimit
 		}
 	}
 	return stages
@@ -186,18 +197,39 @@ func patient(stages []stage, works string) []stage {
 
 func TestStopSharesItsTime(t *testing.T) {
 	for _, test := range []struct {
-		total, acpi, each time.Duration
+		request ctl.StopRequest
+		until   []time.Duration
 	}{
-		{0, 24 * time.Second, 2 * time.Second}, // the default, 30 s
-		{time.Minute, 54 * time.Second, 2 * time.Second},
-		{6 * time.Second, 3 * time.Second, time.Second},
+		{ctl.StopRequest{}, []time.Duration{12 * time.Second, 24 * time.Second, 26 * time.Second, 28 * time.Second, 30 * time.Second}},
+		{ctl.StopRequest{Timeout: 6 * time.Second},
+			[]time.Duration{1500 * time.Millisecond, 3 * time.Second, 4 * time.Second, 5 * time.Second, 6 * time.Second}},
+		{ctl.StopRequest{Timeout: 6 * time.Second, Force: true}, []time.Duration{2 * time.Second, 4 * time.Second, 6 * time.Second}},
 	} {
-		stages := new(VM).stages(ctl.StopRequest{Timeout: test.total})
-		for i, want := range []time.Duration{test.acpi, test.each, test.each, test.each} {
-			if stages[i].limit != want {
-				t.Errorf("of %v, %s gets %v, want %v", test.total, stages[i].name, stages[i].limit, want)
-			}
+		var got []time.Duration
+		for _, stage := range new(VM).stages(test.request) {
+			got = append(got, stage.until)
 		}
+		if diff := cmp.Diff(test.until, got); diff != "" {
+			t.Errorf("%+v: %s", test.request, diff)
+		}
+	}
+}
+
+// A QEMU whose monitor does not answer takes no more than its stage's time.
+func TestStopOfAMonitorThatHangs(t *testing.T) {
+	v, ended := run(t, machine(t, "fake.hang"))
+	started(t, v)
+	report, err := v.stopBy(t.Context(), patient(v.stages(ctl.StopRequest{}), "sigterm"))
+	if err != nil || report.Stage != "sigterm" || len(report.Tried) != 4 {
+		t.Errorf("got %+v, %v", report, err)
+	}
+	for _, attempt := range report.Tried[:3] {
+		if attempt.Seconds > askLimit.Seconds() {
+			t.Errorf("%s took %.1f s", attempt.Stage, attempt.Seconds)
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("Run: %v", err)
 	}
 }
 
@@ -215,7 +247,7 @@ func TestForcedStopCutsAPoliteOneShort(t *testing.T) {
 	if _, err := v.Stop(t.Context(), ctl.StopRequest{Force: true}); err != nil {
 		t.Error(err)
 	}
-	if report := <-polite; len(report.Tried) == 0 || report.Tried[0].Result != "cut short by a forced stop" {
+	if report := <-polite; len(report.Tried) < 2 || report.Tried[1].Result != "cut short by a forced stop" {
 		t.Errorf("the polite stop says %+v", report)
 	}
 	<-ended
@@ -337,7 +369,7 @@ func TestQEMUDiesWithItsOwner(t *testing.T) {
 	}
 	defer owner.Process.Kill()
 	_, status, err := ctl.Find(t.Context(), "m")
-	for err == nil && status.State != "running" {
+	for err == nil && status.State == ctl.Starting {
 		_, status, err = ctl.Find(t.Context(), "m")
 	}
 	if err != nil {

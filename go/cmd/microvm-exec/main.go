@@ -1,0 +1,97 @@
+// Command microvm-exec runs a command in the guest of a running microVM.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/cmdline"
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/guestcommand"
+)
+
+func main() { cmdline.Main(app()) }
+
+func app() *cli.App {
+	return &cli.App{
+		Name:      "microvm-exec",
+		Usage:     "run a command in the guest of a running microVM",
+		ArgsUsage: "-- command [arguments...]",
+		Description: `Runs the command in the guest by its agent (microvm-agent, or qemu-ga), and gives
+its output and its exit status as if it ran here. It is no shell: for one, run
+"sh -c" there. What comes on stdin, unless that is a terminal, is read to its end
+first, at most 4 MiB, and is the command's input. With microvm-agent the output
+comes while the command runs, with qemu-ga at its end, and 16 MiB of it.
+
+Ctrl-C and the time limit end the command in the guest too, if that has a shell.
+
+Exit status: the command's; 128 and the signal's number where a signal has ended
+it; 126 the guest cannot start it, 127 there is no such program there. Where it was
+not run: 1 an error; 2 wrong usage, or too long an input; 3 no such VM, it is not
+running, or no agent answers there; 5 the time limit has passed.`,
+		Flags: []cli.Flag{
+			cmdline.ConfigFlag(),
+			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or the only one that runs)"),
+			&cli.BoolFlag{Name: "wait-ready", Usage: "wait until the guest is ready"},
+			&cli.DurationFlag{Name: "timeout", Usage: "end it all after `TIME`"},
+		},
+		Action: run,
+	}
+}
+
+func run(c *cli.Context) error {
+	command, err := cmdline.AfterDash(c, "the command stands")
+	limit := c.Duration("timeout")
+	switch {
+	case err != nil:
+		return err
+	case len(command) == 0:
+		return cmdline.Usage("a command is missing (it stands behind --, as in %s -- uname -r)", c.App.Name)
+	case c.IsSet("timeout") && limit <= 0:
+		return cmdline.Usage("timeout: %v is no time limit (as 30s)", limit)
+	}
+	name, err := cmdline.MachineName(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Context
+	if limit > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, limit, errTimeLimit)
+		defer cancel()
+		ctx = limited
+	}
+	err = runIn(ctx, c, name, command)
+	switch {
+	case err != nil && errors.Is(context.Cause(ctx), errTimeLimit):
+		return cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("%s: %w of %v", command[0], errTimeLimit, limit))
+	case err != nil && ctx.Err() != nil:
+		return errors.New("interrupted")
+	}
+	return err
+}
+
+// errTimeLimit is why a command is ended whose time has passed.
+var errTimeLimit = errors.New("ended by the time limit")
+
+// runIn runs the command in the machine called name.
+func runIn(ctx context.Context, c *cli.Context, name string, command []string) error {
+	client, status, err := ctl.Find(ctx, name)
+	switch {
+	case errors.Is(err, ctl.ErrSeveral):
+		return cmdline.Status(cmdline.StatusUsage, err)
+	case err != nil:
+		return cmdline.Status(cmdline.StatusNoVM, err)
+	}
+	if c.Bool("wait-ready") {
+		if _, err := client.AwaitReady(ctx); err != nil {
+			return cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("vm %q: %w", status.Name, err))
+		}
+	}
+	return guestcommand.Run(ctx, client, command, guestcommand.Streams{
+		In: os.Stdin, Out: c.App.Writer, Err: c.App.ErrWriter, Program: c.App.Name,
+	})
+}

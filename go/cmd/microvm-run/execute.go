@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"microvm-console/internal/cmdline"
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/guestcommand"
+	"microvm-console/internal/rundir"
+	"microvm-console/internal/spec"
+	"microvm-console/internal/vm"
+)
+
+// execute starts the VM, runs a command in its guest, and stops it.
+func execute(c *cli.Context, machine spec.Machine, command []string) error {
+	if len(command) == 0 {
+		return cmdline.Usage("exec: a command is missing (it stands behind --, as in %s --exec -- uname -r)", c.App.Name)
+	}
+	v := vm.New(machine, vm.Options{
+		AutoPorts: c.Bool("auto-ports"),
+		NoRelay:   c.Bool("no-relay"),
+		Log:       func(line string) { fmt.Fprintf(c.App.ErrWriter, "%s: %s\n", c.App.Name, line) },
+	})
+	var group errgroup.Group
+	var ran error
+	group.Go(func() error {
+		// Once nobody waits for the VM any more it is to end.
+		defer func() { _, _ = v.Stop(context.WithoutCancel(c.Context), ctl.StopRequest{}) }()
+		ran = runCommand(c, v, machine.Name, command)
+		return nil
+	})
+	ended := explain(c, v.Run(c.Context))
+	_ = group.Wait() // it has no error of its own
+	if ended != nil {
+		return ended // why the command was not run, or has no end
+	}
+	return ran
+}
+
+// runCommand runs a command once the guest is ready.
+func runCommand(c *cli.Context, v *vm.VM, name string, command []string) error {
+	if err := v.AwaitReady(c.Context); err != nil {
+		return fmt.Errorf("%s: %w", command[0], err)
+	}
+	err := guestcommand.Run(c.Context, ctl.Client{Path: rundir.Of(name).Ctl()}, command, guestcommand.Streams{
+		In: os.Stdin, Out: c.App.Writer, Err: c.App.ErrWriter, Program: c.App.Name,
+	})
+	if c.Err() != nil {
+		return errors.New("interrupted")
+	}
+	return err
+}

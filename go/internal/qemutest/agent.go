@@ -1,0 +1,85 @@
+package qemutest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strings"
+
+	"microvm-console/internal/guestagent"
+	"microvm-console/internal/guestagent/server"
+)
+
+var agentWord = regexp.MustCompile(`virtserialport,id=([^,]*),chardev=agent0,`)
+
+// agent is the guest's agent. The commands that it runs run on this host.
+func (f *fake) agent() {
+	for _, chardev := range f.values("-chardev") {
+		if !strings.HasPrefix(chardev, "socket,id=agent0,") {
+			continue
+		}
+		conn, err := net.FileConn(inherited(chardev))
+		if err != nil {
+			panic(err)
+		}
+		f.portIs(true)
+		s := server.New("fake", func(guestagent.ShutdownMode) error {
+			if f.words["fake.agent"] != "deaf" {
+				f.end(true, "guest-shutdown")
+			}
+			return nil
+		})
+		var stream io.ReadWriter = conn
+		switch f.words["fake.agent"] {
+		case "stock":
+			stream = stock{conn}
+		case "sizes":
+			stream = sizes{conn, f}
+		}
+		if err := s.Serve(context.Background(), stream); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// portIs tells whether the guest has the agent's port open.
+func (f *fake) portIs(open bool) {
+	for _, device := range f.values("-device") {
+		if port := agentWord.FindStringSubmatch(device); port != nil {
+			f.send(fmt.Sprintf(`{"event": "VSERPORT_CHANGE", "data": {"id": %q, "open": %t}}`, port[1], open))
+		}
+	}
+}
+
+// stock is the connection of an agent that tells of no command of ours.
+type stock struct{ net.Conn }
+
+func (s stock) Write(data []byte) (int, error) {
+	_, err := s.Conn.Write(bytes.ReplaceAll(data, []byte(`"microvm-`), []byte(`"absent-`)))
+	return len(data), err
+}
+
+// sizes is the connection of an agent that prints on the first console what size
+// it is told, and sets none.
+type sizes struct {
+	net.Conn
+	fake *fake
+}
+
+func (s sizes) Read(data []byte) (int, error) {
+	n, err := s.Conn.Read(data)
+	var request struct {
+		Execute   string
+		Arguments guestagent.ConsoleSizeArgs
+	}
+	if json.Unmarshal(data[:n], &request) == nil && request.Execute == guestagent.CommandSetConsoleSize {
+		fmt.Fprintf(s.fake.first, "%s %dx%d\n", request.Arguments.Device, request.Arguments.Columns, request.Arguments.Rows)
+		// It is answered, and no terminal of this host changes.
+		n = copy(data, `{"execute":"guest-ping"}`+"\n")
+	}
+	return n, err
+}

@@ -1,0 +1,74 @@
+package vm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"microvm-console/internal/guestagent"
+	"microvm-console/internal/qemu"
+)
+
+// portTold takes note of whether the guest has its agent's port open. It is
+// called by the monitor's reader.
+func (v *VM) portTold(data json.RawMessage) {
+	var port struct {
+		ID   string
+		Open bool
+	}
+	if json.Unmarshal(data, &port) != nil || port.ID != qemu.AgentPort {
+		return // another port, of the user's
+	}
+	v.mu.Lock()
+	v.boot.port = port.Open
+	v.status.Agent = v.status.Agent && port.Open
+	v.mu.Unlock()
+	notify(v.port)
+}
+
+// patience is how long one greeting of the agent waits before the next one.
+const patience = 5 * time.Second
+
+// tendAgent greets the guest's agent whenever the guest has opened its port, until
+// it answers. It lives as long as QEMU.
+func (v *VM) tendAgent() {
+	for {
+		select {
+		case <-v.qemu.Done():
+			return
+		case <-v.port:
+		}
+		for v.greetAgent() {
+		}
+	}
+}
+
+// greetAgent greets the agent once, if its port is open, and tells whether to try
+// again.
+func (v *VM) greetAgent() (again bool) {
+	v.mu.Lock()
+	open, greeted, restarts := v.boot.port, v.status.Agent, v.status.Restarts
+	v.mu.Unlock()
+	if !open || greeted {
+		return false
+	}
+	limit, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err := v.agent.Ping(limit)
+	var refusal *guestagent.Error
+	switch {
+	case errors.Is(err, guestagent.ErrClosed):
+		return false // QEMU is ending
+	case err != nil && !errors.As(err, &refusal): // a refusal is an answer
+		return true
+	}
+	v.mu.Lock()
+	v.status.Agent = v.boot.port && v.status.Restarts == restarts
+	close(v.changed)
+	v.changed = make(chan struct{})
+	v.mu.Unlock()
+	_ = v.writeState() // it stands in status all the same
+	notify(v.spoke)
+	return true // unless it is this boot's agent that has answered
+}
