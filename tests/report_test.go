@@ -12,33 +12,17 @@ import (
 )
 
 // demoWith writes the demo's vm.json, changed, as somebody would by hand, and
-// returns its path. What it keeps after a failure goes with the test.
+// returns its path. What run-test keeps after a failure goes with the test.
 func demoWith(t *testing.T, change func(vm map[string]any)) string {
 	t.Helper()
-	dir := private(t)
-	t.Setenv("TMPDIR", dir)
-	text, err := os.ReadFile(filepath.Join(build(t, "console-demo"), "share", "microvm", "vm.json"))
-	vm := map[string]any{}
-	if err == nil {
-		err = json.Unmarshal(text, &vm)
-	}
-	if err == nil {
-		change(vm)
-		text, err = json.Marshal(vm)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "vm.json")
-	write(t, path, string(text))
-	return path
+	t.Setenv("TMPDIR", private(t))
+	return changedDemo(t, build(t, "console-demo"), change)
 }
 
 // runTest is run-test of a vm.json of our own: its output and exit status.
 func runTest(t *testing.T, config string, args ...string) (output string, status int) {
 	t.Helper()
-	bare := filepath.Join(build(t, "tools"), "bin", "run-test")
-	output, err := command(t, root, bare, append([]string{"--config", config}, args...)...)
+	output, err := command(t, root, unbound(t, "run-test"), append([]string{"--config", config}, args...)...)
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
 		t.Fatalf("run-test: %v", err)
@@ -186,7 +170,6 @@ func TestRunTestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check := filepath.Join(build(t, "tools"), "bin", "microvm-run")
 	for i, part := range strings.Split(string(text), "\n```") {
 		if shown, ok := strings.CutPrefix(part, "json\n"); ok && i%2 == 1 {
 			path := demoWith(t, func(vm map[string]any) {
@@ -197,7 +180,7 @@ func TestRunTestDocument(t *testing.T) {
 					delete(vm, "checks") // which are about two
 				}
 			})
-			must(t, root, check, "--config", path, "--check")
+			must(t, root, unbound(t, "microvm-run"), "--config", path, "--check")
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport,
 		return ctl.StopReport{Stage: "ended before", Tried: []ctl.Attempt{}}, nil
 	case <-v.ready:
 	default:
-		v.abandon(errAbandoned)
+		v.giveUp()
 		select {
 		case <-v.ended:
 			return ctl.StopReport{Stage: "start cancelled", Tried: []ctl.Attempt{}}, nil
@@ -70,6 +70,27 @@ func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport,
 		return ctl.StopReport{Stage: "ended before", Tried: []ctl.Attempt{}}, nil
 	default:
 		return v.stopBy(ctx, v.stages(request))
+	}
+}
+
+// giveUp ends a start that is under way, or that will be.
+func (v *VM) giveUp() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.abandoned = true
+	if v.abandon != nil {
+		v.abandon(errAbandoned)
+	}
+}
+
+// startable tells how the start that begins now is ended, and ends it if a stop
+// came first.
+func (v *VM) startable(cancel context.CancelCauseFunc) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.abandon = cancel
+	if v.abandoned {
+		cancel(errAbandoned)
 	}
 }
 

@@ -57,7 +57,6 @@ type VM struct {
 	over    chan struct{} // closed when Run returns
 	hurry   chan struct{} // closed by a forced stop
 	hurried sync.Once
-	abandon context.CancelCauseFunc // ends a start under way
 
 	stopping sync.Mutex   // held by the one stop under way
 	execs    atomic.Int64 // commands under way in the guest
@@ -81,6 +80,8 @@ type VM struct {
 	writing sync.Mutex // held while state.json is written
 
 	mu         sync.Mutex
+	abandon    context.CancelCauseFunc // ends a start under way; nil: Run was not called yet
+	abandoned  bool                    // a stop came before the start was done
 	status     ctl.Status
 	changed    chan struct{} // closed and replaced when the state changes
 	boot       boot
@@ -136,8 +137,9 @@ func (v *VM) Finished() <-chan struct{} { return v.over }
 // of this name. When ctx ends, the machine is stopped as by Stop.
 func (v *VM) Run(ctx context.Context) error {
 	defer close(v.over)
-	ctx, v.abandon = context.WithCancelCause(ctx)
-	defer v.abandon(nil)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	v.startable(cancel)
 	lock, err := v.dir.Acquire()
 	if err != nil {
 		close(v.ended)

@@ -270,6 +270,33 @@ func TestStopWhileStartingCancelsTheStart(t *testing.T) {
 	}
 }
 
+// A stop may come before Run does: the start is over before it begins.
+func TestStopBeforeTheStart(t *testing.T) {
+	v := New(machine(t), Options{})
+	reports := make(chan ctl.StopReport)
+	go func() {
+		report, err := v.Stop(context.Background(), ctl.StopRequest{Force: true})
+		if err != nil {
+			t.Error(err)
+		}
+		reports <- report
+	}()
+	for given := false; !given; time.Sleep(time.Millisecond) {
+		v.mu.Lock()
+		given = v.abandoned
+		v.mu.Unlock()
+	}
+	if err := v.Run(t.Context()); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if report := <-reports; report.Stage != "start cancelled" {
+		t.Errorf("got %+v", report)
+	}
+	if err := v.Leftovers(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestContextEndStopsTheMachine(t *testing.T) {
 	v := New(machine(t), Options{})
 	ctx, cancel := context.WithCancel(t.Context())
