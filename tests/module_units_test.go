@@ -1,18 +1,25 @@
 package tests
 
-import "testing"
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+)
 
-// The units that the modules yield, as they are, run in a real systemd.
+// The units that the modules yield, as they are, run in a real systemd, and a user
+// starts QEMU on them: what nix/checks/nixos.nix does on NixOS.
 func TestUnitsOfTheModules(t *testing.T) {
-	printed, err := inSystemd(t, "", "units="+build(t, "checks."+system+".relay-units")+"\n"+`set -eux
+	home := t.TempDir()
+	must(t, root, "cp", "tests/testdata/session.sh", "scripts/run-qemu.sh", home)
+	printed, err := inSystemd(t, home, fmt.Sprintf("units=%s PATH=%s:$PATH\n", build(t, "checks."+system+".relay-units"), filepath.Join(build(t, "tools"), "bin"))+`set -eux
 mkdir -p ~/.config/systemd/user
 for unit in $units/*.service; do ln -s $unit ~/.config/systemd/user/; done
 systemctl --user daemon-reload
 systemctl --user start qemu-serial-relay.service qemu-monitor-relay.service qemu-debugcon-relay.service
-systemctl --user is-active qemu-serial-relay.service qemu-monitor-relay.service qemu-debugcon-relay.service
 for channel in serial monitor debugcon; do
 	test -p /tmp/qemu-$channel.in -a -p /tmp/qemu-$channel.out -a -S /tmp/qemu-$channel.sock -a -c /tmp/qemu-$channel.pty
 done
+timeout 120 bash ~/session.sh ~/run-qemu.sh
 `)
 	if err != nil {
 		t.Fatalf("%v, it printed:\n%s", err, printed)

@@ -100,8 +100,8 @@ func TestKernelThatLacks(t *testing.T) {
 				t.Fatal("the test does not know how to make such a guest")
 			}
 			if told[changes] == "" {
-				changed(t, folder, "guest.json", "lacking-guest.json", changes.guest)
-				changed(t, folder, "vm.json", "lacking-vm.json", changes.vm)
+				changedJSON(t, folder, "guest.json", "lacking-guest.json", changes.guest)
+				changedJSON(t, folder, "vm.json", "lacking-vm.json", changes.vm)
 				must(t, folder, filepath.Join(bin, "microvm-initrd"), "--output", "initrd", "lacking-guest.json")
 				output, err := command(t, folder, filepath.Join(bin, "run-test"), "--config", "lacking-vm.json", "--timeout", "30s")
 				if err == nil {
@@ -116,8 +116,8 @@ func TestKernelThatLacks(t *testing.T) {
 	}
 }
 
-// changed writes a JSON file with other fields.
-func changed(t *testing.T, folder, from, to, changes string) {
+// changedJSON writes a JSON file with other fields.
+func changedJSON(t *testing.T, folder, from, to, changes string) {
 	t.Helper()
 	fields := map[string]any{}
 	text, err := os.ReadFile(filepath.Join(folder, from))

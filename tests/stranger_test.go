@@ -108,10 +108,12 @@ func TestStrangersFlake(t *testing.T) {
 	compare(t, filepath.Join("testdata", "vm", "my-vm.json"), storeHash.ReplaceAllString(string(made), "/nix/store/…/"))
 }
 
-// The command that a guest starts with prints on its /dev/console, and so does init
-// of its failure; it has what a login shell has.
-func TestStartOfAGuest(t *testing.T) {
-	folder := stranger(t, machineFlake(`guest.start = "echo start of $USER in $PWD; ls /nosuch; exit 7";`))
+// A VM takes an image that was made apart from it. The command that a guest starts with
+// prints on its /dev/console, and so does init of its failure.
+func TestImageMadeApart(t *testing.T) {
+	folder := stranger(t, machineFlake(`initrd = microvm-console.lib.mkGuestInitrd {
+		system = "x86_64-linux"; hostname = "apart"; start = "echo start of $USER in $PWD; ls /nosuch; exit 7";
+	};`))
 	typed(t, folder, "nix build path:.")
 	vm := start(t, filepath.Join(folder, "result", "bin", "microvm-run"), "--auto-ports")
 	vm.expect(`hvc0 +tcp`, 1)
@@ -119,11 +121,18 @@ func TestStartOfAGuest(t *testing.T) {
 	console.expect(`start: ended with status 7`, 1)
 	console.expect(`start of .* in /root\r?\n`, 1)
 	console.expect(`/nosuch: No such file`, 1)
+	console.expect(`apart login: `, 1)
 	login(console)
 	must(t, folder, "./result/bin/microvm-shutdown")
 	if status := vm.status(); status != 0 {
 		t.Errorf("microvm-run has status %d", status)
 	}
+}
+
+// A VM may do without an image.
+func TestNoImage(t *testing.T) {
+	folder := stranger(t, machineFlake(`initrd = null;`))
+	typed(t, folder, `nix build path:.; test "$(grep -c initrd result/share/microvm/vm.json)" = 0`)
 }
 
 // machineFlake is the flake of a VM called own with more options.

@@ -24,6 +24,7 @@ stdenv.mkDerivation {
     bison
     flex
   ];
+  env.ARCH = stdenv.hostPlatform.linuxArch;
   postPatch = ''
     patchShebangs scripts
     unset src

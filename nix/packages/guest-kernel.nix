@@ -25,6 +25,7 @@ stdenv.mkDerivation {
 
   # The same bytes, whoever builds it, when and where.
   env = {
+    ARCH = stdenv.hostPlatform.linuxArch;
     KBUILD_BUILD_HOST = "microvm-console";
     KBUILD_BUILD_TIMESTAMP = "Thu Jan  1 00:00:00 UTC 1970";
     KBUILD_BUILD_USER = "nix";

@@ -68,6 +68,7 @@ func (k *kernels) boot(ctx context.Context, demo, kind string) (accel string, se
 	ended := time.Now()
 	return accel, []float64{
 		serial.Sub(begin).Seconds(), console.Sub(begin).Seconds(), serial.Sub(qemu).Seconds(), ended.Sub(stop).Seconds(),
+		(run.ProcessState.UserTime() + run.ProcessState.SystemTime()).Seconds(), // with those of its child
 	}, nil
 }
 

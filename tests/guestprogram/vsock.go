@@ -28,25 +28,26 @@ func vsockLoopback() error {
 	if err != nil {
 		return err
 	}
-	defer syscall.Close(server)
-	if err := syscall.Listen(server, 1); err != nil {
+	defer server.Close()
+	if err := syscall.Listen(int(server.Fd()), 1); err != nil {
 		return os.NewSyscallError("listen", err)
 	}
 	client, err := vsock(syscall.SYS_CONNECT, vsockAddress{family: familyVsock, port: port, cid: cidLocal})
 	if err != nil {
 		return err
 	}
-	defer syscall.Close(client)
-	accepted, _, errno := syscall.Syscall6(syscall.SYS_ACCEPT4, uintptr(server), 0, 0, 0, 0, 0)
+	defer client.Close()
+	fd, _, errno := syscall.Syscall6(syscall.SYS_ACCEPT4, server.Fd(), 0, 0, 0, 0, 0)
 	if errno != 0 {
 		return os.NewSyscallError("accept", errno)
 	}
-	defer syscall.Close(int(accepted))
-	if _, err := syscall.Write(client, []byte("hello")); err != nil {
-		return os.NewSyscallError("write", err)
+	accepted := os.NewFile(fd, "accepted")
+	defer accepted.Close()
+	if _, err := client.WriteString("hello"); err != nil {
+		return err
 	}
 	data := make([]byte, 16)
-	n, err := syscall.Read(int(accepted), data)
+	n, err := accepted.Read(data)
 	if err == nil && string(data[:n]) != "hello" {
 		err = fmt.Errorf("%q came", data[:n])
 	}
@@ -54,14 +55,15 @@ func vsockLoopback() error {
 }
 
 // vsock is a stream socket that is bound or connected.
-func vsock(call uintptr, address vsockAddress) (int, error) {
+func vsock(call uintptr, address vsockAddress) (*os.File, error) {
 	fd, err := syscall.Socket(familyVsock, syscall.SOCK_STREAM, 0)
 	if err != nil {
-		return 0, os.NewSyscallError("socket", err)
+		return nil, os.NewSyscallError("socket", err)
 	}
+	file := os.NewFile(uintptr(fd), "vsock")
 	if _, _, errno := syscall.Syscall(call, uintptr(fd), uintptr(unsafe.Pointer(&address)), unsafe.Sizeof(address)); errno != 0 {
-		syscall.Close(fd)
-		return 0, os.NewSyscallError("vsock", errno)
+		file.Close()
+		return nil, os.NewSyscallError("vsock", errno)
 	}
-	return fd, nil
+	return file, nil
 }

@@ -1,7 +1,11 @@
 # nixpkgs' buildGoModule: the modules that go.mod names, vendored and checked
 # against vendorHash, then a build and the tests without network. An argument that
 # is not listed here is an error, so that the flake keeps to the simple ones.
-{ go, runCommand }:
+{
+  cc,
+  go,
+  runCommand,
+}:
 let
   buildGoModule =
     {
@@ -30,7 +34,10 @@ let
         cp -r ${src} source
         chmod -R u+w source
         cd source
-        export GOPATH=$TMPDIR/go GOCACHE=$TMPDIR/go-cache GOTOOLCHAIN=local GOWORK=off
+        export GOPATH=$TMPDIR/go GOTOOLCHAIN=local GOWORK=off
+        # After an edit, what has not changed is neither compiled nor tested again.
+        export GOCACHE=/nix/var/cache/go-build
+        { mkdir -p $GOCACHE && [ -w $GOCACHE ]; } 2>/dev/null || GOCACHE=$TMPDIR/go-cache
       '';
 
       goModules =
@@ -56,7 +63,7 @@ let
         env
         // {
           inherit meta;
-          nativeBuildInputs = [ go ];
+          nativeBuildInputs = [ go ] ++ (if env.CGO_ENABLED or 1 == 0 then [ ] else [ cc ]);
           disallowedReferences = [ go ];
           ldflags = toString (ldflags ++ [ "-buildid=" ]);
         }
@@ -70,7 +77,7 @@ let
         packages() { go list ./... | grep -vE '/(examples|Godeps|testdata)'; }
         ${buildPhase}
         if [ -n "${toString doCheck}" ]; then
-          GOFLAGS=-mod=vendor go test -vet=off -ldflags "$ldflags" $(packages)
+          go test -vet=off -ldflags "$ldflags" $(packages)
         fi
         ${installPhase}
       ''

@@ -40,7 +40,10 @@ in
   elfutils = unpacked "elfutils" "libelf-dev libelf1";
   flex = unpacked "flex" "flex m4";
 
-  buildGoModule = import ./buildGoModule.nix { inherit go runCommand; };
+  buildGoModule = import ./buildGoModule.nix {
+    inherit (build) cc;
+    inherit go runCommand;
+  };
 
   linuxPackages.kernel =
     hostBuild {
@@ -85,6 +88,7 @@ in
   stdenv = {
     hostPlatform = {
       inherit system;
+      linuxArch = "x86_64";
       qemuArch = "x86_64";
     };
     mkDerivation = import ./mkDerivation.nix { inherit (build) cc runCommand; };

@@ -80,10 +80,10 @@ func (c *Channel) look(closed bool) {
 		_ = c.relay.DropInput() // a FIFO that cannot be emptied will be told by who reads it
 	}
 	c.byHand = byHand
-	c.relay.Attach(seated || byHand)
 	if closed && !seated && !byHand {
-		c.relay.Gone()
+		c.relay.Gone() // before status tells: the next one may start then
 	}
+	c.relay.Attach(seated || byHand)
 }
 
 // Boot makes the channel ready for a QEMU that is about to start, and returns

@@ -266,3 +266,28 @@ func TestRemovedFolder(t *testing.T) {
 		t.Errorf("the next one goes on at %d", end)
 	}
 }
+
+// A socket that is made again is kept for the next relay in the place of the old one.
+func TestRenewedSocketIsKept(t *testing.T) {
+	directory := place(t)
+	calls := make(chan string, 100)
+	keeper := Keeper{
+		Keep:   func(name string, _ *os.File) error { calls <- "keep " + name; return nil },
+		Forget: func(name string) error { calls <- "forget " + name; return nil },
+	}
+	service, _ := run(t, Config{Name: "serial", Settings: in(directory), Keeper: keeper})
+	for len(calls) > 0 {
+		<-calls
+	}
+	os.Remove(service.public.Socket)
+	for _, want := range []string{"forget serial.sock", "keep serial.sock"} {
+		select {
+		case got := <-calls:
+			if got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		case <-time.After(hangLimit):
+			t.Fatalf("no %q", want)
+		}
+	}
+}

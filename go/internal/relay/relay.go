@@ -66,6 +66,7 @@ type Relay struct {
 	doors     []*watched
 	joined    []*client       // in the order in which they came
 	writer    *writer         // who has the writer's seat; nil: nobody
+	running   bool            // Run has begun
 	closing   bool            // nobody joins any more
 	machine   context.Context // ends when the machine goes; nil: none is attached
 	detach    context.CancelFunc
@@ -144,6 +145,7 @@ func SocketPath(dir string) string { return filepath.Join(dir, "sock") }
 // in the journal and with the clients; slow clients are cut off then.
 func (r *Relay) Run() error {
 	r.mu.Lock()
+	r.running = true
 	for _, listener := range r.listeners {
 		r.group.Go(func() error { return r.accept(listener) })
 	}

@@ -68,8 +68,8 @@ func (r *Relay) renewIn(old *inFIFO) error {
 		return errors.Join(rest.Close(), fresh.file.Close())
 	}
 	r.ins = append(slices.DeleteFunc(r.ins, func(in *inFIFO) bool { return in == old }), last, fresh)
-	r.group.Go(func() error { return last.hand(r) })
-	r.group.Go(func() error { return fresh.hand(r) })
+	r.beside(func() error { return last.hand(r) })
+	r.beside(func() error { return fresh.hand(r) })
 	return old.file.Close()
 }
 
@@ -97,7 +97,7 @@ func (r *Relay) renewOut(old *watched) error {
 	}
 	old.retire()
 	r.doors = append(r.doors, fresh)
-	r.group.Go(func() error { return r.attend(fresh) })
+	r.beside(func() error { return r.attend(fresh) })
 	return nil
 }
 
@@ -120,8 +120,16 @@ func (r *Relay) Replace(old, fresh net.Listener) {
 		return
 	}
 	r.listeners = append(slices.DeleteFunc(slices.Clone(r.listeners), func(l net.Listener) bool { return l == old }), fresh)
-	r.group.Go(func() error { return r.accept(fresh) })
+	r.beside(func() error { return r.accept(fresh) })
 	old.Close()
+}
+
+// beside has Run wait for f too, where it has begun; else it begins f with what there
+// is. The caller holds the lock.
+func (r *Relay) beside(f func() error) {
+	if r.running {
+		r.group.Go(f)
+	}
 }
 
 // gone tells whether there is nothing at path.

@@ -3,6 +3,8 @@
 // Its invariants: a port that is not there yet is waited for, as is a host that is
 // not connected, without looking again and again; an answer to a host that has
 // gone is dropped, so that the next one does not get it.
+// (A kernel without a network does not tell of its devices: there it looks every
+// second.)
 //
 // Source: Linux, drivers/char/virtio_console.c. In a guest with udev a port has
 // a link in /dev/virtio-ports; the kernel itself gives /dev/vportNpM, and the name
@@ -49,7 +51,7 @@ func Open(ctx context.Context, name string) (*Port, error) {
 		if device != "" {
 			return open(device)
 		}
-		if err := events.wait("virtio-ports"); ctx.Err() != nil {
+		if err := events.wait(ctx, "virtio-ports"); ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		} else if err != nil {
 			return nil, err

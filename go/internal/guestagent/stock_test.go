@@ -1,0 +1,104 @@
+package guestagent_test
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"microvm-console/internal/guestagent"
+)
+
+// TestQEMUGuestAgent has the client talk with QEMU's own agent, which does here what
+// it would do in a guest. It is asked for nothing that changes this machine.
+func TestQEMUGuestAgent(t *testing.T) {
+	ctx, client := stock(t)
+	info, err := client.Info(ctx)
+	if err != nil || info.Version == "" || !info.Supports(guestagent.CommandExec) {
+		t.Fatalf("%v, %+v", err, info)
+	}
+	if info.Supports(guestagent.CommandExecOutput) || info.Supports(guestagent.CommandSetConsoleSize) {
+		t.Error("it has commands of ours")
+	}
+	if err := client.SetConsoleSize(ctx, "hvc0", 24, 80); err == nil {
+		t.Error("it obeys one of them")
+	}
+	if err := client.Ping(ctx); err != nil {
+		t.Error(err)
+	}
+	if os, err := client.OSInfo(ctx); err != nil || os.KernelRelease == "" {
+		t.Errorf("%v, %+v", err, os)
+	}
+	input := bytes.Repeat([]byte("\x00\xFFline\n"), 100<<10)
+	pid, err := client.Exec(ctx, guestagent.ExecRequest{
+		Path: "sh", Args: []string{"-c", "cat; echo $X >&2; exit 7"}, Env: []string{"X=y", "PATH=" + os.Getenv("PATH")}, Input: input, Capture: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var status guestagent.ExecStatus
+	for !status.Exited {
+		if status, err = client.ExecStatus(ctx, pid); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond) // the protocol has no way to wait
+	}
+	if !bytes.Equal(status.Out, input) || string(status.Err) != "y\n" || status.ExitCode != 7 {
+		t.Errorf("%d bytes, %q, status %d", len(status.Out), status.Err, status.ExitCode)
+	}
+	// What was left unread does not hurt.
+	short, cancel := context.WithTimeout(ctx, time.Nanosecond)
+	defer cancel()
+	if err := client.Ping(short); err == nil {
+		t.Error("a request without time has an answer")
+	}
+	if err := client.Ping(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// stock returns a client of a qemu-ga that ends with the test.
+func stock(t *testing.T) (context.Context, *guestagent.Client) {
+	t.Helper()
+	program, err := exec.LookPath("qemu-ga")
+	if err != nil {
+		t.Skip("no qemu-ga here (install qemu-guest-agent)")
+	}
+	dir, err := os.MkdirTemp("", "agent") // short enough for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "socket")
+	agent := exec.Command(program, "-m", "unix-listen", "-p", socket, "-t", dir, "-f", filepath.Join(dir, "pid"))
+	var said bytes.Buffer
+	agent.Stdout, agent.Stderr = &said, &said
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = agent.Process.Kill()
+		_ = agent.Wait()
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	var conn net.Conn
+	for conn == nil {
+		if conn, err = net.Dial("unix", socket); err != nil && ctx.Err() != nil {
+			t.Fatalf("%v: %s", err, said.String())
+		}
+		time.Sleep(time.Millisecond) // it does not tell that it listens
+	}
+	client := guestagent.New(conn)
+	ended := make(chan error, 1)
+	go func() { ended <- client.Run() }()
+	t.Cleanup(func() {
+		client.Close()
+		<-ended
+	})
+	return ctx, client
+}
