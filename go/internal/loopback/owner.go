@@ -6,18 +6,29 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
 // owner names the process that listens on a TCP port, as far as /proc
 // shows it to us: `by pid 812, "microvm-run"; `. "" where it does not.
 func owner(port int) string {
+	pid, name := Owner(port)
+	if pid == 0 {
+		return ""
+	}
+	return fmt.Sprintf("by pid %d, %q; ", pid, name)
+}
+
+// Owner is the process that listens on a TCP port, and its name; 0 where /proc does
+// not show it to us, or there is none.
+func Owner(port int) (pid int, name string) {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		if inode := listenerInode(table, port); inode != "" {
 			return holder("socket:[" + inode + "]")
 		}
 	}
-	return ""
+	return 0, ""
 }
 
 // listenerInode looks in a table of proc(5), net/tcp, for the socket that
@@ -39,18 +50,19 @@ func listenerInode(table string, port int) string {
 }
 
 // holder looks for the process that has the socket open.
-func holder(socket string) string {
+func holder(socket string) (pid int, name string) {
 	links, _ := filepath.Glob("/proc/[0-9]*/fd/*") // the pattern is well formed
 	for _, link := range links {
 		if target, err := os.Readlink(link); err != nil || target != socket {
 			continue
 		}
 		dir := filepath.Dir(filepath.Dir(link))
-		name, err := os.ReadFile(filepath.Join(dir, "comm"))
+		comm, err := os.ReadFile(filepath.Join(dir, "comm"))
 		if err != nil {
-			return ""
+			return 0, ""
 		}
-		return fmt.Sprintf("by pid %s, %q; ", filepath.Base(dir), bytes.TrimSpace(name))
+		pid, _ = strconv.Atoi(filepath.Base(dir)) // digits, by the pattern
+		return pid, string(bytes.TrimSpace(comm))
 	}
-	return ""
+	return 0, ""
 }

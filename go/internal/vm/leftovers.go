@@ -24,10 +24,17 @@ func (v *VM) Leftovers() error {
 	}
 	for _, console := range status.Consoles {
 		listeners, err := loopback.Listen(console.Port, "not by this machine's doing")
-		if err != nil {
+		if err != nil && !v.takenByOthers(console.Port) {
 			errs = multierror.Append(errs, fmt.Errorf("left behind: %w", err))
 		}
 		loopback.Close(listeners)
 	}
 	return errs.ErrorOrNil()
+}
+
+// takenByOthers tells whether a process that is neither ours nor our QEMU listens on
+// a port: the port was free when it came.
+func (v *VM) takenByOthers(port int) bool {
+	pid, _ := loopback.Owner(port)
+	return pid != 0 && pid != os.Getpid() && pid != v.Status().QEMUPID
 }
