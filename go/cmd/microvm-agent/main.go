@@ -1,8 +1,8 @@
 // Command microvm-agent is the guest agent: it runs in the guest and does what
 // the host's tools ask for. See internal/guestagent.
 //
-// It is built twice. In the guest it has to be small, which an emulated boot
-// feels: with the tag "guest" it reads the same flags without the library by
+// It is built twice. In the guest it has to be small, since the image is in the
+// guest's memory: with the tag "guest" it reads the same flags without the library by
 // which our programs describe themselves.
 package main
 
