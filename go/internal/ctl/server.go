@@ -24,6 +24,8 @@ type Handlers struct {
 	// Exec runs a command in the guest, and hands what it prints to send; see
 	// Client.Exec.
 	Exec func(ctx context.Context, request ExecRequest, send func(ExecFrame) error) error
+	// Size takes note of the size of a client's terminal.
+	Size func(SizeRequest) error
 	// Break sends a break on a console's line.
 	Break func(ctx context.Context, console string) error
 	// Boot is for who is about to start a QEMU on a channel: it marks a boot,
@@ -69,6 +71,7 @@ func (h Handlers) routes() http.Handler {
 		"GET /stream": {h.Stream != nil, h.stream},
 		"POST /input": {h.Input != nil, h.input},
 		"POST /break": {h.Break != nil, h.sendBreak},
+		"POST /size":  {h.Size != nil, h.size},
 		"POST /exec":  {h.Exec != nil, h.exec},
 		"POST /boot":  {h.Boot != nil, h.boot},
 		"GET /orders": {h.Orders != nil, h.orders},

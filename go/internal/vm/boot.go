@@ -114,6 +114,9 @@ func (v *VM) resetTold() {
 	late := func(then time.Time) bool { return now.Sub(then) > loopTime }
 	v.status.Restarts++
 	v.status.Agent = false
+	for _, w := range v.windows {
+		w.given = size{}
+	}
 	v.boot = boot{began: now, restarts: append(slices.DeleteFunc(v.boot.restarts, late), now)}
 }
 

@@ -110,7 +110,9 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 	}
 	both.Wait()
 	left := make(chan error, 1)
-	go func() { left <- v.Exec(t.Context(), shell("while [ -e "+dir+" ]; do sleep 0.1; done"), new(collected).take) }()
+	go func() {
+		left <- v.Exec(t.Context(), shell("while [ -e "+dir+" ]; do sleep 0.1; done"), new(collected).take)
+	}()
 	await(t, "command", func() bool { return v.execs.Load() == 1 })
 	report, err := v.Stop(t.Context(), ctl.StopRequest{})
 	if err != nil || report.Stage != "agent" {
