@@ -35,7 +35,7 @@
     "pvpanic_pci"
   ],
   # The guest agent, a static program. "": none.
-  agent ? "${tools}/bin/microvm-agent",
+  agent ? "${tools}/libexec/microvm-agent",
   # { path, mode } with either text or source, a file to copy.
   files ? [ ],
 }:

@@ -1,15 +1,19 @@
 // Command microvm-agent is the guest agent: it runs in the guest and does what
 // the host's tools ask for. See internal/guestagent.
+//
+// It is built twice. In the guest it has to be small, which an emulated boot
+// feels: with the tag "guest" it reads the same flags without the library by
+// which our programs describe themselves.
 package main
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"runtime/debug"
 
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
-	"microvm-console/internal/cmdline"
-	"microvm-console/internal/guestagent"
 	"microvm-console/internal/guestagent/server"
 )
 
@@ -17,42 +21,42 @@ import (
 // guest may be small. A long answer may take more.
 const memoryLimit = 32 << 20
 
-func main() { cmdline.Main(app()) }
-
-func app() *cli.App {
-	return &cli.App{
-		Name:  "microvm-agent",
-		Usage: "the guest agent: does in a guest what its host asks for",
-		Description: `Speaks QEMU's guest agent protocol on a virtio-serial port, which it waits for.
-Whoever can reach it is root in this guest: on the port that is the owner of the
-VM, with --vsock it is every user of the host and of the guest.`,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "port", Value: guestagent.PortName, Usage: "serve the virtio-serial port called `NAME`"},
-			&cli.UintFlag{Name: "vsock", Usage: "serve the vsock `PORT` as well (default: none)"},
-			&cli.StringFlag{Name: "ping", Usage: "ask the agent at `ADDRESS`, as vsock:1:5000 or unix:/run/agent, what it is, and exit"},
-		},
-		Action: run,
-	}
+// options are the flags.
+type options struct {
+	version string
+	port    string // of the virtio-serial port
+	vsock   uint   // port; 0: none
+	ping    string // address; "": serve
 }
 
-func run(c *cli.Context) error {
-	if err := cmdline.NoArguments(c); err != nil {
-		return err
+// What the flags mean.
+const (
+	portUsage  = "serve the virtio-serial port called `NAME`"
+	vsockUsage = "serve the vsock `PORT` as well, for every user of host and guest (0: none)"
+	pingUsage  = "ask the agent at `ADDRESS`, as vsock:1:5000 or unix:/run/agent, what it is, and exit"
+)
+
+// usageError is a mistake in the flags.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// run does what the flags say, until ctx ends.
+func run(ctx context.Context, o options, stdout io.Writer) error {
+	if o.ping != "" {
+		return ping(ctx, stdout, o.ping)
 	}
-	if c.IsSet("ping") {
-		return ping(c, c.String("ping"))
-	}
-	if c.IsSet("vsock") && !isPort(uint64(c.Uint("vsock"))) {
-		return cmdline.Usage("vsock: %d is no port", c.Uint("vsock"))
+	if o.vsock != 0 && !isPort(uint64(o.vsock)) {
+		return usage("vsock: %d is no port", o.vsock)
 	}
 	debug.SetMemoryLimit(memoryLimit)
-	s := server.New(cmdline.Version, server.Shutdown)
-	group, ctx := errgroup.WithContext(c.Context)
-	group.Go(func() error { return servePort(ctx, s, c.String("port")) })
-	if c.IsSet("vsock") {
-		group.Go(func() error { return serveVsock(ctx, s, uint32(c.Uint("vsock"))) })
+	s := server.New(o.version, server.Shutdown)
+	group, serving := errgroup.WithContext(ctx)
+	group.Go(func() error { return servePort(serving, s, o.port) })
+	if o.vsock != 0 {
+		group.Go(func() error { return serveVsock(serving, s, uint32(o.vsock)) })
 	}
-	if err := group.Wait(); c.Err() == nil {
+	if err := group.Wait(); ctx.Err() == nil {
 		return err
 	}
 	return nil // told to end

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mdlayher/vsock"
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
-	"microvm-console/internal/cmdline"
 	"microvm-console/internal/guestagent"
 )
 
@@ -21,7 +20,7 @@ import (
 const pingLimit = 10 * time.Second
 
 // ping prints the version of the agent at address.
-func ping(c *cli.Context, address string) error {
+func ping(ctx context.Context, stdout io.Writer, address string) error {
 	conn, err := dial(address)
 	if err != nil {
 		return err
@@ -29,14 +28,14 @@ func ping(c *cli.Context, address string) error {
 	client := guestagent.New(conn)
 	var reader errgroup.Group
 	reader.Go(client.Run)
-	ctx, cancel := context.WithTimeoutCause(c.Context, pingLimit, fmt.Errorf("nothing within %v", pingLimit))
+	limit, cancel := context.WithTimeoutCause(ctx, pingLimit, fmt.Errorf("nothing within %v", pingLimit))
 	defer cancel()
-	info, err := client.Info(ctx)
+	info, err := client.Info(limit)
 	_ = client.Close()
 	if err := errors.Join(err, reader.Wait()); err != nil {
 		return fmt.Errorf("%s: %w", address, err)
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "%s: guest agent %s, %d commands\n", address, info.Version, len(info.Commands))
+	_, err = fmt.Fprintf(stdout, "%s: guest agent %s, %d commands\n", address, info.Version, len(info.Commands))
 	return err
 }
 
@@ -54,5 +53,5 @@ func dial(address string) (net.Conn, error) {
 			return vsock.Dial(uint32(cid), uint32(number), nil)
 		}
 	}
-	return nil, cmdline.Usage("ping: %q is no address (as vsock:1:5000 or unix:/run/agent)", address)
+	return nil, usage("ping: %q is no address (as vsock:1:5000 or unix:/run/agent)", address)
 }

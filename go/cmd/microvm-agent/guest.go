@@ -1,0 +1,45 @@
+//go:build guest
+
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/guestagent"
+)
+
+// version is set by the build, with -ldflags -X.
+var version = "dev"
+
+func main() {
+	o := options{version: version}
+	flag.StringVar(&o.port, "port", guestagent.PortName, portUsage)
+	flag.UintVar(&o.vsock, "vsock", 0, vsockUsage)
+	flag.StringVar(&o.ping, "ping", "", pingUsage)
+	tell := flag.Bool("version", false, "print the version")
+	flag.Parse()
+	switch {
+	case flag.NArg() > 0:
+		fail(2, fmt.Errorf("unexpected argument %q (see microvm-agent --help)", flag.Arg(0)))
+	case *tell:
+		fmt.Println("microvm-agent version", version)
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer stop()
+	if err := run(ctx, o, os.Stdout); err != nil {
+		fail(1, err)
+	}
+}
+
+// fail tells an error and ends with a status.
+func fail(status int, err error) {
+	fmt.Fprintf(os.Stderr, "microvm-agent: %v\n", err)
+	os.Exit(status)
+}
