@@ -28,7 +28,7 @@ func (c Client) Size(ctx context.Context, r SizeRequest) error {
 		"console": {r.Console}, "client": {r.Client},
 		"rows": {strconv.Itoa(r.Rows)}, "columns": {strconv.Itoa(r.Columns)},
 	}
-	response, err := c.send(ctx, http.MethodPost, "/size?"+query.Encode(), nil)
+	response, err := c.send(ctx, http.MethodPost, "/size?"+query.Encode())
 	if err != nil {
 		return err
 	}
