@@ -141,6 +141,6 @@ func (v *VM) noteSilence() {
 			return
 		}
 	}
-	v.note(fmt.Sprintf("no console has printed anything for %v (look at console= in kernelParams and QEMU's arguments, at the kernel, "+
-		"which has to be a bzImage with drivers for these consoles, and try --accel tcg)", v.options.Silence))
+	v.note(fmt.Sprintf("no console has printed anything for %v (if this host is not just busy, look at console= in kernelParams and QEMU's "+
+		"arguments, at the kernel, which has to be a bzImage with drivers for these consoles, and try --accel tcg)", v.options.Silence))
 }

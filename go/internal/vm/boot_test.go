@@ -92,7 +92,7 @@ func TestNotes(t *testing.T) {
 		words []string
 		want  string
 	}{
-		{"no console prints", nil, "no console has printed anything for 20ms (look at console= in kernelParams"},
+		{"no console prints", nil, "no console has printed anything for 20ms (if this host is not just busy, look at console= in kernelParams"},
 		{"a process is killed", []string{"fake.print=" + printed(t, bootText+oom)}, "the guest is out of memory: its kernel has killed process 77 (hog)"},
 		{"paused by hand", []string{"fake.print=" + printed(t, bootText), "fake.halt=paused"}, "somebody has paused the guest by QEMU's monitor"},
 		{"its disk has no room", []string{"fake.print=" + printed(t, bootText), "fake.halt=io-error"}, "the guest stands still until a disk of it works again"},
