@@ -16,11 +16,11 @@ func TestExec(t *testing.T) {
 	vm := start(t, program(t, "microvm-run"), "--auto-ports")
 	vm.expect(`console  hvc0   tcp localhost:\d+`, 1)
 	run := program(t, "microvm-exec")
-	must(t, root, run, "--wait-ready", "--", "true")
+	must(t, root, run, "--wait-ready", "--", "mkfifo", "/tmp/go")
 	vm.expect(`microvm-run: READY after [0-9.]+ s \(`, 1)
-	both := start(t, run, "--", "sh", "-c", "echo live; read line </tmp/go; echo $line; echo error >&2; exit 5")
+	both := startEmpty(t, run, "--", "sh", "-c", "echo live; read line </tmp/go; echo $line; echo error >&2; exit 5")
 	both.expect("live\n", 1) // while it runs
-	must(t, root, run, "--", "sh", "-c", "mkfifo /tmp/go 2>/dev/null; echo gone >/tmp/go")
+	must(t, root, run, "--", "sh", "-c", "echo gone >/tmp/go")
 	if status := both.status(); status != 5 {
 		t.Errorf("status %d, want 5", status)
 	}
@@ -39,14 +39,14 @@ func TestExec(t *testing.T) {
 		}
 	}
 	for script, want := range map[string]int{"exit 7": 7, "kill -9 $$": 137} {
-		if status := start(t, run, "--", "sh", "-c", script).status(); status != want {
+		if status := startEmpty(t, run, "--", "sh", "-c", script).status(); status != want {
 			t.Errorf("%s: status %d, want %d", script, status, want)
 		}
 	}
-	if status := start(t, run, "--", "no-such-program").status(); status != 127 {
+	if status := startEmpty(t, run, "--", "no-such-program").status(); status != 127 {
 		t.Errorf("status %d, want 127", status)
 	}
-	late := start(t, run, "--timeout", "2s", "--", "sleep", "100000")
+	late := startEmpty(t, run, "--timeout", "2s", "--", "sleep", "100000")
 	if status := late.status(); status != 5 {
 		t.Errorf("status %d, want 5", status)
 	}
@@ -55,6 +55,16 @@ func TestExec(t *testing.T) {
 	if status := vm.status(); status != 0 {
 		t.Errorf("microvm-run has status %d", status)
 	}
+}
+
+// startEmpty starts a program whose input has ended.
+func startEmpty(t *testing.T, name string, args ...string) *session {
+	t.Helper()
+	s := start(t, name, args...)
+	if err := s.stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // A VM for one command.

@@ -1,5 +1,6 @@
 // Program bench measures, side by side, what this project's relay does and what
-// else a user might put between a guest's console and its clients. scripts/bench
+// else a user might put between a guest's console and its clients; and what a command
+// in a fresh guest takes. scripts/bench
 // runs it; it is no part of the product.
 //
 // What it starts listens on this machine only, stays below a folder of its own,
@@ -29,8 +30,11 @@ func run(args []string) error {
 	if len(args) > 4 && args[0] == "guest" {
 		return guest(args[1:])
 	}
+	if len(args) > 0 && args[0] == "exec" {
+		return measureExec(args[1:])
+	}
 	if len(args) == 0 || args[0] != "relay" {
-		return fmt.Errorf("%q: nothing to measure (type relay)", strings.Join(args, " "))
+		return fmt.Errorf("%q: nothing to measure (type relay, or exec)", strings.Join(args, " "))
 	}
 	b := &bench{command: "scripts/bench " + strings.Join(args, " ")}
 	flags := flag.NewFlagSet("bench relay", flag.ContinueOnError)
@@ -100,7 +104,7 @@ func (r *results) save(dir string) error {
 	if err := r.draw(filepath.Join(dir, "relay.svg")); err != nil {
 		return err
 	}
-	return insert(filepath.Join(dir, "relay.md"), r.tables())
+	return insert(filepath.Join(dir, "relay.md"), "# The relay, measured\n\n", r.tables())
 }
 
 // The tables stand between these lines of a document; the rest is people's.
@@ -109,11 +113,11 @@ const (
 	tablesEnd   = "<!-- to here -->\n"
 )
 
-// insert puts text into a document, or makes one.
-func insert(path, text string) error {
+// insert puts text into a document, or makes one of that title.
+func insert(path, title, text string) error {
 	old, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		old = []byte("# The relay, measured\n\n" + tablesBegin + tablesEnd)
+		old = []byte(title + tablesBegin + tablesEnd)
 	} else if err != nil {
 		return err
 	}
