@@ -14,11 +14,22 @@
       );
       output = name: builtins.mapAttrs (_system: outputs: outputs.${name}) perSystem;
 
+      forSystem =
+        system: remedy:
+        perSystem.${system} or (throw "microvm-console: nothing for ${system} (${remedy})");
+
       # The package that a module takes unless it is told another.
-      tools =
-        system:
-        (perSystem.${system} or (throw "microvm-console: no package for ${system} (set services.qemu-relay.package)"))
-        .packages.tools;
+      tools = system: (forSystem system "set services.qemu-relay.package").packages.tools;
+
+      # A function of nix/lib, for the system that its caller names.
+      function =
+        name:
+        {
+          system ? throw "microvm-console: lib.${name}: system is missing (as \"x86_64-linux\")",
+          ...
+        }@arguments:
+        (forSystem system "take overlays.default").lib.${name} (removeAttrs arguments [ "system" ]);
+
       homeModules.default = import ./nix/modules/home-manager.nix tools;
     in
     {
@@ -27,6 +38,9 @@
       checks = output "checks";
       devShells = output "devShells";
       formatter = output "formatter";
+
+      lib = nixpkgs.lib.genAttrs [ "mkGuestInitrd" "mkMicrovm" ] function;
+      overlays.default = import ./nix/overlay.nix;
 
       nixosModules.default = import ./nix/modules/nixos.nix tools;
       inherit homeModules;

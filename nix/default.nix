@@ -30,6 +30,7 @@ let
 in
 {
   inherit packages;
+  lib = library;
   apps = directory ./apps;
   checks = directory ./checks;
   devShells = directory ./devShells;

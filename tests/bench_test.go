@@ -51,3 +51,17 @@ func TestBenchRelay(t *testing.T) {
 		}
 	}
 }
+
+// scripts/bench measures both kernels on both machine types.
+func TestBenchKernel(t *testing.T) {
+	minimal(t)
+	dir := t.TempDir()
+	must(t, root, "scripts/bench", "kernel", "--quick", "--output", dir)
+	text, err := os.ReadFile(filepath.Join(dir, "guest-kernel.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows := strings.Count(string(text), "\n| q35 | ") + strings.Count(string(text), "\n| microvm | "); rows != 8 || strings.Contains(string(text), "NaN") {
+		t.Errorf("%d figures of boots, want 8:\n%s", rows, text)
+	}
+}

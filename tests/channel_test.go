@@ -51,7 +51,11 @@ type channelState struct {
 	Exact       bool
 	Boot        int
 	Oldest, End int64
-	Gaps        []struct {
+	Clients     []struct {
+		Client string
+		Lag    int64
+	}
+	Gaps []struct {
 		Offset, Bytes int64
 		Cause         string
 	}

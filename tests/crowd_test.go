@@ -14,11 +14,16 @@ type crowd struct {
 	here  sync.WaitGroup
 }
 
-// comeAndGo has so many clients at once come and go, until ctx ends.
-func comeAndGo(ctx context.Context, relay *served, journals map[string]*kept, lanes int) *crowd {
+// comeAndGo has so many clients at once come and go, until ctx ends. begins is where
+// the boot does, in each channel's journal; -1: its lines tell.
+func comeAndGo(ctx context.Context, relay *served, names []string, begins int64, lanes int) *crowd {
 	c := &crowd{}
+	journals := map[string]*kept{}
+	for _, name := range names {
+		journals[name] = newKept(relay.t, name)
+	}
 	for number := range lanes {
-		l := newLane(number, journals)
+		l := newLane(number, names, journals, begins)
 		c.lanes = append(c.lanes, l)
 		c.here.Go(func() { l.run(ctx, relay) })
 	}
@@ -57,8 +62,9 @@ func (c *crowd) report(t *testing.T) {
 	}
 }
 
-// watcher asks a relay again and again how it is.
+// watcher asks a relay, or a QEMU, again and again how it is.
 type watcher struct {
+	asks   string
 	here   sync.WaitGroup
 	mu     sync.Mutex
 	took   []time.Duration
@@ -67,7 +73,7 @@ type watcher struct {
 
 // watchRelay asks until ctx ends: a relay that is up has to answer.
 func watchRelay(ctx context.Context, relay *served, names []string) *watcher {
-	w := &watcher{}
+	w := &watcher{asks: "GET /status"}
 	for _, name := range names {
 		client := asking(name)
 		w.here.Go(func() {
@@ -95,14 +101,14 @@ func (w *watcher) report(t *testing.T) {
 	t.Helper()
 	w.here.Wait()
 	for _, fault := range w.faults {
-		t.Errorf("GET /status: %v", fault)
+		t.Errorf("%s: %v", w.asks, fault)
 	}
 	if len(w.took) == 0 {
-		t.Fatal("GET /status: no answer")
+		t.Fatalf("%s: no answer", w.asks)
 	}
 	slices.Sort(w.took)
 	at := func(percent int) time.Duration {
 		return w.took[(len(w.took)-1)*percent/100].Round(10 * time.Microsecond)
 	}
-	t.Logf("GET /status: %d answers, p50 %v, p99 %v, at most %v", len(w.took), at(50), at(99), at(100))
+	t.Logf("%s: %d answers, p50 %v, p99 %v, at most %v", w.asks, len(w.took), at(50), at(99), at(100))
 }

@@ -36,7 +36,7 @@ exit 1
 func TestDocuments(t *testing.T) {
 	nix, nc := shim(t, "nix", nixShim), shim(t, "nc", ncShim)
 	t.Setenv("PATH", nix+":"+os.Getenv("PATH"))
-	for _, document := range []string{"README.md", "examples/console-demo/README.md", "CONTRIBUTING.md"} {
+	for _, document := range []string{"README.md", "examples/console-demo/README.md", "CONTRIBUTING.md", "docs/run-test.md"} {
 		t.Run(strings.ReplaceAll(document, "/", "-"), func(t *testing.T) {
 			private(t)
 			t.Cleanup(func() { // where a block fails half way

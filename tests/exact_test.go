@@ -30,8 +30,7 @@ func TestExact(t *testing.T) {
 	printing := consoles(t, dir)
 	begin := time.Now()
 	for _, console := range printing {
-		command := fmt.Sprintf("echo begin-$((63*47)); seq 1 %d; echo end-$((63*47))\n", *lines)
-		request(t, dir, http.MethodPost, "/input?console="+console.Name, command).Body.Close()
+		request(t, dir, http.MethodPost, "/input?console="+console.Name, numberedLines()).Body.Close()
 	}
 	clients := attachHalfWay(t, dir, printing)
 	for place, console := range printing {
@@ -66,14 +65,26 @@ func limit() time.Duration { return waitLimit + time.Duration(*lines)*time.Milli
 func shells(t *testing.T, dir string) {
 	t.Helper()
 	for _, console := range consoles(t, dir) {
-		terminal := start(t, "nc.openbsd", "-U", console.Relay.Socket)
-		login(terminal)
-		terminal.send("dmesg -n 1; echo Q-$((6*7))\n")
-		terminal.expect(`Q-42\r?\n.*# `, 1)
+		terminal := shell(t, console.Relay.Socket)
 		terminal.run.Process.Kill()
 		terminal.status() // its end
 	}
 	alone(t, dir)
+}
+
+// shell logs in at a console's socket and keeps the kernel from printing there.
+func shell(t *testing.T, socket string) *session {
+	t.Helper()
+	terminal := start(t, "nc.openbsd", "-U", socket)
+	login(terminal)
+	terminal.send("dmesg -n 1; echo Q-$((6*7))\n")
+	terminal.expect(`Q-42\r?\n.*# `, 1)
+	return terminal
+}
+
+// numberedLines has a guest's shell print them.
+func numberedLines() string {
+	return fmt.Sprintf("echo begin-$((63*47)); seq 1 %d; echo end-$((63*47))\n", *lines)
 }
 
 // attachHalfWay attaches a client of each kind to each console once half of its

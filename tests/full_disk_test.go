@@ -2,7 +2,9 @@ package tests
 
 import (
 	"bytes"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -11,8 +13,8 @@ import (
 	"time"
 )
 
-// told is a notice to a client that bytes are missing.
-var told = regexp.MustCompile(`\r\n\[(\d+) bytes were lost \(offset (\d+): write: no space left on device\)\]\r\n`)
+// told is a notice to a client that bytes are missing, and why.
+var told = regexp.MustCompile(`\r\n\[(\d+) bytes were lost \(offset (\d+): write: ([a-z ]+)\)\]\r\n`)
 
 // A channel prints while somebody fills the disk: the guest is never stopped; what
 // could not be kept is counted exactly, told to who asks and to who reads; and with
@@ -22,6 +24,34 @@ func TestFullDisk(t *testing.T) {
 		return
 	}
 	state := smallState(t, private(t), "40m")
+	filler := filepath.Join(state, "somebody")
+	fill := func() {
+		if output, err := command(t, root, "dd", "if=/dev/zero", "of="+filler, "bs=4k"); err == nil {
+			t.Fatalf("the disk is not full: %s", output)
+		}
+	}
+	printInto(t, "no space left on device", fill, func() { os.Remove(filler) })
+}
+
+// The same where it is not the disk that is full, but a quota.
+func TestFullQuota(t *testing.T) {
+	if _, err := exec.LookPath("mkfs.btrfs"); err != nil {
+		skip(t, "btrfs", "install btrfs-progs")
+	}
+	if !ownMounts(t) {
+		return
+	}
+	state := quotaState(t, private(t))
+	limit := func(size string) func() {
+		return func() { must(t, root, "btrfs", "qgroup", "limit", size, state) }
+	}
+	printInto(t, "disk quota exceeded", limit("6M"), limit("none"))
+}
+
+// printInto has a channel print before the journal's file system is filled, then, and
+// when there is space again. cause is why it cannot be written to.
+func printInto(t *testing.T, cause string, fill, free func()) {
+	t.Helper()
 	setUp(t, `"retentionMiB": 1024`)
 	relay := serving(t, "serial")
 	seat := sit(t, relay)
@@ -34,20 +64,18 @@ func TestFullDisk(t *testing.T) {
 	if kept := drained(t, 4<<20); len(kept.Gaps) > 0 {
 		t.Errorf("%+v", kept)
 	}
-	filler := filepath.Join(state, "somebody")
-	if output, err := command(t, root, "dd", "if=/dev/zero", "of="+filler, "bs=4k"); err == nil {
-		t.Fatalf("the disk is not full: %s", output)
-	}
+	fill()
 	printAll(t, printed{channelPath("serial", "vm.out"), "serial", 1, 8 << 20, 0, true})
 	full := drained(t, 12<<20)
-	if full.Gaps == nil || full.lost() < 7<<20 {
+	if full.Gaps == nil || full.lost() < 6<<20 || full.lost() > 8<<20 {
 		t.Errorf("%+v", full)
 	}
 	text := must(t, root, program(t, "qemu-relay"), "status", "serial")
-	if words := strconv.FormatInt(full.Gaps[len(full.Gaps)-1].Bytes, 10); !strings.Contains(text, words) {
-		t.Errorf("qemu-relay status does not tell %s:\n%s", words, text)
+	gap := full.Gaps[len(full.Gaps)-1]
+	if words := fmt.Sprintf("%d bytes are missing at offset %d (write: %s)", gap.Bytes, gap.Offset, cause); !strings.Contains(text, words) {
+		t.Errorf("qemu-relay status does not tell %q:\n%s", words, text)
 	}
-	os.Remove(filler)
+	free()
 	printAll(t, printed{channelPath("serial", "vm.out"), "serial", 2, 4 << 20, 0, true})
 	again := drained(t, 16<<20)
 	if again.lost() != full.lost() || again.End <= full.End {
@@ -60,7 +88,7 @@ func TestFullDisk(t *testing.T) {
 	case <-time.After(waitLimit):
 		t.Fatal("the reader does not get the last line")
 	}
-	checkLosses(t, again, reader.got())
+	checkLosses(t, again, cause, reader.got())
 	relay.restart()
 	if after := stateOf(t, "serial"); after.End != again.End || after.lost() != again.lost() {
 		t.Errorf("after a restart %+v, before it %+v", after, again)
@@ -83,8 +111,8 @@ func drained(t *testing.T, printed int64) channelState {
 }
 
 // checkLosses wants a reader to have got all three prints but the gaps, and to
-// have been told just those.
-func checkLosses(t *testing.T, state channelState, got []byte) {
+// have been told just those, and their cause.
+func checkLosses(t *testing.T, state channelState, cause string, got []byte) {
 	t.Helper()
 	var all []byte
 	for boot, size := range []int{4 << 20, 8 << 20, 4 << 20} {
@@ -100,6 +128,9 @@ func checkLosses(t *testing.T, state channelState, got []byte) {
 		}
 		before := got[:place[0]]
 		bytesLost, at := string(got[place[2]:place[3]]), string(got[place[4]:place[5]])
+		if why := string(got[place[6]:place[7]]); why != cause || gap.Cause != "write: "+cause {
+			t.Errorf("the notice is of %q, the gap of %q, want %q", why, gap.Cause, cause)
+		}
 		if bytesLost != strconv.FormatInt(gap.Bytes, 10) || at != strconv.FormatInt(gap.Offset, 10) {
 			t.Errorf("the notice is %q, of %+v", got[place[0]:place[1]], gap)
 		}

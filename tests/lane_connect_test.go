@@ -13,7 +13,7 @@ import (
 )
 
 // ports are those of the channels that have one.
-var ports = map[string]string{"serial": "47440", "debugcon": "47441"}
+var ports = map[string]string{"serial": "47440", "debugcon": "47441", "console": "47442"}
 
 // connection is a client's.
 type connection struct {

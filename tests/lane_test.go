@@ -16,6 +16,7 @@ type lane struct {
 	kind    string
 	habit   string
 	journal *kept
+	begins  int64 // the offset of the first byte of the boot; -1: its lines tell
 	random  *rand.Rand
 
 	visits, cut int // how many there were, and how many of them the relay's end cut off
@@ -33,16 +34,18 @@ const (
 	gone    = "is stopped for good"
 )
 
-// newLane is the lane with a number: among 50, there are all kinds and habits.
-func newLane(number int, journals map[string]*kept) *lane {
+// newLane is the lane with a number on one of some channels: among 50, there are
+// all kinds and habits, but none reads a FIFO that cannot tell where it begins.
+func newLane(number int, names []string, journals map[string]*kept, begins int64) *lane {
 	l := &lane{
-		name:   channels[number%len(channels)],
+		name:   names[number%len(names)],
+		begins: begins,
 		kind:   []string{"unix", "tcp", "stream", "unix", "stream"}[number%5],
 		habit:  leaves,
 		random: rand.New(rand.NewPCG(tortureSeed, 100+uint64(number))),
 	}
 	switch {
-	case number < len(channels):
+	case number < len(names) && begins < 0:
 		l.kind = "fifo"
 	case number < 6:
 		l.habit = deaf
@@ -90,7 +93,7 @@ func (e *wrongError) Error() string { return e.err.Error() }
 
 // visit is one client's, until it leaves or is cut off.
 func (l *lane) visit(ctx, up context.Context) error {
-	f := &follower{journal: l.journal, offset: -1, boot: l.kind != "fifo"}
+	f := &follower{journal: l.journal, offset: l.begins, boot: l.kind != "fifo"}
 	defer func() { l.bytes += f.bytes }()
 	conn, err := l.connect(f)
 	if err != nil {

@@ -73,9 +73,9 @@ func TestJournalIsRemoved(t *testing.T) {
 	relay.end()
 }
 
-// Somebody removes the relay's private folder while a QEMU prints: nobody finds
-// the relay any more, but what sits there is kept to its last byte, and no second
-// relay gets at the journal.
+// Somebody removes the relay's private folder while a QEMU prints: nobody finds the
+// relay any more, but what sits there is kept to its last byte, and no second relay
+// gets at the journal. Then the relay ends, so that another one makes all again.
 func TestPrivateFolderIsRemoved(t *testing.T) {
 	private(t)
 	setUp(t, `"retentionMiB": 1024`)
@@ -83,16 +83,22 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	seat := sit(t, relay)
 	defer seat.Close()
 	const size = 32 << 20
-	ended := printBeside(printed{channelPath("serial", "vm.out"), "serial", 0, size, 64 << 20, true})
+	ended := printBeside(printed{channelPath("serial", "vm.out"), "serial", 0, size, 16 << 20, true})
 	last := string(appendLine(nil, "serial", 0, size/lineBytes-1))
 	before := newClient("who was there", 0, last)
 	before.dial(t, "unix", publicPath("serial", "sock"))
 	awaitBytes(t, before, 1<<20)
+	relay.ending.Store(true)
 	if err := os.RemoveAll(filepath.Dir(channelPath("serial", "vm.out"))); err != nil {
 		t.Fatal(err)
 	}
 	after := newClient("who came then", 0, last)
 	after.dial(t, "unix", publicPath("serial", "sock"))
+	second := start(t, program(t, "qemu-relay"), "serve", "serial")
+	if status := second.status(); status != 1 {
+		t.Errorf("a second relay: status %d", status)
+	}
+	second.expect(`another process writes it`, 1)
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
@@ -102,12 +108,20 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 			t.Errorf("%s: %d bytes: %v", reader.kind, len(reader.got()), err)
 		}
 	}
-	checkJournal(t, "serial", []int64{size})
-	second := start(t, program(t, "qemu-relay"), "serve", "serial")
-	if status := second.status(); status != 1 {
-		t.Errorf("a second relay: status %d", status)
+	select {
+	case <-relay.ended:
+	case <-time.After(waitLimit):
+		t.Fatal("the relay does not end")
 	}
-	second.expect(`another process writes it`, 1)
+	if text := relay.stderr.String(); relay.run.ProcessState.ExitCode() != 1 || !strings.Contains(text, "somebody has removed files there") {
+		t.Errorf("%v: %s", relay.run.ProcessState, text)
+	}
+	relay.start()
+	if state := stateOf(t, "serial"); state.End != size || len(state.Gaps) > 0 {
+		t.Errorf("%+v", state)
+	}
+	relay.end()
+	checkJournal(t, "serial", []int64{size})
 }
 
 // awaitBytes waits until a client has got so much.

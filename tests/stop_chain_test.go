@@ -41,8 +41,8 @@ func assemble(t *testing.T, text string) string {
 	return source + ".elf"
 }
 
-// changed is the demo's vm.json with other fields.
-func changed(t *testing.T, fields map[string]any) string {
+// withFields is the demo's vm.json with other fields.
+func withFields(t *testing.T, fields map[string]any) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(build(t, "console-demo"), "share/microvm/vm.json"))
 	machine := map[string]any{}
@@ -106,7 +106,7 @@ func TestStopChain(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(guest.name, " ", "-"), func(t *testing.T) {
 			dir := private(t)
-			t.Setenv("MICROVM_CONFIG", changed(t, guest.fields))
+			t.Setenv("MICROVM_CONFIG", withFields(t, guest.fields))
 			tools := filepath.Join(build(t, "tools"), "bin")
 			vm := start(t, filepath.Join(tools, "microvm-run"), "--accel", "tcg", "--auto-ports")
 			vm.expect(`console  hvc0   tcp localhost:\d+`, 1)

@@ -37,28 +37,20 @@ func TestTorture(t *testing.T) {
 		ports["serial"], ports["debugcon"]))
 	relay := serving(t, channels...)
 	vm := newMachine(t, channels...)
-	journals := map[string]*kept{}
-	for _, name := range channels {
-		journals[name] = newKept(t, name)
-	}
 	ctx, stop := context.WithCancel(t.Context())
 	begin := time.Now()
 	answers := watchRelay(ctx, relay, channels)
 	if err := dose.boot(relay, vm); err != nil {
 		t.Fatal(err)
 	}
-	clients := comeAndGo(ctx, relay, journals, 50)
+	clients := comeAndGo(ctx, relay, channels, -1, 50)
 	if err := dose.apply(relay, vm); err != nil {
 		t.Error(err)
 	}
 	stop()
 	clients.report(t)
 	answers.report(t)
-	for _, name := range channels {
-		if state := stateOf(t, name); !state.Exact || len(state.Gaps) > 0 || state.Oldest != 0 {
-			t.Errorf("%s: %+v", name, state)
-		}
-	}
+	checkStates(t, channels)
 	relay.end()
 	total := int64(0)
 	for _, name := range channels {

@@ -33,6 +33,9 @@
   # it works everywhere. "auto" tries KVM and believes it only if Linux boots.
   # accel = "auto";
 
+  # What run-test checks in this guest, beside what it does in every one.
+  checks = import ./checks.nix;
+
   # Handed to QEMU as they are, after ours.
   # qemuArgs = [ "-rtc" "base=localtime" ];
 }

@@ -7,6 +7,6 @@ runCommand "shellcheck" { nativeBuildInputs = [ shellcheck ]; } ''
   shellcheck --external-sources scripts/* .ci/run
 
   # Nix sets the variables that these seem to lack.
-  shellcheck --shell=bash --exclude=SC2154 ${../../tests/hostpkgs}/*.sh
+  shellcheck --shell=bash --exclude=SC2154 ${../../tests/hostpkgs}/*.sh ${../kernel}/*.sh
   touch $out
 ''

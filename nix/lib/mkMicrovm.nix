@@ -1,67 +1,60 @@
-# A microVM as a package: its vm.json, and our programs bound to it.
+# A microVM as a package: its vm.json, its guest image, and our programs bound to it.
 #
-# What a field means and what it is when left out is decided in Go, where
-# vm.json is read. Here only the store paths are filled in.
+# The options are the fields of vm.json, and `guest`. What they mean, what they are
+# when left out and what is a mistake is decided in Go. Here store paths are filled in.
 {
+  bindPrograms,
+  bootFile,
+  lib,
   linuxPackages,
+  mkGuestInitrd,
   qemu_kvm,
-  runCommand,
-  runtimeShell,
   stdenv,
-  tools,
-  writeText,
 }:
 {
-  name,
-  initrd,
+  name ? "",
+  # A package, or the path of a bzImage.
   kernel ? linuxPackages.kernel,
+  consoles ? [ ],
+  # The fields of mkGuestInitrd, for a VM without an initrd of its own. That is a
+  # path, a package that holds it, or null for none.
+  guest ? { },
   ...
 }@machine:
 let
-  inherit (stdenv) hostPlatform;
+  # Store paths have a rule of their own for names; machines' is told in Go.
+  called = if builtins.match "[A-Za-z0-9_-]+" (toString name) != null then name else "microvm";
+  boot = bootFile called;
 
-  qemu = "${qemu_kvm}/bin/qemu-system-${hostPlatform.qemuArch}";
-
-  # The programs that need to be told which VM is meant.
-  bound = [
-    "connect-console"
-    "connect-serial"
-    "console-status"
-    "microvm-exec"
-    "microvm-run"
-    "microvm-shutdown"
-    "run-test"
-  ];
-
-  vmJSON = writeText "vm.json" (
-    builtins.toJSON (
-      machine
-      // {
-        kernel = "${kernel}/${kernel.target or hostPlatform.linux-kernel.target}";
-        initrd = "${initrd}/initrd";
-        inherit qemu;
-      }
-    )
+  # A login on each console that has one. What is no console is told in Go.
+  devices = map (console: toString (console.device or "")) (
+    builtins.filter (console: console.login or true != false) consoles
   );
-in
-runCommand name { meta.mainProgram = "microvm-run"; } ''
-  config=$out/share/microvm/vm.json
-  install -D -m 444 ${vmJSON} $config
+  isDevice = device: builtins.match "(ttyS|hvc)[0-9]" device != null;
+  gettys = builtins.attrNames (lib.genAttrs (builtins.filter isDevice devices) (_device: null));
 
-  # A mistake in the configuration is a failed build, with the very message
-  # that the program would give later.
-  ${tools}/bin/microvm-run --config $config --check
+  image = mkGuestInitrd (
+    {
+      name = "${called}-guest";
+      hostname = called;
+      inherit kernel;
+    }
+    // lib.optionalAttrs (gettys != [ ]) { inherit gettys; }
+    // guest
+  );
+  initrd = machine.initrd or image;
 
-  mkdir $out/bin
-  ln -s ${tools}/bin/* $out/bin/
-  wrap() {
-    rm -f $out/bin/$1
-    printf '%s\n' '#!${runtimeShell}' "''${@:2}" >$out/bin/$1
-    chmod 555 $out/bin/$1
+  storePaths = {
+    qemu = machine.qemu or "${qemu_kvm}/bin/qemu-system-${stdenv.hostPlatform.qemuArch}";
+    kernel = boot "kernel" (kernel.target or stdenv.hostPlatform.linux-kernel.target) kernel;
   }
-  for program in ${toString bound}; do
-    wrap $program "exec ${tools}/bin/$program --config $config \"\$@\""
-  done
-  wrap run-qemu 'export QEMU="''${QEMU:-${qemu}}"' 'exec ${tools}/bin/run-qemu "$@"'
-  ln -s ${tools}/share/* $out/share/
-''
+  // lib.optionalAttrs (initrd != null) { initrd = boot "initrd" "initrd" initrd; };
+  given = removeAttrs machine [
+    "guest"
+    "initrd"
+  ];
+in
+if machine ? initrd && guest != { } then
+  throw "microvm ${called}: guest: this VM has its own initrd (leave one of the two out)"
+else
+  bindPrograms called (given // storePaths) // { inherit initrd; }

@@ -30,7 +30,7 @@ type execution struct {
 // measureExec is `bench exec`: by turns, QEMU alone with the demo's kernel and
 // image, of which busybox is the first program, runs the command and powers off;
 // and microvm-run --exec, which boots the whole guest and has its agent run it.
-func measureExec(args []string) error {
+func measureExec(command string, args []string) error {
 	flags := flag.NewFlagSet("bench exec", flag.ContinueOnError)
 	e := &execution{}
 	flags.StringVar(&e.demo, "demo", "result-demo", "the `FOLDER` of the built demo")
@@ -50,7 +50,7 @@ func measureExec(args []string) error {
 		return err
 	}
 	defer os.RemoveAll(e.work)
-	e.results.Machine = describe(&bench{command: "scripts/bench exec", relay: "qemu-relay", work: e.work})
+	e.results.Machine = describe(&bench{command: command, relay: "qemu-relay", work: e.work})
 	if _, err := exec.LookPath("vng"); err != nil {
 		e.results.cannot(execVirtme, "", "vng is not installed, and no package of Debian 12 has it")
 	} else {
@@ -132,5 +132,5 @@ func (e *execution) save(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "exec.json"), append(raw, '\n'), 0o644); err != nil {
 		return err
 	}
-	return insert(filepath.Join(dir, "exec.md"), "# A command in a fresh guest, measured\n\n", e.table())
+	return insert(filepath.Join(dir, "exec.md"), "A command in a fresh guest, measured", e.table())
 }

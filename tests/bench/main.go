@@ -1,7 +1,7 @@
 // Program bench measures, side by side, what this project's relay does and what
-// else a user might put between a guest's console and its clients; and what a command
-// in a fresh guest takes. scripts/bench
-// runs it; it is no part of the product.
+// else a user might put between a guest's console and its clients; the guest kernel
+// beside a stock one; and a command in a fresh guest. scripts/bench runs it; it is no
+// part of the product.
 //
 // What it starts listens on this machine only, stays below a folder of its own,
 // and is ended by the number of its process.
@@ -30,13 +30,16 @@ func run(args []string) error {
 	if len(args) > 4 && args[0] == "guest" {
 		return guest(args[1:])
 	}
-	if len(args) > 0 && args[0] == "exec" {
-		return measureExec(args[1:])
+	command := "scripts/bench " + strings.Join(args, " ")
+	switch {
+	case len(args) > 0 && args[0] == "kernel":
+		return measureKernels(command, args[1:])
+	case len(args) > 0 && args[0] == "exec":
+		return measureExec(command, args[1:])
+	case len(args) == 0 || args[0] != "relay":
+		return fmt.Errorf("%q: nothing to measure (type relay, kernel or exec)", strings.Join(args, " "))
 	}
-	if len(args) == 0 || args[0] != "relay" {
-		return fmt.Errorf("%q: nothing to measure (type relay, or exec)", strings.Join(args, " "))
-	}
-	b := &bench{command: "scripts/bench " + strings.Join(args, " ")}
+	b := &bench{command: command}
 	flags := flag.NewFlagSet("bench relay", flag.ContinueOnError)
 	quick := flags.Bool("quick", false, "about a minute: one round, small sizes")
 	only := flags.String("only", "", "measure only candidates whose name contains one of `WORDS`, and the limit")
@@ -91,20 +94,25 @@ func (b *bench) clean() {
 
 // save writes the figures, the picture and the tables.
 func (r *results) save(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := r.write(filepath.Join(dir, "relay.json")); err != nil {
+		return err
+	}
+	if err := r.draw(filepath.Join(dir, "relay.svg")); err != nil {
+		return err
+	}
+	return insert(filepath.Join(dir, "relay.md"), "The relay, measured", r.tables())
+}
+
+// write writes the figures.
+func (r *results) write(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
 	raw, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "relay.json"), append(raw, '\n'), 0o644); err != nil {
-		return err
-	}
-	if err := r.draw(filepath.Join(dir, "relay.svg")); err != nil {
-		return err
-	}
-	return insert(filepath.Join(dir, "relay.md"), "# The relay, measured\n\n", r.tables())
+	return os.WriteFile(path, append(raw, '\n'), 0o644)
 }
 
 // The tables stand between these lines of a document; the rest is people's.
@@ -113,11 +121,11 @@ const (
 	tablesEnd   = "<!-- to here -->\n"
 )
 
-// insert puts text into a document, or makes one of that title.
+// insert puts text into a document, or makes one with a title.
 func insert(path, title, text string) error {
 	old, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		old = []byte(title + tablesBegin + tablesEnd)
+		old = []byte("# " + title + "\n\n" + tablesBegin + tablesEnd)
 	} else if err != nil {
 		return err
 	}

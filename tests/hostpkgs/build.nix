@@ -36,16 +36,25 @@ let
       name,
       script,
       outputs ? [ "out" ],
+      packages ? "",
     }:
     bash
       {
-        inherit name outputs;
+        inherit name outputs packages;
         PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
       }
       ''
         source ${./debian.sh}
         source ${script}
       '';
+
+  # Debian packages that need not be installed.
+  unpacked =
+    name: packages:
+    hostBuild {
+      inherit name packages;
+      script = ./unpacked.sh;
+    };
 
   # One program of the host, by link: it stays the host's current one.
   hostProgram =
@@ -71,6 +80,12 @@ let
     script = ./tools.sh;
   };
 
+  # The compiler, which not every build has.
+  cc = hostBuild {
+    name = "stdenv-cc";
+    script = ./cc.sh;
+  };
+
   runCommand =
     name: attributes: command:
     let
@@ -89,5 +104,11 @@ let
     package // { meta = attributes.meta or { }; };
 in
 {
-  inherit hostBuild hostProgram runCommand;
+  inherit
+    cc
+    hostBuild
+    hostProgram
+    runCommand
+    unpacked
+    ;
 }

@@ -12,10 +12,10 @@ let
         }) names
       );
 
-    getOutput = output: package: package.${output} or package.out or package;
-
     mapAttrs' =
       pair: set: builtins.listToAttrs (map (name: pair name set.${name}) (builtins.attrNames set));
+
+    optionalAttrs = condition: set: if condition then set else { };
 
     removeSuffix =
       suffix: text:

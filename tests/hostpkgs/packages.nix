@@ -3,7 +3,12 @@
 { lib, system }:
 let
   build = import ./build.nix { inherit system; };
-  inherit (build) hostBuild hostProgram runCommand;
+  inherit (build)
+    hostBuild
+    hostProgram
+    runCommand
+    unpacked
+    ;
 
   go = hostBuild {
     name = "go";
@@ -30,6 +35,11 @@ in
     runCommand
     ;
 
+  bc = unpacked "bc" "bc libreadline8";
+  bison = unpacked "bison" "bison m4";
+  elfutils = unpacked "elfutils" "libelf-dev libelf1";
+  flex = unpacked "flex" "flex m4";
+
   buildGoModule = import ./buildGoModule.nix { inherit go runCommand; };
 
   linuxPackages.kernel =
@@ -43,6 +53,10 @@ in
     }
     // {
       target = "bzImage";
+      src = hostBuild {
+        name = "linux-source.tar.xz";
+        script = ./linux-source.sh;
+      };
     };
 
   # `nix develop` reads the environment of this build, and wants `outputs` in it.
@@ -68,9 +82,12 @@ in
 
   shellcheck = hostProgram "shellcheck" "shellcheck";
 
-  stdenv.hostPlatform = {
-    inherit system;
-    qemuArch = "x86_64";
+  stdenv = {
+    hostPlatform = {
+      inherit system;
+      qemuArch = "x86_64";
+    };
+    mkDerivation = import ./mkDerivation.nix { inherit (build) cc runCommand; };
   };
 
   writeText =

@@ -7,3 +7,5 @@ for package in bash bzip2 coreutils diffutils file findutils gawk grep gzip make
   done
 done
 ln -s bash "$out/bin/sh"
+# Every Debian has an awk, mostly not gawk.
+[ -e "$out/bin/awk" ] || ln -s "$(command -v awk)" "$out/bin/awk"

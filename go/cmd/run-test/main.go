@@ -2,22 +2,19 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/consoletest"
-	"microvm-console/internal/rundir"
+	"microvm-console/internal/report"
 	"microvm-console/internal/spec"
-	"microvm-console/internal/vm"
 )
 
 func main() { cmdline.Main(app()) }
@@ -28,12 +25,26 @@ func app() *cli.App {
 		Usage: "start a microVM, test its consoles, shut it down",
 		Description: `The VM gets a name of its own and, where a port of its vm.json is taken, a free
 one: a test runs beside a running VM of the same vm.json. Every answer that is
-checked is computed by the guest.
+checked is computed by the guest. The checks of vm.json, its field checks, are made
+once root has logged in on each console; a console with "login": false is one where
+nobody can, and what needs a shell there is skipped.
+
+With --run, what the chosen checks stand on (the start, logins) is done as well, and
+is told only where it fails.
+
+When a check has failed, the last lines of each console and QEMU's command line are
+shown, and all that the consoles have printed is kept; the place is told.
 
 Exit status: 0 all checks passed; 1 a check failed; 2 wrong usage or a wrong
 vm.json; 4 the guest panicked.`,
 		Flags: append(cmdline.MachineFlags(),
 			&cli.DurationFlag{Name: "timeout", Value: 2 * time.Minute, Usage: "bound each check by `TIME`"},
+			&cli.StringFlag{Name: "run", Usage: "make only the checks whose names match `REGEXP`"},
+			&cli.BoolFlag{Name: "list", Usage: "print the names of the checks, and start nothing"},
+			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "do it all `N` times, and show statistics"},
+			&cli.StringFlag{Name: "format", Value: "pretty", Usage: "report in `FORMAT`: " + strings.Join(report.Formats(), ", ")},
+			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`, and what pretty shows to standard output"},
+			&cli.BoolFlag{Name: "keep", Usage: "keep the consoles' journals and the report, also when all checks pass"},
 		),
 		Action: test,
 	}
@@ -43,63 +54,90 @@ func test(c *cli.Context) error {
 	if err := cmdline.NoArguments(c); err != nil {
 		return err
 	}
-	if c.Duration("timeout") <= 0 {
-		return cmdline.Usage("timeout: %v is no time limit (as 60s)", c.Duration("timeout"))
+	chosen, err := options(c)
+	if err != nil {
+		return err
 	}
 	machine, err := cmdline.Machine(c)
 	if err != nil {
 		return err
 	}
-	if !c.IsSet("name") {
-		machine.Name = testName(machine.Name)
+	choose := func(checks []consoletest.Check) []consoletest.Check { return checks }
+	if chosen != nil {
+		choose = func(checks []consoletest.Check) []consoletest.Check { return consoletest.Choose(checks, chosen) }
 	}
-	return run(c, machine)
+	all := consoletest.NewSuite(machine, nil).Checks()
+	if err := distinct(all); err != nil {
+		return err
+	}
+	checks := choose(all)
+	switch {
+	case checks == nil:
+		return cmdline.Usage("run: %q matches no check (see run-test --list)", c.String("run"))
+	case c.Bool("list"):
+		return list(c, checks)
+	}
+	return repeat(c, machine, choose)
 }
 
-// testName is a machine name that no other test has.
-func testName(name string) string {
-	suffix := fmt.Sprintf("-test-%d", os.Getpid())
-	return name[:min(len(name), spec.MaxName-len(suffix))] + suffix
+// distinct wants no declared check to have the name of one that is always made.
+func distinct(checks []consoletest.Check) error {
+	names := map[string]bool{}
+	for _, check := range checks {
+		if names[check.Name] {
+			return cmdline.Usage("checks: %q is a check that run-test makes by itself (choose another name)", check.Name)
+		}
+		names[check.Name] = true
+	}
+	return nil
+}
+
+// options looks at the flags before anything is started. The pattern is nil where
+// all checks are to be made.
+func options(c *cli.Context) (*regexp.Regexp, error) {
+	if c.Duration("timeout") <= 0 {
+		return nil, cmdline.Usage("timeout: %v is no time limit (as 60s)", c.Duration("timeout"))
+	}
+	if n := c.Int("repeat"); n < 1 {
+		return nil, cmdline.Usage("repeat: %d is no number of runs (1 or more)", n)
+	}
+	if format := c.String("format"); !slices.Contains(report.Formats(), format) {
+		return nil, cmdline.Usage("format: %q is unknown (one of %s)", format, strings.Join(report.Formats(), ", "))
+	}
+	if c.IsSet("output") {
+		if err := report.CheckPath(c.String("output")); err != nil {
+			return nil, cmdline.Usage("output: %v", err)
+		}
+	}
+	if !c.IsSet("run") {
+		return nil, nil
+	}
+	pattern, err := regexp.Compile(c.String("run"))
+	if err != nil {
+		return nil, cmdline.Usage("run: %q is no regular expression (%s)", c.String("run"),
+			strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return pattern, nil
+}
+
+// list prints the names of checks, those aside that nobody has asked for.
+func list(c *cli.Context, checks []consoletest.Check) error {
+	for _, check := range checks {
+		if check.Quiet {
+			continue
+		}
+		if _, err := fmt.Fprintln(c.App.Writer, check.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // errOver is why checks are not run once the VM has ended.
 var errOver = errors.New("the VM has ended")
 
-// run runs the VM and the checks side by side.
-func run(c *cli.Context, machine spec.Machine) error {
-	v := vm.New(machine, vm.Options{
-		AutoPorts: true,
-		// What a test printed goes with it.
-		JournalDir: func(console string) (string, error) {
-			return filepath.Join(rundir.Of(machine.Name).Console(console), "journal"), nil
-		},
-		Log: func(line string) { fmt.Fprintf(c.App.Writer, "%s: %s\n", machine.Name, line) },
-	})
-	checking, over := context.WithCancelCause(c.Context)
-	var group errgroup.Group
-	group.Go(func() error {
-		err := v.Run(c.Context)
-		over(fmt.Errorf("%w: %w", errOver, cmp.Or(err, errors.New("nobody asked for it"))))
-		return err
-	})
-	report := check(checking, c, machine, v)
-	// After a clean shutdown there is nothing left to stop.
-	if _, err := v.Stop(context.WithoutCancel(c.Context), stopNow); err != nil {
-		return err
-	}
-	return verdict(c, v, report, group.Wait())
-}
-
-// check runs all checks and shows them.
-func check(ctx context.Context, c *cli.Context, machine spec.Machine, v *vm.VM) consoletest.Report {
-	suite := consoletest.NewSuite(machine, v)
-	defer suite.Close()
-	pretty := consoletest.Pretty{
-		W:       c.App.Writer,
-		Colour:  cmdline.Colour(c.App.Writer),
-		Animate: cmdline.IsTerminal(c.App.Writer),
-	}
-	report := consoletest.Run(ctx, suite.Checks(), c.Duration("timeout"), pretty.Progress)
-	pretty.Close(report)
-	return report
+// testName is a machine name that no other test has.
+func testName(name string, pid int) string {
+	suffix := fmt.Sprintf("-test-%d", pid)
+	return name[:min(len(name), spec.MaxName-len(suffix))] + suffix
 }

@@ -46,6 +46,9 @@ type Channel struct {
 	started time.Time
 	lock    *os.File
 	relay   *relay.Relay
+	socket  net.Listener // the public one
+	pty     string       // the terminal's name
+	stream  *journal.Journal
 	control net.Listener
 	orders  orders
 
@@ -85,6 +88,7 @@ func (c *Channel) open(declared settings.Channel) error {
 	}
 	e, err := c.openEndpoints()
 	if err == nil {
+		c.socket, c.pty, c.stream = e.listeners[0], e.pty.Name(), stream
 		c.relay, err = relay.New(relay.Config{
 			Dir:        c.dir.Path(),
 			Journal:    stream,
@@ -131,25 +135,35 @@ func (c *Channel) openJournal() (*journal.Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	var linked error
-	stream.OnSegment(func(path string) { linked = rundir.Link(path, c.public.Log) })
-	if linked != nil {
-		return nil, errors.Join(linked, stream.Close())
+	if err := c.linkLog(stream); err != nil {
+		return nil, errors.Join(err, stream.Close())
 	}
 	return stream, nil
 }
 
-// Run serves the channel until ctx ends, or its relay fails. When it returns,
-// nothing of it runs any more.
+// linkLog has the .log link point to the newest segment, now and from now on.
+func (c *Channel) linkLog(stream *journal.Journal) error {
+	var linked error // of now
+	stream.OnSegment(func(path string) { linked = rundir.Link(path, c.public.Log) })
+	return linked
+}
+
+// Run serves the channel until ctx ends, its relay fails, or somebody has removed its
+// private files, and no VM is there. When it returns, nothing of it runs any more.
 func (c *Channel) Run(ctx context.Context) error {
 	defer c.lock.Close()
 	seat, err := c.watchSeat()
+	var names *relay.Opens
+	if err == nil {
+		defer seat.Close()
+		names, err = relay.WatchOpens()
+	}
 	if err != nil {
 		c.relay.Abandon()
 		c.control.Close()
 		return err
 	}
-	defer seat.Close()
+	defer names.Close()
 	c.look(true) // before a byte is taken: it may be of a machine that is there
 	group, ctx := errgroup.WithContext(ctx)
 	serving, quiet := context.WithCancel(context.WithoutCancel(ctx))
@@ -158,11 +172,11 @@ func (c *Channel) Run(ctx context.Context) error {
 		defer c.orders.end()
 		return c.relay.Run()
 	})
-	group.Go(func() error { return ctl.Serve(serving, c.control, c.handlers()) })
-	group.Go(func() error {
-		c.refresh(ctx)
-		return nil
-	})
+	serve := func(control net.Listener) {
+		group.Go(func() error { return ctl.Serve(serving, control, c.handlers()) })
+	}
+	serve(c.control)
+	group.Go(func() error { return c.tend(ctx, names, serve) })
 	group.Go(func() error {
 		c.followSeat(ctx, seat)
 		c.orders.end() // from now on there is no boot

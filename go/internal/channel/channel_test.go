@@ -108,7 +108,8 @@ func machine(t *testing.T) *os.File {
 // A QEMU that somebody has started by hand on the VM side sits there.
 // A launcher that comes as the service ends waits for the next relay, or carries
 // one.
-// Endpoints that somebody has removed are told.
+// Endpoints that somebody has removed are told, and made again; at the latest by
+// the next relay.
 func TestRemovedEndpoints(t *testing.T) {
 	directory := place(t)
 	service, stop := run(t, Config{Name: "serial", Settings: in(directory)})

@@ -20,6 +20,8 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/plaintext"
 )
 
 // Version is what --version prints. The build sets it with -ldflags -X.
@@ -82,7 +84,7 @@ func report(program string, err error, stderr io.Writer) int {
 		if errors.Is(err, errQuiet) {
 			break
 		}
-		fmt.Fprintf(stderr, "%s: %s\n", program, line)
+		fmt.Fprintf(stderr, "%s: %s\n", program, plaintext.Line(line)) // a guest's words may be in it
 	}
 	return statusOf(err)
 }

@@ -28,6 +28,8 @@ type Console struct {
 	more  chan struct{} // closed and replaced when text grows or ends
 	ended error
 	turns int // commands given to Shell
+
+	prompted time.Time // when Login saw the prompt
 }
 
 // Dial connects to a console. The caller calls Run, and Close in the end.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 )
 
 var (
@@ -18,6 +20,7 @@ func (c *Console) Login(ctx context.Context) error {
 	if _, err := c.Expect(ctx, loginPrompt); err != nil {
 		return fmt.Errorf("no login prompt: %w", err)
 	}
+	c.prompted = time.Now()
 	if err := c.Send("root\n"); err != nil {
 		return err
 	}
@@ -30,26 +33,41 @@ func (c *Console) Login(ctx context.Context) error {
 
 // Shell has the guest's shell run command and returns what it printed, with
 // plain line ends. A command with another status than 0 is an error.
+func (c *Console) Shell(ctx context.Context, command string) (string, error) {
+	output, status, err := c.command(ctx, command)
+	if err == nil && status != 0 {
+		err = fmt.Errorf("%s: %q ended with status %d: %s", c.Device, command, status, strings.TrimSpace(output))
+	}
+	return output, err
+}
+
+// command is Shell with the command's status.
 //
 // The output stands between two numbers that the guest's shell computes, so
-// that the echo of the command line is never taken for it.
-func (c *Console) Shell(ctx context.Context, command string) (string, error) {
+// that the echo of the command line is never taken for it. The command is run in
+// a subshell and read by eval: whatever is in it, half a quotation or a comment,
+// the second number comes.
+func (c *Console) command(ctx context.Context, command string) (output string, status int, err error) {
 	c.mu.Lock()
 	c.turns++
 	turn := c.turns
 	c.mu.Unlock()
-	err := c.Send(fmt.Sprintf("echo \"<$((6*%d))>\"; %s; echo \"<$((7*%d)):$?>\"\n", turn, command, turn))
+	quoted := strings.ReplaceAll(command, "'", `'\''`)
+	err = c.Send(fmt.Sprintf("echo \"<$((6*%d))>\"; (eval '%s'); echo \"<$((7*%d)):$?>\"\n", turn, quoted, turn))
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
-	answer := regexp.MustCompile(fmt.Sprintf(`(?s)<%d>\r?\n(.*?)<%d:([0-9]+)>`, 6*turn, 7*turn))
+	answer := regexp.MustCompile(fmt.Sprintf(`(?s)<%d>\r?\n(.*?)<%d:([0-9]{1,3})>`, 6*turn, 7*turn))
 	match, err := c.Expect(ctx, answer)
 	if err != nil {
-		return "", fmt.Errorf("no answer to %q: %w", command, err)
+		return "", 0, fmt.Errorf("no answer to %q: %w", command, err)
 	}
-	output := strings.ReplaceAll(match[1], "\r\n", "\n")
-	if match[2] != "0" {
-		return output, fmt.Errorf("%s: %q ended with status %s: %s", c.Device, command, match[2], strings.TrimSpace(output))
-	}
-	return output, nil
+	status, err = strconv.Atoi(match[2])
+	return string(plainEnds([]byte(match[1]))), status, err
 }
+
+// lineEnd is a line's end as guests write it: a getty writes "\n\r" too.
+var lineEnd = regexp.MustCompile(`\r*\n\r*`)
+
+// plainEnds is text with plain line ends.
+func plainEnds(text []byte) []byte { return lineEnd.ReplaceAll(text, []byte("\n")) }

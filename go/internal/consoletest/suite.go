@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,10 +24,11 @@ type Suite struct {
 	consoles []*Console // connected ones, in the order of vm.json
 	shells   map[string]*Console
 	readers  sync.WaitGroup
+	began    time.Time // when QEMU ran
 }
 
 // NewSuite returns the suite for machine, which v runs. The caller runs v, and
-// calls Close in the end.
+// calls Close in the end. v may be nil for who wants the checks' names alone.
 func NewSuite(machine spec.Machine, v *vm.VM) *Suite {
 	return &Suite{machine: machine, vm: v, shells: map[string]*Console{}}
 }
@@ -40,48 +41,72 @@ func (s *Suite) Close() {
 	s.readers.Wait()
 }
 
-// Checks are the suite's checks. They stand on each other: run them in their
-// order.
+const (
+	nameStart   = "the VM starts"
+	nameConnect = "what was printed while nobody was attached is there"
+)
+
+func nameLogin(device string) string { return "login on " + device }
+
+// noLogin is why a check is skipped.
+const noLogin = "vm.json says that there is no login"
+
+// Checks are the suite's checks, those that vm.json declares among them. They
+// stand on each other: make them in their order.
 func (s *Suite) Checks() []Check {
-	var devices []string
-	for _, console := range s.machine.Consoles {
-		devices = append(devices, console.Device)
-	}
 	checks := []Check{
-		{"the VM starts", s.start},
-		{"what was printed while nobody was attached is there", s.connect},
+		{Name: nameStart, Run: s.start},
+		{Name: nameConnect, Run: s.connect, Needs: []string{nameStart}},
 	}
-	for _, device := range devices {
-		checks = append(checks, Check{"login on " + device, s.login(device)})
+	for _, console := range s.machine.Consoles {
+		checks = append(checks, shellCheck(nameLogin(console.Device), s.login(console.Device), console))
 	}
-	last := devices[len(devices)-1]
-	checks = append(checks, Check{
-		fmt.Sprintf("/proc/consoles lists %s and marks %s", strings.Join(devices, ", "), last), s.listed(devices)})
-	for _, device := range devices {
-		checks = append(checks, Check{"tty is right on " + device, s.tty(device)})
-	}
-	for _, from := range devices {
-		for _, to := range devices {
+	checks = append(checks, s.declared()...)
+	for _, from := range s.machine.Consoles {
+		for _, to := range s.machine.Consoles {
 			if from != to {
-				checks = append(checks, Check{
-					fmt.Sprintf("what %s writes to /dev/%s arrives there", from, to), s.across(from, to)})
+				checks = append(checks, shellCheck(
+					fmt.Sprintf("what %s writes to /dev/%s arrives there", from.Device, to.Device),
+					s.across(from.Device, to.Device), from, to))
 			}
 		}
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, Check{
+		checks = append(checks, shellCheck(
 			fmt.Sprintf("%d numbered lines on %s, at two clients and in the journal, beside one that never reads", numberedLines, console.Device),
-			s.exact(console)})
+			s.exact(console), console))
 	}
-	return append(checks,
-		Check{"dmesg shows the console= parameters", s.parameters},
-		Check{"clean shutdown, nothing left behind", s.shutdown})
+	return append(checks, s.stop())
+}
+
+// shellCheck is a check that needs a shell on consoles.
+func shellCheck(name string, run func(context.Context) error, consoles ...spec.Console) Check {
+	check := Check{Name: name, Run: run, Needs: []string{nameConnect}}
+	for _, console := range consoles {
+		if login := nameLogin(console.Device); login != name {
+			check.Needs = append(check.Needs, login)
+		}
+		if !console.HasLogin() {
+			check.Skip = noLogin
+		}
+	}
+	return check
+}
+
+// stop is the last check. A guest with a login is one that obeys the power
+// button. One without may know no ACPI, or have ended by itself.
+func (s *Suite) stop() Check {
+	if slices.ContainsFunc(s.machine.Consoles, spec.Console.HasLogin) {
+		return Check{Name: "clean shutdown, nothing left behind", Run: s.shutdown, Needs: []string{nameConnect}, Always: true}
+	}
+	return Check{Name: "the VM ends, nothing left behind", Run: s.end, Needs: []string{nameConnect}, Always: true, AfterEnd: true}
 }
 
 // start waits until the machine runs.
 func (s *Suite) start(ctx context.Context) error {
 	select {
 	case <-s.vm.Ready():
+		s.began = time.Now()
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -91,6 +116,9 @@ func (s *Suite) start(ctx context.Context) error {
 // connect waits until a console has printed something, connects to all of
 // them, and wants to see it from its first byte.
 func (s *Suite) connect(ctx context.Context) error {
+	if s.began.IsZero() {
+		return errors.New("not run: the VM has not started")
+	}
 	for printed := int64(0); printed == 0; {
 		for _, endpoint := range s.vm.Status().Consoles {
 			printed += endpoint.Relay.End - endpoint.Relay.Start
@@ -146,18 +174,27 @@ func address(endpoint ctl.Console) string {
 // login logs in on device, and finds out what is wrong where it cannot.
 func (s *Suite) login(device string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		for _, console := range s.consoles {
-			if console.Device != device {
-				continue
-			}
-			if err := console.Login(ctx); err != nil {
-				return s.diagnose(ctx, device, err)
-			}
-			s.shells[device] = console
-			return nil
+		console, err := s.console(device)
+		if err != nil {
+			return err
 		}
-		return fmt.Errorf("not run: not connected to %s", device)
+		if err := console.Login(ctx); err != nil {
+			return s.diagnose(ctx, device, err)
+		}
+		s.shells[device] = console
+		return nil
 	}
+}
+
+// ToLogin is the time from QEMU's start to the first login prompt; 0: none came.
+func (s *Suite) ToLogin() time.Duration {
+	first := time.Duration(0)
+	for _, console := range s.consoles {
+		if took := console.prompted.Sub(s.began); took > 0 && (first == 0 || took < first) {
+			first = took
+		}
+	}
+	return first
 }
 
 // shell returns the console on which a shell answers.
@@ -192,4 +229,21 @@ func (s *Suite) shutdown(ctx context.Context) error {
 	}
 	<-s.vm.Finished()
 	return s.vm.Leftovers()
+}
+
+// politeLimit bounds the stop of a guest that may not know the power button: it
+// has half of it to obey.
+const politeLimit = 10 * time.Second
+
+// end stops the machine by whatever ends it, unless it has ended by itself.
+func (s *Suite) end(ctx context.Context) error {
+	if _, err := s.vm.Stop(ctx, ctl.StopRequest{Timeout: politeLimit}); err != nil {
+		return err
+	}
+	select {
+	case <-s.vm.Finished():
+		return s.vm.Leftovers()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

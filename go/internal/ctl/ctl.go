@@ -3,6 +3,7 @@
 // --unix-socket.
 //
 //	GET  /status               the machine, or the channel, as JSON (Status)
+//	GET  /metrics              its consoles, for Prometheus
 //	GET  /ready                the same, once the guest is ready
 //	POST /stop?timeout=30s     stop it; the answer is a StopReport
 //	POST /stop?force=true      the same without asking the guest

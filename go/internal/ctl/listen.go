@@ -60,16 +60,22 @@ func bind(dir string) (*net.UnixListener, error) {
 }
 
 // Named is a listener whose socket is at path, and goes from there when it is
-// closed.
-func Named(listener *net.UnixListener, path string) net.Listener { return named{listener, path} }
+// closed, unless another one is there then.
+func Named(listener *net.UnixListener, path string) net.Listener {
+	socket, _ := os.Lstat(path) // nil: somebody has cleaned up already
+	return &named{listener, path, socket}
+}
 
 type named struct {
 	*net.UnixListener
-	path string
+	path   string
+	socket os.FileInfo
 }
 
 // Close removes the socket and closes the listener.
-func (n named) Close() error {
-	_ = os.Remove(n.path) // somebody may have cleaned up
+func (n *named) Close() error {
+	if now, err := os.Lstat(n.path); err == nil && n.socket != nil && os.SameFile(now, n.socket) {
+		_ = os.Remove(n.path) // somebody may just have cleaned up
+	}
 	return n.UnixListener.Close()
 }

@@ -65,16 +65,17 @@ func (h Handlers) routes() http.Handler {
 		there  bool
 		handle http.HandlerFunc
 	}{
-		"GET /status": {h.Status != nil, func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, h.Status()) }},
-		"GET /ready":  {h.AwaitReady != nil, h.ready},
-		"POST /stop":  {h.Stop != nil, h.stop},
-		"GET /stream": {h.Stream != nil, h.stream},
-		"POST /input": {h.Input != nil, h.input},
-		"POST /break": {h.Break != nil, h.sendBreak},
-		"POST /size":  {h.Size != nil, h.size},
-		"POST /exec":  {h.Exec != nil, h.exec},
-		"POST /boot":  {h.Boot != nil, h.boot},
-		"GET /orders": {h.Orders != nil, h.orders},
+		"GET /status":  {h.Status != nil, func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, h.Status()) }},
+		"GET /metrics": {h.Status != nil, h.metrics},
+		"POST /stop":   {h.Stop != nil, h.stop},
+		"GET /stream":  {h.Stream != nil, h.stream},
+		"POST /input":  {h.Input != nil, h.input},
+		"POST /break":  {h.Break != nil, h.sendBreak},
+		"POST /boot":   {h.Boot != nil, h.boot},
+		"GET /orders":  {h.Orders != nil, h.orders},
+		"GET /ready":   {h.AwaitReady != nil, h.ready},
+		"POST /exec":   {h.Exec != nil, h.exec},
+		"POST /size":   {h.Size != nil, h.size},
 	} {
 		if route.there {
 			mux.HandleFunc(pattern, route.handle)

@@ -43,6 +43,9 @@ func (t tree) addGuest(img Image) error {
 		Entry{Path: "etc/inittab", Mode: 0o644, Data: inittab(img)},
 		Entry{Path: "var/run", Mode: fs.ModeSymlink | 0o777, Data: []byte("../run")},
 	)
+	if img.Start != "" {
+		entries = append(entries, Entry{Path: "etc/start", Mode: 0o755, Data: []byte("#!/bin/busybox sh\n" + img.Start + "\n")})
+	}
 	for _, e := range entries {
 		if err := t.put(e); err != nil {
 			return err
@@ -77,6 +80,9 @@ func embedded() ([]Entry, error) {
 func inittab(img Image) []byte {
 	var b bytes.Buffer
 	b.WriteString("::sysinit:/etc/rc\n")
+	if img.Start != "" {
+		b.WriteString("null::once:/etc/run-start\n")
+	}
 	for _, tty := range img.Gettys {
 		fmt.Fprintf(&b, "null::respawn:/etc/login-on %s\n", tty)
 	}

@@ -30,6 +30,21 @@ null::respawn:/etc/power-button
 	}
 }
 
+// An image's own command runs once, and init forgets it.
+func TestStart(t *testing.T) {
+	image := tree{}
+	if err := image.addGuest(Image{Hostname: "h", Start: "echo hello"}); err != nil {
+		t.Fatal(err)
+	}
+	if table := string(image["etc/inittab"].Data); !strings.Contains(table, "\nnull::once:/etc/run-start\n") {
+		t.Error(table)
+	}
+	start := image["etc/start"]
+	if want := "#!/bin/busybox sh\necho hello\n"; string(start.Data) != want || start.Mode != 0o755 {
+		t.Errorf("%v %q", start.Mode, start.Data)
+	}
+}
+
 // Before /etc/rc has made links for busybox's applets there is only
 // /bin/busybox, so that every script must name it as its shell.
 func TestGuestScripts(t *testing.T) {
@@ -49,6 +64,7 @@ func TestGuestScripts(t *testing.T) {
 		"etc/login-on #!/bin/busybox sh",
 		"etc/power-button #!/bin/busybox sh",
 		"etc/rc #!/bin/busybox sh",
+		"etc/run-start #!/bin/busybox sh",
 	}
 	if diff := cmp.Diff(want, scripts); diff != "" {
 		t.Error(diff)

@@ -15,8 +15,9 @@ type Image struct {
 	ModulesDir      string   `json:"modulesDir"`      // holds one folder, named as the kernel's version
 	Modules         []string `json:"modules"`         // kernel modules, in load order; their dependencies come by themselves
 	OptionalModules []string `json:"optionalModules"` // loaded after Modules; one that this kernel lacks is left out
-	Gettys          []string `json:"gettys"`          // terminals with a login, without /dev/
+	Gettys          []string `json:"gettys"`          // terminals with a login, without /dev/; left out: those of a machine's default consoles
 	Hostname        string   `json:"hostname"`
+	Start           string   `json:"start"` // shell text, run once at boot beside the logins; it prints on /dev/console
 	Agent           string   `json:"agent"` // a statically linked microvm-agent; "": none
 	Files           []File   `json:"files"` // added last; a file of ours with the same path is replaced
 }
@@ -55,6 +56,11 @@ func Decode(data []byte) (Image, error) {
 	var img Image
 	if err := spec.DecodeStrict(data, &img); err != nil {
 		return Image{}, &ImageError{err}
+	}
+	if img.Gettys == nil {
+		for _, console := range spec.DefaultConsoles() {
+			img.Gettys = append(img.Gettys, console.Device)
+		}
 	}
 	if err := img.Validate(); err != nil {
 		return Image{}, err

@@ -31,13 +31,15 @@ func TestDecode(t *testing.T) {
 		json string
 		want []string
 	}{
-		{"the least", `{"busybox": "b", "hostname": "h", "gettys": ["ttyS0"]}`, nil},
+		{"the least", `{"busybox": "b", "hostname": "h"}`, nil},
 		{"everything", `{"busybox": "b", "modulesDir": "m", "modules": ["a", "b-c"], "optionalModules": ["d"],
-			"gettys": ["ttyS0", "hvc0"], "hostname": "console-demo", "agent": "a",
+			"gettys": ["ttyS0", "hvc0"], "hostname": "console-demo", "start": "echo hello", "agent": "a",
 			"files": [{"path": "/a", "text": "x", "mode": "0755"}, {"path": "/b/c", "source": "/s"}]}`, nil},
 		{"empty", `{}`, []string{
 			`busybox: missing (the path of a statically linked busybox)`,
 			`hostname: want letters, digits and inner hyphens, at most 63, got ""`,
+		}},
+		{"no login at all", `{"busybox": "b", "hostname": "h", "gettys": []}`, []string{
 			`gettys: missing (the terminals with a login, such as "ttyS0")`,
 		}},
 		{"names that would break the guest's files", `{"busybox": "b", "hostname": "a b",
@@ -76,6 +78,13 @@ func TestDecode(t *testing.T) {
 				t.Errorf("%v is no ImageError", err)
 			}
 		})
+	}
+}
+
+func TestGettysOfTheDefaultConsoles(t *testing.T) {
+	img, err := Decode([]byte(`{"busybox": "b", "hostname": "h"}`))
+	if diff := cmp.Diff([]string{"ttyS0", "hvc0"}, img.Gettys); diff != "" || err != nil {
+		t.Error(diff, err)
 	}
 }
 

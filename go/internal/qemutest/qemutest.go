@@ -23,6 +23,9 @@
 //	fake.resize         the monitor knows a command for the size of a console, which
 //	                    is printed
 //	fake.die=N          ends itself with signal N once that is printed
+//	fake.login          asks for a login on each console, and answers there
+//	fake.answers=FILE   to these commands: {"COMMAND": {"output": "…", "status": 0}}
+//	fake.off=WORD       powers off when WORD is typed on a console
 package qemutest
 
 import (
@@ -103,7 +106,7 @@ func (f *fake) listen() {
 			if f.first == nil {
 				f.first = out
 			}
-			f.echoes = append(f.echoes, func() { _, _ = io.Copy(out, in) })
+			f.echoes = append(f.echoes, func() { f.serve(in, out) })
 			continue
 		}
 		port := portWord.FindStringSubmatch(chardev)
@@ -124,6 +127,18 @@ func (f *fake) listen() {
 				go func() { _, _ = io.Copy(conn, conn) }()
 			}
 		}()
+	}
+}
+
+// serve is the guest at the end of a console; unless told otherwise, an echo.
+func (f *fake) serve(in io.Reader, out io.Writer) {
+	switch {
+	case f.has("fake.login"):
+		f.login(in, out)
+	case f.has("fake.off"):
+		f.awaitOff(in, out)
+	default:
+		_, _ = io.Copy(out, in)
 	}
 }
 

@@ -19,19 +19,24 @@ var (
 
 // answerProbes answers, as a terminal of 24 rows and 80 columns would, what the
 // guest has asked at the end of the stream, while nobody has the writer's seat:
-// a guest that boots would wait for it. A question that comes in pieces, as from a
-// serial port that is drained byte by byte, is not seen.
+// a guest that boots would wait for it. A question may come in pieces: a serial
+// port is drained byte by byte.
 func (r *Relay) answerProbes() {
 	_, end := r.config.Journal.Range()
-	fresh := min(end-r.looked, askedBytes)
-	r.looked = end
-	if fresh <= 0 || r.config.OutputOnly || r.seated() != nil {
+	if r.config.OutputOnly || r.seated() != nil {
+		r.answered = end
+	}
+	open := min(end-r.answered, askedBytes)
+	if open <= 0 {
 		return
 	}
-	tail := r.config.Journal.Tail(int(fresh))
-	for _, at := range question.FindAllIndex(tail, -1) {
-		// The queue is full only where the guest reads nothing.
-		_ = r.input.offer(answerTo(tail[:at[0]], tail[at[0]:at[1]]))
+	tail := r.config.Journal.Tail(int(open))
+	asked := question.FindAllIndex(tail, -1)
+	for _, at := range asked {
+		r.input.answer(answerTo(tail[:at[0]], tail[at[0]:at[1]]))
+	}
+	if len(asked) > 0 {
+		r.answered = end - int64(len(tail)-asked[len(asked)-1][1])
 	}
 }
 

@@ -37,32 +37,40 @@ type door interface {
 type watched struct {
 	door
 	events *Opens
+	open   context.Context // ends with the relay, or when there is another door of that name
+	retire context.CancelFunc
 }
 
 // watch watches a door.
-func watch(d door) (watched, error) {
+func (r *Relay) watch(d door) (*watched, error) {
 	events, err := WatchOpens()
 	if err != nil {
-		return watched{}, err
+		return nil, err
 	}
 	if err := events.Add(d.path(), unix.IN_OPEN|unix.IN_CLOSE); err != nil {
 		events.Close()
-		return watched{}, err
+		return nil, err
 	}
-	return watched{d, events}, nil
+	w := &watched{door: d, events: events}
+	w.open, w.retire = context.WithCancel(r.serving)
+	return w, nil
 }
 
-func (w watched) close() {
+func (w *watched) close() {
+	w.retire()
 	w.events.Close()
 	w.conn().Close()
 }
 
-// attend serves a door's visitors one after the other until the relay ends.
-func (r *Relay) attend(d watched) error {
+// attend serves a door's visitors one after the other until the relay ends, or
+// another door has got its name and the last visitor has gone.
+func (r *Relay) attend(d *watched) error {
+	defer r.leaveDoor(d)
 	for {
 		for !d.present() {
-			if _, err := d.events.Wait(r.serving); err != nil {
-				return nil //nolint:nilerr // the relay has ended
+			_, err := d.events.Wait(d.open)
+			if err != nil && (r.serving.Err() != nil || !d.present()) {
+				return nil //nolint:nilerr // that has happened
 			}
 		}
 		c, err := r.join(d.path(), d.kind(), false, d.origin(r.config.Journal))
@@ -77,10 +85,15 @@ func (r *Relay) attend(d watched) error {
 
 // receive serves one visitor, and makes the door ready for the next one before
 // this one is seen to have left. over tells that there is no next one.
-func (r *Relay) receive(d watched, c *client) (over bool, err error) {
+func (r *Relay) receive(d *watched, c *client) (over bool, err error) {
 	defer r.leave(c)
 	err = r.visit(d, c)
 	if r.serving.Err() != nil || errors.Is(err, journal.ErrClosed) {
+		return true, nil
+	}
+	r.renewing.Lock()
+	defer r.renewing.Unlock()
+	if d.open.Err() != nil {
 		return true, nil
 	}
 	if err := d.reset(c.offset.Load()); err != nil {
@@ -92,7 +105,7 @@ func (r *Relay) receive(d watched, c *client) (over bool, err error) {
 
 // visit serves one visitor until he goes or the relay ends, and tells why it
 // ended.
-func (r *Relay) visit(d watched, c *client) error {
+func (r *Relay) visit(d *watched, c *client) error {
 	ctx, cancel := context.WithCancel(r.serving)
 	defer until(ctx, d.conn())()
 	var beside sync.WaitGroup

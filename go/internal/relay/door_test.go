@@ -144,7 +144,7 @@ func TestPublicInput(t *testing.T) {
 	for unread(b.in) < len("stalestale") {
 		time.Sleep(time.Millisecond)
 	}
-	if n := unread(b.relay.in.file); n != len("stale") {
+	if n := unread(b.relay.ins[0].file); n != len("stale") {
 		t.Errorf("%d bytes wait in the public FIFO", n)
 	}
 	if _, err := b.relay.Boot(); err != nil {

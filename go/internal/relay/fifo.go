@@ -62,7 +62,10 @@ func (f *outFIFO) open() error {
 
 func (f *outFIFO) path() string { return f.name }
 
-func (f *outFIFO) kind() string { return "fifo" }
+func (f *outFIFO) kind() string { return outKind }
+
+// outKind is that of the FIFO from the guest.
+const outKind = "fifo"
 
 const (
 	// showLimit is how long a process that opens the FIFO may take until it is
@@ -79,7 +82,7 @@ func (f *outFIFO) present() bool {
 		if polled(f.file)&unix.POLLERR != 0 {
 			return false
 		}
-		holders, all := openers(f.name)
+		holders, all := openersNow(f.file)
 		if len(holders) > 0 {
 			f.after, f.early = end, false
 			return false
@@ -125,7 +128,11 @@ func (f *outFIFO) reset(at int64) (err error) {
 }
 
 // inFIFO is a channel's public FIFO to the guest: NAME.in.
-type inFIFO struct{ file *os.File }
+type inFIFO struct {
+	file  *os.File
+	after *inFIFO       // hands on first; nil: none does
+	ended chan struct{} // closed when hand returns
+}
 
 // newInFIFO makes the FIFO, or takes the one that is there, and keeps it open: a
 // writer never waits for a reader.
@@ -134,12 +141,18 @@ func newInFIFO(path string) (*inFIFO, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &inFIFO{file}, nil
+	return &inFIFO{file: file, ended: make(chan struct{})}, nil
 }
 
 // hand hands on what is written to the FIFO while a machine is attached. It is
-// left there else, for a QEMU that sits on this very pair.
+// left there else, for a QEMU that sits on this very pair. hand returns when the
+// relay ends, or nobody can write to the FIFO any more.
 func (f *inFIFO) hand(r *Relay) error {
+	defer r.leaveIn(f)
+	defer close(f.ended)
+	if f.after != nil {
+		<-f.after.ended
+	}
 	for {
 		machine := r.awaitMachine()
 		if machine == nil {
@@ -148,13 +161,16 @@ func (f *inFIFO) hand(r *Relay) error {
 		again := until(machine, f.file)
 		err := f.pass(machine, r)
 		again()
-		if err != nil {
-			return err
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, os.ErrClosed):
+			return nil
+		case err != nil:
+			return fmt.Errorf("%s: %w", f.file.Name(), err)
 		}
 	}
 }
 
-// pass reads until ctx ends.
+// pass reads until ctx ends. Its error is the FIFO's.
 func (f *inFIFO) pass(ctx context.Context, r *Relay) error {
 	data := make([]byte, inputWhole)
 	for ctx.Err() == nil {
@@ -164,8 +180,8 @@ func (f *inFIFO) pass(ctx context.Context, r *Relay) error {
 				return nil //nolint:nilerr // the machine has ended
 			}
 		}
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, os.ErrClosed) {
-			return fmt.Errorf("%s: %w", f.file.Name(), err)
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
 		}
 	}
 	return nil

@@ -27,6 +27,11 @@ func openers(path string) (holders, all []int) {
 	if err != nil {
 		return nil, nil
 	}
+	return openersOf(wanted)
+}
+
+// openersOf are openers of a file that may have no name any more.
+func openersOf(wanted os.FileInfo) (holders, all []int) {
 	processes, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, nil
@@ -45,6 +50,15 @@ func openers(path string) (holders, all []int) {
 		}
 	}
 	return holders, all
+}
+
+// openersNow are openers of a file that is open here, whatever its name is.
+func openersNow(file *os.File) (holders, all []int) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, nil
+	}
+	return openersOf(info)
 }
 
 // holds tells whether the process at proc has a file open, and whether for both

@@ -26,8 +26,9 @@ type input struct {
 	closed  sync.Once
 	waiting atomic.Int64 // bytes in the queue
 
-	mu  sync.Mutex // held while the FIFO is written to or emptied
-	age int        // how often it was emptied
+	mu    sync.Mutex // held while the FIFO is written to or emptied
+	age   int        // how often it was emptied
+	typed bool       // what a client typed may be in the FIFO
 }
 
 // typed is what one client typed at once.
@@ -74,6 +75,7 @@ func (i *input) hand(fd int, piece typed) error {
 	if piece.age != i.age {
 		return nil
 	}
+	i.typed = true
 	_, err := unix.Write(fd, piece.data)
 	return err
 }
@@ -103,19 +105,21 @@ func (i *input) write(data []byte) error {
 	}
 }
 
-// offer is write where the queue has room; else it drops data and tells so.
-func (i *input) offer(data []byte) bool {
-	i.mu.Lock()
-	piece := typed{data, i.age}
-	i.mu.Unlock()
-	i.waiting.Add(int64(len(data)))
-	select {
-	case i.queue <- piece:
-		return true
-	default:
-		i.waiting.Add(-int64(len(data)))
-		return false
-	}
+// answer hands on what the relay itself answers. It drops that where the guest has
+// not read yet what a client typed, or the FIFO is full: behind something typed, an
+// answer would be taken for something typed too.
+func (i *input) answer(data []byte) {
+	_ = control(i.fifo, func(fd int) error {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		unread, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
+		i.typed = i.typed && unread > 0
+		if err != nil || i.typed || i.waiting.Load() > 0 {
+			return err
+		}
+		_, err = unix.Write(fd, data)
+		return err
+	})
 }
 
 // flush drops all that was typed and that no guest has read.

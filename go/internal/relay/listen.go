@@ -6,6 +6,13 @@ import (
 	"time"
 )
 
+// keepAlive is how a peer that is silent is asked whether it is still there: one that
+// has vanished while nothing is sent to it goes within a minute. What is sent and not
+// acknowledged has the kernel's own limit (tcp(7), tcp_retries2: about 15 minutes).
+// Not TCP_USER_TIMEOUT: it would also end a peer that is well, and has stopped
+// reading.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3}
+
 // acceptPause is how long accept waits where the system is out of something.
 const acceptPause = 100 * time.Millisecond
 
@@ -23,6 +30,9 @@ func (r *Relay) accept(listener net.Listener) error {
 			}
 			continue
 		}
+		if peer, ok := conn.(*net.TCPConn); ok {
+			_ = peer.SetKeepAliveConfig(keepAlive) // else it is the kernel that has a longer limit
+		}
 		c, err := r.join(conn.RemoteAddr().String(), listener.Addr().Network(), false, bootStart(r.config.Journal))
 		if err != nil {
 			conn.Close()
@@ -39,11 +49,11 @@ const lastReads = 2 * time.Second
 // farewell closes the endpoints and waits for the clients: for a moment for
 // those that still read, and not at all for those that do not.
 func (r *Relay) farewell() {
-	for _, listener := range r.config.Listeners {
-		listener.Close()
-	}
 	r.mu.Lock()
 	r.closing = true
+	for _, listener := range r.listeners {
+		listener.Close()
+	}
 	r.mu.Unlock()
 	timer := time.AfterFunc(lastReads, r.dismiss)
 	r.clients.Wait()

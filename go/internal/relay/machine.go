@@ -34,10 +34,17 @@ func (r *Relay) Boot() (int, error) {
 
 // DropInput drops what was typed and no guest has read.
 func (r *Relay) DropInput() error {
-	if err := r.input.flush(); err != nil || r.in == nil {
+	if err := r.input.flush(); err != nil {
 		return err
 	}
-	return empty(r.in.file)
+	r.mu.Lock() // or one of them may be closed meanwhile
+	defer r.mu.Unlock()
+	for _, in := range r.ins {
+		if err := empty(in.file); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Attach tells whether a machine has the VM side open. What is written to the

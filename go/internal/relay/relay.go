@@ -55,24 +55,26 @@ type Relay struct {
 	config Config
 	out    *os.File // vm.out: what the machine prints
 	input  *input
-	in     *inFIFO // nil: none
-	doors  []watched
 
-	finish   chan struct{} // closed by Finish
-	finished sync.Once
-	serving  context.Context // ends when the clients have to go
-	dismiss  context.CancelFunc
-	clients  sync.WaitGroup
+	serving context.Context // ends when the clients have to go
+	dismiss context.CancelFunc
+	clients sync.WaitGroup
+	group   errgroup.Group // what Run waits for in the end
 
-	mu      sync.Mutex
-	joined  []*client       // in the order in which they came
-	writer  *writer         // who has the writer's seat; nil: nobody
-	closing bool            // nobody joins any more
-	machine context.Context // ends when the machine goes; nil: none is attached
-	detach  context.CancelFunc
-	came    chan struct{} // closed when a machine is attached
+	renewing sync.Mutex // held while an endpoint's name is looked at and made again
 
-	looked int64 // how far answerProbes has come
+	mu        sync.Mutex
+	listeners []net.Listener
+	ins       []*inFIFO // the last one has its name
+	doors     []*watched
+	joined    []*client       // in the order in which they came
+	writer    *writer         // who has the writer's seat; nil: nobody
+	closing   bool            // nobody joins any more
+	machine   context.Context // ends when the machine goes; nil: none is attached
+	detach    context.CancelFunc
+	came      chan struct{} // closed when a machine is attached
+
+	answered int64 // behind the last question that answerProbes has answered
 
 	weak atomic.Bool  // the journal's file system cannot splice
 	own  atomic.Int32 // with OwnBoots, where one begins: ownNone, ownLeft, ownNext
@@ -82,7 +84,7 @@ type Relay struct {
 // caller calls Run, or Abandon. On an error the journal, the listeners and the
 // PTY stay the caller's.
 func New(config Config) (*Relay, error) {
-	r := &Relay{config: config, finish: make(chan struct{}), came: make(chan struct{})}
+	r := &Relay{config: config, listeners: config.Listeners, came: make(chan struct{})}
 	r.serving, r.dismiss = context.WithCancel(context.Background())
 	out, in, err := openPair(config.Dir)
 	if err != nil {
@@ -92,7 +94,10 @@ func New(config Config) (*Relay, error) {
 	var errs *multierror.Error
 	if config.In != "" {
 		fifo, err := newInFIFO(config.In)
-		r.in, errs = fifo, multierror.Append(errs, err)
+		if err == nil {
+			r.ins = append(r.ins, fifo)
+		}
+		errs = multierror.Append(errs, err)
 	}
 	if config.Out != "" {
 		out, err := r.watchOut()
@@ -102,7 +107,7 @@ func New(config Config) (*Relay, error) {
 		errs = multierror.Append(errs, err)
 	}
 	if config.PTY != nil && errs.ErrorOrNil() == nil { // the last: an error leaves it to the caller
-		pty, err := watch(config.PTY)
+		pty, err := r.watch(config.PTY)
 		if err == nil {
 			r.doors = append(r.doors, pty)
 		}
@@ -117,15 +122,15 @@ func New(config Config) (*Relay, error) {
 }
 
 // watchOut opens the public FIFO from the guest.
-func (r *Relay) watchOut() (watched, error) {
+func (r *Relay) watchOut() (*watched, error) {
 	fifo, err := newOutFIFO(r.config.Out, func() int64 {
 		_, end := r.config.Journal.Range()
 		return end
 	})
 	if err != nil {
-		return watched{}, err
+		return nil, err
 	}
-	door, err := watch(fifo)
+	door, err := r.watch(fifo)
 	if err != nil {
 		fifo.file.Close()
 	}
@@ -141,38 +146,36 @@ func SocketPath(dir string) string { return filepath.Join(dir, "sock") }
 // Run relays until Finish has been called and all that the machine printed is
 // in the journal and with the clients; slow clients are cut off then.
 func (r *Relay) Run() error {
-	var group errgroup.Group
-	for _, listener := range r.config.Listeners {
-		group.Go(func() error { return r.accept(listener) })
+	r.mu.Lock()
+	for _, listener := range r.listeners {
+		r.group.Go(func() error { return r.accept(listener) })
 	}
 	for _, door := range r.doors {
-		group.Go(func() error { return r.attend(door) })
+		r.group.Go(func() error { return r.attend(door) })
 	}
-	group.Go(r.input.run)
-	if r.in != nil {
-		group.Go(func() error { return r.in.hand(r) })
+	for _, in := range r.ins {
+		r.group.Go(func() error { return in.hand(r) })
 	}
+	r.mu.Unlock()
+	r.group.Go(r.input.run)
 	drained := r.drain()
 	closed := r.config.Journal.Close()
 	r.input.close()
 	r.farewell()
-	err := errors.Join(drained, closed, group.Wait())
+	err := errors.Join(drained, closed, r.group.Wait())
 	r.closeDoors()
 	return err
 }
 
 // Finish tells that the machine has ended: nothing more will be printed. It
 // does not wait; Run returns when all is done.
-func (r *Relay) Finish() {
-	r.finished.Do(func() { close(r.finish) })
-	wake(r.out)
-}
+func (r *Relay) Finish() { wake(r.out) }
 
 // Abandon closes a relay that is not run.
 func (r *Relay) Abandon() {
 	r.closeVMSide()
 	r.closeDoors()
-	for _, listener := range r.config.Listeners {
+	for _, listener := range r.listeners {
 		listener.Close()
 	}
 	_ = r.config.Journal.Close() // nothing was written
@@ -188,8 +191,8 @@ func (r *Relay) closeDoors() {
 	for _, door := range r.doors {
 		door.close()
 	}
-	if r.in != nil {
-		r.in.file.Close()
+	for _, in := range r.ins {
+		in.file.Close()
 	}
 }
 

@@ -101,3 +101,64 @@ func TestRelayAnswers(t *testing.T) {
 		})
 	}
 }
+
+// A question that comes byte by byte, or in two parts wherever it is cut, is
+// answered once.
+func TestRelayAnswersPieces(t *testing.T) {
+	for _, test := range []struct{ asks, answer string }{
+		{"boot\r\n\x1b[18t", "\x1b[8;24;80t"},
+		{"\x1b[6n\x1b[32766;32766H\x1b[6n", "\x1b[1;1R\x1b[24;80R"},
+		{"# \x1b[6n", "\x1b[1;1R"},
+		{"\x1b[c\x1b[5n", "\x1b[?1;2c\x1b[0n"},
+	} {
+		b := start(t)
+		printed := int64(0)
+		say := func(text string) {
+			t.Helper()
+			printed += int64(len(text))
+			fmt.Fprint(b.out, text)
+			b.await(printed)
+			for deadline := time.Now().Add(hangLimit); b.relay.Unread() > 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("it is not taken")
+				}
+			}
+		}
+		for cut := range len(test.asks) {
+			say(test.asks[:cut])
+			say(test.asks[cut:])
+			b.guestReads(test.answer)
+		}
+		for _, piece := range []byte(test.asks) {
+			say(string(piece))
+		}
+		b.guestReads(test.answer)
+		// Not again.
+		say("more\n")
+		io.WriteString(b.typist(ctl.StreamRequest{}), "end")
+		b.guestReads("end")
+	}
+}
+
+// An answer does not stand behind what was typed and the guest has not read.
+func TestRelayAnswersNobodyWhoIsTypedTo(t *testing.T) {
+	b := start(t)
+	raw := b.typist(ctl.StreamRequest{})
+	io.WriteString(raw, "echo hello\n")
+	fmt.Fprint(b.out, "# \x1b[6n")
+	b.await(6)
+	time.Sleep(10 * time.Millisecond) // an answer would be on its way
+	io.WriteString(raw, "exit\n")
+	b.guestReads("echo hello\nexit\n")
+	fmt.Fprint(b.out, "# \x1b[6n")
+	b.guestReads("\x1b[1;1R")
+}
+
+// guestReads wants the guest to get text next.
+func (b *bench) guestReads(text string) {
+	b.t.Helper()
+	got := make([]byte, len(text))
+	if _, err := io.ReadFull(b.in, got); err != nil || string(got) != text {
+		b.t.Fatalf("the guest got %q, %v, want %q", got, err, text)
+	}
+}

@@ -59,7 +59,7 @@ func openFIFO(path string) (*os.File, error) {
 // finishes and the pipe is empty.
 func (r *Relay) drain() error {
 	defer r.out.Close()
-	_, r.looked = r.config.Journal.Range()
+	_, r.answered = r.config.Journal.Range()
 	raw, err := r.out.SyscallConn()
 	if err != nil {
 		return err
@@ -133,6 +133,9 @@ func (r *Relay) take(fd int) error {
 	}
 	return err
 }
+
+// Held tells whether a QEMU has the VM side open.
+func (r *Relay) Held() bool { return held(r.out) }
 
 // Unread is how many bytes the machine has printed that are not in the journal
 // yet.

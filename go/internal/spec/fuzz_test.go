@@ -17,6 +17,9 @@ func FuzzParse(f *testing.F) {
 	for _, test := range mistakes {
 		f.Add([]byte(test.text))
 	}
+	for _, test := range checkMistakes {
+		f.Add([]byte(checks(test.checks...)))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		machine, err := spec.Parse(data)
 		if err != nil {

@@ -38,12 +38,17 @@ type Machine struct {
 	// parameters, which are made from Consoles.
 	KernelParams []string `json:"kernelParams,omitempty"`
 	// Consoles in the order of their console= parameters: the last one
-	// becomes the guest's /dev/console. At least one.
+	// becomes the guest's /dev/console. Left out: DefaultConsoles.
 	Consoles []Console `json:"consoles"`
+	// Ports are the ports of the default consoles, by console name; a console
+	// that is not named keeps its own. Parse moves them into Consoles.
+	Ports map[string]int `json:"ports,omitempty"`
 	// Vsock gives the guest a virtio-vsock device. nil: none.
 	Vsock *Vsock `json:"vsock,omitempty"`
 	// QEMUArgs are added to QEMU's arguments as they are.
 	QEMUArgs []string `json:"qemuArgs,omitempty"`
+	// Checks are what run-test checks beside what it always does, in their order.
+	Checks []Check `json:"checks,omitempty"`
 }
 
 // Console is one console device of the guest and its endpoint on the host.
@@ -55,7 +60,14 @@ type Console struct {
 	Device string `json:"device"`
 	// Port is the TCP port on localhost, 1 to 65535.
 	Port int `json:"port"`
+	// Login tells whether root can log in there, without a password. Default
+	// true; false for a guest that is none of ours: run-test then leaves out
+	// what needs a shell there.
+	Login *bool `json:"login,omitempty"`
 }
+
+// HasLogin tells whether root can log in on the console.
+func (c Console) HasLogin() bool { return c.Login == nil || *c.Login }
 
 // IsSerial tells whether the console is a UART; the others are virtio-consoles.
 func (c Console) IsSerial() bool { return strings.HasPrefix(c.Device, "ttyS") }
@@ -77,7 +89,8 @@ func Parse(data []byte) (Machine, error) {
 	if err := DecodeStrict(data, &machine); err != nil {
 		return Machine{}, err
 	}
-	return machine, machine.Validate()
+	errs := multierror.Append(nil, machine.fillConsoles(), machine.Validate())
+	return machine, errs.ErrorOrNil()
 }
 
 // defaults is what a vm.json that says nothing means.

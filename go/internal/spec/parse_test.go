@@ -14,7 +14,7 @@ import (
 )
 
 // least is the shortest vm.json that is valid.
-const least = `{"name": "m", "kernel": "/k", "consoles": [{"name": "serial", "device": "ttyS0", "port": 4440}]}`
+const least = `{"name": "m", "kernel": "/k"}`
 
 func TestParseFillsInTheDefaults(t *testing.T) {
 	got, err := spec.Parse([]byte(least))
@@ -24,10 +24,21 @@ func TestParseFillsInTheDefaults(t *testing.T) {
 	want := spec.Machine{
 		Name: "m", Type: "auto", Accel: "auto", QEMU: "qemu-system-x86_64",
 		MemoryMiB: 256, VCPUs: 1, Kernel: "/k",
-		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: 4440}},
+		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: 4440}, {Name: "console", Device: "hvc0", Port: 4441}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestPortsOfTheDefaultConsoles(t *testing.T) {
+	got, err := spec.Parse([]byte(`{"name": "m", "kernel": "/k", "ports": {"console": 4440, "serial": 65535}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []spec.Console{{Name: "serial", Device: "ttyS0", Port: 65535}, {Name: "console", Device: "hvc0", Port: 4440}}
+	if diff := cmp.Diff(want, got.Consoles); diff != "" || got.Ports != nil {
+		t.Error(diff, got.Ports)
 	}
 }
 
@@ -39,16 +50,30 @@ func TestParseTakesEveryField(t *testing.T) {
 		"consoles": [
 			{"name": "b", "device": "hvc1", "port": 65535},
 			{"name": "a", "device": "hvc0", "port": 1},
-			{"name": "serial", "device": "ttyS0", "port": 2}
+			{"name": "serial", "device": "ttyS0", "port": 2, "login": false}
+		],
+		"checks": [
+			{"name": "kernel", "console": "a", "run": "uname -r", "match": "^6\\.", "status": 3, "timeoutSeconds": 5},
+			{"name": "typed", "send": "echo $((6*7))\n", "expect": "42\n"},
+			{"name": "printed", "expect": "Linux version"}
 		]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
+	no := false
 	want := spec.Machine{
 		Name: "demo-2", Type: "microvm", Accel: "kvm", QEMU: "/q",
 		MemoryMiB: 32, VCPUs: 255, Kernel: "/k", Initrd: "/i",
 		KernelParams: []string{"quiet", "a=b c"}, QEMUArgs: []string{"-s", ""}, Vsock: &spec.Vsock{CID: 4294967294},
-		Consoles: []spec.Console{{"b", "hvc1", 65535}, {"a", "hvc0", 1}, {"serial", "ttyS0", 2}},
+		Consoles: []spec.Console{
+			{Name: "b", Device: "hvc1", Port: 65535}, {Name: "a", Device: "hvc0", Port: 1},
+			{Name: "serial", Device: "ttyS0", Port: 2, Login: &no},
+		},
+		Checks: []spec.Check{
+			{Name: "kernel", Console: "a", Run: "uname -r", Match: `^6\.`, Status: 3, TimeoutSeconds: 5},
+			{Name: "typed", Send: "echo $((6*7))\n", Expect: "42\n"},
+			{Name: "printed", Expect: "Linux version"},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -66,16 +91,36 @@ var mistakes = []struct {
 		[]string{
 			"name: is missing",
 			"kernel: is missing (the path of a bzImage)",
-			"consoles: is empty (at least one console is needed)",
 		},
+	},
+	{
+		"no consoles", consoles(), []string{"consoles: is empty (at least one console is needed; left out, there are two)"},
+	},
+	{
+		"ports of nobody, of nowhere, and of two",
+		`{"name": "m", "kernel": "/k", "ports": {"serial": 0, "console": 4440, "tty": 1}}`,
+		[]string{
+			"ports.serial: 0 is out of range (1 to 65535)",
+			"ports.tty: no console has this name (known: serial, console)",
+			"ports.console: 4440 is that of serial too (give each a port of its own)",
+		},
+	},
+	{
+		"a default port twice", `{"name": "m", "kernel": "/k", "ports": {"serial": 4441}}`,
+		[]string{"ports.console: 4441 is that of serial too (give each a port of its own)"},
+	},
+	{
+		"ports beside consoles",
+		`{"ports": {"serial": 1}, ` + consoles(`{"name": "serial", "device": "ttyS0", "port": 2}`)[1:],
+		[]string{"ports: are those of consoles that are left out (give each console its port in consoles)"},
 	},
 	{
 		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "colour": 1, "": 1, "consoles": [{"prt": 1}]}`,
 		[]string{
-			`"": unknown field (known: accel, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, qemu, qemuArgs, vcpus, vsock)`,
+			`"": unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus, vsock)`,
 			"Name: unknown field (did you mean name?)",
-			"colour: unknown field (known: accel, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, qemu, qemuArgs, vcpus, vsock)",
-			"consoles[0].prt: unknown field (known: device, name, port)",
+			"colour: unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus, vsock)",
+			"consoles[0].prt: unknown field (known: device, login, name, port)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",
 		},
@@ -137,9 +182,9 @@ var mistakes = []struct {
 		"consoles that share what they must not",
 		consoles(`{"name": "a", "device": "ttyS0", "port": 1}`, `{"name": "a", "device": "ttyS0", "port": 1}`),
 		[]string{
-			`consoles[1].name: "a" is that of consoles[0] too`,
-			`consoles[1].device: "ttyS0" is that of consoles[0] too`,
-			"consoles[1].port: 1 is that of consoles[0] too",
+			`consoles[1].name: "a" is that of consoles[0] too (give each its own)`,
+			`consoles[1].device: "ttyS0" is that of consoles[0] too (give each its own)`,
+			"consoles[1].port: 1 is that of consoles[0] too (give each its own)",
 		},
 	},
 	{

@@ -30,6 +30,8 @@ const (
 	minMemoryMiB = 32
 	maxMemoryMiB = 1 << 20
 	maxVCPUs     = 255
+	minPort      = 1
+	maxPort      = 65535
 	// MaxName is the length of the longest machine name.
 	MaxName = 40
 )
@@ -72,6 +74,7 @@ func (m Machine) Validate() error {
 	}
 	m.validateParams(wrong)
 	m.validateConsoles(wrong)
+	m.validateChecks(wrong)
 	if m.Vsock != nil && (m.Vsock.CID < minCID || m.Vsock.CID > maxCID) {
 		wrong("vsock.cid", "%d is out of range (%d to %d, another one for each VM of this host)", m.Vsock.CID, minCID, maxCID)
 	}
@@ -94,14 +97,14 @@ func (m Machine) validateParams(wrong func(field, format string, args ...any)) {
 // validateConsoles looks at each console and at what they must not share.
 func (m Machine) validateConsoles(wrong func(field, format string, args ...any)) {
 	if len(m.Consoles) == 0 {
-		wrong("consoles", "is empty (at least one console is needed)")
+		wrong("consoles", "is empty (at least one console is needed; left out, there are two)")
 	}
 	names, devices, ports := map[string]int{}, map[string]int{}, map[string]int{}
 	for i, console := range m.Consoles {
 		field := fmt.Sprintf("consoles[%d]", i)
 		unique := func(seen map[string]int, key, what string) {
 			if first, ok := seen[what]; ok {
-				wrong(field+"."+key, "%s is that of consoles[%d] too", what, first)
+				wrong(field+"."+key, "%s is that of consoles[%d] too (give each its own)", what, first)
 				return
 			}
 			seen[what] = i
@@ -115,8 +118,8 @@ func (m Machine) validateConsoles(wrong func(field, format string, args ...any))
 		if m.Type == "microvm" && console.IsSerial() && console.Device != "ttyS0" {
 			wrong(field+".device", "%q: a microvm has one UART, ttyS0 (use hvc0 to hvc7, or machine q35)", console.Device)
 		}
-		if console.Port < 1 || console.Port > 65535 {
-			wrong(field+".port", "%d is out of range (1 to 65535)", console.Port)
+		if console.Port < minPort || console.Port > maxPort {
+			wrong(field+".port", "%d is out of range (%d to %d)", console.Port, minPort, maxPort)
 		}
 		unique(names, "name", strconv.Quote(console.Name))
 		unique(devices, "device", strconv.Quote(console.Device))

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strings"
+
+	"microvm-console/internal/plaintext"
 )
 
 // Fate is how a guest has ended that nobody has asked to end.
@@ -50,7 +51,11 @@ func (e *GuestError) Show(w io.Writer) {
 	if len(e.Lines) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "--- the last lines of %s\n%s\n---\n", e.Device, strings.Join(e.Lines, "\n"))
+	fmt.Fprintf(w, "--- the last lines of %s\n", e.Device)
+	for _, line := range e.Lines {
+		fmt.Fprintln(w, plaintext.Line(line))
+	}
+	fmt.Fprintln(w, "---")
 }
 
 // memoryPanic is in the words of a kernel that has panicked for want of memory:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -102,6 +103,7 @@ func (v *VM) argv(host qemu.Host, pipes int) []string {
 		numbers[i] = agentFD + 1 + i
 	}
 	argv := qemu.Args(v.machine, host)
+	v.line = qemu.Shell(slices.Concat(argv, v.options.QEMUArgs))
 	argv = append(argv, qemu.Control(v.machine, monitorFD, numbers)...)
 	if !qemu.HasAgent(v.machine.QEMUArgs) && !qemu.HasAgent(v.options.QEMUArgs) {
 		argv = append(argv, qemu.Agent(v.machine, host, agentFD)...)

@@ -22,6 +22,11 @@ func (v *VM) Status() ctl.Status {
 	return status
 }
 
+// Command is the command line of QEMU as a shell takes it, without what is private
+// to this process; "" where it was not started. Call it when Ready is closed or
+// Run has returned.
+func (v *VM) Command() string { return v.line }
+
 // AwaitReady waits until the guest is ready. ctl.ErrNeverReady tells that the
 // machine ends before that.
 func (v *VM) AwaitReady(ctx context.Context) error {

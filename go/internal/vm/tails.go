@@ -19,7 +19,8 @@ type Tail struct {
 	Lines   []string // the last ones, without their ends
 }
 
-// Tails returns the last n lines of each console. Call it when Ready is closed.
+// Tails returns the last n lines of each console. Call it when Ready is closed or
+// Run has returned.
 func (v *VM) Tails(n int) []Tail {
 	var tails []Tail
 	for i, tap := range v.taps {

@@ -69,6 +69,7 @@ type VM struct {
 	monitor *qmp.Client
 	agent   *guestagent.Client // every request fails where the guest has none
 	taps    []*tap
+	line    string // see Command
 
 	// Notes to judge, each with room for one.
 	spoke     chan struct{} // a console printed something

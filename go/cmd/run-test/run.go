@@ -1,0 +1,102 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"microvm-console/internal/consoletest"
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/report"
+	"microvm-console/internal/spec"
+	"microvm-console/internal/vm"
+)
+
+// lastLines is how many last lines of each console a failed run tells.
+const lastLines = 40
+
+// stopNow ends a VM that the checks have left running.
+var stopNow = ctl.StopRequest{Force: true}
+
+// tester makes the checks of one machine, once or several times.
+type tester struct {
+	machine spec.Machine
+	choose  func([]consoletest.Check) []consoletest.Check
+	limit   time.Duration // of each check
+	pretty  report.Pretty
+}
+
+// run starts the machine, makes the checks, and stops it. Its journals are in
+// folder. The error is how the VM ended, which the run tells too.
+func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
+	v := vm.New(t.machine, vm.Options{
+		AutoPorts:  true,
+		JournalDir: func(console string) (string, error) { return filepath.Join(folder, console), nil },
+		Log:        func(line string) { fmt.Fprintf(t.pretty.W, "%s: %s\n", t.machine.Name, line) },
+	})
+	run := report.Run{VM: t.machine.Name, Started: time.Now()}
+	checking, over := context.WithCancelCause(ctx)
+	var group errgroup.Group
+	group.Go(func() error {
+		err := v.Run(ctx)
+		over(fmt.Errorf("%w: %w", errOver, cmp.Or(err, errors.New("nobody asked for it"))))
+		return err
+	})
+	suite := consoletest.NewSuite(t.machine, v)
+	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, t.pretty.Progress)
+	run.ToLogin = suite.ToLogin()
+	suite.Close()
+	// After a clean shutdown there is nothing left to stop.
+	_, ended := v.Stop(context.WithoutCancel(ctx), stopNow)
+	if ended == nil { // else it does not end
+		ended = group.Wait()
+	}
+	run.Duration = time.Since(run.Started)
+	if ended != nil && !run.Failed() {
+		run.Results = append(run.Results, report.Result{Name: "the VM ends well", Err: ended})
+		t.pretty.Progress(run.Results[len(run.Results)-1], true)
+	}
+	t.describe(&run, v, ended)
+	t.pretty.Close(run)
+	return run, ended
+}
+
+// describe adds what the machine, which has ended, says about itself.
+func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
+	status := v.Status()
+	run.Accel, run.Type = status.Accel, status.Machine
+	if !run.Failed() {
+		return
+	}
+	run.Command = v.Command()
+	var fate *vm.GuestError
+	_ = errors.As(ended, &fate)
+	for _, tail := range v.Tails(lastLines) {
+		lines := tail.Lines
+		if fate != nil && fate.Device == tail.Console.Device {
+			lines = fate.Lines // without those of the boot that follows
+		}
+		run.Consoles = append(run.Consoles, report.Console{Device: tail.Console.Device, Bytes: tail.Bytes, Lines: lines})
+	}
+}
+
+// kept keeps the folder of a run's journals, where that is wanted and there is
+// something in it, and names it in the run; else it removes the folder.
+func kept(c *cli.Context, run *report.Run, folder string) error {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // the VM did not come so far
+	}
+	if err == nil && len(entries) > 0 && (c.Bool("keep") || run.Failed()) {
+		run.Kept = folder
+		return nil
+	}
+	return errors.Join(err, os.RemoveAll(folder))
+}

@@ -1,0 +1,268 @@
+package channel
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/relay"
+	"microvm-console/internal/rundir"
+)
+
+// tended is a channel that runs, and what a QEMU that sits there has open.
+type tended struct {
+	t       *testing.T
+	service *Channel
+	public  rundir.Public
+	out, in *os.File
+	said    bytes.Buffer
+}
+
+func tend(t *testing.T) *tended {
+	t.Helper()
+	directory := place(t)
+	service, _ := run(t, Config{Name: "serial", Settings: in(directory)})
+	seat, err := service.dir.TakeSeat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { seat.Close() })
+	if _, err := service.Boot(); err != nil {
+		t.Fatal(err)
+	}
+	vm := relay.VMPath(service.dir.Path())
+	d := &tended{t: t, service: service, public: rundir.PublicOf(directory, "serial")}
+	d.out, d.in = d.open(vm+".out", os.O_RDWR), d.open(vm+".in", os.O_RDWR)
+	return d
+}
+
+func (d *tended) open(path string, flags int) *os.File {
+	d.t.Helper()
+	file, err := os.OpenFile(path, flags|unix.O_NOCTTY, 0)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { file.Close() })
+	return file
+}
+
+// dial connects to the socket.
+func (d *tended) dial() net.Conn {
+	d.t.Helper()
+	conn, err := net.Dial("unix", d.public.Socket)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// say prints text, as the guest does.
+func (d *tended) say(text string) {
+	d.t.Helper()
+	d.said.WriteString(text)
+	if _, err := io.WriteString(d.out, text); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// gets wants text to come next.
+func (d *tended) gets(from io.Reader, text string) {
+	d.t.Helper()
+	got := make([]byte, len(text))
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.ReadFull(from, got)
+		read <- err
+	}()
+	select {
+	case err := <-read:
+		if err != nil || string(got) != text {
+			d.t.Fatalf("got %q, %v, want %q", got, err, text)
+		}
+	case <-time.After(hangLimit):
+		d.t.Fatalf("nothing comes, want %q", text)
+	}
+}
+
+// types wants what is written to reach the guest.
+func (d *tended) types(to io.Writer, text string) {
+	d.t.Helper()
+	if _, err := io.WriteString(to, text); err != nil {
+		d.t.Fatal(err)
+	}
+	d.gets(d.in, text)
+}
+
+// remove removes all endpoints, and waits until they are there again.
+func (d *tended) remove() {
+	d.t.Helper()
+	before := map[string]os.FileInfo{}
+	for _, name := range append(d.service.names(), d.service.dir.Ctl()) {
+		before[name], _ = os.Lstat(name)
+		os.Remove(name)
+	}
+	await(d.t, "the endpoints", func() bool { return len(d.service.missing()) == 0 && !d.service.lost() })
+	for name, info := range before {
+		if now, err := os.Lstat(name); err != nil || now.Mode() != info.Mode() {
+			d.t.Errorf("%s: %v, %v", name, now, err)
+		}
+	}
+}
+
+// All endpoints are removed, again and again, while a machine is there: who has one
+// open goes on, and who comes finds a new one.
+func TestRemovedEndpointsComeBack(t *testing.T) {
+	d := tend(t)
+	d.say("one ")
+	var readers []io.Reader
+	var writers []io.Writer
+	for round := range 3 {
+		conn, tty := d.dial(), d.open(d.public.PTY, os.O_RDWR)
+		readers = append(readers, conn, d.open(d.public.Out, os.O_RDONLY))
+		if round == 0 { // there is one terminal, whatever its name
+			readers = append(readers, tty)
+		}
+		writers = append(writers, conn, d.open(d.public.In, os.O_WRONLY), tty)
+		d.remove()
+		d.say("more ")
+	}
+	for _, reader := range readers {
+		d.gets(reader, d.said.String())
+	}
+	d.say("last")
+	for _, reader := range readers {
+		d.gets(reader, "last")
+	}
+	for _, writer := range writers {
+		d.types(writer, "typed")
+	}
+	text, err := os.ReadFile(d.public.Log)
+	if err != nil || string(text) != d.said.String() {
+		t.Errorf("the log is %q, %v", text, err)
+	}
+	status, err := ctl.Client{Path: d.service.dir.Ctl()}.Status(t.Context())
+	if err != nil || len(status.Consoles[0].Missing) > 0 || !status.Consoles[0].Relay.Attached {
+		t.Errorf("status %+v, %v", status, err)
+	}
+}
+
+// What the endpoints stand in is removed with them, and comes again later.
+func TestRemovedDirectory(t *testing.T) {
+	directory := place(t) + "/public"
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	service, _ := run(t, Config{Name: "serial", Settings: in(directory)})
+	if err := os.RemoveAll(directory); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the status", func() bool { return len(service.Status().Consoles[0].Missing) == 5 })
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the endpoints", func() bool { return len(service.missing()) == 0 })
+}
+
+// A QEMU that somebody has started by hand on the public pair keeps it: the FIFOs
+// come back when it has gone.
+func TestRemovedEndpointsOfAMachineByHand(t *testing.T) {
+	directory := place(t)
+	service, _ := run(t, Config{Name: "serial", Settings: in(directory)})
+	public := rundir.PublicOf(directory, "serial")
+	leave := sitByHand(t, public.In, public.Out)
+	for _, name := range service.names() {
+		os.Remove(name)
+	}
+	await(t, "the socket", func() bool { return !gone(public.Socket) && !gone(public.PTY) && !gone(public.Log) })
+	time.Sleep(2 * mendAfter)
+	missing := service.Status().Consoles[0].Missing
+	if strings.Join(missing, " ") != public.In+" "+public.Out {
+		t.Errorf("missing: %q", missing)
+	}
+	leave()
+	await(t, "the FIFOs", func() bool { return len(service.missing()) == 0 })
+}
+
+// sitByHand has a process open two FIFOs as QEMU does, until leave is called.
+func sitByHand(t *testing.T, in, out string) (leave func()) {
+	t.Helper()
+	qemu := exec.Command("bash", "-c", `exec 3<>"$1" 4<>"$2"; echo ready; read`, "-", in, out)
+	stdin, err := qemu.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := qemu.StdoutPipe()
+	if err == nil {
+		err = qemu.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave = sync.OnceFunc(func() {
+		stdin.Close()
+		_ = qemu.Wait() // nothing was to be read
+	})
+	t.Cleanup(leave)
+	if _, err := io.ReadFull(stdout, make([]byte, len("ready\n"))); err != nil {
+		t.Fatal(err)
+	}
+	return leave
+}
+
+// The private folder is removed: the QEMU that sits there is served to its end. Then
+// the relay ends and says why, and another one goes on.
+func TestRemovedFolder(t *testing.T) {
+	directory := place(t)
+	config := Config{Name: "serial", Settings: in(directory)}
+	service, err := Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- service.Run(t.Context()) }()
+	leave := sitByHand(t, relay.VMPath(service.dir.Path())+".in", service.vmOut())
+	out, err := os.OpenFile(service.vmOut(), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := net.Dial("unix", rundir.PublicOf(directory, "serial").Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if err := os.RemoveAll(service.dir.Path()); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * mendAfter)
+	if _, err := io.WriteString(out, "all the same"); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len("all the same"))
+	if _, err := io.ReadFull(reader, got); err != nil || string(got) != "all the same" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	out.Close()
+	leave()
+	select {
+	case err = <-done:
+	case <-time.After(hangLimit):
+		t.Fatal("it does not end")
+	}
+	if err == nil || !strings.Contains(err.Error(), service.dir.Path()+": somebody has removed files there") {
+		t.Errorf("it ends with %v", err)
+	}
+	again, _ := run(t, config)
+	if end := again.Status().Consoles[0].Relay.End; end != int64(len("all the same")) {
+		t.Errorf("the next one goes on at %d", end)
+	}
+}

@@ -1,0 +1,164 @@
+package consoletest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/spec"
+)
+
+// suiteOn is a suite that is connected to one console, ttyS0.
+func suiteOn(console *Console, shell bool, checks ...spec.Check) *Suite {
+	s := NewSuite(spec.Machine{Consoles: []spec.Console{{Name: "serial", Device: "ttyS0"}}, Checks: checks}, nil)
+	s.consoles = []*Console{console}
+	if shell {
+		s.shells["ttyS0"] = console
+	}
+	return s
+}
+
+func TestDeclaredCommands(t *testing.T) {
+	for _, test := range []struct {
+		check spec.Check
+		fails string // "": it passes
+	}{
+		{spec.Check{Run: "echo $((6*7))", Expect: "42\n"}, ""},
+		{spec.Check{Run: "echo $((6*7))", Match: `^\d+\n$`}, ""},
+		{spec.Check{Run: "exit 3", Status: 3}, ""},
+		{spec.Check{Run: "true"}, ""},
+		{spec.Check{Run: "true", Match: "^$"}, ""},
+		{spec.Check{Run: "printf one.two", Expect: "one.two"}, ""},
+		{spec.Check{Run: "printf one-two", Expect: "one.two"}, `guest: "printf one-two" on ttyS0 printed "one-two", which has no "one.two"`},
+		{spec.Check{Run: "echo a", Match: "^b"}, `guest: "echo a" on ttyS0 printed "a\n", which has no match of "^b"`},
+		{spec.Check{Run: "false", Expect: "a"}, `guest: "false" on ttyS0 ended with status 1, want 0: ""`},
+		{spec.Check{Run: "echo a", Expect: "a", Status: 2}, `guest: "echo a" on ttyS0 ended with status 0, want 2: "a\n"`},
+		{spec.Check{Run: "seq 1000", Expect: "b"}, `printed (3893 bytes) …"`},
+		{spec.Check{Run: "echo ) oops", Expect: "b"}, `ended with status 2, want 0: `},
+	} {
+		t.Run(test.check.Run, func(t *testing.T) {
+			s := suiteOn(withShell(t), true, test.check)
+			err := s.declared()[0].Run(limited(t))
+			if failed := err != nil; failed != (test.fails != "") || failed && !strings.Contains(err.Error(), test.fails) {
+				t.Errorf("got %v, want %q", err, test.fails)
+			}
+		})
+	}
+}
+
+// What is typed is echoed; only what comes behind the echo counts, and what came
+// before it does not.
+func TestDeclaredSend(t *testing.T) {
+	console, guest := connected(t)
+	io.WriteString(guest, "R-42 from before\r\n")
+	console.Expect(limited(t), regexp.MustCompile("before"))
+	go func() {
+		buffer := make([]byte, 1024)
+		for _, answer := range []string{"R-42\r\n", "what?\r\n"} {
+			n, _ := guest.Read(buffer)
+			guest.Write(buffer[:n])
+			io.WriteString(guest, answer)
+		}
+		guest.Close()
+	}()
+	check := spec.Check{Send: "echo R-$((6*7))\n", Expect: "\nR-42\n"}
+	s := suiteOn(console, false, check)
+	if err := s.declared()[0].Run(limited(t)); err != nil {
+		t.Error(err)
+	}
+	err := s.declared()[0].Run(limited(t))
+	if want := `no "\nR-42\n": ttyS0: the connection has ended, its last line is "what?"`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// All that was printed counts, from the first byte on, the kernel's lines too; and a
+// line that one of them has come into is whole.
+func TestDeclaredPrinted(t *testing.T) {
+	console, guest := connected(t)
+	io.WriteString(guest, "[    0.000000] Linux version 6.1\r\nself-te[    1.500000] clock: ok\r\nst passed\r\n\rdemo login: ")
+	console.Expect(limited(t), regexp.MustCompile("login"))
+	guest.Close()
+	for _, test := range []struct {
+		check spec.Check
+		fails bool
+	}{
+		{spec.Check{Expect: "Linux version"}, false},
+		{spec.Check{Match: `(?m)^self-test passed$`}, false},
+		{spec.Check{Match: `(?m)clock: ok$`}, false},
+		{spec.Check{Match: `(?m)^demo login: $`}, false},
+		{spec.Check{Expect: "version\n"}, true},
+	} {
+		check := suiteOn(console, false, test.check).declared()[0]
+		if err := check.Run(limited(t)); (err != nil) != test.fails {
+			t.Errorf("%+v: %v", test.check, err)
+		}
+		if !check.AfterEnd {
+			t.Errorf("%+v cannot be made once the VM has ended", test.check)
+		}
+	}
+}
+
+// A console that nobody has connected to, or logged in on, is said to be one.
+func TestDeclaredWithoutConsole(t *testing.T) {
+	console, _ := connected(t)
+	console.Device = "hvc0"
+	s := suiteOn(console, false, spec.Check{Run: "true"}, spec.Check{Send: "a", Expect: "b"}, spec.Check{Expect: "b"})
+	var got []string
+	for _, check := range s.declared() {
+		got = append(got, check.Run(limited(t)).Error())
+	}
+	want := []string{"not run: no login on ttyS0", "not run: not connected to ttyS0", "not run: not connected to ttyS0"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFindEndsWithItsContext(t *testing.T) {
+	console, guest := connected(t)
+	io.WriteString(guest, "one")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("given up"))
+	err := console.Find(ctx, 0, regexp.MustCompile("two"))
+	if err == nil || !strings.HasPrefix(err.Error(), "ttyS0: given up") {
+		t.Error(err)
+	}
+}
+
+// The checks of a guest without a login are those of the machine, and the declared
+// ones; the others are skipped.
+func TestChecksWithoutALogin(t *testing.T) {
+	no := false
+	machine := spec.Machine{
+		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Login: &no}, {Name: "console", Device: "hvc0"}},
+		Checks:   []spec.Check{{Name: "printed", Expect: "x"}, {Name: "command", Console: "console", Run: "true"}},
+	}
+	var got []string
+	for _, check := range NewSuite(machine, nil).Checks() {
+		if check.Skip != "" {
+			check.Name = "(" + check.Name + ")"
+		}
+		got = append(got, check.Name)
+	}
+	want := []string{
+		nameStart, nameConnect, "(login on ttyS0)", "login on hvc0", "printed", "command",
+		"(what ttyS0 writes to /dev/hvc0 arrives there)", "(what hvc0 writes to /dev/ttyS0 arrives there)",
+		"(100000 numbered lines on ttyS0, at two clients and in the journal, beside one that never reads)",
+		"100000 numbered lines on hvc0, at two clients and in the journal, beside one that never reads",
+		"clean shutdown, nothing left behind",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	machine.Consoles = machine.Consoles[:1]
+	machine.Checks = nil
+	checks := NewSuite(machine, nil).Checks()
+	if last := checks[len(checks)-1]; last.Name != "the VM ends, nothing left behind" || !last.AfterEnd || !last.Always {
+		t.Errorf("the last check is %+v", last)
+	}
+}

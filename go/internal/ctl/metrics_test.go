@@ -1,0 +1,45 @@
+package ctl
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMetrics(t *testing.T) {
+	status := Status{Name: "demo", Consoles: []Console{
+		{Name: "serial", Relay: &Relay{
+			Attached: true, Boot: 3, Start: 100, Oldest: 40, End: 1100, Input: 5,
+			Clients: []Attached{{Lag: 7}, {Lag: 700}, {}},
+			Gaps:    []Gap{{Offset: 50, Bytes: 8}, {Offset: 90, Bytes: 2}},
+		}},
+		{Name: "console", Relay: &Relay{Boot: 3}},
+		{Name: "qemu's own"},
+	}}
+	var text strings.Builder
+	if err := writeMetrics(&text, status); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(text.String()) {
+		if !strings.HasPrefix(line, "#") {
+			got = append(got, strings.TrimSpace(strings.TrimPrefix(line, "microvm_console_")))
+		}
+	}
+	var want []string
+	for _, row := range []struct{ name, serial, console string }{
+		{"attached", "1", "0"}, {"boot", "3", "3"}, {"bytes_total", "1100", "0"}, {"boot_bytes", "1000", "0"},
+		{"kept_bytes", "1060", "0"}, {"gaps", "2", "0"}, {"missing_bytes", "10", "0"},
+		{"clients", "3", "0"}, {"lag_bytes", "700", "0"}, {"input_bytes", "5", "0"},
+	} {
+		want = append(want, row.name+`{vm="demo",console="serial"} `+row.serial, row.name+`{vm="demo",console="console"} `+row.console)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	text.Reset()
+	if err := writeMetrics(&text, Status{}); err != nil || text.Len() > 0 {
+		t.Errorf("of no relay: %v, %q", err, &text)
+	}
+}

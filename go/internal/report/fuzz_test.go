@@ -1,0 +1,75 @@
+package report_test
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"microvm-console/internal/report"
+)
+
+// testPoint is what a consumer of TAP takes for a result.
+var testPoint = regexp.MustCompile(`(?m)^(not )?ok\b`)
+
+// FuzzFormats wants a report to be well-formed, to say how many checks there were,
+// and to have nothing in it that a terminal obeys, whatever a guest has printed.
+func FuzzFormats(f *testing.F) {
+	f.Add("a check", "why", "line")
+	f.Add("a\n1..7\nok 1 # SKIP", "\x1b[2J\r\nok 2\n  ...\nBail out!", "\xff]]></failure>\x00\u202e")
+	f.Fuzz(func(t *testing.T, name, why, line string) {
+		run := report.Run{
+			Results:  []report.Result{{Name: name}, {Name: name, Err: errors.New(why)}, {Name: name, Skipped: why}},
+			Consoles: []report.Console{{Device: "ttyS0", Lines: []string{line}}},
+			Command:  line,
+		}
+		all := report.Report{Machine: "demo", Runs: []report.Run{run}}
+		for _, format := range report.Formats() {
+			var text strings.Builder
+			if err := all.Write(&text, format); err != nil {
+				t.Fatalf("%s: %v", format, err)
+			}
+			if err := wellFormed(format, text.String()); err != nil {
+				t.Errorf("%s: %v\n%s", format, err, text.String())
+			}
+			if strings.ContainsFunc(text.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+				t.Errorf("%s: %q", format, text.String())
+			}
+		}
+	})
+}
+
+// wellFormed tells whether text is a report of three checks in a format.
+func wellFormed(format, text string) error {
+	switch format {
+	case "tap":
+		if points := len(testPoint.FindAllString(text, -1)); points != 3 || strings.Contains(text, "\nBail out!") {
+			return fmt.Errorf("%d test points", points)
+		}
+	case "json":
+		var read struct{ Runs []struct{ Checks []any } }
+		if err := json.Unmarshal([]byte(text), &read); err != nil || len(read.Runs[0].Checks) != 3 {
+			return fmt.Errorf("%w, %+v", err, read)
+		}
+	case "junit":
+		cases := 0
+		for decoder := xml.NewDecoder(strings.NewReader(text)); ; {
+			token, err := decoder.Token()
+			if errors.Is(err, io.EOF) && cases == 3 {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("%w, %d cases", err, cases)
+			}
+			if start, ok := token.(xml.StartElement); ok && start.Name.Local == "testcase" {
+				cases++
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"microvm-console/internal/plaintext"
+)
+
+// The fields of the JSON report; docs/run-test.md tells them to users. They may
+// become more.
+type (
+	jsonReport struct {
+		Machine    string          `json:"machine"`
+		Version    string          `json:"version"`
+		Passed     bool            `json:"passed"`
+		Runs       []jsonRun       `json:"runs"`
+		Statistics *jsonStatistics `json:"statistics,omitempty"`
+	}
+	jsonRun struct {
+		VM             string        `json:"vm"`
+		Passed         bool          `json:"passed"`
+		Started        time.Time     `json:"started"`
+		Seconds        float64       `json:"seconds"`
+		ToLoginSeconds float64       `json:"toLoginSeconds,omitempty"`
+		Accel          string        `json:"accel,omitempty"`
+		MachineType    string        `json:"machineType,omitempty"`
+		Checks         []jsonCheck   `json:"checks"`
+		Command        string        `json:"command,omitempty"`
+		Consoles       []jsonConsole `json:"consoles,omitempty"`
+		Kept           string        `json:"kept,omitempty"`
+	}
+	jsonCheck struct {
+		Name    string  `json:"name"`
+		Result  string  `json:"result"`
+		Seconds float64 `json:"seconds"`
+		Why     string  `json:"why,omitempty"`
+	}
+	jsonConsole struct {
+		Device    string   `json:"device"`
+		Bytes     int64    `json:"bytes"`
+		LastLines []string `json:"lastLines"`
+	}
+	jsonStatistics struct {
+		Runs           int                   `json:"runs"`
+		Passed         int                   `json:"passed"`
+		ToLoginSeconds *jsonSpread           `json:"toLoginSeconds,omitempty"`
+		Checks         []jsonCheckStatistics `json:"checks"`
+	}
+	jsonCheckStatistics struct {
+		Name    string      `json:"name"`
+		Passed  int         `json:"passed"`
+		Failed  int         `json:"failed"`
+		Skipped int         `json:"skipped"`
+		Seconds *jsonSpread `json:"seconds,omitempty"`
+	}
+	jsonSpread struct {
+		Min    float64 `json:"min"`
+		Median float64 `json:"median"`
+		Max    float64 `json:"max"`
+	}
+)
+
+// writeJSON writes the report as one object.
+func (r Report) writeJSON(w io.Writer) error {
+	out := jsonReport{Machine: r.Machine, Version: r.Version, Passed: r.Failed() == 0, Runs: []jsonRun{}}
+	for _, run := range r.Runs {
+		out.Runs = append(out.Runs, run.json())
+	}
+	if r.Repeated {
+		out.Statistics = r.Statistics().json()
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(out)
+}
+
+func (r Run) json() jsonRun {
+	out := jsonRun{
+		VM: r.VM, Passed: !r.Failed(), Started: r.Started.UTC(), Seconds: r.Duration.Seconds(), ToLoginSeconds: r.ToLogin.Seconds(),
+		Accel: r.Accel, MachineType: r.Type, Checks: []jsonCheck{}, Command: plaintext.Lines(r.Command), Kept: r.Kept,
+	}
+	for _, result := range r.Results {
+		out.Checks = append(out.Checks, result.json())
+	}
+	for _, console := range r.Consoles {
+		lines := []string{}
+		for _, line := range console.Lines {
+			lines = append(lines, plaintext.Lines(line))
+		}
+		out.Consoles = append(out.Consoles, jsonConsole{console.Device, console.Bytes, lines})
+	}
+	return out
+}
+
+func (r Result) json() jsonCheck {
+	out := jsonCheck{Name: plaintext.Line(r.Name), Result: "passed", Seconds: r.Duration.Seconds()}
+	switch {
+	case r.Err != nil:
+		out.Result, out.Why = "failed", plaintext.Lines(r.Err.Error())
+	case r.Skipped != "":
+		out.Result, out.Why = "skipped", plaintext.Line(r.Skipped)
+	}
+	return out
+}
+
+func (s Statistics) json() *jsonStatistics {
+	out := &jsonStatistics{Runs: s.Runs, Passed: s.Passed, ToLoginSeconds: s.ToLogin.json(), Checks: []jsonCheckStatistics{}}
+	for _, check := range s.Checks {
+		out.Checks = append(out.Checks, jsonCheckStatistics{
+			plaintext.Line(check.Name), check.Passed, check.Failed, check.Skipped, check.Time.json(),
+		})
+	}
+	return out
+}
+
+// json is nil where there was no time.
+func (s Spread) json() *jsonSpread {
+	if s.Max == 0 {
+		return nil
+	}
+	return &jsonSpread{s.Min.Seconds(), s.Median.Seconds(), s.Max.Seconds()}
+}

@@ -1,0 +1,121 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"microvm-console/internal/plaintext"
+)
+
+// The elements of JUnit's XML, as Jenkins' schema (junit-10.xsd) has them; other
+// consumers take the same.
+type (
+	suites struct {
+		XMLName  xml.Name `xml:"testsuites"`
+		Name     string   `xml:"name,attr"`
+		Tests    int      `xml:"tests,attr"`
+		Failures int      `xml:"failures,attr"`
+		Errors   int      `xml:"errors,attr"`
+		Time     string   `xml:"time,attr"`
+		Suites   []suite  `xml:"testsuite"`
+	}
+	suite struct {
+		Name       string     `xml:"name,attr"`
+		Tests      int        `xml:"tests,attr"`
+		Failures   int        `xml:"failures,attr"`
+		Errors     int        `xml:"errors,attr"`
+		Skipped    int        `xml:"skipped,attr"`
+		Time       string     `xml:"time,attr"`
+		Timestamp  string     `xml:"timestamp,attr"`
+		Hostname   string     `xml:"hostname,attr"`
+		Properties []property `xml:"properties>property"`
+		Cases      []testCase `xml:"testcase"`
+		Output     string     `xml:"system-out"`
+		Errout     string     `xml:"system-err"`
+	}
+	property struct {
+		Name  string `xml:"name,attr"`
+		Value string `xml:"value,attr"`
+	}
+	testCase struct {
+		Name    string   `xml:"name,attr"`
+		Class   string   `xml:"classname,attr"`
+		Time    string   `xml:"time,attr"`
+		Skipped *reason  `xml:"skipped"`
+		Failure *failure `xml:"failure"`
+	}
+	reason struct {
+		Message string `xml:"message,attr"`
+	}
+	failure struct {
+		Message string `xml:"message,attr"`
+		Type    string `xml:"type,attr"`
+		Text    string `xml:",chardata"`
+	}
+)
+
+// writeJUnit writes the report as a test suite for each run.
+func (r Report) writeJUnit(w io.Writer) error {
+	all := suites{Name: plaintext.Line(r.Machine)}
+	total := 0.0
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	for i, run := range r.Runs {
+		one := run.suite(r.name(i, r.Machine), r.Machine)
+		one.Hostname = host
+		one.Properties = append(one.Properties, property{"version", r.Version})
+		all.Tests += one.Tests
+		all.Failures += one.Failures
+		total += run.Duration.Seconds()
+		all.Suites = append(all.Suites, one)
+	}
+	all.Time = seconds(total)
+	text, err := xml.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, xml.Header+string(text)+"\n")
+	return err
+}
+
+// suite is a run. Its checks are those of the class machine, whatever the run.
+func (r Run) suite(name, machine string) suite {
+	count := r.Count()
+	one := suite{
+		Name: plaintext.Line(name), Tests: len(r.Results), Failures: count.Failed, Skipped: count.Skipped,
+		Time:      seconds(r.Duration.Seconds()),
+		Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"), // the schema takes no zone
+		Properties: []property{
+			{"vm", plaintext.Line(r.VM)}, {"accel", plaintext.Line(r.Accel)}, {"machine", plaintext.Line(r.Type)},
+			{"toLoginSeconds", seconds(r.ToLogin.Seconds())},
+		},
+	}
+	for _, result := range r.Results {
+		one.Cases = append(one.Cases, result.testCase(machine))
+	}
+	if r.Failed() {
+		one.Output = strings.Join(r.details(), "\n")
+	}
+	return one
+}
+
+func (r Result) testCase(class string) testCase {
+	one := testCase{Name: plaintext.Line(r.Name), Class: plaintext.Line(class), Time: seconds(r.Duration.Seconds())}
+	switch {
+	case r.Err != nil:
+		text := plaintext.Lines(r.Err.Error())
+		first, _, _ := strings.Cut(text, "\n")
+		one.Failure = &failure{first, "failed", text}
+	case r.Skipped != "":
+		one.Skipped = &reason{plaintext.Line(r.Skipped)}
+	}
+	return one
+}
+
+// seconds is a time in the schema's form.
+func seconds(s float64) string { return fmt.Sprintf("%.3f", s) }

@@ -1,0 +1,207 @@
+package report_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/report"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+const ms = time.Millisecond
+
+var started = time.Date(2026, 11, 24, 16, 0, 0, 0, time.FixedZone("CET", 3600))
+
+// passed is a run in which all is well.
+var passed = report.Run{
+	VM: "demo-test-812", Started: started, Duration: 5250 * ms, ToLogin: 2100 * ms, Accel: "tcg", Type: "q35",
+	Results: []report.Result{
+		{Name: "the VM starts", Duration: 150 * ms},
+		{Name: "login on ttyS0", Skipped: "vm.json says that there is no login"},
+		{Name: `a "name" with # and \ and <b>&'`, Duration: 1500 * ms},
+	},
+}
+
+// hostile is a run of a guest that prints what terminals, and formats, obey.
+var hostile = report.Run{
+	VM: "demo-test-812", Started: started, Duration: 30 * time.Second, Accel: "tcg", Type: "q35",
+	Results: []report.Result{
+		{Name: "the VM starts", Duration: 250 * ms},
+		{Name: "login on ttyS0", Duration: 2 * time.Second, Err: errors.New("its last line is \x1b]0;evil\a\x00\xff]]>\r\nnot ok 99 - second line\n...\n<failure/>")},
+		{Name: "evil\x1b[2J\nok 7 # SKIP all", Err: errors.New(`quotes " and ' and \`)},
+	},
+	Command: "qemu-system-x86_64 \\\n  -name demo",
+	Consoles: []report.Console{
+		{Device: "ttyS0", Bytes: 4711, Lines: []string{"1..2000", "\x1b[31mred\x9b2J", "]]></system-out>&<x>", "tab\there"}},
+		{Device: "hvc0", Lines: []string{""}},
+	},
+	Kept: "/tmp/run-test-demo-1",
+}
+
+// reports are what each format writes in testdata.
+var reports = map[string]report.Report{
+	"passed":   {Machine: "demo", Version: "1.2", Runs: []report.Run{passed}},
+	"hostile":  {Machine: "demo", Version: "1.2", Runs: []report.Run{hostile}},
+	"repeated": {Machine: "demo", Version: "1.2", Repeated: true, Runs: []report.Run{passed, hostile, passed}},
+	"nothing":  {Machine: "demo", Version: "1.2"},
+}
+
+// hostname is replaced in golden files: it is another one everywhere.
+func hostname(text string) string {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "localhost"
+	}
+	return strings.ReplaceAll(text, `hostname="`+name+`"`, `hostname="here"`)
+}
+
+func TestFormats(t *testing.T) {
+	for name, tested := range reports {
+		for _, format := range report.Formats() {
+			t.Run(name+"-"+format, func(t *testing.T) {
+				var text strings.Builder
+				if err := tested.Write(&text, format); err != nil {
+					t.Fatal(err)
+				}
+				got := hostname(text.String())
+				golden := filepath.Join("testdata", name+"."+format)
+				if *update {
+					if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(golden)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(string(want), got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+func TestStatistics(t *testing.T) {
+	with := func(took time.Duration, err error) report.Run {
+		return report.Run{ToLogin: took, Results: []report.Result{{Name: "a", Duration: took, Err: err}, {Name: "b", Skipped: "why"}}}
+	}
+	for _, test := range []struct {
+		name string
+		runs []report.Run
+		want report.Statistics
+	}{
+		{"none", nil, report.Statistics{}},
+		{
+			"an odd number", []report.Run{with(3*ms, nil), with(1*ms, nil), with(8*ms, nil)},
+			report.Statistics{Runs: 3, Passed: 3, ToLogin: report.Spread{Min: 1 * ms, Median: 3 * ms, Max: 8 * ms}, Checks: []report.CheckStatistics{
+				{Name: "a", Count: report.Count{Passed: 3}, Time: report.Spread{Min: 1 * ms, Median: 3 * ms, Max: 8 * ms}},
+				{Name: "b", Count: report.Count{Skipped: 3}},
+			}},
+		},
+		{
+			"a failure's time does not count", []report.Run{with(4*ms, nil), with(100*ms, errors.New("x")), with(2*ms, nil)},
+			report.Statistics{Runs: 3, Passed: 2, ToLogin: report.Spread{Min: 2 * ms, Median: 4 * ms, Max: 100 * ms}, Checks: []report.CheckStatistics{
+				{Name: "a", Count: report.Count{Passed: 2, Failed: 1}, Time: report.Spread{Min: 2 * ms, Median: 3 * ms, Max: 4 * ms}},
+				{Name: "b", Count: report.Count{Skipped: 3}},
+			}},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, report.Report{Runs: test.runs}.Statistics()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestPretty(t *testing.T) {
+	results := []report.Result{{Name: "a", Duration: 1500 * ms}, {Name: "b", Err: errors.New("why\nand how")}, {Name: "c", Skipped: "no"}}
+	for _, test := range []struct {
+		name   string
+		pretty report.Pretty
+		want   string
+	}{
+		{"plain", report.Pretty{}, "ok      1.50 s  a\nFAIL    0.00 s  b\n                why\n                and how\nskip            c (no)\n1 passed, 1 failed, 1 skipped\n"},
+		{"in colour", report.Pretty{Colour: true}, "\x1b[32mok  \x1b[0m    1.50 s  a\n\x1b[31mFAIL\x1b[0m    0.00 s  b\n                why\n                and how\n\x1b[33mskip\x1b[0m            c (no)\n1 passed, 1 failed, 1 skipped\n"},
+		{"animated", report.Pretty{Animate: true}, "\x1b[K...          a\r\x1b[Kok      1.50 s  a\n\x1b[K...          b\r\x1b[KFAIL    0.00 s  b\n                why\n                and how\n\x1b[K...          c\r\x1b[Kskip            c (no)\n\x1b[K1 passed, 1 failed, 1 skipped\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var text strings.Builder
+			test.pretty.W = &text
+			for _, result := range results {
+				test.pretty.Progress(result, false)
+				test.pretty.Progress(result, true)
+			}
+			test.pretty.Close(report.Run{Results: results})
+			if diff := cmp.Diff(test.want, text.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// What stands in a file is the old report or the new one, and nothing lies beside it.
+func TestSave(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "report.xml")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := report.CheckPath(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := reports["hostile"].Save(path, "junit"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || !strings.HasSuffix(string(text), "</testsuites>\n") {
+		t.Errorf("%v: %s", err, text)
+	}
+	if err := reports["passed"].SaveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	if diff := cmp.Diff([]string{"report.json", "report.tap", "report.txt", "report.xml"}, names); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+}
+
+func TestPathsThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		file:                              "",
+		filepath.Join(dir, "new"):         "",
+		dir:                               "exists and is no regular file",
+		link:                              "exists and is no regular file",
+		"/dev/stdout":                     "exists and is no regular file",
+		filepath.Join(dir, "no/report"):   "no such file or directory",
+		filepath.Join(file, "report.xml"): "cannot be written to: no folder",
+		"":                                "is no name of a file",
+	} {
+		err := report.CheckPath(path)
+		if failed := err != nil; failed != (want != "") || failed && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", path, err, want)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"microvm-console/internal/plaintext"
+)
+
+// writeTAP writes the report in TAP version 13 (testanything.org): what every
+// consumer reads, Perl's too. The diagnostics are YAML; what helps to understand a
+// run that has failed stands behind it, as comments.
+func (r Report) writeTAP(w io.Writer) error {
+	var text strings.Builder
+	total := 0
+	for _, run := range r.Runs {
+		total += len(run.Results)
+	}
+	fmt.Fprintf(&text, "TAP version 13\n1..%d\n", total)
+	number := 0
+	for i, run := range r.Runs {
+		for _, result := range run.Results {
+			number++
+			writeTAPResult(&text, number, r.name(i, result.Name), result)
+		}
+		if run.Failed() {
+			for _, line := range run.details() {
+				text.WriteString("# " + line + "\n")
+			}
+		}
+	}
+	if r.Repeated {
+		var table strings.Builder
+		_ = r.Statistics().write(&table) // to a string
+		for line := range strings.Lines(table.String()) {
+			text.WriteString("# " + line)
+		}
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// hashes makes a description of a name: "#" would begin a directive in it.
+var hashes = strings.NewReplacer(`\`, `\\`, "#", `\#`)
+
+// writeTAPResult writes a test point and its diagnostics.
+func writeTAPResult(w io.Writer, number int, name string, result Result) {
+	line := fmt.Sprintf("ok %d - %s", number, hashes.Replace(plaintext.Line(name)))
+	switch {
+	case result.Err != nil:
+		line = "not " + line
+	case result.Skipped != "":
+		fmt.Fprintf(w, "%s # SKIP %s\n", line, hashes.Replace(plaintext.Line(result.Skipped)))
+		return
+	}
+	fmt.Fprintf(w, "%s\n  ---\n  duration_ms: %.3f\n", line, float64(result.Duration.Microseconds())/1000)
+	if result.Err != nil {
+		// A quoted string of Go is one of YAML where all of it is printable.
+		fmt.Fprintf(w, "  severity: fail\n  message: %s\n", strconv.Quote(plaintext.Lines(result.Err.Error())))
+	}
+	fmt.Fprint(w, "  ...\n")
+}

@@ -1,0 +1,11 @@
+# Our packages and functions, made from a package set of your own:
+# pkgs.microvm-console.mkMicrovm, pkgs.microvm-console.tools, …
+final: _prev:
+let
+  outputs = import ./. { pkgs = final; };
+in
+{
+  microvm-console = outputs.packages // {
+    inherit (outputs.lib) mkGuestInitrd mkMicrovm;
+  };
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// kernels measures two demos that differ in their kernel and in nothing else.
+type kernels struct {
+	work    string // a folder for all that is made
+	rounds  int
+	results results
+}
+
+// The guests, and the machine types on which each is started.
+const (
+	stock   = "stock kernel"
+	minimal = "guest-kernel"
+)
+
+var machineTypes = []string{"q35", "microvm"}
+
+// What is measured of a boot, in seconds.
+var bootFigures = []string{
+	"microvm-run to login on ttyS0", "microvm-run to login on hvc0", "QEMU's start to login on ttyS0", "microvm-shutdown to the end of microvm-run",
+}
+
+// measureKernels is `bench kernel`.
+func measureKernels(command string, args []string) error {
+	k := &kernels{}
+	flags := flag.NewFlagSet("bench kernel", flag.ContinueOnError)
+	quick := flags.Bool("quick", false, "one round, and nothing is written")
+	output := flags.String("output", "", "write guest-kernel.md and guest-kernel.json into `DIR` (docs/performance, unless --quick)")
+	stockDir := flags.String("stock", "result-bench-stock", "the demo with the stock kernel, in `DIR`")
+	minimalDir := flags.String("minimal", "result-bench-minimal", "the demo with guest-kernel, in `DIR`")
+	flags.IntVar(&k.rounds, "rounds", 20, "how often each guest is started, by turns")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *quick {
+		k.rounds = 1
+	} else if *output == "" {
+		*output = "docs/performance"
+	}
+	work, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	k.work = work
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	defer stop()
+	k.results.Machine = map[string]string{
+		"command":   command,
+		"date":      time.Now().Format(time.DateOnly),
+		"processor": fmt.Sprintf("%d x %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name")),
+		"qemu":      first(said("qemu-system-x86_64", "--version"), regexp.MustCompile(`version \S+`)),
+		"load":      first(read("/proc/loadavg"), regexp.MustCompile(`^\S+`)),
+	}
+	begin := time.Now()
+	if err := k.all(ctx, map[string]string{stock: *stockDir, minimal: *minimalDir}); err != nil {
+		return err
+	}
+	k.results.Machine["seconds"] = fmt.Sprintf("%.0f", time.Since(begin).Seconds())
+	k.results.Machine["load after"] = first(read("/proc/loadavg"), regexp.MustCompile(`^\S+`))
+	fmt.Println(k.tables())
+	if *output == "" {
+		return nil
+	}
+	return k.save(*output)
+}
+
+// all measures the guests in turn. The first start of each is not counted: then
+// KVM is tried.
+func (k *kernels) all(ctx context.Context, demos map[string]string) error {
+	guests := []string{stock, minimal}
+	for _, guest := range guests {
+		if err := k.sizes(guest, demos[guest]); err != nil {
+			return err
+		}
+	}
+	for round := range k.rounds + 1 {
+		for _, kind := range machineTypes {
+			for _, guest := range guests {
+				accel, seconds, err := k.boot(ctx, demos[guest], kind)
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", guest, kind, err)
+				}
+				k.results.Machine["accel"] = accel
+				if round == 0 {
+					continue
+				}
+				for i, name := range bootFigures {
+					k.results.add(guest+", "+kind, name, seconds[i])
+				}
+			}
+		}
+		fmt.Fprintf(os.Stderr, "round %d of %d\n", round, k.rounds)
+		k.results.Machine["rounds"] = fmt.Sprint(round)
+	}
+	return nil
+}
+
+// sizes notes how large a guest is, in bytes, and its kernel's version.
+func (k *kernels) sizes(guest, demo string) error {
+	var machine struct{ Kernel, Initrd string }
+	text, err := os.ReadFile(filepath.Join(demo, "share/microvm/vm.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &machine)
+	}
+	if err != nil {
+		return err
+	}
+	kernel, kernelErr := os.ReadFile(machine.Kernel)
+	initrd, initrdErr := os.ReadFile(machine.Initrd)
+	if err := errors.Join(kernelErr, initrdErr); err != nil {
+		return err
+	}
+	k.results.add(guest, "kernel", float64(len(kernel)))
+	k.results.add(guest, "initrd", float64(len(initrd)))
+	k.results.Machine[guest] = version(kernel)
+	return nil
+}
+
+// version is what a bzImage says of itself: Linux' boot protocol, kernel_version.
+func version(image []byte) string {
+	const field, base = 0x20e, 0x200
+	if len(image) < field+2 {
+		return "unknown"
+	}
+	at := int(binary.LittleEndian.Uint16(image[field:])) + base
+	if at >= len(image) {
+		return "unknown"
+	}
+	text, _, _ := bytes.Cut(image[at:], []byte(" "))
+	return string(text)
+}

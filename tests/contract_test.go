@@ -1,0 +1,307 @@
+package tests
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// row is one line of a table in a document, cell by cell.
+type row []string
+
+// code is the text of a cell's code spans.
+func (r row) code(cell int) []string {
+	var spans []string
+	for i, part := range strings.Split(r[cell], "`") {
+		if i%2 == 1 {
+			spans = append(spans, part)
+		}
+	}
+	return spans
+}
+
+// contractTable returns the rows of a table in docs/contract.md.
+func contractTable(t *testing.T, heading string) []row {
+	t.Helper()
+	return tableRows(t, "docs/contract.md", heading)
+}
+
+// tableRows returns the rows of the table in a document whose first column has the
+// heading.
+func tableRows(t *testing.T, document, heading string) []row {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []row
+	inside := false
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "| "+heading+" |"):
+			inside = true
+		case !strings.HasPrefix(line, "|"):
+			inside = false
+		case inside && !strings.HasPrefix(line, "|---"):
+			cells := strings.Split(strings.Trim(line, "|"), "|")
+			for i := range cells {
+				cells[i] = strings.TrimSpace(cells[i])
+			}
+			rows = append(rows, cells)
+		}
+	}
+	if len(rows) == 0 {
+		t.Fatalf("%s has no table %q", document, heading)
+	}
+	return rows
+}
+
+// jsonFields are the JSON fields of the structs in a Go file, as the tables
+// write them: those of the type of a list or a map stand behind its name.
+// nested names the field behind whose name a struct's fields stand.
+func jsonFields(t *testing.T, file string, nested map[string]string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields []string
+	ast.Inspect(parsed, func(node ast.Node) bool {
+		spec, ok := node.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		structure, ok := spec.Type.(*ast.StructType)
+		if !ok {
+			return true
+		}
+		for _, field := range structure.Fields.List {
+			tag := ""
+			if field.Tag != nil {
+				tag = reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("json")
+			}
+			if name, _, _ := strings.Cut(tag, ","); name != "" {
+				fields = append(fields, nested[spec.Name.Name]+name)
+			}
+		}
+		return true
+	})
+	return fields
+}
+
+// same compares the names of a table's rows with those of the code.
+func same(t *testing.T, rows []row, want []string) {
+	t.Helper()
+	var got []string
+	for _, r := range rows {
+		got = append(got, r.code(0)...)
+	}
+	for _, name := range want {
+		if !slices.Contains(got, name) {
+			t.Errorf("docs/contract.md lacks %s", name)
+		}
+	}
+	for _, name := range got {
+		if !slices.Contains(want, name) {
+			t.Errorf("docs/contract.md has %s, the code has not", name)
+		}
+	}
+}
+
+// vmFields is where the tables write the fields of a vm.json's structs.
+var vmFields = map[string]string{"Machine": "", "Console": "consoles[]."}
+
+// Every field of vm.json stands in the table, means what the table says when it
+// is left alone, and puts what the table says into QEMU's command line.
+func TestContractOfVMJSON(t *testing.T) {
+	private(t)
+	rows := contractTable(t, "`vm.json` = `mkMicrovm`")
+	same(t, rows, jsonFields(t, "go/internal/spec/machine.go", vmFields))
+
+	run := filepath.Join(build(t, "tools"), "bin", "microvm-run")
+	dir := t.TempDir()
+	must(t, dir, "bash", "-c", "mkdir other && touch bzImage other/bzImage initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
+	// dryRun tells how QEMU is started for the plain machine with one change.
+	dryRun := func(field, value string, flags ...string) (string, error) {
+		vm := map[string]any{
+			"name": "plain", "machine": "q35", "accel": "tcg", "kernel": "bzImage",
+			"consoles": []any{map[string]any{"name": "serial", "device": "ttyS0", "port": 4440}},
+		}
+		if field == "ports" {
+			delete(vm, "consoles") // it is for who names none
+		}
+		place := vm
+		if inner, ok := strings.CutPrefix(field, "consoles[]."); ok {
+			place, field = vm["consoles"].([]any)[0].(map[string]any), inner
+		}
+		delete(place, field)
+		if value != "" {
+			place[field] = json.RawMessage(value)
+		}
+		text, err := json.Marshal(vm)
+		if err != nil {
+			t.Fatalf("%s: %s: %v", field, value, err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "vm.json"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return command(t, dir, run, append([]string{"--config", "vm.json", "--dry-run"}, flags...)...)
+	}
+	for _, r := range rows {
+		field := r.code(0)[0]
+		without, err := dryRun(field, "")
+		if r[1] == "required" {
+			if err == nil {
+				t.Errorf("%s is required, but a vm.json without it is taken", field)
+			}
+		} else if with, _ := dryRun(field, r.code(1)[0]); err != nil || with != without {
+			t.Errorf("%s is not %s when it is left alone: %v\n%s\n%s", field, r.code(1)[0], err, without, with)
+		}
+		gets, flags := r.code(3), []string(nil)
+		switch len(gets) {
+		case 0: // it is none of QEMU's business
+			gets = []string{strings.Join(strings.Fields(strings.ReplaceAll(without, "\\\n", " ")), " ")}
+		case 2:
+			gets, flags = gets[1:], gets[:1]
+		}
+		with, err := dryRun(field, r.code(2)[0], flags...)
+		words := strings.Join(strings.Fields(strings.ReplaceAll(with, "\\\n", " ")), " ")
+		if err != nil || !strings.Contains(words, gets[0]) {
+			t.Errorf("%s = %s does not give QEMU %q: %v\n%s", field, r.code(2)[0], gets[0], err, words)
+		}
+	}
+}
+
+// So does every field of a check.
+func TestContractOfChecks(t *testing.T) {
+	var rows []row
+	for _, r := range contractTable(t, "field of a check") {
+		for _, name := range r.code(0) {
+			rows = append(rows, row{"`" + name + "`"})
+		}
+	}
+	same(t, rows, jsonFields(t, "go/internal/spec/check.go", nil))
+}
+
+// Every field of image.json stands in the table.
+func TestContractOfTheImage(t *testing.T) {
+	rows := contractTable(t, "`image.json` of `microvm-initrd` = `guest` of `mkMicrovm`")
+	same(t, rows, jsonFields(t, "go/internal/initrd/image.go", map[string]string{"File": "files[]."}))
+}
+
+// The files of a running VM are those of the tables.
+func TestContractOfFiles(t *testing.T) {
+	dir := private(t)
+	vm := start(t, program(t, "microvm-run"), "--auto-ports")
+	vm.expect(`hvc0 +tcp`, 1)
+	// The first line of a console is behind it: every file that is made at the
+	// start is there.
+	must(t, root, "bash", "-c", "until grep -q . "+dir+"/state/microvm/console-demo/serial/*.log; do sleep 0.05; done")
+	found := filesBelow(t, filepath.Join(dir, "microvm", "console-demo"))
+	found = append(found, filesBelow(t, filepath.Join(dir, "state", "microvm", "console-demo"))...)
+	must(t, root, program(t, "microvm-shutdown"), "--force")
+
+	var told []string
+	for _, r := range contractTable(t, "file") {
+		told = append(told, r.code(0)...)
+	}
+	for _, name := range found {
+		if !slices.Contains(told, name) {
+			t.Errorf("docs/contract.md lacks the file %s", name)
+		}
+	}
+	for _, name := range told {
+		if !slices.Contains(found, name) && name != "<console>/gaps" {
+			t.Errorf("docs/contract.md has the file %s, a running VM has not: %q", name, found)
+		}
+	}
+}
+
+// segmentPattern is the name of a segment of a journal.
+var segmentPattern = regexp.MustCompile(`[0-9]{20}\.[0-9]{6}\.log`)
+
+// filesBelow are the files below a VM's folder, as the tables write them.
+func filesBelow(t *testing.T, folder string) []string {
+	t.Helper()
+	var found []string
+	for _, path := range strings.Fields(must(t, folder, "find", ".", "-mindepth", "1", "!", "-type", "d", "-printf", `%P\n`)) {
+		path = segmentPattern.ReplaceAllString(path, "<offset>.<boot>.log")
+		for _, console := range []string{"serial/", "console/"} {
+			path = strings.Replace(path, console, "<console>/", 1)
+		}
+		found = append(found, path)
+	}
+	return found
+}
+
+// channelFields is where the tables write the fields of the settings' structs.
+var channelFields = map[string]string{"Settings": "", "Channel": "channels.<name>."}
+
+// Every setting of the relays stands in the table, and the units, QEMU's
+// arguments and the endpoints of each channel are those that it names.
+func TestContractOfChannels(t *testing.T) {
+	dir := private(t)
+	same(t, contractTable(t, "settings file = option of `services.qemu-relay`"),
+		jsonFields(t, "go/internal/settings/settings.go", channelFields))
+
+	bin := filepath.Join(build(t, "tools"), "bin")
+	config := filepath.Join(dir, "config.json")
+	if err := os.WriteFile(config, []byte(`{"directory": "`+dir+`/endpoints"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("QEMU_RELAY_CONFIG", config)
+	must(t, dir, "mkdir", "endpoints")
+	must(t, dir, filepath.Join(bin, "qemu-relay"), "units", "--output", "units")
+
+	// A QEMU that only tells its arguments, while the endpoints are there.
+	qemu := filepath.Join(dir, "qemu-system-x86_64")
+	if err := os.WriteFile(qemu, []byte("#!/bin/sh\necho \"$@\"\nls "+dir+"/endpoints\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("QEMU", qemu)
+	told := must(t, dir, filepath.Join(bin, "run-qemu"), "-m", "64")
+	for _, r := range contractTable(t, "channel") {
+		unit, endpoints := r.code(1)[0], r.code(3)[0]
+		must(t, dir, "test", "-f", filepath.Join("units", unit))
+		argument := strings.Replace(r.code(2)[0], "…", filepath.Join(dir, "qemu-relay"), 1)
+		if !strings.Contains(told, argument) {
+			t.Errorf("QEMU does not get %q:\n%s", argument, told)
+		}
+		stem, endings, _ := strings.Cut(strings.TrimSuffix(endpoints, "}"), "{")
+		for _, ending := range strings.Split(endings, ",") {
+			if !strings.Contains(told, stem+ending+"\n") {
+				t.Errorf("there is no endpoint %s:\n%s", stem+ending, told)
+			}
+		}
+	}
+}
+
+// routePattern is a path of a control socket in the code.
+var routePattern = regexp.MustCompile(`"((?:GET|POST) /[a-z]+)":`)
+
+// The requests of the table are those that control sockets answer.
+func TestContractOfHTTP(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join(root, "go", "internal", "ctl", "server.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var routes []string
+	for _, match := range routePattern.FindAllStringSubmatch(string(source), -1) {
+		routes = append(routes, match[1])
+	}
+	rows := contractTable(t, "request")
+	for _, r := range rows {
+		r[0], _, _ = strings.Cut(r[0], "?")
+		r[0] = "`" + strings.Trim(r[0], "`") + "`"
+	}
+	same(t, rows, routes)
+}

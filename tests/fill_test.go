@@ -1,0 +1,61 @@
+package tests
+
+import (
+	"context"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// fill is how much waits in a channel's FIFO for the relay. QEMU drops what hvc0
+// prints while the FIFO is full.
+type fill struct {
+	here      sync.WaitGroup
+	name      string
+	now, most atomic.Int32
+	fault     error
+}
+
+// fifoHolds is what the FIFO of a channel holds.
+const fifoHolds = 1 << 20
+
+// watchFill looks until ctx ends.
+func watchFill(ctx context.Context, name string) *fill {
+	f := &fill{name: name}
+	fifo, err := os.OpenFile(channelPath(name, "vm.out"), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if f.fault = err; err != nil {
+		return f
+	}
+	f.here.Go(func() {
+		defer fifo.Close()
+		for sleep(ctx, ctx, time.Millisecond) {
+			f.now.Store(unread(fifo))
+			f.most.Store(max(f.most.Load(), f.now.Load()))
+		}
+		f.now.Store(0)
+	})
+	return f
+}
+
+// await waits until the relay has taken nearly all.
+func (f *fill) await() {
+	for late := time.Now().Add(waitLimit); f.now.Load() > fifoHolds/16 && time.Now().Before(late); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// report tells how much it was. Where the FIFO was full, the relay was away for too
+// long.
+func (f *fill) report(t *testing.T) {
+	t.Helper()
+	if f.here.Wait(); f.fault != nil {
+		t.Error(f.fault)
+	}
+	t.Logf("%s: at most %d bytes waited for the relay", f.name, f.most.Load())
+	if f.most.Load() > fifoHolds-64<<10 {
+		t.Errorf("%s: the FIFO was full: this machine is too busy for a relay to come back in time", f.name)
+	}
+}

@@ -1,0 +1,137 @@
+package tests
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// kernelTree is what make does in a kernel's tree once all is built.
+const kernelTree = `modules_install:
+	mkdir -p $(INSTALL_MOD_PATH)/lib
+	cp -rL MODULES/lib/modules $(INSTALL_MOD_PATH)/lib/
+	chmod -R u+w $(INSTALL_MOD_PATH)
+`
+
+// ofDemo is the store path of a package that the demo was built from.
+func ofDemo(t *testing.T, attribute, apply string) string {
+	t.Helper()
+	build(t, "console-demo")
+	packages := []string{"path:./tests/hostpkgs"}
+	if os.Getenv("NIX_FLAGS") == "" {
+		packages = []string{"--inputs-from", ".", "nixpkgs"}
+	}
+	packages[len(packages)-1] += "#" + attribute
+	args := append([]string{"eval", "--raw", "--apply", "package: toString (" + apply + ")"}, packages...)
+	return strings.TrimSpace(must(t, root, "nix", args...))
+}
+
+// kernelDeveloper makes the home of somebody who has built a kernel: the demo's,
+// whose drivers are modules.
+func kernelDeveloper(t *testing.T) (home string) {
+	t.Helper()
+	modules := ofDemo(t, "linuxPackages.kernel", "package.modules")
+	busybox := ofDemo(t, "busybox", "package.override { enableStatic = true; }")
+	var vm struct{ Kernel string }
+	text, err := os.ReadFile(filepath.Join(build(t, "console-demo"), "share", "microvm", "vm.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &vm)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"GOPATH", "GOCACHE"} {
+		t.Setenv(name, strings.TrimSpace(must(t, root, "go", "env", name)))
+	}
+	home = stranger(t, "")
+	t.Setenv("HOME", home)
+	t.Setenv("PATH", os.Getenv("PATH")+":"+busybox+"/bin")
+	must(t, home, "install", "-D", vm.Kernel, "linux/arch/x86/boot/bzImage")
+	write(t, filepath.Join(home, "linux", "Makefile"), strings.ReplaceAll(kernelTree, "MODULES", modules))
+	return home
+}
+
+// A kernel from somebody's tree passes run-test, with Nix and without, as the
+// example's commands say.
+func TestOwnKernel(t *testing.T) {
+	home := kernelDeveloper(t)
+	t.Cleanup(func() { // where a block fails half way
+		_, _ = command(t, home, "own-kernel/bin/microvm-shutdown", "--name", "own-kernel", "--force")
+	})
+	for _, block := range bashBlocks(t, "examples/own-kernel/README.md") {
+		t.Logf("%s", block)
+		output := must(t, root, "bash", "-euo", "pipefail", "-c", block+"\nwait\n")
+		if strings.Contains(block, "run-test") && !strings.Contains(output, " 0 failed") {
+			t.Errorf("run-test has not passed:\n%s", output)
+		}
+	}
+}
+
+// lacking are guests that lack what the example's table says, by its first column:
+// the fields of guest.json and of vm.json that make them so; null takes one out.
+// Those that are the same are looked at once.
+var lacking = map[string]struct{ guest, vm string }{
+	"a kernel in the file": {`{}`, `{"kernel": "guest.json"}`},
+	"a serial console":     {`{}`, `{"kernelParams": ["8250.nr_uarts=0"]}`},
+	"a virtio console":     {`{"modules": null, "modulesDir": null}`, `{}`},
+	"an initrd":            {`{}`, `{"initrd": null}`},
+	"a power button":       {`{"modules": null, "modulesDir": null}`, `{}`},
+}
+
+// A kernel that lacks something is told what.
+func TestKernelThatLacks(t *testing.T) {
+	home := kernelDeveloper(t)
+	bin := filepath.Join(build(t, "tools"), "bin")
+	must(t, root, "cp", "-r", "examples/own-kernel", home)
+	folder := filepath.Join(home, "own-kernel")
+	must(t, folder, "bash", "-euc", `ln -s ~/linux/arch/x86/boot/bzImage "$(command -v busybox)" . && make -C ~/linux modules_install INSTALL_MOD_PATH=$PWD/modules`)
+	rows := tableRows(t, "examples/own-kernel/README.md", "without")
+	if len(rows) != len(lacking) {
+		t.Errorf("the table has %d rows, the test %d", len(rows), len(lacking))
+	}
+	told := map[struct{ guest, vm string }]string{}
+	for _, r := range rows {
+		t.Run(r[0], func(t *testing.T) {
+			changes, known := lacking[r[0]]
+			if !known {
+				t.Fatal("the test does not know how to make such a guest")
+			}
+			if told[changes] == "" {
+				changed(t, folder, "guest.json", "lacking-guest.json", changes.guest)
+				changed(t, folder, "vm.json", "lacking-vm.json", changes.vm)
+				must(t, folder, filepath.Join(bin, "microvm-initrd"), "--output", "initrd", "lacking-guest.json")
+				output, err := command(t, folder, filepath.Join(bin, "run-test"), "--config", "lacking-vm.json", "--timeout", "30s")
+				if err == nil {
+					t.Fatalf("run-test has passed:\n%s", output)
+				}
+				told[changes] = output
+			}
+			if want := r.code(2)[0]; !strings.Contains(told[changes], want) {
+				t.Errorf("no %q in:\n%s", want, told[changes])
+			}
+		})
+	}
+}
+
+// changed writes a JSON file with other fields.
+func changed(t *testing.T, folder, from, to, changes string) {
+	t.Helper()
+	fields := map[string]any{}
+	text, err := os.ReadFile(filepath.Join(folder, from))
+	for _, part := range []string{string(text), changes} {
+		if err == nil {
+			err = json.Unmarshal([]byte(part), &fields)
+		}
+	}
+	maps.DeleteFunc(fields, func(_ string, value any) bool { return value == nil })
+	if err == nil {
+		text, err = json.Marshal(fields)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(folder, to), string(text))
+}

@@ -1,0 +1,191 @@
+package tests
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A real guest prints numbered lines on ttyS0 and on hvc0, behind persistent relays
+// that are killed at random moments, while clients of all kinds come and go, among
+// them such as do not read. Missing 0, repeated 0 in the journals; each client has got
+// its range; and QEMU and the relay answer all the time.
+func TestTortureOfAGuest(t *testing.T) {
+	dir := private(t)
+	names := []string{"serial", "console"}
+	setUp(t, fmt.Sprintf(`"retentionMiB": 65536, "boots": 100000, "channels": {"serial": {"tcp": %s}, "console": {"tcp": %s}}`,
+		ports["serial"], ports["console"]))
+	relay := serving(t, append(names, "monitor", "debugcon")...)
+	path, args := qmpOf(dir)
+	vm := start(t, program(t, "run-qemu"), append(args, guestArgs(t)...)...)
+	qemu := dialQMP(t, path)
+	for _, name := range names {
+		terminal := shell(t, publicPath(name, "sock"))
+		terminal.send(numberedLines())
+		terminal.expect(strings.TrimSpace(linesBegin), 1) // a relay that is killed drops what is typed
+	}
+	begin := time.Now()
+	ctx, stop := context.WithCancel(t.Context())
+	waiting := watchFill(ctx, "console")
+	relays, machine := watchRelay(ctx, relay, names), watchQEMU(ctx, qemu)
+	clients := comeAndGo(ctx, relay, names, 0, 50)
+	kills, err := killUntil(relay, limit(), func() bool {
+		waiting.await() // or QEMU drops what hvc0 prints
+		return endsIn("serial", linesEnd) && endsIn("console", linesEnd)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	printed := time.Since(begin)
+	stop()
+	clients.report(t)
+	relays.report(t)
+	machine.report(t)
+	waiting.report(t)
+	checkStates(t, names)
+	if err := qemu.execute("quit"); err != nil {
+		t.Error(err)
+	}
+	if status := vm.status(); status != 0 {
+		t.Errorf("run-qemu: status %d", status)
+	}
+	relay.end()
+	for name, device := range map[string]string{"serial": "ttyS0", "console": "hvc0"} {
+		text := allOf(t, name)
+		count(t, device+", the journal", text)
+		if t.Failed() && os.Getenv("TORTURE_KEEP") != "" {
+			os.WriteFile(os.Getenv("TORTURE_KEEP")+name, text, 0o600)
+		}
+	}
+	t.Logf("%d SIGKILLs of the relay in %.0f s; %d lines on each console", kills, printed.Seconds(), *lines)
+}
+
+// QEMU's debug console writes with a lock held that QMP needs, too: a relay that does
+// not take what is printed stops all of QEMU. A boot sector prints there and on the
+// serial port, as fast as it can, while the relay is killed and clients come and go.
+func TestQEMUAnswersInTheStorm(t *testing.T) {
+	const sectorLines = 100_000
+	dir := private(t)
+	setUp(t, fmt.Sprintf(`"retentionMiB": 65536, "boots": 100000, "channels": {"serial": {"tcp": %s}, "debugcon": {"tcp": %s}}`,
+		ports["serial"], ports["debugcon"]))
+	relay := serving(t, channels...)
+	path, args := qmpOf(dir)
+	vm := start(t, program(t, "run-qemu"), append(args, bootSector(t, sectorLines, false)...)...)
+	qemu := dialQMP(t, path)
+	ctx, stop := context.WithCancel(t.Context())
+	machine := watchQEMU(ctx, qemu)
+	clients := comeAndGo(ctx, relay, printing, 0, 50)
+	last := fmt.Sprintf("line %d\r\n", sectorLines-1)
+	kills, err := killUntil(relay, waitLimit, func() bool { return endsIn("serial", last) && endsIn("debugcon", last) })
+	if err != nil {
+		t.Error(err)
+	}
+	stop()
+	clients.report(t)
+	machine.report(t)
+	checkStates(t, printing)
+	if err := qemu.execute("quit"); err != nil {
+		t.Error(err)
+	}
+	if status := vm.status(); status != 0 {
+		t.Errorf("run-qemu: status %d", status)
+	}
+	relay.end()
+	for _, name := range printing {
+		if err := checkLines(string(allOf(t, name)), sectorLines, 1); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	t.Logf("%d SIGKILLs of the relay", kills)
+}
+
+// guestArgs are the arguments with which QEMU starts the demo's guest, with hvc0
+// behind the channel "console".
+func guestArgs(t *testing.T) []string {
+	t.Helper()
+	var machine struct{ Kernel, Initrd string }
+	text, err := os.ReadFile(filepath.Join(build(t, "console-demo"), "share/microvm/vm.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &machine)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{
+		"-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256M", "-nic", "none", "-display", "none",
+		"-kernel", machine.Kernel, "-initrd", machine.Initrd,
+		"-append", "console=ttyS0,115200 console=hvc0 panic=-1 no_timer_check cryptomgr.notests",
+		"-device", "virtio-serial-pci",
+		"-chardev", "pipe,id=hvc0,path=" + channelPath("console", "vm"), "-device", "virtconsole,chardev=hvc0",
+	}
+}
+
+// killUntil kills the relay at random moments, has it started again, until done.
+func killUntil(relay *served, limit time.Duration, done func() bool) (kills int, err error) {
+	random := rand.New(rand.NewPCG(tortureSeed, 3))
+	for late := time.Now().Add(limit); !done(); kills++ {
+		if time.Now().After(late) {
+			return kills, errors.New("the last line is not there in time")
+		}
+		moment := 500 * time.Millisecond
+		if kills%2 == 0 {
+			moment = 5 * time.Millisecond // it is taking what has waited for it
+		}
+		time.Sleep(time.Duration(random.Int64N(int64(moment))))
+		relay.restart()
+	}
+	return kills, nil
+}
+
+// endsIn tells whether text is near the end of a channel's journal.
+func endsIn(name, text string) bool {
+	files, err := segmentsOf(journalOf(name))
+	if err != nil || len(files) == 0 {
+		return false
+	}
+	last := files[len(files)-1]
+	file, err := os.Open(last.path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	end := make([]byte, 256)
+	n, _ := file.ReadAt(end, max(0, last.size-int64(len(end)))) // less, where there is not as much
+	return bytes.Contains(end[:n], []byte(text))
+}
+
+// allOf is what is in a channel's journal.
+func allOf(t *testing.T, name string) []byte {
+	t.Helper()
+	files, err := segmentsOf(journalOf(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for _, file := range files {
+		text, err := os.ReadFile(file.path)
+		if err != nil || file.start != int64(len(all)) {
+			t.Errorf("%s: begins behind %d bytes: %v", file.path, len(all), err)
+		}
+		all = append(all, text...)
+	}
+	return all
+}
+
+// checkStates wants the journals of channels to be whole.
+func checkStates(t *testing.T, names []string) {
+	t.Helper()
+	for _, name := range names {
+		if state := stateOf(t, name); !state.Exact || len(state.Gaps) > 0 || state.Oldest != 0 {
+			t.Errorf("%s: %+v", name, state)
+		}
+	}
+}
