@@ -62,7 +62,7 @@ func (v *VM) listener(t *tap) func([]byte) {
 			login, killed := text.feed(part)
 			heard, data = heard+int64(len(part)), data[len(part):]
 			v.mu.Lock()
-			if login && heard > t.restarted.Load() && v.boot.login == "" {
+			if login && t.console.HasLogin() && heard > t.restarted.Load() && v.boot.login == "" {
 				v.boot.login = t.console.Device
 			}
 			v.mu.Unlock()

@@ -48,6 +48,20 @@ func TestReadyAtALogin(t *testing.T) {
 	}
 }
 
+// On a console without a login it is somebody's words.
+func TestNotReadyWithoutALogin(t *testing.T) {
+	m, none := machine(t, "fake.print="+printed(t, bootText+loginText)), false
+	m.Consoles[0].Login = &none
+	v, ended := run(t, m)
+	started(t, v)
+	await(t, "print", func() bool { return strings.Contains(strings.Join(v.Tails(1)[0].Lines, ""), "login:") })
+	v.settle()
+	if state := v.Status().State; state != ctl.Booting {
+		t.Errorf("it is %s", state)
+	}
+	stop(t, v, ended)
+}
+
 // A guest that restarts is ready once its next boot shows a login: that of the
 // last one counts no more.
 func TestReadyAgain(t *testing.T) {
