@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -70,10 +71,10 @@ func measureExec(command string, args []string) error {
 
 // alone is QEMU with what microvm-run tells it, less what that needs for itself.
 func (e *execution) alone() *exec.Cmd {
-	return exec.Command(e.machine.QEMU, "-no-user-config", "-nodefaults", "-display", "none",
+	return exec.Command(e.machine.QEMU, "-no-reboot", "-no-user-config", "-nodefaults", "-display", "none",
 		"-machine", "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off", "-accel", "tcg", "-cpu", "max", "-m", "256M",
 		"-kernel", e.machine.Kernel, "-initrd", e.machine.Initrd, "-serial", "file:"+filepath.Join(e.work, "serial"),
-		"-append", `console=ttyS0,115200 panic=-1 no_timer_check cryptomgr.notests rdinit=/bin/busybox -- sh -c "true; poweroff -f"`)
+		"-append", `console=ttyS0,115200 panic=-1 no_timer_check cryptomgr.notests rdinit=/bin/busybox -- sh -c "/bin/busybox true && /bin/busybox poweroff -f"`)
 }
 
 func (e *execution) ours() *exec.Cmd {
@@ -91,6 +92,8 @@ func (e *execution) time(name string, command *exec.Cmd) {
 	took := time.Since(begin)
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, said.String())
+	} else if name == execLimit && !strings.Contains(read(filepath.Join(e.work, "serial")), "reboot: Power down") {
+		err = errors.New("the guest has not powered off: it panicked")
 	}
 	if !e.results.failed(name, "seconds", err) {
 		e.results.add(name, "seconds", took.Seconds())
