@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -20,7 +21,8 @@ func TestTerminal(t *testing.T) {
 			loginAt(w)
 			fullScreen(w)
 			comeBack(w, attach)
-			resize(w)
+			resize(w, "100", "30")
+			resize(w, "80", "24")
 			leave(w)
 		})
 	}
@@ -97,15 +99,17 @@ func vi(w *tmux, first string) screen {
 	})
 }
 
-// resize makes the window larger, tells the guest, and wants vi to fill it.
-func resize(w *tmux) {
+// resize gives the window another size, and wants the guest to know it and vi to
+// fill it.
+func resize(w *tmux, columns, rows string) {
 	w.t.Helper()
-	w.do("resize-window", "-x", "100", "-y", "30")
+	w.do("resize-window", "-x", columns, "-y", rows)
 	clearScreen(w)
-	w.enter("stty rows 30 cols 100; stty size")
-	w.until("the size", func(s screen) bool { return s.row(1) == "30 100" && strings.HasSuffix(s.last(), "#") })
+	// The new size is on its way to the guest.
+	w.enter("until [ \"$(stty size)\" = '" + rows + " " + columns + "' ]; do sleep 1; done; echo S-$((6*7))")
+	w.until("the size", func(s screen) bool { return strings.Contains(s.String(), "\nS-42\n") && strings.HasSuffix(s.last(), "#") })
 	w.enter("vi /etc/profile")
-	if now := vi(w, "# Read by login shells."); len(now.lines) != 30 {
+	if now := vi(w, "# Read by login shells."); strconv.Itoa(len(now.lines)) != rows {
 		w.t.Errorf("the window has %d lines", len(now.lines))
 	}
 	w.enter(":q")

@@ -27,6 +27,7 @@ type guest struct {
 	waiting bool // something was typed into a deaf guest
 	streams int  // how many were asked for
 	asked   ctl.StreamRequest
+	sizes   []ctl.SizeRequest
 }
 
 func newGuest(text string) *guest {
@@ -116,7 +117,7 @@ func machine(t *testing.T, text string) (*guest, *owner) {
 func own(t *testing.T, g *guest) *owner {
 	t.Helper()
 	o := &owner{guest: g, cut: make(chan struct{}), lost: make(chan error, 1)}
-	stop := serve(t, ctl.Handlers{Status: o.status, Stream: o.stream, Input: o.input})
+	stop := serve(t, ctl.Handlers{Status: o.status, Stream: o.stream, Input: o.input, Size: o.size})
 	o.stop = sync.OnceFunc(func() {
 		o.breakOff()
 		stop()
@@ -187,6 +188,11 @@ func (o *owner) stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 		}
 	}
 	return &ctl.Stream{ReadCloser: &reading{o.guest, ctx, o.cut, offset}, Offset: offset, Live: end, Gap: o.gap}, nil
+}
+
+func (o *owner) size(request ctl.SizeRequest) error {
+	o.guest.change(func() { o.guest.sizes = append(o.guest.sizes, request) })
+	return nil
 }
 
 func (o *owner) input(request ctl.StreamRequest) (*ctl.Typist, error) {

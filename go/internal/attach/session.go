@@ -142,6 +142,9 @@ func (s *session) connection(ctx context.Context, t target, request ctl.StreamRe
 	group.Go(func() error { return caught(func() error { return s.show(stream) }) })
 	if !s.options.readOnly() {
 		group.Go(func() error { return caught(func() error { return s.send(ctx, t.client, request) }) })
+		if s.screen.keys {
+			group.Go(func() error { return caught(func() error { return s.tellSize(ctx, t.client, request) }) })
+		}
 	}
 	return group.Wait()
 }

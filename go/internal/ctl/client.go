@@ -78,8 +78,8 @@ func (c Client) do(ctx context.Context, method, target string, out any) (code in
 
 // send makes one request whose answer is the caller's to read and to close,
 // unless it is a refusal.
-func (c Client) send(ctx context.Context, method, target string, body io.Reader) (*http.Response, error) {
-	response, err := c.request(ctx, method, target, body)
+func (c Client) send(ctx context.Context, method, target string) (*http.Response, error) {
+	response, err := c.request(ctx, method, target, nil)
 	if err != nil {
 		return nil, err
 	}

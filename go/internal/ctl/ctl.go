@@ -10,6 +10,7 @@
 //	GET  /stream?console=serial&from=start   a console's bytes (StreamRequest)
 //	POST /input?console=serial               what is typed into it
 //	POST /break?console=serial               a break on its line
+//	POST /size?console=serial&client=me&rows=24&columns=80   a terminal's size
 //	POST /exec                 run a command in the guest (ExecRequest, ExecFrame)
 //	POST /boot                 a QEMU is about to start on the channel
 //	GET  /orders               what its launcher is asked to do, line by line

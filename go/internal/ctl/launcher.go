@@ -66,7 +66,7 @@ func (h Handlers) orders(w http.ResponseWriter, r *http.Request) {
 
 // Break sends a break on a console's line.
 func (c Client) Break(ctx context.Context, console string) error {
-	response, err := c.send(ctx, http.MethodPost, "/break?"+url.Values{"console": {console}}.Encode(), nil)
+	response, err := c.send(ctx, http.MethodPost, "/break?"+url.Values{"console": {console}}.Encode())
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (c Client) Boot(ctx context.Context) (int, error) {
 // QEMU. It returns when the connection ends, which is io.EOF where the relay
 // has ended it, or ctx does.
 func (c Client) Orders(ctx context.Context, obey func(order string)) error {
-	response, err := c.send(ctx, http.MethodGet, "/orders", nil)
+	response, err := c.send(ctx, http.MethodGet, "/orders")
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,8 @@ type Handlers struct {
 	// Exec runs a command in the guest, and hands what it prints to send; see
 	// Client.Exec.
 	Exec func(ctx context.Context, request ExecRequest, send func(ExecFrame) error) error
+	// Size takes note of the size of a client's terminal.
+	Size func(SizeRequest) error
 	// Break sends a break on a console's line.
 	Break func(ctx context.Context, console string) error
 	// Boot is for who is about to start a QEMU on a channel: it marks a boot,
@@ -73,6 +75,7 @@ func (h Handlers) routes() http.Handler {
 		"GET /orders":  {h.Orders != nil, h.orders},
 		"GET /ready":   {h.AwaitReady != nil, h.ready},
 		"POST /exec":   {h.Exec != nil, h.exec},
+		"POST /size":   {h.Size != nil, h.size},
 	} {
 		if route.there {
 			mux.HandleFunc(pattern, route.handle)

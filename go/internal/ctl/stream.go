@@ -68,7 +68,7 @@ type Stream struct {
 
 // Stream asks for a console's bytes. The caller closes it.
 func (c Client) Stream(ctx context.Context, request StreamRequest) (*Stream, error) {
-	response, err := c.send(ctx, http.MethodGet, "/stream?"+request.query(), nil)
+	response, err := c.send(ctx, http.MethodGet, "/stream?"+request.query())
 	if err != nil {
 		return nil, err
 	}

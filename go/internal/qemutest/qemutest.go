@@ -20,6 +20,8 @@
 //	fake.agent=HOW      the guest has an agent once that is printed. "deaf" does
 //	                    not obey a shutdown, "stock" has no command of ours, "sizes"
 //	                    prints the sizes of consoles that it is told
+//	fake.resize         the monitor knows a command for the size of a console, which
+//	                    is printed
 //	fake.die=N          ends itself with signal N once that is printed
 //	fake.login          asks for a login on each console, and answers there
 //	fake.answers=FILE   to these commands: {"COMMAND": {"output": "…", "status": 0}}
@@ -164,8 +166,11 @@ func (f *fake) monitor() {
 	for lines := bufio.NewScanner(conn); lines.Scan(); {
 		var request struct {
 			Execute   string
-			Arguments struct{ ID string }
-			ID        json.RawMessage
+			Arguments struct {
+				ID         string
+				Rows, Cols int
+			}
+			ID json.RawMessage
 		}
 		if err := json.Unmarshal(lines.Bytes(), &request); err != nil {
 			panic(err)
@@ -173,7 +178,16 @@ func (f *fake) monitor() {
 		if f.has("fake.mute") || f.has("fake.hang") && request.Execute != "qmp_capabilities" {
 			continue
 		}
-		f.send(fmt.Sprintf(`{"return": {"status": %q}, "id": %s}`, f.words["fake.halt"], request.ID))
+		answer := fmt.Sprintf(`{"status": %q}`, f.words["fake.halt"])
+		switch {
+		case request.Execute == "query-commands" && f.has("fake.resize"):
+			answer = `[{"name": "query-commands"}, {"name": "chardev-window-size-changed"}]`
+		case request.Execute == "query-commands":
+			answer = "[]"
+		case request.Execute == "chardev-window-size-changed":
+			fmt.Fprintf(f.first, "%s %dx%d\n", request.Arguments.ID, request.Arguments.Cols, request.Arguments.Rows)
+		}
+		f.send(fmt.Sprintf(`{"return": %s, "id": %s}`, answer, request.ID))
 		f.obey(request.Execute)
 		if request.Execute == "chardev-send-break" {
 			f.takeBreak(request.Arguments.ID)

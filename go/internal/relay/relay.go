@@ -45,6 +45,9 @@ type Config struct {
 	// OwnBoots has a boot begin also without Boot: at the first byte after Gone,
 	// once all that was printed before was taken.
 	OwnBoots bool
+	// Seated is called when somebody has taken or left the writer's seat. nil:
+	// nobody wants to know. It must not wait.
+	Seated func()
 }
 
 // Relay is the relay of one console, or of one channel.

@@ -27,8 +27,16 @@ func (r *Relay) Input(request ctl.StreamRequest) (*ctl.Typist, error) {
 	return &ctl.Typist{Writer: w, Lost: lost, Close: func() { r.unseat(w) }}, nil
 }
 
+// moved tells that the seat has moved.
+func (r *Relay) moved() {
+	if r.config.Seated != nil {
+		r.config.Seated()
+	}
+}
+
 // seat gives the writer's seat to w, if it is free, or by force.
 func (r *Relay) seat(w *writer, force bool) error {
+	defer r.moved()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if old := r.writer; old != nil {
@@ -44,6 +52,7 @@ func (r *Relay) seat(w *writer, force bool) error {
 
 // unseat frees the seat, if w has it.
 func (r *Relay) unseat(w *writer) {
+	defer r.moved()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.writer == w {

@@ -70,5 +70,6 @@ func (v *VM) greetAgent() (again bool) {
 	v.mu.Unlock()
 	_ = v.writeState() // it stands in status all the same
 	notify(v.spoke)
-	return true // unless it is this boot's agent that has answered
+	notify(v.resized) // there may be sizes that it has not got
+	return true       // unless it is this boot's agent that has answered
 }

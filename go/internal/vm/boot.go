@@ -62,7 +62,7 @@ func (v *VM) listener(t *tap) func([]byte) {
 			login, killed := text.feed(part)
 			heard, data = heard+int64(len(part)), data[len(part):]
 			v.mu.Lock()
-			if login && heard > t.restarted.Load() && v.boot.login == "" {
+			if login && t.console.HasLogin() && heard > t.restarted.Load() && v.boot.login == "" {
 				v.boot.login = t.console.Device
 			}
 			v.mu.Unlock()
@@ -114,6 +114,9 @@ func (v *VM) resetTold() {
 	late := func(then time.Time) bool { return now.Sub(then) > loopTime }
 	v.status.Restarts++
 	v.status.Agent = false
+	for _, w := range v.windows {
+		w.given = size{}
+	}
 	v.boot = boot{began: now, restarts: append(slices.DeleteFunc(v.boot.restarts, late), now)}
 }
 
@@ -138,6 +141,6 @@ func (v *VM) noteSilence() {
 			return
 		}
 	}
-	v.note(fmt.Sprintf("no console has printed anything for %v (look at console= in kernelParams and QEMU's arguments, at the kernel, "+
-		"which has to be a bzImage with drivers for these consoles, and try --accel tcg)", v.options.Silence))
+	v.note(fmt.Sprintf("no console has printed anything for %v (if this host is not just busy, look at console= in kernelParams and QEMU's "+
+		"arguments, at the kernel, which has to be a bzImage with drivers for these consoles, and try --accel tcg)", v.options.Silence))
 }

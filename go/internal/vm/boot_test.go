@@ -48,6 +48,20 @@ func TestReadyAtALogin(t *testing.T) {
 	}
 }
 
+// On a console without a login it is somebody's words.
+func TestNotReadyWithoutALogin(t *testing.T) {
+	m, none := machine(t, "fake.print="+printed(t, bootText+loginText)), false
+	m.Consoles[0].Login = &none
+	v, ended := run(t, m)
+	started(t, v)
+	await(t, "print", func() bool { return strings.Contains(strings.Join(v.Tails(1)[0].Lines, ""), "login:") })
+	v.settle()
+	if state := v.Status().State; state != ctl.Booting {
+		t.Errorf("it is %s", state)
+	}
+	stop(t, v, ended)
+}
+
 // A guest that restarts is ready once its next boot shows a login: that of the
 // last one counts no more.
 func TestReadyAgain(t *testing.T) {
@@ -92,7 +106,7 @@ func TestNotes(t *testing.T) {
 		words []string
 		want  string
 	}{
-		{"no console prints", nil, "no console has printed anything for 20ms (look at console= in kernelParams"},
+		{"no console prints", nil, "no console has printed anything for 20ms (if this host is not just busy, look at console= in kernelParams"},
 		{"a process is killed", []string{"fake.print=" + printed(t, bootText+oom)}, "the guest is out of memory: its kernel has killed process 77 (hog)"},
 		{"paused by hand", []string{"fake.print=" + printed(t, bootText), "fake.halt=paused"}, "somebody has paused the guest by QEMU's monitor"},
 		{"its disk has no room", []string{"fake.print=" + printed(t, bootText), "fake.halt=io-error"}, "the guest stands still until a disk of it works again"},

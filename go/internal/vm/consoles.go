@@ -54,6 +54,7 @@ func (v *VM) openRelay(console spec.Console, listeners []net.Listener) (*relay.R
 	}
 	r, err := relay.New(relay.Config{
 		Dir: folder, Journal: stream, Listeners: append(listeners, socket), Socket: relay.SocketPath(folder),
+		Seated: func() { notify(v.resized) },
 	})
 	if err != nil {
 		socket.Close()
@@ -140,6 +141,7 @@ func (v *VM) handlers() ctl.Handlers {
 		Stream:     v.Stream,
 		Break:      v.Break,
 		Exec:       v.Exec,
+		Size:       v.Size,
 		Input: func(request ctl.StreamRequest) (*ctl.Typist, error) {
 			r, err := v.relayOf(request.Console)
 			if err != nil {

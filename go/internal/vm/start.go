@@ -149,6 +149,10 @@ func (v *VM) watch() *errgroup.Group {
 		v.tendAgent()
 		return nil
 	})
+	group.Go(func() error {
+		v.fit()
+		return nil
+	})
 	for _, tap := range v.taps {
 		group.Go(func() error { return tap.run(v.listener(tap)) })
 	}

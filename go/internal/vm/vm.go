@@ -74,6 +74,7 @@ type VM struct {
 	spoke     chan struct{} // a console printed something
 	restarted chan struct{} // the guest restarted
 	panicked  chan struct{} // QEMU's panic device was written to
+	resized   chan struct{} // a terminal, or the one that counts is another
 	port      chan struct{} // the guest has opened or closed its agent's port
 	halted    chan struct{} // QEMU has stopped the guest's processors
 
@@ -90,6 +91,7 @@ type VM struct {
 	report     ctl.StopReport // of the stop that worked
 	panicEvent bool           // QEMU told of a panic
 	fate       *GuestError
+	windows    map[string]*window // by console
 }
 
 // New returns the machine m, not yet started. m must be valid.
@@ -114,6 +116,8 @@ func New(m spec.Machine, options Options) *VM {
 		restarted: make(chan struct{}, 1),
 		panicked:  make(chan struct{}, 1),
 		port:      make(chan struct{}, 1),
+		resized:   make(chan struct{}, 1),
+		windows:   map[string]*window{},
 		halted:    make(chan struct{}, 1),
 	}
 	if options.JournalDir == nil {

@@ -1,0 +1,68 @@
+package vm
+
+import (
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"microvm-console/internal/ctl"
+)
+
+// terminal is a client with a terminal of a size; the test's end ends it.
+func terminal(t *testing.T, v *VM, console, client string, rows, columns int) {
+	t.Helper()
+	stream, err := v.Stream(t.Context(), ctl.StreamRequest{Console: console, From: "now", Client: client, Terminal: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stream.Close() })
+	go func() { _, _ = io.Copy(io.Discard, stream) }() // it ends with the machine
+	if err := v.Size(ctl.SizeRequest{Console: console, Client: client, Rows: rows, Columns: columns}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shown waits until the guest has shown, line by line, the sizes it was told.
+func shown(t *testing.T, v *VM, want ...string) {
+	t.Helper()
+	await(t, strings.Join(want, ", "), func() bool {
+		lines := v.Tails(100)[0].Lines
+		return slices.Equal(lines, want)
+	})
+}
+
+// The guest has the size of the terminal of who has the writer's seat.
+func TestSizeFollowsTheSeat(t *testing.T) {
+	v, ended := run(t, machine(t, "fake.agent=sizes"))
+	started(t, v)
+	terminal(t, v, "serial", "a", 24, 80)
+	shown(t, v, "ttyS0 80x24")
+	terminal(t, v, "serial", "b", 30, 100) // with nobody there, the newest
+	shown(t, v, "ttyS0 80x24", "ttyS0 100x30")
+	seat, err := v.relays[0].Input(ctl.StreamRequest{Console: "serial", Client: "a", Seat: ctl.SeatTake})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown(t, v, "ttyS0 80x24", "ttyS0 100x30", "ttyS0 80x24")
+	terminal(t, v, "serial", "b", 31, 101)
+	terminal(t, v, "console", "c", 40, 132)
+	shown(t, v, "ttyS0 80x24", "ttyS0 100x30", "ttyS0 80x24", "hvc0 132x40")
+	seat.Close()
+	shown(t, v, "ttyS0 80x24", "ttyS0 100x30", "ttyS0 80x24", "hvc0 132x40", "ttyS0 101x31")
+	if err := v.Size(ctl.SizeRequest{Console: "other", Rows: 1, Columns: 1}); err == nil {
+		t.Error("a console that is not there has a size")
+	}
+	stop(t, v, ended)
+}
+
+// A QEMU that can tell a virtio-console its size does so; it needs no agent.
+func TestSizeByQEMU(t *testing.T) {
+	v, ended := run(t, machine(t, "fake.resize", "fake.print="+printed(t, "begun\n")))
+	started(t, v)
+	await(t, "print", func() bool { return v.Tails(1)[0].Bytes > 0 })
+	terminal(t, v, "serial", "a", 24, 80) // which only an agent could
+	terminal(t, v, "console", "b", 30, 100)
+	shown(t, v, "begun", "virtcon0 100x30")
+	stop(t, v, ended)
+}
