@@ -107,7 +107,9 @@ func resize(w *tmux, columns, rows string) {
 	clearScreen(w)
 	// The new size is on its way to the guest.
 	w.enter("until [ \"$(stty size)\" = '" + rows + " " + columns + "' ]; do sleep 1; done; echo S-$((6*7))")
-	w.until("the size", func(s screen) bool { return strings.Contains(s.String(), "\nS-42\n") && strings.HasSuffix(s.last(), "#") })
+	w.until("the size", func(s screen) bool {
+		return strings.Contains(s.String(), "\nS-42\n") && strings.HasSuffix(s.last(), "#")
+	})
 	w.enter("vi /etc/profile")
 	if now := vi(w, "# Read by login shells."); strconv.Itoa(len(now.lines)) != rows {
 		w.t.Errorf("the window has %d lines", len(now.lines))
