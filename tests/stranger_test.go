@@ -96,7 +96,7 @@ func TestStrangersFlake(t *testing.T) {
 	readme := section(t, "README.md", "## Your own VM")
 	folder := stranger(t, block(t, readme, "nix"))
 	output := typed(t, folder, block(t, readme, "sh"))
-	for _, want := range []string{"it is ready", " 0 failed"} {
+	for _, want := range []string{"it is up", " 0 failed"} {
 		if !strings.Contains(output, want) {
 			t.Errorf("no %q in:\n%s", want, output)
 		}
