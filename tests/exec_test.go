@@ -67,6 +67,29 @@ func startEmpty(t *testing.T, name string, args ...string) *session {
 	return s
 }
 
+// A command that outlives its guest is told what has become of that.
+func TestExecToTheGuestsEnd(t *testing.T) {
+	for _, end := range []struct {
+		command, told string
+		status        int
+	}{
+		{"poweroff -f; sleep 100", "the VM has ended before the command", 1},
+		{"echo c >/proc/sysrq-trigger; sleep 100", "guest panicked: Kernel panic - not syncing: sysrq triggered crash", 4},
+	} {
+		t.Run(end.command, func(t *testing.T) {
+			private(t)
+			vm := start(t, program(t, "microvm-run"), "--auto-ports")
+			vm.expect(`READY after`, 1)
+			run := startEmpty(t, program(t, "microvm-exec"), "--", "sh", "-c", end.command)
+			status := run.status()
+			if text, _ := run.look(); status != end.status || text != "microvm-exec: sh: "+end.told+"\n" {
+				t.Errorf("status %d, want %d: %s", status, end.status, text)
+			}
+			vm.status()
+		})
+	}
+}
+
 // A VM for one command.
 func TestRunExec(t *testing.T) {
 	dir := private(t)

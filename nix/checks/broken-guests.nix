@@ -26,6 +26,19 @@ let
       cause = "guest: it has no /dev/hvc0";
     };
 
+    # Its agent would shut it down all the same.
+    no-power-button = {
+      demo = demoWith {
+        guest.modules = [
+          "virtio_pci"
+          "virtio_mmio"
+          "virtio_console"
+        ];
+      };
+      status = 1;
+      cause = "the guest ignored the power button";
+    };
+
     panic = {
       demo = demoWith { kernelParams = [ "rdinit=/no/such/init" ]; };
       status = 4;

@@ -49,7 +49,7 @@ func run(c *cli.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case len(command) == 0:
+	case len(command) == 0 || command[0] == "":
 		return cmdline.Usage("a command is missing (it stands behind --, as in %s -- uname -r)", c.App.Name)
 	case c.IsSet("timeout") && limit <= 0:
 		return cmdline.Usage("timeout: %v is no time limit (as 30s)", limit)

@@ -19,7 +19,7 @@ import (
 
 // execute starts the VM, runs a command in its guest, and stops it.
 func execute(c *cli.Context, machine spec.Machine, command []string) error {
-	if len(command) == 0 {
+	if len(command) == 0 || command[0] == "" {
 		return cmdline.Usage("exec: a command is missing (it stands behind --, as in %s --exec -- uname -r)", c.App.Name)
 	}
 	v := vm.New(machine, vm.Options{

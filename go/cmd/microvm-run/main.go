@@ -56,9 +56,16 @@ answers in the guest.`,
 }
 
 func run(c *cli.Context) error {
-	extra, err := cmdline.AfterDash(c, "QEMU arguments stand")
+	what := "QEMU arguments stand"
+	if c.Bool("exec") {
+		what = "the command stands"
+	}
+	extra, err := cmdline.AfterDash(c, what)
 	if err != nil {
 		return err
+	}
+	if instead := onlyOne(c, "check", "dry-run", "exec"); instead != nil {
+		return instead
 	}
 	machine, err := cmdline.Machine(c)
 	switch {
@@ -82,6 +89,21 @@ func run(c *cli.Context) error {
 	group.Go(func() error { return announce(c, v) })
 	group.Go(func() error { return v.Run(c.Context) })
 	return explain(c, group.Wait())
+}
+
+// onlyOne wants no more than one of some flags.
+func onlyOne(c *cli.Context, flags ...string) error {
+	first := ""
+	for _, flag := range flags {
+		switch {
+		case !c.Bool(flag):
+		case first != "":
+			return cmdline.Usage("--%s and --%s: each is instead of a start (give one of them)", first, flag)
+		default:
+			first = flag
+		}
+	}
+	return nil
 }
 
 // announce prints one line per endpoint once the VM runs, and one when its guest

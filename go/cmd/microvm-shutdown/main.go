@@ -57,6 +57,9 @@ func shutdown(c *cli.Context) error {
 	case c.Bool("all") && c.IsSet("name"):
 		return cmdline.Usage("--all and --name: all are more than one (give one of them)")
 	case c.Bool("all"):
+		if _, err := cmdline.MachineName(c); err != nil {
+			return err // a vm.json that was meant to be another
+		}
 		return stopAll(c, request)
 	}
 	name, err := cmdline.MachineName(c)

@@ -31,6 +31,7 @@ type tester struct {
 	choose  func([]consoletest.Check) []consoletest.Check
 	limit   time.Duration // of each check
 	pretty  report.Pretty
+	tails   []vm.Tail // of this run's first failed check, as it failed
 }
 
 // run starts the machine, makes the checks, and stops it. Its journals are in
@@ -50,7 +51,11 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		return err
 	})
 	suite := consoletest.NewSuite(t.machine, v)
-	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, t.pretty.Progress)
+	t.tails = nil
+	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, func(result report.Result, done bool) {
+		t.tail(v, result, done)
+		t.pretty.Progress(result, done)
+	})
 	run.ToLogin = suite.ToLogin()
 	suite.Close()
 	// After a clean shutdown there is nothing left to stop.
@@ -68,6 +73,19 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	return run, ended
 }
 
+// tail keeps what the consoles show when the first check fails: the checks that
+// follow print more.
+func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
+	if !done || result.Err == nil || t.tails != nil {
+		return
+	}
+	select {
+	case <-v.Ready():
+		t.tails = v.Tails(lastLines)
+	default: // it has not started
+	}
+}
+
 // describe adds what the machine, which has ended, says about itself.
 func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
 	status := v.Status()
@@ -78,7 +96,11 @@ func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
 	run.Command = v.Command()
 	var fate *vm.GuestError
 	_ = errors.As(ended, &fate)
-	for _, tail := range v.Tails(lastLines) {
+	tails := t.tails
+	if tails == nil {
+		tails = v.Tails(lastLines)
+	}
+	for _, tail := range tails {
 		lines := tail.Lines
 		if fate != nil && fate.Device == tail.Console.Device {
 			lines = fate.Lines // without those of the boot that follows

@@ -218,7 +218,7 @@ func (s *Suite) anyShell() (*Console, error) {
 // shutdown stops the machine; only the guest's own way is a clean one.
 func (s *Suite) shutdown(ctx context.Context) error {
 	// The machine's end ends ctx too, and must not cut the stop short.
-	report, err := s.vm.Stop(context.WithoutCancel(ctx), ctl.StopRequest{})
+	report, err := s.vm.Stop(context.WithoutCancel(ctx), ctl.StopRequest{Button: true})
 	if err != nil {
 		return err
 	}

@@ -131,6 +131,9 @@ type StopRequest struct {
 	Timeout time.Duration
 	// Force leaves out the stages that ask the guest.
 	Force bool
+	// Button leaves out the agent: the guest is asked by the power button alone. It
+	// has no place in a request.
+	Button bool
 }
 
 // DefaultTimeout is how long a stop may take unless told otherwise.

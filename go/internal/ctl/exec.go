@@ -25,6 +25,14 @@ var (
 	ErrTooLong = errors.New("too long an input")
 )
 
+// Errors of a command that was started, and how it ended cannot be known.
+var (
+	// ErrVMEnded tells that the VM has ended first.
+	ErrVMEnded = errors.New("the VM has ended before the command")
+	// ErrPanicked tells that the guest's kernel has panicked first.
+	ErrPanicked = errors.New("the guest has panicked")
+)
+
 // execCodes are the answers to POST /exec where a command was not started.
 var execCodes = map[int]error{
 	http.StatusServiceUnavailable:    ErrNoAgent,
@@ -62,6 +70,8 @@ type ExecEnd struct {
 	Truncated bool `json:"truncated,omitempty"`
 	// Error is why it cannot be known how it ended.
 	Error string `json:"error,omitempty"`
+	// Panicked tells that the error is a panic of the guest's kernel.
+	Panicked bool `json:"panicked,omitempty"`
 }
 
 // maxExec bounds a request to run a command, in bytes.
@@ -94,7 +104,8 @@ func (h Handlers) exec(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 	case begun:
-		_ = encoder.Encode(ExecFrame{End: &ExecEnd{Error: err.Error()}}) // the only error is that the client has gone
+		end := ExecEnd{Error: err.Error(), Panicked: errors.Is(err, ErrPanicked)}
+		_ = encoder.Encode(ExecFrame{End: &end}) // the only error is that the client has gone
 	default:
 		http.Error(w, err.Error(), execCode(err))
 	}
@@ -128,7 +139,8 @@ func (c Client) Exec(ctx context.Context, r ExecRequest, stdout, stderr io.Write
 		return ExecEnd{}, told{strings.TrimSpace(string(text)), cause}
 	}
 	if response.StatusCode != http.StatusOK {
-		return ExecEnd{}, refusal(response)
+		text, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+		return ExecEnd{}, fmt.Errorf("not started: %s", strings.TrimSpace(string(text)))
 	}
 	return frames(ctx, json.NewDecoder(bufio.NewReader(response.Body)), stdout, stderr)
 }
@@ -150,7 +162,7 @@ func frames(ctx context.Context, from *json.Decoder, stdout, stderr io.Writer) (
 			if ctx.Err() != nil {
 				return ExecEnd{}, context.Cause(ctx)
 			}
-			return ExecEnd{}, errors.New("the VM has ended before the command")
+			return ExecEnd{}, ErrVMEnded
 		}
 		if _, err := stdout.Write(frame.Stdout); err != nil {
 			return ExecEnd{}, err
@@ -160,6 +172,8 @@ func frames(ctx context.Context, from *json.Decoder, stdout, stderr io.Writer) (
 		}
 		switch {
 		case frame.End == nil:
+		case frame.End.Panicked:
+			return *frame.End, told{frame.End.Error, ErrPanicked}
 		case frame.End.Error != "":
 			return *frame.End, errors.New(frame.End.Error)
 		default:

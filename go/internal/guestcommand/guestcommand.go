@@ -61,6 +61,8 @@ func statusOf(err error) int {
 		return StatusCannotStart
 	case errors.Is(err, ctl.ErrNoAgent):
 		return cmdline.StatusNoVM
+	case errors.Is(err, ctl.ErrPanicked):
+		return cmdline.StatusPanic
 	case errors.Is(err, ctl.ErrTooLong):
 		return cmdline.StatusUsage
 	case errors.Is(err, context.DeadlineExceeded):

@@ -21,6 +21,9 @@ const (
 	// answerLimit is how long the agent of a busy guest may take for an answer
 	// before it is looked whether the guest is still there.
 	answerLimit = 10 * time.Second
+	// fateLimit is how long it may take until it is known what has become of a
+	// guest: longer than a panic needs to be told.
+	fateLimit = 2 * panicQuiet
 	// killLimit is how long the end of a command may take to be arranged.
 	killLimit = 2 * time.Second
 	// pollFirst and pollMost are the pauses between two questions to an agent that
@@ -44,6 +47,11 @@ func (v *VM) Exec(ctx context.Context, request ctl.ExecRequest, send func(ctl.Ex
 	defer v.execs.Add(-1)
 	r := running{v: v, restarts: restarts, send: send}
 	if err := r.start(ctx, request); err != nil {
+		return err
+	}
+	// Who asks learns that it runs, whatever comes.
+	if err := send(ctl.ExecFrame{}); err != nil {
+		r.kill(ctx)
 		return err
 	}
 	err = r.follow(ctx)
@@ -127,7 +135,7 @@ func (r *running) follow(ctx context.Context) error {
 		case errors.Is(err, ctl.ErrNoAgent) && r.sameBoot():
 			continue // a guest that is very busy
 		case err != nil:
-			return fmt.Errorf("%s: %w", r.lost(), err)
+			return r.lost(err)
 		}
 		frame := ctl.ExecFrame{Stdout: output.Out, Stderr: output.Err}
 		out, errs = out+int64(len(output.Out)), errs+int64(len(output.Err))
@@ -170,12 +178,23 @@ func (r *running) sameBoot() bool {
 	return r.v.status.Restarts == r.restarts && r.v.boot.port
 }
 
-// lost says why nothing more is heard of the command.
-func (r *running) lost() string {
-	if r.sameBoot() {
-		return "the command's output"
+// lost says why nothing more is heard of the command: the end of the VM, or of its
+// guest, is known a little later than that of its agent.
+func (r *running) lost(err error) error {
+	if r.sameBoot() && !errors.Is(err, guestagent.ErrClosed) {
+		return fmt.Errorf("the command's output: %w", err)
 	}
-	return "the guest has restarted, or its agent has ended, before the command"
+	select {
+	case <-r.v.qemu.Done():
+	case <-time.After(fateLimit):
+		return fmt.Errorf("the guest has restarted, or its agent has ended, before the command: %w", err)
+	}
+	r.v.mu.Lock()
+	defer r.v.mu.Unlock()
+	if r.v.fate != nil {
+		return r.v.fate
+	}
+	return ctl.ErrVMEnded
 }
 
 // kill ends the command and what it has started, as well as can be: the protocol

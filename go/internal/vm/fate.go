@@ -5,6 +5,7 @@ import (
 	"io"
 	"regexp"
 
+	"microvm-console/internal/ctl"
 	"microvm-console/internal/plaintext"
 )
 
@@ -39,6 +40,9 @@ func (e *GuestError) Error() string {
 	}
 	return text
 }
+
+// Is makes a panic one of ctl, too.
+func (e *GuestError) Is(target error) bool { return target == ctl.ErrPanicked && e.Panic() }
 
 // Panic tells whether the guest's kernel has panicked, for whatever cause.
 func (e *GuestError) Panic() bool { return e.Fate == Panicked || e.Fate == OutOfMemory }

@@ -129,10 +129,14 @@ func (v *VM) stages(request ctl.StopRequest) []stage {
 	}
 	rest := min(reserve, total/2)
 	polite := total - rest
-	return append([]stage{
+	stages := []stage{
 		{name: "agent", ask: v.askAgent, until: polite / 2, polite: true, once: true},
 		{name: "acpi", ask: v.command("system_powerdown"), until: polite, polite: true},
-	}, v.hardStages(polite, rest)...)
+	}
+	if request.Button {
+		stages = stages[1:]
+	}
+	return append(stages, v.hardStages(polite, rest)...)
 }
 
 // hardStages are those that do not ask the guest, behind others that take the

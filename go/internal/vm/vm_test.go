@@ -145,19 +145,20 @@ func TestBreak(t *testing.T) {
 func TestStopTellsTheStageThatWorked(t *testing.T) {
 	deaf := []string{"fake.agent=deaf", "fake.acpi=ignore"}
 	for _, test := range []struct {
-		name  string
-		words []string
-		force bool
-		stage string
-		tried int
+		name    string
+		words   []string
+		request ctl.StopRequest
+		stage   string
+		tried   int
 	}{
-		{"a guest with an agent", []string{"fake.agent"}, false, "agent", 1},
-		{"a guest that obeys the power button alone", nil, false, "acpi", 2},
-		{"a guest whose agent does not do what it says", []string{"fake.agent=deaf"}, false, "acpi", 2},
-		{"a guest that ignores the power button", []string{"fake.acpi=ignore"}, false, "quit", 3},
-		{"a monitor that ignores quit", append(deaf, "fake.quit=ignore"), false, "sigterm", 4},
-		{"a QEMU that ignores all but SIGKILL", append(deaf, "fake.quit=ignore", "fake.term=ignore"), false, "sigkill", 5},
-		{"by force", []string{"fake.agent"}, true, "quit", 1},
+		{"a guest with an agent", []string{"fake.agent"}, ctl.StopRequest{}, "agent", 1},
+		{"a guest that obeys the power button alone", nil, ctl.StopRequest{}, "acpi", 2},
+		{"a guest whose agent does not do what it says", []string{"fake.agent=deaf"}, ctl.StopRequest{}, "acpi", 2},
+		{"a guest that ignores the power button", []string{"fake.acpi=ignore"}, ctl.StopRequest{}, "quit", 3},
+		{"a monitor that ignores quit", append(deaf, "fake.quit=ignore"), ctl.StopRequest{}, "sigterm", 4},
+		{"a QEMU that ignores all but SIGKILL", append(deaf, "fake.quit=ignore", "fake.term=ignore"), ctl.StopRequest{}, "sigkill", 5},
+		{"by the power button alone", []string{"fake.agent"}, ctl.StopRequest{Button: true}, "acpi", 1},
+		{"by force", []string{"fake.agent"}, ctl.StopRequest{Force: true}, "quit", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var told []string
@@ -166,7 +167,7 @@ func TestStopTellsTheStageThatWorked(t *testing.T) {
 			if len(test.words) > 0 && strings.HasPrefix(test.words[0], "fake.agent") {
 				await(t, "agent", func() bool { return v.Status().Agent })
 			}
-			report, err := v.stopBy(t.Context(), patient(v.stages(ctl.StopRequest{Force: test.force}), test.stage))
+			report, err := v.stopBy(t.Context(), patient(v.stages(test.request), test.stage))
 			if err != nil || report.Stage != test.stage || len(report.Tried) != test.tried {
 				t.Errorf("got %+v, %v, want stage %s of %d", report, err, test.stage, test.tried)
 			}
