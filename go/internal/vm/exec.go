@@ -46,13 +46,18 @@ func (v *VM) Exec(ctx context.Context, request ctl.ExecRequest, send func(ctl.Ex
 	v.execs.Add(1)
 	defer v.execs.Add(-1)
 	r := running{v: v, restarts: restarts, send: send}
-	if err := r.start(ctx, request); err != nil {
+	err = r.start(ctx, request)
+	ended := errors.Is(err, guestagent.ErrClosed) // the command itself may have done that
+	if err != nil && !ended {
 		return err
 	}
 	// Who asks learns that it runs, whatever comes.
-	if err := send(ctl.ExecFrame{}); err != nil {
+	if told := send(ctl.ExecFrame{}); told != nil {
 		r.kill(ctx)
-		return err
+		return told
+	}
+	if ended {
+		return r.lost(err)
 	}
 	err = r.follow(ctx)
 	if err != nil {
