@@ -87,12 +87,8 @@ func waitReady(c *cli.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	ctx := c.Context
-	if limit > 0 {
-		limited, cancel := context.WithTimeoutCause(ctx, limit, errNotReady)
-		defer cancel()
-		ctx = limited
-	}
+	ctx, cancel := cmdline.Limited(c.Context, limit, errNotReady)
+	defer cancel()
 	var group errgroup.Group
 	for _, machine := range machines {
 		group.Go(func() error { return awaitOne(ctx, limit, machine.Name) })

@@ -58,12 +58,8 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx := c.Context
-	if limit > 0 {
-		limited, cancel := context.WithTimeoutCause(ctx, limit, errTimeLimit)
-		defer cancel()
-		ctx = limited
-	}
+	ctx, cancel := cmdline.Limited(c.Context, limit, errTimeLimit)
+	defer cancel()
 	err = runIn(ctx, c, name, command)
 	switch {
 	case err != nil && errors.Is(context.Cause(ctx), errTimeLimit):
