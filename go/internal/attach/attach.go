@@ -77,10 +77,12 @@ func newSession(o Options, in, out *os.File, log io.Writer) *session {
 	if o.Escape == 0 {
 		o.Escape = DefaultEscape
 	}
-	keys, screen := term.IsTerminal(int(in.Fd())), term.IsTerminal(int(out.Fd()))
+	fd := int(in.Fd())
+	keys, screen := term.IsTerminal(fd), term.IsTerminal(int(out.Fd()))
 	s := &session{
 		options:  o,
 		in:       in,
+		fd:       fd,
 		screen:   newOutput(out, o, screen, keys && screen),
 		notices:  notices{w: log, prefix: o.Program + ": ", end: "\n"},
 		typed:    make(chan []byte, typedAhead),
@@ -115,11 +117,11 @@ func (s *session) pipe(ctx context.Context, first target) error {
 
 // interactive runs the session on a terminal.
 func (s *session) interactive(ctx context.Context, first target) error {
-	before, err := term.MakeRaw(int(s.in.Fd()))
+	before, err := term.MakeRaw(s.fd)
 	if err != nil {
 		return fmt.Errorf("terminal: %w", err)
 	}
-	defer func() { _ = term.Restore(int(s.in.Fd()), before) }() // where it has gone, there is nothing to put back
+	defer func() { _ = term.Restore(s.fd, before) }() // where it has gone, there is nothing to put back
 	s.notices.begin("%s of %s: %v leaves", first.console.Name, first.name, s.options.Escape)
 	err = s.run(ctx, first, s.press)
 	if errors.Is(err, errStuck) {

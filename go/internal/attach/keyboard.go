@@ -28,7 +28,7 @@ func (s *session) read(ctx context.Context, take func(context.Context, []byte) e
 	if s.options.readOnly() && !s.screen.keys {
 		return nil
 	}
-	err := pump(ctx, s.in, func(data []byte) error { return take(ctx, data) })
+	err := s.pump(ctx, func(data []byte) error { return take(ctx, data) })
 	switch {
 	case errors.Is(err, io.EOF) && s.screen.keys:
 		return errors.New("terminal: hung up")
@@ -163,10 +163,10 @@ func (r *typedReader) Read(data []byte) (int, error) {
 	return n, nil
 }
 
-// pump reads file and hands each piece to take, until one of them errs or ctx
-// ends; at the file's end it is io.EOF. A read of a terminal or a pipe cannot
+// pump reads s.in and hands each piece to take, until one of them errs or ctx
+// ends; at the end of s.in it is io.EOF. A read of a terminal or a pipe cannot
 // be called back, so it reads only what is there.
-func pump(ctx context.Context, file *os.File, take func([]byte) error) error {
+func (s *session) pump(ctx context.Context, take func([]byte) error) error {
 	woken, wake, err := os.Pipe()
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func pump(ctx context.Context, file *os.File, take func([]byte) error) error {
 	piece := make([]byte, typedWhole)
 	for {
 		poll := []unix.PollFd{
-			{Fd: int32(file.Fd()), Events: unix.POLLIN},
+			{Fd: int32(s.fd), Events: unix.POLLIN},
 			{Fd: int32(woken.Fd()), Events: unix.POLLIN},
 		}
 		if _, err := unix.Poll(poll, -1); err != nil && !errors.Is(err, unix.EINTR) {
@@ -189,7 +189,7 @@ func pump(ctx context.Context, file *os.File, take func([]byte) error) error {
 		if poll[0].Revents == 0 {
 			continue
 		}
-		n, err := file.Read(piece)
+		n, err := s.in.Read(piece)
 		if n > 0 {
 			err = take(piece[:n])
 		}
@@ -205,9 +205,8 @@ func (s *session) discardAnswers() {
 	if time.Since(s.screen.asked) > answerLimit {
 		return
 	}
-	fd := int32(s.in.Fd())
 	for range 10 {
-		poll := []unix.PollFd{{Fd: fd, Events: unix.POLLIN}}
+		poll := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(poll, int(answerPause/time.Millisecond))
 		if n == 0 || err != nil {
 			return

@@ -38,6 +38,7 @@ var (
 type session struct {
 	options Options
 	in      *os.File
+	fd      int // of in, asked for once: whoever gave it may close it behind a session that is stuck
 	screen  *output
 	notices notices
 	typed   chan []byte // what was typed and not yet sent; closed at its end

@@ -19,7 +19,7 @@ func (s *session) tellSize(ctx context.Context, client ctl.Client, request ctl.S
 	signal.Notify(changed, unix.SIGWINCH)
 	defer signal.Stop(changed)
 	for {
-		if columns, rows, err := term.GetSize(int(s.in.Fd())); err == nil && columns > 0 && rows > 0 {
+		if columns, rows, err := term.GetSize(s.fd); err == nil && columns > 0 && rows > 0 {
 			_ = client.Size(ctx, ctl.SizeRequest{Console: request.Console, Client: request.Client, Rows: rows, Columns: columns})
 		}
 		select {
