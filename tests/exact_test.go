@@ -82,9 +82,10 @@ func shell(t *testing.T, socket string) *session {
 	return terminal
 }
 
-// numberedLines has a guest's shell print them.
+// numberedLines has a guest's shell print them, and its kernel be silent: on a busy
+// machine it tells of slow timers and clocks, on both consoles, amid the lines.
 func numberedLines() string {
-	return fmt.Sprintf("echo begin-$((63*47)); seq 1 %d; echo end-$((63*47))\n", *lines)
+	return fmt.Sprintf("echo 1 >/proc/sys/kernel/printk; echo begin-$((63*47)); seq 1 %d; echo end-$((63*47))\n", *lines)
 }
 
 // attachHalfWay attaches a client of each kind to each console once half of its
@@ -138,8 +139,8 @@ func count(t *testing.T, where string, text []byte) {
 		t.Errorf("%s: the line behind the numbered ones is missing", where)
 	}
 	missing, repeated, astray := tally(printed, first, *lines)
-	t.Logf("%s: of the lines from %d to %d, missing %d, repeated %d, astray %d", where, first, *lines, missing, repeated, astray)
-	if missing+repeated+astray > 0 {
-		t.Fail()
+	t.Logf("%s: of the lines from %d to %d, missing %d, repeated %d, astray %d", where, first, *lines, missing, repeated, len(astray))
+	if missing+repeated+len(astray) > 0 {
+		t.Errorf("%s: the first ones astray: %q", where, astray[:min(len(astray), 20)])
 	}
 }

@@ -8,20 +8,20 @@ import (
 
 // tally counts what is wrong with the numbered lines first to last: those that
 // are not there, those that are there again, and those that are out of order or
-// no such line.
-func tally(text []byte, first, last int) (missing, repeated, astray int) {
+// no such line, as they are.
+func tally(text []byte, first, last int) (missing, repeated int, astray []string) {
 	seen := make([]bool, last+1)
 	before := first - 1
 	for line := range bytes.Lines(text) {
 		n, err := strconv.Atoi(string(bytes.TrimSuffix(line, []byte("\r\n"))))
 		switch {
 		case err != nil || n < first || n > last:
-			astray++
+			astray = append(astray, string(line))
 			continue
 		case seen[n]:
 			repeated++
 		case n < before:
-			astray++
+			astray = append(astray, string(line))
 		}
 		seen[n] = true
 		before = n
@@ -51,8 +51,8 @@ func TestTally(t *testing.T) {
 		{"something else", "3\r\n4\r\nlogin: 5\r\n6\r\n", 1, 0, 1},
 	} {
 		missing, repeated, astray := tally([]byte(row.text), 3, 6)
-		if missing != row.missing || repeated != row.repeated || astray != row.astray {
-			t.Errorf("%s: missing %d, repeated %d, astray %d", row.name, missing, repeated, astray)
+		if missing != row.missing || repeated != row.repeated || len(astray) != row.astray {
+			t.Errorf("%s: missing %d, repeated %d, astray %q", row.name, missing, repeated, astray)
 		}
 	}
 }

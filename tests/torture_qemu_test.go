@@ -122,7 +122,7 @@ func guestArgs(t *testing.T) []string {
 	return []string{
 		"-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256M", "-nic", "none", "-display", "none",
 		"-kernel", machine.Kernel, "-initrd", machine.Initrd,
-		"-append", "console=ttyS0,115200 console=hvc0 panic=-1 no_timer_check cryptomgr.notests",
+		"-append", "console=ttyS0,115200 console=hvc0 panic=-1 no_timer_check cryptomgr.notests noirqdebug",
 		"-device", "virtio-serial-pci",
 		"-chardev", "pipe,id=hvc0,path=" + channelPath("console", "vm"), "-device", "virtconsole,chardev=hvc0",
 	}
