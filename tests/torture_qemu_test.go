@@ -38,7 +38,7 @@ func TestTortureOfAGuest(t *testing.T) {
 	relays, machine := watchRelay(ctx, relay, names), watchQEMU(ctx, qemu)
 	clients := comeAndGo(ctx, relay, names, 0, 50)
 	kills, err := killUntil(relay, limit(), func() bool {
-		waiting.await() // or QEMU drops what hvc0 prints
+		waiting.await() // QEMU drops what hvc0 prints while the FIFO is full
 		return endsIn("serial", linesEnd) && endsIn("console", linesEnd)
 	})
 	if err != nil {

@@ -240,6 +240,7 @@ func TestRemovedFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
+	await(t, "the machine in the status", func() bool { return service.Status().Consoles[0].Relay.Attached })
 	if err := os.RemoveAll(service.dir.Path()); err != nil {
 		t.Fatal(err)
 	}

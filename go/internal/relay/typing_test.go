@@ -36,7 +36,6 @@ func TestWritersSeat(t *testing.T) {
 		t.Errorf("the writer is %q", writer)
 	}
 	say(raw, "dropped")
-	say(b.dial("tcp"), "dropped")
 	say(first, "1\x1b[24;80R")
 	reaches("1\x1b[24;80R")
 	_, err := b.relay.Input(ask("second", ctl.SeatTake))
@@ -68,6 +67,21 @@ func TestWritersSeat(t *testing.T) {
 	// Without the seat, what a terminal answers by itself does not reach the guest.
 	say(raw, "4\x1b[25;90R\x1b[?62;c\x1b[8;24;80t\x1b[?2004;1$y\x1b[A")
 	reaches("4\x1b[A")
+}
+
+// What a connection types while somebody has the seat is dropped.
+func TestConnectionsWithoutTheSeat(t *testing.T) {
+	b := start(t)
+	holder := b.typist(ctl.StreamRequest{Client: "holder", Seat: ctl.SeatTake})
+	conn := b.dial("unix")
+	b.clients(1)
+	if _, err := io.WriteString(conn, "dropped"); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	b.clients(0) // it has read all
+	io.WriteString(holder, "kept")
+	b.guestReads("kept")
 }
 
 // Who asks the terminal while no terminal is there is answered by the relay.
