@@ -19,11 +19,12 @@ type Tail struct {
 	Lines   []string // the last ones, without their ends
 }
 
-// Tails returns the last n lines of each console. Call it when Ready is closed or
-// Run has returned.
+// Tails returns the last n lines of each console, with all that it has printed by now.
+// Call it when Ready is closed or Run has returned.
 func (v *VM) Tails(n int) []Tail {
 	var tails []Tail
 	for i, tap := range v.taps {
+		tap.settle()
 		text, total := tap.tail()
 		tails = append(tails, Tail{v.Status().Consoles[i], total, lastLines(text, n)})
 	}

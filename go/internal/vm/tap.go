@@ -32,7 +32,7 @@ type tap struct {
 
 	mu    sync.Mutex
 	kept  []byte
-	total int64 // bytes ever read
+	total int64 // bytes ever read, or passed over
 }
 
 // pipeTap reads the copy that QEMU writes to a pipe. It is always drained, so
@@ -80,6 +80,7 @@ func relayTap(console spec.Console, r *relay.Relay) *tap {
 		n, err := reader.Read(context.Background(), chunk)
 		t.mu.Lock()
 		t.keep(chunk[:n])
+		t.total = reader.Offset() - start // also where some are no longer kept
 		t.mu.Unlock()
 		switch {
 		case errors.Is(err, journal.ErrClosed):
