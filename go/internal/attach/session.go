@@ -135,8 +135,11 @@ func (s *session) connection(ctx context.Context, t target, request ctl.StreamRe
 	defer stream.Close()
 	s.opened = true
 	s.recall(t.console.Relay.Journal, stream)
-	if stream.Gap > 0 {
+	switch {
+	case stream.Gap > 0:
 		s.notices.say("%d bytes are missing here", stream.Gap)
+	case stream.Gap < 0:
+		s.notices.say("bytes may be missing here: the status tells why")
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, func() { stream.Close() })() // also where the input has failed

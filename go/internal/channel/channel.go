@@ -97,6 +97,7 @@ func (c *Channel) open(declared settings.Channel) error {
 			In:         c.public.In,
 			Out:        c.public.Out,
 			PTY:        e.pty,
+			Drops:      !settings.BuiltIn(c.config.Name), // those are no virtio consoles,
 			OutputOnly: !declared.Input,
 			OwnBoots:   true,
 		})

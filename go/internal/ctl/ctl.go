@@ -121,7 +121,7 @@ type Attached struct {
 // Gap is a part of the stream that is missing at an offset.
 type Gap struct {
 	Offset int64  `json:"offset"`
-	Bytes  int64  `json:"bytes"`
+	Bytes  int64  `json:"bytes"` // 0: nobody knows how many, if any
 	Cause  string `json:"cause"`
 }
 

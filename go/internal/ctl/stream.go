@@ -62,7 +62,7 @@ type Stream struct {
 	// comes before is history.
 	Live int64
 	// Gap is how many bytes are missing just before Offset: they were wanted and
-	// are no longer kept, or they never were.
+	// are no longer kept, or they never were; -1 where nobody knows how many.
 	Gap int64
 }
 

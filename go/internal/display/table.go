@@ -148,6 +148,10 @@ func remarks(w io.Writer, state string, console ctl.Console) {
 		fmt.Fprintf(w, "%s: somebody has removed %s (restart its relay to have it again)\n", console.Name, path)
 	}
 	for _, gap := range relay.Gaps {
+		if gap.Bytes == 0 {
+			fmt.Fprintf(w, "%s: bytes may be missing at offset %d (%s)\n", console.Name, gap.Offset, gap.Cause)
+			continue
+		}
 		fmt.Fprintf(w, "%s: %d bytes are missing at offset %d (%s)\n", console.Name, gap.Bytes, gap.Offset, gap.Cause)
 	}
 	if !relay.Exact {

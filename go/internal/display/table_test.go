@@ -28,7 +28,7 @@ var demo = ctl.Status{
 		}},
 		{Name: "console", Device: "hvc0", Port: 4441, Relay: &ctl.Relay{
 			Socket: "/run/demo/console/sock", Journal: "/state/demo/console", Input: 4,
-			Gaps: []ctl.Gap{{Offset: 77, Bytes: 512, Cause: "disk full"}},
+			Gaps: []ctl.Gap{{Offset: 77, Bytes: 512, Cause: "disk full"}, {Offset: 99, Cause: "it was full"}},
 		}},
 	},
 }
@@ -36,7 +36,7 @@ var demo = ctl.Status{
 const demoTable = `demo: ready after 2.1 s (login on ttyS0), q35, tcg, pid 812, QEMU's 813
 CONSOLE  DEVICE  VM        BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
 serial   ttyS0   attached  3     17786  4        0     tcp localhost:4440, unix /run/demo/serial/sock
-console  hvc0    away      0     0      0        1     tcp localhost:4441, unix /run/demo/console/sock
+console  hvc0    away      0     0      0        2     tcp localhost:4441, unix /run/demo/console/sock
 
 CLIENT OF  NAME                BY      SINCE     BEHIND  TERMINAL
 serial     127.0.0.1:52311     tcp     07:08:09  0       -
@@ -44,6 +44,7 @@ serial     connect-serial[9]   stream  07:08:09  120     yes, it types
 serial     connect-serial[10]  stream  07:08:09  0       yes
 serial     evil?]0;title?      stream  07:08:09  0       -
 console: 512 bytes are missing at offset 77 (disk full)
+console: bytes may be missing at offset 99 (it was full)
 console: bytes may be lost where the VM's owner is killed (the file system of /state/demo/console cannot splice)
 console: 4 bytes typed wait for the guest
 `

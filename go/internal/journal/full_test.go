@@ -134,6 +134,43 @@ func TestLosses(t *testing.T) {
 	}
 }
 
+// Bytes that may be missing are told where they would be, which is ahead when it is
+// found out, to who is there already and to who comes; and only once.
+func TestDoubt(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, DefaultRetention)
+	write(t, j, "abc")
+	early := j.NewReader(0)
+	defer early.Close()
+	j.Doubt(2, "it was full")
+	j.Doubt(2, "it was full")
+	write(t, j, "defg")
+	if gaps := j.Gaps(); len(gaps) != 1 || gaps[0] != (Gap{Offset: 5, Cause: "it was full"}) {
+		t.Errorf("gaps %+v", gaps)
+	}
+	reads := func(r *Reader, want string) {
+		t.Helper()
+		data := make([]byte, 64)
+		if n, err := r.Read(t.Context(), data); err != nil || string(data[:n]) != want {
+			t.Errorf("got %q, %v, want %q", data[:n], err, want)
+		}
+	}
+	reads(early, "abcde")
+	const told = "bytes may be missing here (offset 5: it was full)"
+	if _, err := early.Read(t.Context(), nil); !Missing(err) || err.Error() != told {
+		t.Errorf("told %v", err)
+	}
+	reads(early, "fg")
+	j.Close()
+	j = open(t, dir, DefaultRetention)
+	late := j.NewReader(5)
+	defer late.Close()
+	if bytes := late.Losses(); bytes != -1 {
+		t.Errorf("%d bytes were lost here", bytes)
+	}
+	reads(late, "fg")
+}
+
 // A disk that is full: the oldest segments go, then bytes are lost and counted,
 // and when there is space again the stream goes on.
 func TestFullDisk(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +16,7 @@ import (
 // Gap is a part of the stream that is missing.
 type Gap struct {
 	Offset int64  `json:"offset"` // where it is
-	Bytes  int64  `json:"bytes"`
+	Bytes  int64  `json:"bytes"`  // 0: nobody knows how many, if any
 	Cause  string `json:"cause"`
 	// Taken tells that the bytes were kept, from Offset on, and taken away from
 	// outside. Others were never kept: what came behind them is at Offset.
@@ -35,6 +36,9 @@ func (g Gap) behind() int64 {
 type LossError struct{ Gap Gap }
 
 func (e *LossError) Error() string {
+	if e.Gap.Bytes == 0 {
+		return fmt.Sprintf("bytes may be missing here (offset %d: %s)", e.Gap.Offset, e.Gap.Cause)
+	}
 	return fmt.Sprintf("%d bytes were lost (offset %d: %s)", e.Gap.Bytes, e.Gap.Offset, e.Gap.Cause)
 }
 
@@ -52,6 +56,17 @@ func (j *Journal) Lose(bytes int64, cause error) {
 		j.loss = &Gap{Offset: j.last().end(), Cause: cause.Error()}
 	}
 	j.loss.Bytes += bytes
+}
+
+// Doubt takes note that bytes may be missing, nobody knows how many, behind the next
+// ahead bytes that will be kept.
+func (j *Journal) Doubt(ahead int64, cause string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	gap := Gap{Offset: j.last().end() + ahead, Cause: cause}
+	if !slices.Contains(j.gaps, gap) {
+		j.tellGap(gap)
+	}
 }
 
 // Gaps are those of what is kept, in the order in which they came.

@@ -53,18 +53,23 @@ func (r *Reader) Close() error {
 	return r.file.Close()
 }
 
-// Losses is how many bytes could not be kept just where the reader is. They are
-// taken for told.
+// Losses is how many bytes could not be kept just where the reader is; -1 where
+// nobody knows how many. They are taken for told.
 func (r *Reader) Losses() int64 {
 	r.journal.mu.Lock()
 	defer r.journal.mu.Unlock()
 	bytes := int64(0)
 	for {
 		gap, at := r.journal.lossAt(r.offset, r.told)
-		if gap == nil || gap.Offset > r.offset {
+		switch {
+		case gap == nil || gap.Offset > r.offset:
 			return bytes
+		case gap.Bytes == 0 && bytes == 0:
+			bytes = -1
+		default:
+			bytes = max(0, bytes) + gap.Bytes
 		}
-		bytes, r.told = bytes+gap.Bytes, at+1
+		r.told = at + 1
 	}
 }
 

@@ -40,6 +40,9 @@ type Config struct {
 	In, Out string
 	// PTY is an endpoint that is a terminal; nil for none. The relay closes it.
 	PTY *PTY
+	// Drops tells that who prints may not wait while vm.out is full, but drop what does
+	// not fit: QEMU's virtio console does.
+	Drops bool
 	// OutputOnly drops what clients type: the device only prints.
 	OutputOnly bool
 	// OwnBoots has a boot begin also without Boot: at the first byte after Gone,

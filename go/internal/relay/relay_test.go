@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/numbered"
@@ -419,6 +421,61 @@ func TestLosses(t *testing.T) {
 	}
 	defer again.Close()
 	b.expect(again, 10, 12)
+}
+
+// A virtio console's machine has found the pipe full: that is told at the byte behind
+// which something may be missing. One that waits has lost nothing.
+func TestFullPipe(t *testing.T) {
+	for _, drops := range []bool{true, false} {
+		var printed []byte
+		b := startWith(t, func(config *Config) {
+			config.Drops = drops
+			printed = fill(t, config.Dir)
+		})
+		b.await(int64(len(printed)))
+		fmt.Fprint(b.out, "more\n")
+		b.await(int64(len(printed) + 5))
+		gaps := b.relay.Status().Gaps
+		if !drops {
+			if len(gaps) > 0 {
+				t.Errorf("one that waits: %+v", gaps)
+			}
+			continue
+		}
+		if len(gaps) != 1 || gaps[0] != (ctl.Gap{Offset: int64(len(printed)), Cause: overrun}) {
+			t.Errorf("%d bytes printed, gaps %+v", len(printed), gaps)
+		}
+		want := fmt.Sprintf("%s\r\n[bytes may be missing here (offset %d: %s)]\r\nmore\n", printed, len(printed), overrun)
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(b.dial("tcp"), got); err != nil || string(got) != want {
+			t.Errorf("a client gets …%q, %v", got[len(got)-200:], err)
+		}
+	}
+}
+
+// fill fills the pipe of a machine whose relay is not there, and returns with what.
+func fill(t *testing.T, dir string) (printed []byte) {
+	t.Helper()
+	out, in, err := openPair(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { out.Close() })
+	in.Close()
+	raw, err := out.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = raw.Write(func(fd uintptr) bool { // like QEMU, it does not wait
+		for number := 0; ; number++ {
+			line := fmt.Appendf(nil, "%07d\n", number)
+			if _, err := unix.Write(int(fd), line); err != nil {
+				return true
+			}
+			printed = append(printed, line...)
+		}
+	})
+	return printed
 }
 
 func TestNothingIsLeft(t *testing.T) {

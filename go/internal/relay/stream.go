@@ -47,7 +47,10 @@ func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 		s.leave()
 	})
 	s.reader = r.config.Journal.NewReader(offset)
-	return &ctl.Stream{ReadCloser: s, Offset: offset, Live: end, Gap: gap + s.reader.Losses()}, nil
+	if losses := s.reader.Losses(); losses > 0 || gap == 0 {
+		gap += losses
+	}
+	return &ctl.Stream{ReadCloser: s, Offset: offset, Live: end, Gap: gap}, nil
 }
 
 // position is the offset that from means in a boot.

@@ -104,9 +104,28 @@ func (r *Relay) takeBoot(fd int) error {
 	return err
 }
 
+// overrun is why bytes may be missing where the pipe was full.
+const overrun = "vm.out was full, and a virtio console drops what does not fit"
+
+// lookFull takes note where the pipe is full: what was dropped meanwhile belongs
+// behind what is in it.
+func (r *Relay) lookFull(fd int) {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	_, err := unix.Poll(poll, 0)
+	if err != nil || poll[0].Revents&unix.POLLOUT != 0 {
+		return
+	}
+	if waiting, err := unix.IoctlGetInt(fd, unix.TIOCINQ); err == nil {
+		r.config.Journal.Doubt(int64(waiting), overrun)
+	}
+}
+
 // take moves a part of what is in the pipe; io.EOF where it is empty. What the
 // journal cannot take is dropped and counted: the guest must not wait.
 func (r *Relay) take(fd int) error {
+	if r.config.Drops {
+		r.lookFull(fd)
+	}
 	if !r.weak.Load() {
 		_, err := r.config.Journal.Splice(fd)
 		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, journal.ErrClosed) {

@@ -84,6 +84,9 @@ func (s Settings) all() []string {
 	return names
 }
 
+// BuiltIn tells whether a channel need not be declared: serial, monitor, debugcon.
+func BuiltIn(name string) bool { return slices.Contains(builtIn, name) }
+
 func rank(name string) int {
 	if i := slices.Index(builtIn, name); i >= 0 {
 		return i

@@ -54,6 +54,7 @@ func (v *VM) openRelay(console spec.Console, listeners []net.Listener) (*relay.R
 	}
 	r, err := relay.New(relay.Config{
 		Dir: folder, Journal: stream, Listeners: append(listeners, socket), Socket: relay.SocketPath(folder),
+		Drops:  !console.IsSerial(),
 		Seated: func() { notify(v.resized) },
 	})
 	if err != nil {
