@@ -104,11 +104,12 @@ func (r *Relay) takeBoot(fd int) error {
 	return err
 }
 
-// overrun is why bytes may be missing where the pipe was full.
-const overrun = "vm.out was full, and a virtio console drops what does not fit"
+// overrun is why bytes may be missing where the pipe was full. What did not fit was
+// dropped, but less may have fitted into the pipe's last page behind that.
+const overrun = "here, or less than 4096 bytes before, a virtio console found vm.out full"
 
 // lookFull takes note where the pipe is full: what was dropped meanwhile belongs
-// behind what is in it.
+// behind what is in it, or into its last page.
 func (r *Relay) lookFull(fd int) {
 	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 	_, err := unix.Poll(poll, 0)

@@ -1,0 +1,99 @@
+package tests
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A real guest prints on hvc0 while the relay is held up for longer than the FIFO can
+// wait: QEMU drops what does not fit, and the status tells at which byte that was.
+// But there, nothing is missing.
+func TestFullFIFO(t *testing.T) {
+	const (
+		last = 40_000
+		page = 4096 // bytes: while the FIFO is full, some may still fit into its last page
+	)
+	private(t)
+	setUp(t, `"channels": {"console": {}}`)
+	relay := serving(t, append([]string{"console"}, channels...)...)
+	vm := start(t, program(t, "run-qemu"), guestArgs(t)...)
+	terminal := shell(t, publicPath("console", "sock"))
+	fifo := small(t, channelPath("console", "vm.out"))
+	terminal.send(fmt.Sprintf("seq 1 %d >/tmp/lines; echo 1 >/proc/sys/kernel/printk; echo begin-$((63*47)); cat /tmp/lines; echo end-$((63*47))\n", last))
+	terminal.expect(strings.TrimSpace(linesBegin), 1)
+	relay.run.Process.Signal(syscall.SIGSTOP)
+	awaitFull(t, fifo)
+	time.Sleep(time.Second) // it prints on
+	relay.run.Process.Signal(syscall.SIGCONT)
+	terminal.expect(strings.TrimSpace(linesEnd), 1)
+	state := stateOf(t, "console")
+	status := must(t, root, program(t, "qemu-relay"), "status", "console")
+	vm.run.Process.Signal(os.Interrupt)
+	vm.status()
+	relay.end()
+
+	text := allOf(t, "console")
+	start, end := int64(bytes.Index(text, []byte(linesBegin))+len(linesBegin)), int64(bytes.LastIndex(text, []byte(linesEnd)))
+	var printed []byte
+	for number := range last {
+		printed = fmt.Appendf(printed, "%d\r\n", number+1)
+	}
+	if end-start >= int64(len(printed)) || len(state.Gaps) == 0 {
+		t.Fatalf("%d bytes of %d are there, gaps %+v: nothing was dropped", end-start, len(printed), state.Gaps)
+	}
+	rest, at := printed, start
+	for _, gap := range state.Gaps {
+		if words := fmt.Sprintf("console: bytes may be missing at offset %d (%s)\n", gap.Offset, gap.Cause); !strings.Contains(status, words) {
+			t.Errorf("the status does not tell %q:\n%s", words, status)
+		}
+		rest, at = behindPart(t, rest, text[at:max(at, gap.Offset-page)]), gap.Offset
+	}
+	if rest = behindPart(t, rest, text[at:end]); len(rest) > 0 {
+		t.Errorf("the last %d bytes are missing", len(rest))
+	}
+	t.Logf("%d bytes printed, %d kept, %d places told", len(printed), end-start, len(state.Gaps))
+}
+
+// behindPart is what of printed is behind the part that was kept.
+func behindPart(t *testing.T, printed, kept []byte) []byte {
+	t.Helper()
+	at := bytes.Index(printed, kept)
+	if at < 0 {
+		t.Fatalf("bytes are missing where none were told: %.100q … is not a part of what was printed", kept)
+	}
+	return printed[at+len(kept):]
+}
+
+// small makes a FIFO hold no more than it does by default, so that it is soon full.
+func small(t *testing.T, path string) *os.File {
+	t.Helper()
+	fifo, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { fifo.Close() })
+	const setPipeSize = 1031 // F_SETPIPE_SZ
+	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, fifo.Fd(), setPipeSize, 64<<10); errno != 0 {
+		t.Fatal(errno)
+	}
+	return fifo
+}
+
+// awaitFull waits until a small FIFO holds no more.
+func awaitFull(t *testing.T, fifo *os.File) {
+	t.Helper()
+	waiting := int32(0)
+	for late := time.Now().Add(waitLimit); time.Now().Before(late); time.Sleep(time.Second) {
+		now := unread(fifo)
+		if now == waiting && now > 32<<10 {
+			return
+		}
+		waiting = now
+	}
+	t.Fatalf("it is not full: %d bytes", waiting)
+}
