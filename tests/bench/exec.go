@@ -30,7 +30,9 @@ type execution struct {
 
 // measureExec is `bench exec`: by turns, QEMU alone with the demo's kernel and
 // image, of which busybox is the first program, runs the command and powers off;
-// and microvm-run --exec, which boots the whole guest and has its agent run it.
+// microvm-run --exec, which boots the whole guest and has its agent run it; and
+// virtme-ng, if there is one, which boots the same kernel with the host's files. That
+// needs the kernel's modules in /lib/modules.
 func measureExec(command string, args []string) error {
 	flags := flag.NewFlagSet("bench exec", flag.ContinueOnError)
 	e := &execution{}
@@ -52,15 +54,17 @@ func measureExec(command string, args []string) error {
 	}
 	defer os.RemoveAll(e.work)
 	e.results.Machine = describe(&bench{command: command, relay: "qemu-relay", work: e.work})
-	if _, err := exec.LookPath("vng"); err != nil {
+	_, missing := exec.LookPath("vng")
+	if missing != nil {
 		e.results.cannot(execVirtme, "", "vng is not installed, and no package of Debian 12 has it")
-	} else {
-		e.results.cannot(execVirtme, "", "runs the host's kernel: it is not measured here")
 	}
 	for round := range *rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, *rounds)
 		e.time(execLimit, e.alone())
 		e.time(execOurs, e.ours())
+		if missing == nil {
+			e.time(execVirtme, e.virtme())
+		}
 	}
 	fmt.Println(e.table())
 	if *output == "" {
@@ -81,6 +85,10 @@ func (e *execution) ours() *exec.Cmd {
 	command := exec.Command(filepath.Join(e.demo, "bin/microvm-run"), "--accel", "tcg", "--machine", "q35", "--auto-ports", "--exec", "--", "true")
 	command.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+e.work, "XDG_STATE_HOME="+e.work)
 	return command
+}
+
+func (e *execution) virtme() *exec.Cmd {
+	return exec.Command("vng", "--disable-kvm", "--memory", "256M", "--cpus", "1", "--run", e.machine.Kernel, "--", "true")
 }
 
 // time runs a command and notes how long it took.
