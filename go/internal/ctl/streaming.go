@@ -18,7 +18,11 @@ func (h Handlers) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	stream, err := h.Stream(r.Context(), request)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNotKept):
+		http.Error(w, err.Error(), http.StatusRequestedRangeNotSatisfiable)
+		return
+	case err != nil:
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
