@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 
@@ -23,8 +25,16 @@ func main() {
 	flag.UintVar(&o.vsock, "vsock", 0, vsockUsage)
 	flag.StringVar(&o.ping, "ping", "", pingUsage)
 	tell := flag.Bool("version", false, "print the version")
-	flag.Parse()
+	flag.CommandLine.Init("microvm-agent", flag.ContinueOnError)
+	flag.CommandLine.SetOutput(io.Discard) // or a mistake is told with all of the help
+	err := flag.CommandLine.Parse(os.Args[1:])
 	switch {
+	case errors.Is(err, flag.ErrHelp):
+		flag.CommandLine.SetOutput(os.Stdout)
+		flag.PrintDefaults()
+		return
+	case err != nil:
+		fail(2, fmt.Errorf("%w (see microvm-agent --help)", err))
 	case flag.NArg() > 0:
 		fail(2, fmt.Errorf("unexpected argument %q (see microvm-agent --help)", flag.Arg(0)))
 	case *tell:
@@ -33,7 +43,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
-	if err := run(ctx, o, os.Stdout); err != nil {
+	var mistake usageError
+	switch err := run(ctx, o, os.Stdout); {
+	case errors.As(err, &mistake):
+		fail(2, err)
+	case err != nil:
 		fail(1, err)
 	}
 }

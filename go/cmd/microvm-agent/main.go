@@ -47,7 +47,7 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 		return ping(ctx, stdout, o.ping)
 	}
 	if o.vsock != 0 && !isPort(uint64(o.vsock)) {
-		return usage("vsock: %d is no port", o.vsock)
+		return usage("vsock: %d is no port (choose one from 1 to %d)", o.vsock, uint64(1)<<32-2)
 	}
 	debug.SetMemoryLimit(memoryLimit)
 	s := server.New(o.version, server.Shutdown)

@@ -60,5 +60,9 @@ func printLog(c *cli.Context) error {
 		return err
 	}
 	o := attach.Options{Boot: boot, Timestamps: c.Bool("timestamps"), Raw: c.Bool("raw")}
-	return attach.Log(snapshot, o, os.Stdout)
+	err = attach.Log(snapshot, o, os.Stdout)
+	if errors.Is(err, journal.ErrNotKept) {
+		return cmdline.Status(cmdline.StatusUsage, err)
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/settings"
 )
 
 // App is the program called name, which attaches to the console on device.
@@ -86,6 +87,11 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 	}
 	if _, err := strconv.ParseInt(o.From, 10, 64); err != nil && o.From != "start" && o.From != "now" {
 		return o, fmt.Errorf("from: %q is no place in the stream (start, now, -BYTES or an offset)", o.From)
+	}
+	if c.IsSet("channel") {
+		if err := settings.CheckName(o.Channel); err != nil { // before it becomes a path
+			return o, fmt.Errorf("channel: %w", err)
+		}
 	}
 	if o.Channel != "" && c.IsSet("name") {
 		return o, errors.New("--channel and --name: a channel is no VM's (give one of them)")

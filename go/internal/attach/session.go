@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 )
@@ -127,6 +128,8 @@ func (s *session) connection(ctx context.Context, t target, request ctl.StreamRe
 	switch {
 	case err != nil && s.opened:
 		return fmt.Errorf("%w: %w", errBroken, err)
+	case errors.Is(err, ctl.ErrNotKept):
+		return cmdline.Status(cmdline.StatusUsage, err)
 	case err != nil:
 		return err
 	case s.opened:

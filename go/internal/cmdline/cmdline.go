@@ -63,7 +63,7 @@ func prepare(app *cli.App, args []string, stdout, stderr io.Writer) {
 	// The status is decided in one place, report; cli must not exit itself.
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	usage := func(c *cli.Context, err error, _ bool) error {
-		return Usage("%v (see %s --help)", err, called(c))
+		return refused(c, err)
 	}
 	app.OnUsageError = usage
 	for _, command := range app.Commands {

@@ -45,6 +45,8 @@ func demo(action cli.ActionFunc) *cli.App {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "count", Usage: "a `NUMBER`"},
 			&cli.BoolFlag{Name: "stay", Usage: "wait for a signal"},
+			&cli.UintFlag{Name: "port", Value: 7, Usage: "a `NUMBER`"},
+			&cli.DurationFlag{Name: "limit", Usage: "a `TIME`"},
 		},
 		Action: action,
 	}
@@ -109,8 +111,16 @@ func TestWrongUsage(t *testing.T) {
 		stderr string
 	}{
 		{"an unknown flag", none, "--colour", "flag provided but not defined: -colour (see demo --help)"},
-		{"a flag without its value", none, "--count", "flag needs an argument: -count (see demo --help)"},
-		{"a value of a wrong type", none, "--count many", `invalid value "many" for flag -count: parse error (see demo --help)`},
+		{"an unknown flag of two lines", none, "--a\nb", "flag provided but not defined: -a\\nb (see demo --help)"},
+		{"a flag without its value", none, "--count", "count: its value is missing (write --count NUMBER)"},
+		{"a word for a number", none, "--count many", `count: "many" is no whole number (write one such as 0)`},
+		{"a number too large", none, "--count 1e30", `count: "1e30" is no whole number (write one such as 0)`},
+		{"a number of too many digits", none, "--count 99999999999999999999", `count: "99999999999999999999" is no number that fits (write one such as 0)`},
+		{"a number below 0", none, "--port -1", `port: "-1" is no whole number from 0 on (write one such as 7)`},
+		{"a word for a time", none, "--limit soon", `limit: "soon" is no length of time (write one such as 30s)`},
+		{"a time without a unit", none, "--limit 30", `limit: "30" is no length of time (write one such as 30s)`},
+		{"a time with quotes", none, "--limit \"a:\n\"", `limit: "\"a:\n\"" is no length of time (write one such as 30s)`},
+		{"a word for yes", none, "--stay=maybe", `stay: "maybe" is neither true nor false (write --stay, or leave it out)`},
 		{"an argument too many", none, "a", `unexpected argument "a" (see demo --help)`},
 		{"the second argument", one, "a b", `unexpected argument "b" (see demo --help)`},
 		{"an argument missing", one, "", "1 argument(s) missing (usage: demo FILE)"},
@@ -120,7 +130,8 @@ func TestWrongUsage(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			status, stdout, stderr := run(t, test.action, strings.Fields(test.args)...)
+			args := strings.FieldsFunc(test.args, func(r rune) bool { return r == ' ' })
+			status, stdout, stderr := run(t, test.action, args...)
 			if diff := cmp.Diff("demo: "+test.stderr+"\n", stderr); diff != "" {
 				t.Error(diff)
 			}

@@ -61,7 +61,7 @@ func TestWrongUsageOfCommands(t *testing.T) {
 		{"help as a command", "help saw", `"help" is no command (one of saw, sand; see tool --help)`},
 		{"an unknown flag", "--colour saw", "flag provided but not defined: -colour (see tool --help)"},
 		{"a command's unknown flag", "saw --colour a", "flag provided but not defined: -colour (see tool saw --help)"},
-		{"a command's flag without its value", "saw --count", "flag needs an argument: -count (see tool saw --help)"},
+		{"a command's flag without its value", "saw --count", "count: its value is missing (write --count NUMBER)"},
 		{"a command's flag before it", "--count 1 saw", "flag provided but not defined: -count (see tool --help)"},
 		{"a command's flag after an argument", "saw a --count 1", `flag "--count" stands after an argument (flags stand before arguments)`},
 		{"a command's argument missing", "saw", "1 argument(s) missing (usage: tool saw PLANK...)"},

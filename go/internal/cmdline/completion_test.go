@@ -75,7 +75,7 @@ func TestBashCompletes(t *testing.T) {
 	}{
 		{"a flag that has begun", []string{"demo", "--co"}, "--count"},
 		{"another, after a flag", []string{"demo", "--count", "1", "--st"}, "--stay"},
-		{"all flags", []string{"demo", "--"}, "--count --stay --help --version"},
+		{"all flags", []string{"demo", "--"}, "--count --stay --port --limit --help --version"},
 		{"no flag", []string{"demo", ""}, ""},
 		{"an argument", []string{"demo", "file"}, ""},
 		{"nothing like it", []string{"demo", "--colour"}, ""},

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,11 +111,15 @@ func (c Client) request(ctx context.Context, method, target string, body io.Read
 	return response, nil
 }
 
-// refusal is the error of an answer that is a line of text.
+// refusal is the error of an answer that is a line of text, which tells all.
 func refusal(response *http.Response) error {
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
-	return fmt.Errorf("control socket: %s: %s", response.Status, strings.TrimSpace(string(text)))
+	line := cmp.Or(strings.TrimSpace(string(text)), response.Status)
+	if response.StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		return told{line, ErrNotKept}
+	}
+	return fmt.Errorf("control socket: %s", line)
 }

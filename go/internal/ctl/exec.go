@@ -74,6 +74,19 @@ type ExecEnd struct {
 	Panicked bool `json:"panicked,omitempty"`
 }
 
+// check is an error where a request cannot be run anywhere.
+func (r ExecRequest) check() error {
+	if len(r.Command) == 0 || r.Command[0] == "" {
+		return errors.New(`command: is missing (as {"command": ["uname", "-r"]})`)
+	}
+	for _, variable := range r.Env {
+		if strings.Index(variable, "=") < 1 {
+			return fmt.Errorf("env: %q is no variable (write it as NAME=value)", variable)
+		}
+	}
+	return nil
+}
+
 // maxExec bounds a request to run a command, in bytes.
 const maxExec = 16 << 20
 
@@ -91,8 +104,9 @@ func (h Handlers) exec(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		http.Error(w, fmt.Sprintf("body: %v (it is JSON: {\"command\": [\"uname\", \"-r\"]})", err), http.StatusBadRequest)
 		return
-	case len(request.Command) == 0 || request.Command[0] == "":
-		http.Error(w, "command: is missing", http.StatusBadRequest)
+	}
+	if err := request.check(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -99,31 +98,17 @@ func TestBadExecRequests(t *testing.T) {
 		return nil
 	}})
 	for body, want := range map[string]int{
-		"":                      http.StatusBadRequest,
-		"[]":                    http.StatusBadRequest,
-		"{}":                    http.StatusBadRequest,
-		`{"command": [""]}`:     http.StatusBadRequest,
-		`{"comand": ["x"]}`:     http.StatusBadRequest,
-		`{"input": "no base 64`: http.StatusBadRequest,
+		"":                                  http.StatusBadRequest,
+		"[]":                                http.StatusBadRequest,
+		"{}":                                http.StatusBadRequest,
+		`{"command": [""]}`:                 http.StatusBadRequest,
+		`{"comand": ["x"]}`:                 http.StatusBadRequest,
+		`{"command": ["x"], "env": ["=1"]}`: http.StatusBadRequest,
+		`{"input": "no base 64`:             http.StatusBadRequest,
 		`{"input": "` + strings.Repeat("A", 17<<20): http.StatusRequestEntityTooLarge,
 	} {
-		if code := post(t, path, "/exec", body); code != want {
+		if code, _ := ask(t, path, http.MethodPost, "/exec", body); code != want {
 			t.Errorf("%.30q: %d, want %d", body, code, want)
 		}
 	}
-}
-
-// post makes a request by hand and returns the answer's status.
-func post(t *testing.T, path, target, body string) int {
-	t.Helper()
-	client := http.Client{Transport: &http.Transport{
-		DialContext:       func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) },
-		DisableKeepAlives: true,
-	}}
-	response, err := client.Post("http://machine"+target, "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	return response.StatusCode
 }

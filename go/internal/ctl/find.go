@@ -76,7 +76,7 @@ func only() (machine rundir.Machine, waitFor time.Duration, err error) {
 	case err != nil:
 		return machine, 0, err
 	case len(running) == 0:
-		return machine, grace, fmt.Errorf("no vm: %w (start one with microvm-run)", ErrNotRunning)
+		return machine, grace, fmt.Errorf("vm: %w (start one with microvm-run)", ErrNotRunning)
 	case len(running) > 1:
 		names := make([]string, len(running))
 		for i, machine := range running {

@@ -53,7 +53,7 @@ func TestFind(t *testing.T) {
 		{"the only one", []string{"a"}, "", "a", nil, ""},
 		{"one of several", []string{"b", "a"}, "", "", ctl.ErrSeveral, "several machines run: a, b (pick one with --name)"},
 		{"another than runs", []string{"a"}, "b", "", ctl.ErrNotRunning, `vm "b": not running (start it with microvm-run)`},
-		{"none", nil, "", "", ctl.ErrNotRunning, "no vm: not running (start one with microvm-run)"},
+		{"none", nil, "", "", ctl.ErrNotRunning, "vm: not running (start one with microvm-run)"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 )
@@ -62,23 +61,24 @@ func Serve(ctx context.Context, listener net.Listener, h Handlers) error {
 func (h Handlers) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, route := range map[string]struct {
-		there  bool
-		handle http.HandlerFunc
+		there      bool
+		parameters []string
+		handle     http.HandlerFunc
 	}{
-		"GET /status":  {h.Status != nil, func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, h.Status()) }},
-		"GET /metrics": {h.Status != nil, h.metrics},
-		"POST /stop":   {h.Stop != nil, h.stop},
-		"GET /stream":  {h.Stream != nil, h.stream},
-		"POST /input":  {h.Input != nil, h.input},
-		"POST /break":  {h.Break != nil, h.sendBreak},
-		"POST /boot":   {h.Boot != nil, h.boot},
-		"GET /orders":  {h.Orders != nil, h.orders},
-		"GET /ready":   {h.AwaitReady != nil, h.ready},
-		"POST /exec":   {h.Exec != nil, h.exec},
-		"POST /size":   {h.Size != nil, h.size},
+		"GET /status":  {h.Status != nil, nil, func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, h.Status()) }},
+		"GET /metrics": {h.Status != nil, nil, h.metrics},
+		"POST /stop":   {h.Stop != nil, []string{"timeout", "force"}, h.stop},
+		"GET /stream":  {h.Stream != nil, streamParameters, h.stream},
+		"POST /input":  {h.Input != nil, streamParameters, h.input},
+		"POST /break":  {h.Break != nil, []string{"console"}, h.sendBreak},
+		"POST /boot":   {h.Boot != nil, nil, h.boot},
+		"GET /orders":  {h.Orders != nil, nil, h.orders},
+		"GET /ready":   {h.AwaitReady != nil, nil, h.ready},
+		"POST /exec":   {h.Exec != nil, nil, h.exec},
+		"POST /size":   {h.Size != nil, []string{"console", "client", "rows", "columns"}, h.size},
 	} {
 		if route.there {
-			mux.HandleFunc(pattern, route.handle)
+			mux.HandleFunc(pattern, checked(pattern, route.parameters, route.handle))
 		}
 	}
 	return mux
@@ -112,10 +112,8 @@ func (h Handlers) stop(w http.ResponseWriter, r *http.Request) {
 // stopRequest reads the query of a POST /stop.
 func stopRequest(r *http.Request) (StopRequest, error) {
 	request := StopRequest{Timeout: DefaultTimeout}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return request, fmt.Errorf("query: %w", err)
-	}
+	query := r.URL.Query()
+	var err error
 	if text := query.Get("timeout"); text != "" {
 		if request.Timeout, err = time.ParseDuration(text); err != nil || request.Timeout <= 0 {
 			return request, fmt.Errorf("timeout: %q is no length of time (as 30s)", text)

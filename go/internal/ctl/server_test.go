@@ -122,45 +122,71 @@ func TestStopRoundTrip(t *testing.T) {
 
 func TestBadRequests(t *testing.T) {
 	path := socket(t)
-	serve(t, path, ctl.Handlers{Stop: func(context.Context, ctl.StopRequest) (ctl.StopReport, error) {
-		t.Error("a bad request stopped the machine")
-		return ctl.StopReport{}, nil
-	}})
+	wrong := errors.New("a bad request was handled")
+	serve(t, path, ctl.Handlers{
+		Status: func() ctl.Status { return ctl.Status{Name: wrong.Error()} },
+		Stop: func(context.Context, ctl.StopRequest) (ctl.StopReport, error) {
+			return ctl.StopReport{Stage: wrong.Error()}, nil
+		},
+		Stream: func(context.Context, ctl.StreamRequest) (*ctl.Stream, error) { return nil, wrong },
+		Input:  func(ctl.StreamRequest) (*ctl.Typist, error) { return nil, wrong },
+		Size:   func(ctl.SizeRequest) error { return wrong },
+		Exec:   func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error { return wrong },
+	})
+	const ofStreams = "console, from, boot, client, terminal, gaps, seat"
+	tests := []struct {
+		method, target, body string
+		status               int
+		answer               string
+	}{
+		{"POST", "/stop?timeout=soon", "", 400, `timeout: "soon" is no length of time (as 30s)`},
+		{"POST", "/stop?timeout=30", "", 400, `timeout: "30" is no length of time (as 30s)`},
+		{"POST", "/stop?timeout=0s", "", 400, `timeout: "0s" is no length of time (as 30s)`},
+		{"POST", "/stop?timeout=-1s", "", 400, `timeout: "-1s" is no length of time (as 30s)`},
+		{"POST", "/stop?force=maybe", "", 400, `force: "maybe" is neither true nor false`},
+		{"POST", "/stop?timeout=%zz", "", 400, `query: invalid URL escape "%zz"`},
+		{"POST", "/stop?now", "", 400, `query: "now" is no parameter of POST /stop (which has timeout, force)`},
+		{"GET", "/status?json=1", "", 400, `query: "json" is no parameter of GET /status (which has none)`},
+		{"GET", "/stream?form=start&console=serial", "", 400, `query: "form" is no parameter of GET /stream (which has ` + ofStreams + ")"},
+		{"POST", "/input?a%0A=1", "", 400, `query: "a\n" is no parameter of POST /input (which has ` + ofStreams + ")"},
+		{"POST", "/size?rows=1&columns=1", "", 400, "client: is missing (write the name that its stream has)"},
+		{"POST", "/size?client=me&columns=1", "", 400, `rows: "" is no number from 1 to 65535 (as rows=24&columns=80)`},
+		{"POST", "/exec", "{}", 400, `command: is missing (as {"command": ["uname", "-r"]})`},
+		{"POST", "/exec", `{"command": ["x"], "env": ["A=", "B"]}`, 400, `env: "B" is no variable (write it as NAME=value)`},
+		{"GET", "/stop", "", 405, "Method Not Allowed"},
+		{"GET", "/stat", "", 404, "404 page not found"},
+	}
+	for _, test := range tests {
+		t.Run(test.method+" "+test.target, func(t *testing.T) {
+			code, answer := ask(t, path, test.method, test.target, test.body)
+			if code != test.status || answer != test.answer {
+				t.Errorf("got %d %q, want %d %q", code, answer, test.status, test.answer)
+			}
+		})
+	}
+}
+
+// ask makes a request by hand, and returns the answer's status and its text.
+func ask(t *testing.T, path, method, target, body string) (code int, answer string) {
+	t.Helper()
 	client := http.Client{Transport: &http.Transport{
 		DialContext:       func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) },
 		DisableKeepAlives: true,
 	}}
-	tests := []struct {
-		method, target string
-		status         int
-		answer         string
-	}{
-		{"POST", "/stop?timeout=soon", 400, `timeout: "soon" is no length of time (as 30s)`},
-		{"POST", "/stop?timeout=30", 400, `timeout: "30" is no length of time (as 30s)`},
-		{"POST", "/stop?timeout=0s", 400, `timeout: "0s" is no length of time (as 30s)`},
-		{"POST", "/stop?timeout=-1s", 400, `timeout: "-1s" is no length of time (as 30s)`},
-		{"POST", "/stop?force=maybe", 400, `force: "maybe" is neither true nor false`},
-		{"POST", "/stop?timeout=%zz", 400, `query: invalid URL escape "%zz"`},
-		{"GET", "/stop", 405, "Method Not Allowed"},
-		{"GET", "/stat", 404, "404 page not found"},
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://machine"+target, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, test := range tests {
-		t.Run(test.method+" "+test.target, func(t *testing.T) {
-			request, err := http.NewRequestWithContext(t.Context(), test.method, "http://machine"+test.target, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			response, err := client.Do(request)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer response.Body.Close()
-			body, err := io.ReadAll(response.Body)
-			if got := strings.TrimSpace(string(body)); got != test.answer || response.StatusCode != test.status || err != nil {
-				t.Errorf("got %d %q (%v), want %d %q", response.StatusCode, got, err, test.status, test.answer)
-			}
-		})
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, strings.TrimSpace(string(text))
 }
 
 func TestABadRequestIsAnErrorOfTheClient(t *testing.T) {
@@ -170,7 +196,7 @@ func TestABadRequestIsAnErrorOfTheClient(t *testing.T) {
 		return ctl.StopReport{}, nil
 	}})
 	_, stopped, err := ctl.Client{Path: path}.Stop(t.Context(), ctl.StopRequest{Timeout: -time.Second})
-	want := `control socket: 400 Bad Request: timeout: "-1s" is no length of time (as 30s)`
+	want := `control socket: timeout: "-1s" is no length of time (as 30s)`
 	if err == nil || err.Error() != want || stopped {
 		t.Errorf("got  %v (stopped %t)\nwant %s", err, stopped, want)
 	}

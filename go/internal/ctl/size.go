@@ -12,7 +12,7 @@ import (
 // gets that of who has the writer's seat, and with nobody there, the newest.
 type SizeRequest struct {
 	Console string
-	Client  string // as in StreamRequest
+	Client  string // as in StreamRequest, and not ""
 	Rows    int
 	Columns int
 }
@@ -39,10 +39,14 @@ func (c Client) Size(ctx context.Context, r SizeRequest) error {
 func (h Handlers) size(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	request := SizeRequest{Console: query.Get("console"), Client: query.Get("client")}
+	if request.Client == "" {
+		http.Error(w, "client: is missing (write the name that its stream has)", http.StatusBadRequest)
+		return
+	}
 	for name, field := range map[string]*int{"rows": &request.Rows, "columns": &request.Columns} {
 		number, err := strconv.Atoi(query.Get(name))
 		if err != nil || number < 1 || number > maxSize {
-			http.Error(w, fmt.Sprintf("%s: %q is no number from 1 to %d", name, query.Get(name), maxSize), http.StatusBadRequest)
+			http.Error(w, fmt.Sprintf("%s: %q is no number from 1 to %d (as rows=24&columns=80)", name, query.Get(name), maxSize), http.StatusBadRequest)
 			return
 		}
 		*field = number

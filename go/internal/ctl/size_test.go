@@ -23,7 +23,7 @@ func TestSize(t *testing.T) {
 		t.Error(diff)
 	}
 	for _, query := range []string{"", "rows=0&columns=80", "rows=24&columns=65536", "rows=x&columns=80", "rows=24"} {
-		if code := post(t, path, "/size?console=serial&"+query, ""); code != http.StatusBadRequest {
+		if code, _ := ask(t, path, http.MethodPost, "/size?console=serial&client=me&"+query, ""); code != http.StatusBadRequest {
 			t.Errorf("%q: %d", query, code)
 		}
 	}

@@ -2,12 +2,19 @@ package ctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 )
+
+// ErrNotKept tells that of a stream nothing is kept where a request wants it.
+var ErrNotKept = errors.New("is not kept")
+
+// NotKept is err as an ErrNotKept.
+func NotKept(err error) error { return told{err.Error(), ErrNotKept} }
 
 // The headers of an answer to GET /stream.
 const (
@@ -66,7 +73,8 @@ type Stream struct {
 	Gap int64
 }
 
-// Stream asks for a console's bytes. The caller closes it.
+// Stream asks for a console's bytes. ErrNotKept tells that there are none where the
+// request wants them, and where there are some. The caller closes it.
 func (c Client) Stream(ctx context.Context, request StreamRequest) (*Stream, error) {
 	response, err := c.send(ctx, http.MethodGet, "/stream?"+request.query())
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 )
 
@@ -18,7 +17,11 @@ func (h Handlers) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	stream, err := h.Stream(r.Context(), request)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNotKept):
+		http.Error(w, err.Error(), http.StatusRequestedRangeNotSatisfiable)
+		return
+	case err != nil:
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
@@ -91,12 +94,13 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// streamParameters are those of a request for a console: the query of a
+// StreamRequest has all of them, whatever it is for.
+var streamParameters = []string{"console", "from", "boot", "client", "terminal", "gaps", "seat"}
+
 // streamRequest reads the query of a request for a console.
 func streamRequest(r *http.Request) (StreamRequest, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return StreamRequest{}, fmt.Errorf("query: %w", err)
-	}
+	query := r.URL.Query()
 	request := StreamRequest{
 		Console: query.Get("console"),
 		From:    query.Get("from"),
@@ -106,6 +110,7 @@ func streamRequest(r *http.Request) (StreamRequest, error) {
 	if request.Seat != "" && request.Seat != SeatTake && request.Seat != SeatForce {
 		return request, fmt.Errorf("seat: %q is neither %s nor %s", request.Seat, SeatTake, SeatForce)
 	}
+	var err error
 	if text := query.Get("boot"); text != "" {
 		if request.Boot, err = strconv.Atoi(text); err != nil || request.Boot > 0 {
 			return request, fmt.Errorf("boot: %q is no boot (0 is this one, -1 the one before)", text)

@@ -1,5 +1,10 @@
 package journal
 
+import "errors"
+
+// ErrNotKept tells that nothing is kept of a boot: it is too long ago, or never was.
+var ErrNotKept = errors.New("is not kept")
+
 // Range is the part of the stream that is kept: from the oldest byte to the
 // one behind the newest.
 func (j *Journal) Range() (oldest, end int64) {
@@ -17,7 +22,8 @@ func (j *Journal) BootNumber() int {
 
 // BootRange is where a boot begins and ends. back is 0 for the newest boot, -1
 // for the one before, and so on. The newest one has not ended: its end is where
-// the stream ends now. It is an error where nothing of the boot is kept.
+// the stream ends now. An earlier one of which nothing is kept is ErrNotKept; it is
+// another error where nothing was ever printed.
 func (j *Journal) BootRange(back int) (start, end int64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -89,8 +89,9 @@ func TestReopenGoesOnWhereTheStreamEnds(t *testing.T) {
 			t.Errorf("boot %d lies from %d to %d, %v, want %v", back, start, end, err, want)
 		}
 	}
-	if _, _, err := j.BootRange(-3); err == nil {
-		t.Error("a boot was found from before the first one")
+	want := "boot: -3 is not kept (choose one from -2, the oldest, to 0, the newest)"
+	if _, _, err := j.BootRange(-3); !errors.Is(err, ErrNotKept) || err.Error() != want {
+		t.Errorf("a boot from before the first one: %v", err)
 	}
 	reader := j.NewReader(0)
 	defer reader.Close()

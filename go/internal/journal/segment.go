@@ -43,13 +43,25 @@ func (all segments) bootRange(back int) (start, end int64, err error) {
 		}
 		end = s.end()
 	}
-	if len(all) == 1 && newest == 0 && all[0].size == 0 {
+	if back == 0 && newest == 0 && start == end {
 		return 0, 0, errors.New("nothing was printed yet")
 	}
 	if !found || wanted == 0 && start == end {
-		return 0, 0, fmt.Errorf("boot %d: nothing of it is kept (the oldest is %d)", back, all[0].boot-newest)
+		return 0, 0, fmt.Errorf("boot: %d %w (%s)", back, ErrNotKept, all.choice())
 	}
 	return start, end, nil
+}
+
+// choice says which boots can be asked for. One without a mark of which nothing was
+// printed is none.
+func (all segments) choice() string {
+	newest := all[len(all)-1].boot
+	for _, s := range all {
+		if s.boot < newest && (s.boot > 0 || s.size > 0) {
+			return fmt.Sprintf("choose one from %d, the oldest, to 0, the newest", s.boot-newest)
+		}
+	}
+	return "0, the newest, is the only one"
 }
 
 // list reads the segments in dir, oldest first. Other files are left alone. A

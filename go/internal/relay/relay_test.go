@@ -202,13 +202,14 @@ func TestRanges(t *testing.T) {
 		{ctl.StreamRequest{From: "-300"}, 70, "line 10\nline 11\n", ""},
 		{ctl.StreamRequest{From: "63"}, 63, "line 9\nline 10\nline 11\n", ""},
 		{ctl.StreamRequest{Boot: -1, From: "-7"}, 63, "line 9\n", ""},
-		{ctl.StreamRequest{Boot: -2}, 0, "", "nothing of it is kept"},
-		{ctl.StreamRequest{From: "87"}, 0, "", "behind the end"},
-		{ctl.StreamRequest{From: "soon"}, 0, "", `"soon" is no place`},
+		{ctl.StreamRequest{Boot: -2}, 0, "", "boot: -2 is not kept (choose one from -1, the oldest, to 0, the newest)"},
+		{ctl.StreamRequest{From: "87"}, 0, "", "from: 87 lies behind the end (choose an offset from 0 to 86, start, now or -BYTES)"},
+		{ctl.StreamRequest{Boot: -1, From: "71"}, 0, "", "from: 71 lies behind the end (choose an offset from 0 to 70, start, now or -BYTES)"},
+		{ctl.StreamRequest{From: "soon"}, 0, "", `from: "soon" is no place in the stream (start, now, -BYTES or an offset)`},
 	} {
 		stream, err := b.relay.Stream(t.Context(), test.request)
 		if test.fails != "" {
-			if err == nil || !strings.Contains(err.Error(), test.fails) {
+			if !errors.Is(err, ctl.ErrNotKept) || err.Error() != test.fails {
 				t.Errorf("%+v: %v, want %q", test.request, err, test.fails)
 			}
 			continue

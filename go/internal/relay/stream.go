@@ -12,8 +12,9 @@ import (
 	"microvm-console/internal/journal"
 )
 
-// Stream is a client that asked for its range; see ctl.StreamRequest. Its Read
-// waits for more while the boot goes on. With request.Gaps it is a
+// Stream is a client that asked for its range; see ctl.StreamRequest. ctl.ErrNotKept
+// tells that there is none. Its Read waits for more while the boot goes on. With
+// request.Gaps it is a
 // *journal.GapError where the client has fallen behind what is kept, and a
 // *journal.LossError where bytes could not be kept. The caller closes it.
 func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
@@ -23,13 +24,13 @@ func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 		end, err = start, nil
 	}
 	if err != nil {
-		return nil, err
-	}
-	offset, err := position(request.From, start, end)
-	if err != nil {
-		return nil, err
+		return nil, ctl.NotKept(err)
 	}
 	oldest, _ := r.config.Journal.Range()
+	offset, err := position(request.From, start, oldest, end)
+	if err != nil {
+		return nil, ctl.NotKept(err)
+	}
 	gap := max(0, oldest-offset)
 	offset += gap
 	s := &stream{end: end, gaps: request.Gaps}
@@ -53,8 +54,9 @@ func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 	return &ctl.Stream{ReadCloser: s, Offset: offset, Live: end, Gap: gap}, nil
 }
 
-// position is the offset that from means in a boot.
-func position(from string, start, end int64) (int64, error) {
+// position is the offset that from means in a boot, from start to end, of a stream
+// whose bytes are kept from oldest on.
+func position(from string, start, oldest, end int64) (int64, error) {
 	switch from {
 	case "", "start":
 		return start, nil
@@ -64,11 +66,11 @@ func position(from string, start, end int64) (int64, error) {
 	number, err := strconv.ParseInt(from, 10, 64)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("from: %q is no place in the stream (start, now, -BYTES or OFFSET)", from)
+		return 0, fmt.Errorf("from: %q is no place in the stream (start, now, -BYTES or an offset)", from)
 	case strings.HasPrefix(from, "-"):
 		return max(start, end+number), nil
 	case number > end:
-		return 0, fmt.Errorf("from: %d lies behind the end of the stream, %d", number, end)
+		return 0, fmt.Errorf("from: %d lies behind the end (choose an offset from %d to %d, start, now or -BYTES)", number, oldest, end)
 	}
 	return number, nil
 }

@@ -26,6 +26,10 @@ func CheckPath(path string) error {
 	if err == nil {
 		err = unix.Access(folder, unix.W_OK)
 	}
+	var stat *os.PathError
+	if errors.As(err, &stat) {
+		err = stat.Err // what is at fault is named already
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %s cannot be written to: %w", path, folder, err)
 	}

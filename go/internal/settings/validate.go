@@ -19,6 +19,14 @@ const (
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
+// CheckName is an error unless a channel can be called name.
+func CheckName(name string) error {
+	if !namePattern.MatchString(name) {
+		return fmt.Errorf("%q is no channel name (lower-case letters, digits and dashes, a letter first, at most 32)", name)
+	}
+	return nil
+}
+
 // validate tells every mistake at once, as a *multierror.Error.
 func (s Settings) validate() error {
 	var errs *multierror.Error
@@ -45,8 +53,8 @@ func (s Settings) validate() error {
 func (s Settings) validateChannels(wrong func(field, format string, args ...any)) {
 	ports := map[int]string{}
 	for _, name := range s.all() {
-		if !namePattern.MatchString(name) {
-			wrong("channels", "%q is no channel name (lower-case letters, digits and dashes, a letter first, at most 32)", name)
+		if err := CheckName(name); err != nil {
+			wrong("channels", "%v", err)
 			continue
 		}
 		channel, field := s.Channels[name], "channels."+name

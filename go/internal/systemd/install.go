@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -17,7 +16,8 @@ import (
 // to each.
 const wants = "default.target.wants"
 
-// Changes are the paths of the unit files that Install has looked at.
+// Changes are the paths of the unit files that Install has looked at: what it
+// has done to each.
 type Changes struct {
 	Written, Replaced, Unchanged, Removed []string
 }
@@ -42,16 +42,27 @@ func Install(dir string, units []Unit) (Changes, error) {
 	if err := errs.ErrorOrNil(); err != nil {
 		return Changes{}, err
 	}
+	done := Changes{Unchanged: changes.Unchanged}
 	var err error
-	if changes.Removed, err = removeOthers(dir, texts); err != nil {
-		return changes, err
+	if done.Removed, err = removeOthers(dir, texts); err != nil {
+		return done, err
 	}
-	for _, path := range slices.Concat(changes.Written, changes.Replaced) {
+	if done.Written, err = writeAll(changes.Written, texts); err != nil {
+		return done, err
+	}
+	done.Replaced, err = writeAll(changes.Replaced, texts)
+	return done, err
+}
+
+// writeAll writes the files at paths, and returns those that it has written.
+func writeAll(paths []string, texts map[string]string) (written []string, err error) {
+	for _, path := range paths {
 		if err := write(path, texts[path]); err != nil {
-			return changes, err
+			return written, err
 		}
+		written = append(written, path)
 	}
-	return changes, nil
+	return written, nil
 }
 
 // of is the list on which the unit file at path belongs if it is to have text.

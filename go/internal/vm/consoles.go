@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
@@ -17,7 +18,7 @@ import (
 
 // ErrNoConsole tells that a machine has no console of a name, or no relay for
 // it.
-var ErrNoConsole = errors.New("no such console")
+var ErrNoConsole = errors.New("is not served here")
 
 // openRelays opens the journal of each console, marks a new boot, and starts a
 // relay with its listeners. On an error the listeners are closed; the relays
@@ -97,14 +98,26 @@ func (v *VM) allRelays() []*relay.Relay {
 // relayOf finds the relay of the console called name.
 func (v *VM) relayOf(name string) (*relay.Relay, error) {
 	if v.options.NoRelay {
-		return nil, fmt.Errorf("console %q: %w: QEMU itself serves it (start without --no-relay)", name, ErrNoConsole)
+		return nil, fmt.Errorf("console %q: %w but by QEMU itself (start without --no-relay)", name, ErrNoConsole)
 	}
 	for i, r := range v.allRelays() {
 		if v.machine.Consoles[i].Name == name {
 			return r, nil
 		}
 	}
-	return nil, fmt.Errorf("console %q: %w", name, ErrNoConsole)
+	return nil, v.noConsole(name)
+}
+
+// noConsole tells why there is no relay of the console called name.
+func (v *VM) noConsole(name string) error {
+	var names []string
+	for _, console := range v.machine.Consoles {
+		names = append(names, console.Name)
+	}
+	if slices.Contains(names, name) {
+		return fmt.Errorf("console %q: %w yet (wait until the VM has started)", name, ErrNoConsole)
+	}
+	return fmt.Errorf("console %q: %w (choose one of %s)", name, ErrNoConsole, strings.Join(names, ", "))
 }
 
 // Stream is a console's bytes; see relay.Relay.Stream. The caller closes it.
@@ -120,7 +133,7 @@ func (v *VM) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream
 func (v *VM) Break(ctx context.Context, name string) error {
 	at := slices.IndexFunc(v.machine.Consoles, func(c spec.Console) bool { return c.Name == name })
 	if at < 0 {
-		return fmt.Errorf("console %q: %w", name, ErrNoConsole)
+		return v.noConsole(name)
 	}
 	select {
 	case <-v.ready:

@@ -133,8 +133,12 @@ func TestBreak(t *testing.T) {
 	if _, err := io.ReadFull(stream, got); err != nil || string(got) != want {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if err := v.Break(t.Context(), "other"); !errors.Is(err, ErrNoConsole) {
+	const wrong = `console "other": is not served here (choose one of serial, console)`
+	if err := v.Break(t.Context(), "other"); !errors.Is(err, ErrNoConsole) || err.Error() != wrong {
 		t.Errorf("a console that is not there: %v", err)
+	}
+	if _, err := v.Stream(t.Context(), ctl.StreamRequest{Console: "other"}); !errors.Is(err, ErrNoConsole) || err.Error() != wrong {
+		t.Errorf("a stream that is not there: %v", err)
 	}
 	if _, err := v.Stop(t.Context(), ctl.StopRequest{}); err != nil {
 		t.Error(err)
