@@ -2,7 +2,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -35,8 +34,11 @@ is told only where it fails.
 When a check has failed, the last lines of each console and QEMU's command line are
 shown, and all that the consoles have printed is kept; the place is told.
 
-Exit status: 0 all checks passed; 1 a check failed; 2 wrong usage or a wrong
-vm.json; 4 the guest panicked.`,
+Interrupted, by Ctrl-C, it stops the VM, and reports the checks that are left, and the
+one under way, as not run.
+
+Exit status: 0 all checks passed; 1 a check failed, or the test was interrupted;
+2 wrong usage or a wrong vm.json; 4 the guest panicked.`,
 		Flags: append(cmdline.MachineFlags(),
 			&cli.DurationFlag{Name: "timeout", Value: 2 * time.Minute, Usage: "bound each check by `TIME`"},
 			&cli.StringFlag{Name: "run", Usage: "make only the checks whose names match `REGEXP`"},
@@ -132,9 +134,6 @@ func list(c *cli.Context, checks []consoletest.Check) error {
 	}
 	return nil
 }
-
-// errOver is why checks are not run once the VM has ended.
-var errOver = errors.New("the VM has ended")
 
 // testName is a machine name that no other test has.
 func testName(name string, pid int) string {
