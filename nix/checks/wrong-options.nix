@@ -25,6 +25,14 @@ let
     "memoryMiB: 16 is out of range (32 to 1048576)" = {
       memoryMiB = 16;
     };
+    "checks[0].name: \"the VM starts\" is a check that run-test makes by itself (choose another name)" = {
+      checks = [
+        {
+          name = "the VM starts";
+          expect = "x";
+        }
+      ];
+    };
     "consoles: is empty (at least one console is needed; left out, there are two)" = {
       consoles = [ ];
     };

@@ -68,11 +68,7 @@ func test(c *cli.Context) error {
 	if chosen != nil {
 		choose = func(checks []consoletest.Check) []consoletest.Check { return consoletest.Choose(checks, chosen) }
 	}
-	all := consoletest.NewSuite(machine, nil).Checks()
-	if err := distinct(all); err != nil {
-		return err
-	}
-	checks := choose(all)
+	checks := choose(consoletest.NewSuite(machine, nil).Checks())
 	switch {
 	case checks == nil:
 		return cmdline.Usage("run: %q matches no check (see run-test --list)", c.String("run"))
@@ -80,18 +76,6 @@ func test(c *cli.Context) error {
 		return list(c, checks)
 	}
 	return repeat(c, machine, choose)
-}
-
-// distinct wants no declared check to have the name of one that is always made.
-func distinct(checks []consoletest.Check) error {
-	names := map[string]bool{}
-	for _, check := range checks {
-		if names[check.Name] {
-			return cmdline.Usage("checks: %q is a check that run-test makes by itself (choose another name)", check.Name)
-		}
-		names[check.Name] = true
-	}
-	return nil
 }
 
 // options looks at the flags before anything is started. The pattern is nil where

@@ -16,11 +16,11 @@ func (s *Suite) declared() []Check {
 		console := s.machine.CheckConsole(declared)
 		check := Check{
 			Name:  declared.Name,
-			Needs: []string{nameConnect},
+			Needs: []string{spec.CheckPrinted},
 			Limit: time.Duration(declared.TimeoutSeconds) * time.Second,
 		}
 		if console.HasLogin() {
-			check.Needs = append(check.Needs, nameLogin(console.Device))
+			check.Needs = append(check.Needs, spec.CheckLogin(console.Device))
 		}
 		switch {
 		case declared.Run != "":
@@ -28,7 +28,7 @@ func (s *Suite) declared() []Check {
 		case declared.Send != "":
 			check.Run = s.answers(declared, console.Device)
 		default:
-			check.Needs = []string{nameConnect} // no shell is asked
+			check.Needs = []string{spec.CheckPrinted} // no shell is asked
 			check.Run = s.prints(declared, console.Device)
 			check.AfterEnd = true
 		}
