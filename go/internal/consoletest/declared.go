@@ -143,7 +143,7 @@ func (c *Console) Find(ctx context.Context, from int, pattern *regexp.Regexp) er
 		case pattern.Match(text) || pattern.Match(spoken):
 			return nil
 		case ended:
-			return fmt.Errorf("%s: the connection has ended%s", c.Device, c.lastWords())
+			return fmt.Errorf("%s: %w%s", c.Device, errClosed, c.lastWords())
 		}
 		select {
 		case <-more:
