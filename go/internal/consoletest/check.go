@@ -80,7 +80,9 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 			}
 			start := time.Now()
 			result.NotRun, result.Err = once(ctx, check, limit)
-			result.Duration = time.Since(start)
+			if result.NotRun != notBegun {
+				result.Duration = time.Since(start)
+			}
 		}
 		if check.Quiet && result.Err == nil {
 			continue
@@ -91,11 +93,14 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 	return results
 }
 
+// notBegun is why a check was not run that comes behind an interruption.
+const notBegun = "interrupted"
+
 // once makes one check, unless ctx has ended; notRun is why it has no result.
 func once(ctx context.Context, check Check, limit time.Duration) (notRun string, err error) {
 	switch {
 	case interrupted(ctx):
-		return "interrupted", nil
+		return notBegun, nil
 	case check.AfterEnd:
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("not run: %w", ErrEnded) // why was told by the check that saw it

@@ -29,6 +29,8 @@ func outcome(ctx context.Context, checks []Check, limit time.Duration) map[strin
 		switch {
 		case result.Err != nil:
 			got[result.Name] = result.Err.Error()
+		case result.NotRun == notBegun && result.Duration != 0:
+			got[result.Name] = "took time"
 		case result.NotRun != "":
 			got[result.Name] = "not run, " + result.NotRun
 		case result.Skipped != "":
