@@ -129,7 +129,7 @@ func TestContractOfVMJSON(t *testing.T) {
 
 	run := filepath.Join(build(t, "tools"), "bin", "microvm-run")
 	dir := t.TempDir()
-	must(t, dir, "bash", "-c", "mkdir other && touch bzImage other/bzImage initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
+	must(t, dir, "bash", "-c", "mkdir other && { head -c 514 /dev/zero; printf HdrS; } >bzImage && cp bzImage other && touch initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
 	// dryRun tells how QEMU is started for the plain machine with one change.
 	dryRun := func(field, value string, flags ...string) (string, error) {
 		vm := map[string]any{

@@ -8,7 +8,7 @@
 let
   least = {
     name = "own";
-    kernel = ./wrong-options.nix;
+    kernel = runCommand "bzImage" { } "{ head -c 514 /dev/zero; printf HdrS; } >$out"; # its magic
     initrd = ./wrong-options.nix;
     qemu = "sh";
   };
@@ -24,6 +24,14 @@ let
     };
     "memoryMiB: 16 is out of range (32 to 1048576)" = {
       memoryMiB = 16;
+    };
+    "checks[0].name: \"the VM starts\" is a check that run-test makes by itself (choose another name)" = {
+      checks = [
+        {
+          name = "the VM starts";
+          expect = "x";
+        }
+      ];
     };
     "consoles: is empty (at least one console is needed; left out, there are two)" = {
       consoles = [ ];

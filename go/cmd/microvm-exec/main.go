@@ -58,20 +58,10 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := cmdline.Limited(c.Context, limit, errTimeLimit)
+	ctx, cancel := cmdline.Limited(c.Context, limit, guestcommand.ErrTimeLimit)
 	defer cancel()
-	err = runIn(ctx, c, name, command)
-	switch {
-	case err != nil && errors.Is(context.Cause(ctx), errTimeLimit):
-		return cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("%s: %w of %v", command[0], errTimeLimit, limit))
-	case err != nil && ctx.Err() != nil:
-		return errors.New("interrupted")
-	}
-	return err
+	return guestcommand.Ended(ctx, command[0], limit, runIn(ctx, c, name, command))
 }
-
-// errTimeLimit is why a command is ended whose time has passed.
-var errTimeLimit = errors.New("ended by the time limit")
 
 // runIn runs the command in the machine called name.
 func runIn(ctx context.Context, c *cli.Context, name string, command []string) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -22,6 +21,10 @@ func execute(c *cli.Context, machine spec.Machine, command []string) error {
 	if len(command) == 0 || command[0] == "" {
 		return cmdline.Usage("exec: a command is missing (it stands behind --, as in %s --exec -- uname -r)", c.App.Name)
 	}
+	limit := c.Duration("timeout")
+	if c.IsSet("timeout") && limit <= 0 {
+		return cmdline.Usage("timeout: %v is no time limit (as 30s)", limit)
+	}
 	v := vm.New(machine, vm.Options{
 		AutoPorts: c.Bool("auto-ports"),
 		NoRelay:   c.Bool("no-relay"),
@@ -30,9 +33,11 @@ func execute(c *cli.Context, machine spec.Machine, command []string) error {
 	var group errgroup.Group
 	var ran error
 	group.Go(func() error {
+		ctx, cancel := cmdline.Limited(c.Context, limit, guestcommand.ErrTimeLimit)
+		defer cancel()
 		// Once nobody waits for the VM any more it is to end.
 		defer func() { _, _ = v.Stop(context.WithoutCancel(c.Context), ctl.StopRequest{}) }()
-		ran = runCommand(c, v, machine.Name, command)
+		ran = guestcommand.Ended(ctx, command[0], limit, runCommand(ctx, c, v, machine.Name, command))
 		return nil
 	})
 	ended := explain(c, v.Run(c.Context))
@@ -44,15 +49,11 @@ func execute(c *cli.Context, machine spec.Machine, command []string) error {
 }
 
 // runCommand runs a command once the guest is ready.
-func runCommand(c *cli.Context, v *vm.VM, name string, command []string) error {
-	if err := v.AwaitReady(c.Context); err != nil {
+func runCommand(ctx context.Context, c *cli.Context, v *vm.VM, name string, command []string) error {
+	if err := v.AwaitReady(ctx); err != nil {
 		return fmt.Errorf("%s: %w", command[0], err)
 	}
-	err := guestcommand.Run(c.Context, ctl.Client{Path: rundir.Of(name).Ctl()}, command, guestcommand.Streams{
+	return guestcommand.Run(ctx, ctl.Client{Path: rundir.Of(name).Ctl()}, command, guestcommand.Streams{
 		In: os.Stdin, Out: c.App.Writer, Err: c.App.ErrWriter, Program: c.App.Name,
 	})
-	if c.Err() != nil {
-		return errors.New("interrupted")
-	}
-	return err
 }

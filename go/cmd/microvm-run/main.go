@@ -34,7 +34,8 @@ worked is told; a second Ctrl-C ends it at once. QEMU never outlives this progra
 
 With --exec, what stands behind -- is no argument of QEMU's but a command: the VM
 is started, the command is run in its guest by the agent there as microvm-exec does,
-and the VM is stopped. stdout is the command's; all else goes to stderr.
+and the VM is stopped. stdout is the command's; all else goes to stderr. --timeout
+bounds the start and the command together; the VM is stopped then as well.
 
 A guest that ends by itself as nobody wanted is told with the last lines it has
 printed: a kernel's panic; five restarts within a minute of a guest that is never
@@ -43,11 +44,12 @@ ready; a guest whose processors QEMU has stopped for good.
 Exit status: 0 the guest powered off or was stopped; 1 an error, or a guest that
 is lost or restarts again and again; 2 wrong usage or a wrong vm.json; 4 the
 guest panicked. With --exec: the command's, as with microvm-exec; 3 no agent
-answers in the guest.`,
+answers in the guest; 5 the time limit has passed.`,
 		Flags: append(cmdline.MachineFlags(),
 			&cli.BoolFlag{Name: "auto-ports", Usage: "take a free port where the one in vm.json is taken"},
 			&cli.BoolFlag{Name: "no-relay", Usage: "have QEMU serve the ports itself: one client each, nothing kept"},
 			&cli.BoolFlag{Name: "exec", Usage: "run the command behind -- in the guest, and stop the VM"},
+			&cli.DurationFlag{Name: "timeout", Usage: "with --exec: end the command, or the wait for its guest, after `TIME`"},
 			&cli.BoolFlag{Name: "check", Usage: "tell every mistake in vm.json and exit"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the QEMU command line, as it can be run by hand, and exit"},
 		),
@@ -63,6 +65,9 @@ func run(c *cli.Context) error {
 	extra, err := cmdline.AfterDash(c, what)
 	if err != nil {
 		return err
+	}
+	if c.IsSet("timeout") && !c.Bool("exec") {
+		return cmdline.Usage("timeout: bounds a command, and there is none (give --exec, or end the VM by microvm-shutdown)")
 	}
 	if instead := onlyOne(c, "check", "dry-run", "exec"); instead != nil {
 		return instead

@@ -2,7 +2,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -35,8 +34,11 @@ is told only where it fails.
 When a check has failed, the last lines of each console and QEMU's command line are
 shown, and all that the consoles have printed is kept; the place is told.
 
-Exit status: 0 all checks passed; 1 a check failed; 2 wrong usage or a wrong
-vm.json; 4 the guest panicked.`,
+Interrupted, by Ctrl-C, it stops the VM, and reports the checks that are left, and the
+one under way, as not run.
+
+Exit status: 0 all checks passed; 1 a check failed, or the test was interrupted;
+2 wrong usage or a wrong vm.json; 4 the guest panicked.`,
 		Flags: append(cmdline.MachineFlags(),
 			&cli.DurationFlag{Name: "timeout", Value: 2 * time.Minute, Usage: "bound each check by `TIME`"},
 			&cli.StringFlag{Name: "run", Usage: "make only the checks whose names match `REGEXP`"},
@@ -66,11 +68,7 @@ func test(c *cli.Context) error {
 	if chosen != nil {
 		choose = func(checks []consoletest.Check) []consoletest.Check { return consoletest.Choose(checks, chosen) }
 	}
-	all := consoletest.NewSuite(machine, nil).Checks()
-	if err := distinct(all); err != nil {
-		return err
-	}
-	checks := choose(all)
+	checks := choose(consoletest.NewSuite(machine, nil).Checks())
 	switch {
 	case checks == nil:
 		return cmdline.Usage("run: %q matches no check (see run-test --list)", c.String("run"))
@@ -78,18 +76,6 @@ func test(c *cli.Context) error {
 		return list(c, checks)
 	}
 	return repeat(c, machine, choose)
-}
-
-// distinct wants no declared check to have the name of one that is always made.
-func distinct(checks []consoletest.Check) error {
-	names := map[string]bool{}
-	for _, check := range checks {
-		if names[check.Name] {
-			return cmdline.Usage("checks: %q is a check that run-test makes by itself (choose another name)", check.Name)
-		}
-		names[check.Name] = true
-	}
-	return nil
 }
 
 // options looks at the flags before anything is started. The pattern is nil where
@@ -132,9 +118,6 @@ func list(c *cli.Context, checks []consoletest.Check) error {
 	}
 	return nil
 }
-
-// errOver is why checks are not run once the VM has ended.
-var errOver = errors.New("the VM has ended")
 
 // testName is a machine name that no other test has.
 func testName(name string, pid int) string {

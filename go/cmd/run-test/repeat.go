@@ -42,6 +42,7 @@ func repeat(c *cli.Context, machine spec.Machine, choose func([]consoletest.Chec
 		errs = multierror.Append(errs, kept(c, &run, folder), show(c, run), ended)
 		all.Runs = append(all.Runs, run)
 	}
+	all.Interrupted = c.Err() != nil
 	if all.Repeated {
 		errs = multierror.Append(errs, t.pretty.Statistics(all))
 	}
@@ -61,7 +62,7 @@ func pretty(c *cli.Context) report.Pretty {
 // show shows people what helps to understand a failure, and what was kept.
 func show(c *cli.Context, run report.Run) error {
 	switch {
-	case run.Failed():
+	case !run.Passed():
 		return run.WriteDetails(c.App.ErrWriter)
 	case run.Kept != "":
 		_, err := fmt.Fprintf(c.App.ErrWriter, "run-test: all that the consoles have printed is kept in %s\n", run.Kept)
@@ -107,6 +108,9 @@ func verdict(all report.Report, errs *multierror.Error) error {
 			return cmdline.Status(cmdline.StatusPanic, fate)
 		}
 	}
+	if all.Interrupted {
+		errs = multierror.Append(errs, interrupted(all))
+	}
 	switch failed := all.Failed(); {
 	case failed > 0 && all.Repeated:
 		errs = multierror.Append(errs, fmt.Errorf("%d of %d runs failed (each is told above)", failed, len(all.Runs)))
@@ -115,4 +119,17 @@ func verdict(all report.Report, errs *multierror.Error) error {
 		errs = multierror.Append(errs, fmt.Errorf("%d of %d checks failed (each is told above)", run.Count().Failed, len(run.Results)))
 	}
 	return errs.ErrorOrNil()
+}
+
+// interrupted tells what is missing of a test that somebody has interrupted.
+func interrupted(all report.Report) error {
+	last := all.Runs[len(all.Runs)-1]
+	where := ""
+	if all.Repeated {
+		where = fmt.Sprintf(" in run %d", len(all.Runs))
+	}
+	if last.Passed() {
+		return fmt.Errorf("interrupted%s, behind its last check", where)
+	}
+	return fmt.Errorf("interrupted%s: %d of %d checks were not run", where, last.Count().NotRun, len(last.Results))
 }

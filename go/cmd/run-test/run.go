@@ -47,7 +47,10 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	var group errgroup.Group
 	group.Go(func() error {
 		err := v.Run(ctx)
-		over(fmt.Errorf("%w: %w", errOver, cmp.Or(err, errors.New("nobody asked for it"))))
+		if ctx.Err() != nil { // which is why it has ended, and is about to end checking
+			return uninterrupted(ctx, err)
+		}
+		over(fmt.Errorf("%w: %w", consoletest.ErrEnded, cmp.Or(err, errors.New("nobody asked for it"))))
 		return err
 	})
 	suite := consoletest.NewSuite(t.machine, v)
@@ -65,7 +68,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	}
 	run.Duration = time.Since(run.Started)
 	if ended != nil && !run.Failed() {
-		run.Results = append(run.Results, report.Result{Name: "the VM ends well", Err: ended})
+		run.Results = append(run.Results, report.Result{Name: spec.CheckEndsWell, Err: ended})
 		t.pretty.Progress(run.Results[len(run.Results)-1], true)
 	}
 	t.describe(&run, v, ended)
@@ -73,10 +76,18 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	return run, ended
 }
 
-// tail keeps what the consoles show when the first check fails: the checks that
-// follow print more.
+// uninterrupted is err, the machine's, unless it says no more than that ctx has ended.
+func uninterrupted(ctx context.Context, err error) error {
+	if errors.Is(err, context.Cause(ctx)) {
+		return nil
+	}
+	return err
+}
+
+// tail keeps what the consoles show when the first check fails, or is interrupted: the
+// checks that follow print more.
 func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
-	if !done || result.Err == nil || t.tails != nil {
+	if !done || result.Err == nil && result.NotRun == "" || t.tails != nil {
 		return
 	}
 	select {
@@ -90,7 +101,7 @@ func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
 func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
 	status := v.Status()
 	run.Accel, run.Type = status.Accel, status.Machine
-	if !run.Failed() {
+	if run.Passed() {
 		return
 	}
 	run.Command = v.Command()
@@ -116,7 +127,7 @@ func kept(c *cli.Context, run *report.Run, folder string) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // the VM did not come so far
 	}
-	if err == nil && len(entries) > 0 && (c.Bool("keep") || run.Failed()) {
+	if err == nil && len(entries) > 0 && (c.Bool("keep") || !run.Passed()) {
 		run.Kept = folder
 		return nil
 	}

@@ -20,7 +20,7 @@ func config(t *testing.T, more string) (path string, m spec.Machine) {
 	dir := t.TempDir()
 	path, kernel := filepath.Join(dir, "vm.json"), filepath.Join(dir, "kernel")
 	text := `{"name": "m", "qemu": "/bin/sh", "kernel": "` + kernel + `", "consoles": [{"name": "serial", "device": "ttyS0", "port": 1}]` + more + `}`
-	for path, text := range map[string]string{path: text, kernel: ""} {
+	for path, text := range map[string]string{path: text, kernel: strings.Repeat("\x00", 514) + "HdrS"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -2,9 +2,9 @@ package consoletest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"microvm-console/internal/report"
@@ -63,9 +63,13 @@ type errLimit time.Duration
 
 func (e errLimit) Error() string { return fmt.Sprintf("nothing within %v", time.Duration(e)) }
 
+// ErrEnded is why ctx of Run ends where the machine has ended.
+var ErrEnded = errors.New("the VM has ended")
+
 // Run makes checks in their order, each for at most limit, and calls progress
-// before (with done false) and after each. When ctx ends, the checks that are
-// left fail with its cause.
+// before (with done false) and after each. When ctx ends with ErrEnded, the checks
+// that are left fail. When it ends otherwise, somebody wants no more of them: they,
+// and the one under way, are not run.
 func Run(ctx context.Context, checks []Check, limit time.Duration, progress func(result report.Result, done bool)) []report.Result {
 	var results []report.Result
 	for _, check := range checks {
@@ -75,8 +79,10 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 				progress(result, false)
 			}
 			start := time.Now()
-			result.Err = once(ctx, check, limit)
-			result.Duration = time.Since(start)
+			result.NotRun, result.Err = once(ctx, check, limit)
+			if result.NotRun != notBegun {
+				result.Duration = time.Since(start)
+			}
 		}
 		if check.Quiet && result.Err == nil {
 			continue
@@ -87,19 +93,39 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 	return results
 }
 
-func once(ctx context.Context, check Check, limit time.Duration) error {
-	if ctx.Err() != nil && !check.AfterEnd {
-		// Why it has ended was told by the check that saw it.
-		cause, _, _ := strings.Cut(context.Cause(ctx).Error(), ": ")
-		return fmt.Errorf("not run: %s", cause)
-	}
-	if check.AfterEnd {
-		ctx = context.WithoutCancel(ctx)
+// notBegun is why a check was not run that comes behind an interruption.
+const notBegun = "interrupted"
+
+// once makes one check, unless ctx has ended; notRun is why it has no result.
+func once(ctx context.Context, check Check, limit time.Duration) (notRun string, err error) {
+	switch {
+	case interrupted(ctx):
+		return notBegun, nil
+	case check.AfterEnd:
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("not run: %w", ErrEnded) // why was told by the check that saw it
 	}
 	if check.Limit > 0 {
 		limit = check.Limit
 	}
+	err = check.within(ctx, limit)
+	if err != nil && interrupted(ctx) {
+		return "interrupted before its end", nil
+	}
+	return "", err
+}
+
+// within makes the check for at most limit.
+func (c Check) within(ctx context.Context, limit time.Duration) error {
+	if c.AfterEnd {
+		ctx = context.WithoutCancel(ctx)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLimit(limit))
 	defer cancel()
-	return check.Run(ctx)
+	return c.Run(ctx)
+}
+
+// interrupted tells whether ctx of Run has ended before the machine.
+func interrupted(ctx context.Context) bool {
+	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrEnded)
 }

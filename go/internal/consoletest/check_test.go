@@ -3,6 +3,7 @@ package consoletest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"testing"
 	"time"
@@ -28,6 +29,10 @@ func outcome(ctx context.Context, checks []Check, limit time.Duration) map[strin
 		switch {
 		case result.Err != nil:
 			got[result.Name] = result.Err.Error()
+		case result.NotRun == notBegun && result.Duration != 0:
+			got[result.Name] = "took time"
+		case result.NotRun != "":
+			got[result.Name] = "not run, " + result.NotRun
 		case result.Skipped != "":
 			got[result.Name] = "skipped: " + result.Skipped
 		default:
@@ -48,7 +53,7 @@ func TestRunMakesAllInOrderAndEachWithinItsLimit(t *testing.T) {
 		{Name: "for others", Run: passes, Quiet: true},
 		{Name: "for others, and fails", Run: func(context.Context) error { return errors.New("wrong") }, Quiet: true},
 		{Name: "sees the end", Run: func(context.Context) error {
-			over(errors.New("the VM has ended: why"))
+			over(fmt.Errorf("%w: why", ErrEnded))
 			return nil
 		}},
 		{Name: "comes too late", Run: passes},
@@ -68,6 +73,35 @@ func TestRunMakesAllInOrderAndEachWithinItsLimit(t *testing.T) {
 		"looks too long":         "nothing within 50ms",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A check that fails because somebody has interrupted it has not failed, and those
+// behind it are not run, whatever they could do; one that has failed before has.
+func TestRunInterrupted(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	got := outcome(ctx, []Check{
+		{Name: "fails", Run: func(context.Context) error { return errors.New("wrong") }},
+		{Name: "passes all the same", Run: func(context.Context) error { interrupt(); return nil }},
+		{Name: "comes too late", Run: passes},
+		{Name: "would look at what is left", Run: passes, AfterEnd: true},
+		{Name: "cannot be made", Skip: "there is no login"},
+		{Name: "for others", Run: passes, Quiet: true},
+	}, time.Minute)
+	want := map[string]string{
+		"fails": "wrong", "passes all the same": "ok", "cannot be made": "skipped: there is no login",
+		"comes too late": "not run, interrupted", "would look at what is left": "not run, interrupted",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	ctx, interrupt = context.WithCancel(t.Context())
+	got = outcome(ctx, []Check{{Name: "under way", Run: func(ctx context.Context) error {
+		interrupt()
+		return untilTheEnd(ctx)
+	}}}, time.Minute)
+	if diff := cmp.Diff(map[string]string{"under way": "not run, interrupted before its end"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -8,6 +8,7 @@ package consoletest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"regexp"
@@ -78,6 +79,18 @@ func (c *Console) Send(text string) error {
 // the kernel are left out: it prints them whenever it likes, also in the middle
 // of somebody else's line.
 func (c *Console) Expect(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
+	match, err := c.await(ctx, pattern)
+	if err != nil {
+		err = fmt.Errorf("%s: %w%s", c.Device, err, c.lastWords())
+	}
+	return match, err
+}
+
+// errClosed is why nothing more comes.
+var errClosed = errors.New("the connection has ended")
+
+// await is Expect whose error says no more than why it has ended.
+func (c *Console) await(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
 	for {
 		match, more, ended := c.match(pattern)
 		if match != nil {
@@ -90,9 +103,9 @@ func (c *Console) Expect(ctx context.Context, pattern *regexp.Regexp) ([]string,
 		select {
 		case <-more:
 		case <-closed:
-			return nil, fmt.Errorf("%s: the connection has ended%s", c.Device, c.lastWords())
+			return nil, errClosed
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%s: %w%s", c.Device, context.Cause(ctx), c.lastWords())
+			return nil, context.Cause(ctx)
 		}
 	}
 }
@@ -154,6 +167,11 @@ func (c *Console) lastWords() string {
 	if len(c.text) == 0 {
 		return ", not a byte came"
 	}
-	lines := strings.Split(strings.TrimSpace(string(c.text)), "\n")
-	return fmt.Sprintf(", its last line is %q", strings.TrimSpace(lines[len(lines)-1]))
+	return fmt.Sprintf(", its last line is %q", lastLine(c.text))
+}
+
+// lastLine is the last line of text that is not blank.
+func lastLine(text []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
 }

@@ -99,6 +99,39 @@ func TestEchoIsNoAnswer(t *testing.T) {
 	}
 }
 
+// A command that does not end is told with its output; the numbers around that, and
+// the echo, are none of it.
+func TestACommandThatDoesNotEnd(t *testing.T) {
+	for _, test := range []struct{ command, printed, want string }{
+		{"sleep 60", "<6>\n", `no answer to "sleep 60": ttyS0: given up, it has printed nothing`},
+		{"echo a; sleep 60", "a\n", `no answer to "echo a; sleep 60": ttyS0: given up, its last line is "a"`},
+	} {
+		t.Run(test.command, func(t *testing.T) {
+			console := withShell(t)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			go func() {
+				_ = console.Find(limited(t), 0, regexp.MustCompile(regexp.QuoteMeta(test.printed)))
+				cancel(errors.New("given up"))
+			}()
+			if _, err := console.Shell(ctx, test.command); err == nil || err.Error() != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+	console, guest := connected(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		buffer := make([]byte, 1024)
+		n, _ := guest.Read(buffer)
+		guest.Write(buffer[:n])
+		cancel(errors.New("given up"))
+	}()
+	want := `no answer to "true": ttyS0: given up, no shell has begun it`
+	if _, err := console.Shell(ctx, "true"); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestLogin(t *testing.T) {
 	console, guest := connected(t)
 	go func() {

@@ -16,11 +16,11 @@ func (s *Suite) declared() []Check {
 		console := s.machine.CheckConsole(declared)
 		check := Check{
 			Name:  declared.Name,
-			Needs: []string{nameConnect},
+			Needs: []string{spec.CheckPrinted},
 			Limit: time.Duration(declared.TimeoutSeconds) * time.Second,
 		}
 		if console.HasLogin() {
-			check.Needs = append(check.Needs, nameLogin(console.Device))
+			check.Needs = append(check.Needs, spec.CheckLogin(console.Device))
 		}
 		switch {
 		case declared.Run != "":
@@ -28,7 +28,7 @@ func (s *Suite) declared() []Check {
 		case declared.Send != "":
 			check.Run = s.answers(declared, console.Device)
 		default:
-			check.Needs = []string{nameConnect} // no shell is asked
+			check.Needs = []string{spec.CheckPrinted} // no shell is asked
 			check.Run = s.prints(declared, console.Device)
 			check.AfterEnd = true
 		}
@@ -143,7 +143,7 @@ func (c *Console) Find(ctx context.Context, from int, pattern *regexp.Regexp) er
 		case pattern.Match(text) || pattern.Match(spoken):
 			return nil
 		case ended:
-			return fmt.Errorf("%s: the connection has ended%s", c.Device, c.lastWords())
+			return fmt.Errorf("%s: %w%s", c.Device, errClosed, c.lastWords())
 		}
 		select {
 		case <-more:

@@ -3,6 +3,7 @@ package consoletest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -130,6 +131,27 @@ func TestFindEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// No declared check has the name of one that the suite makes by itself.
+func TestNamesAreTheSuitesOwn(t *testing.T) {
+	no := false
+	for _, login := range []*bool{nil, &no} {
+		machine, err := spec.Parse([]byte(`{"name": "m", "kernel": "k"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range machine.Consoles {
+			machine.Consoles[i].Login = login
+		}
+		for _, check := range NewSuite(machine, nil).Checks() {
+			machine.Checks = []spec.Check{{Name: check.Name, Expect: "x"}}
+			want := fmt.Sprintf("checks[0].name: %q is a check that run-test makes by itself", check.Name)
+			if err := machine.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %s", err, want)
+			}
+		}
+	}
+}
+
 // The checks of a guest without a login are those of the machine, and the declared
 // ones; the others are skipped.
 func TestChecksWithoutALogin(t *testing.T) {
@@ -146,7 +168,7 @@ func TestChecksWithoutALogin(t *testing.T) {
 		got = append(got, check.Name)
 	}
 	want := []string{
-		nameStart, nameConnect, "(login on ttyS0)", "login on hvc0", "printed", "command",
+		spec.CheckStarts, spec.CheckPrinted, "(login on ttyS0)", "login on hvc0", "printed", "command",
 		"(what ttyS0 writes to /dev/hvc0 arrives there)", "(what hvc0 writes to /dev/ttyS0 arrives there)",
 		"(100000 numbered lines on ttyS0, at two clients and in the journal, beside one that never reads)",
 		"100000 numbered lines on hvc0, at two clients and in the journal, beside one that never reads",

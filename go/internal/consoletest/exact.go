@@ -16,10 +16,6 @@ import (
 	"microvm-console/internal/spec"
 )
 
-// numberedLines is how many lines the guest prints to see whether one of them
-// is lost.
-const numberedLines = 100_000
-
 // The lines before and behind the numbered ones. The guest computes them: the
 // echo of the command line has neither.
 const (
@@ -49,7 +45,7 @@ func (s *Suite) exact(console spec.Console) func(context.Context) error {
 		defer live.Close()
 		var readers errgroup.Group
 		readers.Go(func() error { return told("a client that reads along", countLines(live)) })
-		if err := shell.Send(fmt.Sprintf("dmesg -n 1; echo begin-$((63*47)); seq 1 %d; echo end-$((63*47)); dmesg -n 7\n", numberedLines)); err != nil {
+		if err := shell.Send(fmt.Sprintf("dmesg -n 1; echo begin-$((63*47)); seq 1 %d; echo end-$((63*47)); dmesg -n 7\n", spec.NumberedLines)); err != nil {
 			return err
 		}
 		if err := readers.Wait(); err != nil {
@@ -116,13 +112,13 @@ func countLines(r io.Reader) error {
 			if line == linesBegin {
 				next = 1
 			}
-		case line == linesEnd && next == numberedLines+1:
+		case line == linesEnd && next == spec.NumberedLines+1:
 			return nil
 		case line != strconv.Itoa(next):
-			return fmt.Errorf("got %q, want line %d of %d", line, next, numberedLines)
+			return fmt.Errorf("got %q, want line %d of %d", line, next, spec.NumberedLines)
 		default:
 			next++
 		}
 	}
-	return fmt.Errorf("it ends before line %d of %d: %w", next, numberedLines, errors.Join(io.ErrUnexpectedEOF, lines.Err()))
+	return fmt.Errorf("it ends before line %d of %d: %w", next, spec.NumberedLines, errors.Join(io.ErrUnexpectedEOF, lines.Err()))
 }

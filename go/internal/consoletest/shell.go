@@ -57,13 +57,30 @@ func (c *Console) command(ctx context.Context, command string) (output string, s
 	if err != nil {
 		return "", 0, err
 	}
-	answer := regexp.MustCompile(fmt.Sprintf(`(?s)<%d>\r?\n(.*?)<%d:([0-9]{1,3})>`, 6*turn, 7*turn))
-	match, err := c.Expect(ctx, answer)
+	begin := fmt.Sprintf(`<%d>\r?\n`, 6*turn)
+	answer := regexp.MustCompile(fmt.Sprintf(`(?s)%s(.*?)<%d:([0-9]{1,3})>`, begin, 7*turn))
+	match, err := c.await(ctx, answer)
 	if err != nil {
-		return "", 0, fmt.Errorf("no answer to %q: %w", command, err)
+		return "", 0, fmt.Errorf("no answer to %q: %s: %w, %s", command, c.Device, err, c.soFar(regexp.MustCompile(begin)))
 	}
 	status, err = strconv.Atoi(match[2])
 	return string(plainEnds([]byte(match[1]))), status, err
+}
+
+// soFar tells what a command has printed that has not ended. Its output is behind
+// begin; that number, and the echo before it, are ours and would tell nobody anything.
+func (c *Console) soFar(begin *regexp.Regexp) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	spoken, _ := withoutKernelLines(c.text[c.at:])
+	at := begin.FindIndex(spoken)
+	switch {
+	case at == nil:
+		return "no shell has begun it"
+	case lastLine(spoken[at[1]:]) == "":
+		return "it has printed nothing"
+	}
+	return fmt.Sprintf("its last line is %q", lastLine(spoken[at[1]:]))
 }
 
 // lineEnd is a line's end as guests write it: a getty writes "\n\r" too.

@@ -41,13 +41,6 @@ func (s *Suite) Close() {
 	s.readers.Wait()
 }
 
-const (
-	nameStart   = "the VM starts"
-	nameConnect = "what was printed while nobody was attached is there"
-)
-
-func nameLogin(device string) string { return "login on " + device }
-
 // noLogin is why a check is skipped.
 const noLogin = "vm.json says that there is no login"
 
@@ -55,35 +48,31 @@ const noLogin = "vm.json says that there is no login"
 // stand on each other: make them in their order.
 func (s *Suite) Checks() []Check {
 	checks := []Check{
-		{Name: nameStart, Run: s.start},
-		{Name: nameConnect, Run: s.connect, Needs: []string{nameStart}},
+		{Name: spec.CheckStarts, Run: s.start},
+		{Name: spec.CheckPrinted, Run: s.connect, Needs: []string{spec.CheckStarts}},
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(nameLogin(console.Device), s.login(console.Device), console))
+		checks = append(checks, shellCheck(spec.CheckLogin(console.Device), s.login(console.Device), console))
 	}
 	checks = append(checks, s.declared()...)
 	for _, from := range s.machine.Consoles {
 		for _, to := range s.machine.Consoles {
 			if from != to {
-				checks = append(checks, shellCheck(
-					fmt.Sprintf("what %s writes to /dev/%s arrives there", from.Device, to.Device),
-					s.across(from.Device, to.Device), from, to))
+				checks = append(checks, shellCheck(spec.CheckAcross(from.Device, to.Device), s.across(from.Device, to.Device), from, to))
 			}
 		}
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(
-			fmt.Sprintf("%d numbered lines on %s, at two clients and in the journal, beside one that never reads", numberedLines, console.Device),
-			s.exact(console), console))
+		checks = append(checks, shellCheck(spec.CheckLines(console.Device), s.exact(console), console))
 	}
 	return append(checks, s.stop())
 }
 
 // shellCheck is a check that needs a shell on consoles.
 func shellCheck(name string, run func(context.Context) error, consoles ...spec.Console) Check {
-	check := Check{Name: name, Run: run, Needs: []string{nameConnect}}
+	check := Check{Name: name, Run: run, Needs: []string{spec.CheckPrinted}}
 	for _, console := range consoles {
-		if login := nameLogin(console.Device); login != name {
+		if login := spec.CheckLogin(console.Device); login != name {
 			check.Needs = append(check.Needs, login)
 		}
 		if !console.HasLogin() {
@@ -97,9 +86,9 @@ func shellCheck(name string, run func(context.Context) error, consoles ...spec.C
 // button. One without may know no ACPI, or have ended by itself.
 func (s *Suite) stop() Check {
 	if slices.ContainsFunc(s.machine.Consoles, spec.Console.HasLogin) {
-		return Check{Name: "clean shutdown, nothing left behind", Run: s.shutdown, Needs: []string{nameConnect}, Always: true}
+		return Check{Name: spec.CheckShutdown, Run: s.shutdown, Needs: []string{spec.CheckPrinted}, Always: true}
 	}
-	return Check{Name: "the VM ends, nothing left behind", Run: s.end, Needs: []string{nameConnect}, Always: true, AfterEnd: true}
+	return Check{Name: spec.CheckEnds, Run: s.end, Needs: []string{spec.CheckPrinted}, Always: true, AfterEnd: true}
 }
 
 // start waits until the machine runs.

@@ -52,6 +52,21 @@ func Run(ctx context.Context, client ctl.Client, command []string, s Streams) er
 	return cmdline.Quiet(end.Status)
 }
 
+// ErrTimeLimit is why a command is ended whose time has passed.
+var ErrTimeLimit = errors.New("ended by the time limit")
+
+// Ended is err, that of a command, unless the end of ctx has ended it: by
+// ErrTimeLimit, after limit, or by somebody who has interrupted it.
+func Ended(ctx context.Context, command string, limit time.Duration, err error) error {
+	switch {
+	case err != nil && errors.Is(context.Cause(ctx), ErrTimeLimit):
+		return cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("%s: %w of %v", command, ErrTimeLimit, limit))
+	case err != nil && ctx.Err() != nil:
+		return errors.New("interrupted")
+	}
+	return err
+}
+
 // statusOf is the exit status for a command of which none is known.
 func statusOf(err error) int {
 	switch {

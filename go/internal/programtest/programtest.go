@@ -33,7 +33,8 @@ func Main(m *testing.M, programs ...*cli.App) {
 }
 
 // Run runs the transcripts in testdata. In each, $PORT0 and $PORT1 are free
-// ports, and config.json, where the transcript has one, knows them too.
+// ports, and config.json, where the transcript has one, knows them too. Its file
+// bzImage, if it has one, is made to look like a kernel.
 func Run(t *testing.T) {
 	t.Helper()
 	testscript.Run(t, testscript.Params{
@@ -43,12 +44,24 @@ func Run(t *testing.T) {
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
-			return setPorts(env)
+			return errors.Join(makeKernel(filepath.Join(env.WorkDir, "bzImage")), setPorts(env))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"expand": expand, "status": status,
 		},
 	})
+}
+
+// makeKernel gives the file, if there is one, the magic of a bzImage.
+func makeKernel(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		_, err = file.WriteAt([]byte("HdrS"), 0x202)
+	}
+	return errors.Join(err, file.Close())
 }
 
 func setPorts(env *testscript.Env) error {

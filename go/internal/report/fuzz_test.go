@@ -24,7 +24,7 @@ func FuzzFormats(f *testing.F) {
 	f.Add("a\n1..7\nok 1 # SKIP", "\x1b[2J\r\nok 2\n  ...\nBail out!", "\xff]]></failure>\x00\u202e")
 	f.Fuzz(func(t *testing.T, name, why, line string) {
 		run := report.Run{
-			Results:  []report.Result{{Name: name}, {Name: name, Err: errors.New(why)}, {Name: name, Skipped: why}},
+			Results:  []report.Result{{Name: name}, {Name: name, Err: errors.New(why)}, {Name: name, Skipped: why}, {Name: name, NotRun: why}},
 			Consoles: []report.Console{{Device: "ttyS0", Lines: []string{line}}},
 			Command:  line,
 		}
@@ -44,23 +44,23 @@ func FuzzFormats(f *testing.F) {
 	})
 }
 
-// wellFormed tells whether text is a report of three checks in a format.
+// wellFormed tells whether text is a report of four checks in a format.
 func wellFormed(format, text string) error {
 	switch format {
 	case "tap":
-		if points := len(testPoint.FindAllString(text, -1)); points != 3 || strings.Contains(text, "\nBail out!") {
+		if points := len(testPoint.FindAllString(text, -1)); points != 4 || strings.Contains(text, "\nBail out!") {
 			return fmt.Errorf("%d test points", points)
 		}
 	case "json":
 		var read struct{ Runs []struct{ Checks []any } }
-		if err := json.Unmarshal([]byte(text), &read); err != nil || len(read.Runs[0].Checks) != 3 {
+		if err := json.Unmarshal([]byte(text), &read); err != nil || len(read.Runs[0].Checks) != 4 {
 			return fmt.Errorf("%w, %+v", err, read)
 		}
 	case "junit":
 		cases := 0
 		for decoder := xml.NewDecoder(strings.NewReader(text)); ; {
 			token, err := decoder.Token()
-			if errors.Is(err, io.EOF) && cases == 3 {
+			if errors.Is(err, io.EOF) && cases == 4 {
 				return nil
 			}
 			if err != nil {

@@ -12,11 +12,12 @@ import (
 // become more.
 type (
 	jsonReport struct {
-		Machine    string          `json:"machine"`
-		Version    string          `json:"version"`
-		Passed     bool            `json:"passed"`
-		Runs       []jsonRun       `json:"runs"`
-		Statistics *jsonStatistics `json:"statistics,omitempty"`
+		Machine     string          `json:"machine"`
+		Version     string          `json:"version"`
+		Passed      bool            `json:"passed"`
+		Interrupted bool            `json:"interrupted,omitempty"`
+		Runs        []jsonRun       `json:"runs"`
+		Statistics  *jsonStatistics `json:"statistics,omitempty"`
 	}
 	jsonRun struct {
 		VM             string        `json:"vm"`
@@ -53,6 +54,7 @@ type (
 		Passed  int         `json:"passed"`
 		Failed  int         `json:"failed"`
 		Skipped int         `json:"skipped"`
+		NotRun  int         `json:"notRun"`
 		Seconds *jsonSpread `json:"seconds,omitempty"`
 	}
 	jsonSpread struct {
@@ -64,7 +66,10 @@ type (
 
 // writeJSON writes the report as one object.
 func (r Report) writeJSON(w io.Writer) error {
-	out := jsonReport{Machine: r.Machine, Version: r.Version, Passed: r.Failed() == 0, Runs: []jsonRun{}}
+	out := jsonReport{
+		Machine: r.Machine, Version: r.Version, Passed: r.Passed() == len(r.Runs) && !r.Interrupted,
+		Interrupted: r.Interrupted, Runs: []jsonRun{},
+	}
 	for _, run := range r.Runs {
 		out.Runs = append(out.Runs, run.json())
 	}
@@ -79,7 +84,7 @@ func (r Report) writeJSON(w io.Writer) error {
 
 func (r Run) json() jsonRun {
 	out := jsonRun{
-		VM: r.VM, Passed: !r.Failed(), Started: r.Started.UTC(), Seconds: r.Duration.Seconds(), ToLoginSeconds: r.ToLogin.Seconds(),
+		VM: r.VM, Passed: r.Passed(), Started: r.Started.UTC(), Seconds: r.Duration.Seconds(), ToLoginSeconds: r.ToLogin.Seconds(),
 		Accel: r.Accel, MachineType: r.Type, Checks: []jsonCheck{}, Command: plaintext.Lines(r.Command), Kept: r.Kept,
 	}
 	for _, result := range r.Results {
@@ -102,6 +107,8 @@ func (r Result) json() jsonCheck {
 		out.Result, out.Why = "failed", plaintext.Lines(r.Err.Error())
 	case r.Skipped != "":
 		out.Result, out.Why = "skipped", plaintext.Line(r.Skipped)
+	case r.NotRun != "":
+		out.Result, out.Why = "notRun", plaintext.Line(r.NotRun)
 	}
 	return out
 }
@@ -110,7 +117,7 @@ func (s Statistics) json() *jsonStatistics {
 	out := &jsonStatistics{Runs: s.Runs, Passed: s.Passed, ToLoginSeconds: s.ToLogin.json(), Checks: []jsonCheckStatistics{}}
 	for _, check := range s.Checks {
 		out.Checks = append(out.Checks, jsonCheckStatistics{
-			plaintext.Line(check.Name), check.Passed, check.Failed, check.Skipped, check.Time.json(),
+			plaintext.Line(check.Name), check.Passed, check.Failed, check.Skipped, check.NotRun, check.Time.json(),
 		})
 	}
 	return out

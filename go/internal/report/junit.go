@@ -87,7 +87,7 @@ func (r Report) writeJUnit(w io.Writer) error {
 func (r Run) suite(name, machine string) suite {
 	count := r.Count()
 	one := suite{
-		Name: plaintext.Line(name), Tests: len(r.Results), Failures: count.Failed, Skipped: count.Skipped,
+		Name: plaintext.Line(name), Tests: len(r.Results), Failures: count.Failed, Skipped: count.Skipped + count.NotRun,
 		Time:      seconds(r.Duration.Seconds()),
 		Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"), // the schema takes no zone
 		Properties: []property{
@@ -98,7 +98,7 @@ func (r Run) suite(name, machine string) suite {
 	for _, result := range r.Results {
 		one.Cases = append(one.Cases, result.testCase(machine))
 	}
-	if r.Failed() {
+	if !r.Passed() {
 		one.Output = strings.Join(r.details(), "\n")
 	}
 	return one
@@ -113,6 +113,8 @@ func (r Result) testCase(class string) testCase {
 		one.Failure = &failure{first, "failed", text}
 	case r.Skipped != "":
 		one.Skipped = &reason{plaintext.Line(r.Skipped)}
+	case r.NotRun != "": // the schema has no third word
+		one.Skipped = &reason{"not run: " + plaintext.Line(r.NotRun)}
 	}
 	return one
 }

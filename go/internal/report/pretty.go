@@ -25,6 +25,8 @@ func (p Pretty) Progress(result Result, done bool) {
 	case !done:
 	case result.Skipped != "":
 		fmt.Fprintf(p.W, p.clear()+"%s            %s (%s)\n", p.paint("33", "skip"), name, plaintext.Line(result.Skipped))
+	case result.NotRun != "":
+		fmt.Fprintf(p.W, p.clear()+"%s         %s (%s)\n", p.paint("33", "not run"), name, plaintext.Line(result.NotRun))
 	case result.Err == nil:
 		fmt.Fprintf(p.W, p.clear()+"%s %7.2f s  %s\n", p.paint("32", "ok  "), result.Duration.Seconds(), name)
 	default:
@@ -59,7 +61,7 @@ func (p Pretty) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// writeText writes what Pretty shows, and behind each run that has failed what
+// writeText writes what Pretty shows, and behind each run that has not passed what
 // helps to understand it.
 func (r Report) writeText(w io.Writer) error {
 	var text strings.Builder
@@ -72,7 +74,7 @@ func (r Report) writeText(w io.Writer) error {
 			pretty.Progress(result, true)
 		}
 		pretty.Close(run)
-		if run.Failed() {
+		if !run.Passed() {
 			_ = run.WriteDetails(&text) // to a string
 		}
 	}

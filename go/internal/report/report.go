@@ -23,7 +23,10 @@ type Report struct {
 	// Repeated tells that there are statistics to be shown: more than one run was
 	// asked for.
 	Repeated bool
-	Runs     []Run
+	// Interrupted tells that runs, or checks of the last one, were not made because
+	// somebody wanted it all to end.
+	Interrupted bool
+	Runs        []Run
 }
 
 // Run is how all checks came out that were made of one start of the machine.
@@ -37,7 +40,7 @@ type Run struct {
 	Type    string // "q35", "microvm"; the same
 	Results []Result
 
-	// The rest helps to understand a failure.
+	// The rest helps to understand why the run has not passed.
 
 	Command  string    // of QEMU, as a shell takes it; "" where it did not start
 	Consoles []Console // what each has printed last
@@ -48,8 +51,9 @@ type Run struct {
 type Result struct {
 	Name     string
 	Duration time.Duration
-	Err      error  // nil: it passed, or was skipped
-	Skipped  string // why it was not made; "": it was
+	Err      error  // nil: it passed, was skipped, or was not run
+	Skipped  string // why it cannot be made here; "": it can
+	NotRun   string // why it was not made, or not to its end; "": it was
 }
 
 // Console is what a console has printed last.
@@ -60,7 +64,7 @@ type Console struct {
 }
 
 // Count is the number of results of each kind.
-type Count struct{ Passed, Failed, Skipped int }
+type Count struct{ Passed, Failed, Skipped, NotRun int }
 
 // Count counts the results of a run.
 func (r Run) Count() Count {
@@ -71,6 +75,8 @@ func (r Run) Count() Count {
 			count.Failed++
 		case result.Skipped != "":
 			count.Skipped++
+		case result.NotRun != "":
+			count.NotRun++
 		default:
 			count.Passed++
 		}
@@ -78,27 +84,43 @@ func (r Run) Count() Count {
 	return count
 }
 
-// String is the count for people; what is skipped is told where there is some.
+// String is the count for people; what is skipped, or was not run, is told where
+// there is some.
 func (c Count) String() string {
 	text := fmt.Sprintf("%d passed, %d failed", c.Passed, c.Failed)
 	if c.Skipped > 0 {
 		text += fmt.Sprintf(", %d skipped", c.Skipped)
 	}
+	if c.NotRun > 0 {
+		text += fmt.Sprintf(", %d not run", c.NotRun)
+	}
 	return text
 }
 
-// Failed tells whether a check of the run did not pass.
+// Failed tells whether a check of the run has failed.
 func (r Run) Failed() bool { return r.Count().Failed > 0 }
 
-// Failed is the number of runs of which a check did not pass.
-func (r Report) Failed() int {
-	failed := 0
+// Passed tells whether every check of the run was made, or skipped, and none failed.
+func (r Run) Passed() bool {
+	count := r.Count()
+	return count.Failed == 0 && count.NotRun == 0
+}
+
+// Failed is the number of runs of which a check has failed.
+func (r Report) Failed() int { return r.count(Run.Failed) }
+
+// Passed is the number of runs that have passed.
+func (r Report) Passed() int { return r.count(Run.Passed) }
+
+// count is the number of runs that are so.
+func (r Report) count(so func(Run) bool) int {
+	count := 0
 	for _, run := range r.Runs {
-		if run.Failed() {
-			failed++
+		if so(run) {
+			count++
 		}
 	}
-	return failed
+	return count
 }
 
 // name is that of a run's check among those of all runs.
@@ -109,7 +131,7 @@ func (r Report) name(run int, check string) string {
 	return check
 }
 
-// details are the lines that help to understand why a run has failed.
+// details are the lines that help to understand why a run has not passed.
 func (r Run) details() []string {
 	var lines []string
 	for _, console := range r.Consoles {
@@ -128,7 +150,7 @@ func (r Run) details() []string {
 	return lines
 }
 
-// WriteDetails writes what helps to understand why the run has failed.
+// WriteDetails writes what helps to understand why the run has not passed.
 func (r Run) WriteDetails(w io.Writer) error {
 	_, err := io.WriteString(w, strings.Join(append(r.details(), "---"), "\n")+"\n")
 	return err

@@ -46,12 +46,24 @@ var hostile = report.Run{
 	Kept: "/tmp/run-test-demo-1",
 }
 
+// interrupted is a run that somebody has ended.
+var interrupted = report.Run{
+	VM: "demo-test-812", Started: started, Duration: 3 * time.Second, Accel: "tcg", Type: "q35",
+	Results: []report.Result{
+		{Name: "the VM starts", Duration: 150 * ms},
+		{Name: "login on ttyS0", Duration: 1500 * ms, NotRun: "interrupted before its end"},
+		{Name: "tty", NotRun: "interrupted"},
+	},
+	Consoles: []report.Console{{Device: "ttyS0", Bytes: 6, Lines: []string{"hello"}}},
+}
+
 // reports are what each format writes in testdata.
 var reports = map[string]report.Report{
-	"passed":   {Machine: "demo", Version: "1.2", Runs: []report.Run{passed}},
-	"hostile":  {Machine: "demo", Version: "1.2", Runs: []report.Run{hostile}},
-	"repeated": {Machine: "demo", Version: "1.2", Repeated: true, Runs: []report.Run{passed, hostile, passed}},
-	"nothing":  {Machine: "demo", Version: "1.2"},
+	"passed":      {Machine: "demo", Version: "1.2", Runs: []report.Run{passed}},
+	"hostile":     {Machine: "demo", Version: "1.2", Runs: []report.Run{hostile}},
+	"repeated":    {Machine: "demo", Version: "1.2", Repeated: true, Runs: []report.Run{passed, hostile, passed}},
+	"interrupted": {Machine: "demo", Version: "1.2", Repeated: true, Interrupted: true, Runs: []report.Run{passed, interrupted}},
+	"nothing":     {Machine: "demo", Version: "1.2"},
 }
 
 // hostname is replaced in golden files: it is another one everywhere.
@@ -124,15 +136,15 @@ func TestStatistics(t *testing.T) {
 }
 
 func TestPretty(t *testing.T) {
-	results := []report.Result{{Name: "a", Duration: 1500 * ms}, {Name: "b", Err: errors.New("why\nand how")}, {Name: "c", Skipped: "no"}}
+	results := []report.Result{{Name: "a", Duration: 1500 * ms}, {Name: "b", Err: errors.New("why\nand how")}, {Name: "c", Skipped: "no"}, {Name: "d", NotRun: "why"}}
 	for _, test := range []struct {
 		name   string
 		pretty report.Pretty
 		want   string
 	}{
-		{"plain", report.Pretty{}, "ok      1.50 s  a\nFAIL    0.00 s  b\n                why\n                and how\nskip            c (no)\n1 passed, 1 failed, 1 skipped\n"},
-		{"in colour", report.Pretty{Colour: true}, "\x1b[32mok  \x1b[0m    1.50 s  a\n\x1b[31mFAIL\x1b[0m    0.00 s  b\n                why\n                and how\n\x1b[33mskip\x1b[0m            c (no)\n1 passed, 1 failed, 1 skipped\n"},
-		{"animated", report.Pretty{Animate: true}, "\x1b[K...          a\r\x1b[Kok      1.50 s  a\n\x1b[K...          b\r\x1b[KFAIL    0.00 s  b\n                why\n                and how\n\x1b[K...          c\r\x1b[Kskip            c (no)\n\x1b[K1 passed, 1 failed, 1 skipped\n"},
+		{"plain", report.Pretty{}, "ok      1.50 s  a\nFAIL    0.00 s  b\n                why\n                and how\nskip            c (no)\nnot run         d (why)\n1 passed, 1 failed, 1 skipped, 1 not run\n"},
+		{"in colour", report.Pretty{Colour: true}, "\x1b[32mok  \x1b[0m    1.50 s  a\n\x1b[31mFAIL\x1b[0m    0.00 s  b\n                why\n                and how\n\x1b[33mskip\x1b[0m            c (no)\n\x1b[33mnot run\x1b[0m         d (why)\n1 passed, 1 failed, 1 skipped, 1 not run\n"},
+		{"animated", report.Pretty{Animate: true}, "\x1b[K...          a\r\x1b[Kok      1.50 s  a\n\x1b[K...          b\r\x1b[KFAIL    0.00 s  b\n                why\n                and how\n\x1b[K...          c\r\x1b[Kskip            c (no)\n\x1b[K...          d\r\x1b[Knot run         d (why)\n\x1b[K1 passed, 1 failed, 1 skipped, 1 not run\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var text strings.Builder

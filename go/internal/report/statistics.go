@@ -30,7 +30,7 @@ type Spread struct{ Min, Median, Max time.Duration }
 // Statistics are those of all runs. The checks are in the order of the first run
 // that has them.
 func (r Report) Statistics() Statistics {
-	s := Statistics{Runs: len(r.Runs), Passed: len(r.Runs) - r.Failed()}
+	s := Statistics{Runs: len(r.Runs), Passed: r.Passed()}
 	results := map[string][]Result{}
 	var names []string
 	var logins []time.Duration
@@ -56,7 +56,7 @@ func (r Report) Statistics() Statistics {
 func statistics(name string, results []Result) CheckStatistics {
 	var times []time.Duration
 	for _, result := range results {
-		if result.Err == nil && result.Skipped == "" {
+		if result.Err == nil && result.Skipped == "" && result.NotRun == "" {
 			times = append(times, result.Duration)
 		}
 	}

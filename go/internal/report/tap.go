@@ -11,7 +11,9 @@ import (
 
 // writeTAP writes the report in TAP version 13 (testanything.org): what every
 // consumer reads, Perl's too. The diagnostics are YAML; what helps to understand a
-// run that has failed stands behind it, as comments.
+// run that has not passed stands behind it, as comments. A check that was not run is one
+// that was skipped: TAP has no third word; that the test was interrupted is told in
+// the end by "Bail out!", so that no consumer takes it for one that has passed.
 func (r Report) writeTAP(w io.Writer) error {
 	var text strings.Builder
 	total := 0
@@ -25,7 +27,7 @@ func (r Report) writeTAP(w io.Writer) error {
 			number++
 			writeTAPResult(&text, number, r.name(i, result.Name), result)
 		}
-		if run.Failed() {
+		if !run.Passed() {
 			for _, line := range run.details() {
 				text.WriteString("# " + line + "\n")
 			}
@@ -37,6 +39,9 @@ func (r Report) writeTAP(w io.Writer) error {
 		for line := range strings.Lines(table.String()) {
 			text.WriteString("# " + line)
 		}
+	}
+	if r.Interrupted {
+		text.WriteString("Bail out! interrupted\n")
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
@@ -53,6 +58,9 @@ func writeTAPResult(w io.Writer, number int, name string, result Result) {
 		line = "not " + line
 	case result.Skipped != "":
 		fmt.Fprintf(w, "%s # SKIP %s\n", line, hashes.Replace(plaintext.Line(result.Skipped)))
+		return
+	case result.NotRun != "":
+		fmt.Fprintf(w, "%s # SKIP not run: %s\n", line, hashes.Replace(plaintext.Line(result.NotRun)))
 		return
 	}
 	fmt.Fprintf(w, "%s\n  ---\n  duration_ms: %.3f\n", line, float64(result.Duration.Microseconds())/1000)

@@ -14,7 +14,8 @@ import (
 // With Run, a command's answer is looked at. With Send, text is typed. With
 // neither, the console is waited for to have printed something.
 type Check struct {
-	// Name names it in the report: printable, and no other check's. Required.
+	// Name names it in the report: printable, and no other check's, of run-test
+	// neither. Required.
 	Name string `json:"name"`
 	// Console is the name of the console that is meant. Default: the first one.
 	Console string `json:"console,omitempty"`
@@ -74,6 +75,7 @@ func (m Machine) CheckConsole(c Check) Console {
 // validateChecks looks at each check and at what they must not share.
 func (m Machine) validateChecks(wrong func(field, format string, args ...any)) {
 	names := map[string]int{}
+	own := m.ownChecks()
 	for i, check := range m.Checks {
 		at := fmt.Sprintf("checks[%d]", i)
 		within := func(field, format string, args ...any) { wrong(at+"."+field, format, args...) }
@@ -83,6 +85,7 @@ func (m Machine) validateChecks(wrong func(field, format string, args ...any)) {
 			names[check.Name] = i
 		}
 		check.validateName(within)
+		check.validateOwnName(own, within)
 		m.validateCheckConsole(check, within)
 		check.validateAction(within)
 		check.validateWant(within)

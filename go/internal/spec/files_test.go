@@ -1,6 +1,8 @@
 package spec_test
 
 import (
+	"debug/elf"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,11 +14,68 @@ import (
 	"microvm-console/internal/spec"
 )
 
+// bzImage is what makes a file one of Linux's kernels.
+var bzImage = strings.Repeat("\x00", 0x202) + "HdrS"
+
+// note makes an ELF file with a note of the type, by the name Xen.
+func note(kind uint32) string {
+	file := elf.Header64{
+		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+		Type:  uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT),
+		Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: 1,
+	}
+	text, _ := binary.Append(nil, binary.LittleEndian, file)
+	text, _ = binary.Append(text, binary.LittleEndian, elf.Prog64{Type: uint32(elf.PT_NOTE), Off: 120, Filesz: 24})
+	text, _ = binary.Append(text, binary.LittleEndian, []uint32{4, 8, kind})
+	return string(text) + "Xen\x00" + strings.Repeat("\x01", 8)
+}
+
+// What QEMU starts is a kernel; what it would start, or refuse, without a clear word
+// is none.
+func TestKernels(t *testing.T) {
+	multiboot := "\x02\xb0\xad\x1b\x00\x00\x00\x00\xfe\x4f\x52\xe4"
+	path := filepath.Join(t.TempDir(), "kernel")
+	for _, test := range []struct {
+		name, text string
+		kernel     bool
+	}{
+		{"a bzImage", bzImage + "\x0f\x02" + strings.Repeat("x", 10000), true},
+		{"Multiboot", "\x7fELF" + strings.Repeat("\x00", 4096) + multiboot, true},
+		{"PVH", note(18), true},
+		{"nothing", "", false},
+		{"a text", strings.Repeat("a line\n", 10000), false},
+		{"less than a header", bzImage[:len(bzImage)-1], false},
+		{"Multiboot with a wrong sum", multiboot[:8] + "\xfe\x4f\x52\xe5", false},
+		{"Multiboot too far behind", strings.Repeat("\x00", 8192) + multiboot, false},
+		{"ELF with another note", note(17), false},
+		{"broken ELF", note(18)[:70], false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := spec.Machine{QEMU: "/bin/sh", Kernel: path}.CheckFiles()
+			var want []string
+			if !test.kernel {
+				want = []string{"kernel: " + path + " is no kernel (name a bzImage in vm.json)"}
+			}
+			if (err != nil) != (want != nil) {
+				t.Fatal(err)
+			}
+			if err != nil {
+				if diff := cmp.Diff(want, told(t, err)); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+}
+
 func TestCheckFiles(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	for name, mode := range map[string]os.FileMode{"kernel": 0o600, "program": 0o700} {
-		if err := os.WriteFile(in(name), nil, mode); err != nil {
+		if err := os.WriteFile(in(name), []byte(bzImage), mode); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -148,14 +148,14 @@ func (m Machine) validateDeviceNumbers(devices map[string]int, wrong func(field,
 }
 
 // CheckFiles looks for the files a machine is started from: kernel, initrd and
-// QEMU. It tells all that are missing or unreadable.
+// QEMU. It tells all that are missing or unreadable, and a kernel that is none.
 func (m Machine) CheckFiles() error {
 	var errs *multierror.Error
 	if _, err := exec.LookPath(m.QEMU); err != nil {
 		errs = multierror.Append(errs, fmt.Errorf(
 			"qemu: %q was not found (install QEMU, or name the program in vm.json)", m.QEMU))
 	}
-	if err := readable(m.Kernel); err != nil {
+	if err := checkKernel(m.Kernel); err != nil {
 		errs = multierror.Append(errs, fmt.Errorf("kernel: %w (name a bzImage in vm.json)", err))
 	}
 	if m.Initrd != "" {
