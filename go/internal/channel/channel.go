@@ -205,7 +205,7 @@ func (c *Channel) Abandon() {
 func (c *Channel) Status() ctl.Status {
 	return ctl.Status{
 		Name:    c.dir.Name(),
-		State:   "relaying",
+		State:   ctl.Relaying,
 		PID:     os.Getpid(),
 		Started: c.started,
 		Consoles: []ctl.Console{{

@@ -31,7 +31,7 @@ import (
 // is a machine of one console, whose QEMU is somebody else's.
 type Status struct {
 	Name    string    `json:"name"`
-	State   string    `json:"state"`             // Starting, Booting, Ready, Stopping; of a channel "relaying"
+	State   string    `json:"state"`             // Starting, Booting, Ready, Stopping; of a channel Relaying
 	PID     int       `json:"pid"`               // of the owner
 	QEMUPID int       `json:"qemuPid,omitempty"` // 0: not started yet
 	Started time.Time `json:"started"`           // when the owner took the machine
@@ -58,6 +58,7 @@ const (
 	Booting  = "booting"  // QEMU runs, the guest is not ready
 	Ready    = "ready"    // the guest's agent answers, or a console shows a login
 	Stopping = "stopping" // somebody has asked for its end
+	Relaying = "relaying" // it is a channel
 )
 
 // Note is something that has happened in a machine.

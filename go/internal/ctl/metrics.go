@@ -1,10 +1,12 @@
 package ctl
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 )
 
 // metricsType is the content type of Prometheus' text format, version 0.0.4.
@@ -49,22 +51,45 @@ func (h Handlers) metrics(w http.ResponseWriter, _ *http.Request) {
 	_ = writeMetrics(w, h.Status()) // the only error is that the client has gone
 }
 
-// writeMetrics writes the metrics of a machine. Its names need no escape in a label.
+// machineMetrics are what it tells of the machine itself.
+var machineMetrics = []struct {
+	name, kind, help string
+	value            func(Status) float64
+}{
+	{"start_time_seconds", "gauge", "When the owner took the machine, in seconds since 1970.", func(s Status) float64 {
+		return float64(s.Started.UnixMilli()) / 1000
+	}},
+	{"ready", "gauge", "Whether the guest is ready.", func(s Status) float64 {
+		if s.State == Ready {
+			return 1
+		}
+		return 0
+	}},
+	{"ready_seconds", "gauge", "How long the guest took for that; 0: it is not ready yet.", func(s Status) float64 { return s.ReadySeconds }},
+	{"restarts_total", "counter", "How often the guest has restarted itself.", func(s Status) float64 { return float64(s.Restarts) }},
+}
+
+// writeMetrics writes the metrics of a machine, or of a channel, which has but a
+// console. Its names need no escape in a label.
 func writeMetrics(w io.Writer, status Status) error {
-	consoles := slices.DeleteFunc(slices.Clone(status.Consoles), func(c Console) bool { return c.Relay == nil })
-	if len(consoles) == 0 {
-		return nil
+	out := bufio.NewWriter(w)
+	head := func(name, kind, help string) {
+		fmt.Fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
 	}
+	for _, m := range machineMetrics {
+		if status.State != Relaying {
+			head("microvm_"+m.name, m.kind, m.help)
+			fmt.Fprintf(out, "microvm_%s{vm=%q} %s\n", m.name, status.Name, strconv.FormatFloat(m.value(status), 'f', -1, 64))
+		}
+	}
+	consoles := slices.DeleteFunc(slices.Clone(status.Consoles), func(c Console) bool { return c.Relay == nil })
 	for _, m := range metrics {
-		name := "microvm_console_" + m.name
-		if _, err := fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", name, m.help, name, m.kind); err != nil {
-			return err
+		if len(consoles) > 0 {
+			head("microvm_console_"+m.name, m.kind, m.help)
 		}
 		for _, console := range consoles {
-			if _, err := fmt.Fprintf(w, "%s{vm=%q,console=%q} %d\n", name, status.Name, console.Name, m.value(console.Relay)); err != nil {
-				return err
-			}
+			fmt.Fprintf(out, "microvm_console_%s{vm=%q,console=%q} %d\n", m.name, status.Name, console.Name, m.value(console.Relay))
 		}
 	}
-	return nil
+	return out.Flush()
 }

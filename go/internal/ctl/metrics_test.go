@@ -3,12 +3,13 @@ package ctl
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestMetrics(t *testing.T) {
-	status := Status{Name: "demo", Consoles: []Console{
+	status := Status{Name: "demo", State: Ready, Started: time.UnixMilli(1_700_000_000_500), ReadySeconds: 2.1, Restarts: 3, Consoles: []Console{
 		{Name: "serial", Relay: &Relay{
 			Attached: true, Boot: 3, Start: 100, Oldest: 40, End: 1100, Input: 5,
 			Clients: []Attached{{Lag: 7}, {Lag: 700}, {}},
@@ -27,7 +28,10 @@ func TestMetrics(t *testing.T) {
 			got = append(got, strings.TrimSpace(strings.TrimPrefix(line, "microvm_console_")))
 		}
 	}
-	var want []string
+	want := []string{
+		`microvm_start_time_seconds{vm="demo"} 1700000000.5`, `microvm_ready{vm="demo"} 1`,
+		`microvm_ready_seconds{vm="demo"} 2.1`, `microvm_restarts_total{vm="demo"} 3`,
+	}
 	for _, row := range []struct{ name, serial, console string }{
 		{"attached", "1", "0"}, {"boot", "3", "3"}, {"bytes_total", "1100", "0"}, {"boot_bytes", "1000", "0"},
 		{"kept_bytes", "1060", "0"}, {"gaps", "2", "0"}, {"missing_bytes", "10", "0"},
@@ -39,7 +43,7 @@ func TestMetrics(t *testing.T) {
 		t.Error(diff)
 	}
 	text.Reset()
-	if err := writeMetrics(&text, Status{}); err != nil || text.Len() > 0 {
+	if err := writeMetrics(&text, Status{State: Relaying}); err != nil || text.Len() > 0 {
 		t.Errorf("of no relay: %v, %q", err, &text)
 	}
 }
