@@ -135,7 +135,7 @@ func killUntil(relay *served, limit time.Duration, done func() bool) (kills int,
 		if time.Now().After(late) {
 			return kills, errors.New("the last line is not there in time")
 		}
-		moment := 500 * time.Millisecond
+		moment := 2 * time.Second // the clients come again, and read all from the start
 		if kills%2 == 0 {
 			moment = 5 * time.Millisecond // it is taking what has waited for it
 		}
