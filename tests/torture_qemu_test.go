@@ -123,7 +123,7 @@ func guestArgs(t *testing.T) []string {
 		"-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256M", "-nic", "none", "-display", "none",
 		"-kernel", machine.Kernel, "-initrd", machine.Initrd,
 		"-append", "console=ttyS0,115200 console=hvc0 panic=-1 no_timer_check cryptomgr.notests noirqdebug",
-		"-device", "virtio-serial-pci",
+		"-device", "virtio-serial-pci,ioeventfd=off", // as microvm-run has it: hvc0 is six times faster
 		"-chardev", "pipe,id=hvc0,path=" + channelPath("console", "vm"), "-device", "virtconsole,chardev=hvc0",
 	}
 }
