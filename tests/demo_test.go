@@ -33,7 +33,7 @@ func login(terminal *session) {
 	terminal.send("root\n")
 	terminal.expect(`# `, 1)
 	terminal.send("echo R-$((6*7))\n")
-	terminal.expect(`R-42\r?\n`, 1)
+	terminal.expect(`R-42`, 1) // the kernel may print behind it
 }
 
 func TestRunTestOnEachMachineType(t *testing.T) {
@@ -93,7 +93,7 @@ func TestConsoles(t *testing.T) {
 	serial.expect(`Linux version`, 1)
 	login(serial)
 	watcher := start(t, program(t, "connect-serial"), "--read-only")
-	watcher.expect(`R-42\r?\n`, 1)
+	watcher.expect(`R-42`, 1) // the kernel may print behind it
 	output := must(t, root, "bash", "-c", "echo 'echo K-$((6*7))' | "+program(t, "connect-console")+" --from now --timeout 5s")
 	if !strings.Contains(output, "K-42") {
 		t.Errorf("connect-console in a pipe: %q", output)
