@@ -44,17 +44,21 @@ func (j *Journal) Write(data []byte) (int, error) {
 // Splice moves what is in the pipe to the end of the stream and returns how
 // much that was; io.EOF where the pipe is empty. The kernel moves the pages:
 // there is no moment at which a byte is in neither of the two, so that a
-// writer that is killed loses nothing.
+// writer that is killed loses nothing. look, unless it is nil, is called right before
+// the kernel moves anything, and may call Doubt.
 //
 // A file system that cannot do this gives an error that ErrNoSplice tells; the
 // caller then reads and writes.
-func (j *Journal) Splice(pipe int) (int, error) {
+func (j *Journal) Splice(pipe int, look func()) (int, error) {
 	j.writing.Lock()
 	defer j.writing.Unlock()
 	for {
 		at, room, err := j.place()
 		if err != nil {
 			return 0, err
+		}
+		if look != nil {
+			look()
 		}
 		n, err := j.splice(pipe, at, room)
 		if err == nil {

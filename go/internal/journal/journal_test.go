@@ -363,7 +363,7 @@ func FuzzIndex(f *testing.F) {
 func spliceForever(dir string) error {
 	j, err := Open(dir, Retention{Bytes: 1 << 40, Boots: 1 << 20})
 	for err == nil {
-		if _, err = j.Splice(3); errors.Is(err, io.EOF) {
+		if _, err = j.Splice(3, nil); errors.Is(err, io.EOF) {
 			_, err = unix.Poll([]unix.PollFd{{Fd: 3, Events: unix.POLLIN}}, -1)
 			if errors.Is(err, unix.EINTR) {
 				err = nil

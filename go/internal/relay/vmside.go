@@ -108,27 +108,37 @@ func (r *Relay) takeBoot(fd int) error {
 // dropped, but less may have fitted into the pipe's last page behind that.
 const overrun = "here, or less than 4096 bytes before, a virtio console found vm.out full"
 
+// heldUp is how long a look may take that is worth something: a process that was held
+// up in between does not know how full the pipe is now.
+const heldUp = time.Millisecond
+
 // lookFull takes note where the pipe is full: what was dropped meanwhile belongs
-// behind what is in it, or into its last page.
+// behind what is in it, or into its last page. The bytes must be taken at once.
 func (r *Relay) lookFull(fd int) {
-	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-	_, err := unix.Poll(poll, 0)
-	if err != nil || poll[0].Revents&unix.POLLOUT != 0 {
-		return
-	}
-	if waiting, err := unix.IoctlGetInt(fd, unix.TIOCINQ); err == nil {
-		r.config.Journal.Doubt(int64(waiting), overrun)
+	for begin := time.Now(); ; begin = time.Now() {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		_, err := unix.Poll(poll, 0)
+		if err == nil && poll[0].Revents&unix.POLLOUT == 0 {
+			if waiting, err := unix.IoctlGetInt(fd, unix.TIOCINQ); err == nil {
+				r.config.Journal.Doubt(int64(waiting), overrun)
+			}
+			return
+		}
+		if time.Since(begin) < heldUp {
+			return
+		}
 	}
 }
 
 // take moves a part of what is in the pipe; io.EOF where it is empty. What the
 // journal cannot take is dropped and counted: the guest must not wait.
 func (r *Relay) take(fd int) error {
+	var look func()
 	if r.config.Drops {
-		r.lookFull(fd)
+		look = func() { r.lookFull(fd) }
 	}
 	if !r.weak.Load() {
-		_, err := r.config.Journal.Splice(fd)
+		_, err := r.config.Journal.Splice(fd, look)
 		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, journal.ErrClosed) {
 			return err
 		}
@@ -137,6 +147,9 @@ func (r *Relay) take(fd int) error {
 		}
 	}
 	data := make([]byte, 64<<10)
+	if look != nil {
+		look()
+	}
 	n, err := unix.Read(fd, data)
 	switch {
 	case errors.Is(err, unix.EAGAIN), err == nil && n == 0:
