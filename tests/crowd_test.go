@@ -43,6 +43,9 @@ func (c *crowd) report(t *testing.T) {
 		for _, fault := range l.faults {
 			t.Errorf("client lane %d of %s, %s, %s: %v", number, l.name, l.kind, l.habit, fault)
 		}
+		if l.bytes == 0 && l.habit != deaf { // who reads nothing may have been cut off before a byte came
+			t.Errorf("client lane %d of %s, %s, %s: not a byte in %d visits", number, l.name, l.kind, l.habit, l.visits)
+		}
 		for _, key := range []string{"in all", l.kind, l.habit} {
 			if kinds[key] == nil {
 				kinds[key] = &sum{}

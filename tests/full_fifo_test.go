@@ -30,7 +30,6 @@ func TestFullFIFO(t *testing.T) {
 	terminal.expect(strings.TrimSpace(linesBegin), 1)
 	relay.run.Process.Signal(syscall.SIGSTOP)
 	awaitFull(t, fifo)
-	time.Sleep(time.Second) // it prints on
 	relay.run.Process.Signal(syscall.SIGCONT)
 	for late := time.Now().Add(waitLimit); len(stateOf(t, "console").Gaps) == 0 && time.Now().Before(late); {
 		time.Sleep(time.Millisecond)
@@ -95,7 +94,8 @@ func setPipeSize(t *testing.T, fifo *os.File, bytes uintptr) {
 	}
 }
 
-// awaitFull waits until a FIFO of 64 KiB holds no more.
+// awaitFull waits until a FIFO of 64 KiB has held no more for a second, in which the
+// guest has printed on.
 func awaitFull(t *testing.T, fifo *os.File) {
 	t.Helper()
 	waiting := int32(0)

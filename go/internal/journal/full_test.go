@@ -95,6 +95,15 @@ func TestRemovedFolder(t *testing.T) {
 	}
 }
 
+// reads wants a reader to get this much at once.
+func reads(t *testing.T, r *Reader, want string) {
+	t.Helper()
+	data := make([]byte, 64)
+	if n, err := r.Read(t.Context(), data); err != nil || string(data[:n]) != want {
+		t.Errorf("got %q, %v, want %q", data[:n], err, want)
+	}
+}
+
 func TestLosses(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, DefaultRetention)
@@ -107,18 +116,13 @@ func TestLosses(t *testing.T) {
 		t.Errorf("gaps %+v", gaps)
 	}
 	write(t, j, "def")
-	data := make([]byte, 64)
-	if n, err := early.Read(t.Context(), data); err != nil || string(data[:n]) != "abc" {
-		t.Errorf("got %q, %v", data[:n], err)
-	}
-	_, err := early.Read(t.Context(), data)
+	reads(t, early, "abc")
+	_, err := early.Read(t.Context(), nil)
 	var loss *LossError
 	if !errors.As(err, &loss) || loss.Gap.Bytes != 11 || loss.Error() != "11 bytes were lost (offset 3: no space)" {
 		t.Errorf("got %v", err)
 	}
-	if n, err := early.Read(t.Context(), data); err != nil || string(data[:n]) != "def" {
-		t.Errorf("got %q, %v", data[:n], err)
-	}
+	reads(t, early, "def")
 	j.Close()
 	j = open(t, dir, DefaultRetention)
 	late := j.NewReader(3)
@@ -126,9 +130,7 @@ func TestLosses(t *testing.T) {
 	if bytes := late.Losses(); bytes != 11 {
 		t.Errorf("%d bytes were lost here", bytes)
 	}
-	if n, err := late.Read(t.Context(), data); err != nil || string(data[:n]) != "def" {
-		t.Errorf("got %q, %v", data[:n], err)
-	}
+	reads(t, late, "def")
 	if after := j.NewReader(4); after.Losses() != 0 {
 		t.Error("a loss is told twice")
 	}
@@ -148,19 +150,12 @@ func TestDoubt(t *testing.T) {
 	if gaps := j.Gaps(); len(gaps) != 1 || gaps[0] != (Gap{Offset: 5, Cause: "it was full"}) {
 		t.Errorf("gaps %+v", gaps)
 	}
-	reads := func(r *Reader, want string) {
-		t.Helper()
-		data := make([]byte, 64)
-		if n, err := r.Read(t.Context(), data); err != nil || string(data[:n]) != want {
-			t.Errorf("got %q, %v, want %q", data[:n], err, want)
-		}
-	}
-	reads(early, "abcde")
+	reads(t, early, "abcde")
 	const told = "bytes may be missing here (offset 5: it was full)"
 	if _, err := early.Read(t.Context(), nil); !Missing(err) || err.Error() != told {
 		t.Errorf("told %v", err)
 	}
-	reads(early, "fg")
+	reads(t, early, "fg")
 	j.Close()
 	j = open(t, dir, DefaultRetention)
 	late := j.NewReader(5)
@@ -168,7 +163,7 @@ func TestDoubt(t *testing.T) {
 	if bytes := late.Losses(); bytes != -1 {
 		t.Errorf("%d bytes were lost here", bytes)
 	}
-	reads(late, "fg")
+	reads(t, late, "fg")
 }
 
 // A disk that is full: the oldest segments go, then bytes are lost and counted,
