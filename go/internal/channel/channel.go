@@ -97,7 +97,7 @@ func (c *Channel) open(declared settings.Channel) error {
 			In:         c.public.In,
 			Out:        c.public.Out,
 			PTY:        e.pty,
-			Drops:      !settings.BuiltIn(c.config.Name), // those are no virtio consoles,
+			Drops:      !settings.BuiltIn(c.config.Name), // serial ports and the like wait
 			OutputOnly: !declared.Input,
 			OwnBoots:   true,
 		})

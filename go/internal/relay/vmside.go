@@ -119,9 +119,7 @@ func (r *Relay) lookFull(fd int) {
 		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 		_, err := unix.Poll(poll, 0)
 		if err == nil && poll[0].Revents&unix.POLLOUT == 0 {
-			if waiting, err := unix.IoctlGetInt(fd, unix.TIOCINQ); err == nil {
-				r.config.Journal.Doubt(int64(waiting), overrun)
-			}
+			r.config.Journal.Doubt(int64(unread(r.out)), overrun)
 			return
 		}
 		if time.Since(begin) < heldUp {
