@@ -10,22 +10,28 @@ import (
 	"testing"
 )
 
-// ctrlC and leaveMinicom are how a person leaves.
+// key is a key that a person presses. If shows is not empty, they press the next
+// one once the screen matches it.
+type key struct{ name, shows string }
+
+// ctrlC, ctrlBracket and leaveMinicom end a program. minicom drops a key that comes
+// before its dialog.
 var (
-	ctrlC        = []string{"C-c"}
-	leaveMinicom = []string{"C-a", "x", "Enter"}
+	ctrlC        = []key{{name: "C-c"}}
+	ctrlBracket  = []key{{name: "C-]"}}
+	leaveMinicom = []key{{name: "C-a"}, {name: "x", shows: `Leave Minicom`}, {name: "Enter"}}
 )
 
 // watched are the commands of docs/relays.md whose screen is looked at: what it
 // has to show, and the keys that leave a command which does not end by itself.
 var watched = map[string]struct {
 	shows  string
-	leave  []string
+	leave  []key
 	status string
 }{
 	"systemctl --user status qemu-serial-relay.service":                                   {shows: `Active: active \(running\)`},
 	"ls -l /tmp/qemu-*.in /tmp/qemu-*.out":                                                {shows: `prw------- 1 developer developer 0 .* /tmp/qemu-serial.out$`},
-	"./result/bin/connect-serial":                                                         {shows: `^line 999$`, leave: []string{"C-]"}},
+	"./result/bin/connect-serial":                                                         {shows: `^line 999$`, leave: ctrlBracket},
 	"minicom -D unix#/tmp/qemu-serial.sock":                                               {shows: `^line 999$`, leave: leaveMinicom},
 	"minicom -D /tmp/qemu-serial.pty":                                                     {shows: `^line 999$`, leave: leaveMinicom},
 	"cat /tmp/qemu-serial.out":                                                            {shows: `^line 999$`, leave: ctrlC, status: "130"},
@@ -70,15 +76,17 @@ func typeLine(w *tmux, line string, next int) string {
 	want := watched[line]
 	look := ""
 	if want.shows != "" {
-		find := regexp.MustCompile("(?m)" + want.shows)
-		look = w.until(want.shows, func(s screen) bool { return find.MatchString(s.String()) }).String()
+		look = w.shows(want.shows)
 	}
 	for _, key := range want.leave {
-		w.press(key)
+		w.press(key.name)
+		if key.shows != "" {
+			w.shows(key.shows)
+		}
 	}
-	prompt := regexp.MustCompile(fmt.Sprintf(`\[%d:(\d+)\]`, next))
-	end := w.until(prompt.String(), func(s screen) bool { return prompt.MatchString(s.String()) }).String()
-	if got := prompt.FindStringSubmatch(end)[1]; got != cmp.Or(want.status, "0") {
+	prompt := fmt.Sprintf(`\[%d:(\d+)\]`, next)
+	end := w.shows(prompt)
+	if got := regexp.MustCompile(prompt).FindStringSubmatch(end)[1]; got != cmp.Or(want.status, "0") {
 		w.t.Fatalf("%s: status %s, want %s:\n%s", line, got, cmp.Or(want.status, "0"), end)
 	}
 	if want.leave == nil {

@@ -3,6 +3,7 @@ package tests
 import (
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,13 @@ func (w *tmux) until(what string, holds func(screen) bool) screen {
 			w.t.Fatalf("the window does not show %s within %v:\n%v", what, waitLimit, now)
 		}
 	}
+}
+
+// shows waits until a line of the window matches pattern, and returns the screen.
+func (w *tmux) shows(pattern string) string {
+	w.t.Helper()
+	find := regexp.MustCompile("(?m)" + pattern)
+	return w.until(pattern, func(s screen) bool { return find.MatchString(s.String()) }).String()
 }
 
 // prompt waits until the last line of the window ends with text.
