@@ -109,6 +109,7 @@ func guest(t *testing.T, run string, args ...string) (vm, serial, console *sessi
 // Stock tools speak with our agent; it does what they ask for, over a guest's
 // restart, and ends the guest.
 func TestGuestAgent(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"q35", "microvm"} {
 		t.Run(kind, func(t *testing.T) {
 			socket := filepath.Join(private(t), "agent")
@@ -154,6 +155,7 @@ func setSize(a agent, device string, terminal *session, rows, columns int) {
 
 // The agent over vsock, inside the guest: its own address is all that it needs.
 func TestGuestAgentOverVsock(t *testing.T) {
+	t.Parallel()
 	private(t)
 	vm, _, console := guest(t, filepath.Join(build(t, "checks."+system+".vsock-guest"), "bin", "microvm-run"))
 	login(console)
@@ -167,6 +169,7 @@ func TestGuestAgentOverVsock(t *testing.T) {
 
 // The agent over the vsock of a real host.
 func TestGuestAgentOverTheHostsVsock(t *testing.T) {
+	t.Parallel()
 	const device = "/dev/vhost-vsock"
 	demo := build(t, "checks."+system+".vsock-guest")
 	private(t)

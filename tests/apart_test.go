@@ -2,7 +2,6 @@ package tests
 
 import (
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 )
@@ -46,8 +45,8 @@ func apart(t *testing.T, own string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := exec.Command("unshare", own, test, "-test.v", "-test.count=1", "-test.timeout=10m", "-test.run", "^"+t.Name()+"$")
-	run.Env = append(os.Environ(), apartVariable+"=yes")
+	run := newCommand(t, "unshare", own, test, "-test.v", "-test.count=1", "-test.timeout=10m", "-test.run", "^"+t.Name()+"$")
+	run.Env = append(run.Env, apartVariable+"=yes")
 	output, err := run.CombinedOutput()
 	t.Logf("with its own %s:\n%s", strings.TrimPrefix(own, "--"), output)
 	switch {

@@ -63,6 +63,7 @@ func checkLines(text string, lines, boots int) error {
 
 // With QEMU alone: what the other tests believe of it.
 func TestBootSector(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	args := append(bootSector(t, 20000, true), "-display", "none", "-monitor", "none",
 		"-serial", "file:"+filepath.Join(dir, "serial"), "-debugcon", "file:"+filepath.Join(dir, "debugcon"))
@@ -81,6 +82,7 @@ func TestBootSector(t *testing.T) {
 }
 
 func TestBootSectorAnswersKeys(t *testing.T) {
+	t.Parallel()
 	args := append(bootSector(t, 3, false), "-display", "none", "-monitor", "none", "-serial", "stdio")
 	vm := start(t, "qemu-system-x86_64", args...)
 	vm.expect(`line 2\r\n`, 1)
@@ -113,6 +115,7 @@ func TestCheckLines(t *testing.T) {
 // qemu.Relayed tells a user's option from a value by a list of the options
 // without one: it has those of this QEMU.
 func TestRelayedKnowsTheOptionsOfThisQEMU(t *testing.T) {
+	t.Parallel()
 	source, err := os.ReadFile(filepath.Join(root, "go/internal/qemu/options.go"))
 	if err != nil {
 		t.Fatal(err)

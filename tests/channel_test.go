@@ -15,33 +15,33 @@ import (
 // and more.
 func setUp(t *testing.T, more string) {
 	t.Helper()
-	path := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "config.json")
+	path := filepath.Join(getenv(t, "XDG_RUNTIME_DIR"), "config.json")
 	text := fmt.Sprintf(`{"directory": %q, %s}`, filepath.Dir(path), more)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("QEMU_RELAY_CONFIG", path)
+	setenv(t, "QEMU_RELAY_CONFIG", path)
 }
 
 // channelPath is a file in a channel's private folder.
-func channelPath(name, file string) string {
-	return filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "qemu-relay", name, file)
+func channelPath(t *testing.T, name, file string) string {
+	return filepath.Join(getenv(t, "XDG_RUNTIME_DIR"), "qemu-relay", name, file)
 }
 
 // publicPath is a channel's public endpoint: "out", "sock".
-func publicPath(name, suffix string) string {
-	return filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "qemu-"+name+"."+suffix)
+func publicPath(t *testing.T, name, suffix string) string {
+	return filepath.Join(getenv(t, "XDG_RUNTIME_DIR"), "qemu-"+name+"."+suffix)
 }
 
-func journalOf(name string) string {
-	return filepath.Join(os.Getenv("XDG_STATE_HOME"), "qemu-relay", name)
+func journalOf(t *testing.T, name string) string {
+	return filepath.Join(getenv(t, "XDG_STATE_HOME"), "qemu-relay", name)
 }
 
 // asking returns an HTTP client of a channel's control socket.
-func asking(name string) *http.Client {
+func asking(t *testing.T, name string) *http.Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var dialer net.Dialer
-		return dialer.DialContext(ctx, "unix", channelPath(name, "ctl"))
+		return dialer.DialContext(ctx, "unix", channelPath(t, name, "ctl"))
 	}
 	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: waitLimit}
 }
@@ -83,7 +83,7 @@ func ask(client *http.Client) (state channelState, err error) {
 // stateOf is the state of a channel whose relay is up.
 func stateOf(t *testing.T, name string) channelState {
 	t.Helper()
-	state, err := ask(asking(name))
+	state, err := ask(asking(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}

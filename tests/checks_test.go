@@ -11,6 +11,7 @@ import (
 // What `nix flake check` runs, one by one, so that each is told by its name. A
 // check that lacks a tool says "skipped: TOOL: …" in its output.
 func TestFlakeChecks(t *testing.T) {
+	t.Parallel()
 	var names []string
 	text := nix(t, "eval", "--json", ".#checks."+system, "--apply", "builtins.attrNames")
 	if err := json.Unmarshal([]byte(text[strings.LastIndex(text, "["):]), &names); err != nil {
@@ -35,16 +36,18 @@ func TestFlakeChecks(t *testing.T) {
 
 // The command itself, as a user's CI runs it.
 func TestFlakeCheck(t *testing.T) {
+	t.Parallel()
 	nix(t, "flake check")
 }
 
 // vendorHash is that of the modules which go.mod asks for now, whatever the
 // store holds from before.
 func TestVendorHash(t *testing.T) {
+	t.Parallel()
 	copied := filepath.Join(t.TempDir(), "source")
 	must(t, root, "cp", "-r", "go", copied)
-	t.Setenv("GOFLAGS", "")
-	t.Setenv("GOWORK", "off")
+	setenv(t, "GOFLAGS", "")
+	setenv(t, "GOWORK", "off")
 	must(t, copied, "go", "mod", "tidy", "-diff")
 	must(t, copied, "go", "mod", "vendor")
 	got := strings.TrimSpace(must(t, copied, "nix", "hash", "path", "vendor"))

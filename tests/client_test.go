@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"net"
-	"os/exec"
 	"strconv"
 	"sync"
 	"testing"
@@ -70,7 +69,7 @@ func (c *client) dial(t *testing.T, network, address string) {
 // run has the client read what a program prints. Its stdin stays open.
 func (c *client) run(t *testing.T, name string, args ...string) {
 	t.Helper()
-	command := exec.Command(name, args...)
+	command := newCommand(t, name, args...)
 	command.Stdout = c
 	_, err := command.StdinPipe()
 	if err == nil {

@@ -123,6 +123,7 @@ var vmFields = map[string]string{"Machine": "", "Console": "consoles[]."}
 // Every field of vm.json stands in the table, means what the table says when it
 // is left alone, and puts what the table says into QEMU's command line.
 func TestContractOfVMJSON(t *testing.T) {
+	t.Parallel()
 	private(t)
 	rows := contractTable(t, "`vm.json` = `mkMicrovm`")
 	same(t, rows, jsonFields(t, "go/internal/spec/machine.go", vmFields))
@@ -207,6 +208,7 @@ func TestContractOfTheImage(t *testing.T) {
 
 // The files of a running VM are those of the tables.
 func TestContractOfFiles(t *testing.T) {
+	t.Parallel()
 	dir := private(t)
 	vm := start(t, program(t, "microvm-run"), "--auto-ports")
 	vm.expect(`hvc0 +tcp`, 1)
@@ -256,6 +258,7 @@ var channelFields = map[string]string{"Settings": "", "Channel": "channels.<name
 // Every setting of the relays stands in the table, and the units, QEMU's
 // arguments and the endpoints of each channel are those that it names.
 func TestContractOfChannels(t *testing.T) {
+	t.Parallel()
 	dir := private(t)
 	same(t, contractTable(t, "settings file = option of `services.qemu-relay`"),
 		jsonFields(t, "go/internal/settings/settings.go", channelFields))
@@ -265,7 +268,7 @@ func TestContractOfChannels(t *testing.T) {
 	if err := os.WriteFile(config, []byte(`{"directory": "`+dir+`/endpoints"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("QEMU_RELAY_CONFIG", config)
+	setenv(t, "QEMU_RELAY_CONFIG", config)
 	must(t, dir, "mkdir", "endpoints")
 	must(t, dir, filepath.Join(bin, "qemu-relay"), "units", "--output", "units")
 
@@ -274,7 +277,7 @@ func TestContractOfChannels(t *testing.T) {
 	if err := os.WriteFile(qemu, []byte("#!/bin/sh\necho \"$@\"\nls "+dir+"/endpoints\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("QEMU", qemu)
+	setenv(t, "QEMU", qemu)
 	told := must(t, dir, filepath.Join(bin, "run-qemu"), "-m", "64")
 	for _, r := range contractTable(t, "channel") {
 		unit, endpoints := r.code(1)[0], r.code(3)[0]
@@ -297,6 +300,7 @@ var routePattern = regexp.MustCompile(`"((?:GET|POST) /[a-z]+)":`)
 
 // The requests of the table are those that control sockets answer.
 func TestContractOfHTTP(t *testing.T) {
+	t.Parallel()
 	source, err := os.ReadFile(filepath.Join(root, "go", "internal", "ctl", "server.go"))
 	if err != nil {
 		t.Fatal(err)

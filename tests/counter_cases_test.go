@@ -7,6 +7,7 @@ import (
 )
 
 func TestCounter(t *testing.T) {
+	t.Parallel()
 	const half = lineBytes / 2
 	printed := []int64{2*lineBytes + half, 0, 2 * lineBytes}
 	lines := func(numbers ...[2]int) (all []string) {

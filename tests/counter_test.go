@@ -81,7 +81,7 @@ func (c *counter) end() {
 // they begin.
 func checkJournal(t *testing.T, name string, printed []int64) {
 	t.Helper()
-	files, err := segmentsOf(journalOf(name))
+	files, err := segmentsOf(journalOf(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func comeAndGo(ctx context.Context, relay *served, names []string, begins int64,
 		journals[name] = newKept(relay.t, name)
 	}
 	for number := range lanes {
-		l := newLane(number, names, journals, begins)
+		l := newLane(relay.t, number, names, journals, begins)
 		c.lanes = append(c.lanes, l)
 		c.here.Go(func() { l.run(ctx, relay) })
 	}
@@ -78,7 +78,7 @@ type watcher struct {
 func watchRelay(ctx context.Context, relay *served, names []string) *watcher {
 	w := &watcher{asks: "GET /status"}
 	for _, name := range names {
-		client := asking(name)
+		client := asking(relay.t, name)
 		w.here.Go(func() {
 			for sleep(ctx, ctx, 5*time.Millisecond) {
 				up := relay.await(ctx)

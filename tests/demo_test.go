@@ -12,12 +12,28 @@ import (
 	"time"
 )
 
-// running starts the demo and waits until its ports are told.
-func running(t *testing.T) *session {
+// endpoint is a line in which microvm-run prints where a console is served.
+var endpoint = regexp.MustCompile(`(?m)^(\w+) +\w+ +tcp localhost:(\d+)`)
+
+// running starts the demo and waits until it has printed its endpoints.
+func running(t *testing.T, args ...string) *session {
 	t.Helper()
-	vm := start(t, program(t, "microvm-run"))
-	vm.expect(`console  hvc0   tcp localhost:\d+`, 1)
+	vm := start(t, program(t, "microvm-run"), args...)
+	vm.expect(endpoint.String(), 2)
 	return vm
+}
+
+// port returns the TCP port of a console of a running VM.
+func (s *session) port(console string) string {
+	s.t.Helper()
+	text, _ := s.look()
+	for _, line := range endpoint.FindAllStringSubmatch(text, -1) {
+		if line[1] == console {
+			return line[2]
+		}
+	}
+	s.t.Fatalf("no port of %s in:\n%s", console, text)
+	return ""
 }
 
 // connect connects nc to a console.
@@ -37,8 +53,10 @@ func login(terminal *session) {
 }
 
 func TestRunTestOnEachMachineType(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"q35", "microvm"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			private(t)
 			output := must(t, root, program(t, "run-test"), "--machine", kind)
 			if !strings.Contains(output, "13 passed, 0 failed") || !strings.Contains(output, "machine type "+kind) {
@@ -86,9 +104,10 @@ func TestByHand(t *testing.T) {
 // Both consoles through the clients: history first, several at once, plain pipes,
 // and the status; and what is kept once the VM has ended.
 func TestConsoles(t *testing.T) {
+	t.Parallel()
 	private(t)
-	vm := running(t)
-	login(connect(t, "4441"))
+	vm := running(t, "--auto-ports")
+	login(connect(t, vm.port("console")))
 	serial := start(t, program(t, "connect-serial"))
 	serial.expect(`Linux version`, 1)
 	login(serial)
@@ -129,10 +148,10 @@ func TestConsoles(t *testing.T) {
 
 // Without relays QEMU serves the ports, as people know it.
 func TestNoRelay(t *testing.T) {
+	t.Parallel()
 	private(t)
-	vm := start(t, program(t, "microvm-run"), "--no-relay")
-	vm.expect(`console  hvc0   tcp localhost:4441`, 1)
-	serial, console := connect(t, "4440"), connect(t, "4441")
+	vm := running(t, "--auto-ports", "--no-relay")
+	serial, console := connect(t, vm.port("serial")), connect(t, vm.port("console"))
 	login(serial)
 	login(console)
 	serial.send("poweroff\n")
@@ -142,9 +161,10 @@ func TestNoRelay(t *testing.T) {
 }
 
 func TestShutdown(t *testing.T) {
+	t.Parallel()
 	dir := private(t)
-	vm := running(t)
-	login(connect(t, "4440"))
+	vm := running(t, "--auto-ports")
+	login(connect(t, vm.port("serial")))
 	output := must(t, root, program(t, "microvm-shutdown"))
 	if !regexp.MustCompile(`^console-demo: stopped by (agent|acpi) in `).MatchString(output) {
 		t.Error(output)
@@ -159,8 +179,9 @@ func TestShutdown(t *testing.T) {
 
 // A power button pressed while the guest boots is pressed again.
 func TestShutdownEarlyInBoot(t *testing.T) {
+	t.Parallel()
 	private(t)
-	vm := running(t)
+	vm := running(t, "--auto-ports")
 	output := must(t, root, program(t, "microvm-shutdown"))
 	if !regexp.MustCompile(`^console-demo: stopped by (agent|acpi) in `).MatchString(output) {
 		t.Error(output)
@@ -172,8 +193,9 @@ func TestShutdownEarlyInBoot(t *testing.T) {
 
 // Whatever kills microvm-run, its QEMU goes with it, and the next start works.
 func TestKilledOwner(t *testing.T) {
+	t.Parallel()
 	dir := private(t)
-	vm := running(t)
+	vm := running(t, "--auto-ports")
 	var state struct{ QEMUPID int }
 	text, err := os.ReadFile(filepath.Join(dir, "microvm", "console-demo", "state.json"))
 	if err == nil {
@@ -191,7 +213,7 @@ func TestKilledOwner(t *testing.T) {
 			t.Fatalf("QEMU, pid %d, outlives its owner", state.QEMUPID)
 		}
 	}
-	again := running(t)
+	again := running(t, "--auto-ports")
 	must(t, root, program(t, "microvm-shutdown"), "--force")
 	if status := again.status(); status != 0 {
 		t.Errorf("microvm-run has status %d", status)
@@ -208,9 +230,10 @@ func alive(pid int) bool {
 
 // Ctrl-C stops the guest as microvm-shutdown does.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	private(t)
-	vm := running(t)
-	login(connect(t, "4441"))
+	vm := running(t, "--auto-ports")
+	login(connect(t, vm.port("console")))
 	if err := vm.run.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -218,8 +241,8 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("microvm-run has status %d", status)
 	}
 	vm.expect(`ended: stopped by (agent|acpi) in `, 1)
-	if conn, err := net.Dial("tcp", "127.0.0.1:4440"); err == nil {
+	if conn, err := net.Dial("tcp", "127.0.0.1:"+vm.port("serial")); err == nil {
 		conn.Close()
-		t.Error("port 4440 is still served")
+		t.Error("its port is still served")
 	}
 }

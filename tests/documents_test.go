@@ -35,7 +35,7 @@ exit 1
 // marked as bash is run, in the order of the document.
 func TestDocuments(t *testing.T) {
 	nix, nc := shim(t, "nix", nixShim), shim(t, "nc", ncShim)
-	t.Setenv("PATH", nix+":"+os.Getenv("PATH"))
+	setenv(t, "PATH", nix+":"+getenv(t, "PATH"))
 	for _, document := range []string{"README.md", "examples/console-demo/README.md", "CONTRIBUTING.md", "docs/run-test.md"} {
 		t.Run(strings.ReplaceAll(document, "/", "-"), func(t *testing.T) {
 			private(t)

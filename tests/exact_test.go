@@ -23,6 +23,7 @@ const (
 // for the first half of them; then one client of each kind is. Missing 0,
 // repeated 0, in order: in the journal's files and at each client.
 func TestExact(t *testing.T) {
+	t.Parallel()
 	dir := private(t)
 	vm := start(t, program(t, "microvm-run"), "--auto-ports")
 	vm.expect(`console  hvc0   tcp localhost:\d+`, 1)

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"bytes"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 // Commands in the guest, by the agent in it: output, input and status as if they
 // ran here.
 func TestExec(t *testing.T) {
+	t.Parallel()
 	private(t)
 	vm := start(t, program(t, "microvm-run"), "--auto-ports")
 	vm.expect(`console  hvc0   tcp localhost:\d+`, 1)
@@ -27,7 +27,7 @@ func TestExec(t *testing.T) {
 	both.expect("gone\n", 1)
 	both.expect("error\n", 1)
 	input := bytes.Repeat([]byte("0123456789abcde\n"), 10000)
-	cat := exec.Command(run, "--", "cat")
+	cat := newCommand(t, run, "--", "cat")
 	cat.Stdin = bytes.NewReader(input)
 	if output, err := cat.Output(); err != nil || !bytes.Equal(output, input) {
 		t.Errorf("cat: %v, %d bytes of %d", err, len(output), len(input))
@@ -69,6 +69,7 @@ func startEmpty(t *testing.T, name string, args ...string) *session {
 
 // A command that outlives its guest is told what has become of that.
 func TestExecToTheGuestsEnd(t *testing.T) {
+	t.Parallel()
 	for _, end := range []struct {
 		command, told string
 		status        int
@@ -77,6 +78,7 @@ func TestExecToTheGuestsEnd(t *testing.T) {
 		{"echo c >/proc/sysrq-trigger; sleep 100", "guest panicked: Kernel panic - not syncing: sysrq triggered crash", 4},
 	} {
 		t.Run(end.command, func(t *testing.T) {
+			t.Parallel()
 			private(t)
 			vm := start(t, program(t, "microvm-run"), "--auto-ports")
 			vm.expect(`READY after`, 1)
@@ -92,8 +94,9 @@ func TestExecToTheGuestsEnd(t *testing.T) {
 
 // A VM for one command.
 func TestRunExec(t *testing.T) {
+	t.Parallel()
 	dir := private(t)
-	run := exec.Command(program(t, "microvm-run"), "--auto-ports", "--exec", "--", "sh", "-c", "echo R-$((6*7)); exit 3")
+	run := newCommand(t, program(t, "microvm-run"), "--auto-ports", "--exec", "--", "sh", "-c", "echo R-$((6*7)); exit 3")
 	var told bytes.Buffer
 	run.Stderr = &told
 	output, _ := run.Output()

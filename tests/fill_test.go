@@ -25,9 +25,9 @@ type fill struct {
 const fifoHolds = 1 << 20
 
 // watchFill looks until ctx ends.
-func watchFill(ctx context.Context, name string) *fill {
+func watchFill(ctx context.Context, t *testing.T, name string) *fill {
 	f := &fill{name: name}
-	fifo, err := os.OpenFile(channelPath(name, "vm.out"), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	fifo, err := os.OpenFile(channelPath(t, name, "vm.out"), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if f.fault = err; err != nil {
 		return f
 	}

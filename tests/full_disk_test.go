@@ -58,14 +58,14 @@ func printInto(t *testing.T, cause string, fill, free func()) {
 	defer seat.Close()
 	last := string(appendLine(nil, "serial", 2, 4<<20/lineBytes-1))
 	reader := newClient("Unix socket", 0, last)
-	reader.dial(t, "unix", publicPath("serial", "sock"))
+	reader.dial(t, "unix", publicPath(t, "serial", "sock"))
 
-	printAll(t, printed{channelPath("serial", "vm.out"), "serial", 0, 4 << 20, 0, true})
+	printAll(t, printed{channelPath(t, "serial", "vm.out"), "serial", 0, 4 << 20, 0, true})
 	if kept := drained(t, 4<<20); len(kept.Gaps) > 0 {
 		t.Errorf("%+v", kept)
 	}
 	fill()
-	printAll(t, printed{channelPath("serial", "vm.out"), "serial", 1, 8 << 20, 0, true})
+	printAll(t, printed{channelPath(t, "serial", "vm.out"), "serial", 1, 8 << 20, 0, true})
 	full := drained(t, 12<<20)
 	if full.Gaps == nil || full.lost() < 6<<20 || full.lost() > 8<<20 {
 		t.Errorf("%+v", full)
@@ -76,7 +76,7 @@ func printInto(t *testing.T, cause string, fill, free func()) {
 		t.Errorf("qemu-relay status does not tell %q:\n%s", words, text)
 	}
 	free()
-	printAll(t, printed{channelPath("serial", "vm.out"), "serial", 2, 4 << 20, 0, true})
+	printAll(t, printed{channelPath(t, "serial", "vm.out"), "serial", 2, 4 << 20, 0, true})
 	again := drained(t, 16<<20)
 	if again.lost() != full.lost() || again.End <= full.End {
 		t.Errorf("%+v, and with space %+v", full, again)

@@ -22,8 +22,8 @@ func TestFullFIFO(t *testing.T) {
 	setUp(t, `"channels": {"console": {}}`)
 	relay := serving(t, append([]string{"console"}, channels...)...)
 	vm := start(t, program(t, "run-qemu"), guestArgs(t)...)
-	terminal := shell(t, publicPath("console", "sock"))
-	fifo := openFIFO(t, channelPath("console", "vm.out"))
+	terminal := shell(t, publicPath(t, "console", "sock"))
+	fifo := openFIFO(t, channelPath(t, "console", "vm.out"))
 	setPipeSize(t, fifo, 64<<10) // soon full
 	terminal.send(fmt.Sprintf("seq 1 %d >/tmp/lines; echo 1 >/proc/sys/kernel/printk; stty -echo; "+
 		"echo begin-$((63*47)); cat /tmp/lines; read x; echo end-$((63*47))\n", last))

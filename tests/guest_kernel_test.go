@@ -41,7 +41,7 @@ func TestGuestKernelRunTest(t *testing.T) {
 // A static Go program in the guest finds what it and an agent need.
 func TestGuestKernelServesPrograms(t *testing.T) {
 	demo := minimal(t)
-	t.Setenv("CGO_ENABLED", "0")
+	setenv(t, "CGO_ENABLED", "0")
 	guestProgram := filepath.Join(t.TempDir(), "guestprogram")
 	must(t, ".", "go", "build", "-o", guestProgram, "./guestprogram")
 	data, err := os.ReadFile(guestProgram)

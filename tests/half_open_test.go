@@ -31,17 +31,17 @@ func TestPeerVanishes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer peer.Close()
-	printAll(t, printed{channelPath("serial", "vm.out"), "serial", 0, before, 0, true})
+	printAll(t, printed{channelPath(t, "serial", "vm.out"), "serial", 0, before, 0, true})
 	last := string(appendLine(nil, "serial", 1, after/lineBytes-1))
 	others := []*client{newClient("TCP", 0, last), newClient("Unix socket", 0, last)}
 	others[0].dial(t, "tcp", address)
-	others[1].dial(t, "unix", publicPath("serial", "sock"))
+	others[1].dial(t, "unix", publicPath(t, "serial", "sock"))
 	readSome(t, peer, before)
 	memory := memoryOf(t, relay.run.Process.Pid)
 
 	must(t, root, "ip", "route", "add", "blackhole", "127.0.0.2/32", "table", "local")
 	vanished := time.Now()
-	printAll(t, printed{channelPath("serial", "vm.out"), "serial", 1, after, 0, true})
+	printAll(t, printed{channelPath(t, "serial", "vm.out"), "serial", 1, after, 0, true})
 	for _, other := range others {
 		other.await(t, console{Device: "serial"}, waitLimit)
 		if err := newKept(t, "serial").compare(0, other.got()); err != nil || len(other.got()) != before+after {

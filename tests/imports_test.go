@@ -13,6 +13,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // The arrows between our packages are those of the golden list: a new one is a
 // decision.
 func TestImports(t *testing.T) {
+	t.Parallel()
 	const format = `{{.ImportPath}}:{{range .Imports}} {{.}}{{end}}`
 	golden := filepath.Join("testdata", "imports.golden")
 	var found strings.Builder

@@ -57,7 +57,7 @@ type kept struct {
 }
 
 func newKept(t *testing.T, name string) *kept {
-	k := &kept{dir: journalOf(name), name: name, opened: map[string]*os.File{}, boots: map[int]int64{}}
+	k := &kept{dir: journalOf(t, name), name: name, opened: map[string]*os.File{}, boots: map[int]int64{}}
 	t.Cleanup(func() {
 		for _, file := range k.opened {
 			file.Close()

@@ -25,7 +25,7 @@ func TestLaggard(t *testing.T) {
 	seat := sit(t, relay)
 	defer seat.Close()
 	laggards := map[string]net.Conn{}
-	for network, address := range map[string]string{"unix": publicPath("serial", "sock"), "tcp": "127.0.0.1:" + ports["serial"]} {
+	for network, address := range map[string]string{"unix": publicPath(t, "serial", "sock"), "tcp": "127.0.0.1:" + ports["serial"]} {
 		conn, err := net.Dial(network, address)
 		if err != nil {
 			t.Fatal(err)
@@ -37,7 +37,7 @@ func TestLaggard(t *testing.T) {
 	if at != 0 || missing != 0 {
 		t.Errorf("a stream begins at %d, behind %d missing bytes", at, missing)
 	}
-	ended := printBeside(printed{channelPath("serial", "vm.out"), "serial", 0, printedBytes, 0, true})
+	ended := printBeside(t, printed{channelPath(t, "serial", "vm.out"), "serial", 0, printedBytes, 0, true})
 	got := map[string][]byte{"stream": readSome(t, stream, early)}
 	for kind, conn := range laggards {
 		got[kind] = readSome(t, conn, early)
@@ -92,7 +92,7 @@ func number(text []byte) int64 {
 // streamFrom asks for the serial channel's bytes, and to be told what is missing.
 func streamFrom(t *testing.T, from string) (body io.Reader, offset, missing int64) {
 	t.Helper()
-	client := asking("serial")
+	client := asking(t, "serial")
 	client.Timeout = 0
 	response, err := client.Get("http://channel/stream?gaps=true&from=" + from)
 	if err != nil {

@@ -7,13 +7,12 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"strconv"
 	"sync"
 )
 
-// ports are those of the channels that have one.
-var ports = map[string]string{"serial": "47440", "debugcon": "47441", "console": "47442"}
+// ports are those of the channels that have one. TestMain chooses them.
+var ports = map[string]string{"serial": "", "debugcon": "", "console": ""}
 
 // connection is a client's.
 type connection struct {
@@ -34,7 +33,7 @@ func (l *lane) connect(f *follower) (*connection, error) {
 	case l.kind == "stream":
 		return l.stream(f)
 	}
-	network, address := "unix", publicPath(l.name, "sock")
+	network, address := "unix", publicPath(l.t, l.name, "sock")
 	if l.kind == "tcp" {
 		network, address = "tcp", "127.0.0.1:"+ports[l.name]
 	}
@@ -47,7 +46,7 @@ func (l *lane) connect(f *follower) (*connection, error) {
 
 // stream asks for the bytes from a random place of the boot.
 func (l *lane) stream(f *follower) (*connection, error) {
-	conn, err := net.Dial("unix", channelPath(l.name, "ctl"))
+	conn, err := net.Dial("unix", channelPath(l.t, l.name, "ctl"))
 	if err != nil {
 		return nil, err
 	}
@@ -69,16 +68,16 @@ func (l *lane) stream(f *follower) (*connection, error) {
 
 // program has another process connect, which prints what it gets.
 func (l *lane) program() (*connection, error) {
-	words := []string{"socat", "-u", "UNIX-CONNECT:" + publicPath(l.name, "sock"), "-"}
+	words := []string{"socat", "-u", "UNIX-CONNECT:" + publicPath(l.t, l.name, "sock"), "-"}
 	switch l.kind {
 	case "tcp":
 		words[2] = "TCP4:127.0.0.1:" + ports[l.name]
 	case "fifo":
-		words = []string{"cat", publicPath(l.name, "out")}
+		words = []string{"cat", publicPath(l.t, l.name, "out")}
 	case "stream":
-		words = []string{"curl", "-sSN", "--unix-socket", channelPath(l.name, "ctl"), "http://channel/stream"}
+		words = []string{"curl", "-sSN", "--unix-socket", channelPath(l.t, l.name, "ctl"), "http://channel/stream"}
 	}
-	run := exec.Command(words[0], words[1:]...)
+	run := newCommand(l.t, words[0], words[1:]...)
 	stdout, err := run.StdoutPipe()
 	if err == nil {
 		err = run.Start()

@@ -7,11 +7,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"syscall"
+	"testing"
 	"time"
 )
 
 // lane is one client after the other, all of one kind and one habit.
 type lane struct {
+	t       *testing.T
 	name    string // of the channel
 	kind    string
 	habit   string
@@ -36,8 +38,9 @@ const (
 
 // newLane is the lane with a number on one of some channels: among 50, there are
 // all kinds and habits, but none reads a FIFO that cannot tell where it begins.
-func newLane(number int, names []string, journals map[string]*kept, begins int64) *lane {
+func newLane(t *testing.T, number int, names []string, journals map[string]*kept, begins int64) *lane {
 	l := &lane{
+		t:      t,
 		name:   names[number%len(names)],
 		begins: begins,
 		kind:   []string{"unix", "tcp", "stream", "unix", "stream"}[number%5],

@@ -7,6 +7,7 @@ import (
 )
 
 func TestLint(t *testing.T) {
+	t.Parallel()
 	linter := filepath.Join(os.Getenv("TOOLS"), "golangci-lint")
 	for _, module := range []string{"go", "tests"} {
 		t.Run(module, func(t *testing.T) {
@@ -16,6 +17,7 @@ func TestLint(t *testing.T) {
 }
 
 func TestFormat(t *testing.T) {
+	t.Parallel()
 	if files := must(t, root, "gofmt", "-l", "go", "tests"); files != "" {
 		t.Errorf("not formatted (run gofmt -w): %s", files)
 	}

@@ -35,9 +35,9 @@ func (vm *machine) total(name string) (bytes int64) {
 // boot starts one on all channels: each prints so many bytes.
 func (vm *machine) boot(relay *served, bytes func(name string) int64, rate int, ends bool) error {
 	for _, name := range vm.names {
-		p := &printer{name: name}
+		p := &printer{t: vm.t, name: name}
 		vm.on = append(vm.on, p)
-		order := printed{channelPath(name, "vm.out"), name, len(vm.printed[name]), bytes(name), rate, ends}
+		order := printed{channelPath(vm.t, name, "vm.out"), name, len(vm.printed[name]), bytes(name), rate, ends}
 		if err := p.start(relay, order); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

@@ -5,11 +5,12 @@ package tests
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -39,7 +40,7 @@ func command(t *testing.T, dir, name string, args ...string) (string, error) {
 	// Not the test's own context: a clean-up runs commands too.
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
-	run := exec.CommandContext(ctx, name, args...)
+	run := newCommandContext(ctx, t, name, args...)
 	run.Dir = dir
 	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
 	run.WaitDelay = 10 * time.Second
@@ -65,15 +66,32 @@ func nix(t *testing.T, verb string, args ...string) string {
 	return must(t, root, "nix", append(words, args...)...)
 }
 
-// build builds an attribute of the flake and returns its store path.
+// output is an attribute of the flake: its store path once it is built.
+type output struct {
+	mu   sync.Mutex
+	path string
+}
+
+// outputs holds an *output for each attribute that was asked for.
+var outputs sync.Map
+
+// build builds an attribute of the flake, once, and returns its store path.
 func build(t *testing.T, attribute string) string {
 	t.Helper()
+	value, _ := outputs.LoadOrStore(attribute, &output{})
+	made := value.(*output)
+	made.mu.Lock()
+	defer made.mu.Unlock()
+	if made.path != "" {
+		return made.path
+	}
 	link := filepath.Join(t.TempDir(), "result")
 	nix(t, "build", "--print-build-logs", "--out-link", link, ".#"+attribute)
 	path, err := os.Readlink(link)
 	if err != nil {
 		t.Fatal(err)
 	}
+	made.path = path
 	return path
 }
 
@@ -83,7 +101,8 @@ func program(t *testing.T, name string) string {
 	return filepath.Join(build(t, "console-demo"), "bin", name)
 }
 
-// private gives the test a run dir of its own, short enough for a socket.
+// private gives the commands of the test a run dir of their own, short enough for a
+// socket.
 func private(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "microvm-test-")
@@ -91,8 +110,8 @@ func private(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	t.Setenv("XDG_RUNTIME_DIR", dir)
-	t.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state"))
+	setenv(t, "XDG_RUNTIME_DIR", dir)
+	setenv(t, "XDG_STATE_HOME", filepath.Join(dir, "state"))
 	return dir
 }
 
@@ -102,5 +121,24 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "tests: not prepared (run scripts/test, with the flags of go test)")
 		os.Exit(2)
 	}
+	for channel := range ports {
+		port, err := freePort()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "tests:", err)
+			os.Exit(1)
+		}
+		ports[channel] = port
+	}
 	os.Exit(m.Run())
+}
+
+// freePort returns a port on localhost that the kernel has just had free.
+func freePort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return port, err
 }

@@ -10,20 +10,21 @@ import (
 
 // What GET /metrics tells is what Prometheus reads.
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	private(t)
 	setUp(t, `"retentionMiB": 1024`)
 	relay := serving(t, "serial")
 	seat := sit(t, relay)
 	defer seat.Close()
-	reader, err := net.Dial("unix", publicPath("serial", "sock"))
+	reader, err := net.Dial("unix", publicPath(t, "serial", "sock"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	printAll(t, printed{channelPath("serial", "vm.out"), "serial", 0, 1 << 20, 0, true})
+	printAll(t, printed{channelPath(t, "serial", "vm.out"), "serial", 0, 1 << 20, 0, true})
 	drained(t, 1<<20)
 	readSome(t, reader, 1<<20)
-	answer, err := asking("serial").Get("http://channel/metrics")
+	answer, err := asking(t, "serial").Get("http://channel/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 // The units that the modules yield, as they are, run in a real systemd, and a user
 // starts QEMU on them: what nix/checks/nixos.nix does on NixOS.
 func TestUnitsOfTheModules(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	must(t, root, "cp", "tests/testdata/session.sh", "scripts/run-qemu.sh", home)
 	printed, err := inSystemd(t, home, fmt.Sprintf("units=%s PATH=%s:$PATH\n", build(t, "checks."+system+".relay-units"), filepath.Join(build(t, "tools"), "bin"))+`set -eux

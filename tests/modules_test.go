@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -40,7 +39,7 @@ var modules = map[string]func(t *testing.T, settings string) string{
 func evaluate(t *testing.T, module, settings string) (string, error) {
 	t.Helper()
 	args := append([]string{"eval", "--json", "--impure"}, strings.Fields(os.Getenv("NIX_FLAGS"))...)
-	run := exec.CommandContext(t.Context(), "nix", append(args, ".#"+module+".default", "--apply", modules[module](t, settings))...)
+	run := newCommandContext(t.Context(), t, "nix", append(args, ".#"+module+".default", "--apply", modules[module](t, settings))...)
 	run.Dir = root
 	var told strings.Builder
 	run.Stderr = &told
@@ -60,6 +59,7 @@ const everything = `{
 
 // What the modules set, as golden files. Hashes of the store are left out.
 func TestModules(t *testing.T) {
+	t.Parallel()
 	hash := regexp.MustCompile(`/nix/store/[a-z0-9]{32}-`)
 	cases := map[string]string{"off": "{ }", "plain": "{ enable = true; }", "everything": everything}
 	for module := range modules {
@@ -103,6 +103,7 @@ func compare(t *testing.T, golden, text string) {
 // A mistake ends the evaluation where Nix can see it, and else the build, with
 // the program's words.
 func TestMistakesInModules(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ name, settings, evaluating, building string }{
 		{
 			name: "a port twice", settings: `{ enable = true; channels.serial.tcp = 1; channels.monitor.tcp = 1; }`,
@@ -151,6 +152,7 @@ func realise(t *testing.T, made string) (string, error) {
 // The units of both modules are built, hold the path of the settings, and so
 // differ where the settings do: that is what restarts them.
 func TestModulesBuildUnits(t *testing.T) {
+	t.Parallel()
 	for module := range modules {
 		t.Run(module, func(t *testing.T) {
 			texts := map[string]bool{}

@@ -11,6 +11,7 @@ import (
 // The machine of the NixOS test, as far as it can be evaluated without nixpkgs: it
 // has the program, and the user's session starts each relay.
 func TestMachineOfTheNixOSTest(t *testing.T) {
+	t.Parallel()
 	apply := fmt.Sprintf("tools: import ./tests/modules/nixos-test.nix { inherit tools; nixpkgsLib = %s; }",
 		reference(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"))
 	made := lastLine(nix(t, "eval", "--json", "--impure", ".#packages."+system+".tools", "--apply", apply))
@@ -35,6 +36,7 @@ func TestMachineOfTheNixOSTest(t *testing.T) {
 
 // The overlay gives a package set of one's own what the flake makes of the same one.
 func TestOverlay(t *testing.T) {
+	t.Parallel()
 	here, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 // docs/options.md says what the modules' options say of themselves.
 func TestOptionsDocument(t *testing.T) {
+	t.Parallel()
 	golden := filepath.Join(root, "docs", "options.md")
 	made := must(t, root, "nix", "eval", "--raw", "--file", "tests/modules/options.nix")
 	made = strings.TrimRight(made, "\n") + "\n"

@@ -44,11 +44,11 @@ func kernelDeveloper(t *testing.T) (home string) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"GOPATH", "GOCACHE"} {
-		t.Setenv(name, strings.TrimSpace(must(t, root, "go", "env", name)))
+		setenv(t, name, strings.TrimSpace(must(t, root, "go", "env", name)))
 	}
 	home = stranger(t, "")
-	t.Setenv("HOME", home)
-	t.Setenv("PATH", os.Getenv("PATH")+":"+busybox+"/bin")
+	setenv(t, "HOME", home)
+	setenv(t, "PATH", getenv(t, "PATH")+":"+busybox+"/bin")
 	must(t, home, "install", "-D", vm.Kernel, "linux/arch/x86/boot/bzImage")
 	write(t, filepath.Join(home, "linux", "Makefile"), strings.ReplaceAll(kernelTree, "MODULES", modules))
 	return home
@@ -57,6 +57,7 @@ func kernelDeveloper(t *testing.T) (home string) {
 // A kernel from somebody's tree passes run-test, with Nix and without, as the
 // example's commands say.
 func TestOwnKernel(t *testing.T) {
+	t.Parallel()
 	home := kernelDeveloper(t)
 	t.Cleanup(func() { // where a block fails half way
 		_, _ = command(t, home, "own-kernel/bin/microvm-shutdown", "--name", "own-kernel", "--force")
@@ -83,6 +84,7 @@ var lacking = map[string]struct{ guest, vm string }{
 
 // A kernel that lacks something is told what.
 func TestKernelThatLacks(t *testing.T) {
+	t.Parallel()
 	home := kernelDeveloper(t)
 	bin := filepath.Join(build(t, "tools"), "bin")
 	must(t, root, "cp", "-r", "examples/own-kernel", home)

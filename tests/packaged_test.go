@@ -20,7 +20,7 @@ func packaged(t *testing.T) (share string, flags map[string][]string) {
 	if err != nil || len(programs) == 0 {
 		t.Fatalf("%d programs, %v", len(programs), err)
 	}
-	t.Setenv("PATH", filepath.Join(tools, "bin")+":"+os.Getenv("PATH"))
+	setenv(t, "PATH", filepath.Join(tools, "bin")+":"+getenv(t, "PATH"))
 	flags = map[string][]string{}
 	for _, program := range programs {
 		help := must(t, root, program.Name(), "--help")
@@ -45,10 +45,11 @@ func needs(t *testing.T, name, debian string) {
 // Each program's manual page is one that man reads without a complaint, and it
 // has every flag of --help.
 func TestManualPages(t *testing.T) {
+	t.Parallel()
 	needs(t, "man", "man-db")
 	share, flags := packaged(t)
-	t.Setenv("MANPAGER", "cat")
-	t.Setenv("MANWIDTH", "1000") // no line is broken
+	setenv(t, "MANPAGER", "cat")
+	setenv(t, "MANWIDTH", "1000") // no line is broken
 	for name, wanted := range flags {
 		page := must(t, root, "man", "--warnings", filepath.Join(share, "man", "man1", name+".1"))
 		for _, flag := range wanted {
@@ -65,6 +66,7 @@ func TestManualPages(t *testing.T) {
 // The shells find the packages' completion scripts by themselves, and offer
 // every flag of --help.
 func TestCompletionInRealShells(t *testing.T) {
+	t.Parallel()
 	share, flags := packaged(t)
 	shells := []struct{ program, debian, ask string }{
 		{"bash", "bash", `

@@ -12,6 +12,7 @@ import (
 // nothing else: the relay answers what a prompt asks, but not in the midst of what was
 // typed.
 func TestPaste(t *testing.T) {
+	t.Parallel()
 	dir := private(t)
 	vm := start(t, program(t, "microvm-run"), "--auto-ports")
 	vm.expect(`console  hvc0   tcp localhost:\d+`, 1)

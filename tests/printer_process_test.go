@@ -12,6 +12,7 @@ import (
 
 // printer is the process of one channel, and what its launcher keeps.
 type printer struct {
+	t    *testing.T
 	name string
 	run  *exec.Cmd
 	out  *os.File // the FIFO, open as run-qemu has it: it outlives the printer
@@ -19,7 +20,7 @@ type printer struct {
 
 // start takes the seat, has a boot marked, and starts the printer in the seat.
 func (p *printer) start(relay *served, order printed) error {
-	seat, err := takeSeat(p.name)
+	seat, err := takeSeat(p.t, p.name)
 	if err != nil {
 		return err
 	}
@@ -30,8 +31,8 @@ func (p *printer) start(relay *served, order printed) error {
 	if p.out, err = os.OpenFile(order.fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
 		return err
 	}
-	p.run = exec.Command("/proc/self/exe")
-	p.run.Env = append(os.Environ(), printerVariable+"="+order.String())
+	p.run = newCommand(p.t, "/proc/self/exe")
+	p.run.Env = append(p.run.Env, printerVariable+"="+order.String())
 	p.run.ExtraFiles = []*os.File{seat}
 	p.run.Stderr = os.Stderr
 	return p.run.Start()
@@ -73,16 +74,16 @@ func unread(fifo *os.File) (bytes int32) {
 // printAll has a printer print, to its end.
 func printAll(t *testing.T, order printed) {
 	t.Helper()
-	if err := <-printBeside(order); err != nil {
+	if err := <-printBeside(t, order); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // printBeside has a printer print, and tells how that ended.
-func printBeside(order printed) <-chan error {
+func printBeside(t *testing.T, order printed) <-chan error {
 	ended := make(chan error, 1)
-	p := printer{name: order.name, run: exec.Command("/proc/self/exe")}
-	p.run.Env = append(os.Environ(), printerVariable+"="+order.String())
+	p := printer{t: t, name: order.name, run: newCommand(t, "/proc/self/exe")}
+	p.run.Env = append(p.run.Env, printerVariable+"="+order.String())
 	var err error
 	if p.out, err = os.OpenFile(order.fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
 		err = p.run.Start()

@@ -16,6 +16,7 @@ func typeInto(t *testing.T, fifo, text string) {
 // again and again, with one reader that stays; then one of run-qemu's has the
 // same.
 func TestQEMUByHandHasPlainFIFOs(t *testing.T) {
+	t.Parallel()
 	if !asUser(t) {
 		return
 	}
@@ -46,6 +47,7 @@ func TestQEMUByHandHasPlainFIFOs(t *testing.T) {
 // Who comes after the VM has ended gets its last boot from the first byte, by
 // each command that docs/relays.md names, and two readers of one FIFO share it.
 func TestReadersOfTheLastBoot(t *testing.T) {
+	t.Parallel()
 	if !asUser(t) {
 		return
 	}
@@ -76,6 +78,7 @@ func TestReadersOfTheLastBoot(t *testing.T) {
 
 // Without services, run-qemu relays the channels itself, and keeps as much.
 func TestRunQEMUWithoutServices(t *testing.T) {
+	t.Parallel()
 	if !asUser(t) {
 		return
 	}
@@ -113,6 +116,7 @@ func TestRunQEMUWithoutServices(t *testing.T) {
 }
 
 func TestRunQEMUGivesQEMUsStatus(t *testing.T) {
+	t.Parallel()
 	if !asUser(t) {
 		return
 	}

@@ -48,11 +48,12 @@ var watched = map[string]struct {
 // Somebody at a terminal types every command of docs/relays.md, in its order,
 // as an ordinary user whose systemd is a real one.
 func TestRelayDocument(t *testing.T) {
+	t.Parallel()
 	if !asUser(t) {
 		return
 	}
-	t.Setenv("PATH", shimNixBuilt(t)+":"+os.Getenv("PATH"))
-	t.Setenv("SYSTEMD_PAGER", "cat")
+	setenv(t, "PATH", shimNixBuilt(t)+":"+getenv(t, "PATH"))
+	setenv(t, "SYSTEMD_PAGER", "cat")
 	terminal := openTmux(t, t.TempDir(), "100", "30")
 	terminal.prompt("host:")
 	terminal.enter(`PS1='[\#:$?] '`) // the number of the command that is to come, and a status

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"math/rand/v2"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,7 +33,7 @@ func systemctl(t *testing.T, args ...string) {
 // logOf is what the relay has kept of a boot: 0 is the last one, -1 the one before.
 func logOf(t *testing.T, channel string, boot int) string {
 	t.Helper()
-	log := exec.Command("qemu-relay", "log", "--boot", strconv.Itoa(boot), channel)
+	log := newCommand(t, "qemu-relay", "log", "--boot", strconv.Itoa(boot), channel)
 	var complaint strings.Builder
 	log.Stderr = &complaint
 	text, err := log.Output()
@@ -47,6 +46,7 @@ func logOf(t *testing.T, channel string, boot int) string {
 // 20 boots, each of which prints from its first instruction until its last: every
 // byte is there, once, in the journal of its boot, and at a client that stays.
 func TestRelaysKeepEveryByteOf20Boots(t *testing.T) {
+	t.Parallel()
 	if !asUser(t) {
 		return
 	}
@@ -81,6 +81,7 @@ func TestRelaysKeepEveryByteOf20Boots(t *testing.T) {
 
 // Whatever is done to the services while QEMU prints, every byte is there, once.
 func TestRelaysKeepEveryByteWhateverIsDoneToThem(t *testing.T) {
+	t.Parallel()
 	if !asUser(t) {
 		return
 	}

@@ -15,7 +15,7 @@ import (
 // returns its path. What run-test keeps after a failure goes with the test.
 func demoWith(t *testing.T, change func(vm map[string]any)) string {
 	t.Helper()
-	t.Setenv("TMPDIR", private(t))
+	setenv(t, "TMPDIR", private(t))
 	return changedDemo(t, build(t, "console-demo"), change)
 }
 
@@ -53,12 +53,13 @@ var consumers = []struct {
 // Other people's programs understand the reports of a real guest, also of one that
 // prints what would break them.
 func TestReportsAreRead(t *testing.T) {
+	t.Parallel()
 	config := demoWith(t, func(vm map[string]any) {
 		vm["checks"] = append(vm["checks"].([]any), map[string]any{"name": "an answer", "run": evil, "expect": "well"})
 	})
 	for chosen, failed := range map[string]bool{"^tty": false, "^tty|^an answer": true} {
 		dir := t.TempDir()
-		t.Setenv("TMPDIR", dir)
+		setenv(t, "TMPDIR", dir)
 		output, status := runTest(t, config, "--run", chosen, "--keep", "--format", "junit", "--output", filepath.Join(dir, "report.xml"))
 		if (status != 0) != failed || strings.ContainsAny(output, "\x1b\a") {
 			t.Errorf("run-test has status %d: %q", status, output)
@@ -84,6 +85,7 @@ func TestReportsAreRead(t *testing.T) {
 
 // A report in JSON has what docs/run-test.md says.
 func TestReportInJSON(t *testing.T) {
+	t.Parallel()
 	config := demoWith(t, func(map[string]any) {})
 	output, status := runTest(t, config, "--run", "^tty", "--repeat", "2", "--format", "json")
 	var report struct {
@@ -120,6 +122,7 @@ func TestReportInJSON(t *testing.T) {
 // A guest in which the other console is /dev/console does not pass the demo's own
 // checks.
 func TestRunTestSeesTheWrongConsole(t *testing.T) {
+	t.Parallel()
 	config := demoWith(t, func(vm map[string]any) {
 		consoles := vm["consoles"].([]any)
 		consoles[0], consoles[1] = consoles[1], consoles[0]
@@ -146,6 +149,7 @@ func TestRunTestSeesTheWrongConsole(t *testing.T) {
 // The demo as a guest that run-test knows nothing of: what needs a shell is skipped,
 // and what vm.json declares is checked by what is printed and typed.
 func TestGuestWithoutALogin(t *testing.T) {
+	t.Parallel()
 	config := demoWith(t, func(vm map[string]any) {
 		for _, console := range vm["consoles"].([]any) {
 			console.(map[string]any)["login"] = false
@@ -166,6 +170,7 @@ func TestGuestWithoutALogin(t *testing.T) {
 
 // What docs/run-test.md shows of a vm.json is taken.
 func TestRunTestDocument(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root, "docs", "run-test.md"))
 	if err != nil {
 		t.Fatal(err)

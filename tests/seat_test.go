@@ -12,8 +12,8 @@ import (
 )
 
 // takeSeat takes a channel's seat, which is free.
-func takeSeat(name string) (*os.File, error) {
-	seat, err := os.OpenFile(channelPath(name, "vm.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+func takeSeat(t *testing.T, name string) (*os.File, error) {
+	seat, err := os.OpenFile(channelPath(t, name, "vm.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func takeSeat(name string) (*os.File, error) {
 func markBoot(relay *served, name string) error {
 	for {
 		up := relay.await(context.Background())
-		response, err := asking(name).Post("http://channel/boot", "", nil)
+		response, err := asking(relay.t, name).Post("http://channel/boot", "", nil)
 		if err != nil && up.Err() != nil {
 			continue
 		}
@@ -56,7 +56,7 @@ func markBoot(relay *served, name string) error {
 // sit takes the serial channel's seat and has a boot marked. The caller closes it.
 func sit(t *testing.T, relay *served) *os.File {
 	t.Helper()
-	seat, err := takeSeat("serial")
+	seat, err := takeSeat(t, "serial")
 	if err == nil {
 		err = markBoot(relay, "serial")
 	}

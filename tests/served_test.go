@@ -45,7 +45,7 @@ func serving(t *testing.T, names ...string) *served {
 // start starts it and returns when all its endpoints are there.
 func (r *served) start() {
 	r.t.Helper()
-	r.run, r.ended = exec.Command(r.program, append([]string{"serve"}, r.names...)...), make(chan struct{})
+	r.run, r.ended = newCommand(r.t, r.program, append([]string{"serve"}, r.names...)...), make(chan struct{})
 	r.run.Stderr = &r.stderr
 	stdout, err := r.run.StdoutPipe()
 	if err == nil {

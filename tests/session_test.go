@@ -27,7 +27,7 @@ type session struct {
 // start starts a program. The test ends it, if it has not ended by itself.
 func start(t *testing.T, name string, args ...string) *session {
 	t.Helper()
-	s := &session{t: t, run: exec.Command(name, args...), ended: make(chan struct{}), more: make(chan struct{})}
+	s := &session{t: t, run: newCommand(t, name, args...), ended: make(chan struct{}), more: make(chan struct{})}
 	s.run.Stdout, s.run.Stderr = s, s
 	s.run.WaitDelay = 10 * time.Second
 	stdin, err := s.run.StdinPipe()

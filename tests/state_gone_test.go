@@ -25,7 +25,7 @@ func TestReadOnlyState(t *testing.T) {
 	if strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, want) {
 		t.Errorf("it says %q, want %q", text, want)
 	}
-	if _, err := os.Lstat(publicPath("serial", "sock")); err == nil {
+	if _, err := os.Lstat(publicPath(t, "serial", "sock")); err == nil {
 		t.Error("it has left a socket")
 	}
 }
@@ -38,10 +38,10 @@ func TestJournalIsRemoved(t *testing.T) {
 	relay := serving(t, "serial")
 	seat := sit(t, relay)
 	defer seat.Close()
-	order := printed{channelPath("serial", "vm.out"), "serial", 0, 1 << 20, 0, true}
+	order := printed{channelPath(t, "serial", "vm.out"), "serial", 0, 1 << 20, 0, true}
 	printAll(t, order)
 	drained(t, 1<<20)
-	if err := os.RemoveAll(journalOf("serial")); err != nil {
+	if err := os.RemoveAll(journalOf(t, "serial")); err != nil {
 		t.Fatal(err)
 	}
 	for boot := 1; boot < 4; boot++ {
@@ -83,17 +83,17 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	seat := sit(t, relay)
 	defer seat.Close()
 	const size = 32 << 20
-	ended := printBeside(printed{channelPath("serial", "vm.out"), "serial", 0, size, 16 << 20, true})
+	ended := printBeside(t, printed{channelPath(t, "serial", "vm.out"), "serial", 0, size, 16 << 20, true})
 	last := string(appendLine(nil, "serial", 0, size/lineBytes-1))
 	before := newClient("who was there", 0, last)
-	before.dial(t, "unix", publicPath("serial", "sock"))
+	before.dial(t, "unix", publicPath(t, "serial", "sock"))
 	awaitBytes(t, before, 1<<20)
 	relay.ending.Store(true)
-	if err := os.RemoveAll(filepath.Dir(channelPath("serial", "vm.out"))); err != nil {
+	if err := os.RemoveAll(filepath.Dir(channelPath(t, "serial", "vm.out"))); err != nil {
 		t.Fatal(err)
 	}
 	after := newClient("who came then", 0, last)
-	after.dial(t, "unix", publicPath("serial", "sock"))
+	after.dial(t, "unix", publicPath(t, "serial", "sock"))
 	second := start(t, program(t, "qemu-relay"), "serve", "serial")
 	if status := second.status(); status != 1 {
 		t.Errorf("a second relay: status %d", status)

@@ -20,6 +20,7 @@ exec /etc/ld.so --library-path /etc /etc/qemu-ga -m virtio-serial -p "/dev/${por
 
 // QEMU's own agent in the guest, with our client.
 func TestStockAgentInTheGuest(t *testing.T) {
+	t.Parallel()
 	qemuGA, err := exec.LookPath("qemu-ga")
 	if err != nil {
 		skip(t, "qemu-ga", "install qemu-guest-agent")

@@ -79,6 +79,7 @@ func waitReady(t *testing.T, _ *session) {
 // A stop under seven guests: what works, how long it takes, with which status
 // each program ends, and that nothing is left behind.
 func TestStopChain(t *testing.T) {
+	t.Parallel()
 	shows := func(pattern string) func(*testing.T, *session) {
 		return func(t *testing.T, _ *session) {
 			t.Helper()
@@ -105,8 +106,9 @@ func TestStopChain(t *testing.T) {
 		{"whose QEMU is dead", nil, killQEMU, `not running`, [2]int{3, 1}},
 	} {
 		t.Run(strings.ReplaceAll(guest.name, " ", "-"), func(t *testing.T) {
+			t.Parallel()
 			dir := private(t)
-			t.Setenv("MICROVM_CONFIG", withFields(t, guest.fields))
+			setenv(t, "MICROVM_CONFIG", withFields(t, guest.fields))
 			tools := filepath.Join(build(t, "tools"), "bin")
 			vm := start(t, filepath.Join(tools, "microvm-run"), "--accel", "tcg", "--auto-ports")
 			vm.expect(`console  hvc0   tcp localhost:\d+`, 1)

@@ -41,6 +41,7 @@ type visit struct {
 // 100 clients come while the guest boots, read in pieces of random sizes, and
 // leave at random moments: each has got its range, which begins with the boot.
 func TestClientsComeAndGo(t *testing.T) {
+	t.Parallel()
 	dir := private(t)
 	vm := start(t, program(t, "microvm-run"), "--auto-ports")
 	vm.expect(`console  hvc0   tcp localhost:\d+`, 1)

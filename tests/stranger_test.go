@@ -65,7 +65,7 @@ func stranger(t *testing.T, flake string) (folder string) {
 	}
 	write(t, filepath.Join(folder, "flake.nix"), flake)
 	nix := shim(t, "nix", strings.ReplaceAll(strangersNix, "FLAGS", strangerFlags(t)))
-	t.Setenv("PATH", nix+":"+os.Getenv("PATH"))
+	setenv(t, "PATH", nix+":"+getenv(t, "PATH"))
 	return folder
 }
 
@@ -93,6 +93,7 @@ var storeHash = regexp.MustCompile(`/nix/store/[^"]*/`)
 // The flake that README shows makes a VM, as its commands say; its own check is
 // among those of run-test.
 func TestStrangersFlake(t *testing.T) {
+	t.Parallel()
 	readme := section(t, "README.md", "## Your own VM")
 	folder := stranger(t, block(t, readme, "nix"))
 	output := typed(t, folder, block(t, readme, "sh"))
@@ -111,6 +112,7 @@ func TestStrangersFlake(t *testing.T) {
 // A VM takes an image that was made apart from it. The command that a guest starts with
 // prints on its /dev/console, and so does init of its failure.
 func TestImageMadeApart(t *testing.T) {
+	t.Parallel()
 	folder := stranger(t, machineFlake(`initrd = microvm-console.lib.mkGuestInitrd {
 		system = "x86_64-linux"; hostname = "apart"; start = "echo start of $USER in $PWD; ls /nosuch; exit 7";
 	};`))
@@ -131,6 +133,7 @@ func TestImageMadeApart(t *testing.T) {
 
 // A VM may do without an image.
 func TestNoImage(t *testing.T) {
+	t.Parallel()
 	folder := stranger(t, machineFlake(`initrd = null;`))
 	typed(t, folder, `nix build path:.; test "$(grep -c initrd result/share/microvm/vm.json)" = 0`)
 }

@@ -46,7 +46,7 @@ func inSystemd(t *testing.T, home, script string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	run := exec.CommandContext(ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+	run := newCommandContext(ctx, t, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
 		"sh", filepath.Join("testdata", "systemd.sh"), dir)
 	run.WaitDelay = 10 * time.Second
 	boot, err := run.CombinedOutput()
@@ -104,6 +104,7 @@ func copyCheckout(t *testing.T, to, built string) {
 }
 
 func TestSystemdHasAnOrdinaryUser(t *testing.T) {
+	t.Parallel()
 	output, err := inSystemd(t, "", `
 test "$(id -u)" -ge 1000
 systemctl --user is-system-running --wait
@@ -116,6 +117,7 @@ exit 7
 }
 
 func TestSystemdRunsATestInside(t *testing.T) {
+	t.Parallel()
 	if !asUser(t) {
 		if left, err := command(t, root, "grep", "microvm-systemd-", "/proc/mounts", "/proc/self/cgroup"); err == nil {
 			t.Errorf("left behind: %s", left)

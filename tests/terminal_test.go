@@ -9,6 +9,7 @@ import (
 // Both consoles in a real terminal: a login, full-screen programs, leaving in
 // the middle of one and coming back, and a window of another size.
 func TestTerminal(t *testing.T) {
+	t.Parallel()
 	private(t)
 	vm := start(t, program(t, "microvm-run"), "--auto-ports")
 	vm.expect(`console  hvc0   tcp localhost:\d+`, 1)

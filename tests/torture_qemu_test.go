@@ -28,18 +28,18 @@ func TestTortureOfAGuest(t *testing.T) {
 	vm := start(t, program(t, "run-qemu"), append(args, guestArgs(t)...)...)
 	qemu := dialQMP(t, path)
 	for _, name := range names {
-		terminal := shell(t, publicPath(name, "sock"))
+		terminal := shell(t, publicPath(t, name, "sock"))
 		terminal.send(numberedLines())
 		terminal.expect(strings.TrimSpace(linesBegin), 1) // a relay that is killed drops what is typed
 	}
 	begin := time.Now()
 	ctx, stop := context.WithCancel(t.Context())
-	waiting := watchFill(ctx, "console")
+	waiting := watchFill(ctx, t, "console")
 	relays, machine := watchRelay(ctx, relay, names), watchQEMU(ctx, qemu)
 	clients := comeAndGo(ctx, relay, names, 0, 50)
 	kills, err := killUntil(relay, limit(), func() bool {
 		waiting.await() // QEMU drops what hvc0 prints while the FIFO is full
-		return endsIn("serial", linesEnd) && endsIn("console", linesEnd)
+		return endsIn(t, "serial", linesEnd) && endsIn(t, "console", linesEnd)
 	})
 	if err != nil {
 		t.Error(err)
@@ -84,7 +84,7 @@ func TestQEMUAnswersInTheStorm(t *testing.T) {
 	machine := watchQEMU(ctx, qemu)
 	clients := comeAndGo(ctx, relay, printing, 0, 50)
 	last := fmt.Sprintf("line %d\r\n", sectorLines-1)
-	kills, err := killUntil(relay, waitLimit, func() bool { return endsIn("serial", last) && endsIn("debugcon", last) })
+	kills, err := killUntil(relay, waitLimit, func() bool { return endsIn(t, "serial", last) && endsIn(t, "debugcon", last) })
 	if err != nil {
 		t.Error(err)
 	}
@@ -124,7 +124,7 @@ func guestArgs(t *testing.T) []string {
 		"-kernel", machine.Kernel, "-initrd", machine.Initrd,
 		"-append", "console=ttyS0,115200 console=hvc0 panic=-1 no_timer_check cryptomgr.notests noirqdebug",
 		"-device", "virtio-serial-pci,ioeventfd=off", // as microvm-run has it: hvc0 is six times faster
-		"-chardev", "pipe,id=hvc0,path=" + channelPath("console", "vm"), "-device", "virtconsole,chardev=hvc0",
+		"-chardev", "pipe,id=hvc0,path=" + channelPath(t, "console", "vm"), "-device", "virtconsole,chardev=hvc0",
 	}
 }
 
@@ -146,8 +146,8 @@ func killUntil(relay *served, limit time.Duration, done func() bool) (kills int,
 }
 
 // endsIn tells whether text is near the end of a channel's journal.
-func endsIn(name, text string) bool {
-	files, err := segmentsOf(journalOf(name))
+func endsIn(t *testing.T, name, text string) bool {
+	files, err := segmentsOf(journalOf(t, name))
 	if err != nil || len(files) == 0 {
 		return false
 	}
@@ -165,7 +165,7 @@ func endsIn(name, text string) bool {
 // allOf is what is in a channel's journal.
 func allOf(t *testing.T, name string) []byte {
 	t.Helper()
-	files, err := segmentsOf(journalOf(name))
+	files, err := segmentsOf(journalOf(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}

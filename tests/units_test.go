@@ -8,6 +8,7 @@ import (
 // Installed units are taken by a real systemd, in the way that the program says,
 // and wrong settings fail a unit once, for good.
 func TestInstalledUnits(t *testing.T) {
+	t.Parallel()
 	printed, err := inSystemd(t, "", "PATH="+build(t, "tools")+"/bin:$PATH\n"+`set -eux
 qemu-relay units --install | tee told
 systemd-analyze --user --man=no verify ~/.config/systemd/user/*.service

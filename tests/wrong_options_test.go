@@ -9,6 +9,7 @@ import (
 // What is wrong with a VM ends the evaluation where Nix can see it, and else the
 // build: in one line that names the VM, the option and what to do.
 func TestWrongOptions(t *testing.T) {
+	t.Parallel()
 	folder := stranger(t, "")
 	tests := []struct{ name, options, want string }{
 		{
