@@ -23,9 +23,9 @@ func comeAndGo(ctx context.Context, relay *served, names []string, begins int64,
 		journals[name] = newKept(relay.t, name)
 	}
 	for number := range lanes {
-		l := newLane(relay.t, number, names, journals, begins)
+		l := newLane(relay, number, names, journals, begins)
 		c.lanes = append(c.lanes, l)
-		c.here.Go(func() { l.run(ctx, relay) })
+		c.here.Go(func() { l.run(ctx) })
 	}
 	return c
 }

@@ -150,7 +150,9 @@ func TestConsoles(t *testing.T) {
 func TestNoRelay(t *testing.T) {
 	t.Parallel()
 	private(t)
-	vm := running(t, "--auto-ports", "--no-relay")
+	// QEMU cannot look for free ports, and others may take those of the demo.
+	config := withFields(t, map[string]any{"ports": map[string]int{"serial": freePort(t), "console": freePort(t)}})
+	vm := running(t, "--config", config, "--no-relay")
 	serial, console := connect(t, vm.port("serial")), connect(t, vm.port("console"))
 	login(serial)
 	login(console)

@@ -19,12 +19,14 @@ func TestPeerVanishes(t *testing.T) {
 	}
 	retries(t, 5)
 	private(t)
-	setUp(t, `"retentionMiB": 1024, "channels": {"serial": {"tcp": `+ports["serial"]+`}}`)
+	ports, settings := freePorts(t, "serial")
+	setUp(t, `"retentionMiB": 1024, `+settings)
 	relay := serving(t, "serial")
+	relay.ports = ports
 	seat := sit(t, relay)
 	defer seat.Close()
 	const before, after = 1 << 20, 64 << 20
-	address := "127.0.0.1:" + ports["serial"]
+	address := relay.address("serial")
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	peer, err := dialer.Dial("tcp", address)
 	if err != nil {

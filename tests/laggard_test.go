@@ -20,12 +20,14 @@ var noLonger = regexp.MustCompile(`\r\n\[(\d+) bytes are no longer kept \(offset
 func TestLaggard(t *testing.T) {
 	const printedBytes, early = 64 << 20, 100_000
 	private(t)
-	setUp(t, `"retentionMiB": 16, "channels": {"serial": {"tcp": `+ports["serial"]+`}}`)
+	ports, settings := freePorts(t, "serial")
+	setUp(t, `"retentionMiB": 16, `+settings)
 	relay := serving(t, "serial")
+	relay.ports = ports
 	seat := sit(t, relay)
 	defer seat.Close()
 	laggards := map[string]net.Conn{}
-	for network, address := range map[string]string{"unix": publicPath(t, "serial", "sock"), "tcp": "127.0.0.1:" + ports["serial"]} {
+	for network, address := range map[string]string{"unix": publicPath(t, "serial", "sock"), "tcp": relay.address("serial")} {
 		conn, err := net.Dial(network, address)
 		if err != nil {
 			t.Fatal(err)

@@ -11,9 +11,6 @@ import (
 	"sync"
 )
 
-// ports are those of the channels that have one. TestMain chooses them.
-var ports = map[string]string{"serial": "", "debugcon": "", "console": ""}
-
 // connection is a client's.
 type connection struct {
 	io.Reader
@@ -33,9 +30,9 @@ func (l *lane) connect(f *follower) (*connection, error) {
 	case l.kind == "stream":
 		return l.stream(f)
 	}
-	network, address := "unix", publicPath(l.t, l.name, "sock")
+	network, address := "unix", publicPath(l.relay.t, l.name, "sock")
 	if l.kind == "tcp" {
-		network, address = "tcp", "127.0.0.1:"+ports[l.name]
+		network, address = "tcp", l.relay.address(l.name)
 	}
 	conn, err := net.Dial(network, address)
 	if err != nil {
@@ -46,7 +43,7 @@ func (l *lane) connect(f *follower) (*connection, error) {
 
 // stream asks for the bytes from a random place of the boot.
 func (l *lane) stream(f *follower) (*connection, error) {
-	conn, err := net.Dial("unix", channelPath(l.t, l.name, "ctl"))
+	conn, err := net.Dial("unix", channelPath(l.relay.t, l.name, "ctl"))
 	if err != nil {
 		return nil, err
 	}
@@ -68,16 +65,16 @@ func (l *lane) stream(f *follower) (*connection, error) {
 
 // program has another process connect, which prints what it gets.
 func (l *lane) program() (*connection, error) {
-	words := []string{"socat", "-u", "UNIX-CONNECT:" + publicPath(l.t, l.name, "sock"), "-"}
+	words := []string{"socat", "-u", "UNIX-CONNECT:" + publicPath(l.relay.t, l.name, "sock"), "-"}
 	switch l.kind {
 	case "tcp":
-		words[2] = "TCP4:127.0.0.1:" + ports[l.name]
+		words[2] = "TCP4:" + l.relay.address(l.name)
 	case "fifo":
-		words = []string{"cat", publicPath(l.t, l.name, "out")}
+		words = []string{"cat", publicPath(l.relay.t, l.name, "out")}
 	case "stream":
-		words = []string{"curl", "-sSN", "--unix-socket", channelPath(l.t, l.name, "ctl"), "http://channel/stream"}
+		words = []string{"curl", "-sSN", "--unix-socket", channelPath(l.relay.t, l.name, "ctl"), "http://channel/stream"}
 	}
-	run := newCommand(l.t, words[0], words[1:]...)
+	run := newCommand(l.relay.t, words[0], words[1:]...)
 	stdout, err := run.StdoutPipe()
 	if err == nil {
 		err = run.Start()

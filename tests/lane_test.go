@@ -7,13 +7,12 @@ import (
 	"io"
 	"math/rand/v2"
 	"syscall"
-	"testing"
 	"time"
 )
 
 // lane is one client after the other, all of one kind and one habit.
 type lane struct {
-	t       *testing.T
+	relay   *served
 	name    string // of the channel
 	kind    string
 	habit   string
@@ -38,9 +37,9 @@ const (
 
 // newLane is the lane with a number on one of some channels: among 50, there are
 // all kinds and habits, but none reads a FIFO that cannot tell where it begins.
-func newLane(t *testing.T, number int, names []string, journals map[string]*kept, begins int64) *lane {
+func newLane(relay *served, number int, names []string, journals map[string]*kept, begins int64) *lane {
 	l := &lane{
-		t:      t,
+		relay:  relay,
 		name:   names[number%len(names)],
 		begins: begins,
 		kind:   []string{"unix", "tcp", "stream", "unix", "stream"}[number%5],
@@ -61,7 +60,7 @@ func newLane(t *testing.T, number int, names []string, journals map[string]*kept
 	case number < 24:
 		l.habit = stays
 	}
-	if l.kind == "tcp" && ports[l.name] == "" {
+	if l.kind == "tcp" && relay.ports[l.name] == 0 {
 		l.kind = "unix"
 	}
 	l.journal = journals[l.name]
@@ -69,9 +68,9 @@ func newLane(t *testing.T, number int, names []string, journals map[string]*kept
 }
 
 // run has the clients come until ctx ends.
-func (l *lane) run(ctx context.Context, relay *served) {
+func (l *lane) run(ctx context.Context) {
 	for len(l.faults) < 5 {
-		up := relay.await(ctx)
+		up := l.relay.await(ctx)
 		if ctx.Err() != nil {
 			return
 		}

@@ -4,6 +4,7 @@ package tests
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -121,24 +122,33 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "tests: not prepared (run scripts/test, with the flags of go test)")
 		os.Exit(2)
 	}
-	for channel := range ports {
-		port, err := freePort()
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "tests:", err)
-			os.Exit(1)
-		}
-		ports[channel] = port
-	}
 	os.Exit(m.Run())
 }
 
 // freePort returns a port on localhost that the kernel has just had free.
-func freePort() (string, error) {
+func freePort(t *testing.T) int {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
 	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	return port, err
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// freePorts returns a port for each of some channels, and the field of the settings
+// that has the relay serve them there.
+func freePorts(t *testing.T, names ...string) (ports map[string]int, settings string) {
+	t.Helper()
+	ports = map[string]int{}
+	channels := map[string]any{}
+	for _, name := range names {
+		ports[name] = freePort(t)
+		channels[name] = map[string]int{"tcp": ports[name]}
+	}
+	text, err := json.Marshal(channels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ports, `"channels": ` + string(text)
 }

@@ -3,6 +3,7 @@ package tests
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ type served struct {
 	t       *testing.T
 	program string
 	names   []string
+	ports   map[string]int // of the channels that it serves on TCP
 	run     *exec.Cmd
 	ending  atomic.Bool
 	ended   chan struct{}
@@ -41,6 +43,9 @@ func serving(t *testing.T, names ...string) *served {
 	})
 	return r
 }
+
+// address returns the TCP address of a channel.
+func (r *served) address(name string) string { return fmt.Sprintf("127.0.0.1:%d", r.ports[name]) }
 
 // start starts it and returns when all its endpoints are there.
 func (r *served) start() {

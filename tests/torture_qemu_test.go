@@ -21,9 +21,10 @@ import (
 func TestTortureOfAGuest(t *testing.T) {
 	dir := private(t)
 	names := []string{"serial", "console"}
-	setUp(t, fmt.Sprintf(`"retentionMiB": 65536, "boots": 100000, "channels": {"serial": {"tcp": %s}, "console": {"tcp": %s}}`,
-		ports["serial"], ports["console"]))
+	ports, settings := freePorts(t, "serial", "console")
+	setUp(t, `"retentionMiB": 65536, "boots": 100000, `+settings)
 	relay := serving(t, append(names, "monitor", "debugcon")...)
+	relay.ports = ports
 	path, args := qmpOf(dir)
 	vm := start(t, program(t, "run-qemu"), append(args, guestArgs(t)...)...)
 	qemu := dialQMP(t, path)
@@ -74,9 +75,10 @@ func TestTortureOfAGuest(t *testing.T) {
 func TestQEMUAnswersInTheStorm(t *testing.T) {
 	const sectorLines = 100_000
 	dir := private(t)
-	setUp(t, fmt.Sprintf(`"retentionMiB": 65536, "boots": 100000, "channels": {"serial": {"tcp": %s}, "debugcon": {"tcp": %s}}`,
-		ports["serial"], ports["debugcon"]))
+	ports, settings := freePorts(t, "serial", "debugcon")
+	setUp(t, `"retentionMiB": 65536, "boots": 100000, `+settings)
 	relay := serving(t, channels...)
+	relay.ports = ports
 	path, args := qmpOf(dir)
 	vm := start(t, program(t, "run-qemu"), append(args, bootSector(t, sectorLines, false)...)...)
 	qemu := dialQMP(t, path)

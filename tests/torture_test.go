@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -33,9 +32,10 @@ func TestTorture(t *testing.T) {
 		dose = torture{kills: 200, restarts: 50, bytes: 128 << 20}
 	}
 	private(t)
-	setUp(t, fmt.Sprintf(`"retentionMiB": 65536, "boots": 100000, "channels": {"serial": {"tcp": %s}, "debugcon": {"tcp": %s}}`,
-		ports["serial"], ports["debugcon"]))
+	ports, settings := freePorts(t, "serial", "debugcon")
+	setUp(t, `"retentionMiB": 65536, "boots": 100000, `+settings)
 	relay := serving(t, channels...)
+	relay.ports = ports
 	vm := newMachine(t, channels...)
 	ctx, stop := context.WithCancel(t.Context())
 	begin := time.Now()
