@@ -24,8 +24,6 @@ const (
 	// fateLimit is how long it may take until it is known what has become of a
 	// guest: longer than a panic needs to be told.
 	fateLimit = 2 * panicQuiet
-	// killLimit is how long the end of a command may take to be arranged.
-	killLimit = 2 * time.Second
 	// pollFirst and pollMost are the pauses between two questions to an agent that
 	// cannot wait.
 	pollFirst, pollMost = 5 * time.Millisecond, 200 * time.Millisecond
@@ -208,7 +206,7 @@ func (r *running) kill(ctx context.Context) {
 	if !r.sameBoot() {
 		return
 	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), killLimit)
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerLimit)
 	defer cancel()
 	// Our agent gives it a process group of its own, qemu-ga does not.
 	script := fmt.Sprintf("kill -KILL -%d 2>/dev/null || kill -KILL %d", r.pid, r.pid)
