@@ -1,17 +1,15 @@
 package tests
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 )
 
 func TestLint(t *testing.T) {
 	t.Parallel()
-	linter := filepath.Join(os.Getenv("TOOLS"), "golangci-lint")
 	for _, module := range []string{"go", "tests"} {
 		t.Run(module, func(t *testing.T) {
-			must(t, filepath.Join(root, module), linter, "run", "--config", "../go/.golangci.yml", "./...")
+			must(t, filepath.Join(root, module), "go", "tool", "-modfile=../tests/tools/go.mod", "golangci-lint", "run", "--config", "../go/.golangci.yml", "./...")
 		})
 	}
 }

@@ -118,7 +118,7 @@ func private(t *testing.T) string {
 
 func TestMain(m *testing.M) {
 	printerIfAsked()
-	if os.Getenv("TOOLS") == "" {
+	if _, prepared := os.LookupEnv("NIX_FLAGS"); !prepared {
 		fmt.Fprintln(os.Stderr, "tests: not prepared (run scripts/test, with the flags of go test)")
 		os.Exit(2)
 	}

@@ -76,7 +76,7 @@ func asUser(t *testing.T) bool {
 	}
 	must(t, root, "cp", test, filepath.Join(home, "test"))
 	script := "cd ~/checkout/tests\nexport PATH=" + tools + "/bin:$PATH " + insideVariable + "=yes"
-	for _, variable := range []string{"CI", "TOOLS"} {
+	for _, variable := range []string{"CI", "NIX_FLAGS"} {
 		script += fmt.Sprintf(" %s=%q", variable, os.Getenv(variable))
 	}
 	// A test inside that is not found would pass.
