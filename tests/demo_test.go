@@ -151,7 +151,10 @@ func TestNoRelay(t *testing.T) {
 	t.Parallel()
 	private(t)
 	// QEMU cannot look for free ports, and others may take those of the demo.
-	config := withFields(t, map[string]any{"ports": map[string]int{"serial": freePort(t), "console": freePort(t)}})
+	config := withFields(t, map[string]any{"consoles": []any{
+		map[string]any{"name": "serial", "device": "ttyS0", "port": freePort(t)},
+		map[string]any{"name": "console", "device": "hvc0", "port": freePort(t)},
+	}})
 	vm := running(t, "--config", config, "--no-relay")
 	serial, console := connect(t, vm.port("serial")), connect(t, vm.port("console"))
 	login(serial)
