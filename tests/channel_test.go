@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // setUp writes the settings of the relays that the test starts: its own folder,
@@ -88,6 +89,16 @@ func stateOf(t *testing.T, name string) channelState {
 		t.Fatal(err)
 	}
 	return state
+}
+
+// awaitNoClients waits until the relay of a channel has seen its last client leave.
+func awaitNoClients(t *testing.T, name string) {
+	t.Helper()
+	for late := time.Now().Add(waitLimit); len(stateOf(t, name).Clients) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("%s: clients are still attached after %v: %+v", name, waitLimit, stateOf(t, name).Clients)
+		}
+	}
 }
 
 // lost is how many bytes the gaps are.

@@ -65,6 +65,10 @@ func TestReadersOfTheLastBoot(t *testing.T) {
 		{"socat", "-u", "/tmp/qemu-serial.pty,raw,echo=0", "-"},
 	}
 	for _, words := range commands {
+		// A reader that opens the FIFO before the relay has seen the last one leave
+		// goes on where that one was.
+		awaitNoClients(t, "serial")
+		awaitNoClients(t, "debugcon")
 		client := start(t, words[0], words[1:]...)
 		client.expect(`line 19999\r\n`, 1)
 		text, _ := client.look()
