@@ -71,10 +71,13 @@ func TestOwnKernel(t *testing.T) {
 	}
 }
 
+// change is what is merged into the example's guest.json and vm.json.
+type change struct{ guest, vm string }
+
 // lacking are guests that lack what the example's table says, by its first column:
 // the fields of guest.json and of vm.json that make them so; null takes one out.
-// Those that are the same are looked at once.
-var lacking = map[string]struct{ guest, vm string }{
+// Those that are the same are run once.
+var lacking = map[string]change{
 	"a kernel in the file": {`{}`, `{"kernel": "guest.json"}`},
 	"a serial console":     {`{}`, `{"kernelParams": ["8250.nr_uarts=0"]}`},
 	"a virtio console":     {`{"modules": null, "modulesDir": null}`, `{}`},
@@ -94,35 +97,50 @@ func TestKernelThatLacks(t *testing.T) {
 	if len(rows) != len(lacking) {
 		t.Errorf("the table has %d rows, the test %d", len(rows), len(lacking))
 	}
-	told := map[struct{ guest, vm string }]string{}
+	byGuest := map[change][]row{}
 	for _, r := range rows {
-		t.Run(r[0], func(t *testing.T) {
-			changes, known := lacking[r[0]]
-			if !known {
-				t.Fatal("the test does not know how to make such a guest")
-			}
-			if told[changes] == "" {
-				changedJSON(t, folder, "guest.json", "lacking-guest.json", changes.guest)
-				changedJSON(t, folder, "vm.json", "lacking-vm.json", changes.vm)
-				must(t, folder, filepath.Join(bin, "microvm-initrd"), "--output", "initrd", "lacking-guest.json")
-				output, err := command(t, folder, filepath.Join(bin, "run-test"), "--config", "lacking-vm.json", "--timeout", "30s")
-				if err == nil {
-					t.Fatalf("run-test has passed:\n%s", output)
+		changes, known := lacking[r[0]]
+		if !known {
+			t.Fatalf("the test does not know how to make a guest without %s", r[0])
+		}
+		byGuest[changes] = append(byGuest[changes], r)
+	}
+	for changes, rows := range byGuest {
+		t.Run(rows[0][0], func(t *testing.T) {
+			t.Parallel()
+			output := runTestRefuses(t, bin, folder, changes)
+			for _, r := range rows {
+				if want := r.code(2)[0]; !strings.Contains(output, want) {
+					t.Errorf("without %s: no %q in:\n%s", r[0], want, output)
 				}
-				told[changes] = output
-			}
-			if want := r.code(2)[0]; !strings.Contains(told[changes], want) {
-				t.Errorf("no %q in:\n%s", want, told[changes])
 			}
 		})
 	}
 }
 
+// runTestRefuses changes the example's guest, and returns what run-test prints of it.
+func runTestRefuses(t *testing.T, bin, folder string, changes change) string {
+	t.Helper()
+	own := t.TempDir()
+	guest, vm, initrd := filepath.Join(own, "guest.json"), filepath.Join(own, "vm.json"), filepath.Join(own, "initrd")
+	for _, name := range []string{"bzImage", "busybox", "modules"} { // the JSON files name them
+		must(t, folder, "ln", "-s", filepath.Join(folder, name), own)
+	}
+	changedJSON(t, filepath.Join(folder, "guest.json"), guest, changes.guest)
+	changedJSON(t, filepath.Join(folder, "vm.json"), vm, changes.vm)
+	must(t, own, filepath.Join(bin, "microvm-initrd"), "--output", initrd, guest)
+	output, err := command(t, own, filepath.Join(bin, "run-test"), "--config", vm, "--timeout", "30s")
+	if err == nil {
+		t.Fatalf("run-test has passed:\n%s", output)
+	}
+	return output
+}
+
 // changedJSON writes a JSON file with other fields.
-func changedJSON(t *testing.T, folder, from, to, changes string) {
+func changedJSON(t *testing.T, from, to, changes string) {
 	t.Helper()
 	fields := map[string]any{}
-	text, err := os.ReadFile(filepath.Join(folder, from))
+	text, err := os.ReadFile(from)
 	for _, part := range []string{string(text), changes} {
 		if err == nil {
 			err = json.Unmarshal([]byte(part), &fields)
@@ -135,5 +153,5 @@ func changedJSON(t *testing.T, folder, from, to, changes string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(folder, to), string(text))
+	write(t, to, string(text))
 }
