@@ -1,0 +1,90 @@
+package guard
+
+import (
+	"bufio"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// errUnknownPeer is returned when the kernel does not list a connection's peer with
+// its owner.
+var errUnknownPeer = errors.New("guard: the owner of the peer is unknown")
+
+// peerUID returns the user whose process holds the other end of a connection from
+// this host, as proc_net_tcp in the kernel's documentation lists it.
+//
+// A peer that has already gone is not listed, or is listed with uid 0 and inode 0,
+// while the bytes that it sent can still be read. Both are errUnknownPeer.
+func peerUID(conn net.Conn) (int, error) {
+	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return 0, err
+	}
+	here, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	if err != nil {
+		return 0, err
+	}
+	for table, format := range map[string]func(netip.AddrPort) string{
+		"/proc/net/tcp":  format4,
+		"/proc/net/tcp6": format6,
+	} {
+		pair := format(peer) + " " + format(here)
+		file, err := os.Open(table)
+		if err != nil {
+			continue // a kernel without IPv6
+		}
+		uid, err := lookUp(bufio.NewScanner(file), pair)
+		file.Close()
+		if err == nil {
+			return uid, nil
+		}
+	}
+	return 0, errUnknownPeer
+}
+
+// lookUp returns the uid of the socket whose local and remote addresses are pair.
+func lookUp(lines *bufio.Scanner, pair string) (int, error) {
+	for lines.Scan() {
+		// sl, local_address, rem_address, st, queues, timer, retransmits, uid, timeout, inode
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 10 || fields[1]+" "+fields[2] != pair || fields[9] == "0" {
+			continue
+		}
+		return strconv.Atoi(fields[7])
+	}
+	return 0, errUnknownPeer
+}
+
+// format4 returns an IPv4 address as /proc/net/tcp prints it, in host byte order; ""
+// for an IPv6 address.
+func format4(address netip.AddrPort) string {
+	ip := address.Addr().Unmap()
+	if !ip.Is4() {
+		return ""
+	}
+	bytes := ip.As4()
+	return words(bytes[:]) + fmt.Sprintf(":%04X", address.Port())
+}
+
+// format6 returns an address as /proc/net/tcp6 prints it. An IPv4 address is that of
+// a client that has connected to it with an IPv6 socket.
+func format6(address netip.AddrPort) string {
+	bytes := address.Addr().As16()
+	return words(bytes[:]) + fmt.Sprintf(":%04X", address.Port())
+}
+
+// words prints each group of four bytes as a little-endian number.
+func words(address []byte) string {
+	var text strings.Builder
+	for ; len(address) > 0; address = address[4:] {
+		word := []byte{address[3], address[2], address[1], address[0]}
+		text.WriteString(strings.ToUpper(hex.EncodeToString(word)))
+	}
+	return text.String()
+}
