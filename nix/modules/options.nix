@@ -19,6 +19,7 @@ let
       tcp = setting types.port "none" "A TCP port on localhost that serves the channel." // {
         example = 4450;
       };
+      shared = setting types.bool "false: to the relay's user and root" "Whether tcp is open to every user of the host.";
       input = setting types.bool "true, but false for debugcon, which only prints" "Whether clients may type.";
     };
   };

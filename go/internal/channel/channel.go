@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/guard"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
@@ -42,7 +43,8 @@ type Channel struct {
 	config  Config
 	dir     rundir.Channel
 	public  rundir.Public
-	port    int
+	tcp     int // 0: none
+	port    guard.Port
 	started time.Time
 	lock    *os.File
 	relay   *relay.Relay
@@ -67,7 +69,8 @@ func Open(config Config) (*Channel, error) {
 		config:  config,
 		dir:     rundir.OfChannel(config.Name),
 		public:  rundir.PublicOf(config.Settings.Directory, config.Name),
-		port:    declared.TCP,
+		tcp:     declared.TCP,
+		port:    guard.Port{Shared: declared.Shared},
 		started: time.Now(),
 	}
 	if c.lock, err = c.dir.Acquire(); err != nil {
@@ -209,9 +212,10 @@ func (c *Channel) Status() ctl.Status {
 		PID:     os.Getpid(),
 		Started: c.started,
 		Consoles: []ctl.Console{{
-			Name:   c.dir.Name(),
-			Device: "-" + c.dir.Name(),
-			Port:   c.port,
+			Name:    c.dir.Name(),
+			Device:  "-" + c.dir.Name(),
+			Port:    c.tcp,
+			Refused: c.port.Refusals(),
 			Endpoints: map[string]string{
 				"in": c.public.In, "out": c.public.Out, "sock": c.public.Socket, "pty": c.public.PTY, "log": c.public.Log,
 			},

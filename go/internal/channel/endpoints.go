@@ -29,9 +29,9 @@ func (c *Channel) openEndpoints() (e endpoints, err error) {
 		e.listeners = append(e.listeners, socket)
 	}
 	errs = multierror.Append(errs, err)
-	if c.port != 0 {
+	if c.tcp != 0 {
 		ports, err := c.openPort()
-		e.listeners, errs = append(e.listeners, ports...), multierror.Append(errs, err)
+		e.listeners, errs = append(e.listeners, c.port.Guard(ports)...), multierror.Append(errs, err)
 	}
 	if _, err := rundir.Usable(c.public.PTY, os.ModeSymlink); err != nil {
 		errs = multierror.Append(errs, err)
@@ -95,7 +95,7 @@ func (c *Channel) openPort() ([]net.Listener, error) {
 			continue
 		}
 		listener, err := net.FileListener(file)
-		if err == nil && listener.Addr().(*net.TCPAddr).Port == c.port {
+		if err == nil && listener.Addr().(*net.TCPAddr).Port == c.tcp {
 			file.Close()
 			kept = append(kept, listener)
 			continue
@@ -108,7 +108,7 @@ func (c *Channel) openPort() ([]net.Listener, error) {
 	if len(kept) > 0 {
 		return kept, nil
 	}
-	listeners, err := loopback.Listen(c.port, "choose another tcp in the settings")
+	listeners, err := loopback.Listen(c.tcp, "choose another tcp in the settings")
 	if err != nil {
 		return nil, err
 	}

@@ -72,6 +72,9 @@ type Console struct {
 	Name   string `json:"name"`             // "serial"
 	Device string `json:"device,omitempty"` // "ttyS0"; of a channel QEMU's option, "-serial"
 	Port   int    `json:"port,omitempty"`   // TCP, on localhost; 0: none
+	// Refused is how many clients of the port were refused: those of other users, and
+	// web browsers.
+	Refused int `json:"refused,omitempty"`
 	// Endpoints of a channel in the file system: its paths "in", "out", "sock",
 	// "pty" and "log".
 	Endpoints map[string]string `json:"endpoints,omitempty"`

@@ -147,6 +147,9 @@ func remarks(w io.Writer, state string, console ctl.Console) {
 	for _, path := range console.Missing {
 		fmt.Fprintf(w, "%s: somebody has removed %s (restart its relay to have it again)\n", console.Name, path)
 	}
+	if console.Refused > 0 {
+		fmt.Fprintf(w, "%s: port %d has refused %d clients (those of other users, and web browsers)\n", console.Name, console.Port, console.Refused)
+	}
 	for _, gap := range relay.Gaps {
 		if gap.Bytes == 0 {
 			fmt.Fprintf(w, "%s: bytes may be missing at offset %d (%s)\n", console.Name, gap.Offset, gap.Cause)

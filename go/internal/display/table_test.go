@@ -26,7 +26,7 @@ var demo = ctl.Status{
 				{Client: "evil\x1b]0;title\a", Kind: "stream", Since: since},
 			},
 		}},
-		{Name: "console", Device: "hvc0", Port: 4441, Relay: &ctl.Relay{
+		{Name: "console", Device: "hvc0", Port: 4441, Refused: 3, Relay: &ctl.Relay{
 			Socket: "/run/demo/console/sock", Journal: "/state/demo/console", Input: 4,
 			Gaps: []ctl.Gap{{Offset: 77, Bytes: 512, Cause: "disk full"}, {Offset: 99, Cause: "it was full"}},
 		}},
@@ -43,6 +43,7 @@ serial     127.0.0.1:52311     tcp     07:08:09  0       -
 serial     connect-serial[9]   stream  07:08:09  120     yes, it types
 serial     connect-serial[10]  stream  07:08:09  0       yes
 serial     evil?]0;title?      stream  07:08:09  0       -
+console: port 4441 has refused 3 clients (those of other users, and web browsers)
 console: 512 bytes are missing at offset 77 (disk full)
 console: bytes may be missing at offset 99 (it was full)
 console: bytes may be lost where the VM's owner is killed (the file system of /state/demo/console cannot splice)

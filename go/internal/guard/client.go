@@ -17,7 +17,7 @@ var errRequest = errors.New("guard: an HTTP request or a TLS handshake")
 // client is an admitted connection. Its Read judges the first line.
 type client struct {
 	*net.TCPConn
-	listener *Listener
+	port *Port
 
 	judged bool      // no request can follow
 	first  []byte    // what the client has sent so far, while it is not judged
@@ -61,7 +61,7 @@ func (c *client) judge(data []byte) (int, error) {
 	c.held += n
 	switch verdict := judgeLine(c.first); {
 	case verdict == request:
-		c.listener.refuse("an HTTP request or a TLS handshake")
+		c.port.refuse("an HTTP request or a TLS handshake")
 		c.Close()
 		return 0, errRequest
 	case verdict == other:

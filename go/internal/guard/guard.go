@@ -22,34 +22,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Policy says who may use a port.
-type Policy struct {
+// Port is a TCP port, with a listener on each of its addresses. The zero value admits
+// the processes of this process's user and of root.
+type Port struct {
 	// Shared admits every user of the host.
 	Shared bool
-	// Refused is called with each refusal, in words. It must not block. It may be
-	// nil.
-	Refused func(reason string)
-}
+	// OnRefusal is called with the reason of each refusal. It must not block. nil
+	// for none.
+	OnRefusal func(reason string)
 
-// Listener is a TCP listener whose Accept returns only clients that the policy
-// admits.
-type Listener struct {
-	net.Listener
-	policy  Policy
 	refused atomic.Int64
 }
 
-// New returns a Listener on top of a TCP listener. Closing it closes that.
-func New(listener net.Listener, policy Policy) *Listener {
-	return &Listener{Listener: listener, policy: policy}
+// Refusals returns how many clients were refused.
+func (p *Port) Refusals() int { return int(p.refused.Load()) }
+
+// Guard returns listeners on top of TCP listeners, which admit as p says. Closing one
+// closes the listener below.
+func (p *Port) Guard(listeners []net.Listener) []net.Listener {
+	guarded := make([]net.Listener, len(listeners))
+	for i, listener := range listeners {
+		guarded[i] = &guardedListener{listener, p}
+	}
+	return guarded
 }
 
-// Refusals returns how many clients were refused or closed since New.
-func (l *Listener) Refusals() int { return int(l.refused.Load()) }
+// guardedListener is a listener of a Port.
+type guardedListener struct {
+	net.Listener
+	port *Port
+}
 
 // Accept returns the next client that is admitted. What it reads is judged as the
 // package comment says. Refused clients get one line and are closed.
-func (l *Listener) Accept() (net.Conn, error) {
+func (l *guardedListener) Accept() (net.Conn, error) {
 	for {
 		accepted, err := l.Listener.Accept()
 		if err != nil {
@@ -60,23 +66,23 @@ func (l *Listener) Accept() (net.Conn, error) {
 			accepted.Close()
 			return nil, fmt.Errorf("guard: %T: not a TCP connection", accepted)
 		}
-		if l.policy.Shared {
-			return &client{TCPConn: conn, listener: l}, nil
+		if l.port.Shared {
+			return &client{TCPConn: conn, port: l.port}, nil
 		}
 		uid, err := peerUID(conn)
 		if err == nil && (uid == os.Getuid() || uid == 0) {
-			return &client{TCPConn: conn, listener: l}, nil
+			return &client{TCPConn: conn, port: l.port}, nil
 		}
-		l.refuse("a TCP client of another user")
+		l.port.refuse("a TCP client of another user")
 		turnAway(conn)
 	}
 }
 
 // refuse counts a refusal and reports it.
-func (l *Listener) refuse(reason string) {
-	l.refused.Add(1)
-	if l.policy.Refused != nil {
-		l.policy.Refused(reason)
+func (p *Port) refuse(reason string) {
+	p.refused.Add(1)
+	if p.OnRefusal != nil {
+		p.OnRefusal(reason)
 	}
 }
 

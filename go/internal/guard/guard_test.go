@@ -22,22 +22,23 @@ import (
 const limit = 30 * time.Second
 
 // listen returns a guarded listener on an address, and the refusals that it reports.
-func listen(t *testing.T, network, address string, shared bool) (*Listener, chan string) {
+func listen(t *testing.T, network, address string, shared bool) (net.Listener, *Port, chan string) {
 	t.Helper()
 	inner, err := net.Listen(network, address)
 	if err != nil {
 		t.Skipf("%v (this host lacks the address)", err)
 	}
 	refusals := make(chan string, 100)
-	l := New(inner, Policy{Shared: shared, Refused: func(reason string) { refusals <- reason }})
+	port := &Port{Shared: shared, OnRefusal: func(reason string) { refusals <- reason }}
+	l := port.Guard([]net.Listener{inner})[0]
 	t.Cleanup(func() { l.Close() })
-	return l, refusals
+	return l, port, refusals
 }
 
 // pair returns both ends of an admitted connection.
 func pair(t *testing.T) (client *net.TCPConn, server net.Conn, refusals chan string) {
 	t.Helper()
-	l, refusals := listen(t, "tcp", "127.0.0.1:0", false)
+	l, _, refusals := listen(t, "tcp", "127.0.0.1:0", false)
 	dialed, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +162,7 @@ func TestOutputIsNotHeld(t *testing.T) {
 // A client with an IPv6 socket is known by its IPv4 address, and IPv6 itself works.
 func TestAddresses(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
-		l, _ := listen(t, "tcp", address, false)
+		l, _, _ := listen(t, "tcp", address, false)
 		conn, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -171,7 +172,7 @@ func TestAddresses(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	l, _ := listen(t, "tcp4", "127.0.0.1:0", false)
+	l, _, _ := listen(t, "tcp4", "127.0.0.1:0", false)
 	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Skipf("%v (this host lacks IPv6)", err)
@@ -236,7 +237,7 @@ func TestOtherUsersAreRefused(t *testing.T) {
 	defer os.Remove(program)
 	for _, how := range []string{"close", "reset", "exit", "half-close", "stay"} {
 		t.Run(how, func(t *testing.T) {
-			l, refusals := listen(t, "tcp", "127.0.0.1:0", false)
+			l, port, refusals := listen(t, "tcp", "127.0.0.1:0", false)
 			other := exec.Command(program)
 			other.Env = []string{stranger + "=" + l.Addr().String() + " " + how}
 			other.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -277,7 +278,7 @@ func TestOtherUsersAreRefused(t *testing.T) {
 			case <-time.After(limit):
 				t.Error("the owner is not admitted after it")
 			}
-			if n := l.Refusals(); n != 1 {
+			if n := port.Refusals(); n != 1 {
 				t.Errorf("%d refusals, want 1", n)
 			}
 		})
@@ -286,7 +287,7 @@ func TestOtherUsersAreRefused(t *testing.T) {
 
 // Sharing admits other users, and no browser.
 func TestShared(t *testing.T) {
-	l, _ := listen(t, "tcp", "127.0.0.1:0", true)
+	l, _, _ := listen(t, "tcp", "127.0.0.1:0", true)
 	client, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,9 @@ func (r *Relay) accept(listener net.Listener) error {
 			}
 			continue
 		}
-		if peer, ok := conn.(*net.TCPConn); ok {
+		if peer, ok := conn.(interface {
+			SetKeepAliveConfig(config net.KeepAliveConfig) error
+		}); ok {
 			_ = peer.SetKeepAliveConfig(keepAlive) // else it is the kernel that has a longer limit
 		}
 		c, err := r.join(conn.RemoteAddr().String(), listener.Addr().Network(), false, bootStart(r.config.Journal))

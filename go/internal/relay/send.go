@@ -58,14 +58,18 @@ func (r *Relay) send(ctx context.Context, c *client, conn io.Writer) error {
 // socket. nil for others. The pages stay what they are: the journal is only
 // appended to.
 func directOf(conn io.Writer) syscall.RawConn {
-	switch conn.(type) {
-	case *net.UnixConn, *net.TCPConn:
-		raw, err := conn.(syscall.Conn).SyscallConn()
-		if err == nil {
-			return raw
-		}
+	socket, ok := conn.(interface {
+		net.Conn
+		syscall.Conn
+	})
+	if !ok {
+		return nil
 	}
-	return nil
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
 }
 
 // sendFile sends up to n bytes of a file from at on, and returns how many. io.EOF

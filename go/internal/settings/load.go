@@ -29,6 +29,7 @@ type file struct {
 type declared struct {
 	Enable *bool `json:"enable"`
 	TCP    *int  `json:"tcp"`
+	Shared *bool `json:"shared"`
 	Input  *bool `json:"input"`
 }
 
@@ -55,6 +56,7 @@ func Parse(data []byte) (Settings, error) {
 		channel := defaultChannel(name)
 		set(&channel.Enable, fields.Enable)
 		set(&channel.TCP, fields.TCP)
+		set(&channel.Shared, fields.Shared)
 		set(&channel.Input, fields.Input)
 		s.Channels[name] = channel
 	}

@@ -34,6 +34,9 @@ type Channel struct {
 	Enable bool `json:"enable"`
 	// TCP is a port on localhost. Default 0: none.
 	TCP int `json:"tcp"`
+	// Shared opens TCP to every user of the host. Default false: to the relay's user
+	// and root.
+	Shared bool `json:"shared"`
 	// Input tells whether clients may type. Default true, but for debugcon,
 	// which only prints.
 	Input bool `json:"input"`
@@ -86,6 +89,12 @@ func (s Settings) all() []string {
 
 // BuiltIn tells whether a channel need not be declared: serial, monitor, debugcon.
 func BuiltIn(name string) bool { return slices.Contains(builtIn, name) }
+
+// controlsQEMU reports whether a channel is a monitor of QEMU: the built-in one, or one
+// that is named like a monitor.
+func controlsQEMU(name string) bool {
+	return strings.Contains(name, "monitor") || strings.Contains(name, "qmp")
+}
 
 func rank(name string) int {
 	if i := slices.Index(builtIn, name); i >= 0 {

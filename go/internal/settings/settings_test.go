@@ -80,7 +80,7 @@ func TestParseTellsEveryMistake(t *testing.T) {
 			[]string{
 				`boots: want a whole number, got the string "1"`,
 				"channels.monitor: want an object, got true",
-				"channels.serial.port: unknown field (known: enable, input, tcp)",
+				"channels.serial.port: unknown field (known: enable, input, shared, tcp)",
 				`channels.serial.tcp: want a whole number, got the string "4450"`,
 				"dir: unknown field (did you mean directory?)",
 			},
@@ -97,7 +97,15 @@ func TestParseTellsEveryMistake(t *testing.T) {
 			},
 		},
 		{"a directory of two lines", `{"directory": "/a\nb"}`, []string{`directory: "/a\nb" has control characters in it`}},
-		{"the same port twice", `{"channels": {"a": {"tcp": 1}, "monitor": {"tcp": 1}}}`, []string{"channels.a.tcp: 1 is that of channels.monitor too"}},
+		{"the same port twice", `{"channels": {"a": {"tcp": 1}, "serial": {"tcp": 1}}}`, []string{"channels.a.tcp: 1 is that of channels.serial too"}},
+		{
+			"a monitor on TCP", `{"channels": {"monitor": {"tcp": 1}, "monitor2": {"tcp": 2, "shared": true}, "my-qmp": {"tcp": 3}}}`,
+			[]string{
+				"channels.monitor.tcp: a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)",
+				"channels.monitor2.tcp: a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)",
+				"channels.my-qmp.tcp: a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)",
+			},
+		},
 		{"no channel", `{"channels": {"serial": {"enable": false}, "monitor": {"enable": false}, "debugcon": {"enable": false}}}`, []string{"channels: none is enabled (enable at least one)"}},
 		{"input to what only prints", `{"channels": {"debugcon": {"input": true}}}`, []string{"channels.debugcon.input: debugcon only prints (leave it out)"}},
 		{

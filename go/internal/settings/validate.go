@@ -67,6 +67,9 @@ func (s Settings) validateChannels(wrong func(field, format string, args ...any)
 		if !channel.Enable || channel.TCP == 0 {
 			continue
 		}
+		if controlsQEMU(name) {
+			wrong(field+".tcp", "a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)")
+		}
 		if other, taken := ports[channel.TCP]; taken {
 			wrong(field+".tcp", "%d is that of channels.%s too", channel.TCP, other)
 		}

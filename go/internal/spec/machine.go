@@ -60,6 +60,9 @@ type Console struct {
 	Device string `json:"device"`
 	// Port is the TCP port on localhost, 1 to 65535.
 	Port int `json:"port"`
+	// Shared opens Port to every user of the host. Default false: to the VM's owner
+	// and root.
+	Shared bool `json:"shared,omitempty"`
 	// Login tells whether root can log in there, without a password. Default
 	// true; false for a guest that is none of ours: run-test then leaves out
 	// what needs a shell there.

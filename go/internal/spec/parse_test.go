@@ -120,7 +120,7 @@ var mistakes = []struct {
 			`"": unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus, vsock)`,
 			"Name: unknown field (did you mean name?)",
 			"colour: unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus, vsock)",
-			"consoles[0].prt: unknown field (known: device, login, name, port)",
+			"consoles[0].prt: unknown field (known: device, login, name, port, shared)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",
 		},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/guard"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/relay"
@@ -25,17 +26,25 @@ var ErrNoConsole = errors.New("is not served here")
 // that run end with the machine.
 func (v *VM) openRelays(listeners [][]net.Listener) error {
 	for i, console := range v.machine.Consoles {
-		r, err := v.openRelay(console, listeners[i])
+		port := v.guard(console)
+		r, err := v.openRelay(console, port.Guard(listeners[i]))
 		if err != nil {
 			closePorts(listeners[i:])
 			return fmt.Errorf("console %q: %w", console.Name, err)
 		}
 		v.mu.Lock()
-		v.relays = append(v.relays, r)
+		v.relays, v.tcp = append(v.relays, r), append(v.tcp, port)
 		v.mu.Unlock()
 		v.relayed.Go(r.Run)
 	}
 	return nil
+}
+
+// guard returns the TCP port of a console, which notes whom it refuses.
+func (v *VM) guard(console spec.Console) *guard.Port {
+	return &guard.Port{Shared: console.Shared, OnRefusal: func(reason string) {
+		v.noteOnce(fmt.Sprintf("%s: port %d refused %s", console.Name, console.Port, reason))
+	}}
 }
 
 func (v *VM) openRelay(console spec.Console, listeners []net.Listener) (*relay.Relay, error) {

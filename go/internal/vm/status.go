@@ -18,6 +18,7 @@ func (v *VM) Status() ctl.Status {
 	status.Notes = slices.Clone(v.status.Notes)
 	for i, r := range v.relays {
 		status.Consoles[i].Relay = r.Status()
+		status.Consoles[i].Refused = v.tcp[i].Refusals()
 	}
 	return status
 }

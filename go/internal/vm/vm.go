@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/guard"
 	"microvm-console/internal/guestagent"
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
@@ -63,6 +64,7 @@ type VM struct {
 
 	// Set while starting, read once ready is closed.
 	relays  []*relay.Relay // of the consoles; none with NoRelay
+	tcp     []*guard.Port  // of the consoles that have a relay
 	relayed errgroup.Group
 	qemu    *process.Process
 	monitor *qmp.Client
