@@ -34,6 +34,11 @@ buildGoModule {
       document "$path" zsh/site-functions/_$name --completion zsh
       document "$path" fish/vendor_completions.d/$name.fish --completion fish
     done
+    # The notices of the modules that are linked in go where the programs go.
+    mkdir -p "$out/share/doc/microvm-console"
+    (cd vendor && find . -iname 'license*' -o -iname 'notice*') | while read -r notice; do
+      install -D -m 444 "vendor/$notice" "$out/share/doc/microvm-console/licenses/$notice"
+    done
     # The guest agent as a guest holds it: smaller, without these.
     go build -tags guest -ldflags "-s -w -buildid= -X main.version=${version}" \
       -o "$out/libexec/microvm-agent" ./cmd/microvm-agent
@@ -41,6 +46,7 @@ buildGoModule {
 
   meta = {
     description = "Start microVMs, talk to their consoles, test and stop them";
+    license = lib.licenses.mit;
     mainProgram = "microvm-run";
   };
 }

@@ -12,6 +12,8 @@ let
         }) names
       );
 
+    licenses.mit.spdxId = "MIT";
+
     mapAttrs' =
       pair: set: builtins.listToAttrs (map (name: pair name set.${name}) (builtins.attrNames set));
 

@@ -1,0 +1,62 @@
+package tests
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The ports of a VM whose consoles both have a shell of root: another user and a web
+// page do not reach it, and their attempts are listed in the status.
+func TestPortsAreGuarded(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		skip(t, "root", "only root can connect as another user; run scripts/test as root")
+	}
+	private(t)
+	vm := running(t, "--auto-ports")
+	for _, console := range []string{"serial", "console"} {
+		owner := connect(t, vm.port(console))
+		login(owner)
+		other := start(t, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "nc.openbsd", "127.0.0.1", vm.port(console))
+		other.expect(`this console belongs to root; "shared": true opens it`, 1)
+		if text, _ := other.look(); strings.Contains(text, "Linux version") {
+			t.Errorf("%s: another user sees the console:\n%s", console, text)
+		}
+		// What a page can make a browser send: its body would be typed, line by line.
+		page := start(t, "curl", "-sS", "--http0.9", "-H", "Origin: http://evil.example", "-H", "Content-Type: text/plain",
+			"--data-binary", "\ntouch /tmp/typed\n", "http://localhost:"+vm.port(console)+"/")
+		page.status()
+		owner.send("echo S-$((6*7)) >/tmp/mine; ls /tmp; echo end-$((6*7))\n")
+		owner.expect(`end-42`, 1)
+		if text, _ := owner.look(); strings.Contains(text, "touch") || strings.Contains(text, "POST / HTTP") {
+			t.Errorf("%s: the page has typed:\n%s", console, text)
+		}
+	}
+	if left := must(t, root, program(t, "microvm-exec"), "--", "ls", "/tmp"); left != "mine\n" {
+		t.Errorf("the guest's /tmp has %q", left)
+	}
+	var status struct {
+		Consoles []struct{ Refused int }
+		Notes    []struct{ Text string }
+	}
+	for late := time.Now().Add(waitLimit); ; time.Sleep(10 * time.Millisecond) {
+		text := must(t, root, program(t, "console-status"), "--json")
+		if err := json.Unmarshal([]byte(text), &status); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		if status.Consoles[0].Refused == 2 && status.Consoles[1].Refused == 2 {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatalf("the status does not list two refusals of each console: %s", text)
+		}
+	}
+	if len(status.Notes) != 4 {
+		t.Errorf("notes: %+v, want one of each refusal", status.Notes)
+	}
+	must(t, root, program(t, "microvm-shutdown"))
+	vm.status()
+}
