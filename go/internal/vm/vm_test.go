@@ -332,7 +332,7 @@ func TestFailedStarts(t *testing.T) {
 		{"QEMU refuses its arguments", func(m *spec.Machine) { m.KernelParams = []string{"fake.exit=1"} },
 			[]string{"qemu: ended with status 1 at its start", "fake: told to end"}},
 		{"a port is taken", func(m *spec.Machine) { m.Consoles[1].Port = takenPort },
-			[]string{`console "console": listen 127.0.0.1:` + strconv.Itoa(takenPort) + ": " + unix.EADDRINUSE.Error() + " (by pid " + strconv.Itoa(os.Getpid()), "--auto-ports"}},
+			[]string{`console "console": listen 127.0.0.1:` + strconv.Itoa(takenPort) + ": address already in use (by pid " + strconv.Itoa(os.Getpid()), "--auto-ports"}},
 		{"QEMU is missing", func(m *spec.Machine) { m.QEMU = "/nonexistent/qemu" },
 			[]string{"start /nonexistent/qemu", unix.ENOENT.Error()}},
 	} {

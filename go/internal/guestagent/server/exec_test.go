@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -112,7 +111,8 @@ func TestCaptureModes(t *testing.T) {
 func TestExecOfNothing(t *testing.T) {
 	ctx, client, _ := connected(t)
 	for path, want := range map[string]string{
-		"no-such-program": exec.ErrNotFound.Error(),
+		"no-such-program": "no such file",
+		"/no/program":     "no such file",
 		"/etc/passwd":     unix.EACCES.Error(),
 	} {
 		_, err := client.Exec(ctx, guestagent.ExecRequest{Path: path})
