@@ -184,3 +184,21 @@ func TestChecksWithoutALogin(t *testing.T) {
 		t.Errorf("the last check is %+v", last)
 	}
 }
+
+// A guest that answers and powers off: the machine's end is known before its last
+// bytes have been read.
+func TestFindReadsTheLastBytesOfAMachineThatHasEnded(t *testing.T) {
+	console, guest := connected(t)
+	ctx, over := context.WithCancelCause(limited(t))
+	over(ErrEnded)
+	go func() {
+		io.WriteString(guest, "good bye\r\n")
+		guest.Close()
+	}()
+	if err := console.Find(ctx, 0, regexp.MustCompile("good bye")); err != nil {
+		t.Error(err)
+	}
+	if err := console.Find(ctx, 0, regexp.MustCompile("hello")); !errors.Is(err, ErrEnded) {
+		t.Errorf("got %v, want %v", err, ErrEnded)
+	}
+}
