@@ -50,7 +50,7 @@ type kvmHost struct {
 }
 
 // kvmPackages are the packages of that Debian.
-var kvmPackages = []string{"binutils", "netcat-openbsd", "qemu-system-x86", "socat", "tmux"}
+var kvmPackages = []string{"binutils", "curl", "netcat-openbsd", "qemu-system-x86", "socat", "tmux"}
 
 // kvmMount prepares the Debian in the machine, below /disk.
 const kvmMount = `
