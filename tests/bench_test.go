@@ -65,3 +65,19 @@ func TestBenchKernel(t *testing.T) {
 		t.Errorf("%d figures of boots, want 10:\n%s", rows, text)
 	}
 }
+
+// scripts/bench measures the demo's boot on both machine types, emulated wherever it runs.
+func TestBenchBoot(t *testing.T) {
+	dir := t.TempDir()
+	must(t, root, "scripts/bench", "boot", "--rounds", "1", "--output", dir)
+	text, err := os.ReadFile(filepath.Join(dir, "boot.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "\n| | tcg, q35 | tcg, microvm |") {
+		t.Errorf("no columns of the two machine types:\n%s", text)
+	}
+	if rows := strings.Count(string(text), "\n| microvm-") + strings.Count(string(text), "\n| QEMU's") + strings.Count(string(text), "\n| processor"); rows != 5 || strings.Contains(string(text), "NaN") {
+		t.Errorf("%d figures of boots, want 5:\n%s", rows, text)
+	}
+}

@@ -88,7 +88,7 @@ func TestByHand(t *testing.T) {
 	if status := other.status(); status != 1 {
 		t.Errorf("a start on taken ports has status %d", status)
 	}
-	other.expect(`microvm-run: console "serial": listen .*:4440: address already in use \(by pid \d+, "microvm-run"; choose another port, or --auto-ports\)`, 1)
+	other.expect(`microvm-run: console "serial": listen .*:4440: .+ \(by pid \d+, "microvm-run"; choose another port, or --auto-ports\)`, 1)
 
 	serial.send("reboot\n")
 	console.expect(`login: `, 2)

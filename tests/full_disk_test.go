@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -30,7 +31,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatalf("the disk is not full: %s", output)
 		}
 	}
-	printInto(t, "no space left on device", fill, func() { os.Remove(filler) })
+	printInto(t, syscall.ENOSPC.Error(), fill, func() { os.Remove(filler) })
 }
 
 // The same where it is not the disk that is full, but a quota.
@@ -45,7 +46,7 @@ func TestFullQuota(t *testing.T) {
 	limit := func(size string) func() {
 		return func() { must(t, root, "btrfs", "qgroup", "limit", size, state) }
 	}
-	printInto(t, "disk quota exceeded", limit("6M"), limit("none"))
+	printInto(t, syscall.EDQUOT.Error(), limit("6M"), limit("none"))
 }
 
 // printInto has a channel print before the journal's file system is filled, then, and

@@ -14,6 +14,17 @@ func TestLint(t *testing.T) {
 	}
 }
 
+// The workflows that no machine of ours can run are checked for what can be known
+// without running them: keys, expressions, and shell scripts by shellcheck.
+func TestWorkflows(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no workflows (%v)", err)
+	}
+	must(t, ".", "go", append([]string{"tool", "-modfile=tools/actionlint/go.mod", "actionlint"}, files...)...)
+}
+
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	if files := must(t, root, "gofmt", "-l", "go", "tests"); files != "" {

@@ -114,7 +114,7 @@ func TestMistakesInModules(t *testing.T) {
 			evaluating: "services.qemu-relay.channels: none is enabled",
 		},
 		{name: "no port", settings: `{ enable = true; channels.serial.tcp = 65536; }`, evaluating: "channels.serial.tcp"},
-		{name: "no setting", settings: `{ enable = true; channels.serial.port = 1; }`, evaluating: "channels.serial.port' does not exist"},
+		{name: "no setting", settings: `{ enable = true; channels.serial.port = 1; }`, evaluating: "channels.serial.port"},
 		{name: "a folder", settings: `{ enable = true; directory = "tmp"; }`, building: `json: directory: "tmp" is no absolute path`},
 		{name: "a name", settings: `{ enable = true; channels.A = { }; }`, building: `json: channels: "A" is no channel name`},
 	}

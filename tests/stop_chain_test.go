@@ -110,7 +110,7 @@ func TestStopChain(t *testing.T) {
 			dir := private(t)
 			setenv(t, "MICROVM_CONFIG", withFields(t, guest.fields))
 			tools := filepath.Join(build(t, "tools"), "bin")
-			vm := start(t, filepath.Join(tools, "microvm-run"), "--accel", "tcg", "--auto-ports")
+			vm := start(t, filepath.Join(tools, "microvm-run"), "--accel", accelerator(), "--auto-ports")
 			vm.expect(`console  hvc0   tcp localhost:\d+`, 1)
 			guest.until(t, vm)
 			timeout := "60s"

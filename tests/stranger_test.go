@@ -122,7 +122,7 @@ func TestImageMadeApart(t *testing.T) {
 	console := start(t, filepath.Join(folder, "result", "bin", "connect-console"))
 	console.expect(`start: ended with status 7`, 1)
 	console.expect(`start of .* in /root\b`, 1)
-	console.expect(`/nosuch: No such file`, 1)
+	console.expect(`ls: .*/nosuch: `, 1)
 	console.expect(`apart login: `, 1)
 	login(console)
 	must(t, folder, "./result/bin/microvm-shutdown")

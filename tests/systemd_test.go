@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -111,7 +112,8 @@ systemctl --user is-system-running --wait
 systemd-run --user --quiet --wait --pipe echo "a service of $USER"
 exit 7
 `)
-	if want := "running\na service of developer\n"; output != want || err == nil || !strings.HasPrefix(err.Error(), "exit status 7,") {
+	var exit *exec.ExitError
+	if output != "running\na service of developer\n" || !errors.As(err, &exit) || exit.ExitCode() != 7 {
 		t.Errorf("%v, it printed:\n%s", err, output)
 	}
 }

@@ -51,7 +51,7 @@ func TestWrongOptions(t *testing.T) {
 		},
 		{
 			"no kernel", `kernel = ./bzImage;`,
-			"error: microvm own: kernel: " + "/nix/store/",
+			"microvm own: kernel: " + "/nix/store/",
 		},
 		{
 			"no kernel, and what to do", `kernel = ./bzImage;`,
@@ -63,11 +63,11 @@ func TestWrongOptions(t *testing.T) {
 		},
 		{
 			"a kernel that a build cannot see", `kernel = "/boot/bzImage";`,
-			`error: microvm own: kernel: "/boot/bzImage" is a string, and no build sees a file of that name (write a path: without quotes)`,
+			`microvm own: kernel: "/boot/bzImage" is a string, and no build sees a file of that name (write a path: without quotes)`,
 		},
 		{
 			"a kernel that is nothing", `kernel = null;`,
-			"error: microvm own: kernel: want a package or a path, got a null",
+			"microvm own: kernel: want a package or a path, got a null",
 		},
 		{
 			"an initrd that is not there", `initrd = ./initrd;`,
@@ -75,11 +75,11 @@ func TestWrongOptions(t *testing.T) {
 		},
 		{
 			"a guest that nobody makes", `initrd = null; guest.start = "true";`,
-			"error: microvm own: guest: this VM has its own initrd (leave one of the two out)",
+			"microvm own: guest: this VM has its own initrd (leave one of the two out)",
 		},
 		{
 			"another system", `system = "riscv64-linux";`,
-			"error: microvm-console: nothing for riscv64-linux (take overlays.default)",
+			"microvm-console: nothing for riscv64-linux (take overlays.default)",
 		},
 	}
 	for _, test := range tests {

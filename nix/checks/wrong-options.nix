@@ -36,8 +36,8 @@ let
     "consoles: is empty (at least one console is needed; left out, there are two)" = {
       consoles = [ ];
     };
-    "kernel: stat /nonexistent: no such file or directory (name a bzImage in vm.json)" = {
-      kernel = "/nonexistent";
+    "kernel: / is no regular file (name a bzImage in vm.json)" = {
+      kernel = "/";
     };
   };
   refuse = words: ''

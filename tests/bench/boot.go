@@ -22,12 +22,12 @@ var (
 	portLine  = regexp.MustCompile(`(ttyS0|hvc0) +tcp localhost:(\d+)`)
 )
 
-// boot starts a guest, waits for both logins, and stops it. The seconds are those
-// of bootFigures.
-func (k *kernels) boot(ctx context.Context, demo, kind string) (accel string, seconds []float64, err error) {
+// boot starts a guest with these flags of microvm-run, waits for both logins, and
+// stops it. The seconds are those of bootFigures.
+func (k *kernels) boot(ctx context.Context, demo string, flags ...string) (accel string, seconds []float64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
-	run := k.command(ctx, demo, "microvm-run", "--machine", kind, "--auto-ports")
+	run := k.command(ctx, demo, "microvm-run", append(flags, "--auto-ports")...)
 	lines, err := run.StdoutPipe()
 	if err != nil {
 		return "", nil, err

@@ -64,13 +64,7 @@ func measureKernels(command string, args []string) error {
 	k.work = work
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 	defer stop()
-	k.results.Machine = map[string]string{
-		"command":   command,
-		"date":      time.Now().Format(time.DateOnly),
-		"processor": fmt.Sprintf("%d x %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name")),
-		"qemu":      first(said("qemu-system-x86_64", "--version"), regexp.MustCompile(`version \S+`)),
-		"load":      first(read("/proc/loadavg"), regexp.MustCompile(`^\S+`)),
-	}
+	k.describe(command)
 	begin := time.Now()
 	if err := k.all(ctx, map[string]string{stock: *stockDir, minimal: *minimalDir}); err != nil {
 		return err
@@ -82,6 +76,16 @@ func measureKernels(command string, args []string) error {
 		return nil
 	}
 	return k.save(*output)
+}
+
+// describe notes on which machine, and with what, it is measured.
+func (k *kernels) describe(command string) {
+	k.results.Machine = map[string]string{
+		"command":   command,
+		"date":      time.Now().Format(time.DateOnly),
+		"processor": fmt.Sprintf("%d x %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name")),
+		"load":      first(read("/proc/loadavg"), regexp.MustCompile(`^\S+`)),
+	}
 }
 
 // longestBoots is when no other round begins.
@@ -103,7 +107,7 @@ func (k *kernels) all(ctx context.Context, demos map[string]string) error {
 		}
 		for _, kind := range machineTypes {
 			for _, guest := range guests {
-				accel, seconds, err := k.boot(ctx, demos[guest], kind)
+				accel, seconds, err := k.boot(ctx, demos[guest], "--machine", kind)
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", guest, kind, err)
 				}
@@ -122,9 +126,9 @@ func (k *kernels) all(ctx context.Context, demos map[string]string) error {
 	return nil
 }
 
-// sizes notes how large a guest is, in bytes, and its kernel's version.
+// sizes notes how large a guest is, in bytes, its kernel's version and QEMU's.
 func (k *kernels) sizes(guest, demo string) error {
-	var machine struct{ Kernel, Initrd string }
+	var machine struct{ QEMU, Kernel, Initrd string }
 	text, err := os.ReadFile(filepath.Join(demo, "share/microvm/vm.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &machine)
@@ -140,6 +144,7 @@ func (k *kernels) sizes(guest, demo string) error {
 	k.results.add(guest, "kernel", float64(len(kernel)))
 	k.results.add(guest, "initrd", float64(len(initrd)))
 	k.results.Machine[guest] = version(kernel)
+	k.results.Machine["qemu"] = first(said(machine.QEMU, "--version"), regexp.MustCompile(`version \S+`))
 	return nil
 }
 

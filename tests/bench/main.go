@@ -1,7 +1,7 @@
 // Program bench measures, side by side, what this project's relay does and what
 // else a user might put between a guest's console and its clients; the guest kernel
-// beside a stock one; and a command in a fresh guest. scripts/bench runs it; it is no
-// part of the product.
+// beside a stock one; boots on each machine type and accelerator; and a command in a
+// fresh guest. scripts/bench runs it; it is no part of the product.
 //
 // What it starts listens on this machine only, stays below a folder of its own,
 // and is ended by the number of its process.
@@ -34,10 +34,12 @@ func run(args []string) error {
 	switch {
 	case len(args) > 0 && args[0] == "kernel":
 		return measureKernels(command, args[1:])
+	case len(args) > 0 && args[0] == "boot":
+		return measureBoots(command, args[1:])
 	case len(args) > 0 && args[0] == "exec":
 		return measureExec(command, args[1:])
 	case len(args) == 0 || args[0] != "relay":
-		return fmt.Errorf("%q: nothing to measure (type relay, kernel or exec)", strings.Join(args, " "))
+		return fmt.Errorf("%q: nothing to measure (type relay, kernel, boot or exec)", strings.Join(args, " "))
 	}
 	b := &bench{command: command}
 	flags := flag.NewFlagSet("bench relay", flag.ContinueOnError)

@@ -36,23 +36,28 @@ let
       name,
       script,
       outputs ? [ "out" ],
-      packages ? "",
+      env ? { },
     }:
     bash
-      {
-        inherit name outputs packages;
-        PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
-      }
+      (
+        env
+        // {
+          inherit name outputs;
+          PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+        }
+      )
       ''
         source ${./debian.sh}
         source ${script}
       '';
 
-  # Debian packages that need not be installed.
+  # A Debian package that need not be installed, with those of the packages it
+  # depends on whose names match.
   unpacked =
-    name: packages:
+    name: package: dependencies:
     hostBuild {
-      inherit name packages;
+      inherit name;
+      env = { inherit package dependencies; };
       script = ./unpacked.sh;
     };
 

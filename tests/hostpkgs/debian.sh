@@ -1,18 +1,24 @@
 # For the builders that need a Debian package which need not be installed.
 
-# unpack PACKAGE: its files, below the current directory.
+# unpack PACKAGE [PATTERN]: extracts a package below the current directory, and
+# each of the packages that it depends on, directly or not, whose whole name
+# matches the extended regular expression. Names with a version in them differ
+# from one release of Debian to the next; the dependencies have the current ones.
 unpack() {
-  apt-get --quiet --option APT::Sandbox::User=root download "$1" || {
-    echo "hostpkgs: apt-get cannot download $1 (run apt-get update)" >&2
+  local packages=("$1") deb
+  if [ $# = 2 ]; then
+    mapfile -t packages < <(
+      echo "$1"
+      apt-cache depends --recurse --important "$1" 2>/dev/null | grep --line-regexp --extended-regexp "$2"
+    )
+  fi
+  mkdir debs
+  (cd debs && apt-get --quiet --option APT::Sandbox::User=root download "${packages[@]}") || {
+    echo "hostpkgs: apt-get cannot download ${packages[*]} (run apt-get update)" >&2
     exit 1
   }
-  dpkg --extract "$1"_*.deb .
-}
-
-# dependency PACKAGE PATTERN: the package of that name which PACKAGE asks for.
-dependency() {
-  apt-cache depends "$1" 2>/dev/null | sed -n "s/^ *Depends: \($2\)$/\1/p" | grep . || {
-    echo "hostpkgs: apt knows no $1 (run apt-get update)" >&2
-    exit 1
-  }
+  for deb in debs/*; do
+    dpkg --extract "$deb" .
+  done
+  rm -r debs
 }

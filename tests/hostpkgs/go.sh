@@ -24,11 +24,8 @@ for go in /usr/local/go/bin/go /usr/lib/go-*/bin/go /usr/bin/go; do
 done
 
 if [ -z "$older" ]; then
-  package=$(dependency golang-go 'golang-[0-9.]*-go')
-  unpack "$package"
-  unpack "${package%-go}-src"
-  series=${package#golang-}
-  older=$PWD/usr/lib/go-${series%-go}/bin/go
+  unpack golang-go 'golang-.*'
+  older=$(echo "$PWD"/usr/lib/go-*/bin/go)
 fi
 
 module=golang.org/toolchain@v0.0.1-go$wanted.linux-amd64

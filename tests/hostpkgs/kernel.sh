@@ -4,10 +4,9 @@ command -v depmod >/dev/null || {
   echo "hostpkgs: no depmod on this host (run apt-get install kmod)" >&2
   exit 1
 }
-image=$(dependency linux-image-cloud-amd64 'linux-image-.*')
-unpack "$image"
-version=${image#linux-image-}
-mkdir -p "$out" "$modules/lib/modules"
-cp "boot/vmlinuz-$version" "$out/bzImage"
-find . -type d -path "*/lib/modules/$version" -exec cp -r {} "$modules/lib/modules/" \;
-depmod --basedir "$modules" "$version"
+unpack linux-image-cloud-amd64 'linux-.*'
+mkdir -p "$out" "$modules/lib"
+# Up to Debian 13 they lie in /boot and /lib, later in /usr/lib.
+find . -name 'vmlinuz*' -type f -exec mv {} "$out/bzImage" \;
+find . -path '*/lib/modules' -type d -prune -exec mv {} "$modules/lib/" \;
+depmod --basedir "$modules" "$(ls "$modules/lib/modules")"

@@ -1,4 +1,3 @@
 # The source of Debian's kernel, packed.
-source=$(dependency linux-source 'linux-source-.*')
-unpack "$source"
-cp "usr/src/$source.tar.xz" "$out"
+unpack linux-source 'linux-source-.*'
+cp usr/src/linux-source-*.tar.xz "$out"

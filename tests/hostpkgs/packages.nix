@@ -35,10 +35,10 @@ in
     runCommand
     ;
 
-  bc = unpacked "bc" "bc libreadline8";
-  bison = unpacked "bison" "bison m4";
-  elfutils = unpacked "elfutils" "libelf-dev libelf1";
-  flex = unpacked "flex" "flex m4";
+  bc = unpacked "bc" "bc" "libreadline.*";
+  bison = unpacked "bison" "bison" "m4";
+  elfutils = unpacked "elfutils" "libelf-dev" "libelf.*";
+  flex = unpacked "flex" "flex" "m4";
 
   buildGoModule = import ./buildGoModule.nix {
     inherit (build) cc;

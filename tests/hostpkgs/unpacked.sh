@@ -1,8 +1,6 @@
 # Programs and libraries of Debian packages that need not be installed. A program
 # finds here what it would look for below /usr.
-for package in $packages; do
-  unpack "$package"
-done
+unpack "$package" "$dependencies"
 mkdir -p "$out"
 for folder in usr/bin usr/include usr/share/bison; do
   [ ! -e $folder ] || cp -r $folder "$out/"

@@ -37,6 +37,10 @@ mount -t tmpfs -o mode=0755 tmpfs /run
 mount -t tmpfs -o mode=0755 tmpfs "$dir/m"
 mkdir "$dir/m/upper" "$dir/m/work" "$machine"
 mount -t overlay -o "lowerdir=/,upperdir=$dir/m/upper,workdir=$dir/m/work" overlay "$machine"
+# A QEMU that scripts/with-qemu has put in the place of this machine's: an overlay
+# does not see what is mounted below it.
+qemu=/usr/bin/qemu-system-x86_64
+! mountpoint -q $qemu || cp --remove-destination $qemu "$machine$qemu"
 
 echo "$user:x:$uid:$uid::/home/$user:/bin/bash" >>"$machine/etc/passwd"
 echo "$user:x:$uid:" >>"$machine/etc/group"

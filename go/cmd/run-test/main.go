@@ -43,6 +43,7 @@ Exit status: 0 all checks passed; 1 a check failed, or the test was interrupted;
 			&cli.DurationFlag{Name: "timeout", Value: 2 * time.Minute, Usage: "bound each check by `TIME`"},
 			&cli.StringFlag{Name: "run", Usage: "make only the checks whose names match `REGEXP`"},
 			&cli.BoolFlag{Name: "list", Usage: "print the names of the checks, and start nothing"},
+			&cli.IntFlag{Name: "lines", Value: spec.NumberedLines, Usage: "have the guest print `N` numbered lines on each console"},
 			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "do it all `N` times, and show statistics"},
 			&cli.StringFlag{Name: "format", Value: "pretty", Usage: "report in `FORMAT`: " + strings.Join(report.Formats(), ", ")},
 			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`, and what pretty shows to standard output"},
@@ -68,7 +69,7 @@ func test(c *cli.Context) error {
 	if chosen != nil {
 		choose = func(checks []consoletest.Check) []consoletest.Check { return consoletest.Choose(checks, chosen) }
 	}
-	checks := choose(consoletest.NewSuite(machine, nil).Checks())
+	checks := choose(consoletest.NewSuite(machine, nil, c.Int("lines")).Checks())
 	switch {
 	case checks == nil:
 		return cmdline.Usage("run: %q matches no check (see run-test --list)", c.String("run"))
@@ -78,6 +79,10 @@ func test(c *cli.Context) error {
 	return repeat(c, machine, choose)
 }
 
+// mostLines is how many numbered lines a console's journal keeps, with room for all
+// else that the guest prints.
+const mostLines = 1_000_000
+
 // options looks at the flags before anything is started. The pattern is nil where
 // all checks are to be made.
 func options(c *cli.Context) (*regexp.Regexp, error) {
@@ -86,6 +91,9 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	}
 	if n := c.Int("repeat"); n < 1 {
 		return nil, cmdline.Usage("repeat: %d is no number of runs (1 or more)", n)
+	}
+	if n := c.Int("lines"); n < 1 || n > mostLines {
+		return nil, cmdline.Usage("lines: %d is out of range (1 to %d)", n, mostLines)
 	}
 	if format := c.String("format"); !slices.Contains(report.Formats(), format) {
 		return nil, cmdline.Usage("format: %q is unknown (one of %s)", format, strings.Join(report.Formats(), ", "))

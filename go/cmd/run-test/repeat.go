@@ -27,7 +27,7 @@ func repeat(c *cli.Context, machine spec.Machine, choose func([]consoletest.Chec
 	if !c.IsSet("name") {
 		machine.Name = testName(machine.Name, os.Getpid())
 	}
-	t := &tester{machine: machine, choose: choose, limit: c.Duration("timeout"), pretty: pretty(c)}
+	t := &tester{machine: machine, choose: choose, limit: c.Duration("timeout"), lines: c.Int("lines"), pretty: pretty(c)}
 	var errs *multierror.Error
 	for i := range c.Int("repeat") {
 		if i > 0 && c.Err() != nil {

@@ -30,6 +30,7 @@ type tester struct {
 	machine spec.Machine
 	choose  func([]consoletest.Check) []consoletest.Check
 	limit   time.Duration // of each check
+	lines   int           // that the guest prints on each console
 	pretty  report.Pretty
 	tails   []vm.Tail // of this run's first failed check, as it failed
 }
@@ -53,7 +54,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		over(fmt.Errorf("%w: %w", consoletest.ErrEnded, cmp.Or(err, errors.New("nobody asked for it"))))
 		return err
 	})
-	suite := consoletest.NewSuite(t.machine, v)
+	suite := consoletest.NewSuite(t.machine, v, t.lines)
 	t.tails = nil
 	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, func(result report.Result, done bool) {
 		t.tail(v, result, done)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -129,6 +130,7 @@ func TestInteractiveOwnerGone(t *testing.T) {
 func TestInteractiveLeftWhileLost(t *testing.T) {
 	_, owner := machine(t, "# ")
 	s := newScreen(t, false)
+	s.comeBack = time.Hour // the key is pressed before that
 	ended := s.start(Options{})
 	s.await("# ")
 	owner.stop()

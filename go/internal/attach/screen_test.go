@@ -20,6 +20,8 @@ type screen struct {
 	user   *os.File // the terminal's own side
 	tty    *os.File // what programs see
 	before unix.Termios
+	// comeBack is how long a session waits for a machine that was there.
+	comeBack time.Duration
 
 	mu      sync.Mutex
 	text    []byte
@@ -33,7 +35,7 @@ func newScreen(t *testing.T, stuck bool) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &screen{t: t, user: user, tty: tty, changed: make(chan struct{})}
+	s := &screen{t: t, user: user, tty: tty, comeBack: 500 * time.Millisecond, changed: make(chan struct{})}
 	s.before = s.termios()
 	var reading sync.WaitGroup
 	if !stuck {
@@ -158,7 +160,7 @@ func (s *screen) start(o Options) (ended chan error) {
 		o.From = "start"
 	}
 	session := newSession(o, s.tty, s.tty, s.t.Output())
-	session.comeBack = 500 * time.Millisecond
+	session.comeBack = s.comeBack
 	ended = make(chan error, 1)
 	go func() { ended <- session.attach(context.Background()) }()
 	return ended

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,9 +26,9 @@ func TestSignals(t *testing.T) {
 	for _, signal := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
 		for _, stubborn := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%v, stubborn %t", signal, stubborn), func(t *testing.T) {
-				args, want := []string{"--stay"}, "exit status 0"
+				args, want := []string{"--stay"}, syscall.WaitStatus(0)
 				if stubborn {
-					args, want = append(args, "--count", "1"), "signal: "+signal.String()
+					args, want = append(args, "--count", "1"), syscall.WaitStatus(signal)
 				}
 				command := program(t, args...)
 				stdout, err := command.StdoutPipe()
@@ -63,8 +64,8 @@ func TestSignals(t *testing.T) {
 					}
 				}
 				<-ended
-				if got := command.ProcessState.String(); got != want {
-					t.Errorf("ended with %s, want %s", got, want)
+				if state := command.ProcessState; state.Sys() != want {
+					t.Errorf("%v, want the wait status %#x", state, want)
 				}
 			})
 		}

@@ -1,7 +1,9 @@
 package consoletest
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -131,8 +133,12 @@ func (c *Console) Size() int {
 
 // Find waits until pattern matches in what has come from the byte from on, with
 // plain line ends: as it came, or with the kernel's lines left out, which may have
-// come in the middle of it. Unlike Expect it moves nothing.
+// come in the middle of it. Unlike Expect it moves nothing. When ctx ends with
+// ErrEnded, the guest's last bytes may still be on their way: then Find reads until the
+// connection ends, at most for endLimit.
 func (c *Console) Find(ctx context.Context, from int, pattern *regexp.Regexp) error {
+	done := ctx.Done()
+	var late <-chan time.Time
 	for {
 		c.mu.Lock()
 		text, more, ended := c.text[from:], c.more, c.ended != nil
@@ -143,12 +149,18 @@ func (c *Console) Find(ctx context.Context, from int, pattern *regexp.Regexp) er
 		case pattern.Match(text) || pattern.Match(spoken):
 			return nil
 		case ended:
-			return fmt.Errorf("%s: %w%s", c.Device, errClosed, c.lastWords())
+			return fmt.Errorf("%s: %w%s", c.Device, cmp.Or(context.Cause(ctx), errClosed), c.lastWords())
 		}
 		select {
 		case <-more:
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %w%s", c.Device, context.Cause(ctx), c.lastWords())
+			continue
+		case <-done:
+			if errors.Is(context.Cause(ctx), ErrEnded) {
+				done, late = nil, time.After(endLimit)
+				continue
+			}
+		case <-late:
 		}
+		return fmt.Errorf("%s: %w%s", c.Device, context.Cause(ctx), c.lastWords())
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // suiteOn is a suite that is connected to one console, ttyS0.
 func suiteOn(console *Console, shell bool, checks ...spec.Check) *Suite {
-	s := NewSuite(spec.Machine{Consoles: []spec.Console{{Name: "serial", Device: "ttyS0"}}, Checks: checks}, nil)
+	s := NewSuite(spec.Machine{Consoles: []spec.Console{{Name: "serial", Device: "ttyS0"}}, Checks: checks}, nil, spec.NumberedLines)
 	s.consoles = []*Console{console}
 	if shell {
 		s.shells["ttyS0"] = console
@@ -142,7 +142,7 @@ func TestNamesAreTheSuitesOwn(t *testing.T) {
 		for i := range machine.Consoles {
 			machine.Consoles[i].Login = login
 		}
-		for _, check := range NewSuite(machine, nil).Checks() {
+		for _, check := range NewSuite(machine, nil, spec.NumberedLines).Checks() {
 			machine.Checks = []spec.Check{{Name: check.Name, Expect: "x"}}
 			want := fmt.Sprintf("checks[0].name: %q is a check that run-test makes by itself", check.Name)
 			if err := machine.Validate(); err == nil || !strings.Contains(err.Error(), want) {
@@ -161,7 +161,7 @@ func TestChecksWithoutALogin(t *testing.T) {
 		Checks:   []spec.Check{{Name: "printed", Expect: "x"}, {Name: "command", Console: "console", Run: "true"}},
 	}
 	var got []string
-	for _, check := range NewSuite(machine, nil).Checks() {
+	for _, check := range NewSuite(machine, nil, spec.NumberedLines).Checks() {
 		if check.Skip != "" {
 			check.Name = "(" + check.Name + ")"
 		}
@@ -179,8 +179,26 @@ func TestChecksWithoutALogin(t *testing.T) {
 	}
 	machine.Consoles = machine.Consoles[:1]
 	machine.Checks = nil
-	checks := NewSuite(machine, nil).Checks()
+	checks := NewSuite(machine, nil, spec.NumberedLines).Checks()
 	if last := checks[len(checks)-1]; last.Name != "the VM ends, nothing left behind" || !last.AfterEnd || !last.Always {
 		t.Errorf("the last check is %+v", last)
+	}
+}
+
+// A guest that answers and powers off: the machine's end is known before its last
+// bytes have been read.
+func TestFindReadsTheLastBytesOfAMachineThatHasEnded(t *testing.T) {
+	console, guest := connected(t)
+	ctx, over := context.WithCancelCause(limited(t))
+	over(ErrEnded)
+	go func() {
+		io.WriteString(guest, "good bye\r\n")
+		guest.Close()
+	}()
+	if err := console.Find(ctx, 0, regexp.MustCompile("good bye")); err != nil {
+		t.Error(err)
+	}
+	if err := console.Find(ctx, 0, regexp.MustCompile("hello")); !errors.Is(err, ErrEnded) {
+		t.Errorf("got %v, want %v", err, ErrEnded)
 	}
 }

@@ -44,8 +44,8 @@ func (s *Suite) exact(console spec.Console) func(context.Context) error {
 		}
 		defer live.Close()
 		var readers errgroup.Group
-		readers.Go(func() error { return told("a client that reads along", countLines(live)) })
-		if err := shell.Send(fmt.Sprintf("dmesg -n 1; echo begin-$((63*47)); seq 1 %d; echo end-$((63*47)); dmesg -n 7\n", spec.NumberedLines)); err != nil {
+		readers.Go(func() error { return told("a client that reads along", countLines(live, s.lines)) })
+		if err := shell.Send(fmt.Sprintf("dmesg -n 1; echo begin-$((63*47)); seq 1 %d; echo end-$((63*47)); dmesg -n 7\n", s.lines)); err != nil {
 			return err
 		}
 		if err := readers.Wait(); err != nil {
@@ -69,8 +69,8 @@ func (s *Suite) again(ctx context.Context, console spec.Console) error {
 	}
 	defer kept.Close()
 	return errors.Join(
-		told("a client that comes late", countLines(late)),
-		told("the journal", countLines(kept)))
+		told("a client that comes late", countLines(late, s.lines)),
+		told("the journal", countLines(kept, s.lines)))
 }
 
 // stream reads a console from now on, as a client of the control socket.
@@ -100,9 +100,9 @@ func told(who string, err error) error {
 	return nil
 }
 
-// countLines reads until the line behind the numbered ones, each of which has
-// to be there, once, in order.
-func countLines(r io.Reader) error {
+// countLines reads until the line behind the numbered ones, 1 to last, each of which
+// has to be there, once, in order.
+func countLines(r io.Reader, last int) error {
 	lines := bufio.NewScanner(r)
 	next := 0 // 0: they have not begun
 	for lines.Scan() {
@@ -112,13 +112,13 @@ func countLines(r io.Reader) error {
 			if line == linesBegin {
 				next = 1
 			}
-		case line == linesEnd && next == spec.NumberedLines+1:
+		case line == linesEnd && next == last+1:
 			return nil
 		case line != strconv.Itoa(next):
-			return fmt.Errorf("got %q, want line %d of %d", line, next, spec.NumberedLines)
+			return fmt.Errorf("got %q, want line %d of %d", line, next, last)
 		default:
 			next++
 		}
 	}
-	return fmt.Errorf("it ends before line %d of %d: %w", next, spec.NumberedLines, errors.Join(io.ErrUnexpectedEOF, lines.Err()))
+	return fmt.Errorf("it ends before line %d of %d: %w", next, last, errors.Join(io.ErrUnexpectedEOF, lines.Err()))
 }

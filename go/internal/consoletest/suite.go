@@ -20,6 +20,7 @@ import (
 type Suite struct {
 	machine spec.Machine
 	vm      *vm.VM
+	lines   int // that the guest prints on each console
 
 	consoles []*Console // connected ones, in the order of vm.json
 	shells   map[string]*Console
@@ -27,10 +28,11 @@ type Suite struct {
 	began    time.Time // when QEMU ran
 }
 
-// NewSuite returns the suite for machine, which v runs. The caller runs v, and
-// calls Close in the end. v may be nil for who wants the checks' names alone.
-func NewSuite(machine spec.Machine, v *vm.VM) *Suite {
-	return &Suite{machine: machine, vm: v, shells: map[string]*Console{}}
+// NewSuite returns the suite for machine, which v runs and whose guest prints lines
+// numbered lines on each console. The caller runs v, and calls Close in the end. v
+// may be nil if only the checks' names are wanted.
+func NewSuite(machine spec.Machine, v *vm.VM, lines int) *Suite {
+	return &Suite{machine: machine, vm: v, lines: lines, shells: map[string]*Console{}}
 }
 
 // Close closes the suite's connections. It returns when nothing reads any more.
@@ -63,7 +65,7 @@ func (s *Suite) Checks() []Check {
 		}
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(spec.CheckLines(console.Device), s.exact(console), console))
+		checks = append(checks, shellCheck(spec.CheckLines(console.Device, s.lines), s.exact(console), console))
 	}
 	return append(checks, s.stop())
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
 )
@@ -133,18 +135,19 @@ func TestBadRequests(t *testing.T) {
 		Size:   func(ctl.SizeRequest) error { return wrong },
 		Exec:   func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error { return wrong },
 	})
+	_, escape := url.QueryUnescape("%zz")
 	const ofStreams = "console, from, boot, client, terminal, gaps, seat"
 	tests := []struct {
 		method, target, body string
 		status               int
-		answer               string
+		answer               string // "": what Go says
 	}{
 		{"POST", "/stop?timeout=soon", "", 400, `timeout: "soon" is no length of time (as 30s)`},
 		{"POST", "/stop?timeout=30", "", 400, `timeout: "30" is no length of time (as 30s)`},
 		{"POST", "/stop?timeout=0s", "", 400, `timeout: "0s" is no length of time (as 30s)`},
 		{"POST", "/stop?timeout=-1s", "", 400, `timeout: "-1s" is no length of time (as 30s)`},
 		{"POST", "/stop?force=maybe", "", 400, `force: "maybe" is neither true nor false`},
-		{"POST", "/stop?timeout=%zz", "", 400, `query: invalid URL escape "%zz"`},
+		{"POST", "/stop?timeout=%zz", "", 400, "query: " + escape.Error()},
 		{"POST", "/stop?now", "", 400, `query: "now" is no parameter of POST /stop (which has timeout, force)`},
 		{"GET", "/status?json=1", "", 400, `query: "json" is no parameter of GET /status (which has none)`},
 		{"GET", "/stream?form=start&console=serial", "", 400, `query: "form" is no parameter of GET /stream (which has ` + ofStreams + ")"},
@@ -153,13 +156,13 @@ func TestBadRequests(t *testing.T) {
 		{"POST", "/size?client=me&columns=1", "", 400, `rows: "" is no number from 1 to 65535 (as rows=24&columns=80)`},
 		{"POST", "/exec", "{}", 400, `command: is missing (as {"command": ["uname", "-r"]})`},
 		{"POST", "/exec", `{"command": ["x"], "env": ["A=", "B"]}`, 400, `env: "B" is no variable (write it as NAME=value)`},
-		{"GET", "/stop", "", 405, "Method Not Allowed"},
-		{"GET", "/stat", "", 404, "404 page not found"},
+		{"GET", "/stop", "", 405, http.StatusText(405)},
+		{"GET", "/stat", "", 404, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.method+" "+test.target, func(t *testing.T) {
 			code, answer := ask(t, path, test.method, test.target, test.body)
-			if code != test.status || answer != test.answer {
+			if code != test.status || test.answer != "" && answer != test.answer {
 				t.Errorf("got %d %q, want %d %q", code, answer, test.status, test.answer)
 			}
 		})
@@ -223,7 +226,7 @@ func TestAStaleSocketIsReplaced(t *testing.T) {
 	stale.SetUnlinkOnClose(false) // as one that was killed
 	stale.Close()
 	client := ctl.Client{Path: path}
-	if _, err := client.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "connection refused") {
+	if _, err := client.Status(t.Context()); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("a stale socket: %v", err)
 	}
 	end := serve(t, path, ctl.Handlers{Status: func() ctl.Status { return status }})

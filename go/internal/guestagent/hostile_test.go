@@ -21,7 +21,7 @@ func TestAHostileGuest(t *testing.T) {
 		{"one answer without end", strings.Repeat("x", 64<<10), 1 << 30, "guest: answered with more than 1048576 bytes"},
 		{"objects without end", "{" + strings.Repeat(" ", 64<<10), 1 << 30, "guest: answered with more than 1048576 bytes"},
 		{"lines without end", strings.Repeat("junk\n", 10<<10), 64 << 20, "connection closed"},
-		{"answers nobody asked for", strings.Repeat("{\"return\": 1}\n", 4<<10), 64 << 20, "guest: answered json"},
+		{"answers nobody asked for", strings.Repeat("{\"return\": 1}\n", 4<<10), 64 << 20, "guest: answered "},
 		{"delimiters without end", strings.Repeat("\xFF{\"return\": 1", 4<<10), 64 << 20, "connection closed"},
 	}
 	for _, test := range tests {

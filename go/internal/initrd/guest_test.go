@@ -1,6 +1,9 @@
 package initrd
 
 import (
+	"bytes"
+	"debug/elf"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -72,13 +75,15 @@ func TestGuestScripts(t *testing.T) {
 }
 
 func TestCheckBusybox(t *testing.T) {
+	script := []byte("#!/bin/sh\n")
+	_, refusal := elf.NewFile(bytes.NewReader(script)) // its words change with Go
 	tests := []struct {
 		name    string
 		program []byte
 		want    []string
 	}{
 		{"all there", initrdtest.Busybox(applets...), nil},
-		{"a script", []byte("#!/bin/sh\n"), []string{"not a program: EOF"}},
+		{"a script", script, []string{fmt.Sprint("not a program: ", refusal)}},
 		{"two applets missing", initrdtest.Busybox(without(applets, "login", "sh")...), []string{
 			`has no applet "login"`,
 			`has no applet "sh"`,

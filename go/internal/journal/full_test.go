@@ -236,7 +236,7 @@ func fillDisk(dir string) {
 	_, err = j.Write([]byte("again\n"))
 	check(err)
 	gaps := j.Gaps()
-	if len(gaps) != 1 || gaps[0].Bytes != lost || gaps[0].Offset != at || !strings.Contains(gaps[0].Cause, "no space left") {
+	if len(gaps) != 1 || gaps[0].Bytes != lost || gaps[0].Offset != at || gaps[0].Cause != "write: "+unix.ENOSPC.Error() {
 		fmt.Printf("lost %d at %d, told %+v\n", lost, at, gaps)
 	}
 	text, err := os.ReadFile(j.last().path(j.Dir()))

@@ -32,6 +32,9 @@ type Command struct {
 	Files []*os.File // inherited as descriptors 3, 4, …; closed by Start
 	// Stdout gets the standard output; nil discards it.
 	Stdout io.Writer
+	// Stderr gets the standard error as it comes, beside what Process.Stderr
+	// keeps of it; nil: nothing gets it.
+	Stderr io.Writer
 	// Foreground gives the process our terminal: our standard input, output and
 	// error, and our process group, so that a Ctrl-C reaches it too.
 	Foreground bool
@@ -52,6 +55,9 @@ func Start(c Command) (*Process, error) {
 	command.ExtraFiles = c.Files
 	command.Stdout = c.Stdout
 	command.Stderr = &p.stderr
+	if c.Stderr != nil {
+		command.Stderr = io.MultiWriter(&p.stderr, c.Stderr)
+	}
 	// A grandchild that keeps stderr open must not keep us waiting.
 	command.WaitDelay = time.Second
 	command.SysProcAttr = &unix.SysProcAttr{Setpgid: !c.Foreground, Pdeathsig: unix.SIGKILL}

@@ -33,7 +33,7 @@ func Control(m spec.Machine, qmp int, taps []int) []string {
 func Monitor(id string, fd int) []string {
 	return []string{
 		"-chardev", fmt.Sprintf("socket,id=%s,fd=%d", id, fd),
-		"-mon", fmt.Sprintf("chardev=%s,mode=control", id),
+		"-qmp", "chardev:" + id, // -mon is deprecated since QEMU 11.1
 	}
 }
 

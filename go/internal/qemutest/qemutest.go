@@ -12,6 +12,7 @@
 //	fake.mute           the monitor never answers
 //	fake.hang           the same, once QEMU has started
 //	fake.exit=N         ends at once with status N and a line on stderr
+//	fake.warn=FILE      prints FILE on stderr once QEMU has started
 //	fake.print=FILE     prints FILE on the first console
 //	fake.reset=N        tells of N restarts of the guest (1) once that is printed
 //	fake.again=FILE     prints FILE on the first console at a break
@@ -238,6 +239,9 @@ func (f *fake) end(guest bool, reason string) {
 
 // guest prints what it was told to, and then does what it was told to.
 func (f *fake) guest() {
+	if path := f.words["fake.warn"]; path != "" {
+		_, _ = os.Stderr.Write(text(path))
+	}
 	f.print(f.words["fake.print"])
 	for _, echo := range f.echoes {
 		go echo()
@@ -267,14 +271,19 @@ func (f *fake) print(path string) {
 	if path == "" {
 		return
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		panic(err)
-	}
 	if f.first == nil {
 		f.first = inherited(f.values("-add-fd")[0])
 	}
-	if _, err := f.first.Write(text); err != nil {
+	if _, err := f.first.Write(text(path)); err != nil {
 		panic(err)
 	}
+}
+
+// text returns what is in a file that a test has named.
+func text(path string) []byte {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		panic(err)
+	}
+	return data
 }

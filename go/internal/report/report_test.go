@@ -207,7 +207,7 @@ func TestPathsThatCannotBeWritten(t *testing.T) {
 		dir:                               "exists and is no regular file",
 		link:                              "exists and is no regular file",
 		"/dev/stdout":                     "exists and is no regular file",
-		filepath.Join(dir, "no/report"):   "no such file or directory",
+		filepath.Join(dir, "no/report"):   "cannot be written to: ",
 		filepath.Join(file, "report.xml"): "cannot be written to: no folder",
 		"":                                "is no name of a file",
 	} {

@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"regexp/syntax"
 	"strings"
 	"testing"
 
@@ -79,7 +80,7 @@ var checkMistakes = []struct {
 	}, []string{
 		"checks[0].match: stands beside expect (one of both)",
 		"checks[1].expect: is missing (expect or match; only run can do without)",
-		"checks[2].match: \"a(\" is no regular expression (missing closing ): `a(`)",
+		"checks[2].match: \"a(\" is no regular expression (" + syntax.ErrMissingParen.String() + ": `a(`)",
 		`checks[3].match: "x*" matches the empty text (it would always be found)`,
 	}},
 	{"an echo would do", []string{

@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The names of the checks that run-test makes of every machine. No declared check
@@ -15,8 +16,8 @@ const (
 	CheckEndsWell = "the VM ends well"                    // told only if it fails
 )
 
-// NumberedLines is how many lines a guest prints on each console to see whether one
-// of them is lost.
+// NumberedLines is how many lines a guest prints on each console, unless run-test is
+// given another number, to see whether one of them is lost.
 const NumberedLines = 100_000
 
 // CheckLogin is the name of the check that root can log in on a device.
@@ -28,16 +29,17 @@ func CheckAcross(from, to string) string {
 	return fmt.Sprintf("what %s writes to /dev/%s arrives there", from, to)
 }
 
-// CheckLines is that of the check that no line on a device is lost.
-func CheckLines(device string) string {
-	return fmt.Sprintf("%d numbered lines on %s, at two clients and in the journal, beside one that never reads", NumberedLines, device)
+// CheckLines is that of the check that no line on a device is lost, of as many as
+// lines.
+func CheckLines(device string, lines int) string {
+	return fmt.Sprintf("%d numbered lines on %s, at two clients and in the journal, beside one that never reads", lines, device)
 }
 
 // ownChecks are the names of the checks that run-test makes of the machine by itself.
 func (m Machine) ownChecks() []string {
 	names := []string{CheckStarts, CheckPrinted, CheckShutdown, CheckEnds, CheckEndsWell}
 	for _, from := range m.Consoles {
-		names = append(names, CheckLogin(from.Device), CheckLines(from.Device))
+		names = append(names, CheckLogin(from.Device), CheckLines(from.Device, NumberedLines))
 		for _, to := range m.Consoles {
 			names = append(names, CheckAcross(from.Device, to.Device))
 		}
@@ -45,9 +47,12 @@ func (m Machine) ownChecks() []string {
 	return names
 }
 
-// validateOwnName wants a name that is none of run-test's own.
+// validateOwnName wants a name that is none of run-test's own, with whichever number
+// of lines.
 func (c Check) validateOwnName(own []string, wrong func(field, format string, args ...any)) {
-	if slices.Contains(own, c.Name) {
+	unnumbered := func(name string) string { return strings.TrimLeft(name, "0123456789") }
+	isOwn := func(name string) bool { return unnumbered(name) == unnumbered(c.Name) }
+	if slices.ContainsFunc(own, isOwn) {
 		wrong("name", "%q is a check that run-test makes by itself (choose another name)", c.Name)
 	}
 }

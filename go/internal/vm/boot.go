@@ -20,8 +20,9 @@ const (
 	// silence is how long the consoles may print nothing at first: many times what
 	// a kernel needs to its first line, emulated too.
 	silence = 10 * time.Second
-	// maxNotes is how many notes are kept, the newest ones.
-	maxNotes = 20
+	// maxNotes is how many notes are kept, the newest ones: more than
+	// maxWarnings, so that QEMU does not push out those about the guest.
+	maxNotes = 40
 )
 
 // become changes the machine's state, and tells it in status and in state.json.

@@ -104,7 +104,9 @@ type running struct {
 
 // start starts the command.
 func (r *running) start(ctx context.Context, request ctl.ExecRequest) error {
-	limit, cancel := context.WithTimeoutCause(ctx, answerLimit, ctl.ErrNoAgent)
+	// The end of ctx is not the end of this wait: a command that starts meanwhile can
+	// be ended only by its id, which is in the answer.
+	limit, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), answerLimit, ctl.ErrNoAgent)
 	defer cancel()
 	info, err := r.v.agent.Info(limit)
 	if err == nil && !info.Supports(guestagent.CommandExec) {

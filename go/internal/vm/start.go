@@ -47,6 +47,11 @@ func (v *VM) start(ctx context.Context, host qemu.Host) (*errgroup.Group, error)
 		return nil, joined(err, v.settled(watchers))
 	}
 	close(v.ready)
+	// What a QEMU writes that does not start is part of the error above.
+	watchers.Go(func() error {
+		v.passWarnings()
+		return nil
+	})
 	notify(v.spoke) // what a console has shown by now counts
 	return watchers, nil
 }
@@ -75,7 +80,7 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 		return nil, err
 	}
 	started, err := process.Start(process.Command{
-		Argv: v.argv(host, len(pipes)), Files: append(sockets.files(), pipes...),
+		Argv: v.argv(host, len(pipes)), Files: append(sockets.files(), pipes...), Stderr: v.warnings,
 	})
 	if err != nil {
 		sockets.close()

@@ -72,6 +72,8 @@ type VM struct {
 	taps    []*tap
 	line    string // see Command
 
+	warnings *warnings // what QEMU writes to its standard error
+
 	// Notes to judge, each with room for one.
 	spoke     chan struct{} // a console printed something
 	restarted chan struct{} // the guest restarted
@@ -121,6 +123,7 @@ func New(m spec.Machine, options Options) *VM {
 		resized:   make(chan struct{}, 1),
 		windows:   map[string]*window{},
 		halted:    make(chan struct{}, 1),
+		warnings:  newWarnings(m.QEMU),
 	}
 	if options.JournalDir == nil {
 		v.options.JournalDir = v.dir.Journal

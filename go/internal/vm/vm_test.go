@@ -334,7 +334,7 @@ func TestFailedStarts(t *testing.T) {
 		{"a port is taken", func(m *spec.Machine) { m.Consoles[1].Port = takenPort },
 			[]string{`console "console": listen 127.0.0.1:` + strconv.Itoa(takenPort) + ": address already in use (by pid " + strconv.Itoa(os.Getpid()), "--auto-ports"}},
 		{"QEMU is missing", func(m *spec.Machine) { m.QEMU = "/nonexistent/qemu" },
-			[]string{"start /nonexistent/qemu", "no such file"}},
+			[]string{"start /nonexistent/qemu", unix.ENOENT.Error()}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := machine(t)

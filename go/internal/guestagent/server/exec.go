@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os/exec"
 	"syscall"
 
@@ -53,7 +54,10 @@ func (s *Server) exec(_ context.Context, args execArgs) (any, error) {
 	p := &process{done: make(chan struct{})}
 	s.connect(p, command, mode)
 	err = s.running.add(p, command.Start, func() int { return command.Process.Pid })
-	if err != nil {
+	switch {
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("start %q: no such file", args.Path) // words by which the host knows the cause
+	case err != nil:
 		return nil, fmt.Errorf("start %q: %w", args.Path, err)
 	}
 	go func() {
