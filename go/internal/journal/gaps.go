@@ -102,12 +102,17 @@ func (j *Journal) found() {
 
 // tell adds a gap to the list, and to the file. The caller holds the lock.
 func (j *Journal) tell(gap Gap) {
-	if !j.gaps.add(gap) || j.closed || j.unsaved {
+	if !j.gaps.add(gap) || j.closed {
+		return
+	}
+	if j.unsaved {
+		_ = j.save() // else the next time
 		return
 	}
 	line, err := json.Marshal(gap)
 	if err == nil {
-		err = writeFile(filepath.Join(j.dir, gapsName), os.O_APPEND, append(line, '\n'))
+		// A line feed in front, so that a line which a full disk has cut ends there.
+		err = writeFile(filepath.Join(j.dir, gapsName), os.O_APPEND, append([]byte("\n"), line...))
 	}
 	j.lines++
 	j.unsaved = err != nil || j.lines > 2*maxGaps

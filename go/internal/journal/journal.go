@@ -14,8 +14,7 @@
 //   - Beside the bytes lies an index of times, which is optional: without it, or
 //     a part of it, the times are unknown and nothing else is.
 //   - Retention unlinks whole segments, oldest first, and never the newest; so
-//     does a disk that is full. They are emptied first: a reader that has one
-//     open does not keep its space.
+//     does a disk that is full. A reader that has one open does not keep its space.
 //   - What cannot be kept, or was taken away from outside, is a gap with its
 //     place, size and cause; the stream goes on behind it. A gap is forgotten
 //     with the bytes around it, and not before.
@@ -106,7 +105,9 @@ func (j *Journal) resume() error {
 	}
 	end, boot := readRecord(j.lock)
 	for _, s := range unfit {
-		end, boot = max(end, s.end()), max(boot, s.boot)
+		if s.size > 0 { // else it says nothing
+			end, boot = max(end, s.end()), max(boot, s.boot)
+		}
 		_ = setAside(s.path(j.dir)) // else it stays, and is passed over again
 	}
 	j.segments = found
@@ -125,7 +126,7 @@ func (j *Journal) resume() error {
 	}
 	j.forget()
 	last := *j.last()
-	if last.end() >= end {
+	if last.end() >= end && last.boot >= boot {
 		file, err := os.OpenFile(last.path(j.dir), os.O_RDWR|unix.O_NOFOLLOW, 0)
 		if err == nil {
 			j.file, j.index = file, indexWriter{path: last.path(j.dir) + indexSuffix}
@@ -157,6 +158,9 @@ func (j *Journal) Close() error {
 		return nil
 	}
 	j.found() // a loss ends with its writer, too
+	if left := j.trimmed(); left < j.last().size {
+		_ = j.begin(segment{start: j.last().end(), boot: j.last().boot}) // else it is seen when the journal is opened
+	}
 	j.mark(time.Time{})
 	err := j.save()
 	j.closed = true
@@ -201,7 +205,7 @@ func (j *Journal) begin(s segment) error {
 	if err != nil {
 		return err
 	}
-	old, left := j.file, j.onDisk()
+	old, left := j.file, j.trimmed()
 	j.file = file
 	_ = j.index.close() // nothing depends on it
 	j.index = indexWriter{path: s.path(j.dir) + indexSuffix, flags: os.O_TRUNC}
@@ -304,16 +308,13 @@ func (j *Journal) place() (at int64, room int, err error) {
 		return 0, 0, ErrClosed
 	}
 	last := *j.last()
-	left := j.onDisk()
-	switch {
+	switch left := j.trimmed(); {
 	case left < last.size: // what comes next has no place there
 		if err := j.begin(segment{start: last.end(), boot: last.boot}); err != nil {
 			return 0, 0, err
 		}
 	case last.size >= j.full:
 		_ = j.begin(segment{start: last.end(), boot: last.boot}) // else the old one grows on
-	case left > last.size: // appended from outside
-		_ = j.file.Truncate(last.size) // else these bytes are written over
 	}
 	at = j.last().size
 	if at >= j.full { // no new segment could be made
@@ -322,20 +323,24 @@ func (j *Journal) place() (at int64, room int, err error) {
 	return at, int(j.full - at), nil
 }
 
-// onDisk returns how much is in the file of the last segment; -1 if it was removed.
-// If that is not known, it is what should be there. The caller holds both locks.
-func (j *Journal) onDisk() int64 {
+// trimmed returns how much of the last segment is in its file; -1 if that was removed.
+// If it is not known, it is what should be there. What was appended from outside is
+// cut off. The caller holds both locks.
+func (j *Journal) trimmed() int64 {
 	if j.file == nil {
 		return 0
 	}
+	size := j.last().size
 	var stat unix.Stat_t
 	switch err := unix.Fstat(int(j.file.Fd()), &stat); {
 	case err != nil:
-		return j.last().size
+		return size
 	case stat.Nlink == 0:
 		return -1
+	case stat.Size > size:
+		_ = j.file.Truncate(size) // else it is written over
 	}
-	return stat.Size
+	return min(size, stat.Size)
 }
 
 // retain unlinks the segments that are too many. A segment that cannot be
@@ -354,14 +359,14 @@ func (j *Journal) retain() {
 	}
 }
 
-// drop empties and unlinks the oldest segment; it reports whether that has worked.
-// A file that has another name as well is not emptied: a user may have kept it.
+// drop unlinks the oldest segment, and reports whether that has worked. A reader that
+// has it open does not keep its space: it is emptied, unless it has another name too,
+// by which a user keeps it.
 func (j *Journal) drop() bool {
-	oldest := &j.segments[0]
-	path := oldest.path(j.dir)
-	var stat unix.Stat_t
-	if unix.Lstat(path, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFREG && stat.Nlink == 1 && os.Truncate(path, 0) == nil {
-		oldest.size = 0
+	path := j.segments[0].path(j.dir)
+	file, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err == nil {
+		defer file.Close()
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return false
@@ -369,5 +374,9 @@ func (j *Journal) drop() bool {
 	_ = os.Remove(path + indexSuffix) // else it stays for nothing
 	j.segments = j.segments[1:]
 	j.forget()
+	var stat unix.Stat_t
+	if err == nil && unix.Fstat(int(file.Fd()), &stat) == nil && stat.Nlink == 0 {
+		_ = file.Truncate(0) // else it goes with its last reader
+	}
 	return true
 }

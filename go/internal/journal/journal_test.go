@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 		fillDisk(dir)
 		return
 	}
+	if dir := os.Getenv("JOURNAL_TEST_SEQUENCE"); dir != "" {
+		runShortage(dir)
+		return
+	}
 	os.Exit(m.Run())
 }
 
