@@ -2,7 +2,6 @@ package attach
 
 import (
 	"errors"
-	"fmt"
 	"os"
 
 	"golang.org/x/term"
@@ -19,9 +18,7 @@ func Log(snapshot *journal.Snapshot, o Options, out *os.File) error {
 	}
 	screen := newOutput(out, o, term.IsTerminal(int(out.Fd())), false)
 	if screen.stamps != nil {
-		if screen.stamps.past, err = snapshot.Times(start, end); err != nil {
-			return fmt.Errorf("times: %w", err)
-		}
+		screen.stamps.past = snapshot.Times(start, end)
 	}
 	err = snapshot.Copy(&past{screen, start}, start, end)
 	return errors.Join(err, screen.close())

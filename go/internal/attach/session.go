@@ -164,7 +164,7 @@ func (s *session) recall(dir string, stream *ctl.Stream) {
 	}
 	s.screen.stamps.past = nil
 	if snapshot, err := journal.Look(dir); err == nil {
-		s.screen.stamps.past, _ = snapshot.Times(stream.Offset, stream.Live)
+		s.screen.stamps.past = snapshot.Times(stream.Offset, stream.Live)
 	}
 }
 

@@ -34,7 +34,8 @@ func (j *Journal) Write(data []byte) (int, error) {
 		}
 		n, err = max(0, n), os.NewSyscallError("write", err)
 		written += n
-		if err := errors.Join(j.grown(n), j.makeRoom(err)); err != nil {
+		j.grown(n)
+		if err := j.makeRoom(err); err != nil {
 			return written, err
 		}
 	}
@@ -62,7 +63,8 @@ func (j *Journal) Splice(pipe int, look func()) (int, error) {
 		}
 		n, err := j.splice(pipe, at, room)
 		if err == nil {
-			return n, j.grown(n)
+			j.grown(n)
+			return n, nil
 		}
 		if err = j.makeRoom(err); err != nil {
 			return 0, err

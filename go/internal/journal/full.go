@@ -3,11 +3,12 @@ package journal
 import (
 	"errors"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
-// noSpace tells whether err is that of a disk, or a quota, that is full.
+// noSpace reports whether err is that of a disk, or a quota, that is full.
 func noSpace(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
@@ -22,59 +23,66 @@ func (j *Journal) makeRoom(err error) error {
 	return j.spared(err)
 }
 
-// spared makes room where err tells that there is none, by dropping the oldest
-// segment, and is nil where what failed can be tried again. The caller holds the
-// lock.
-//
-// The segment is cut before it is unlinked: a reader that has it open would keep
-// its space.
+// spared drops the oldest segment if err is that of a full disk, and returns nil if
+// what failed can be tried again. The caller holds the lock.
 func (j *Journal) spared(err error) error {
-	if !noSpace(err) || len(j.segments) < 2 {
-		return err
-	}
-	if os.Truncate(j.segments[0].path(j.dir), 0) != nil || !j.drop() {
+	if !noSpace(err) || len(j.segments) < 2 || !j.drop() {
 		return err
 	}
 	return nil
 }
 
-// replace begins a new segment where somebody has unlinked the newest one, which
-// is gone then. The caller holds both locks.
-func (j *Journal) replace() error {
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(j.file.Fd()), &stat); err != nil {
-		return os.NewSyscallError("fstat", err)
-	}
-	if stat.Nlink > 0 {
-		return nil
-	}
-	return j.abandon()
-}
+// The causes of a gap whose bytes were kept once.
+const (
+	causeRemoved = "somebody has removed their file"
+	causeCut     = "their file was cut from outside"
+	causeHole    = "their file was removed or cut while the journal was not open, or power failed"
+)
 
-// abandon begins a new segment behind the newest one, which has gone.
-func (j *Journal) abandon() error {
-	gone := *j.last()
-	if err := j.begin(segment{start: gone.end(), boot: gone.boot}); err != nil {
-		return err
+// trim takes note that only left bytes of a segment's file are there; less than 0:
+// the file is not. A segment of which nothing is left is removed, unless it is the
+// last one. The caller holds both locks.
+func (j *Journal) trim(at int, left int64) {
+	s := &j.segments[at]
+	cause := causeCut
+	if left < 0 {
+		left, cause = 0, causeRemoved
 	}
-	j.segments = append(j.segments[:len(j.segments)-2], *j.last())
-	j.tellGap(Gap{Offset: gone.start, Bytes: gone.size, Cause: "somebody has removed " + gone.path(j.dir), Taken: true})
-	return nil
+	if left >= s.size {
+		return
+	}
+	j.tell(Gap{Offset: s.start + left, Bytes: s.size - left, Cause: cause, Taken: true})
+	s.size = left
+	if left == 0 && at < len(j.segments)-1 {
+		_ = setAside(s.path(j.dir)) // else it is empty, or set aside when the journal is opened
+		_ = os.Remove(s.path(j.dir) + indexSuffix)
+		j.segments = slices.Delete(j.segments, at, at+1)
+	}
 }
 
 // missing takes note that the file of a segment, which may have been dropped
 // since, is not there, or not whole. The caller holds no lock.
 func (j *Journal) missing(s segment) error {
 	defer j.exclusive()()
-	for i, here := range j.segments {
-		switch {
-		case here.start != s.start || here.boot != s.boot:
-			continue
-		case i == len(j.segments)-1:
-			return j.abandon()
-		}
-		j.segments = append(j.segments[:i:i], j.segments[i+1:]...)
-		j.tellGap(Gap{Offset: s.start, Bytes: s.size, Cause: "somebody has removed " + s.path(j.dir), Taken: true})
+	at := slices.IndexFunc(j.segments, func(here segment) bool { return here.start == s.start && here.boot == s.boot })
+	if at < 0 {
+		return nil
 	}
+	s = j.segments[at]
+	left := int64(-1)
+	switch info, err := os.Lstat(s.path(j.dir)); {
+	case err == nil:
+		left = info.Size()
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	switch {
+	case left >= s.size || at < len(j.segments)-1:
+	case j.closed: // nothing is written any more, but a reader must find the end
+		j.segments = append(j.segments, segment{start: s.end(), boot: s.boot})
+	default:
+		return j.begin(segment{start: s.end(), boot: s.boot})
+	}
+	j.trim(at, left)
 	return nil
 }

@@ -37,7 +37,7 @@ func TestRemovedFiles(t *testing.T) {
 				boot(t, j)
 				write(t, j, text)
 			}
-			segments, err := list(dir)
+			segments, _, err := list(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +82,7 @@ func TestRemovedFolder(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(time.Minute); len(j.Gaps()) == 0; time.Sleep(indexEvery) {
+	for deadline := time.Now().Add(time.Minute); len(j.Gaps()) == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it is not seen")
 		}

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +22,8 @@ type Gap struct {
 	// Taken tells that the bytes were kept, from Offset on, and taken away from
 	// outside. Others were never kept: what came behind them is at Offset.
 	Taken bool `json:"taken,omitempty"`
+	// Folded is how many earlier gaps are counted with this one.
+	Folded int `json:"folded,omitempty"`
 }
 
 // behind is the offset at which the stream goes on.
@@ -45,7 +48,8 @@ func (e *LossError) Error() string {
 // gapsName is the file of the gaps that have been, a line of JSON for each.
 const gapsName = "gaps"
 
-// maxGaps bounds how many gaps are told one by one.
+// maxGaps bounds how many gaps are reported one by one: older ones are counted with
+// the next one.
 const maxGaps = 1000
 
 // Lose takes note that bytes could not be kept.
@@ -63,81 +67,216 @@ func (j *Journal) Lose(bytes int64, cause error) {
 func (j *Journal) Doubt(ahead int64, cause string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	gap := Gap{Offset: j.last().end() + ahead, Cause: cause}
-	if !slices.Contains(j.gaps, gap) {
-		j.tellGap(gap)
-	}
+	j.tell(Gap{Offset: j.last().end() + ahead, Cause: cause})
 }
 
-// Gaps are those of what is kept, in the order in which they came.
+// Gaps returns those of what is kept, in the order of their offsets.
 func (j *Journal) Gaps() []Gap {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var gaps []Gap
+	var all []Gap
 	for _, gap := range j.gaps {
-		if gap.behind() >= j.segments[0].start {
-			gaps = append(gaps, gap)
-		}
+		all = append(all, gap.told())
 	}
 	if j.loss != nil {
-		gaps = append(gaps, *j.loss)
+		all = append(all, *j.loss)
 	}
-	return gaps
+	return all
+}
+
+// told returns the gap as it is reported.
+func (g Gap) told() Gap {
+	if g.Folded > 0 {
+		g.Cause += fmt.Sprintf("; with %d gaps before it", g.Folded)
+	}
+	return g
 }
 
 // found ends a loss: something was kept again. The caller holds the lock.
 func (j *Journal) found() {
 	if j.loss != nil {
-		j.tellGap(*j.loss)
+		j.tell(*j.loss)
 		j.loss = nil
 	}
 }
 
-// tellGap adds a gap to the list, and to the file if it can. The caller holds
-// the lock.
-func (j *Journal) tellGap(gap Gap) {
-	if len(j.gaps) == maxGaps {
-		j.gaps[maxGaps-1].Bytes += gap.Bytes // from here on, they are only counted
+// tell adds a gap to the list, and to the file. The caller holds the lock.
+func (j *Journal) tell(gap Gap) {
+	if !j.gaps.add(gap) || j.closed {
 		return
 	}
-	j.gaps = append(j.gaps, gap)
+	if j.unsaved {
+		_ = j.save() // else the next time
+		return
+	}
 	line, err := json.Marshal(gap)
-	if err != nil {
-		return
+	if err == nil {
+		// A line feed in front, so that a line which a full disk has cut ends there.
+		err = writeFile(filepath.Join(j.dir, gapsName), os.O_APPEND, append([]byte("\n"), line...))
 	}
-	file, err := os.OpenFile(filepath.Join(j.dir, gapsName), os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return
-	}
-	defer file.Close()
-	// In front, so that a line which a full disk has cut ends there.
-	_, _ = file.Write(append([]byte("\n"), line...))
+	j.lines++
+	j.unsaved = err != nil || j.lines > 2*maxGaps
 }
 
-// readGaps reads the file of gaps. A line that is none is passed over.
-func readGaps(dir string) ([]Gap, error) {
-	text, err := os.ReadFile(filepath.Join(dir, gapsName))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	var gaps []Gap
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan() && len(gaps) < maxGaps; {
-		var gap Gap
-		if json.Unmarshal(lines.Bytes(), &gap) == nil {
-			gaps = append(gaps, gap)
-		}
-	}
-	return gaps, nil
-}
-
-// lossAt is the first loss from offset on that a reader has not been told, who
-// was told those before index told. nil: there is none. The caller holds the
+// forget removes the gaps that lie before all that is kept. The caller holds the
 // lock.
-func (j *Journal) lossAt(offset int64, told int) (*Gap, int) {
-	for i := told; i < len(j.gaps); i++ {
-		if gap := j.gaps[i]; gap.Offset >= offset && !gap.Taken {
-			return &gap, i
+func (j *Journal) forget() {
+	oldest := j.segments[0].start
+	before := len(j.gaps)
+	j.gaps = slices.DeleteFunc(j.gaps, func(gap Gap) bool { return gap.behind() < oldest })
+	j.unsaved = j.unsaved || len(j.gaps) < before
+}
+
+// save writes the file of gaps again, if it must be. The caller holds the lock.
+func (j *Journal) save() error {
+	if !j.unsaved || j.closed {
+		return nil
+	}
+	var text []byte
+	for _, gap := range j.gaps {
+		line, err := json.Marshal(gap)
+		if err != nil {
+			return err
+		}
+		text = append(append(text, line...), '\n')
+	}
+	path := filepath.Join(j.dir, gapsName)
+	err := writeFile(path+".new", os.O_TRUNC, text)
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		_ = os.Remove(path + ".new")
+		return fmt.Errorf("gaps: %w", err)
+	}
+	j.lines, j.unsaved = len(j.gaps), false
+	return nil
+}
+
+// writeFile is os.WriteFile with other flags.
+func writeFile(path string, flags int, data []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|flags, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return errors.Join(err, file.Close())
+}
+
+// readGaps reads the file of gaps. If it cannot be read for another reason than a
+// shortage, it is set aside.
+func (j *Journal) readGaps() error {
+	path := filepath.Join(j.dir, gapsName)
+	text, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		j.gaps = parseGaps(text)
+	case errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.EINTR):
+		return err
+	default:
+		_ = setAside(path) // else it stays
+	}
+	return nil
+}
+
+// maxGapLine is the size of the longest line that is taken for a gap, in bytes.
+const maxGapLine = 4096
+
+// parseGaps reads gaps. A line that is none is passed over, and what a terminal might
+// obey in a cause is taken out: other programs write files too.
+func parseGaps(text []byte) (all gaps) {
+	for line := range bytes.Lines(text) {
+		var gap Gap
+		if len(line) > maxGapLine || json.Unmarshal(line, &gap) != nil {
+			continue
+		}
+		if min(gap.Offset, gap.Bytes, int64(gap.Folded)) < 0 || max(gap.Offset, gap.Bytes) > maxOffset {
+			continue
+		}
+		gap.Cause = strings.Map(func(r rune) rune {
+			if unicode.IsPrint(r) {
+				return r
+			}
+			return '?'
+		}, gap.Cause)
+		all.add(gap)
+	}
+	return all
+}
+
+// gaps are in the order of their offsets.
+type gaps []Gap
+
+// add adds a gap, and reports whether that is a change. A gap of which the place says
+// all is added once; one that was taken beside another one, for the same cause,
+// becomes a part of that.
+func (all *gaps) add(gap Gap) bool {
+	if (gap.Taken || gap.Bytes == 0) && slices.Contains(*all, gap) {
+		return false
+	}
+	for i := range *all {
+		here := &(*all)[i]
+		if !gap.Taken || !here.Taken || here.Cause != gap.Cause || here.behind() != gap.Offset && gap.behind() != here.Offset {
+			continue
+		}
+		here.Offset, here.Bytes = min(here.Offset, gap.Offset), here.Bytes+gap.Bytes
+		return true
+	}
+	at := len(*all)
+	for at > 0 && (*all)[at-1].Offset > gap.Offset {
+		at--
+	}
+	*all = slices.Insert(*all, at, gap)
+	if len(*all) > maxGaps {
+		all.fold()
+	}
+	return true
+}
+
+// fold counts the oldest gap that was never kept with the next one. What was taken
+// away is not folded: it was kept, so that there is no more of it than of files.
+func (all *gaps) fold() {
+	first := slices.IndexFunc(*all, func(gap Gap) bool { return !gap.Taken })
+	for i := first + 1; first >= 0 && i < len(*all); i++ {
+		if next := &(*all)[i]; !next.Taken {
+			next.Bytes += (*all)[first].Bytes
+			next.Folded += 1 + (*all)[first].Folded
+			*all = slices.Delete(*all, first, first+1)
+			return
 		}
 	}
-	return nil, len(j.gaps)
+}
+
+// uncovered returns what is missing from offset from to to and is in no gap yet.
+func (all gaps) uncovered(from, to int64) (holes []Gap) {
+	add := func(to int64) {
+		if from < to {
+			holes = append(holes, Gap{Offset: from, Bytes: to - from, Cause: causeHole, Taken: true})
+		}
+	}
+	for _, gap := range all {
+		if gap.Taken && gap.behind() > from && gap.Offset < to {
+			add(gap.Offset)
+			from = gap.behind()
+		}
+	}
+	add(to)
+	return holes
+}
+
+// lossAt returns the first loss from offset on, after those at offset that a reader
+// was told; nil if there is none. The caller holds the lock.
+func (j *Journal) lossAt(offset int64, told int) *Gap {
+	for _, gap := range j.gaps {
+		switch {
+		case gap.Taken || gap.Offset < offset:
+		case gap.Offset == offset && told > 0:
+			told--
+		default:
+			gap = gap.told()
+			return &gap
+		}
+	}
+	return nil
 }

@@ -15,36 +15,42 @@ const indexSuffix = ".index"
 // little-endian, 8 bytes each.
 const entryBytes = 16
 
-// indexEvery is the least time between two entries.
-const indexEvery = 10 * time.Millisecond
+// markEvery is the least time between two entries, and between two records of the
+// stream's end.
+const markEvery = 10 * time.Millisecond
 
-// indexWriter writes when which offset was reached. What it cannot write is not
-// noted: no byte depends on it.
+// indexWriter writes when which offset was reached. It opens its file with the
+// first note. What it cannot write is not noted: no byte depends on it.
 type indexWriter struct {
-	file *os.File
-	size int64 // of whole entries
-	last time.Time
+	path  string
+	flags int      // of open(2), for the first time
+	file  *os.File // nil: not open yet
+	size  int64    // of whole entries
 }
 
-func openIndex(path string) (*indexWriter, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+// open opens the file, unless it is open, and reports whether it is.
+func (w *indexWriter) open() bool {
+	if w.file != nil {
+		return true
+	}
+	file, err := os.OpenFile(w.path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|w.flags, 0o600)
 	if err != nil {
-		return nil, err
+		return false
 	}
 	info, err := file.Stat()
 	if err != nil {
 		file.Close()
-		return nil, err
+		return false
 	}
-	return &indexWriter{file: file, size: info.Size() - info.Size()%entryBytes}, nil
+	w.file, w.size = file, info.Size()-info.Size()%entryBytes
+	return true
 }
-
-// due tells whether the last note is old enough for another one.
-func (w *indexWriter) due(now time.Time) bool { return now.Sub(w.last) >= indexEvery }
 
 // note notes that the byte at offset came at now.
 func (w *indexWriter) note(offset int64, now time.Time) {
-	w.last = now
+	if !w.open() {
+		return
+	}
 	var entry [entryBytes]byte
 	binary.LittleEndian.PutUint64(entry[:], uint64(offset))
 	binary.LittleEndian.PutUint64(entry[8:], uint64(now.UnixNano()))
@@ -53,7 +59,12 @@ func (w *indexWriter) note(offset int64, now time.Time) {
 	}
 }
 
-func (w *indexWriter) close() error { return w.file.Close() }
+func (w *indexWriter) close() error {
+	if w.file == nil {
+		return nil
+	}
+	return w.file.Close()
+}
 
 // Mark says that the byte at Offset came at Time.
 type Mark struct {

@@ -11,19 +11,23 @@
 //     goes on where its files end.
 //   - A segment's name says where it begins and of which boot it is, so that
 //     nothing but the files is needed to read the stream again.
-//   - Beside the bytes lies an index of times; a lost part of it loses no byte.
+//   - Beside the bytes lies an index of times, which is optional: without it, or
+//     a part of it, the times are unknown and nothing else is.
 //   - Retention unlinks whole segments, oldest first, and never the newest; so
-//     does a disk that is full.
+//     does a disk that is full. A reader that has one open does not keep its space.
 //   - What cannot be kept, or was taken away from outside, is a gap with its
-//     place, size and cause; the stream goes on behind it.
-//   - There is one writer, who holds an flock(2).
+//     place, size and cause; the stream goes on behind it. A gap is forgotten
+//     with the bytes around it, and not before.
+//   - A journal is never refused: a file that does not fit into the stream is
+//     set aside under another name.
+//   - There is one writer, which holds an flock(2).
 package journal
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +38,7 @@ import (
 const SegmentBytes = 16 << 20
 
 // Retention is how much of the stream is kept. Whole segments go, oldest
-// first, while one of the two is exceeded.
+// first, while one of the two is exceeded; the newest stays.
 type Retention struct {
 	Bytes int64 // of all segments
 	Boots int   // the newest included
@@ -43,73 +47,102 @@ type Retention struct {
 // DefaultRetention is what is kept unless told otherwise.
 var DefaultRetention = Retention{Bytes: 64 << 20, Boots: 10}
 
-// ErrInUse tells that another process writes the journal.
-var ErrInUse = errors.New("journal: another process writes it")
+// segmentBytes returns the size at which a segment is full: a quarter of what is
+// kept, so that no less than three quarters are, between 1 MiB and SegmentBytes.
+func (r Retention) segmentBytes() int64 { return min(SegmentBytes, max(1<<20, r.Bytes/4)) }
 
 // Journal is a stream, open for its one writer. Readers may be many.
 type Journal struct {
 	dir       string
 	retention Retention
-	lock      *os.File
+	full      int64 // bytes of a full segment
 
 	writing sync.Mutex // held while bytes move, which readers do not wait for
-	file    *os.File   // the last segment
-	index   *indexWriter
+	file    *os.File   // the newest segment
+	lock    *os.File
+	index   indexWriter
+	marked  time.Time // when the index and the record of the end were written
 
 	mu       sync.Mutex        // taken behind writing, and for a moment only
 	segments segments          // the last one is written
-	newest   func(path string) // nil, or told of each new segment
-	more     chan struct{}     // closed when the stream grows; nil: nobody waits for that
+	newest   func(path string) // called with the path of each new segment; may be nil
+	more     chan struct{}     // closed when the stream grows; nil: no reader waits
 	closed   bool
-	gaps     []Gap
+	gaps     gaps
 	loss     *Gap // that goes on; nil: none
+	lines    int  // in the file of gaps, that this writer has added
+	unsaved  bool // the file of gaps has to be written again
 }
 
-// Open opens the journal in dir for writing, making the folder where there is
-// none, and goes on where the stream ends. It is ErrInUse where
-// another process writes it. The caller calls Close.
+// Open opens the journal in dir for writing and goes on where the stream ends. It
+// makes the folder if there is none. What does not fit into the stream there is set
+// aside. ErrInUse is returned if another process writes the journal. The caller
+// calls Close.
 func Open(dir string, retention Retention) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	lock, err := takeLock(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("journal %s: %w", dir, err)
 	}
-	j := &Journal{dir: dir, retention: retention, lock: lock}
+	j := &Journal{dir: dir, retention: retention, full: retention.segmentBytes(), lock: lock}
 	if err := j.resume(); err != nil {
-		lock.Close()
+		j.lock.Close()
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
 	}
 	return j, nil
 }
 
-// resume takes the lock and finds the place where the stream ends.
+// resume finds the place where the stream ends, and what is missing before it.
 func (j *Journal) resume() error {
-	if err := unix.Flock(int(j.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return ErrInUse
+	found, unfit, err := list(j.dir)
+	if err != nil {
+		return err
+	}
+	if err := j.readGaps(); err != nil {
+		return err
+	}
+	end, boot := readRecord(j.lock)
+	for _, s := range unfit {
+		if s.size > 0 { // else it says nothing
+			end, boot = max(end, s.end()), max(boot, s.boot)
 		}
-		return fmt.Errorf("lock: %w", err)
+		_ = setAside(s.path(j.dir)) // else it stays, and is passed over again
 	}
-	var err error
-	if j.segments, err = list(j.dir); err != nil {
-		return err
+	j.segments = found
+	if len(found) == 0 {
+		if end > 0 {
+			j.tell(Gap{Offset: end, Cause: "all files of the journal were removed while it was not open"})
+		}
+		return j.begin(segment{start: end, boot: boot})
 	}
-	if j.gaps, err = readGaps(j.dir); err != nil {
-		return err
+	next := found[0].start
+	for _, s := range append(slices.Clone(found), segment{start: end}) {
+		for _, hole := range j.gaps.uncovered(next, s.start) {
+			j.tell(hole)
+		}
+		next = max(next, s.end())
 	}
-	if len(j.segments) == 0 {
-		return j.begin(segment{})
+	j.forget()
+	last := *j.last()
+	if last.end() >= end && last.boot >= boot {
+		file, err := os.OpenFile(last.path(j.dir), os.O_RDWR|unix.O_NOFOLLOW, 0)
+		if err == nil {
+			j.file, j.index = file, indexWriter{path: last.path(j.dir) + indexSuffix}
+			j.mark(time.Time{})
+			return nil
+		}
 	}
-	return j.write(*j.last(), 0)
+	// The newest file has lost its end, or cannot be written to.
+	return j.begin(segment{start: max(end, last.end()), boot: max(boot, last.boot)})
 }
 
 // Dir is the folder of the journal's files.
 func (j *Journal) Dir() string { return j.dir }
 
-// OnSegment has f told the path of the newest segment: of the one that is, at
-// once, and then of each that begins. f must not call the journal.
+// OnSegment calls f with the path of the newest segment: at once with that of the
+// present one, and then with that of each that begins. f must not call the journal.
 func (j *Journal) OnSegment(f func(path string)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -117,16 +150,22 @@ func (j *Journal) OnSegment(f func(path string)) {
 	f(j.last().path(j.dir))
 }
 
-// Close gives up the journal. Readers get what is there, and then ErrClosed.
+// Close gives up the journal. Readers get what is there, and then ErrClosed. The
+// error says that gaps could not be saved.
 func (j *Journal) Close() error {
 	defer j.exclusive()()
 	if j.closed {
 		return nil
 	}
 	j.found() // a loss ends with its writer, too
+	if left := j.trimmed(); left < j.last().size {
+		_ = j.begin(segment{start: j.last().end(), boot: j.last().boot}) // else it is seen when the journal is opened
+	}
+	j.mark(time.Time{})
+	err := j.save()
 	j.closed = true
 	j.wake()
-	return errors.Join(j.file.Close(), j.index.close(), j.lock.Close())
+	return errors.Join(err, j.file.Close(), j.index.close(), j.lock.Close())
 }
 
 // exclusive takes both locks; the function that it returns gives them up.
@@ -144,8 +183,10 @@ func (j *Journal) exclusive() (release func()) {
 // one all the same. What comes before the first mark is of boot 0.
 func (j *Journal) Boot() (int, error) {
 	defer j.exclusive()()
-	last := j.last()
-	next := segment{start: last.end(), boot: last.boot + 1}
+	if j.closed {
+		return 0, ErrClosed
+	}
+	next := segment{start: j.last().end(), boot: j.last().boot + 1}
 	if err := j.begin(next); err != nil {
 		return 0, err
 	}
@@ -156,51 +197,76 @@ func (j *Journal) Boot() (int, error) {
 // last is the segment that is written. The caller holds the lock.
 func (j *Journal) last() *segment { return &j.segments[len(j.segments)-1] }
 
-// begin makes a new segment and writes there from now on. The caller holds both
-// locks.
+// begin makes a new segment and writes there from now on; on an error the old one
+// stays. What is missing at the end of the old one becomes a gap. The caller holds
+// both locks.
 func (j *Journal) begin(s segment) error {
-	for {
-		err := j.write(s, os.O_CREATE|os.O_EXCL)
-		if err == nil {
-			break
-		}
-		if errors.Is(err, os.ErrNotExist) { // somebody has cleaned up
-			err = os.MkdirAll(j.dir, 0o700)
-		}
-		if err = j.spared(err); err != nil {
-			return err
-		}
+	file, err := j.create(s.path(j.dir))
+	if err != nil {
+		return err
+	}
+	old, left := j.file, j.trimmed()
+	j.file = file
+	_ = j.index.close() // nothing depends on it
+	j.index = indexWriter{path: s.path(j.dir) + indexSuffix, flags: os.O_TRUNC}
+	at := len(j.segments)
+	if at > 0 && j.last().start == s.start && j.last().boot == s.boot {
+		j.segments = j.segments[:at-1] // its empty file was removed
 	}
 	j.segments = append(j.segments, s)
+	if old != nil {
+		_ = old.Close() // there is nothing that could be done
+		if at < len(j.segments) {
+			j.trim(at-1, left)
+		}
+	}
+	j.mark(time.Time{})
 	if j.newest != nil {
 		j.newest(s.path(j.dir))
 	}
 	return nil
 }
 
-// write opens a segment and its index for writing.
-func (j *Journal) write(s segment, flags int) error {
-	file, err := os.OpenFile(s.path(j.dir), os.O_RDWR|unix.O_NOFOLLOW|flags, 0o600)
+// create makes the file of a segment. If there is something of that name, it is set
+// aside.
+func (j *Journal) create(path string) (*os.File, error) {
+	for {
+		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+		switch {
+		case err == nil:
+			return file, nil
+		case errors.Is(err, os.ErrNotExist): // the folder was removed
+			err = j.remake()
+		case errors.Is(err, os.ErrExist):
+			err = setAside(path)
+		default:
+			err = j.spared(err)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// remake makes the folder again, and the lock that was in it.
+func (j *Journal) remake() error {
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return err
+	}
+	lock, err := takeLock(j.dir)
 	if err != nil {
 		return err
 	}
-	index, err := openIndex(s.path(j.dir) + indexSuffix)
-	if err != nil {
-		file.Close()
-		return err
-	}
-	if j.file != nil {
-		err = errors.Join(j.file.Close(), j.index.close())
-	}
-	j.file, j.index = file, index
-	return err
+	_ = j.lock.Close() // of a file without a name
+	j.lock, j.unsaved = lock, true
+	return nil
 }
 
 // grown takes note of n bytes that have been written to the last segment, and
-// wakes the readers. The caller is the one who writes.
-func (j *Journal) grown(n int) error {
+// wakes the readers. The caller holds the lock of the writer.
+func (j *Journal) grown(n int) {
 	if n == 0 {
-		return nil
+		return
 	}
 	now := time.Now()
 	j.mu.Lock()
@@ -209,12 +275,20 @@ func (j *Journal) grown(n int) error {
 	offset := last.end()
 	last.size += int64(n)
 	j.found()
+	j.retain()
 	j.wake()
-	if !j.index.due(now) {
-		return nil
+	if now.Sub(j.marked) >= markEvery {
+		j.index.note(offset, now)
+		j.mark(now)
+		_ = j.save() // else the next time
 	}
-	j.index.note(offset, now)
-	return j.replace()
+}
+
+// mark records where the stream ends; now is when, or zero to have the next bytes
+// marked too.
+func (j *Journal) mark(now time.Time) {
+	j.marked = now
+	writeRecord(j.lock, j.last().end(), j.last().boot)
 }
 
 // wake wakes the readers that wait. The caller holds the lock.
@@ -225,27 +299,52 @@ func (j *Journal) wake() {
 	}
 }
 
-// place is where the next bytes go in the last segment, which is not full, and
-// how many it still takes. The caller is the one who writes.
+// place returns where the next bytes go in the last segment, and how many it takes.
+// The caller holds the lock of the writer.
 func (j *Journal) place() (at int64, room int, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
 		return 0, 0, ErrClosed
 	}
-	last := j.last()
-	if last.size >= SegmentBytes {
+	last := *j.last()
+	switch left := j.trimmed(); {
+	case left < last.size: // what comes next has no place there
 		if err := j.begin(segment{start: last.end(), boot: last.boot}); err != nil {
 			return 0, 0, err
 		}
-		j.retain()
+	case last.size >= j.full:
+		_ = j.begin(segment{start: last.end(), boot: last.boot}) // else the old one grows on
 	}
 	at = j.last().size
-	return at, int(SegmentBytes - at), nil
+	if at >= j.full { // no new segment could be made
+		return at, spliceAtMost, nil
+	}
+	return at, int(j.full - at), nil
+}
+
+// trimmed returns how much of the last segment is in its file; -1 if that was removed.
+// If it is not known, it is what should be there. What was appended from outside is
+// cut off. The caller holds both locks.
+func (j *Journal) trimmed() int64 {
+	if j.file == nil {
+		return 0
+	}
+	size := j.last().size
+	var stat unix.Stat_t
+	switch err := unix.Fstat(int(j.file.Fd()), &stat); {
+	case err != nil:
+		return size
+	case stat.Nlink == 0:
+		return -1
+	case stat.Size > size:
+		_ = j.file.Truncate(size) // else it is written over
+	}
+	return min(size, stat.Size)
 }
 
 // retain unlinks the segments that are too many. A segment that cannot be
-// unlinked stays, and is tried again at the next one. The caller holds the lock.
+// unlinked stays, and is tried again the next time. The caller holds the lock.
 func (j *Journal) retain() {
 	newest := j.last()
 	for len(j.segments) > 1 {
@@ -260,13 +359,24 @@ func (j *Journal) retain() {
 	}
 }
 
-// drop unlinks the oldest segment, if it can.
+// drop unlinks the oldest segment, and reports whether that has worked. A reader that
+// has it open does not keep its space: it is emptied, unless it has another name too,
+// by which a user keeps it.
 func (j *Journal) drop() bool {
 	path := j.segments[0].path(j.dir)
+	file, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err == nil {
+		defer file.Close()
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return false
 	}
-	os.Remove(path + indexSuffix)
+	_ = os.Remove(path + indexSuffix) // else it stays for nothing
 	j.segments = j.segments[1:]
+	j.forget()
+	var stat unix.Stat_t
+	if err == nil && unix.Fstat(int(file.Fd()), &stat) == nil && stat.Nlink == 0 {
+		_ = file.Truncate(0) // else it goes with its last reader
+	}
 	return true
 }

@@ -34,7 +34,7 @@ type Reader struct {
 	file    *os.File // of segment
 	segment segment  // that holds offset
 	end     int64    // of what is known to be there
-	told    int      // how many of the journal's gaps the reader has passed
+	told    int      // how many of the losses at offset the reader was told
 }
 
 // NewReader returns a reader at offset. The caller calls Close.
@@ -60,16 +60,16 @@ func (r *Reader) Losses() int64 {
 	defer r.journal.mu.Unlock()
 	bytes := int64(0)
 	for {
-		gap, at := r.journal.lossAt(r.offset, r.told)
+		loss := r.journal.lossAt(r.offset, r.told)
 		switch {
-		case gap == nil || gap.Offset > r.offset:
+		case loss == nil || loss.Offset > r.offset:
 			return bytes
-		case gap.Bytes == 0 && bytes == 0:
+		case loss.Bytes == 0 && bytes == 0:
 			bytes = -1
 		default:
-			bytes = max(0, bytes) + gap.Bytes
+			bytes = max(0, bytes) + loss.Bytes
 		}
-		r.told = at + 1
+		r.told++
 	}
 }
 
@@ -139,13 +139,19 @@ func (r *Reader) Part(ctx context.Context) (file *os.File, at, there int64, err 
 }
 
 // Skip passes over n bytes.
-func (r *Reader) Skip(n int64) { r.offset += n }
+func (r *Reader) Skip(n int64) {
+	if n > 0 {
+		r.offset, r.told = r.offset+n, 0
+	}
+}
 
 // Cut tells that the file of the Part ends before its time: its segment has been
 // dropped for want of space, or somebody has cut it off. What is missing is told
 // by the next Wait.
 func (r *Reader) Cut() error {
 	r.end = r.offset
+	r.file.Close() // another file may have its name now
+	r.file = nil
 	return r.journal.missing(r.segment)
 }
 
@@ -161,9 +167,9 @@ func (r *Reader) locate() (p part, more <-chan struct{}, err error) {
 	j := r.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	loss, index := j.lossAt(r.offset, r.told)
+	loss := j.lossAt(r.offset, r.told)
 	if loss != nil && loss.Offset == r.offset {
-		r.told = index + 1
+		r.told++
 		return p, nil, &LossError{*loss}
 	}
 	// From the end: most readers are there.
@@ -175,7 +181,7 @@ func (r *Reader) locate() (p part, more <-chan struct{}, err error) {
 	switch {
 	case r.offset < here.start:
 		gap := &GapError{From: r.offset, To: here.start}
-		r.offset = here.start
+		r.Skip(here.start - r.offset)
 		return p, nil, gap
 	case r.offset >= here.end() && j.closed:
 		return p, nil, ErrClosed

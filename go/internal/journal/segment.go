@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // segment is one file of the stream.
@@ -64,21 +65,34 @@ func (all segments) choice() string {
 	return "0, the newest, is the only one"
 }
 
-// list reads the segments in dir, oldest first. Other files are left alone. A
-// hole between two segments is what was taken away from outside: nobody can read
-// it. Two that overlap are an error.
-func list(dir string) (segments, error) {
+// maxOffset and maxBoot bound what a name may say: behind them is room for a
+// stream to go on.
+const (
+	maxOffset = 1 << 61
+	maxBoot   = 1 << 30
+)
+
+// parseName returns the segment, without its size, of which a file has the name.
+func parseName(name string) (s segment, ok bool) {
+	if _, err := fmt.Sscanf(name, segmentName, &s.start, &s.boot); err != nil {
+		return s, false
+	}
+	known := s.start >= 0 && s.start <= maxOffset && s.boot >= 0 && s.boot <= maxBoot
+	return s, known && filepath.Base(s.path("")) == name
+}
+
+// list reads the segments in dir, oldest first. Other files are left alone. A hole
+// between two segments was taken away from outside, or by a power failure. unfit
+// are those that have no place among the others.
+func list(dir string) (found, unfit segments, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var found segments
+	var all segments
 	for _, entry := range entries {
-		var s segment
-		if _, err := fmt.Sscanf(entry.Name(), segmentName, &s.start, &s.boot); err != nil {
-			continue
-		}
-		if filepath.Base(s.path(dir)) != entry.Name() || !entry.Type().IsRegular() {
+		s, ok := parseName(entry.Name())
+		if !ok || !entry.Type().IsRegular() {
 			continue
 		}
 		info, err := entry.Info()
@@ -86,18 +100,48 @@ func list(dir string) (segments, error) {
 			continue // its writer has just dropped it
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		s.size = info.Size()
-		found = append(found, s)
+		if s.size = info.Size(); s.size <= maxOffset {
+			all = append(all, s)
+		}
 	}
-	slices.SortFunc(found, func(a, b segment) int {
+	slices.SortFunc(all, func(a, b segment) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.boot, b.boot))
 	})
-	for i := range found[:max(0, len(found)-1)] {
-		if here, next := found[i], found[i+1]; here.end() > next.start || here.boot > next.boot {
-			return nil, fmt.Errorf("%s does not end before %s begins (move the folder away)", here.path(dir), next.path(dir))
+	found, unfit = fit(all)
+	return found, unfit, nil
+}
+
+// fit returns the segments that follow one another, and those that do not. A
+// segment that begins inside another one says where that one ended: what is behind
+// was appended from outside. But an empty one says nothing.
+func fit(all segments) (found, unfit segments) {
+	for _, s := range all {
+		if len(found) > 0 {
+			last := &found[len(found)-1]
+			if s.boot < last.boot || s.start < last.end() && s.size == 0 {
+				unfit = append(unfit, s)
+				continue
+			}
+			last.size = min(last.size, s.start-last.start)
 		}
+		found = append(found, s)
 	}
-	return found, nil
+	return found, unfit
+}
+
+// setAside takes what is at path out of the way: an empty file is removed, all else
+// gets a name that no segment has.
+func setAside(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().IsRegular() && info.Size() == 0:
+		return os.Remove(path)
+	}
+	return os.Rename(path, path+time.Now().UTC().Format(".aside-20060102T150405.000000000"))
 }

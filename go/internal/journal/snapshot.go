@@ -19,7 +19,7 @@ type Snapshot struct {
 // Look reads which part of the stream is kept in dir. It takes no lock and
 // changes nothing. A folder without a stream is an os.ErrNotExist.
 func Look(dir string) (*Snapshot, error) {
-	found, err := list(dir)
+	found, _, err := list(dir)
 	if err == nil && len(found) == 0 {
 		err = os.ErrNotExist
 	}
@@ -34,51 +34,62 @@ func (s *Snapshot) BootRange(back int) (start, end int64, err error) {
 	return s.segments.bootRange(back)
 }
 
-// Copy writes the bytes from offset start to end to w. Bytes that have been
-// dropped since are a *GapError, once all that is left is written.
+// Copy writes the bytes from offset start to end to w. For bytes that are missing
+// among them, or are dropped meanwhile, it returns a *GapError, or several joined,
+// once all that is left is written.
 func (s *Snapshot) Copy(w io.Writer, start, end int64) error {
-	var gap error
+	var gaps []error
+	missing := func(from, to int64) {
+		if from < to {
+			gaps = append(gaps, &GapError{From: from, To: to})
+		}
+	}
 	next := start
 	for _, segment := range s.segments {
 		from, to := max(start, segment.start), min(end, segment.end())
 		if from >= to {
 			continue
 		}
-		if from > next {
-			gap = &GapError{From: next, To: from}
-		}
+		missing(next, from)
 		next = to
-		file, err := os.Open(segment.path(s.dir))
-		if errors.Is(err, os.ErrNotExist) {
-			gap = &GapError{From: from, To: to}
-			continue
-		}
+		n, err := s.copyPart(w, segment, from, to)
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(w, io.NewSectionReader(file, from-segment.start, to-from))
-		if err := errors.Join(err, file.Close()); err != nil {
-			return err
-		}
+		missing(from+n, to)
 	}
-	return gap
+	return errors.Join(gaps...)
 }
 
-// Times tells when the bytes from offset start to end came. Where an index is
-// lost, its bytes have no time.
-func (s *Snapshot) Times(start, end int64) (Times, error) {
+// copyPart copies a part of one segment, as much as there is.
+func (s *Snapshot) copyPart(w io.Writer, part segment, from, to int64) (int64, error) {
+	file, err := os.Open(part.path(s.dir))
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, err := io.Copy(w, io.NewSectionReader(file, from-part.start, to-from))
+	return n, errors.Join(err, file.Close())
+}
+
+// Times returns when the bytes from offset start to end came. Bytes whose index is
+// lost have no time.
+func (s *Snapshot) Times(start, end int64) Times {
 	var times Times
 	for _, segment := range s.segments {
 		if segment.end() <= start || segment.start >= end {
 			continue
 		}
-		marks, err := readIndex(segment.path(s.dir) + indexSuffix)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, err
+		marks, _ := readIndex(segment.path(s.dir) + indexSuffix)
+		for _, mark := range marks {
+			if mark.Offset >= segment.start && mark.Offset < segment.end() {
+				times = append(times, mark)
+			}
 		}
-		times = append(times, marks...)
 	}
-	return times, nil
+	return times
 }
 
 // Times are marks in the order of their offsets.

@@ -1,0 +1,275 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// all reads what a journal has from offset 0 on, with a mark where a reader is told
+// that something is missing.
+func all(t *testing.T, j *Journal) string {
+	t.Helper()
+	reader := j.NewReader(0)
+	defer reader.Close()
+	_, end := j.Range()
+	var text strings.Builder
+	data := make([]byte, 64)
+	for reader.Offset() < end {
+		n, err := reader.Read(t.Context(), data)
+		text.Write(data[:n])
+		var gap *GapError
+		var loss *LossError
+		switch {
+		case errors.As(err, &gap):
+			fmt.Fprintf(&text, "[%d]", gap.To-gap.From)
+		case errors.As(err, &loss):
+			fmt.Fprintf(&text, "(%d)", loss.Gap.Bytes)
+		case err != nil:
+			t.Fatal(err)
+		}
+	}
+	return text.String()
+}
+
+// sum returns how many bytes are missing in gaps.
+func sum(gaps []Gap) (bytes int64) {
+	for _, gap := range gaps {
+		bytes += gap.Bytes
+	}
+	return bytes
+}
+
+// Whatever is done to the files of a journal that is open, each byte comes once, or
+// is a gap that is counted.
+func TestDamageFromOutside(t *testing.T) {
+	newest := func(j *Journal) string { return j.last().path(j.dir) }
+	for _, test := range []struct {
+		name   string
+		damage func(j *Journal) error
+		want   string
+		lost   int64
+	}{
+		{"emptied", func(j *Journal) error { return os.Truncate(newest(j), 0) }, "11111[5]6", 5},
+		{"cut", func(j *Journal) error { return os.Truncate(newest(j), 2) }, "1111122[3]6", 3},
+		{"removed", func(j *Journal) error { return os.Remove(newest(j)) }, "11111[5]6", 5},
+		{"the folder removed", func(j *Journal) error { return os.RemoveAll(j.dir) }, "[10]6", 10},
+		{"appended to", func(j *Journal) error {
+			return writeFile(newest(j), os.O_APPEND, []byte("what another program writes"))
+		}, "11111222226", 0},
+		{"exchanged", func(j *Journal) error {
+			return errors.Join(os.Remove(newest(j)), os.WriteFile(newest(j), []byte("xxx"), 0o600))
+		}, "11111[5]6", 5},
+		{"renamed", func(j *Journal) error { return os.Rename(newest(j), newest(j)+".old") }, "11111[5]6", 5},
+		{"an old one emptied", func(j *Journal) error { return os.Truncate(j.segments[1].path(j.dir), 0) }, "[5]222226", 5},
+		{"an old one cut", func(j *Journal) error { return os.Truncate(j.segments[1].path(j.dir), 2) }, "11[3]222226", 3},
+		{"an old one appended to", func(j *Journal) error {
+			return writeFile(j.segments[1].path(j.dir), os.O_APPEND, []byte("xxx"))
+		}, "11111222226", 0},
+		{"a name taken", func(j *Journal) error {
+			return os.Mkdir(segment{start: 10, boot: 2}.path(j.dir), 0o700)
+		}, "11111222226", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			j := open(t, filepath.Join(t.TempDir(), "journal"), DefaultRetention)
+			for _, text := range []string{"11111", "22222"} {
+				boot(t, j)
+				write(t, j, text)
+			}
+			j.full = 5
+			if err := test.damage(j); err != nil {
+				t.Fatal(err)
+			}
+			write(t, j, "6")
+			if text := all(t, j); strings.ReplaceAll(text, "[5][5]", "[10]") != test.want {
+				t.Errorf("read %q, want %q", text, test.want)
+			}
+			gaps := j.Gaps()
+			if sum(gaps) != test.lost {
+				t.Errorf("gaps %+v, want %d bytes", gaps, test.lost)
+			}
+			if err := j.Close(); err != nil {
+				t.Error(err)
+			}
+			j = open(t, j.dir, DefaultRetention)
+			if _, end := j.Range(); end != 11 || !slices.Equal(j.Gaps(), gaps) {
+				t.Errorf("opened again, it ends at %d, with %+v, and had %+v", end, j.Gaps(), gaps)
+			}
+		})
+	}
+}
+
+// The same while it is not open: it goes on behind what it has had.
+func TestDamageWhileClosed(t *testing.T) {
+	first, second := segment{boot: 1}, segment{start: 5, boot: 2}
+	remove := func(dir string, all ...segment) (err error) {
+		for _, s := range all {
+			err = errors.Join(err, os.Remove(s.path(dir)))
+		}
+		return err
+	}
+	for _, test := range []struct {
+		name   string
+		damage func(dir string) error
+		want   string
+		lost   int64
+	}{
+		{"nothing", func(string) error { return nil }, "11111222226", 0},
+		{"the newest emptied", func(dir string) error { return os.Truncate(second.path(dir), 0) }, "11111[5]6", 5},
+		{"the newest cut", func(dir string) error { return os.Truncate(second.path(dir), 2) }, "1111122[3]6", 3},
+		{"the newest removed", func(dir string) error { return remove(dir, second) }, "11111[5]6", 5},
+		{"the oldest cut", func(dir string) error { return os.Truncate(first.path(dir), 2) }, "11[3]222226", 3},
+		{"all removed", func(dir string) error { return remove(dir, first, second) }, "[10](0)6", 0},
+		{"the record removed", func(dir string) error { return os.Remove(filepath.Join(dir, "lock")) }, "11111222226", 0},
+		{"the index removed", func(dir string) error {
+			return errors.Join(os.Remove(first.path(dir)+indexSuffix), os.Remove(second.path(dir)+indexSuffix))
+		}, "11111222226", 0},
+		{"an index that is a folder", func(dir string) error {
+			return errors.Join(os.Remove(second.path(dir)+indexSuffix), os.Mkdir(second.path(dir)+indexSuffix, 0o700))
+		}, "11111222226", 0},
+		{"gaps that are a folder", func(dir string) error { return os.Mkdir(filepath.Join(dir, gapsName), 0o700) }, "11111222226", 0},
+		{"an empty segment inside another one", func(dir string) error {
+			return os.WriteFile(segment{start: 7, boot: 3}.path(dir), nil, 0o600)
+		}, "11111222226", 0},
+		{"a segment of an older boot behind", func(dir string) error {
+			return os.WriteFile(segment{start: 10, boot: 1}.path(dir), []byte("xxx"), 0o600)
+		}, "1111122222[3]6", 3},
+		{"a segment that goes on in the next one", func(dir string) error {
+			return writeFile(first.path(dir), os.O_APPEND, []byte("xxx"))
+		}, "11111222226", 0},
+		{"a newest one that is a link", func(dir string) error {
+			return errors.Join(os.Rename(second.path(dir), second.path(dir)+".mine"), os.Symlink(second.path(dir)+".mine", second.path(dir)))
+		}, "11111[5]6", 5},
+		{"names that are no offsets", func(dir string) error {
+			var err error
+			for _, name := range []string{"-0000000000000000001.000001.log", "9223372036854775807.000001.log", "000000000000000000010.000003.log", "00000000000000000010.9999999999.log"} {
+				err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), []byte("xxx"), 0o600))
+			}
+			return err
+		}, "11111222226", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := open(t, dir, DefaultRetention)
+			if err := os.Remove(segment{}.path(dir)); err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range []string{"11111", "22222"} {
+				boot(t, j)
+				write(t, j, text)
+			}
+			if err := errors.Join(j.Close(), test.damage(dir)); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // what is repaired stays so
+				j = open(t, dir, DefaultRetention)
+				if gaps := j.Gaps(); sum(gaps) != test.lost {
+					t.Errorf("gaps %+v, want %d bytes", gaps, test.lost)
+				}
+				if err := j.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			j = open(t, dir, DefaultRetention)
+			write(t, j, "6")
+			if text := all(t, j); text != test.want {
+				t.Errorf("read %q, want %q", text, test.want)
+			}
+			if number := j.BootNumber(); number != 2 {
+				t.Errorf("boot %d", number)
+			}
+		})
+	}
+}
+
+// Of more gaps than are listed, all bytes are counted, and the newest are told.
+func TestManyGaps(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, DefaultRetention)
+	reader := j.NewReader(0)
+	defer reader.Close()
+	const losses = 3 * maxGaps
+	told := int64(0)
+	for range losses {
+		j.Lose(7, errors.New("no space"))
+		write(t, j, "x")
+		var loss *LossError
+		if _, err := reader.Read(t.Context(), nil); errors.As(err, &loss) {
+			told += loss.Gap.Bytes
+		}
+		reads(t, reader, "x")
+	}
+	for range 2 {
+		gaps := j.Gaps()
+		if sum(gaps) != 7*losses || told != 7*losses || len(gaps) != maxGaps || gaps[0].Bytes != 7*(losses-maxGaps+1) {
+			t.Errorf("%d bytes in %d gaps, %d told; the first is %+v", sum(gaps), len(gaps), told, gaps[0])
+		}
+		j.Close()
+		j = open(t, dir, DefaultRetention)
+	}
+}
+
+// Gaps go with the bytes around them, from the file too; what is lost then is counted
+// as the first loss was.
+func TestGapsArePruned(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Retention{Bytes: 1 << 20, Boots: 2})
+	for range 3 {
+		for range maxGaps {
+			j.Lose(7, errors.New("no space"))
+			write(t, j, "x")
+		}
+		boot(t, j)
+	}
+	boot(t, j)
+	j.Lose(5, errors.New("no space"))
+	write(t, j, "x")
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, gapsName))
+	if gaps := parseGaps(text); err != nil || sum(gaps) != 5 || strings.Count(string(text), "\n") != 1 {
+		t.Errorf("%d gaps in the file, %d bytes, %v", len(gaps), sum(gaps), err)
+	}
+}
+
+// A loss is told where it is also if it is behind a place where one was expected.
+func TestLossBeforeADoubt(t *testing.T) {
+	j := open(t, t.TempDir(), DefaultRetention)
+	write(t, j, "abc")
+	j.Doubt(2, "it was full")
+	j.Lose(9, errors.New("no space"))
+	write(t, j, "defg")
+	if text := all(t, j); text != "abc(9)de(0)fg" {
+		t.Errorf("read %q", text)
+	}
+}
+
+// Retention is exact: as soon as there is more, the oldest segment goes.
+func TestRetentionIsABound(t *testing.T) {
+	retention := Retention{Bytes: 64 << 20, Boots: 10}
+	j := open(t, t.TempDir(), retention)
+	chunk := make([]byte, 1<<20)
+	for range 150 {
+		if _, err := j.Write(chunk); err != nil {
+			t.Fatal(err)
+		}
+		if oldest, end := j.Range(); end-oldest > retention.Bytes || end > retention.Bytes && end-oldest < retention.Bytes*3/4 {
+			t.Fatalf("%d bytes are kept of %d", end-oldest, end)
+		}
+	}
+}
+
+// A process that wants a journal which another one writes is told which one.
+func TestOwnerIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir, DefaultRetention)
+	_, err := Open(dir, DefaultRetention)
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("(pid %d; ", os.Getpid())) {
+		t.Errorf("got %v", err)
+	}
+}

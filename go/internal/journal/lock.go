@@ -1,0 +1,80 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrInUse is returned by Open if another process writes the journal.
+var ErrInUse = errors.New("another process writes it")
+
+// recordBytes is the size of the record in the lock file: the writer's pid, the
+// offset behind the newest byte, the newest boot; text, with blanks up to the line
+// feed. The offset is that of a moment ago: the files are what counts, but a file
+// that was cut or removed while no journal was open ends before it.
+const recordBytes = 64
+
+// takeLock takes the lock of the journal in dir.
+func takeLock(dir string) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	switch {
+	case err == nil:
+		return lock, nil
+	case errors.Is(err, unix.EWOULDBLOCK):
+		err = fmt.Errorf("%w%s", ErrInUse, owner(lock))
+	default:
+		err = fmt.Errorf("lock: %w", err)
+	}
+	return nil, errors.Join(err, lock.Close())
+}
+
+// owner names the process that holds the lock, as far as the record does.
+func owner(lock *os.File) string {
+	if pid, _, _ := parseRecord(lock); pid > 0 {
+		return fmt.Sprintf(" (pid %d; stop it first)", pid)
+	}
+	return ""
+}
+
+// writeRecord writes the record. Nothing depends on it: an error is passed over.
+func writeRecord(lock *os.File, end int64, boot int) {
+	var text [recordBytes]byte
+	record := strconv.AppendInt(text[:0], int64(os.Getpid()), 10)
+	record = strconv.AppendInt(append(record, ' '), end, 10)
+	record = strconv.AppendInt(append(record, ' '), int64(boot), 10)
+	for len(record) < recordBytes-1 {
+		record = append(record, ' ')
+	}
+	_, _ = lock.WriteAt(append(record, '\n'), 0)
+}
+
+// readRecord returns the end of the stream and the boot as the last writer knew
+// them; 0 and 0 if there is no record.
+func readRecord(lock *os.File) (end int64, boot int) {
+	_, end, boot = parseRecord(lock)
+	return end, boot
+}
+
+func parseRecord(lock *os.File) (pid int, end int64, boot int) {
+	var text [recordBytes]byte
+	_, _ = lock.ReadAt(text[:], 0) // what is not read is no number
+	_, err := fmt.Sscanf(string(text[:]), "%d %d %d", &pid, &end, &boot)
+	if err != nil || end < 0 || end > maxOffset || boot < 0 || boot > maxBoot {
+		return 0, 0, 0
+	}
+	return pid, end, boot
+}
