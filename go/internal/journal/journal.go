@@ -88,7 +88,7 @@ func Open(dir string, retention Retention) (*Journal, error) {
 func (j *Journal) resume() error {
 	if err := unix.Flock(int(j.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return ErrInUse
+			return inUse(j.lock)
 		}
 		return fmt.Errorf("lock: %w", err)
 	}

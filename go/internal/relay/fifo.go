@@ -39,7 +39,7 @@ func newOutFIFO(path string, end func() int64) (*outFIFO, error) {
 // far that one came is not known, so that his visit has to end. A QEMU that sits
 // there by hand keeps it.
 func (f *outFIFO) renew() error {
-	holders, all := openers(f.name)
+	holders, all := openersAt(f.name)
 	if len(holders) > 0 || len(all) == 0 {
 		return nil
 	}
