@@ -30,10 +30,12 @@ const stderrLimit = 16 << 10
 type Command struct {
 	Argv  []string   // program and arguments
 	Files []*os.File // inherited as descriptors 3, 4, …; closed by Start
+	Env   []string   // "NAME=value"; nil: the environment of this process
 	// Stdout gets the standard output; nil discards it.
 	Stdout io.Writer
 	// Foreground gives the process our terminal: our standard input, output and
-	// error, and our process group, so that a Ctrl-C reaches it too.
+	// error, and our process group, so that a Ctrl-C reaches it too. It also inherits
+	// the descriptors that this process has inherited; another one does not.
 	Foreground bool
 }
 
@@ -49,7 +51,7 @@ type Process struct {
 func Start(c Command) (*Process, error) {
 	p := &Process{done: make(chan struct{})}
 	command := exec.Command(c.Argv[0], c.Argv[1:]...)
-	command.ExtraFiles = c.Files
+	command.ExtraFiles, command.Env = c.Files, c.Env
 	command.Stdout = c.Stdout
 	command.Stderr = &p.stderr
 	// A grandchild that keeps stderr open must not keep us waiting.
@@ -57,6 +59,8 @@ func Start(c Command) (*Process, error) {
 	command.SysProcAttr = &unix.SysProcAttr{Setpgid: !c.Foreground, Pdeathsig: unix.SIGKILL}
 	if c.Foreground {
 		command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	} else if err := keepDescriptors(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Argv[0], err)
 	}
 
 	started := make(chan error)
