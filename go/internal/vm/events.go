@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/qmp"
 )
@@ -57,19 +59,29 @@ func (v *VM) result() error {
 	if fate == nil && (event || last.Guest && last.Reason == "guest-reset") {
 		fate = v.findPanic(false)
 	}
-	exit := v.qemu.Exit()
 	switch {
 	case fate != nil:
 		return fate
 	case event:
 		return silentPanic()
-	case stopped, exit == 0:
+	case stopped, v.qemu.Exit() == 0:
 		v.options.Log("ended: " + ending(stopped, last, report))
 		return nil
-	case exit > 128:
-		return fmt.Errorf("qemu: ended by signal %d%s", exit-128, v.lastWords())
 	}
-	return fmt.Errorf("qemu: ended with status %d%s", exit, v.lastWords())
+	return fmt.Errorf("qemu: %s%s", v.exitCause(), v.lastWords())
+}
+
+// exitCause returns how QEMU, which has ended, ended.
+func (v *VM) exitCause() string {
+	switch exit := v.qemu.Exit(); {
+	case exit == 128+int(unix.SIGSYS) && v.machine.Sandbox:
+		return fmt.Sprintf("ended by signal %d (SIGSYS): its sandbox forbids what its arguments need, as a network with a script "+
+			`(change qemuArgs, or set "sandbox": false in vm.json)`, exit-128)
+	case exit > 128:
+		return fmt.Sprintf("ended by signal %d", exit-128)
+	default:
+		return fmt.Sprintf("ended with status %d", exit)
+	}
 }
 
 // lastWords is what QEMU said on its standard error, for an error.
