@@ -42,6 +42,7 @@ type Command struct {
 // Process is a started process.
 type Process struct {
 	handle *os.Process
+	group  bool // it has a process group of its own
 	done   chan struct{}
 	err    error // valid once done is closed
 	stderr tail
@@ -49,7 +50,7 @@ type Process struct {
 
 // Start starts c. The caller ends the process with Kill, or waits for Done.
 func Start(c Command) (*Process, error) {
-	p := &Process{done: make(chan struct{})}
+	p := &Process{done: make(chan struct{}), group: !c.Foreground}
 	command := exec.Command(c.Argv[0], c.Argv[1:]...)
 	command.ExtraFiles, command.Env = c.Files, c.Env
 	command.Stdout = c.Stdout
@@ -130,8 +131,17 @@ func (p *Process) Signal(signal unix.Signal) error {
 	return nil
 }
 
-// Kill ends the process at once and waits until it is gone.
+// Kill ends the process at once, with what it has started in its process group, and
+// waits until it is gone: a program may be a script that runs another one.
 func (p *Process) Kill() {
+	select {
+	case <-p.done: // its number may be another process's by now
+		return
+	default:
+	}
+	if p.group {
+		_ = unix.Kill(-p.handle.Pid, unix.SIGKILL) // all of it may have ended
+	}
 	_ = p.Signal(unix.SIGKILL) // it is a child of ours: the only error is that it has ended
 	<-p.done
 }

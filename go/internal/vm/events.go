@@ -68,19 +68,19 @@ func (v *VM) result() error {
 		v.options.Log("ended: " + ending(stopped, last, report))
 		return nil
 	}
-	return fmt.Errorf("qemu: %s%s", v.exitCause(), v.lastWords())
+	return v.exitError("")
 }
 
-// exitCause returns how QEMU, which has ended, ended.
-func (v *VM) exitCause() string {
+// exitError returns how QEMU, which has ended, ended. when is empty, or " at its start".
+func (v *VM) exitError(when string) error {
 	switch exit := v.qemu.Exit(); {
 	case exit == 128+int(unix.SIGSYS) && v.machine.Sandbox:
-		return fmt.Sprintf("ended by signal %d (SIGSYS): its sandbox forbids what its arguments need, as a network with a script "+
-			`(change qemuArgs, or set "sandbox": false in vm.json)`, exit-128)
+		return fmt.Errorf("qemu: ended by signal %d (SIGSYS)%s: its sandbox forbids what its arguments need, as a network with a script "+
+			`(change qemuArgs, or set "sandbox": false in vm.json)%s`, exit-128, when, v.lastWords())
 	case exit > 128:
-		return fmt.Sprintf("ended by signal %d", exit-128)
+		return fmt.Errorf("qemu: ended by signal %d%s%s", exit-128, when, v.lastWords())
 	default:
-		return fmt.Sprintf("ended with status %d", exit)
+		return fmt.Errorf("qemu: ended with status %d%s%s", exit, when, v.lastWords())
 	}
 }
 

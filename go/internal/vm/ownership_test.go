@@ -97,7 +97,7 @@ func TestSandbox(t *testing.T) {
 		m := machine(t)
 		m.QEMU, m.Sandbox = script(t, m.QEMU, `[ "$1" = -sandbox ] && exit`, `kill -SYS $$`), true
 		_, ended := run(t, m)
-		const want = `ended by signal 31 (SIGSYS): its sandbox forbids what its arguments need, as a network with a script (change qemuArgs, or set "sandbox": false in vm.json)`
+		const want = `ended by signal 31 (SIGSYS) at its start: its sandbox forbids what its arguments need, as a network with a script (change qemuArgs, or set "sandbox": false in vm.json)`
 		if err := <-ended; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Run: %v", err)
 		}

@@ -60,7 +60,7 @@ func (v *VM) startError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, qmp.ErrClosed):
-		return fmt.Errorf("qemu: %s at its start%s", v.exitCause(), v.lastWords())
+		return v.exitError(" at its start")
 	}
 	return fmt.Errorf("qemu: %w", err)
 }
