@@ -66,6 +66,11 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if !c.Bool("exec") {
+		if err := spec.CheckQEMUArgs(extra); err != nil {
+			return cmdline.Usage("%v", err)
+		}
+	}
 	if c.IsSet("timeout") && !c.Bool("exec") {
 		return cmdline.Usage("timeout: bounds a command, and there is none (give --exec, or end the VM by microvm-shutdown)")
 	}

@@ -28,6 +28,9 @@ SIGKILL; and says which one worked, and why those before it did not. Each has it
 share of the time limit, and what one leaves is the next one's: of 30 s, the agent
 has 12, the button 12, and the others 2 each.
 
+A QEMU that was left behind, as the microvm-run that started it was killed, is ended
+by --force alone: by SIGTERM, then by SIGKILL.
+
 With --all, all VMs of this user at the same time, a line for each.
 
 Exit status: 0 the VM has ended, or all have; 2 wrong usage; 3 no such VM, or it is
@@ -106,7 +109,10 @@ func stopAll(c *cli.Context, request ctl.StopRequest) error {
 // returns the line that tells how.
 func stop(ctx context.Context, name string, request ctl.StopRequest) (line string, err error) {
 	client, status, err := ctl.Find(ctx, name)
+	left := (*rundir.LeftError)(nil)
 	switch {
+	case errors.As(err, &left) && request.Force:
+		return endLeftBehind(ctx, left, request.Timeout)
 	case errors.Is(err, ctl.ErrSeveral):
 		return "", cmdline.Status(cmdline.StatusUsage, fmt.Errorf("%w, or --all", err))
 	case err != nil:
@@ -134,13 +140,20 @@ const releaseLimit = 6 * time.Second
 func awaitRelease(ctx context.Context, machine rundir.Machine) {
 	limit, cancel := context.WithTimeout(ctx, releaseLimit)
 	defer cancel()
-	for limit.Err() == nil {
+	awaitFree(limit, machine)
+}
+
+// awaitFree waits until no process holds the machine's lock, and reports whether that
+// came before ctx ended. A lock that cannot be seen cannot be waited for.
+func awaitFree(ctx context.Context, machine rundir.Machine) bool {
+	for ctx.Err() == nil {
 		if locked, err := machine.Locked(); err != nil || !locked {
-			return // where it cannot be seen, it cannot be waited for
+			return true
 		}
 		select {
-		case <-limit.Done():
+		case <-ctx.Done():
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+	return false
 }

@@ -58,6 +58,12 @@ func serveChannels(c *cli.Context) error {
 		fmt.Fprintf(c.App.Writer, "%s: %s, %s, %s, %s, %s\n", open.Status().Name,
 			endpoints["in"], endpoints["out"], endpoints["sock"], endpoints["pty"], endpoints["log"])
 	}
+	for _, open := range channels {
+		console := open.Status().Consoles[0]
+		for _, name := range console.Missing {
+			fmt.Fprintf(c.App.ErrWriter, "%s: %s: %s is not served: %s (it is tried again)\n", c.App.Name, console.Name, name, console.Trouble[name])
+		}
+	}
 	beSmall()
 	group, ctx := errgroup.WithContext(c.Context)
 	for _, open := range channels {

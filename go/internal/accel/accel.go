@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"microvm-console/internal/cache"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/spec"
 )
@@ -62,16 +63,16 @@ func choose(ctx context.Context, m spec.Machine, device string) (Choice, error) 
 
 // verdictFor looks the verdict up, or probes and remembers it.
 func verdictFor(ctx context.Context, m spec.Machine) (v verdict, remembered bool, err error) {
-	key, err := keyOf(m, bootIDFile)
+	key, err := keyOf(m, cache.BootIDFile)
 	if err != nil {
 		return verdict{}, false, err
 	}
-	if v, ok := recall(key); ok {
+	if v, ok := verdicts.Recall(key); ok {
 		return v, true, nil
 	}
 	v, err = probe(ctx, qemu.ProbeArgs(m.QEMU, m.Kernel, qemu.Type(m, "kvm")), probeLimit)
 	if err == nil {
-		remember(key, v)
+		verdicts.Remember(key, v)
 	}
 	return v, false, err
 }

@@ -3,9 +3,7 @@ package accel
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -109,40 +107,6 @@ func TestAHomeThatCannotBeWritten(t *testing.T) {
 				t.Errorf("%d probes were made, want 2", n)
 			}
 		})
-	}
-}
-
-func TestAMemoryThatCannotBeReadIsReplaced(t *testing.T) {
-	for _, text := range []string{"", "null", "[]", `{"key": `, `{"key": 1}`, "\x00\xff"} {
-		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
-			m, device, probes := host(t, "speaks")
-			path := memoryFile()
-			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
-				t.Fatal(err)
-			}
-			chosen(t, m, device)
-			if got := chosen(t, m, device); !strings.HasSuffix(got, "; remembered") || probes() != 1 {
-				t.Errorf("%s, after %d probes", got, probes())
-			}
-		})
-	}
-}
-
-func TestTheMemoryIsBounded(t *testing.T) {
-	host(t, "speaks")
-	for i := range 3 * memoryLimit {
-		key := fmt.Sprint("key ", i)
-		remember(key, verdict{Works: true})
-		if v, ok := recall(key); !ok || !v.Works {
-			t.Fatalf("%s is not remembered", key)
-		}
-		if n := len(load()); n > memoryLimit {
-			t.Fatalf("%d verdicts are kept", n)
-		}
-	}
-	left, err := os.ReadDir(filepath.Dir(memoryFile()))
-	if err != nil || len(left) != 1 {
-		t.Errorf("left beside the memory: %v, %v", left, err)
 	}
 }
 

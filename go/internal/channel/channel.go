@@ -48,18 +48,22 @@ type Channel struct {
 	started time.Time
 	lock    *os.File
 	relay   *relay.Relay
-	socket  net.Listener // the public one
-	pty     string       // the terminal's name
+	pty     string // the terminal's name
 	stream  *journal.Journal
 	control net.Listener
 	orders  orders
+
+	opened  sync.Mutex   // held while one of these is looked at or replaced
+	socket  net.Listener // the public one; nil: it could not be made
+	portErr error        // why the port could not be opened
 
 	seat   sync.Mutex // held while it is looked who sits there, and while a boot is marked
 	byHand bool       // a QEMU that was started by hand sits there
 }
 
-// Open takes the channel's lock and opens its endpoints. rundir.ErrLocked tells
-// that another relay serves it. The caller calls Run.
+// Open takes the channel's lock and opens its endpoints, but those whose names something
+// else has: Trouble tells of them, and Run tries again. rundir.ErrLocked tells that
+// another relay serves the channel. The caller calls Run.
 func Open(config Config) (*Channel, error) {
 	declared, err := config.Settings.Channel(config.Name)
 	if err != nil {
@@ -91,7 +95,7 @@ func (c *Channel) open(declared settings.Channel) error {
 	}
 	e, err := c.openEndpoints()
 	if err == nil {
-		c.socket, c.pty, c.stream = e.listeners[0], e.pty.Name(), stream
+		c.pty, c.stream = e.pty.Name(), stream
 		c.relay, err = relay.New(relay.Config{
 			Dir:        c.dir.Path(),
 			Journal:    stream,
@@ -129,9 +133,6 @@ func (c *Channel) openJournal() (*journal.Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := rundir.Usable(c.public.Log, os.ModeSymlink); err != nil {
-		return nil, err
-	}
 	stream, err := journal.Open(dir, journal.Retention{
 		Bytes: int64(c.config.Settings.RetentionMiB) << 20,
 		Boots: c.config.Settings.Boots,
@@ -139,7 +140,7 @@ func (c *Channel) openJournal() (*journal.Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.linkLog(stream); err != nil {
+	if err := c.linkLog(stream); err != nil && !isForeign(err) {
 		return nil, errors.Join(err, stream.Close())
 	}
 	return stream, nil
@@ -189,7 +190,7 @@ func (c *Channel) Run(ctx context.Context) error {
 	})
 	err = group.Wait()
 	c.config.Keeper.forget(c.dir.Name() + socketName)
-	_ = os.Remove(c.public.PTY) // the terminal has gone; somebody may have cleaned up
+	c.unlinkPTY()
 	if err != nil {
 		return fmt.Errorf("channel %q: %w", c.dir.Name(), err)
 	}
@@ -200,12 +201,28 @@ func (c *Channel) Run(ctx context.Context) error {
 func (c *Channel) Abandon() {
 	c.relay.Abandon()
 	c.control.Close()
-	_ = os.Remove(c.public.PTY) // somebody may have cleaned up
+	c.unlinkPTY()
 	c.lock.Close()
+}
+
+// unlinkPTY removes the link to the terminal, which has gone: the host gives its name to
+// another one. What else may have the link's name is left alone.
+func (c *Channel) unlinkPTY() {
+	if target, err := os.Readlink(c.public.PTY); err == nil && target == c.pty {
+		_ = os.Remove(c.public.PTY) // somebody may have cleaned up
+	}
 }
 
 // Status is the channel as it is now.
 func (c *Channel) Status() ctl.Status {
+	missing, trouble := c.missing()
+	var why map[string]string
+	for name, err := range trouble {
+		if why == nil {
+			why = map[string]string{}
+		}
+		why[name] = reason(err)
+	}
 	return ctl.Status{
 		Name:    c.dir.Name(),
 		State:   ctl.Relaying,
@@ -219,8 +236,17 @@ func (c *Channel) Status() ctl.Status {
 			Endpoints: map[string]string{
 				"in": c.public.In, "out": c.public.Out, "sock": c.public.Socket, "pty": c.public.PTY, "log": c.public.Log,
 			},
-			Missing: c.missing(),
+			Missing: missing,
+			Trouble: why,
 			Relay:   c.relay.Status(),
 		}},
 	}
+}
+
+// reason is why an endpoint cannot be made, without its name.
+func reason(err error) string {
+	if foreign := (*rundir.ForeignError)(nil); errors.As(err, &foreign) {
+		return foreign.Why
+	}
+	return err.Error()
 }

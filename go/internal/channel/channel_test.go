@@ -3,11 +3,15 @@ package channel
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
@@ -145,32 +149,87 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// All endpoints that cannot be used are told at once, and nothing is left.
+// A relay serves the endpoints that it can make, tells of the others, and makes them once
+// their names are free. A launcher, whose user is there, refuses to start.
 func TestForeignEndpoints(t *testing.T) {
 	directory := place(t)
 	public := rundir.PublicOf(directory, "serial")
-	for path, want := range map[string]string{
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	settings := in(directory)
+	port := taken.Addr().(*net.TCPAddr).Port
+	serial := settings.Channels["serial"]
+	serial.TCP = port
+	settings.Channels["serial"] = serial
+	config := Config{Name: "serial", Settings: settings}
+	foreign := map[string]string{
+		public.In: "is a file, not a FIFO", public.Out: "is a file, not a FIFO", public.Log: "is a file, not a symbolic link",
 		public.Socket: "is a file, not a socket", public.PTY: "is a file, not a symbolic link",
-	} {
+	}
+	for path := range foreign {
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Open(Config{Name: "serial", Settings: in(directory)})
-		if err == nil || !strings.Contains(err.Error(), path+": "+want) {
-			t.Errorf("got %v, want %q", err, want)
+	}
+	if _, err := Sit(t.Context(), config); err == nil || !strings.Contains(err.Error(), public.Out+": is a file, not a FIFO (remove it, ") {
+		t.Errorf("a launcher gets %v", err)
+	}
+	service, stop := run(t, config)
+	console := service.Status().Consoles[0]
+	if len(console.Missing) != 6 || !strings.Contains(console.Trouble["localhost:"+strconv.Itoa(port)], "address already in use") {
+		t.Errorf("missing: %q, %q", console.Missing, console.Trouble)
+	}
+	for path, want := range foreign {
+		if got := console.Trouble[path]; got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
 		}
+		if text, err := os.ReadFile(path); len(text) > 0 || err != nil { // nothing of it is touched
+			t.Error(path, text, err)
+		}
+		os.Remove(path)
 	}
-	if rundir.OfChannel("serial").Running() {
-		t.Error("the channel's lock is still held")
+	taken.Close()
+	await(t, "the endpoints", func() bool { return lacks(service) == 0 })
+	if err := errors.Join(os.Remove(public.PTY), os.WriteFile(public.PTY, nil, 0o600)); err != nil {
+		t.Fatal(err)
 	}
-	os.Remove(public.Socket)
-	os.Remove(public.PTY)
-	_, stop := run(t, Config{Name: "serial", Settings: in(directory)})
 	stop()
-	for _, path := range []string{public.Socket, public.PTY, rundir.OfChannel("serial").Ctl()} {
+	if _, err := os.Lstat(public.PTY); err != nil {
+		t.Errorf("a file in the place of the terminal's link is gone: %v", err)
+	}
+	for _, path := range []string{public.Socket, rundir.OfChannel("serial").Ctl()} {
 		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("left behind: %s (%v)", path, err)
 		}
+	}
+}
+
+// Another user makes endpoints of his own in the moment in which ours are gone: they are
+// told with his number, nothing is printed to his, and ours come back once his are gone.
+func TestEndpointsOfAnotherUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a file away (run the tests as root too)")
+	}
+	directory := place(t)
+	public := rundir.PublicOf(directory, "serial")
+	service, _ := run(t, Config{Name: "serial", Settings: in(directory)})
+	for _, path := range []string{public.In, public.Out} {
+		if err := errors.Join(os.Remove(path), unix.Mkfifo(path, 0o666), os.Chown(path, 65534, 65534)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "the status", func() bool {
+		trouble := service.Status().Consoles[0].Trouble
+		return trouble[public.In] == "belongs to user 65534, not to us" && trouble[public.Out] == trouble[public.In]
+	})
+	os.Remove(public.In)
+	os.Remove(public.Out)
+	await(t, "our endpoints", func() bool { return lacks(service) == 0 })
+	if exists, err := rundir.Usable(public.In, os.ModeNamedPipe); !exists || err != nil {
+		t.Errorf("%s: %t, %v", public.In, exists, err)
 	}
 }
 

@@ -1,11 +1,10 @@
 package channel
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
-
-	"github.com/hashicorp/go-multierror"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/loopback"
@@ -20,33 +19,35 @@ type endpoints struct {
 	link      string // to the terminal; "": none was made
 }
 
-// openEndpoints opens the socket, the port and the terminal. All that is wrong
-// is told at once; then nothing is left open.
+// openEndpoints opens the socket, the port and the terminal. One whose name something
+// else has is left out: the relay serves what it has, and tend tries again. On an error
+// nothing is left open.
 func (c *Channel) openEndpoints() (e endpoints, err error) {
-	var errs *multierror.Error
-	socket, err := c.openSocket()
-	if err == nil {
-		e.listeners = append(e.listeners, socket)
+	if c.socket, err = c.openSocket(); err == nil {
+		e.listeners = append(e.listeners, c.socket)
+	} else if !isForeign(err) {
+		return endpoints{}, err
 	}
-	errs = multierror.Append(errs, err)
 	if c.tcp != 0 {
 		ports, err := c.openPort()
-		e.listeners, errs = append(e.listeners, c.port.Guard(ports)...), multierror.Append(errs, err)
+		e.listeners, c.portErr = append(e.listeners, c.port.Guard(ports)...), err
 	}
-	if _, err := rundir.Usable(c.public.PTY, os.ModeSymlink); err != nil {
-		errs = multierror.Append(errs, err)
-	} else if e.pty, err = relay.OpenPTY(); err != nil {
-		errs = multierror.Append(errs, err)
-	} else if err := rundir.Link(e.pty.Name(), c.public.PTY); err != nil {
-		errs = multierror.Append(errs, err)
-	} else {
-		e.link = c.public.PTY
+	if e.pty, err = relay.OpenPTY(); err == nil {
+		if err = rundir.Link(e.pty.Name(), c.public.PTY); err == nil {
+			e.link = c.public.PTY
+		}
 	}
-	if err := errs.ErrorOrNil(); err != nil {
+	if err != nil && !isForeign(err) {
 		e.close()
 		return endpoints{}, err
 	}
 	return e, nil
+}
+
+// isForeign reports whether an error is about a file that is not ours, or of another
+// kind: it may be removed at any time.
+func isForeign(err error) bool {
+	return errors.As(err, new(*rundir.ForeignError))
 }
 
 func (e endpoints) close() {
@@ -66,6 +67,7 @@ func (c *Channel) openSocket() (net.Listener, error) {
 	kept := c.config.Keeper.take(name)
 	there, err := rundir.Usable(c.public.Socket, os.ModeSocket)
 	if err != nil {
+		c.config.Keeper.drop(name, kept)
 		return nil, err
 	}
 	if kept != nil && there {

@@ -93,6 +93,10 @@ func (s *Seat) carry(config Config) error {
 	if err != nil {
 		return err
 	}
+	if err := own.Trouble(); err != nil { // the user is there to mend it
+		own.Abandon()
+		return err
+	}
 	ctx, stop := context.WithCancel(context.Background()) // it ends after the QEMU does
 	s.own, s.stop, s.done = own, stop, make(chan error, 1)
 	go func() { s.done <- own.Run(ctx) }()

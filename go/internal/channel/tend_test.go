@@ -103,6 +103,9 @@ func (d *tended) types(to io.Writer, text string) {
 	d.gets(d.in, text)
 }
 
+// lacks is how many endpoints a channel lacks.
+func lacks(service *Channel) int { return len(service.Status().Consoles[0].Missing) }
+
 // remove removes all endpoints, and waits until they are there again.
 func (d *tended) remove() {
 	d.t.Helper()
@@ -111,7 +114,7 @@ func (d *tended) remove() {
 		before[name], _ = os.Lstat(name)
 		os.Remove(name)
 	}
-	await(d.t, "the endpoints", func() bool { return len(d.service.missing()) == 0 && !d.service.lost() })
+	await(d.t, "the endpoints", func() bool { return lacks(d.service) == 0 && !d.service.lost() })
 	for name, info := range before {
 		if now, err := os.Lstat(name); err != nil || now.Mode() != info.Mode() {
 			d.t.Errorf("%s: %v, %v", name, now, err)
@@ -170,7 +173,7 @@ func TestRemovedDirectory(t *testing.T) {
 	if err := os.Mkdir(directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the endpoints", func() bool { return len(service.missing()) == 0 })
+	await(t, "the endpoints", func() bool { return lacks(service) == 0 })
 }
 
 // A QEMU that somebody has started by hand on the public pair keeps it: the FIFOs
@@ -190,7 +193,7 @@ func TestRemovedEndpointsOfAMachineByHand(t *testing.T) {
 		t.Errorf("missing: %q", missing)
 	}
 	leave()
-	await(t, "the FIFOs", func() bool { return len(service.missing()) == 0 })
+	await(t, "the FIFOs", func() bool { return lacks(service) == 0 })
 }
 
 // sitByHand has a process open two FIFOs as QEMU does, until leave is called.

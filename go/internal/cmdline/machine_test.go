@@ -26,7 +26,7 @@ func config(t *testing.T, more string) (path string, m spec.Machine) {
 		}
 	}
 	return path, spec.Machine{
-		Name: "m", Type: "auto", Accel: "auto", QEMU: "/bin/sh", Kernel: kernel, MemoryMiB: 256, VCPUs: 1,
+		Name: "m", Type: "auto", Accel: "auto", QEMU: "/bin/sh", Kernel: kernel, Sandbox: true, MemoryMiB: 256, VCPUs: 1,
 		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: 1}},
 	}
 }

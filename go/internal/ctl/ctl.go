@@ -78,8 +78,13 @@ type Console struct {
 	// Endpoints of a channel in the file system: its paths "in", "out", "sock",
 	// "pty" and "log".
 	Endpoints map[string]string `json:"endpoints,omitempty"`
-	// Missing are those paths that somebody has removed since.
+	// Missing are those paths at which there is no endpoint of the relay's, as it was
+	// removed, or something else has the name; and "localhost:PORT" for a port that
+	// could not be opened. The relay tries again.
 	Missing []string `json:"missing,omitempty"`
+	// Trouble is why the relay cannot make one of Missing: "belongs to user 1001, not
+	// to us".
+	Trouble map[string]string `json:"trouble,omitempty"`
 	// Relay is what the relay of this console does; nil where QEMU itself
 	// serves the port.
 	Relay *Relay `json:"relay,omitempty"`
@@ -102,6 +107,9 @@ type Relay struct {
 	Oldest   int64  `json:"oldest"`   // offset of the oldest byte that is kept
 	End      int64  `json:"end"`      // offset behind the newest byte
 	Input    int    `json:"input"`    // bytes typed that the guest has not read
+	// FIFOBytes is how many bytes the FIFO from QEMU holds while the relay does not read:
+	// WholeFIFO, or less for a user who has as much in pipes as the kernel allows.
+	FIFOBytes int `json:"fifoBytes"`
 	// Writer is the client that has the writer's seat; "": it is free, and whoever
 	// is attached may type.
 	Writer string `json:"writer,omitempty"`
@@ -110,6 +118,9 @@ type Relay struct {
 	// Gaps are bytes that were printed and could not be kept.
 	Gaps []Gap `json:"gaps"`
 }
+
+// WholeFIFO is how many bytes the FIFO from QEMU is to hold.
+const WholeFIFO = 1 << 20
 
 // Attached is a client of a relay.
 type Attached struct {

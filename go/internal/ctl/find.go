@@ -63,10 +63,14 @@ func look(ctx context.Context, name string) (client Client, status Status, waitF
 	}
 	client = Client{machine.Ctl()}
 	status, err = client.Status(ctx)
-	if err != nil {
-		err = fmt.Errorf("vm %q: %w", machine.Name(), err)
+	if err == nil {
+		return client, status, 0, nil
 	}
-	return client, status, startLimit, err
+	if left := machine.LeftBehind(); len(left) > 0 {
+		// One whose owner was killed a moment ago is about to end.
+		return client, status, grace, &rundir.LeftError{Name: machine.Name(), PIDs: left}
+	}
+	return client, status, startLimit, fmt.Errorf("vm %q: %w", machine.Name(), err)
 }
 
 // only returns the only machine that runs.

@@ -72,9 +72,21 @@ type named struct {
 	socket os.FileInfo
 }
 
+// InPlace reports whether the socket of a listener that Listen or Named has returned is
+// still at its path.
+func InPlace(listener net.Listener) bool {
+	n, ok := listener.(*named)
+	return ok && n.inPlace()
+}
+
+func (n *named) inPlace() bool {
+	now, err := os.Lstat(n.path)
+	return err == nil && n.socket != nil && os.SameFile(now, n.socket)
+}
+
 // Close removes the socket and closes the listener.
 func (n *named) Close() error {
-	if now, err := os.Lstat(n.path); err == nil && n.socket != nil && os.SameFile(now, n.socket) {
+	if n.inPlace() {
 		_ = os.Remove(n.path) // somebody may just have cleaned up
 	}
 	return n.UnixListener.Close()

@@ -144,8 +144,16 @@ func remarks(w io.Writer, state string, console ctl.Console) {
 		fmt.Fprintf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)
 		return
 	}
-	for _, path := range console.Missing {
-		fmt.Fprintf(w, "%s: somebody has removed %s (restart its relay to have it again)\n", console.Name, path)
+	for _, name := range console.Missing {
+		if why, ok := console.Trouble[name]; ok {
+			fmt.Fprintf(w, "%s: %s is not this relay's: %s (do not use it; once it is removed, the relay makes its own)\n", console.Name, name, printable(why))
+			continue
+		}
+		fmt.Fprintf(w, "%s: %s was removed (the relay makes it again)\n", console.Name, name)
+	}
+	if 0 < relay.FIFOBytes && relay.FIFOBytes < ctl.WholeFIFO {
+		fmt.Fprintf(w, "%s: the FIFO from QEMU holds %d bytes, not %d: this user has used up the memory for pipes (a virtio console drops what does not fit; "+
+			"end other relays, or raise /proc/sys/fs/pipe-user-pages-soft)\n", console.Name, relay.FIFOBytes, ctl.WholeFIFO)
 	}
 	if console.Refused > 0 {
 		fmt.Fprintf(w, "%s: port %d has refused %d clients (those of other users, and web browsers)\n", console.Name, console.Port, console.Refused)

@@ -68,6 +68,23 @@ CONSOLE  DEVICE  VM  BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
 serial   ttyS0   -   -     -      -        -     tcp localhost:4443
 `
 
+// shortOf is a channel that lacks endpoints and memory for its FIFO.
+var shortOf = ctl.Status{Name: "serial", State: ctl.Relaying, PID: 900, Consoles: []ctl.Console{{
+	Name: "serial", Device: "-serial",
+	Endpoints: map[string]string{"in": "/tmp/qemu-serial.in"},
+	Missing:   []string{"/tmp/qemu-serial.in", "/tmp/qemu-serial.out"},
+	Trouble:   map[string]string{"/tmp/qemu-serial.in": "belongs to user 65534, not to us"},
+	Relay:     &ctl.Relay{Exact: true, FIFOBytes: 8192},
+}}}
+
+const shortOfTable = `serial: relaying, pid 900
+CONSOLE  DEVICE   VM    BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
+serial   -serial  away  0     0      0        0     /tmp/qemu-serial.{in,out,sock,pty,log}
+serial: /tmp/qemu-serial.in is not this relay's: belongs to user 65534, not to us (do not use it; once it is removed, the relay makes its own)
+serial: /tmp/qemu-serial.out was removed (the relay makes it again)
+serial: the FIFO from QEMU holds 8192 bytes, not 1048576: this user has used up the memory for pipes (a virtio console drops what does not fit; end other relays, or raise /proc/sys/fs/pipe-user-pages-soft)
+`
+
 func TestTable(t *testing.T) {
 	for _, row := range []struct {
 		name     string
@@ -77,6 +94,7 @@ func TestTable(t *testing.T) {
 		{"one machine", []ctl.Status{demo}, demoTable},
 		{"without a relay", []ctl.Status{plain}, plainTable},
 		{"while it starts", []ctl.Status{starting}, startingTable},
+		{"a channel that lacks something", []ctl.Status{shortOf}, shortOfTable},
 		{"two machines", []ctl.Status{demo, plain}, demoTable + "\n" + plainTable},
 	} {
 		t.Run(row.name, func(t *testing.T) {

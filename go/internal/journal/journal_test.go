@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -108,8 +109,9 @@ func TestReopenGoesOnWhereTheStreamEnds(t *testing.T) {
 func TestOneWriter(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir, DefaultRetention)
-	if _, err := Open(dir, DefaultRetention); !errors.Is(err, ErrInUse) {
-		t.Errorf("a second writer got %v", err)
+	_, err := Open(dir, DefaultRetention)
+	if want := fmt.Sprintf("(pid %d; end it first)", os.Getpid()); !errors.Is(err, ErrInUse) || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("a second writer got %v, want it to end with %s", err, want)
 	}
 }
 

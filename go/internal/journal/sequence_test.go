@@ -219,7 +219,7 @@ func (s *sequence) damage(how, at int, open bool) {
 		if !open { // it is another journal then
 			return
 		}
-		err, left = os.RemoveAll(s.dir), here.size // a part, if it fails
+		err, left = os.RemoveAll(s.dir), here.size        // a part, if it fails
 		for missing := true; missing && s.wrong == nil; { // nothing else knows of the stream then
 			s.print(1, false)
 			_, err := os.Lstat(s.j.last().path(s.dir))

@@ -30,19 +30,22 @@ const stderrLimit = 16 << 10
 type Command struct {
 	Argv  []string   // program and arguments
 	Files []*os.File // inherited as descriptors 3, 4, …; closed by Start
+	Env   []string   // "NAME=value"; nil: the environment of this process
 	// Stdout gets the standard output; nil discards it.
 	Stdout io.Writer
 	// Stderr gets the standard error as it comes, beside what Process.Stderr
 	// keeps of it; nil: nothing gets it.
 	Stderr io.Writer
 	// Foreground gives the process our terminal: our standard input, output and
-	// error, and our process group, so that a Ctrl-C reaches it too.
+	// error, and our process group, so that a Ctrl-C reaches it too. It also inherits
+	// the descriptors that this process has inherited; another one does not.
 	Foreground bool
 }
 
 // Process is a started process.
 type Process struct {
 	handle *os.Process
+	group  bool // it has a process group of its own
 	done   chan struct{}
 	err    error // valid once done is closed
 	stderr tail
@@ -50,9 +53,9 @@ type Process struct {
 
 // Start starts c. The caller ends the process with Kill, or waits for Done.
 func Start(c Command) (*Process, error) {
-	p := &Process{done: make(chan struct{})}
+	p := &Process{done: make(chan struct{}), group: !c.Foreground}
 	command := exec.Command(c.Argv[0], c.Argv[1:]...)
-	command.ExtraFiles = c.Files
+	command.ExtraFiles, command.Env = c.Files, c.Env
 	command.Stdout = c.Stdout
 	command.Stderr = &p.stderr
 	if c.Stderr != nil {
@@ -63,6 +66,8 @@ func Start(c Command) (*Process, error) {
 	command.SysProcAttr = &unix.SysProcAttr{Setpgid: !c.Foreground, Pdeathsig: unix.SIGKILL}
 	if c.Foreground {
 		command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	} else if err := keepDescriptors(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Argv[0], err)
 	}
 
 	started := make(chan error)
@@ -132,8 +137,17 @@ func (p *Process) Signal(signal unix.Signal) error {
 	return nil
 }
 
-// Kill ends the process at once and waits until it is gone.
+// Kill ends the process at once, with what it has started in its process group, and
+// waits until it is gone: a program may be a script that runs another one.
 func (p *Process) Kill() {
+	select {
+	case <-p.done: // its number may be another process's by now
+		return
+	default:
+	}
+	if p.group {
+		_ = unix.Kill(-p.handle.Pid, unix.SIGKILL) // all of it may have ended
+	}
 	_ = p.Signal(unix.SIGKILL) // it is a child of ours: the only error is that it has ended
 	<-p.done
 }

@@ -140,6 +140,24 @@ func TestKillWaitsForTheEnd(t *testing.T) {
 	}
 }
 
+func TestKillEndsTheGroup(t *testing.T) {
+	ours, theirs, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	p := start(t, "sleep 1000 & echo >&3; wait", nil, theirs)
+	output := bufio.NewReader(ours)
+	if _, err := output.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	p.Kill()
+	ours.SetReadDeadline(time.Now().Add(hangLimit))
+	if _, err := output.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("what it has started is still there: %v", err)
+	}
+}
+
 func TestSignal(t *testing.T) {
 	ours, theirs, err := os.Pipe()
 	if err != nil {

@@ -26,6 +26,8 @@ type Host struct {
 	// Pipe gives the path of a console's pipe, to which QEMU adds .in and .out.
 	// nil: QEMU serves the consoles' ports itself.
 	Pipe func(console spec.Console) string
+	// Features are those of the machine's QEMU.
+	Features Features
 }
 
 // Type is the machine type to use where vm.json says "auto". Under TCG a q35
@@ -53,13 +55,18 @@ func Args(m spec.Machine, h Host) []string {
 	args := []string{m.QEMU,
 		"-name", m.Name,
 		"-no-user-config", "-nodefaults", "-display", "none",
+	}
+	if m.Sandbox && h.Features.Sandbox {
+		args = append(args, "-sandbox", sandbox)
+	}
+	args = append(args,
 		"-machine", machine(h.Type),
 		"-accel", h.Accel,
 		"-cpu", cpu(h.Accel),
-		"-m", strconv.Itoa(m.MemoryMiB) + "M",
+		"-m", strconv.Itoa(m.MemoryMiB)+"M",
 		"-smp", strconv.Itoa(m.VCPUs),
 		"-kernel", m.Kernel,
-	}
+	)
 	if m.Initrd != "" {
 		args = append(args, "-initrd", m.Initrd)
 	}

@@ -44,6 +44,31 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// What a QEMU can do decides on its arguments, and what vm.json says.
+func TestFeaturesOfQEMU(t *testing.T) {
+	m := load(t, "q35-tcg")
+	args := func(sandbox bool, features qemu.Features) string {
+		m.Sandbox = sandbox
+		host := qemu.Host{Accel: "tcg", Type: "q35", Features: features}
+		return strings.Join(slices.Concat(qemu.Args(m, host), qemu.Bound(host)), "\n")
+	}
+	able := qemu.Features{Sandbox: true, ExitWithParent: true}
+	const sandbox = "\n-sandbox\non,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny\n"
+	for _, test := range []struct {
+		name             string
+		args             string
+		sandboxed, bound bool
+	}{
+		{"it can", args(true, able), true, true},
+		{"it cannot", args(true, qemu.Features{}), false, false},
+		{"the field says no", args(false, able), false, true},
+	} {
+		if strings.Contains(test.args, sandbox) != test.sandboxed || strings.Contains(test.args, "\n-run-with\nexit-with-parent=on") != test.bound {
+			t.Errorf("%s, and gets the arguments\n%s", test.name, test.args)
+		}
+	}
+}
+
 // load reads testdata/NAME.json.
 func load(t *testing.T, name string) spec.Machine {
 	t.Helper()

@@ -46,8 +46,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Called reports whether this process was started as a QEMU, for a test binary that is
+// one then.
+func Called() bool {
+	return len(os.Args) > 2 && slices.Contains([]string{"-name", "-sandbox"}, os.Args[1])
+}
+
 // Main is QEMU for the arguments of this process. It does not return.
+//
+// It ends by unix.Exit: os.Exit takes a second under the race detector, unless the
+// environment says otherwise, and QEMU's is small.
 func Main() {
+	if slices.Contains(os.Args, "-help") { // asked for the features of package qemu
+		fmt.Println("-run-with [exit-with-parent=on|off]")
+		unix.Exit(0)
+	}
 	f := fake{words: map[string]string{}, args: os.Args[1:]}
 	for _, word := range strings.Fields(strings.Join(f.values("-append"), " ")) {
 		name, value, _ := strings.Cut(word, "=")
@@ -56,7 +69,7 @@ func Main() {
 	if status, ok := f.words["fake.exit"]; ok {
 		fmt.Fprintln(os.Stderr, "fake: told to end")
 		code, _ := strconv.Atoi(status) // a test's own word
-		os.Exit(code)
+		unix.Exit(code)
 	}
 	if f.has("fake.term") {
 		signal.Ignore(unix.SIGTERM)
@@ -117,7 +130,7 @@ func (f *fake) listen() {
 		listener, err := net.Listen("tcp", "127.0.0.1:"+port[1])
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "fake:", err)
-			os.Exit(1)
+			unix.Exit(1)
 		}
 		go func() {
 			for {
@@ -148,7 +161,7 @@ func open(path string) *os.File {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fake:", err)
-		os.Exit(1)
+		unix.Exit(1)
 	}
 	return file
 }
@@ -234,7 +247,7 @@ func (f *fake) obey(command string) {
 
 func (f *fake) end(guest bool, reason string) {
 	f.send(fmt.Sprintf(`{"event": "SHUTDOWN", "data": {"guest": %t, "reason": %q}}`, guest, reason))
-	os.Exit(0)
+	unix.Exit(0)
 }
 
 // guest prints what it was told to, and then does what it was told to.

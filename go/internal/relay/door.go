@@ -77,7 +77,12 @@ func (r *Relay) attend(d *watched) error {
 		if err != nil {
 			return nil //nolint:nilerr // the machine has ended, and the endpoint with it
 		}
-		if over, err := r.receive(d, c); over || err != nil {
+		over, err := r.receive(d, c)
+		if errors.Is(err, errLost) {
+			<-d.open.Done() // by Renew, or by the relay's end
+			return nil
+		}
+		if over || err != nil {
 			return err
 		}
 	}

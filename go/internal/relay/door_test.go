@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"microvm-console/internal/journal"
 	"microvm-console/internal/numbered"
 )
 
@@ -276,11 +277,26 @@ func TestEndpointThatIsAnothersKind(t *testing.T) {
 	if err := errors.Join(os.WriteFile(in, nil, 0o600), os.Symlink("/dev/null", out)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := New(Config{Dir: dir, In: in, Out: out, Listeners: []net.Listener{}})
+	stream, err := journal.Open(t.TempDir(), journal.DefaultRetention)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(Config{Dir: dir, In: in, Out: out, Journal: stream, Listeners: []net.Listener{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Abandon()
+	err = r.Renew()
 	for _, want := range []string{in + ": is a file, not a FIFO (remove it, ", out + ": is a symbolic link, not a FIFO (remove it, "} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
+	}
+	if lacks := strings.Join(r.Lacks(), " "); lacks != in+" "+out {
+		t.Errorf("it lacks %s", lacks)
+	}
+	if err := errors.Join(os.Remove(in), os.Remove(out), r.Renew()); err != nil || len(r.Lacks()) > 0 {
+		t.Errorf("once they are gone: %v, it lacks %s", err, r.Lacks())
 	}
 }
 

@@ -39,7 +39,7 @@ func newOutFIFO(path string, end func() int64) (*outFIFO, error) {
 // far that one came is not known, so that his visit has to end. A QEMU that sits
 // there by hand keeps it.
 func (f *outFIFO) renew() error {
-	holders, all := openers(f.name)
+	holders, all := openersAt(f.name)
 	if len(holders) > 0 || len(all) == 0 {
 		return nil
 	}
@@ -56,8 +56,30 @@ func (f *outFIFO) open() error {
 		return err
 	}
 	defer keeper.Close()
-	f.file, err = os.OpenFile(f.name, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	f.file, err = openWriter(f.name)
 	return err
+}
+
+// errLost is returned for a FIFO whose name something has that is not ours.
+var errLost = errors.New("its name is another's")
+
+// openWriter opens the write end of a FIFO of ours. What a guest prints is for nobody
+// who has put a FIFO of his own in its place.
+func openWriter(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	var stat unix.Stat_t
+	err = control(file, func(fd int) error { return unix.Fstat(fd, &stat) })
+	if err == nil && int(stat.Uid) != os.Getuid() {
+		err = errLost
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return file, nil
 }
 
 func (f *outFIFO) path() string { return f.name }
@@ -113,15 +135,19 @@ func (f *outFIFO) typed(io.Writer) bool { return false }
 func (f *outFIFO) conn() *os.File { return f.file }
 
 // reset drops what the last reader has not read: the kernel does, once nobody
-// has the FIFO open.
-func (f *outFIFO) reset(at int64) (err error) {
+// has the FIFO open. It returns errLost if the FIFO's name is another's now.
+func (f *outFIFO) reset(at int64) error {
 	f.last = at
 	if f.early = polled(f.file)&unix.POLLERR == 0; f.early {
 		return nil // somebody has come already
 	}
+	if _, err := rundir.Usable(f.name, os.ModeNamedPipe); err != nil {
+		return errLost
+	}
 	f.file.Close()
-	f.file, err = os.OpenFile(f.name, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	file, err := openWriter(f.name)
 	if f.early = err == nil; f.early {
+		f.file = file
 		return nil // just now
 	}
 	return f.open()

@@ -20,7 +20,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/journal"
@@ -36,7 +35,8 @@ type Config struct {
 	Listeners []net.Listener
 	// Socket is the path of the Unix socket among them, for status.
 	Socket string
-	// In and Out are the paths of the public FIFOs; "" for none.
+	// In and Out are the paths of the public FIFOs; "" for none. One that cannot be made,
+	// as something else has its name, is left to Renew.
 	In, Out string
 	// PTY is an endpoint that is a terminal; nil for none. The relay closes it.
 	PTY *PTY
@@ -95,33 +95,17 @@ func New(config Config) (*Relay, error) {
 		return nil, err
 	}
 	r.out, r.input = out, newInput(in, config.OutputOnly)
-	var errs *multierror.Error
-	if config.In != "" {
-		fifo, err := newInFIFO(config.In)
-		if err == nil {
-			r.ins = append(r.ins, fifo)
-		}
-		errs = multierror.Append(errs, err)
+	_ = r.Renew()
+	if config.PTY == nil {
+		return r, nil
 	}
-	if config.Out != "" {
-		out, err := r.watchOut()
-		if err == nil {
-			r.doors = append(r.doors, out)
-		}
-		errs = multierror.Append(errs, err)
-	}
-	if config.PTY != nil && errs.ErrorOrNil() == nil { // the last: an error leaves it to the caller
-		pty, err := r.watch(config.PTY)
-		if err == nil {
-			r.doors = append(r.doors, pty)
-		}
-		errs = multierror.Append(errs, err)
-	}
-	if err := errs.ErrorOrNil(); err != nil {
+	pty, err := r.watch(config.PTY) // the last: an error leaves it to the caller
+	if err != nil {
 		r.closeVMSide()
 		r.closeDoors()
 		return nil, err
 	}
+	r.doors = append(r.doors, pty)
 	return r, nil
 }
 

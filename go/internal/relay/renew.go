@@ -11,9 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Renew makes the public FIFOs again whose names somebody has removed. Who has an
-// old one open goes on with it. While a QEMU that was started by hand sits on the
-// pair nothing is made: it would lose its ends.
+// Renew makes the public FIFOs that are not there: it could not make them before, or
+// their names were removed, or lead to another file. A client that has an old one open
+// goes on with it. While a QEMU that was started by hand sits on the pair nothing is
+// made: it would lose its ends. The error is about FIFOs whose names something else has.
 func (r *Relay) Renew() error {
 	r.renewing.Lock()
 	defer r.renewing.Unlock()
@@ -22,13 +23,26 @@ func (r *Relay) Renew() error {
 		return nil
 	}
 	var errs *multierror.Error
-	if in != nil && gone(r.config.In) {
+	if r.config.In != "" && (in == nil || !isAt(in.file, r.config.In)) {
 		errs = multierror.Append(errs, r.renewIn(in))
 	}
-	if out != nil && gone(r.config.Out) {
+	if r.config.Out != "" && (out == nil || !isAt(out.conn(), r.config.Out)) {
 		errs = multierror.Append(errs, r.renewOut(out))
 	}
 	return errs.ErrorOrNil()
+}
+
+// Lacks returns the paths of the public FIFOs at which there is none of this relay's.
+func (r *Relay) Lacks() []string {
+	in, out := r.named()
+	var lacks []string
+	if r.config.In != "" && (in == nil || !isAt(in.file, r.config.In)) {
+		lacks = append(lacks, r.config.In)
+	}
+	if r.config.Out != "" && (out == nil || !isAt(out.conn(), r.config.Out)) {
+		lacks = append(lacks, r.config.Out)
+	}
+	return lacks
 }
 
 // named are the public FIFOs that have, or had, their names; nil: there is none.
@@ -46,31 +60,45 @@ func (r *Relay) named() (in *inFIFO, out *watched) {
 	return in, out
 }
 
-// renewIn makes the FIFO to the guest again. The old one is read until the last
-// one who writes there has gone.
+// renewIn makes the FIFO to the guest, again if there is an old one. The old one is read
+// until its last writer has gone.
 func (r *Relay) renewIn(old *inFIFO) error {
 	fresh, err := newInFIFO(r.config.In)
 	if err != nil {
 		return err
 	}
-	var rest *os.File
-	err = control(old.file, func(fd int) error {
-		rest, err = os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", fd), os.O_RDONLY|unix.O_NONBLOCK, 0)
-		return err
-	})
-	if err != nil {
-		return errors.Join(err, fresh.file.Close())
+	var last *inFIFO
+	if old != nil {
+		if last, err = rest(old); err != nil {
+			return errors.Join(err, fresh.file.Close())
+		}
 	}
-	last := &inFIFO{file: rest, after: old, ended: make(chan struct{})}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closing {
-		return errors.Join(rest.Close(), fresh.file.Close())
+		if last != nil {
+			err = last.file.Close()
+		}
+		return errors.Join(err, fresh.file.Close())
 	}
-	r.ins = append(slices.DeleteFunc(r.ins, func(in *inFIFO) bool { return in == old }), last, fresh)
-	r.beside(func() error { return last.hand(r) })
+	if old != nil {
+		r.ins = append(slices.DeleteFunc(r.ins, func(in *inFIFO) bool { return in == old }), last)
+		r.beside(func() error { return last.hand(r) })
+		err = old.file.Close()
+	}
+	r.ins = append(r.ins, fresh)
 	r.beside(func() error { return fresh.hand(r) })
-	return old.file.Close()
+	return err
+}
+
+// rest returns a FIFO to the guest that ends when the last writer of old has gone.
+func rest(old *inFIFO) (last *inFIFO, err error) {
+	last = &inFIFO{after: old, ended: make(chan struct{})}
+	err = control(old.file, func(fd int) error {
+		last.file, err = os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", fd), os.O_RDONLY|unix.O_NONBLOCK, 0)
+		return err
+	})
+	return last, err
 }
 
 // leaveIn closes a FIFO to the guest that nobody can write to any more.
@@ -83,7 +111,8 @@ func (r *Relay) leaveIn(f *inFIFO) {
 	}
 }
 
-// renewOut makes the FIFO from the guest again. A visitor of the old one stays.
+// renewOut makes the FIFO from the guest, again if there is an old one. A client of the
+// old one stays.
 func (r *Relay) renewOut(old *watched) error {
 	fresh, err := r.watchOut()
 	if err != nil {
@@ -95,7 +124,9 @@ func (r *Relay) renewOut(old *watched) error {
 		fresh.close()
 		return nil
 	}
-	old.retire()
+	if old != nil {
+		old.retire()
+	}
 	r.doors = append(r.doors, fresh)
 	r.beside(func() error { return r.attend(fresh) })
 	return nil
@@ -111,7 +142,7 @@ func (r *Relay) leaveDoor(d *watched) {
 	}
 }
 
-// Replace serves who connects to fresh, and closes old.
+// Replace serves the clients that connect to fresh, and closes old; nil: there is none.
 func (r *Relay) Replace(old, fresh net.Listener) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,7 +152,9 @@ func (r *Relay) Replace(old, fresh net.Listener) {
 	}
 	r.listeners = append(slices.DeleteFunc(slices.Clone(r.listeners), func(l net.Listener) bool { return l == old }), fresh)
 	r.beside(func() error { return r.accept(fresh) })
-	old.Close()
+	if old != nil {
+		old.Close()
+	}
 }
 
 // beside has Run wait for f too, where it has begun; else it begins f with what there
@@ -132,10 +165,14 @@ func (r *Relay) beside(f func() error) {
 	}
 }
 
-// gone tells whether there is nothing at path.
-func gone(path string) bool {
-	_, err := os.Lstat(path)
-	return errors.Is(err, os.ErrNotExist)
+// isAt reports whether an open file is the one at path.
+func isAt(file *os.File, path string) bool {
+	ours, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(path)
+	return err == nil && os.SameFile(ours, named)
 }
 
 // held tells whether another process has a FIFO open for reading and writing.

@@ -18,6 +18,8 @@ func (r *Relay) Status() *ctl.Relay {
 		Input:   int(r.input.waiting.Load()),
 		Clients: []ctl.Attached{},
 		Gaps:    []ctl.Gap{},
+
+		FIFOBytes: capacity(r.out),
 	}
 	for _, gap := range j.Gaps() {
 		status.Gaps = append(status.Gaps, ctl.Gap{Offset: gap.Offset, Bytes: gap.Bytes, Cause: gap.Cause})

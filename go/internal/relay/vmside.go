@@ -11,14 +11,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/rundir"
 )
-
-// outCapacity is what vm.out holds while nobody drains it, in bytes: QEMU's
-// virtconsole drops what does not fit. Only this pipe gets as much: a user has
-// 64 MiB of pipes in all.
-const outCapacity = 1 << 20
 
 // openPair makes the FIFOs vm.out and vm.in in dir and opens both for reading
 // and writing: so they keep their content while QEMU is not there, and an
@@ -31,10 +27,11 @@ func openPair(dir string) (out, in *os.File, err error) {
 		out.Close()
 		return nil, nil, err
 	}
-	// An ordinary user may have used up the pipes' memory: then the capacity
-	// stays as it is, and the relay has less time to come.
+	// QEMU's virtconsole drops what does not fit. Only this pipe gets as much: a user
+	// has 64 MiB of pipes in all. Once these are used up the capacity stays as it is,
+	// which status shows, and the relay has less time to come.
 	_ = control(out, func(fd int) error {
-		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, outCapacity)
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, ctl.WholeFIFO)
 		return err
 	})
 	return out, in, nil
@@ -193,6 +190,16 @@ func unread(pipe *os.File) int {
 	bytes := 0
 	_ = control(pipe, func(fd int) (err error) {
 		bytes, err = unix.IoctlGetInt(fd, unix.TIOCINQ)
+		return err
+	})
+	return bytes
+}
+
+// capacity returns how many bytes a pipe holds; 0 for one that is closed.
+func capacity(pipe *os.File) int {
+	bytes := 0
+	_ = control(pipe, func(fd int) (err error) {
+		bytes, err = unix.FcntlInt(uintptr(fd), unix.F_GETPIPE_SZ, 0)
 		return err
 	})
 	return bytes

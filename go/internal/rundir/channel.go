@@ -97,6 +97,9 @@ func held(path string) bool {
 
 // hold takes the flock of the file at path and writes our process id into it.
 func (c Channel) hold(path string) (*os.File, error) {
+	if err := checkRuntimeDir(); err != nil {
+		return nil, err
+	}
 	for _, dir := range []string{c.base, c.Path()} {
 		if err := private(dir); err != nil {
 			return nil, err

@@ -6,6 +6,9 @@ import (
 
 // Running returns the machines of this user that a process owns, by name.
 func Running() ([]Machine, error) {
+	if err := checkRuntimeDir(); err != nil {
+		return nil, err
+	}
 	if err := ours(Base()); err != nil {
 		return nil, unlessGone(err)
 	}

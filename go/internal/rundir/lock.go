@@ -3,9 +3,9 @@ package rundir
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,13 +13,18 @@ import (
 // ErrLocked tells that another process owns the machine.
 var ErrLocked = errors.New("already running")
 
+// leftLimit is how long a QEMU may take to end whose owner was killed: the kernel
+// kills it then too, and gives back its memory.
+const leftLimit = 2 * time.Second
+
 // Acquire creates the folder and takes the machine's lock: an flock(2), which
-// the kernel releases when the owner ends, however it ends. A machine that is
-// owned by another process gives ErrLocked with that process's id.
+// the kernel releases when the owner has ended, however it ends, and the QEMU that
+// inherited it. A machine that is owned by another process gives ErrLocked with that
+// process's id; one whose QEMU was left behind gives a *LeftError.
 //
 // The caller calls Release when it owns nothing in the folder any more.
 func (m Machine) Acquire() (*Lock, error) {
-	for {
+	for deadline := time.Now().Add(leftLimit); ; {
 		if err := m.Create(); err != nil {
 			return nil, err
 		}
@@ -35,7 +40,10 @@ func (m Machine) Acquire() (*Lock, error) {
 			return &Lock{m, file}, nil
 		}
 		file.Close()
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrLocked) && !m.ownerRuns() && time.Now().Before(deadline):
+			time.Sleep(10 * time.Millisecond)
+		case err != nil:
 			return nil, err
 		}
 		// The last owner removed the file between our open and our lock, or
@@ -51,7 +59,7 @@ func (m Machine) tryLock(file *os.File) (bool, error) {
 			return false, nil
 		}
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return false, fmt.Errorf("vm %q: %w%s", m.name, ErrLocked, m.owner())
+			return false, m.lockedBy(file)
 		}
 		return false, fmt.Errorf("lock %s: %w", m.Lock(), err)
 	}
@@ -70,19 +78,12 @@ func (m Machine) tryLock(file *os.File) (bool, error) {
 	return err == nil, err
 }
 
-// owner names the process that wrote the lock file.
-func (m Machine) owner() string {
-	data, err := os.ReadFile(m.Lock())
-	pid := strings.TrimSpace(string(data))
-	if err != nil || pid == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (by pid %s; stop it with microvm-shutdown, or choose another --name)", pid)
-}
-
 // Locked tells whether a process owns the machine just now. Its errors name a
 // folder that is not ours: whoever answers there is not to be trusted.
 func (m Machine) Locked() (bool, error) {
+	if err := checkRuntimeDir(); err != nil {
+		return false, err
+	}
 	for _, dir := range []string{m.base, m.Path()} {
 		if err := ours(dir); err != nil {
 			return false, unlessGone(err)
@@ -119,28 +120,54 @@ type Lock struct {
 
 // Release empties and removes the machine's folder, and gives up the lock. The
 // lock file goes last: from then on the folder may be the next owner's, and
-// stays if it is.
+// stays if it is. A folder whose lock file is not the one that is held here is left
+// as it is.
 func (l *Lock) Release() error {
 	defer l.file.Close() // nothing was written that could be lost
-	entries, err := os.ReadDir(l.machine.Path())
+	base, err := os.OpenRoot(l.machine.base)
 	if err != nil {
 		return unlessGone(err)
 	}
+	defer base.Close()
+	folder, err := base.OpenRoot(l.machine.name)
+	if err != nil {
+		return unlessGone(err)
+	}
+	defer folder.Close()
+	if ours, err := l.isIn(folder); err != nil || !ours {
+		return err
+	}
+	entries, err := fs.ReadDir(folder.FS(), ".")
+	if err != nil {
+		return err
+	}
 	for _, entry := range entries {
-		path := filepath.Join(l.machine.Path(), entry.Name())
-		if path == l.machine.Lock() {
+		if entry.Name() == lockName {
 			continue
 		}
-		if err := os.RemoveAll(path); err != nil {
+		if err := folder.RemoveAll(entry.Name()); err != nil {
 			return err
 		}
 	}
-	if err := os.Remove(l.machine.Lock()); err != nil {
+	if err := folder.Remove(lockName); err != nil {
 		return unlessGone(err)
 	}
-	err = os.Remove(l.machine.Path())
+	err = base.Remove(l.machine.name)
 	if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	return err
+}
+
+// isIn reports whether the lock file in folder is the one that is held here.
+func (l *Lock) isIn(folder *os.Root) (bool, error) {
+	held, err := l.file.Stat()
+	if err != nil {
+		return false, err
+	}
+	named, err := folder.Lstat(lockName)
+	if err != nil {
+		return false, unlessGone(err)
+	}
+	return os.SameFile(held, named), nil
 }

@@ -25,7 +25,18 @@ func PublicOf(directory, channel string) Public {
 	return Public{In: path(".in"), Out: path(".out"), Socket: path(".sock"), PTY: path(".pty"), Log: path(".log")}
 }
 
-// Usable tells whether there is something at path; it is an error unless that
+// ForeignError is returned for a file that is not ours, or of another kind, and has the
+// name of one of ours.
+type ForeignError struct {
+	Path string
+	Why  string // "belongs to user 1001, not to us"
+}
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("%s: %s (remove it, or choose another directory)", e.Path, e.Why)
+}
+
+// Usable tells whether there is something at path; it is a *ForeignError unless that
 // is of the wanted kind and ours. A link counts as itself.
 func Usable(path string, kind os.FileMode) (exists bool, err error) {
 	var stat unix.Stat_t
@@ -34,12 +45,11 @@ func Usable(path string, kind os.FileMode) (exists bool, err error) {
 	} else if err != nil {
 		return false, &os.PathError{Op: "lstat", Path: path, Err: err}
 	}
-	const remedy = "(remove it, or choose another directory)"
 	switch found := kinds[stat.Mode&unix.S_IFMT]; {
 	case found != kinds[want[kind]]:
-		return true, fmt.Errorf("%s: is %s, not %s %s", path, found, kinds[want[kind]], remedy)
+		return true, &ForeignError{path, fmt.Sprintf("is %s, not %s", found, kinds[want[kind]])}
 	case int(stat.Uid) != os.Getuid():
-		return true, fmt.Errorf("%s: belongs to user %d, not to us %s", path, stat.Uid, remedy)
+		return true, &ForeignError{path, fmt.Sprintf("belongs to user %d, not to us", stat.Uid)}
 	}
 	return true, nil
 }

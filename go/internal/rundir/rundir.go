@@ -48,7 +48,9 @@ func (m Machine) Path() string { return filepath.Join(m.base, m.name) }
 func (m Machine) Ctl() string { return filepath.Join(m.Path(), "ctl") }
 
 // Lock is the file whose flock the machine's owner holds.
-func (m Machine) Lock() string { return filepath.Join(m.Path(), "lock") }
+func (m Machine) Lock() string { return filepath.Join(m.Path(), lockName) }
+
+const lockName = "lock"
 
 // State is state.json.
 func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
@@ -84,9 +86,13 @@ func CheckSocket(path string) error {
 }
 
 // Create makes the folder, mode 0700. Its errors name a folder that is not
-// ours, and a path that is too long for a Unix socket.
+// ours, a runtime folder that others can write to, and a path that is too long for a
+// Unix socket.
 func (m Machine) Create() error {
 	if err := CheckSocket(m.Ctl()); err != nil {
+		return err
+	}
+	if err := checkRuntimeDir(); err != nil {
 		return err
 	}
 	for _, dir := range []string{m.base, m.Path()} {

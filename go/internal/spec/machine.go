@@ -45,6 +45,10 @@ type Machine struct {
 	Ports map[string]int `json:"ports,omitempty"`
 	// Vsock gives the guest a virtio-vsock device. nil: none.
 	Vsock *Vsock `json:"vsock,omitempty"`
+	// Sandbox has QEMU start no program, become no other user, and use no obsolete
+	// system call (QEMU's -sandbox). Default true; false for QEMUArgs that need one of
+	// these, as a network with a script does.
+	Sandbox bool `json:"sandbox"`
 	// QEMUArgs are added to QEMU's arguments as they are.
 	QEMUArgs []string `json:"qemuArgs,omitempty"`
 	// Checks are what run-test checks beside what it always does, in their order.
@@ -98,5 +102,5 @@ func Parse(data []byte) (Machine, error) {
 
 // defaults is what a vm.json that says nothing means.
 func defaults() Machine {
-	return Machine{Type: "auto", Accel: "auto", QEMU: "qemu-system-x86_64", MemoryMiB: 256, VCPUs: 1}
+	return Machine{Type: "auto", Accel: "auto", QEMU: "qemu-system-x86_64", MemoryMiB: 256, VCPUs: 1, Sandbox: true}
 }

@@ -24,7 +24,7 @@ func TestParseFillsInTheDefaults(t *testing.T) {
 	}
 	want := spec.Machine{
 		Name: "m", Type: "auto", Accel: "auto", QEMU: "qemu-system-x86_64",
-		MemoryMiB: 256, VCPUs: 1, Kernel: "/k",
+		MemoryMiB: 256, VCPUs: 1, Kernel: "/k", Sandbox: true,
 		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: 4440}, {Name: "console", Device: "hvc0", Port: 4441}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -47,7 +47,7 @@ func TestParseTakesEveryField(t *testing.T) {
 	got, err := spec.Parse([]byte(`{
 		"name": "demo-2", "machine": "microvm", "accel": "kvm", "qemu": "/q",
 		"memoryMiB": 32, "vcpus": 255, "kernel": "/k", "initrd": "/i",
-		"kernelParams": ["quiet", "a=b c"], "qemuArgs": ["-s", ""], "vsock": {"cid": 4294967294},
+		"kernelParams": ["quiet", "a=b,c"], "sandbox": false, "qemuArgs": ["-s", ""], "vsock": {"cid": 4294967294},
 		"consoles": [
 			{"name": "b", "device": "hvc1", "port": 65535},
 			{"name": "a", "device": "hvc0", "port": 1},
@@ -65,7 +65,7 @@ func TestParseTakesEveryField(t *testing.T) {
 	want := spec.Machine{
 		Name: "demo-2", Type: "microvm", Accel: "kvm", QEMU: "/q",
 		MemoryMiB: 32, VCPUs: 255, Kernel: "/k", Initrd: "/i",
-		KernelParams: []string{"quiet", "a=b c"}, QEMUArgs: []string{"-s", ""}, Vsock: &spec.Vsock{CID: 4294967294},
+		KernelParams: []string{"quiet", "a=b,c"}, QEMUArgs: []string{"-s", ""}, Vsock: &spec.Vsock{CID: 4294967294},
 		Consoles: []spec.Console{
 			{Name: "b", Device: "hvc1", Port: 65535}, {Name: "a", Device: "hvc0", Port: 1},
 			{Name: "serial", Device: "ttyS0", Port: 2, Login: &no},
@@ -118,9 +118,9 @@ var mistakes = []struct {
 	{
 		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "colour": 1, "": 1, "consoles": [{"prt": 1}]}`,
 		[]string{
-			`"": unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus, vsock)`,
+			`"": unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, sandbox, vcpus, vsock)`,
 			"Name: unknown field (did you mean name?)",
-			"colour: unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, vcpus, vsock)",
+			"colour: unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, sandbox, vcpus, vsock)",
 			"consoles[0].prt: unknown field (known: device, login, name, port, shared)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",
@@ -172,12 +172,18 @@ var mistakes = []struct {
 		[]string{`name: "` + strings.Repeat("a", 41) + `" is no machine name (lower-case letters, digits and dashes, at most 40)`},
 	},
 	{
-		"kernel parameters", with(`"kernelParams": ["quiet", "", "console=tty0", "a\nb"]`),
+		"kernel parameters", with(`"kernelParams": ["quiet", "", "console=tty0", "a\nb", "x console=hvc1", "a\u0000b"]`),
 		[]string{
 			`kernelParams[1]: "" is no kernel parameter`,
 			`kernelParams[2]: "console=tty0" is made from consoles (change their order there)`,
-			`kernelParams[3]: "a\nb" is no kernel parameter`,
+			`kernelParams[3]: "a\nb" has a blank in it (an entry is one parameter: make each word an entry)`,
+			`kernelParams[4]: "x console=hvc1" has a blank in it (an entry is one parameter: make each word an entry)`,
+			`kernelParams[5]: "a\x00b" is no kernel parameter`,
 		},
+	},
+	{
+		"a QEMU that would leave", with(`"qemuArgs": ["-device", "virtio-rng-pci", "--daemonize"]`),
+		[]string{"qemuArgs: --daemonize: QEMU would leave the process that relays its consoles (leave it out, and put microvm-run in the background)"},
 	},
 	{
 		"consoles that share what they must not",

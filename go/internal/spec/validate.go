@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/hashicorp/go-multierror"
 )
@@ -73,6 +74,9 @@ func (m Machine) Validate() error {
 		wrong("kernel", "is missing (the path of a bzImage)")
 	}
 	m.validateParams(wrong)
+	if err := CheckQEMUArgs(m.QEMUArgs); err != nil {
+		wrong("qemuArgs", "%v", err)
+	}
 	m.validateConsoles(wrong)
 	m.validateChecks(wrong)
 	if m.Vsock != nil && (m.Vsock.CID < minCID || m.Vsock.CID > maxCID) {
@@ -86,12 +90,25 @@ func (m Machine) validateParams(wrong func(field, format string, args ...any)) {
 	for i, param := range m.KernelParams {
 		field := fmt.Sprintf("kernelParams[%d]", i)
 		switch {
-		case param == "" || strings.ContainsAny(param, "\n\x00"):
+		case param == "" || strings.ContainsRune(param, 0):
 			wrong(field, "%q is no kernel parameter", param)
+		case strings.ContainsFunc(param, unicode.IsSpace):
+			wrong(field, "%q has a blank in it (an entry is one parameter: make each word an entry)", param)
 		case strings.HasPrefix(param, "console="):
 			wrong(field, "%q is made from consoles (change their order there)", param)
 		}
 	}
+}
+
+// CheckQEMUArgs refuses arguments of the user's with which QEMU would leave the process
+// that starts it.
+func CheckQEMUArgs(args []string) error {
+	for _, arg := range args {
+		if arg == "-daemonize" || arg == "--daemonize" {
+			return fmt.Errorf("%s: QEMU would leave the process that relays its consoles (leave it out, and put microvm-run in the background)", arg)
+		}
+	}
+	return nil
 }
 
 // validateConsoles looks at each console and at what they must not share.

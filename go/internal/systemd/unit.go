@@ -51,7 +51,9 @@ func (u Unit) Text() string {
 }
 
 // Status 2 is a wrong configuration, which another start does not mend; without
-// GOTRACEBACK=crash a panic of Go's would give the same status.
+// GOTRACEBACK=crash a panic of Go's would give the same status. LimitCORE=0, as a core
+// would hold what was typed. MemoryMax and TasksMax are far above what a relay of many
+// clients takes (about 12 kB each, and a thread for each that waits for a disk).
 const unitText = `%s
 [Unit]
 Description=Relay of QEMU's %s channel
@@ -68,12 +70,17 @@ RestartSec=200ms
 RestartPreventExitStatus=2
 WatchdogSec=30s
 FileDescriptorStoreMax=16
+LimitCORE=0
+MemoryMax=1G
+TasksMax=1024
 UMask=0077
 NoNewPrivileges=yes
 LockPersonality=yes
 MemoryDenyWriteExecute=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
 RestrictRealtime=yes
+RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM

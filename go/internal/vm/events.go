@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/qmp"
 )
@@ -57,19 +59,29 @@ func (v *VM) result() error {
 	if fate == nil && (event || last.Guest && last.Reason == "guest-reset") {
 		fate = v.findPanic(false)
 	}
-	exit := v.qemu.Exit()
 	switch {
 	case fate != nil:
 		return fate
 	case event:
 		return silentPanic()
-	case stopped, exit == 0:
+	case stopped, v.qemu.Exit() == 0:
 		v.options.Log("ended: " + ending(stopped, last, report))
 		return nil
-	case exit > 128:
-		return fmt.Errorf("qemu: ended by signal %d%s", exit-128, v.lastWords())
 	}
-	return fmt.Errorf("qemu: ended with status %d%s", exit, v.lastWords())
+	return v.exitError("")
+}
+
+// exitError returns how QEMU, which has ended, ended. when is empty, or " at its start".
+func (v *VM) exitError(when string) error {
+	switch exit := v.qemu.Exit(); {
+	case exit == 128+int(unix.SIGSYS) && v.machine.Sandbox:
+		return fmt.Errorf("qemu: ended by signal %d (SIGSYS)%s: its sandbox forbids what its arguments need, as a network with a script "+
+			`(change qemuArgs, or set "sandbox": false in vm.json)%s`, exit-128, when, v.lastWords())
+	case exit > 128:
+		return fmt.Errorf("qemu: ended by signal %d%s%s", exit-128, when, v.lastWords())
+	default:
+		return fmt.Errorf("qemu: ended with status %d%s%s", exit, when, v.lastWords())
+	}
 }
 
 // lastWords is what QEMU said on its standard error, for an error.

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/loopback"
+	"microvm-console/internal/process"
 )
 
 // Leftovers tells all that is left of a machine whose Run has returned: its
@@ -30,6 +33,30 @@ func (v *VM) Leftovers() error {
 		loopback.Close(listeners)
 	}
 	return errs.ErrorOrNil()
+}
+
+// heirsLimit is how long a process that is killed may take to end.
+const heirsLimit = 5 * time.Second
+
+// endHeirs ends the processes that still have the machine's lock when QEMU has ended:
+// those that it has started, or QEMU itself, if the program of vm.json is a script that
+// runs it as a child. Else the next start of the machine would find them.
+func (v *VM) endHeirs() error {
+	for deadline := time.Now().Add(heirsLimit); ; time.Sleep(10 * time.Millisecond) {
+		heirs := v.lock.Heirs()
+		switch {
+		case len(heirs) == 0:
+			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("left behind: the processes %d, which QEMU has started", heirs)
+		}
+		for _, pid := range heirs {
+			err := process.SignalOther(pid, unix.SIGKILL, func() bool { return slices.Contains(v.lock.Heirs(), pid) })
+			if err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // takenByOthers tells whether a process that is neither ours nor our QEMU listens on

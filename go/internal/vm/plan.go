@@ -6,6 +6,7 @@ import (
 
 	"microvm-console/internal/accel"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/features"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
@@ -20,6 +21,9 @@ func Plan(ctx context.Context, m spec.Machine) (host qemu.Host, reason string, e
 		return qemu.Host{}, "", err
 	}
 	host = qemu.Host{Accel: choice.Accel, Type: qemu.Type(m, choice.Accel)}
+	if host.Features, err = features.Of(ctx, m.QEMU); err != nil {
+		return qemu.Host{}, "", err
+	}
 	if host.Accel == "tcg" && host.Type == "microvm" {
 		host.TSCKHz = accel.TSCKHz()
 	}
@@ -58,6 +62,9 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 		host.Pipe = Pipe(v.dir)
 	}
 	v.options.Log(fmt.Sprintf("accelerator %s (%s), machine type %s", host.Accel, reason, host.Type))
+	if v.machine.Sandbox && !host.Features.Sandbox {
+		v.note(fmt.Sprintf("QEMU runs without a sandbox: %s was built without seccomp", v.machine.QEMU))
+	}
 	v.mu.Lock()
 	v.status.Accel, v.status.Machine = host.Accel, host.Type
 	v.mu.Unlock()

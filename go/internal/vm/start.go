@@ -20,10 +20,13 @@ import (
 // handshakeLimit is how long QEMU may take until its monitor answers.
 const handshakeLimit = 30 * time.Second
 
-// The descriptors of QEMU's ends of sockets, by number.
+// What QEMU inherits, by number: its ends of two sockets, the machine's lock, and with
+// NoRelay a pipe for each console.
 const (
 	monitorFD = 3
 	agentFD   = 4
+	lockFD    = 5
+	pipesFD   = 6
 )
 
 // start starts QEMU and what watches it. The returned group ends when QEMU has
@@ -62,7 +65,7 @@ func (v *VM) startError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, qmp.ErrClosed):
-		return fmt.Errorf("qemu: ended with status %d at its start%s", v.qemu.Exit(), v.lastWords())
+		return v.exitError(" at its start")
 	}
 	return fmt.Errorf("qemu: %w", err)
 }
@@ -70,7 +73,7 @@ func (v *VM) startError(ctx context.Context, err error) error {
 // launch starts the process with a socket for its monitor, and the goroutines
 // that read what it sends.
 func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
-	sockets, err := openSockets()
+	sockets, err := openSockets(v.lock)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +84,7 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 	}
 	started, err := process.Start(process.Command{
 		Argv: v.argv(host, len(pipes)), Files: append(sockets.files(), pipes...), Stderr: v.warnings,
+		Env: process.SmallEnvironment(),
 	})
 	if err != nil {
 		sockets.close()
@@ -89,6 +93,7 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 		}
 		return nil, err
 	}
+	_ = v.lock.Name(started.PID()) // it names a QEMU that is left behind; the kernel knows it too
 	v.mu.Lock()
 	v.status.QEMUPID, v.boot.began = started.PID(), time.Now()
 	v.mu.Unlock()
@@ -105,11 +110,11 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 func (v *VM) argv(host qemu.Host, pipes int) []string {
 	numbers := make([]int, pipes)
 	for i := range numbers {
-		numbers[i] = agentFD + 1 + i
+		numbers[i] = pipesFD + i
 	}
 	argv := qemu.Args(v.machine, host)
 	v.line = qemu.Shell(slices.Concat(argv, v.options.QEMUArgs))
-	argv = append(argv, qemu.Control(v.machine, monitorFD, numbers)...)
+	argv = slices.Concat(argv, qemu.Bound(host), qemu.Control(v.machine, monitorFD, numbers))
 	if !qemu.HasAgent(v.machine.QEMUArgs) && !qemu.HasAgent(v.options.QEMUArgs) {
 		argv = append(argv, qemu.Agent(v.machine, host, agentFD)...)
 	}

@@ -52,6 +52,7 @@ type VM struct {
 	machine spec.Machine
 	options Options
 	dir     rundir.Machine
+	lock    *rundir.Lock // from Run on
 
 	ready   chan struct{} // closed when QEMU runs and its ports are open
 	ended   chan struct{} // closed when QEMU has ended, or will not start
@@ -154,6 +155,7 @@ func (v *VM) Run(ctx context.Context) error {
 		close(v.ended)
 		return err
 	}
+	v.lock = lock
 	listener, err := ctl.Listen(v.dir.Ctl())
 	if err != nil {
 		close(v.ended)
@@ -162,6 +164,10 @@ func (v *VM) Run(ctx context.Context) error {
 	serving, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	var server errgroup.Group
 	server.Go(func() error { return ctl.Serve(serving, listener, v.handlers()) })
+	server.Go(func() error {
+		v.dir.KeepTouched(serving)
+		return nil
+	})
 	err = v.run(ctx)
 	if errors.Is(err, errAbandoned) {
 		v.options.Log("ended: " + err.Error())
@@ -218,7 +224,8 @@ func (v *VM) runQEMU(ctx context.Context, host qemu.Host) error {
 // descriptors, and that of the relays the journals, and so ends them.
 func (v *VM) settled(watchers *errgroup.Group) error {
 	<-v.qemu.Done()
-	v.agent.Close() // a process of QEMU's may have inherited the other end
+	ended := v.endHeirs() // they may have inherited the other ends too
+	v.agent.Close()
 	v.finishRelays()
-	return watchers.Wait()
+	return joined(ended, watchers.Wait())
 }

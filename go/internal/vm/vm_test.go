@@ -25,7 +25,7 @@ import (
 // The test binary is QEMU, or a machine's owner, when it is started as one.
 func TestMain(m *testing.M) {
 	switch {
-	case len(os.Args) > 2 && os.Args[1] == "-name":
+	case qemutest.Called():
 		qemutest.Main()
 	case os.Getenv("VM_TEST_OWNER") != "":
 		machine, err := spec.Load(os.Getenv("VM_TEST_OWNER"))
@@ -46,6 +46,7 @@ func machine(t *testing.T, words ...string) spec.Machine {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", short(t))
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("GORACE", "atexit_sleep_ms=0") // the stand-in is this binary, and ends often
 	self, err := os.Executable()
 	if err != nil {

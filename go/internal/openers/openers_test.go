@@ -1,0 +1,102 @@
+package openers
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+func TestParse(t *testing.T) {
+	tests := []struct {
+		name, text      string
+		flags, lockedBy int
+	}{
+		{"a FIFO", "pos:\t0\nflags:\t02100002\nmnt_id:\t13\nino:\t2468\n", 0o2100002, 0},
+		{"a lock of its own", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  WRITE 812 00:19:2468 0 EOF\n", 2, 812},
+		{"a shared lock", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  READ 812 00:19:2468 0 EOF\n", 2, 0},
+		{"a lock of fcntl", "flags:\t02\nlock:\t1: POSIX  ADVISORY  WRITE 812 00:19:2468 0 EOF\n", 2, 0},
+		{"closed meanwhile", "", -1, 0},
+		{"nonsense", "flags:\tx\nlock:\n\xff", -1, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			flags, lockedBy := parse(test.text)
+			if flags != test.flags || lockedBy != test.lockedBy {
+				t.Errorf("got %#o and %d, want %#o and %d", flags, lockedBy, test.flags, test.lockedBy)
+			}
+		})
+	}
+}
+
+// inherit starts a process that has a file open until the returned function is called.
+func inherit(t *testing.T, file *os.File) (pid int, end func()) {
+	t.Helper()
+	child := exec.Command("sh", "-c", "echo; exec cat")
+	child.ExtraFiles = []*os.File{file}
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := child.StdoutPipe()
+	if err == nil {
+		err = child.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	end = func() {
+		stdin.Close()
+		child.Wait()
+	}
+	t.Cleanup(end)
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	return child.Process.Pid, end
+}
+
+// A lock that this process took, and a child inherited, is held by both; without this
+// process by the child alone.
+func TestLockHolders(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := file.Stat()
+	if err == nil {
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.Open(path) // a process that asks whether it is locked does this
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	bystander, _ := inherit(t, other)
+	child, end := inherit(t, file)
+	want := []int{os.Getpid(), child}
+	slices.Sort(want)
+	pids, owned := LockHolders(info)
+	slices.Sort(pids)
+	if diff := cmp.Diff(want, pids); diff != "" || !owned {
+		t.Errorf("owned %t, bystander %d: %s", owned, bystander, diff)
+	}
+	file.Close()
+	pids, owned = LockHolders(info)
+	if diff := cmp.Diff([]int{child}, pids); diff != "" || owned {
+		t.Errorf("left behind: owned %t: %s", owned, diff)
+	}
+	end()
+	if pids, _ := LockHolders(info); len(pids) > 0 {
+		t.Errorf("held by %d, and nobody is there", pids)
+	}
+}

@@ -1,0 +1,71 @@
+package rundir
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// heir starts a process that inherits the lock, and keeps it until stdin is closed.
+func heir(t *testing.T, lock *Lock) (pid int, stdin io.Closer) {
+	t.Helper()
+	file, err := lock.Inherit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	qemu := exec.Command("sh", "-c", "echo; exec cat")
+	qemu.ExtraFiles = []*os.File{file}
+	stdin, err = qemu.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := qemu.StdoutPipe()
+	if err == nil {
+		err = qemu.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		qemu.Wait()
+	})
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	return qemu.Process.Pid, stdin
+}
+
+// A QEMU outlives its owner: the machine is locked, and the next owner is told by whom.
+func TestAQEMUThatWasLeftBehindIsNamed(t *testing.T) {
+	base(t)
+	m := Of("m")
+	lock := acquire(t, m)
+	pid, stdin := heir(t, lock)
+	if err := lock.Name(pid); err != nil {
+		t.Fatal(err)
+	}
+	if left := m.LeftBehind(); left != nil {
+		t.Errorf("its owner is there, and %d count as left behind", left)
+	}
+	if heirs := lock.Heirs(); len(heirs) != 1 || heirs[0] != pid {
+		t.Errorf("the lock has the heirs %d, want %d", heirs, pid)
+	}
+	if text, err := os.ReadFile(m.Lock()); string(text) != fmt.Sprintf("%d\n%d\n", os.Getpid(), pid) {
+		t.Errorf("the lock file says %q, %v", text, err)
+	}
+	lock.file.Close() // as the kernel does for an owner that ends
+	_, err := m.Acquire()
+	want := fmt.Sprintf("(pid %d)", pid)
+	if left := (*LeftError)(nil); !errors.As(err, &left) || !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), want) {
+		t.Fatalf("got %v, want %s named", err, want)
+	}
+	stdin.Close()
+	release(t, acquire(t, m)) // once it has ended
+}
