@@ -110,7 +110,7 @@ func TestOneWriter(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir, DefaultRetention)
 	_, err := Open(dir, DefaultRetention)
-	if want := fmt.Sprintf("(pid %d; end it first)", os.Getpid()); !errors.Is(err, ErrInUse) || !strings.HasSuffix(err.Error(), want) {
+	if want := fmt.Sprintf("(pid %d; stop it first)", os.Getpid()); !errors.Is(err, ErrInUse) || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("a second writer got %v, want it to end with %s", err, want)
 	}
 }
