@@ -25,6 +25,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"microvm-console/internal/plaintext"
 )
 
 // Status is a machine as its owner sees it; state.json holds the same. A channel
@@ -160,14 +162,15 @@ type Attempt struct {
 }
 
 // String is half a sentence: which stage worked, or that none did, and why those
-// before it did not.
+// before it did not. It is one line of printable characters: a guest's words may be
+// in it (package plaintext).
 func (r StopReport) String() string {
 	var failed []string
 	seconds := 0.0
 	for _, attempt := range r.Tried {
 		seconds += attempt.Seconds
 		if attempt.Stage != r.Stage {
-			failed = append(failed, attempt.Stage+": "+attempt.Result)
+			failed = append(failed, plaintext.Line(attempt.Stage+": "+attempt.Result))
 		}
 	}
 	why := ""
@@ -177,5 +180,5 @@ func (r StopReport) String() string {
 	if r.Stage == "" {
 		return "still running" + why
 	}
-	return fmt.Sprintf("stopped by %s in %.1f s%s", r.Stage, seconds, why)
+	return fmt.Sprintf("stopped by %s in %.1f s%s", plaintext.Line(r.Stage), seconds, why)
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"microvm-console/internal/plaintext"
 )
 
 // Handlers are what a control socket does. Of a nil one there is no path.
@@ -130,5 +132,9 @@ func stopRequest(r *http.Request) (StopRequest, error) {
 func reply(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value) // the only error is that the client has gone
+	text, err := json.Marshal(value)
+	if err != nil {
+		return // it cannot happen: value is one of our own types
+	}
+	_, _ = w.Write(append(plaintext.JSON(text), '\n')) // the only error is that the client has gone
 }
