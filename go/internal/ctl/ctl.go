@@ -109,9 +109,17 @@ type Relay struct {
 	Writer string `json:"writer,omitempty"`
 	// Clients in the order in which they came.
 	Clients []Attached `json:"clients"`
+	// Crowded is how many clients were refused since there were MaxClients already.
+	Crowded int `json:"crowded,omitempty"`
 	// Gaps are bytes that were printed and could not be kept.
 	Gaps []Gap `json:"gaps"`
 }
+
+// MaxClients is how many clients a console has at most.
+const MaxClients = 256
+
+// ErrCrowded is returned when a console has MaxClients clients.
+var ErrCrowded = fmt.Errorf("this console has %d clients, the most it takes (end some; console-status lists them)", MaxClients)
 
 // Attached is a client of a relay.
 type Attached struct {
