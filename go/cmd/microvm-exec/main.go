@@ -27,6 +27,9 @@ its output and its exit status as if it ran here. It is no shell: for one, run
 first, at most 4 MiB, and is the command's input. With microvm-agent the output
 comes while the command runs, with qemu-ga at its end, and 16 MiB of it.
 
+On a terminal, text and colours are shown, and nothing that could harm it; --raw
+shows every byte. Elsewhere the bytes are always exact.
+
 Ctrl-C and the time limit end the command in the guest too, if that has a shell.
 
 Exit status: the command's; 128 and the signal's number where a signal has ended
@@ -37,6 +40,7 @@ running, or no agent answers there; 5 the time limit has passed.`,
 			cmdline.ConfigFlag(),
 			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or the only one that runs)"),
 			&cli.BoolFlag{Name: "wait-ready", Usage: "wait until the guest is ready"},
+			&cli.BoolFlag{Name: "raw", Usage: "show on a terminal everything that the command prints"},
 			&cli.DurationFlag{Name: "timeout", Usage: "end it all after `TIME`"},
 		},
 		Action: run,
@@ -78,6 +82,6 @@ func runIn(ctx context.Context, c *cli.Context, name string, command []string) e
 		}
 	}
 	return guestcommand.Run(ctx, client, command, guestcommand.Streams{
-		In: os.Stdin, Out: c.App.Writer, Err: c.App.ErrWriter, Program: c.App.Name,
+		In: os.Stdin, Out: c.App.Writer, Err: c.App.ErrWriter, Raw: c.Bool("raw"), Program: c.App.Name,
 	})
 }

@@ -1,6 +1,8 @@
 package attach
 
 import (
+	"bytes"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -11,6 +13,9 @@ const (
 	// maxString is how much of a control string is swallowed, in bytes, where
 	// neither its end nor the end of the line comes.
 	maxString = 64 << 10
+	// maxMarks is how many combining marks pass behind one another: Unicode's
+	// Stream-Safe Text Format (UAX #15, section 13), which holds for every language.
+	maxMarks = 30
 )
 
 // The bytes with a meaning of their own; ECMA-48 and xterm's control sequences
@@ -40,13 +45,16 @@ const (
 // colours, moving about, erasing, what a full-screen program needs. It lets
 // through only what it knows; see sequences.go.
 //
-// What comes out is valid UTF-8 without C1 controls, and a control sequence
+// What comes out is valid UTF-8 without C1 controls, without invisible characters that
+// have other text seen than is there, and with at most maxMarks combining marks behind
+// one another; and a control sequence
 // comes out whole or not at all: the bytes of one may come in any number of
 // pieces. It keeps at most maxSequence bytes. The zero value is ready.
 type Filter struct {
 	state state
 	held  []byte // the sequence or the character so far, without ESC and ESC [
 	count int    // bytes of the control string so far
+	marks int    // combining marks since the last other character
 	modes modes  // what the guest has set
 	asked bool   // a question was let through; see Asked
 }
@@ -59,6 +67,10 @@ func (f *Filter) Append(dst, src []byte, live bool) []byte {
 		if f.state == ground {
 			n := text(src[i:])
 			dst = append(dst, src[i:i+n]...)
+			// Marks behind a line's end are drawn over what is before that.
+			if len(bytes.Trim(src[i:i+n], "\r\n")) > 0 {
+				f.marks = 0
+			}
 			if i += n; i == len(src) {
 				break
 			}
@@ -85,7 +97,7 @@ func text(src []byte) int {
 			continue
 		}
 		r, size := utf8.DecodeRune(src[i:])
-		if size < 2 || r < 0xa0 {
+		if size < 2 || r < 0xa0 || invisible(r) || combining(r) {
 			return i
 		}
 		i += size
@@ -116,6 +128,7 @@ func (f *Filter) next(dst []byte, c byte, live bool) []byte {
 		f.enter(character)
 		return f.character(dst, c, live)
 	case f.state == ground:
+		f.marks = 0
 		return append(dst, c)
 	}
 	return f.sequence(dst, c, live)
@@ -151,7 +164,13 @@ func (f *Filter) character(dst []byte, c byte, live bool) []byte {
 	switch {
 	case r == utf8.RuneError && size == 1 && first < 0xa0:
 	case r < 0xa0: // a C1 control
+	case invisible(r):
+	case combining(r):
+		if f.marks++; f.marks <= maxMarks {
+			dst = utf8.AppendRune(dst, r)
+		}
 	default:
+		f.marks = 0
 		dst = utf8.AppendRune(dst, r)
 	}
 	for _, c := range rest {
@@ -159,6 +178,17 @@ func (f *Filter) character(dst []byte, c byte, live bool) []byte {
 	}
 	return dst
 }
+
+// invisible reports whether r has a terminal, or whoever copies from it, take text for
+// other text than is seen: the directional embeddings, overrides and isolates
+// (UAX #9, section 2; CVE-2021-42574), and the tag characters, which show nothing. The
+// marks that text in Arabic or Hebrew needs (U+061C, U+200E, U+200F) are none of them.
+func invisible(r rune) bool {
+	return 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 || 0xe0000 <= r && r <= 0xe007f
+}
+
+// combining reports whether r is drawn over the character before it.
+func combining(r rune) bool { return r >= 0x300 && unicode.In(r, unicode.Mn, unicode.Me) }
 
 // swallow takes one byte of a control string. It ends with ST, whose ESC has
 // been seen to, or BEL; and with the line, so that one which never ends, as

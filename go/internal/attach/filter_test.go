@@ -28,6 +28,15 @@ var rows = []struct{ name, in, want string }{
 	{"DEL", "a\x7fb", "ab"},
 	{"CAN and SUB outside of a sequence", "a\x18\x1ab", "ab"},
 
+	{"embeddings, overrides, isolates", "a\u202ab\u202ec\u2066d\u2069e", "abcde"},
+	{"their neighbours", "\u2029\u202f\u2065\u206a", "\u2029\u202f\u2065\u206a"},
+	{"marks of a language written from the right", "\u05d0\u200f!\u061c\u200e", "\u05d0\u200f!\u061c\u200e"},
+	{"tags", "a\U000e0001\U000e0041\U000e007fb", "ab"},
+	{"what follows the tags", "\u270a\ufe0f\U000e0100", "\u270a\ufe0f\U000e0100"},
+	{"combining marks of a language", "e\u0301\u0323n\u0303", "e\u0301\u0323n\u0303"},
+	{"a pile of combining marks", "e" + strings.Repeat("\u0301", 1000) + "n\u0303", "e" + strings.Repeat("\u0301", maxMarks) + "n\u0303"},
+	{"a pile in parts", "e" + strings.Repeat("\u0301\x1b[1m\r", 2*maxMarks) + "n", "e" + strings.Repeat("\u0301\x1b[1m\r", maxMarks) + strings.Repeat("\x1b[1m\r", maxMarks) + "n"},
+
 	{"bare C1", "a\x80\x85\x90\x9b\x9d\x9fb", "ab"},
 	{"bare CSI takes nothing with it", "\x9b31mred", "31mred"},
 	{"bare OSC takes nothing with it", "\x9d0;t\x9cz", "0;tz"},

@@ -15,7 +15,8 @@ var forbidden = regexp.MustCompile("\x1b[^\\[()78DEM=>]" + // other escapes
 	"|\x1b\\[[^@-~]*[ -/]" + // intermediate characters
 	"|\x1b\\[[^@-~]*[nc]" + // questions
 	"|\x1b\\[\\?[^@-~]*[^0-9;hl]" +
-	"|[\x00-\x06\x10-\x1a\x1c-\x1f\x7f\u0080-\u009f]")
+	"|[\x00-\x06\x10-\x1a\x1c-\x1f\x7f\u0080-\u009f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]" +
+	"|\\p{Mn}{31}")
 
 // live are the questions that a terminal is shown while it is there.
 var live = regexp.MustCompile("\x1b\\[(?:5n|6n|>?0?c|18t)")
@@ -50,7 +51,7 @@ func FuzzFilterText(f *testing.F) {
 	f.Add("Grüße, 世界 🎉\n")
 	f.Fuzz(func(t *testing.T, in string) {
 		text := strings.Map(func(r rune) rune {
-			if r < ' ' && r != '\n' && r != '\r' && r != '\t' || r >= del && r < 0xa0 {
+			if r < ' ' && r != '\n' && r != '\r' && r != '\t' || r >= del && r < 0xa0 || invisible(r) || combining(r) {
 				return -1
 			}
 			return r

@@ -3,6 +3,8 @@ package attach
 import (
 	"fmt"
 	"io"
+
+	"microvm-console/internal/plaintext"
 )
 
 // notices are lines to the user that are not the guest's.
@@ -20,9 +22,9 @@ func terminalNotices(w io.Writer, dim bool) notices {
 	return notices{w, "\r\n", "[", "]\r\n"}
 }
 
-// say prints a line.
+// say prints a line of printable characters: another client's name may be in it.
 func (n notices) say(format string, args ...any) {
-	fmt.Fprintf(n.w, "%s%s%s%s", n.lead, n.prefix, fmt.Sprintf(format, args...), n.end)
+	fmt.Fprintf(n.w, "%s%s%s%s", n.lead, n.prefix, plaintext.Line(fmt.Sprintf(format, args...)), n.end)
 }
 
 // begin prints a line where the cursor is at the start of one.

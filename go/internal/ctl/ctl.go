@@ -25,6 +25,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"microvm-console/internal/plaintext"
 )
 
 // Status is a machine as its owner sees it; state.json holds the same. A channel
@@ -115,12 +117,20 @@ type Relay struct {
 	Writer string `json:"writer,omitempty"`
 	// Clients in the order in which they came.
 	Clients []Attached `json:"clients"`
+	// Crowded is how many clients were refused since there were MaxClients already.
+	Crowded int `json:"crowded,omitempty"`
 	// Gaps are bytes that were printed and could not be kept.
 	Gaps []Gap `json:"gaps"`
 }
 
 // WholeFIFO is how many bytes the FIFO from QEMU is to hold.
 const WholeFIFO = 1 << 20
+
+// MaxClients is how many clients a console has at most.
+const MaxClients = 256
+
+// ErrCrowded is returned when a console has MaxClients clients.
+var ErrCrowded = fmt.Errorf("this console has %d clients, the most it takes (end some; console-status lists them)", MaxClients)
 
 // Attached is a client of a relay.
 type Attached struct {
@@ -171,14 +181,15 @@ type Attempt struct {
 }
 
 // String is half a sentence: which stage worked, or that none did, and why those
-// before it did not.
+// before it did not. It is one line of printable characters: a guest's words may be
+// in it (package plaintext).
 func (r StopReport) String() string {
 	var failed []string
 	seconds := 0.0
 	for _, attempt := range r.Tried {
 		seconds += attempt.Seconds
 		if attempt.Stage != r.Stage {
-			failed = append(failed, attempt.Stage+": "+attempt.Result)
+			failed = append(failed, plaintext.Line(attempt.Stage+": "+attempt.Result))
 		}
 	}
 	why := ""
@@ -188,5 +199,5 @@ func (r StopReport) String() string {
 	if r.Stage == "" {
 		return "still running" + why
 	}
-	return fmt.Sprintf("stopped by %s in %.1f s%s", r.Stage, seconds, why)
+	return fmt.Sprintf("stopped by %s in %.1f s%s", plaintext.Line(r.Stage), seconds, why)
 }

@@ -24,7 +24,7 @@ type Typist struct {
 	io.Writer
 	// Lost gets why the typist may not type any more: ErrSeatTaken.
 	Lost <-chan error
-	// Close gives up the seat.
+	// Close gives up the seat, and ends a Write that waits.
 	Close func()
 }
 

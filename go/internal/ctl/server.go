@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"microvm-console/internal/plaintext"
 )
 
 // Handlers are what a control socket does. Of a nil one there is no path.
@@ -35,13 +37,22 @@ type Handlers struct {
 	Orders func(ctx context.Context) <-chan string
 }
 
+// connKey is the key of a request's connection in its context.
+type connKey struct{}
+
 // farewell is how long an answer under way may take once serving ends.
 const farewell = 5 * time.Second
 
 // Serve serves until ctx ends, and closes listener. Answers under way are
 // finished first; a client that only stays connected is cut off.
 func Serve(ctx context.Context, listener net.Listener, h Handlers) error {
-	server := &http.Server{Handler: h.routes(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{
+		Handler: h.routes(), ReadHeaderTimeout: 10 * time.Second,
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, conn)
+		},
+	}
+	server.SetKeepAlivesEnabled(false) // a request costs little, and a connection that idles is held for nothing
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -130,5 +141,9 @@ func stopRequest(r *http.Request) (StopRequest, error) {
 func reply(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value) // the only error is that the client has gone
+	text, err := json.Marshal(value)
+	if err != nil {
+		return // it cannot happen: value is one of our own types
+	}
+	_, _ = w.Write(append(plaintext.JSON(text), '\n')) // the only error is that the client has gone
 }

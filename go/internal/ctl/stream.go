@@ -45,6 +45,10 @@ type StreamRequest struct {
 	// Gaps has the answer broken off where bytes are missing; one that begins
 	// there tells how many. Else it goes on behind them, and only status tells.
 	Gaps bool
+	// AwaitGone waits until the client of an input has gone; it returns nil then, and
+	// else the cause of its context's end. nil: it stays. The server sets it; it has no
+	// place in a request.
+	AwaitGone func(context.Context) error
 }
 
 func (r StreamRequest) query() string {

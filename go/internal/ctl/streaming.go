@@ -1,11 +1,15 @@
 package ctl
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
+
+	"microvm-console/internal/peer"
 )
 
 // stream answers GET /stream with a console's bytes. Where they end before
@@ -20,6 +24,9 @@ func (h Handlers) stream(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, ErrNotKept):
 		http.Error(w, err.Error(), http.StatusRequestedRangeNotSatisfiable)
+		return
+	case errors.Is(err, ErrCrowded):
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusNotFound)
@@ -64,6 +71,8 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	conn, _ := r.Context().Value(connKey{}).(net.Conn)
+	request.AwaitGone = func(ctx context.Context) error { return peer.Await(ctx, conn) }
 	typist, err := h.Input(request)
 	switch {
 	case errors.Is(err, ErrSeatTaken):
@@ -78,7 +87,7 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).EnableFullDuplex() // it is HTTP/1
 	w.Header().Set("Connection", "close")
 	typed := make(chan error, 1)
-	go func() { // it ends with the body, which ends with the answer
+	go func() { // it ends with the body, which ends with the answer, or with the typist
 		_, err := io.Copy(typist, r.Body)
 		typed <- err
 	}()

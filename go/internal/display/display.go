@@ -8,6 +8,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/plaintext"
 )
 
 // Display shows machines again and again: on a terminal at the same place,
@@ -43,11 +44,14 @@ func (d *Display) Show(machines []ctl.Status) error {
 	return err
 }
 
-// JSON prints each machine as a line of JSON.
+// JSON prints each machine as a line of JSON, in printable characters alone.
 func JSON(w io.Writer, machines []ctl.Status) error {
-	encoder := json.NewEncoder(w)
 	for _, machine := range machines {
-		if err := encoder.Encode(machine); err != nil {
+		text, err := json.Marshal(machine)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(append(plaintext.JSON(text), '\n')); err != nil {
 			return err
 		}
 	}

@@ -158,6 +158,9 @@ func remarks(w io.Writer, state string, console ctl.Console) {
 	if console.Refused > 0 {
 		fmt.Fprintf(w, "%s: port %d has refused %d clients (those of other users, and web browsers)\n", console.Name, console.Port, console.Refused)
 	}
+	if len(relay.Clients) >= ctl.MaxClients || relay.Crowded > 0 {
+		fmt.Fprintf(w, "%s: it takes at most %d clients; %d have been refused\n", console.Name, ctl.MaxClients, relay.Crowded)
+	}
 	for _, gap := range relay.Gaps {
 		if gap.Bytes == 0 {
 			fmt.Fprintf(w, "%s: bytes may be missing at offset %d (%s)\n", console.Name, gap.Offset, gap.Cause)

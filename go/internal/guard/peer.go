@@ -16,6 +16,14 @@ import (
 // its owner.
 var errUnknownPeer = errors.New("guard: the owner of the peer is unknown")
 
+// PeerGone reports whether no process of this host holds the other end of a connection.
+// It is false if that cannot be determined. The kernel's table may change while it is
+// read, so that one answer alone proves nothing.
+func PeerGone(conn net.Conn) bool {
+	_, err := peerUID(conn)
+	return errors.Is(err, errUnknownPeer)
+}
+
 // peerUID returns the user whose process holds the other end of a connection from
 // this host, as proc_net_tcp in the kernel's documentation lists it.
 //
@@ -30,6 +38,7 @@ func peerUID(conn net.Conn) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	unknown := errors.New("guard: the kernel's table of sockets cannot be read")
 	for table, format := range map[string]func(netip.AddrPort) string{
 		"/proc/net/tcp":  format4,
 		"/proc/net/tcp6": format6,
@@ -39,13 +48,14 @@ func peerUID(conn net.Conn) (int, error) {
 		if err != nil {
 			continue // a kernel without IPv6
 		}
+		unknown = errUnknownPeer
 		uid, err := lookUp(bufio.NewScanner(file), pair)
 		file.Close()
 		if err == nil {
 			return uid, nil
 		}
 	}
-	return 0, errUnknownPeer
+	return 0, unknown
 }
 
 // lookUp returns the uid of the socket whose local and remote addresses are pair.

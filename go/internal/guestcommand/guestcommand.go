@@ -13,6 +13,7 @@ import (
 	"os"
 	"time"
 
+	"microvm-console/internal/attach"
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
 )
@@ -27,11 +28,14 @@ const (
 type Streams struct {
 	In       *os.File // read to its end before the command starts, unless it is a terminal
 	Out, Err io.Writer
+	// Raw shows on a terminal what the guest prints as it is.
+	Raw bool
 	// Program is the name under which notices are written to Err.
 	Program string
 }
 
-// Run runs a command in the guest of the VM behind client, and gives the
+// Run runs a command in the guest of the VM behind client. What it prints goes to a
+// terminal through attach.Writer. Run gives the
 // command's exit status as that of an error that prints nothing: 128 and the
 // signal's number where a signal has ended it.
 func Run(ctx context.Context, client ctl.Client, command []string, s Streams) error {
@@ -39,7 +43,9 @@ func Run(ctx context.Context, client ctl.Client, command []string, s Streams) er
 	if err != nil {
 		return err
 	}
-	end, err := client.Exec(ctx, ctl.ExecRequest{Command: command, Input: input}, s.Out, s.Err)
+	out, errs := attach.NewWriter(s.Out, s.Raw), attach.NewWriter(s.Err, s.Raw)
+	end, err := client.Exec(ctx, ctl.ExecRequest{Command: command, Input: input}, out, errs)
+	err = errors.Join(err, out.Close(), errs.Close())
 	if err != nil {
 		return cmdline.Status(statusOf(err), fmt.Errorf("%s: %w", command[0], err))
 	}

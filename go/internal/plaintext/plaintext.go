@@ -8,9 +8,12 @@
 package plaintext
 
 import (
+	"bytes"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -23,6 +26,29 @@ func Lines(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	return spell(strings.ReplaceAll(text, "\t", " "), true)
 }
+
+// JSON is a JSON text whose strings have each unprintable character as an escape
+// (RFC 8259, section 7): their values stay what they are. text is what encoding/json
+// makes: compact, and valid UTF-8.
+func JSON(text []byte) []byte {
+	if !bytes.ContainsFunc(text, unprintable) {
+		return text
+	}
+	var plain []byte
+	for _, r := range string(text) {
+		if !unprintable(r) {
+			plain = utf8.AppendRune(plain, r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			plain = fmt.Appendf(plain, `\u%04x`, unit)
+		}
+	}
+	return plain
+}
+
+// unprintable reports whether a terminal may do something else with r than show it.
+func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
 // spell spells out all that is not printable.
 func spell(text string, lines bool) string {

@@ -1,11 +1,15 @@
 package plaintext_test
 
 import (
+	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
 
 	"microvm-console/internal/plaintext"
 )
@@ -51,4 +55,26 @@ func FuzzLines(f *testing.F) {
 			t.Errorf("%q cannot stand in XML: %v", got, err)
 		}
 	})
+}
+
+func TestJSON(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"nothing to do", `{"a":"äß →"}`, `{"a":"äß →"}`},
+		{"control characters of one byte in Latin-1, and DEL", "[\"\u009b2J\x7f\"]", `["\u009b2J\u007f"]`},
+		{"what turns text round, and a tag", "[\"a\u202eb\U000e0041\"]", `["a\u202eb\udb40\udc41"]`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := plaintext.JSON([]byte(test.text))
+			if string(got) != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+			var before, after any
+			if err := errors.Join(json.Unmarshal([]byte(test.text), &before), json.Unmarshal(got, &after)); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/peer"
 )
 
 // client is somebody who reads: an offset into the journal.
@@ -25,14 +25,21 @@ type client struct {
 // ErrFinished tells that the machine has ended and nobody can join any more.
 var ErrFinished = errors.New("relay: the machine has ended")
 
-// join enters a client that will read from offset on, until leave.
+// join enters a client that will read from offset on, until leave. Beyond
+// ctl.MaxClients it is ctl.ErrCrowded; a door, which has one visitor at a time, always
+// has room.
 func (r *Relay) join(name, kind string, terminal bool, offset int64) (*client, error) {
 	c := &client{name: name, kind: kind, since: time.Now(), terminal: terminal}
 	c.offset.Store(offset)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closing {
+	door := kind == outKind || kind == ptyKind
+	switch {
+	case r.closing:
 		return nil, ErrFinished
+	case !door && len(r.joined) >= ctl.MaxClients-len(r.doors):
+		r.crowded++
+		return nil, ctl.ErrCrowded
 	}
 	r.clients.Add(1)
 	r.joined = append(r.joined, c)
@@ -66,14 +73,26 @@ func (r *Relay) serve(conn net.Conn, c *client) {
 	cancel()
 }
 
+// sentGrace is how long 4 KiB of a client that may have gone wait for room: a guest that
+// reads makes room sooner, and gets all that a client has sent before it closed.
+const sentGrace = time.Second
+
 // typed hands on what comes from a connection. One that has only finished
-// typing goes on reading; typed returns when the connection has gone.
+// typing goes on reading; typed returns when the client has gone.
 func (r *Relay) typed(conn net.Conn) {
+	typist := guest{r, func(ctx context.Context) error {
+		select {
+		case <-time.After(sentGrace):
+			return peer.Await(ctx, conn)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}}
 	data := make([]byte, inputWhole)
 	for {
 		n, err := conn.Read(data)
 		if n > 0 {
-			if _, err := (guest{r}).Write(data[:n]); err != nil {
+			if _, err := typist.Write(data[:n]); err != nil {
 				return
 			}
 		}
@@ -81,22 +100,5 @@ func (r *Relay) typed(conn net.Conn) {
 			break
 		}
 	}
-	waitGone(conn)
-}
-
-// waitGone waits until nobody is at the other end of conn, or it is closed.
-func waitGone(conn net.Conn) {
-	file, ok := conn.(syscall.Conn)
-	if !ok {
-		return
-	}
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return
-	}
-	_ = raw.Read(func(fd uintptr) bool { // the error is that it was closed
-		poll := []unix.PollFd{{Fd: int32(fd)}}
-		_, err := unix.Poll(poll, 0)
-		return err == nil && poll[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
-	})
+	peer.AwaitEnd(conn)
 }

@@ -125,9 +125,21 @@ func (r *Relay) visit(d *watched, c *client) error {
 		}
 	})
 	beside.Go(func() {
-		if d.typed(guest{r}) {
+		if d.typed(guest{r, ended(ctx)}) {
 			cancel()
 		}
 	})
 	return r.send(ctx, c, d)
+}
+
+// ended waits for the end of a visit.
+func ended(visit context.Context) awaitGone {
+	return func(ctx context.Context) error {
+		select {
+		case <-visit.Done():
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }

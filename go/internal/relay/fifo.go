@@ -202,7 +202,7 @@ func (f *inFIFO) pass(ctx context.Context, r *Relay) error {
 	for ctx.Err() == nil {
 		n, err := f.file.Read(data)
 		if n > 0 {
-			if _, err := (guest{r}).Write(data[:n]); err != nil {
+			if _, err := (guest{r, ended(r.serving)}).Write(data[:n]); err != nil {
 				return nil //nolint:nilerr // the machine has ended
 			}
 		}

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"os"
 	"sync"
@@ -16,8 +17,9 @@ const inputWhole = 4096
 // inputQueue is how many writes may wait for the guest. Then the writers wait.
 const inputQueue = 16
 
-// input is what clients type, on its way to the guest. It waits for the guest
-// as long as it takes, and nobody else waits for it.
+// input is what clients type, on its way to the guest. What is in the queue waits for
+// the guest as long as it takes; a client waits for room in the queue as long as it is
+// there itself.
 type input struct {
 	fifo    *os.File
 	dropped bool // the device only prints: nothing is handed on
@@ -80,10 +82,18 @@ func (i *input) hand(fd int, piece typed) error {
 	return err
 }
 
-// write hands data on, of at most inputWhole bytes; where the guest does not read
-// it queues and keeps them. It waits while the queue is full; os.ErrClosed tells
-// that the machine has ended.
-func (i *input) write(data []byte) error {
+// errGone is returned when a client has gone whose input had to wait for room.
+var errGone = errors.New("relay: the client has gone")
+
+// awaitGone waits until a client has gone; it returns nil then, and else the cause of
+// ctx's end.
+type awaitGone func(ctx context.Context) error
+
+// write hands data on, of at most inputWhole bytes; while the guest does not read, it
+// keeps them in the queue, and they reach the guest whatever becomes of the client. While
+// the queue is full it waits. os.ErrClosed is returned when the machine has ended, errGone
+// when the client has gone.
+func (i *input) write(data []byte, gone awaitGone) error {
 	if i.dropped {
 		return nil
 	}
@@ -100,8 +110,34 @@ func (i *input) write(data []byte) error {
 	select {
 	case i.queue <- piece:
 		return nil
+	default:
+	}
+	err := i.await(piece, gone)
+	if err != nil {
+		i.waiting.Add(-int64(len(data)))
+	}
+	return err
+}
+
+// await puts a piece into the queue once there is room.
+func (i *input) await(piece typed, gone awaitGone) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel()
+	left := make(chan struct{})
+	watching.Go(func() {
+		if gone(ctx) == nil {
+			close(left)
+		}
+	})
+	select {
+	case i.queue <- piece:
+		return nil
 	case <-i.done:
 		return os.ErrClosed
+	case <-left:
+		return errGone
 	}
 }
 

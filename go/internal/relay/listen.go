@@ -2,8 +2,11 @@ package relay
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"time"
+
+	"microvm-console/internal/ctl"
 )
 
 // keepAlive is how a peer that is silent is asked whether it is still there: one that
@@ -36,6 +39,11 @@ func (r *Relay) accept(listener net.Listener) error {
 			_ = peer.SetKeepAliveConfig(keepAlive) // else it is the kernel that has a longer limit
 		}
 		c, err := r.join(conn.RemoteAddr().String(), listener.Addr().Network(), false, bootStart(r.config.Journal))
+		if errors.Is(err, ctl.ErrCrowded) {
+			fmt.Fprintf(conn, "[%v]\r\n", err) // into the empty buffer of a socket: it does not wait
+			conn.Close()
+			continue
+		}
 		if err != nil {
 			conn.Close()
 			return nil //nolint:nilerr // the machine has ended, and the endpoint with it

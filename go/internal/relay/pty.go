@@ -76,7 +76,10 @@ func (p *PTY) Name() string { return p.slave }
 
 func (p *PTY) path() string { return p.slave }
 
-func (p *PTY) kind() string { return "pty" }
+func (p *PTY) kind() string { return ptyKind }
+
+// ptyKind is that of the terminal.
+const ptyKind = "pty"
 
 func (p *PTY) conn() *os.File { return p.master }
 

@@ -1,13 +1,14 @@
 // Package relay stands between a virtual machine's console and everybody who
-// reads or types there: it keeps every byte in a journal, and serves any number
-// of clients from it.
+// reads or types there: it keeps every byte in a journal, and serves many clients from
+// it.
 //
 // Invariants:
 //   - The guest never waits for a client: the VM side is always drained.
 //   - Every byte that QEMU wrote is in the journal exactly once, in order; where
 //     that is impossible, there is a gap with its place, size and cause.
 //   - A client sees the journal from its offset to now, then live: no gap, no
-//     repeat. It costs no more than its offset, and a slow one delays only itself.
+//     repeat. It costs no more than its offset, and a slow one delays only itself. One
+//     that has gone holds nothing, also while the guest does not read.
 //   - When Run returns, nothing that the relay started is left.
 package relay
 
@@ -71,6 +72,7 @@ type Relay struct {
 	ins       []*inFIFO // the last one has its name
 	doors     []*watched
 	joined    []*client       // in the order in which they came
+	crowded   int             // how many were refused, as there were ctl.MaxClients
 	writer    *writer         // who has the writer's seat; nil: nobody
 	running   bool            // Run has begun
 	closing   bool            // nobody joins any more

@@ -27,6 +27,7 @@ func (r *Relay) Status() *ctl.Relay {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status.Attached, status.Exact = r.machine != nil, !r.weak.Load()
+	status.Crowded = r.crowded
 	if r.writer != nil {
 		status.Writer = r.writer.name
 	}

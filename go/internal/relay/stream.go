@@ -13,7 +13,7 @@ import (
 )
 
 // Stream is a client that asked for its range; see ctl.StreamRequest. ctl.ErrNotKept
-// tells that there is none. Its Read waits for more while the boot goes on. With
+// tells that there is none, ctl.ErrCrowded that there are too many clients. Its Read waits for more while the boot goes on. With
 // request.Gaps it is a
 // *journal.GapError where the client has fallen behind what is kept, and a
 // *journal.LossError where bytes could not be kept. The caller closes it.

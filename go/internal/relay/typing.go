@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"regexp"
@@ -15,16 +16,43 @@ import (
 // Of all clients, one may have the writer's seat: then only it types, and only
 // its terminal's answers reach the guest. Without a seat, a client types while
 // nobody has it. The caller closes the typist.
+//
+// A Write that waits returns when the typist is closed, or request.AwaitGone reports that
+// the client has gone.
 func (r *Relay) Input(request ctl.StreamRequest) (*ctl.Typist, error) {
 	lost := make(chan error, 1)
+	open, shut := context.WithCancel(context.Background())
+	gone := orClosed(request.AwaitGone, open)
 	if request.Seat == "" {
-		return &ctl.Typist{Writer: guest{r}, Lost: lost, Close: func() {}}, nil
+		return &ctl.Typist{Writer: guest{r, gone}, Lost: lost, Close: shut}, nil
 	}
-	w := &writer{relay: r, name: request.Client, lost: lost}
+	w := &writer{relay: r, name: request.Client, lost: lost, gone: gone}
 	if err := r.seat(w, request.Seat == ctl.SeatForce); err != nil {
+		shut()
 		return nil, err
 	}
-	return &ctl.Typist{Writer: w, Lost: lost, Close: func() { r.unseat(w) }}, nil
+	return &ctl.Typist{Writer: w, Lost: lost, Close: func() {
+		shut()
+		r.unseat(w)
+	}}, nil
+}
+
+// orClosed is left, which the end of open ends too, as if the client had gone. nil: only
+// that does.
+func orClosed(left awaitGone, open context.Context) awaitGone {
+	if left == nil {
+		return ended(open)
+	}
+	return func(ctx context.Context) error {
+		both, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(open, cancel)()
+		err := left(both)
+		if open.Err() != nil {
+			return nil
+		}
+		return err
+	}
 }
 
 // moved tells that the seat has moved.
@@ -72,6 +100,7 @@ type writer struct {
 	relay *Relay
 	name  string
 	lost  chan error // with room for the one time that it is lost
+	gone  awaitGone
 }
 
 func (w *writer) Write(data []byte) (int, error) {
@@ -81,23 +110,26 @@ func (w *writer) Write(data []byte) (int, error) {
 	case now != w:
 		return 0, fmt.Errorf("%s %w", now.name, ctl.ErrSeatTaken)
 	}
-	return w.relay.enter(slices.Clone(data), len(data))
+	return w.relay.enter(slices.Clone(data), len(data), w.gone)
 }
 
 // guest is a client without the seat, who types while that is free.
-type guest struct{ relay *Relay }
+type guest struct {
+	relay *Relay
+	gone  awaitGone
+}
 
 func (g guest) Write(data []byte) (int, error) {
 	if g.relay.seated() != nil {
 		return len(data), nil // dropped: one writes
 	}
-	return g.relay.enter(answer.ReplaceAll(slices.Clone(data), nil), len(data))
+	return g.relay.enter(answer.ReplaceAll(slices.Clone(data), nil), len(data), g.gone)
 }
 
 // enter queues typed for the guest, and returns n.
-func (r *Relay) enter(typed []byte, n int) (int, error) {
+func (r *Relay) enter(typed []byte, n int, gone awaitGone) (int, error) {
 	for chunk := range slices.Chunk(typed, inputWhole) {
-		if err := r.input.write(chunk); err != nil {
+		if err := r.input.write(chunk, gone); err != nil {
 			return 0, err
 		}
 	}

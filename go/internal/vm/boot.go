@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/plaintext"
 )
 
 // boot is what is known of the guest since it started, or restarted.
@@ -23,6 +24,10 @@ const (
 	// maxNotes is how many notes are kept, the newest ones: more than
 	// maxWarnings, so that QEMU does not push out those about the guest.
 	maxNotes = 40
+	// notesAtOnce is how many notes a guest, or the clients of its consoles, can cause
+	// within notesWithin: each one is a line of the log and a write of state.json.
+	notesAtOnce = 20
+	notesWithin = time.Minute
 )
 
 // become changes the machine's state, and tells it in status and in state.json.
@@ -38,8 +43,10 @@ func (v *VM) become(state string) error {
 	return v.writeState()
 }
 
-// note tells something that the user should know, in a line and in status.
+// note tells something that the user should know, in a line of printable characters
+// and in status.
 func (v *VM) note(text string) {
+	text = plaintext.Line(text)
 	v.options.Log(text)
 	v.mu.Lock()
 	notes := append(v.status.Notes, ctl.Note{Time: time.Now(), Text: text})
@@ -67,18 +74,41 @@ func (v *VM) listener(t *tap) func([]byte) {
 				v.boot.login = t.console.Device
 			}
 			v.mu.Unlock()
-			for _, told := range killed {
-				v.noteOnce(told)
+			for _, text := range killed {
+				v.noteOnce(text)
 			}
 		}
 		notify(v.spoke)
 	}
 }
 
-// noteOnce is note, unless the last note has said it: each console shows it.
+// noteOnce is note for what a guest or a client can cause as often as it likes. It does
+// nothing if the last note says the same, since each console may show it. Of more than
+// notesAtOnce within notesWithin only the number is noted, by noteMore.
 func (v *VM) noteOnce(text string) {
-	if notes := v.Status().Notes; len(notes) == 0 || notes[len(notes)-1].Text != text {
+	text = plaintext.Line(text)
+	v.mu.Lock()
+	notes := v.status.Notes
+	again := len(notes) > 0 && notes[len(notes)-1].Text == text
+	if !again {
+		v.noted++
+	}
+	quiet := again || v.noted > notesAtOnce
+	v.mu.Unlock()
+	if !quiet {
 		v.note(text)
+	}
+}
+
+// noteMore notes how many notes there were beyond notesAtOnce since the last call, and
+// begins to count again. It is called every notesWithin, and when QEMU has ended.
+func (v *VM) noteMore() {
+	v.mu.Lock()
+	more := v.noted - notesAtOnce
+	v.noted = 0
+	v.mu.Unlock()
+	if more > 0 {
+		v.note(fmt.Sprintf("and %d more notes within a minute", more))
 	}
 }
 

@@ -3,7 +3,9 @@ package vm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,6 +133,39 @@ func TestNotes(t *testing.T) {
 			}
 			stop(t, v, ended)
 		})
+	}
+}
+
+// A guest that has a flood of notes made gets a few of them, and the number of the others.
+func TestFloodOfNotes(t *testing.T) {
+	const flood = 3000
+	var text strings.Builder
+	for i := range flood {
+		fmt.Fprintf(&text, "Out of memory: Killed process %d (\u009b2J) total-vm:1kB\r\n", i)
+	}
+	text.WriteString(loginText)
+	var mu sync.Mutex
+	var told []string
+	v, ended := runWith(t, machine(t, "fake.print="+printed(t, text.String())), Options{AutoPorts: true, Log: func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if strings.Contains(line, "killed process") || strings.Contains(line, "more notes") {
+			told = append(told, line)
+		}
+	}})
+	if err := ready(t, v); err != nil { // all was read
+		t.Fatal(err)
+	}
+	stop(t, v, ended)
+	want := fmt.Sprintf("and %d more notes within a minute", flood-notesAtOnce)
+	if len(told) != notesAtOnce+1 || told[notesAtOnce] != want {
+		t.Errorf("%d lines, the last one %q; want %d, the last one %q", len(told), told[len(told)-1], notesAtOnce+1, want)
+	}
+	if want := `the guest is out of memory: its kernel has killed process 0 (\u009b2J)`; told[0] != want {
+		t.Errorf("the first line is %q, want %q", told[0], want)
+	}
+	if notes := v.Status().Notes; notes[len(notes)-1].Text != want {
+		t.Errorf("the last note is %+v, want %q", notes[len(notes)-1], want)
 	}
 }
 

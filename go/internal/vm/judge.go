@@ -17,6 +17,8 @@ func (v *VM) judge() {
 	defer quiet.Stop()
 	silent := time.NewTimer(v.options.Silence)
 	defer silent.Stop()
+	more := time.NewTicker(notesWithin)
+	defer more.Stop()
 	for {
 		select {
 		case <-v.qemu.Done():
@@ -38,6 +40,8 @@ func (v *VM) judge() {
 			v.condemn(v.findPanic(true))
 		case <-silent.C:
 			v.noteSilence()
+		case <-more.C:
+			v.noteMore()
 		}
 	}
 }

@@ -11,8 +11,9 @@ var (
 	// it. The kernel may print behind it.
 	loginLine = regexp.MustCompile(`^(?:\x1b\[[0-9;?]*[A-Za-z])*(?:\S{1,64} )?login: `)
 	// killedLine is what a Linux kernel prints when it kills a process for want of
-	// memory (mm/oom_kill.c).
-	killedLine = regexp.MustCompile(`^(?:\[[ 0-9.T]+\] ?)*(?:Out of memory|Memory cgroup out of memory): Killed process (\d+) \(([^)]*)\)`)
+	// memory (mm/oom_kill.c). A process's name has at most 15 bytes (prctl(2),
+	// PR_SET_NAME), of whatever value.
+	killedLine = regexp.MustCompile(`^(?:\[[ 0-9.T]+\] ?)*(?:Out of memory|Memory cgroup out of memory): Killed process (\d{1,10}) \(([^\x00-\x1f\x7f]{1,15}?)\)(?:[, ]|$)`)
 )
 
 // maxLine is how much of a line without an end is looked at, in bytes.

@@ -28,6 +28,10 @@ func TestLines(t *testing.T) {
 		{"two of them, in pieces", []string{oom[:40], oom[40:] + oom[:20], oom[20:]}, false, []string{
 			"the guest is out of memory: its kernel has killed process 77 (hog)", "the guest is out of memory: its kernel has killed process 77 (hog)",
 		}},
+		{"a name in brackets", []string{"Out of memory: Killed process 8 ((sd-pam)) total-vm:1kB\r\n"}, false, []string{
+			"the guest is out of memory: its kernel has killed process 8 ((sd-pam))",
+		}},
+		{"a name that is none", []string{"Out of memory: Killed process 8 (\x1b]52;c;ZXZpbA==\a)\r\nOut of memory: Killed process 8 (0123456789abcdef)\r\n"}, false, nil},
 		{"somebody searches for it", []string{"# grep 'Out of memory: Killed process 77 (hog)'\r\n"}, false, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guard"
 	"microvm-console/internal/guestagent"
+	"microvm-console/internal/plaintext"
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
@@ -43,7 +44,8 @@ type Options struct {
 	// Silence is how long the consoles may print nothing after QEMU's start
 	// before that is told. 0: 10 s.
 	Silence time.Duration
-	// Log gets a line when something is decided that the user should know.
+	// Log is called with each line that the user should read: printable characters
+	// alone (package plaintext). nil for none.
 	Log func(line string)
 }
 
@@ -91,6 +93,7 @@ type VM struct {
 	status     ctl.Status
 	changed    chan struct{} // closed and replaced when the state changes
 	boot       boot
+	noted      int            // calls of noteOnce since the last noteMore
 	shutdown   shutdown       // what QEMU said last about its end
 	stopped    bool           // a stop of ours was asked for
 	report     ctl.StopReport // of the stop that worked
@@ -101,9 +104,12 @@ type VM struct {
 
 // New returns the machine m, not yet started. m must be valid.
 func New(m spec.Machine, options Options) *VM {
-	if options.Log == nil {
-		options.Log = func(string) {}
+	log := options.Log
+	if log == nil {
+		log = func(string) {}
 	}
+	// A guest's words may be in a line, and it goes to a terminal.
+	options.Log = func(line string) { log(plaintext.Line(line)) }
 	if options.Silence == 0 {
 		options.Silence = silence
 	}
@@ -227,5 +233,6 @@ func (v *VM) settled(watchers *errgroup.Group) error {
 	ended := v.endHeirs() // they may have inherited the other ends too
 	v.agent.Close()
 	v.finishRelays()
+	defer v.noteMore()
 	return joined(ended, watchers.Wait())
 }
