@@ -26,9 +26,11 @@ const (
 	// askAgain is how often the power button is pressed: a guest that is
 	// still booting misses it.
 	askAgain = 2 * time.Second
-	// pingLimit is how long the agent may take to show that it is there. Who
-	// waits for an absent one loses that time at each stop.
+	// pingLimit is how long an agent may take to answer that has not answered before.
+	// Each stop of a guest without an agent takes that much longer.
 	pingLimit = 500 * time.Millisecond
+	// busyPingLimit is the same for an agent that has: the host may be busy.
+	busyPingLimit = 5 * time.Second
 	// reserve is what the stages that do not ask the guest keep of a stop's
 	// time, at most; half of a short one.
 	reserve = 6 * time.Second
@@ -151,7 +153,11 @@ func (v *VM) hardStages(before, total time.Duration) []stage {
 
 // askAgent has the guest's agent shut it down, if it answers soon.
 func (v *VM) askAgent(ctx context.Context) error {
-	pause := pingLimit + time.Duration(v.execs.Load())*execWait // each may have its turn before
+	pause := pingLimit
+	if v.Status().Agent {
+		pause = busyPingLimit
+	}
+	pause += time.Duration(v.execs.Load()) * execWait // each may have its turn before
 	limit, cancel := context.WithTimeoutCause(ctx, pause, errNoPing)
 	defer cancel()
 	err := v.agent.Ping(limit)
