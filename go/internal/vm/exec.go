@@ -194,6 +194,7 @@ func (r *running) lost(err error) error {
 	case <-time.After(fateLimit):
 		return fmt.Errorf("the guest has restarted, or its agent has ended, before the command: %w", err)
 	}
+	<-r.v.ended // a panic may be found in the last of the output
 	r.v.mu.Lock()
 	defer r.v.mu.Unlock()
 	if r.v.fate != nil {
