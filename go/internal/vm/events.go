@@ -56,14 +56,20 @@ func (v *VM) result() error {
 	fate, event, stopped, last, report := v.fate, v.panicEvent, v.stopped, v.shutdown, v.report
 	v.mu.Unlock()
 	v.stopping.Unlock()
-	if fate == nil && (event || last.Guest && last.Reason == "guest-reset") {
-		fate = v.findPanic(false)
-	}
 	switch {
 	case fate != nil:
-		return fate
 	case event:
-		return silentPanic()
+		fate = v.panicTold()
+	case last.Guest && last.Reason == "guest-reset":
+		fate = v.findPanic(false)
+	}
+	if fate != nil {
+		v.mu.Lock()
+		v.fate = fate // for the commands in the guest
+		v.mu.Unlock()
+		return fate
+	}
+	switch {
 	case stopped, v.qemu.Exit() == 0:
 		v.options.Log("ended: " + ending(stopped, last, report))
 		return nil
