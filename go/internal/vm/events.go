@@ -69,12 +69,11 @@ func (v *VM) result() error {
 		v.mu.Unlock()
 		return fate
 	}
-	switch {
-	case stopped, v.qemu.Exit() == 0:
-		v.options.Log("ended: " + ending(stopped, last, report))
-		return nil
+	if !stopped && v.qemu.Exit() != 0 {
+		return v.exitError("")
 	}
-	return v.exitError("")
+	v.options.Log("ended: " + ending(stopped, last, report))
+	return nil
 }
 
 // exitError returns how QEMU, which has ended, ended. when is empty, or " at its start".
