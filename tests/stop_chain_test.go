@@ -113,7 +113,7 @@ func TestStopChain(t *testing.T) {
 			vm := start(t, filepath.Join(tools, "microvm-run"), "--accel", accelerator(), "--auto-ports")
 			vm.expect(`console  hvc0   tcp localhost:\d+`, 1)
 			guest.until(t, vm)
-			timeout := "60s"
+			timeout := waitLimit.String()
 			if strings.Contains(guest.says, "quit") { // its time is lost
 				timeout = "8s"
 			}
