@@ -131,7 +131,7 @@ func TestDamageWhileClosed(t *testing.T) {
 		{"an index that is a folder", func(dir string) error {
 			return errors.Join(os.Remove(second.path(dir)+indexSuffix), os.Mkdir(second.path(dir)+indexSuffix, 0o700))
 		}, "11111222226", 0},
-		{"gaps that are a folder", func(dir string) error { return os.Mkdir(filepath.Join(dir, gapsName), 0o700) }, "11111222226", 0},
+		{"gaps that are a folder", func(dir string) error { return os.Mkdir(filepath.Join(dir, gapsName), 0o700) }, "(0)11111222226", 0},
 		{"an empty segment inside another one", func(dir string) error {
 			return os.WriteFile(segment{start: 7, boot: 3}.path(dir), nil, 0o600)
 		}, "11111222226", 0},

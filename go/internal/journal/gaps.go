@@ -163,19 +163,27 @@ func writeFile(path string, flags int, data []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// readGaps reads the file of gaps. If it cannot be read for another reason than a
-// shortage, it is set aside.
-func (j *Journal) readGaps() error {
+// readGaps reads the file of gaps. A shortage is an error; if the file cannot be read
+// for another reason, it is set aside, and oldest is where that is reported.
+func (j *Journal) readGaps(oldest int64) error {
 	path := filepath.Join(j.dir, gapsName)
-	text, err := os.ReadFile(path)
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no file")
+	}
+	var text []byte
+	if err == nil {
+		text, err = os.ReadFile(path)
+	}
 	switch {
 	case err == nil:
 		j.gaps = parseGaps(text)
 	case errors.Is(err, os.ErrNotExist):
-	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.EINTR):
+	case noSpace(err), errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EINTR):
 		return err
 	default:
 		_ = setAside(path) // else it stays
+		j.tell(Gap{Offset: oldest, Cause: fmt.Sprintf("%s, which was set aside: %v", path, err)})
 	}
 	return nil
 }

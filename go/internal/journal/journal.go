@@ -91,6 +91,7 @@ func Open(dir string, retention Retention) (*Journal, error) {
 		j.lock.Close()
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
 	}
+	_ = j.save() // else later
 	return j, nil
 }
 
@@ -100,10 +101,14 @@ func (j *Journal) resume() error {
 	if err != nil {
 		return err
 	}
-	if err := j.readGaps(); err != nil {
+	end, boot := readRecord(j.lock)
+	oldest := end
+	if len(found) > 0 {
+		oldest = found[0].start
+	}
+	if err := j.readGaps(oldest); err != nil {
 		return err
 	}
-	end, boot := readRecord(j.lock)
 	for _, s := range unfit {
 		if s.size > 0 { // else it says nothing
 			end, boot = max(end, s.end()), max(boot, s.boot)
