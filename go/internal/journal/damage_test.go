@@ -213,6 +213,31 @@ func TestManyGaps(t *testing.T) {
 	}
 }
 
+// What an earlier writer has left for nothing is removed, and nothing else.
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, DefaultRetention)
+	write(t, j, "kept")
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"gaps.new", "00000000000000000009.000009.log.index", "mine.index"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(t, dir, DefaultRetention)
+	entries, err := os.ReadDir(dir)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	want := []string{"00000000000000000000.000000.log", "00000000000000000000.000000.log.index", "lock", "mine.index"}
+	if err != nil || !slices.Equal(names, want) {
+		t.Errorf("%q, %v, want %q", names, err, want)
+	}
+}
+
 // Gaps go with the bytes around them, from the file too; what is lost then is counted
 // as the first loss was.
 func TestGapsArePruned(t *testing.T) {

@@ -48,6 +48,9 @@ func (e *LossError) Error() string {
 // gapsName is the file of the gaps that have been, a line of JSON for each.
 const gapsName = "gaps"
 
+// newSuffix is added to the name of a file that is being written to take its place.
+const newSuffix = ".new"
+
 // maxGaps bounds how many gaps are reported one by one: older ones are counted with
 // the next one.
 const maxGaps = 1000
@@ -141,9 +144,9 @@ func (j *Journal) save() error {
 		text = append(append(text, line...), '\n')
 	}
 	path := filepath.Join(j.dir, gapsName)
-	err := writeFile(path+".new", os.O_TRUNC, text)
+	err := writeFile(path+newSuffix, os.O_TRUNC, text)
 	if err == nil {
-		err = os.Rename(path+".new", path)
+		err = os.Rename(path+newSuffix, path)
 	}
 	if err != nil {
 		_ = os.Remove(path + ".new")

@@ -115,6 +115,7 @@ func (j *Journal) resume() error {
 		}
 		_ = setAside(s.path(j.dir)) // else it stays, and is passed over again
 	}
+	sweep(j.dir, found)
 	j.segments = found
 	if len(found) == 0 {
 		if end > 0 {
@@ -376,7 +377,7 @@ func (j *Journal) drop() bool {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return false
 	}
-	_ = os.Remove(path + indexSuffix) // else it stays for nothing
+	_ = os.Remove(path + indexSuffix) // else sweep will do it
 	j.segments = j.segments[1:]
 	j.forget()
 	var stat unix.Stat_t
