@@ -131,7 +131,7 @@ func TestDamageWhileClosed(t *testing.T) {
 		{"an index that is a folder", func(dir string) error {
 			return errors.Join(os.Remove(second.path(dir)+indexSuffix), os.Mkdir(second.path(dir)+indexSuffix, 0o700))
 		}, "11111222226", 0},
-		{"gaps that are a folder", func(dir string) error { return os.Mkdir(filepath.Join(dir, gapsName), 0o700) }, "11111222226", 0},
+		{"gaps that are a folder", func(dir string) error { return os.Mkdir(filepath.Join(dir, gapsName), 0o700) }, "(0)11111222226", 0},
 		{"an empty segment inside another one", func(dir string) error {
 			return os.WriteFile(segment{start: 7, boot: 3}.path(dir), nil, 0o600)
 		}, "11111222226", 0},
@@ -210,6 +210,31 @@ func TestManyGaps(t *testing.T) {
 		}
 		j.Close()
 		j = open(t, dir, DefaultRetention)
+	}
+}
+
+// What an earlier writer has left for nothing is removed, and nothing else.
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, DefaultRetention)
+	write(t, j, "kept")
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"gaps.new", "00000000000000000009.000009.log.index", "mine.index"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(t, dir, DefaultRetention)
+	entries, err := os.ReadDir(dir)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	want := []string{"00000000000000000000.000000.log", "00000000000000000000.000000.log.index", "lock", "mine.index"}
+	if err != nil || !slices.Equal(names, want) {
+		t.Errorf("%q, %v, want %q", names, err, want)
 	}
 }
 

@@ -40,8 +40,8 @@ const (
 )
 
 // trim takes note that only left bytes of a segment's file are there; less than 0:
-// the file is not. A segment of which nothing is left is removed, unless it is the
-// last one. The caller holds both locks.
+// the file is not. A segment of which nothing is left is removed, if it can be and is
+// not the last one. The caller holds both locks.
 func (j *Journal) trim(at int, left int64) {
 	s := &j.segments[at]
 	cause := causeCut
@@ -53,11 +53,11 @@ func (j *Journal) trim(at int, left int64) {
 	}
 	j.tell(Gap{Offset: s.start + left, Bytes: s.size - left, Cause: cause, Taken: true})
 	s.size = left
-	if left == 0 && at < len(j.segments)-1 {
-		_ = setAside(s.path(j.dir)) // else it is empty, or set aside when the journal is opened
-		_ = os.Remove(s.path(j.dir) + indexSuffix)
-		j.segments = slices.Delete(j.segments, at, at+1)
+	if left > 0 || at == len(j.segments)-1 || setAside(s.path(j.dir)) != nil {
+		return
 	}
+	_ = os.Remove(s.path(j.dir) + indexSuffix) // else sweep will do it
+	j.segments = slices.Delete(j.segments, at, at+1)
 }
 
 // missing takes note that the file of a segment, which may have been dropped

@@ -260,3 +260,57 @@ func TestLossAtTheEnd(t *testing.T) {
 		t.Errorf("%+v", gaps)
 	}
 }
+
+// A process that has no descriptors left goes on writing to the segment that it has, and
+// leaves nothing behind of the one that it could not make.
+func TestNoDescriptors(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, DefaultRetention)
+	j.full = 5
+	write(t, j, "12345")
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	n, err := j.Write([]byte("67890"))
+	_, booted := j.Boot()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if n != 5 || err != nil || !errors.Is(booted, unix.EMFILE) {
+		t.Errorf("wrote %d bytes, %v; a boot: %v", n, err, booted)
+	}
+	write(t, j, "abc")
+	boot(t, j)
+	write(t, j, "def")
+	for range 2 {
+		if text := all(t, j); text != "1234567890abcdef" || len(j.Gaps()) > 0 || j.BootNumber() != 1 {
+			t.Errorf("read %q, gaps %+v, boot %d", text, j.Gaps(), j.BootNumber())
+		}
+		j.Close()
+		j = open(t, dir, DefaultRetention)
+	}
+}
+
+// A gap that cannot be written down when it is seen is written later.
+func TestGapIsSavedLater(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, DefaultRetention)
+	if err := os.Mkdir(filepath.Join(dir, gapsName), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	j.Lose(7, unix.ENOSPC)
+	write(t, j, "x")
+	if err := os.Remove(filepath.Join(dir, gapsName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if gaps := open(t, dir, DefaultRetention).Gaps(); sum(gaps) != 7 {
+		t.Errorf("%+v", gaps)
+	}
+}

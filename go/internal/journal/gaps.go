@@ -48,6 +48,9 @@ func (e *LossError) Error() string {
 // gapsName is the file of the gaps that have been, a line of JSON for each.
 const gapsName = "gaps"
 
+// newSuffix is added to the name of a file that is being written to take its place.
+const newSuffix = ".new"
+
 // maxGaps bounds how many gaps are reported one by one: older ones are counted with
 // the next one.
 const maxGaps = 1000
@@ -141,9 +144,9 @@ func (j *Journal) save() error {
 		text = append(append(text, line...), '\n')
 	}
 	path := filepath.Join(j.dir, gapsName)
-	err := writeFile(path+".new", os.O_TRUNC, text)
+	err := writeFile(path+newSuffix, os.O_TRUNC, text)
 	if err == nil {
-		err = os.Rename(path+".new", path)
+		err = os.Rename(path+newSuffix, path)
 	}
 	if err != nil {
 		_ = os.Remove(path + ".new")
@@ -163,19 +166,27 @@ func writeFile(path string, flags int, data []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// readGaps reads the file of gaps. If it cannot be read for another reason than a
-// shortage, it is set aside.
-func (j *Journal) readGaps() error {
+// readGaps reads the file of gaps. A shortage is an error; if the file cannot be read
+// for another reason, it is set aside, and oldest is where that is reported.
+func (j *Journal) readGaps(oldest int64) error {
 	path := filepath.Join(j.dir, gapsName)
-	text, err := os.ReadFile(path)
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no file")
+	}
+	var text []byte
+	if err == nil {
+		text, err = os.ReadFile(path)
+	}
 	switch {
 	case err == nil:
 		j.gaps = parseGaps(text)
 	case errors.Is(err, os.ErrNotExist):
-	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.EINTR):
+	case noSpace(err), errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EINTR):
 		return err
 	default:
 		_ = setAside(path) // else it stays
+		j.tell(Gap{Offset: oldest, Cause: fmt.Sprintf("%s, which was set aside: %v", path, err)})
 	}
 	return nil
 }

@@ -91,6 +91,7 @@ func Open(dir string, retention Retention) (*Journal, error) {
 		j.lock.Close()
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
 	}
+	_ = j.save() // else later
 	return j, nil
 }
 
@@ -100,16 +101,21 @@ func (j *Journal) resume() error {
 	if err != nil {
 		return err
 	}
-	if err := j.readGaps(); err != nil {
+	end, boot := readRecord(j.lock)
+	oldest := end
+	if len(found) > 0 {
+		oldest = found[0].start
+	}
+	if err := j.readGaps(oldest); err != nil {
 		return err
 	}
-	end, boot := readRecord(j.lock)
 	for _, s := range unfit {
 		if s.size > 0 { // else it says nothing
 			end, boot = max(end, s.end()), max(boot, s.boot)
 		}
 		_ = setAside(s.path(j.dir)) // else it stays, and is passed over again
 	}
+	sweep(j.dir, found)
 	j.segments = found
 	if len(found) == 0 {
 		if end > 0 {
@@ -371,7 +377,7 @@ func (j *Journal) drop() bool {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return false
 	}
-	_ = os.Remove(path + indexSuffix) // else it stays for nothing
+	_ = os.Remove(path + indexSuffix) // else sweep will do it
 	j.segments = j.segments[1:]
 	j.forget()
 	var stat unix.Stat_t

@@ -460,3 +460,61 @@ func size(dir string) int64 {
 	}
 	return segments[len(segments)-1].end()
 }
+
+// pipe makes a pipe that does not wait.
+func pipe(t testing.TB) (out, in int) {
+	t.Helper()
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		unix.Close(ends[0])
+		unix.Close(ends[1])
+	})
+	return ends[0], ends[1]
+}
+
+// appends returns the two ways in which a line comes into a journal.
+func appends(t testing.TB, j *Journal, line []byte) map[string]func() {
+	out, in := pipe(t)
+	check := func(n int, err error) {
+		if err != nil || n != len(line) {
+			t.Fatalf("%d bytes of %d: %v", n, len(line), err)
+		}
+	}
+	return map[string]func(){
+		"write": func() { check(j.Write(line)) },
+		"splice": func() {
+			_, err := unix.Write(in, line)
+			n, spliced := j.Splice(out, nil)
+			check(n, errors.Join(err, spliced))
+		},
+	}
+}
+
+func TestAppendsWithoutAllocation(t *testing.T) {
+	for name, run := range appends(t, open(t, t.TempDir(), DefaultRetention), make([]byte, 64)) {
+		if allocations := testing.AllocsPerRun(1000, run); allocations > 0 {
+			t.Errorf("%s: %v allocations", name, allocations)
+		}
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	j, err := Open(b.TempDir(), DefaultRetention)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Close()
+	line := make([]byte, 64)
+	for name, run := range appends(b, j, line) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(line)))
+			b.ReportAllocs()
+			for b.Loop() {
+				run()
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -129,6 +130,20 @@ func fit(all segments) (found, unfit segments) {
 		found = append(found, s)
 	}
 	return found, unfit
+}
+
+// sweep removes what is in dir for no segment: the index of one that has gone, and a
+// list of gaps that was not finished. What cannot be removed stays.
+func sweep(dir string, found segments) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		name, index := strings.CutSuffix(entry.Name(), indexSuffix)
+		s, ok := parseName(name)
+		has := func(here segment) bool { return here.start == s.start && here.boot == s.boot }
+		if index && ok && !slices.ContainsFunc(found, has) || entry.Name() == gapsName+newSuffix {
+			_ = os.Remove(filepath.Join(dir, entry.Name()))
+		}
+	}
 }
 
 // setAside takes what is at path out of the way: an empty file is removed, all else
