@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
+	"time"
 )
 
 // Errors of a command that was not started in the guest.
@@ -87,31 +89,70 @@ func (r ExecRequest) check() error {
 	return nil
 }
 
-// maxExec bounds a request to run a command, in bytes.
-const maxExec = 16 << 20
+const (
+	// maxExec bounds a request to run a command, in bytes.
+	maxExec = 16 << 20
+	// maxBodies is how many such requests are read at a time. Others wait, for
+	// bodyLimit at most, which is also how long one may take to come whole.
+	maxBodies = 8
+	bodyLimit = 30 * time.Second
+)
 
-// exec answers POST /exec with the frames of a command, a line of JSON each.
-func (h Handlers) exec(w http.ResponseWriter, r *http.Request) {
-	var request ExecRequest
+// execBodies reads the requests to run a command. It holds a token for each that is
+// being read.
+type execBodies chan struct{}
+
+// read returns the request in a body, or an error and its status.
+func (b execBodies) read(w http.ResponseWriter, r *http.Request) (request ExecRequest, status int, err error) {
+	late := time.NewTimer(bodyLimit)
+	defer late.Stop()
+	select {
+	case b <- struct{}{}:
+		defer func() { <-b }()
+	case <-late.C:
+		return request, http.StatusTooManyRequests, fmt.Errorf("%d other requests to run a command are still coming (try again)", maxBodies)
+	}
+	control := http.NewResponseController(w)
+	if err := control.SetReadDeadline(time.Now().Add(bodyLimit)); err != nil {
+		return request, http.StatusInternalServerError, err
+	}
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxExec))
 	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&request)
+	err = decoder.Decode(&request)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		http.Error(w, fmt.Sprintf("%v (a request has at most %d bytes)", ErrTooLong, maxExec), http.StatusRequestEntityTooLarge)
-		return
+		return request, http.StatusRequestEntityTooLarge, fmt.Errorf("%w (a request has at most %d bytes)", ErrTooLong, maxExec)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return request, http.StatusRequestTimeout, fmt.Errorf("body: has not come whole within %v", bodyLimit)
 	case err != nil:
-		http.Error(w, fmt.Sprintf("body: %v (it is JSON: {\"command\": [\"uname\", \"-r\"]})", err), http.StatusBadRequest)
-		return
+		return request, http.StatusBadRequest, fmt.Errorf("body: %w (it is JSON: {\"command\": [\"uname\", \"-r\"]})", err)
 	}
-	if err := request.check(); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+	// The command may take as long as it likes, and its client may leave meanwhile.
+	if err := control.SetReadDeadline(time.Time{}); err != nil {
+		return request, http.StatusInternalServerError, err
 	}
+	return request, http.StatusBadRequest, request.check()
+}
+
+// exec returns what answers POST /exec with the frames of a command, a line of JSON each.
+func (h Handlers) exec() http.HandlerFunc {
+	bodies := make(execBodies, maxBodies)
+	return func(w http.ResponseWriter, r *http.Request) {
+		request, status, err := bodies.read(w, r)
+		if err != nil {
+			http.Error(w, err.Error(), status)
+			return
+		}
+		h.run(w, r, request)
+	}
+}
+
+// run runs a command and sends its frames.
+func (h Handlers) run(w http.ResponseWriter, r *http.Request, request ExecRequest) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	encoder, begun := json.NewEncoder(flusher{w, http.NewResponseController(w)}), false
-	err = h.Exec(r.Context(), request, func(frame ExecFrame) error {
+	err := h.Exec(r.Context(), request, func(frame ExecFrame) error {
 		begun = true
 		return encoder.Encode(frame)
 	})

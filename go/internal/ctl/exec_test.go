@@ -1,14 +1,18 @@
 package ctl_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -110,5 +114,62 @@ func TestBadExecRequests(t *testing.T) {
 		if code, _ := ask(t, path, http.MethodPost, "/exec", body); code != want {
 			t.Errorf("%.30q: %d, want %d", body, code, want)
 		}
+	}
+}
+
+// No more than eight requests are read at a time: each may have 16 MiB.
+func TestExecBodiesTakeTurns(t *testing.T) {
+	path := socket(t)
+	ran := make(chan struct{}, 1)
+	serve(t, path, ctl.Handlers{Exec: func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error {
+		ran <- struct{}{}
+		return nil
+	}})
+	// begin begins a request; it returns once its body is asked for, or not within limit.
+	begin := func(limit time.Duration) (net.Conn, error) {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		fmt.Fprintf(conn, "POST /exec HTTP/1.1\r\nHost: x\r\nContent-Length: 21\r\nExpect: 100-continue\r\n\r\n")
+		conn.SetReadDeadline(time.Now().Add(limit))
+		_, err = bufio.NewReader(conn).ReadString('\n')
+		return conn, err
+	}
+	var half []net.Conn
+	for range 8 {
+		conn, err := begin(time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		half = append(half, conn)
+	}
+	ninth, err := begin(300 * time.Millisecond)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the ninth: %v", err)
+	}
+	half[0].Close()
+	io.WriteString(ninth, `{"command": ["true"]}`)
+	select {
+	case <-ran:
+	case <-time.After(time.Minute):
+		t.Error("the ninth did not get its turn")
+	}
+}
+
+// A connection is for one request: none is held that idles.
+func TestConnectionsDoNotIdle(t *testing.T) {
+	path := socket(t)
+	serve(t, path, ctl.Handlers{Status: func() ctl.Status { return status }})
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
+	conn.SetReadDeadline(time.Now().Add(time.Minute))
+	if text, err := io.ReadAll(conn); err != nil || !bytes.HasPrefix(text, []byte("HTTP/1.1 200 ")) {
+		t.Errorf("got %q, %v", text, err)
 	}
 }

@@ -85,7 +85,7 @@ func (h Handlers) routes() http.Handler {
 		"POST /boot":   {h.Boot != nil, nil, h.boot},
 		"GET /orders":  {h.Orders != nil, nil, h.orders},
 		"GET /ready":   {h.AwaitReady != nil, nil, h.ready},
-		"POST /exec":   {h.Exec != nil, nil, h.exec},
+		"POST /exec":   {h.Exec != nil, nil, h.exec()},
 		"POST /size":   {h.Size != nil, []string{"console", "client", "rows", "columns"}, h.size},
 	} {
 		if route.there {

@@ -71,8 +71,9 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	conn, _ := r.Context().Value(connKey{}).(net.Conn)
-	request.AwaitGone = func(ctx context.Context) error { return peer.Await(ctx, conn) }
+	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+		request.AwaitGone = func(ctx context.Context) error { return peer.Await(ctx, conn) }
+	}
 	typist, err := h.Input(request)
 	switch {
 	case errors.Is(err, ErrSeatTaken):

@@ -1,0 +1,197 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"microvm-console/internal/ctl"
+)
+
+// While the guest reads nothing, clients that send and close are forgotten. What was
+// accepted of them reaches the guest.
+func TestGoneClientsWaitForNoRoom(t *testing.T) {
+	for _, network := range []string{"unix", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			b := start(t)
+			for range 40 {
+				conn := b.dial(network)
+				if _, err := io.WriteString(conn, strings.Repeat("x", 5000)); err != nil {
+					t.Fatal(err)
+				}
+				conn.Close()
+			}
+			b.clients(0)
+			queued := b.relay.Status().Input
+			if queued == 0 || queued > inputWhole+inputQueue*inputWhole {
+				t.Errorf("%d bytes are queued, of at most %d", queued, inputWhole+inputQueue*inputWhole)
+			}
+			accepted := unread(b.in) + queued
+			go b.typist(ctl.StreamRequest{}).Write([]byte("end")) // it waits until the guest reads
+			b.guestReadsTo("end", accepted+len("end"))
+		})
+	}
+}
+
+// guestReadsTo wants the guest to get so many bytes, up to a text; -1: however many.
+func (b *bench) guestReadsTo(end string, want int) {
+	b.t.Helper()
+	got := make([]byte, 0, 1<<20)
+	for !strings.HasSuffix(string(got), end) {
+		n, err := b.in.Read(got[len(got):cap(got)])
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		got = got[:len(got)+n]
+	}
+	if want >= 0 && len(got) != want {
+		b.t.Errorf("the guest got %d bytes, want %d", len(got), want)
+	}
+}
+
+// One that has finished sending and is still there gets its input through, however long
+// the guest takes, and reads on.
+func TestHalfClosedClientWaitsForRoom(t *testing.T) {
+	b := start(t)
+	fillInput(t, b)
+	conn := b.dial("tcp")
+	io.WriteString(conn, "last")
+	conn.(*net.TCPConn).CloseWrite()
+	time.Sleep(sentGrace + 3*time.Second) // the kernel is asked twice meanwhile
+	b.clients(1)
+	b.guestReadsTo("last", -1)
+	b.print(0, 1)
+	if _, err := io.ReadFull(conn, make([]byte, len("line 0\n"))); err != nil {
+		t.Error(err)
+	}
+}
+
+// fillInput fills the input, so that there is no room in it.
+func fillInput(t *testing.T, b *bench) {
+	t.Helper()
+	full, stop := context.WithCancel(t.Context())
+	defer stop()
+	typist := b.typist(ctl.StreamRequest{AwaitGone: ended(full)})
+	filled := make(chan error, 1)
+	go func() {
+		for {
+			if _, err := typist.Write([]byte(strings.Repeat("x", inputWhole))); err != nil {
+				filled <- err
+				return
+			}
+		}
+	}()
+	for deadline := time.Now().Add(hangLimit); b.relay.Status().Input <= inputQueue*inputWhole; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are queued", b.relay.Status().Input)
+		}
+	}
+	stop()
+	if err := <-filled; !errors.Is(err, errGone) {
+		t.Fatal(err)
+	}
+}
+
+// The seat is free once its holder is gone, whatever the guest reads.
+func TestSeatOfAHolderThatIsKilled(t *testing.T) {
+	b := start(t)
+	path := filepath.Join(b.dir, "ctl")
+	listener, err := ctl.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- ctl.Serve(ctx, listener, ctl.Handlers{Input: b.relay.Input}) }()
+	defer func() {
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}()
+	holder, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(holder, "POST /input?seat=take&client=dead HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", 2<<20)
+	holder.SetWriteDeadline(time.Now().Add(time.Second))
+	if _, err := holder.Write(make([]byte, 2<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("there is room for all: %v", err)
+	}
+	if _, err := b.relay.Input(ctl.StreamRequest{Client: "next", Seat: ctl.SeatTake}); !errors.Is(err, ctl.ErrSeatTaken) {
+		t.Errorf("the seat of one that waits: %v", err)
+	}
+	holder.Close()
+	for deadline := time.Now().Add(hangLimit); b.relay.Status().Writer != ""; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the seat stays taken")
+		}
+	}
+	b.typist(ctl.StreamRequest{Client: "next", Seat: ctl.SeatTake})
+}
+
+// A writer that loses the seat while it waits for room stops to wait.
+func TestClosedTypistWaitsForNoRoom(t *testing.T) {
+	b := start(t)
+	fillInput(t, b)
+	typist, err := b.relay.Input(ctl.StreamRequest{Client: "first", Seat: ctl.SeatTake})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := typist.Write([]byte("x"))
+		wrote <- err
+	}()
+	typist.Close()
+	if err := <-wrote; err == nil {
+		t.Error("it was typed")
+	}
+}
+
+// A console takes so many clients, says so to the next one, and takes another when one
+// has gone.
+func TestMostClients(t *testing.T) {
+	b := start(t)
+	first := b.dial("unix")
+	for range ctl.MaxClients - 1 {
+		b.dial("unix")
+	}
+	b.clients(ctl.MaxClients)
+	text, err := io.ReadAll(b.dial("tcp"))
+	if err != nil || string(text) != "["+ctl.ErrCrowded.Error()+"]\r\n" {
+		t.Errorf("the next one got %q, %v", text, err)
+	}
+	if _, err := b.relay.Stream(t.Context(), ctl.StreamRequest{}); !errors.Is(err, ctl.ErrCrowded) {
+		t.Errorf("a stream: %v", err)
+	}
+	if crowded := b.relay.Status().Crowded; crowded != 2 {
+		t.Errorf("%d were refused, want 2", crowded)
+	}
+	first.Close()
+	b.clients(ctl.MaxClients - 1)
+	b.print(0, 1)
+	if _, err := io.ReadFull(b.dial("tcp"), make([]byte, len("line 0\n"))); err != nil {
+		t.Error(err)
+	}
+}
+
+// A visitor at the terminal that has gone does not keep out the next one, whatever the
+// guest reads.
+func TestVisitorThatTypedMuchAndLeft(t *testing.T) {
+	b := startPublic(t)
+	b.relay.Attach(true)
+	fillInput(t, b)
+	tty := b.visitor(b.relay.config.PTY.Name(), os.O_RDWR)
+	io.WriteString(tty, "more")
+	b.clients(1)
+	tty.Close()
+	b.clients(0)
+}
