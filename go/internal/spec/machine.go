@@ -46,8 +46,8 @@ type Machine struct {
 	// Vsock gives the guest a virtio-vsock device. nil: none.
 	Vsock *Vsock `json:"vsock,omitempty"`
 	// Sandbox has QEMU start no program, become no other user, and use no obsolete
-	// system call (QEMU's -sandbox). Default true; false for QEMUArgs that need one of
-	// these, as a network with a script does.
+	// system call (QEMU's -sandbox), and gives it a small environment. Default true;
+	// false for QEMUArgs that need more: a network with a script, or a window.
 	Sandbox bool `json:"sandbox"`
 	// QEMUArgs are added to QEMU's arguments as they are.
 	QEMUArgs []string `json:"qemuArgs,omitempty"`

@@ -56,6 +56,7 @@ func TestAQEMUBehindAScriptEnds(t *testing.T) {
 // has open for another purpose.
 func TestWhatQEMUInherits(t *testing.T) {
 	m := machine(t)
+	m.Sandbox = true
 	t.Setenv("API_TOKEN", "secret")
 	secret := filepath.Join(t.TempDir(), "secret")
 	foreign, err := unix.Open(secret, unix.O_RDWR|unix.O_CREAT, 0o600) // not O_CLOEXEC: as one that was inherited

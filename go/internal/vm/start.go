@@ -84,7 +84,7 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 	}
 	started, err := process.Start(process.Command{
 		Argv: v.argv(host, len(pipes)), Files: append(sockets.files(), pipes...), Stderr: v.warnings,
-		Env: process.SmallEnvironment(),
+		Env: v.environment(),
 	})
 	if err != nil {
 		sockets.close()
@@ -103,6 +103,15 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 	v.qemu, v.taps = started, taps
 	v.monitor, v.agent = qmp.New(sockets.monitor, v.event), guestagent.New(sockets.agent)
 	return v.watch(), nil
+}
+
+// environment returns QEMU's environment: nil, which is all of ours, if it runs without
+// its sandbox. A window needs that.
+func (v *VM) environment() []string {
+	if !v.machine.Sandbox {
+		return nil
+	}
+	return process.SmallEnvironment()
 }
 
 // argv is QEMU's command line. Its descriptors are those of sockets and of the
