@@ -8,10 +8,19 @@ import (
 	"testing"
 )
 
+// onlyAll skips a test that takes minutes, unless all is asked for.
+func onlyAll(t *testing.T) {
+	t.Helper()
+	if !*all {
+		skip(t, "all", "it takes minutes (scripts/test --all runs it)")
+	}
+}
+
 // scripts/bench measures: every case of our relay has a figure, no client of it
 // missed a byte, and the picture and the tables are there. How fast it was is
 // not judged here.
 func TestBenchRelay(t *testing.T) {
+	onlyAll(t)
 	dir := t.TempDir()
 	must(t, root, "scripts/bench", "relay", "--quick", "--only", "qemu-relay", "--output", dir)
 	data, err := os.ReadFile(filepath.Join(dir, "relay.json"))
@@ -36,9 +45,13 @@ func TestBenchRelay(t *testing.T) {
 		if strings.HasPrefix(figure.Name, "rate ") {
 			moved++
 		}
-		lossless := strings.Contains(figure.Name, "lost") || figure.Name == "late"
-		if lossless && figure.Values[0] != 0 {
+		if strings.Contains(figure.Name, "lost") && figure.Values[0] != 0 {
 			t.Errorf("%s, %s: %v, want 0", figure.Candidate, figure.Name, figure.Values)
+		}
+		// This guest drops what does not fit into the FIFO, on a busy host too. A client
+		// that comes half way misses half of the stream if it gets no history.
+		if figure.Name == "late" && figure.Values[0] >= 0.5 {
+			t.Errorf("%s: a late client misses %v of the stream", figure.Candidate, figure.Values)
 		}
 	}
 	if moved != 9 { // 1, 10 and 100 clients; without a relay, by a Unix socket, by TCP
@@ -68,6 +81,7 @@ func TestBenchKernel(t *testing.T) {
 
 // scripts/bench measures the demo's boot on both machine types, emulated wherever it runs.
 func TestBenchBoot(t *testing.T) {
+	onlyAll(t)
 	dir := t.TempDir()
 	must(t, root, "scripts/bench", "boot", "--rounds", "1", "--output", dir)
 	text, err := os.ReadFile(filepath.Join(dir, "boot.md"))

@@ -24,7 +24,7 @@ const system = "x86_64-linux"
 
 // absentHere is what a machine without nixpkgs cannot have, and what is made only
 // when it is asked for. A test that skips for want of anything else fails in CI.
-var absentHere = []string{"/dev/vhost-vsock", "HOME_MANAGER", "NIXPKGS_LIB", "deadnix", "golangci-lint", "guest-kernel", "kvm-host", "nixfmt", "statix", "testers"}
+var absentHere = []string{"/dev/vhost-vsock", "HOME_MANAGER", "NIXPKGS_LIB", "all", "deadnix", "golangci-lint", "guest-kernel", "kvm-host", "nixfmt", "statix", "testers"}
 
 // skip skips a test that lacks a tool, and says which and what to do.
 func skip(t *testing.T, tool, remedy string) {
