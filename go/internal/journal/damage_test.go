@@ -288,13 +288,3 @@ func TestRetentionIsABound(t *testing.T) {
 		}
 	}
 }
-
-// A process that wants a journal which another one writes is told which one.
-func TestOwnerIsNamed(t *testing.T) {
-	dir := t.TempDir()
-	open(t, dir, DefaultRetention)
-	_, err := Open(dir, DefaultRetention)
-	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("(pid %d; ", os.Getpid())) {
-		t.Errorf("got %v", err)
-	}
-}

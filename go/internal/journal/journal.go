@@ -25,9 +25,7 @@ package journal
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -36,20 +34,6 @@ import (
 
 // SegmentBytes is the size at which a segment is full.
 const SegmentBytes = 16 << 20
-
-// Retention is how much of the stream is kept. Whole segments go, oldest
-// first, while one of the two is exceeded; the newest stays.
-type Retention struct {
-	Bytes int64 // of all segments
-	Boots int   // the newest included
-}
-
-// DefaultRetention is what is kept unless told otherwise.
-var DefaultRetention = Retention{Bytes: 64 << 20, Boots: 10}
-
-// segmentBytes returns the size at which a segment is full: a quarter of what is
-// kept, so that no less than three quarters are, between 1 MiB and SegmentBytes.
-func (r Retention) segmentBytes() int64 { return min(SegmentBytes, max(1<<20, r.Bytes/4)) }
 
 // Journal is a stream, open for its one writer. Readers may be many.
 type Journal struct {
@@ -72,76 +56,6 @@ type Journal struct {
 	loss     *Gap // that goes on; nil: none
 	lines    int  // in the file of gaps, that this writer has added
 	unsaved  bool // the file of gaps has to be written again
-}
-
-// Open opens the journal in dir for writing and goes on where the stream ends. It
-// makes the folder if there is none. What does not fit into the stream there is set
-// aside. ErrInUse is returned if another process writes the journal. The caller
-// calls Close.
-func Open(dir string, retention Retention) (*Journal, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	lock, err := takeLock(dir)
-	if err != nil {
-		return nil, fmt.Errorf("journal %s: %w", dir, err)
-	}
-	j := &Journal{dir: dir, retention: retention, full: retention.segmentBytes(), lock: lock}
-	if err := j.resume(); err != nil {
-		j.lock.Close()
-		return nil, fmt.Errorf("journal %s: %w", dir, err)
-	}
-	_ = j.save() // else later
-	return j, nil
-}
-
-// resume finds the place where the stream ends, and what is missing before it.
-func (j *Journal) resume() error {
-	found, unfit, err := list(j.dir)
-	if err != nil {
-		return err
-	}
-	end, boot := readRecord(j.lock)
-	oldest := end
-	if len(found) > 0 {
-		oldest = found[0].start
-	}
-	if err := j.readGaps(oldest); err != nil {
-		return err
-	}
-	for _, s := range unfit {
-		if s.size > 0 { // else it says nothing
-			end, boot = max(end, s.end()), max(boot, s.boot)
-		}
-		_ = setAside(s.path(j.dir)) // else it stays, and is passed over again
-	}
-	sweep(j.dir, found)
-	j.segments = found
-	if len(found) == 0 {
-		if end > 0 {
-			j.tell(Gap{Offset: end, Cause: "all files of the journal were removed while it was not open"})
-		}
-		return j.begin(segment{start: end, boot: boot})
-	}
-	next := found[0].start
-	for _, s := range append(slices.Clone(found), segment{start: end}) {
-		for _, hole := range j.gaps.uncovered(next, s.start) {
-			j.tell(hole)
-		}
-		next = max(next, s.end())
-	}
-	j.forget()
-	last := *j.last()
-	if last.end() >= end && last.boot >= boot {
-		file, err := os.OpenFile(last.path(j.dir), os.O_RDWR|unix.O_NOFOLLOW, 0)
-		if err == nil {
-			j.file, j.index = file, indexWriter{path: last.path(j.dir) + indexSuffix}
-			j.mark(time.Time{})
-			return nil
-		}
-	}
-	// The newest file has lost its end, or cannot be written to.
-	return j.begin(segment{start: max(end, last.end()), boot: max(boot, last.boot)})
 }
 
 // Dir is the folder of the journal's files.
@@ -233,41 +147,6 @@ func (j *Journal) begin(s segment) error {
 	return nil
 }
 
-// create makes the file of a segment. If there is something of that name, it is set
-// aside.
-func (j *Journal) create(path string) (*os.File, error) {
-	for {
-		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
-		switch {
-		case err == nil:
-			return file, nil
-		case errors.Is(err, os.ErrNotExist): // the folder was removed
-			err = j.remake()
-		case errors.Is(err, os.ErrExist):
-			err = setAside(path)
-		default:
-			err = j.spared(err)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-// remake makes the folder again, and the lock that was in it.
-func (j *Journal) remake() error {
-	if err := os.MkdirAll(j.dir, 0o700); err != nil {
-		return err
-	}
-	lock, err := takeLock(j.dir)
-	if err != nil {
-		return err
-	}
-	_ = j.lock.Close() // of a file without a name
-	j.lock, j.unsaved = lock, true
-	return nil
-}
-
 // grown takes note of n bytes that have been written to the last segment, and
 // wakes the readers. The caller holds the lock of the writer.
 func (j *Journal) grown(n int) {
@@ -347,42 +226,4 @@ func (j *Journal) trimmed() int64 {
 		_ = j.file.Truncate(size) // else it is written over
 	}
 	return min(size, stat.Size)
-}
-
-// retain unlinks the segments that are too many. A segment that cannot be
-// unlinked stays, and is tried again the next time. The caller holds the lock.
-func (j *Journal) retain() {
-	newest := j.last()
-	for len(j.segments) > 1 {
-		oldest := j.segments[0]
-		kept := newest.end() - oldest.start
-		if kept <= j.retention.Bytes && newest.boot-oldest.boot < j.retention.Boots {
-			return
-		}
-		if !j.drop() {
-			return
-		}
-	}
-}
-
-// drop unlinks the oldest segment, and reports whether that has worked. A reader that
-// has it open does not keep its space: it is emptied, unless it has another name too,
-// by which a user keeps it.
-func (j *Journal) drop() bool {
-	path := j.segments[0].path(j.dir)
-	file, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err == nil {
-		defer file.Close()
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return false
-	}
-	_ = os.Remove(path + indexSuffix) // else sweep will do it
-	j.segments = j.segments[1:]
-	j.forget()
-	var stat unix.Stat_t
-	if err == nil && unix.Fstat(int(file.Fd()), &stat) == nil && stat.Nlink == 0 {
-		_ = file.Truncate(0) // else it goes with its last reader
-	}
-	return true
 }
