@@ -37,6 +37,8 @@ func (f *fake) agent() {
 		switch f.words["fake.agent"] {
 		case "stock":
 			stream = stock{conn}
+		case "freezes":
+			stream = freezes{conn, f}
 		case "sizes":
 			stream = sizes{conn, f}
 		}
@@ -80,6 +82,21 @@ func (s sizes) Read(data []byte) (int, error) {
 		fmt.Fprintf(s.fake.first, "%s %dx%d\n", request.Arguments.Device, request.Arguments.Columns, request.Arguments.Rows)
 		// It is answered, and no terminal of this host changes.
 		n = copy(data, `{"execute":"guest-ping"}`+"\n")
+	}
+	return n, err
+}
+
+// freezes is the connection of an agent that gets nothing any more once its guest stands
+// still.
+type freezes struct {
+	net.Conn
+	fake *fake
+}
+
+func (c freezes) Read(data []byte) (int, error) {
+	n, err := c.Conn.Read(data)
+	if c.fake.frozen.Load() {
+		select {}
 	}
 	return n, err
 }

@@ -20,7 +20,8 @@
 //	fake.panicked       tells of a panic, by event, once that is printed
 //	fake.agent=HOW      the guest has an agent once that is printed. "deaf" does
 //	                    not obey a shutdown, "stock" has no command of ours, "sizes"
-//	                    prints the sizes of consoles that it is told
+//	                    prints the sizes of consoles that it is told, "freezes" answers
+//	                    nothing any more after a break
 //	fake.resize         the monitor knows a command for the size of a console, which
 //	                    is printed
 //	fake.die=N          ends itself with signal N once that is printed
@@ -42,6 +43,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -86,7 +88,8 @@ type fake struct {
 	conn  net.Conn
 	first *os.File // where the first console prints
 
-	echoes []func() // of the pipes: from when the guest has printed
+	echoes []func()    // of the pipes: from when the guest has printed
+	frozen atomic.Bool // an agent that freezes has
 }
 
 func (f *fake) has(word string) bool {
@@ -212,6 +215,7 @@ func (f *fake) monitor() {
 
 // takeBreak does what a break on a line does.
 func (f *fake) takeBreak(line string) {
+	f.frozen.Store(true)
 	switch {
 	case f.has("fake.again"):
 		f.print(f.words["fake.again"])

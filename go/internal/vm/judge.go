@@ -9,9 +9,9 @@ import (
 
 // judge decides what has become of the guest, and ends QEMU where that is its
 // end. It lives as long as QEMU, and is alone in changing what is known of the
-// boot. Three things tell of a panic: QEMU's event, which needs a driver in the
-// guest; a restart right behind the kernel's panic line; and that line's end with
-// nothing behind it. The text alone is no proof: anybody can print it.
+// boot. Two things prove a panic: QEMU's event, which needs a driver in the guest, and a
+// restart right behind the kernel's panic line. That line alone, which anybody can print,
+// needs the silence of all consoles and of the agent; see panicByText.
 func (v *VM) judge() {
 	quiet := time.NewTimer(panicQuiet)
 	defer quiet.Stop()
@@ -37,7 +37,7 @@ func (v *VM) judge() {
 			v.settle()
 			v.condemn(v.whyHalted())
 		case <-quiet.C:
-			v.condemn(v.findPanic(true))
+			v.condemn(v.panicByText())
 		case <-silent.C:
 			v.noteSilence()
 		case <-more.C:

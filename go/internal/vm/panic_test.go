@@ -2,6 +2,7 @@ package vm
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,7 +59,6 @@ func TestPanicEndsTheMachine(t *testing.T) {
 		message    string
 	}{
 		{"a restart behind the panic line", bootText + panicText, []string{"fake.reset"}, "Kernel panic - not syncing: no root"},
-		{"a guest that stands still", bootText + deadText, nil, "Kernel panic - not syncing: no root"},
 		{"the panic device, with the kernel's words", bootText + panicText, []string{"fake.panicked"}, "Kernel panic - not syncing: no root"},
 		{"the panic device alone", bootText, []string{"fake.panicked"}, "QEMU's panic device says so; no console shows the kernel's words"},
 		{"many lines before it", strings.Repeat(bootText, 5000) + panicText, []string{"fake.reset"}, "Kernel panic - not syncing: no root"},
@@ -74,6 +74,53 @@ func TestPanicEndsTheMachine(t *testing.T) {
 					t.Error(err)
 				}
 			}
+		})
+	}
+}
+
+// Text alone is believed once an agent that has answered is silent, and every console.
+func TestPanicByTextAlone(t *testing.T) {
+	const doubt = `ttyS0 ends with "Kernel panic - not syncing: no root", which is no proof: `
+	for _, test := range []struct {
+		name, agent string
+		also        bool   // another console prints later
+		noted       string // "": it is believed
+	}{
+		{"an agent that is silent now", "fake.agent=freezes", false, ""},
+		{"an agent that answers", "fake.agent", false, doubt + "the guest's agent still answers"},
+		{"no agent", "fake.none", false, doubt + "no agent has answered before"},
+		{"a console that goes on", "fake.agent=freezes", true, doubt + "another console has printed since"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v, ended := run(t, machine(t, "fake.print="+printed(t, bootText+loginText), "fake.again="+printed(t, "\r\n"+deadText), test.agent))
+			if err := ready(t, v); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "agent", func() bool { return v.Status().Agent || test.agent == "fake.none" })
+			if err := v.Break(t.Context(), "serial"); err != nil {
+				t.Fatal(err)
+			}
+			if test.also {
+				await(t, "panic", func() bool { return v.findPanic(true) != nil })
+				typist, err := v.relays[1].Input(ctl.StreamRequest{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer typist.Close()
+				io.WriteString(typist, "it lives\n") // and is echoed
+			}
+			if test.noted == "" {
+				var panicked *GuestError
+				if err := <-ended; !errors.As(err, &panicked) || panicked.Message != "Kernel panic - not syncing: no root" {
+					t.Errorf("Run: %v", err)
+				}
+				return
+			}
+			await(t, "note", func() bool { return len(v.Status().Notes) > 0 })
+			if note := v.Status().Notes[0].Text; !strings.HasPrefix(note, test.noted) {
+				t.Errorf("noted %q, want %q", note, test.noted)
+			}
+			stop(t, v, ended)
 		})
 	}
 }

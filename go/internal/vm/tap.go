@@ -32,7 +32,8 @@ type tap struct {
 
 	mu    sync.Mutex
 	kept  []byte
-	total int64 // bytes ever read, or passed over
+	total int64     // bytes ever read, or passed over
+	last  time.Time // when bytes were read last
 }
 
 // pipeTap reads the copy that QEMU writes to a pipe. It is always drained, so
@@ -117,6 +118,10 @@ func (t *tap) run(heard func([]byte)) error {
 
 // keep keeps data. The caller holds the lock.
 func (t *tap) keep(data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	t.last = time.Now()
 	t.total += int64(len(data))
 	t.kept = append(t.kept, data...)
 	if len(t.kept) > 2*tailBytes {
@@ -130,6 +135,13 @@ func (t *tap) tail() (kept []byte, total int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return bytes.Clone(t.kept), t.total
+}
+
+// lastPrinted returns when the console's last bytes were read.
+func (t *tap) lastPrinted() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last
 }
 
 // settleLimit bounds settle on a host that is very busy.
