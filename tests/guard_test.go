@@ -2,7 +2,9 @@ package tests
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ func TestPortsAreGuarded(t *testing.T) {
 	private(t)
 	vm := running(t, "--auto-ports")
 	for _, console := range []string{"serial", "console"} {
+		onLoopbackAlone(t, vm.port(console))
 		owner := connect(t, vm.port(console))
 		login(owner)
 		other := start(t, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "nc.openbsd", "127.0.0.1", vm.port(console))
@@ -59,4 +62,36 @@ func TestPortsAreGuarded(t *testing.T) {
 	}
 	must(t, root, program(t, "microvm-shutdown"))
 	vm.status()
+}
+
+// onLoopbackAlone wants no socket to listen on a port but on 127.0.0.1 and ::1, as
+// /proc/net/tcp and tcp6 list them.
+func onLoopbackAlone(t *testing.T, port string) {
+	t.Helper()
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const listen = "0A" // TCP_LISTEN
+	found := 0
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, err := os.ReadFile(table)
+		if err != nil {
+			continue // a kernel without IPv6
+		}
+		for line := range strings.Lines(string(text)) {
+			fields := strings.Fields(line)
+			address, ok := strings.CutSuffix(fields[1], fmt.Sprintf(":%04X", number))
+			if !ok || fields[3] != listen {
+				continue
+			}
+			found++
+			if address != "0100007F" && address != "00000000000000000000000001000000" {
+				t.Errorf("port %s is served on %s", port, address)
+			}
+		}
+	}
+	if found == 0 {
+		t.Errorf("port %s is not served", port)
+	}
 }
