@@ -145,7 +145,7 @@ func FuzzCopy(f *testing.F) {
 				missing += gap.To - gap.From
 			}
 		}
-		want := int64(max(0, min(end, here.end())-max(start, here.start+cut)))
+		want := max(0, min(end, here.end())-max(start, here.start+cut))
 		if missing != want || int64(text.Len()) != max(0, end-start)-missing {
 			t.Errorf("%d bytes, %v; want %d to be missing", text.Len(), err, want)
 		}
