@@ -34,7 +34,7 @@ func Main(m *testing.M, programs ...*cli.App) {
 }
 
 // Run runs the transcripts in testdata. In each, $PORT0 and $PORT1 are free
-// ports, and config.json, where the transcript has one, knows them too. hostile.text is
+// ports, and config.json, where the transcript has one, knows them too. .tmp/hostile.text is
 // what a hostile guest prints. Its file
 // bzImage, if it has one, is made to look like a kernel.
 func Run(t *testing.T) {
@@ -47,7 +47,7 @@ func Run(t *testing.T) {
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			return errors.Join(makeKernel(filepath.Join(env.WorkDir, "bzImage")), setPorts(env),
-				os.WriteFile(filepath.Join(env.WorkDir, "hostile.text"), []byte(hostile), 0o600))
+				os.WriteFile(filepath.Join(env.WorkDir, ".tmp", "hostile.text"), []byte(hostile), 0o600))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"expand": expand, "status": status, "plain": plain,
