@@ -25,8 +25,8 @@ func app() *cli.App {
 		Name:      "microvm-run",
 		Usage:     "start a microVM in the foreground and stay until it ends",
 		ArgsUsage: "[-- QEMU arguments...] | --exec -- command...",
-		Description: `What the consoles print is kept from the first byte, and served to any number
-of clients on TCP ports of localhost and on Unix sockets; each is told in a
+		Description: `What the consoles print is kept from the first byte, and served to up to
+256 clients on TCP ports of localhost and on Unix sockets; each is told in a
 line when the VM runs. A line that says READY follows when the guest's agent
 answers or a console shows a login; a service manager is told the same by
 sd_notify(3). Ctrl-C stops the VM as microvm-shutdown does, and the stage that

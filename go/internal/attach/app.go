@@ -19,7 +19,7 @@ func App(name, device, channel string) *cli.App {
 		Name:  name,
 		Usage: "a terminal on a running microVM's " + device,
 		Description: fmt.Sprintf(`Shows what the guest has printed on %s since its start, then what it prints,
-and types what you type. Up to 256 clients may be attached; one has the
+and types what you type. Many terminals may be attached; one has the
 writer's seat and types, the others watch, and a key takes the seat once it is free.
 Ctrl-] leaves (choose another key with --escape to type Ctrl-] into the guest); the
 VM goes on.

@@ -18,6 +18,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/plaintext"
 	"microvm-console/internal/qemutest"
 )
 
@@ -33,7 +34,8 @@ func Main(m *testing.M, programs ...*cli.App) {
 }
 
 // Run runs the transcripts in testdata. In each, $PORT0 and $PORT1 are free
-// ports, and config.json, where the transcript has one, knows them too. Its file
+// ports, and config.json, where the transcript has one, knows them too. .tmp/hostile.text is
+// what a hostile guest prints. Its file
 // bzImage, if it has one, is made to look like a kernel.
 func Run(t *testing.T) {
 	t.Helper()
@@ -44,12 +46,35 @@ func Run(t *testing.T) {
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
-			return errors.Join(makeKernel(filepath.Join(env.WorkDir, "bzImage")), setPorts(env))
+			return errors.Join(makeKernel(filepath.Join(env.WorkDir, "bzImage")), setPorts(env),
+				os.WriteFile(filepath.Join(env.WorkDir, ".tmp", "hostile.text"), []byte(hostile), 0o600))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"expand": expand, "status": status,
+			"expand": expand, "status": status, "plain": plain,
 		},
 	})
+}
+
+// hostile is what a guest prints that is after the user's terminal, in the lines that
+// programs show: a process that is killed, and a panic.
+const hostile = "[    0.1] Linux version 6.1 \x1b]0;title\a\r\n" +
+	"Out of memory: Killed process 7 (\x1b]52;c;ZXZpbA==\a) total-vm:1kB\r\n" +
+	"Out of memory: Killed process 8 (\u009b2J\u202e) total-vm:1kB\r\n" +
+	"\r\ndemo login: \r\n" +
+	"Kernel panic - not syncing: \x1b]52;c;ZXZpbA==\a\u009b2J\u202e\xff\r\n"
+
+// plain is the command `plain FILE...`: it wants printable characters in lines, and at
+// least one of them.
+func plain(ts *testscript.TestScript, _ bool, files []string) {
+	for _, file := range files {
+		text := strings.NewReplacer("\r\n", "", "\n", "").Replace(ts.ReadFile(file))
+		if text == "" {
+			ts.Fatalf("%s: is empty", file)
+		}
+		if got := plaintext.Line(text); got != text {
+			ts.Fatalf("%s: is not plain: %q", file, text)
+		}
+	}
 }
 
 // makeKernel gives the file, if there is one, the magic of a bzImage.

@@ -39,6 +39,8 @@ func (f *fake) agent() {
 			stream = stock{conn}
 		case "freezes":
 			stream = freezes{conn, f}
+		case "hostile":
+			stream = hostile{conn}
 		case "sizes":
 			stream = sizes{conn, f}
 		}
@@ -97,6 +99,23 @@ func (c freezes) Read(data []byte) (int, error) {
 	n, err := c.Conn.Read(data)
 	if c.fake.frozen.Load() {
 		select {}
+	}
+	return n, err
+}
+
+// hostile is the connection of an agent that refuses what changes something, in words that
+// a terminal would obey.
+type hostile struct{ net.Conn }
+
+func (h hostile) Read(data []byte) (int, error) {
+	n, err := h.Conn.Read(data)
+	var request struct{ Execute string }
+	if json.Unmarshal(data[:n], &request) != nil {
+		return n, err
+	}
+	switch request.Execute {
+	case guestagent.CommandShutdown, guestagent.CommandExec:
+		n = copy(data, `{"execute":"\u001b]52;c;ZXZpbA==\u0007\r\nforged\u009b2J\u202e"}`+"\n")
 	}
 	return n, err
 }

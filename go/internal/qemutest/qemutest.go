@@ -21,7 +21,8 @@
 //	fake.agent=HOW      the guest has an agent once that is printed. "deaf" does
 //	                    not obey a shutdown, "stock" has no command of ours, "sizes"
 //	                    prints the sizes of consoles that it is told, "freezes" answers
-//	                    nothing any more after a break
+//	                    nothing any more after a break, "hostile" refuses a shutdown
+//	                    and commands in words that a terminal obeys
 //	fake.resize         the monitor knows a command for the size of a console, which
 //	                    is printed
 //	fake.die=N          ends itself with signal N once that is printed

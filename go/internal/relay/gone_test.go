@@ -21,8 +21,12 @@ func TestGoneClientsWaitForNoRoom(t *testing.T) {
 	for _, network := range []string{"unix", "tcp"} {
 		t.Run(network, func(t *testing.T) {
 			b := start(t)
+			var conns []net.Conn
 			for range 40 {
-				conn := b.dial(network)
+				conns = append(conns, b.dial(network))
+			}
+			b.clients(len(conns))
+			for _, conn := range conns {
 				if _, err := io.WriteString(conn, strings.Repeat("x", 5000)); err != nil {
 					t.Fatal(err)
 				}
