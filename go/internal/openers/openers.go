@@ -21,8 +21,11 @@ type Opener struct {
 	// Flags are those of open(2), with the access mode among them; -1 if they cannot
 	// be read.
 	Flags int
-	// LockedBy is the process that took the exclusive flock(2) which this descriptor
-	// has; 0: it has none. A descriptor that was inherited has the lock of its origin.
+	// Locked reports whether the descriptor has an exclusive flock(2). One that was
+	// inherited has the lock of its origin.
+	Locked bool
+	// LockedBy is the process that took the lock. It is 0 if that process has ended and
+	// this one is in a PID namespace: the kernel can no longer translate its number.
 	LockedBy int
 }
 
@@ -60,8 +63,9 @@ func ofProcess(pid int, wanted os.FileInfo) []Opener {
 			continue
 		}
 		text, _ := os.ReadFile(filepath.Join(proc, "fdinfo", descriptor.Name())) // it may be closed again
-		flags, lockedBy := parse(string(text))
-		openers = append(openers, Opener{PID: pid, Flags: flags, LockedBy: lockedBy})
+		opener := parse(string(text))
+		opener.PID = pid
+		openers = append(openers, opener)
 	}
 	return openers
 }
@@ -71,21 +75,22 @@ func ofProcess(pid int, wanted os.FileInfo) []Opener {
 //
 //	flags:	02100002
 //	lock:	1: FLOCK  ADVISORY  WRITE 812 00:19:2468 0 EOF
-func parse(text string) (flags, lockedBy int) {
-	flags = -1
+func parse(text string) Opener {
+	o := Opener{Flags: -1}
 	for line := range strings.Lines(text) {
 		name, rest, _ := strings.Cut(line, ":")
 		words := strings.Fields(rest)
 		switch {
 		case name == "flags" && len(words) == 1:
 			if number, err := strconv.ParseInt(words[0], 8, 64); err == nil {
-				flags = int(number)
+				o.Flags = int(number)
 			}
 		case name == "lock" && len(words) > 4 && words[1] == "FLOCK" && words[3] == "WRITE":
-			lockedBy, _ = strconv.Atoi(words[4]) // a number, by the kernel
+			o.Locked = true
+			o.LockedBy, _ = strconv.Atoi(words[4]) // a number, by the kernel
 		}
 	}
-	return flags, lockedBy
+	return o
 }
 
 // LockHolders returns the processes that hold the exclusive flock of a file: the one
@@ -94,7 +99,7 @@ func parse(text string) (flags, lockedBy int) {
 func LockHolders(file os.FileInfo) (pids []int, owned bool) {
 	seen := map[int]bool{}
 	for _, opener := range Of(file) {
-		if opener.LockedBy == 0 {
+		if !opener.Locked {
 			continue
 		}
 		owned = owned || opener.LockedBy == opener.PID

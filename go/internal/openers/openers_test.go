@@ -14,21 +14,21 @@ import (
 
 func TestParse(t *testing.T) {
 	tests := []struct {
-		name, text      string
-		flags, lockedBy int
+		name, text string
+		want       Opener
 	}{
-		{"a FIFO", "pos:\t0\nflags:\t02100002\nmnt_id:\t13\nino:\t2468\n", 0o2100002, 0},
-		{"a lock of its own", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  WRITE 812 00:19:2468 0 EOF\n", 2, 812},
-		{"a shared lock", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  READ 812 00:19:2468 0 EOF\n", 2, 0},
-		{"a lock of fcntl", "flags:\t02\nlock:\t1: POSIX  ADVISORY  WRITE 812 00:19:2468 0 EOF\n", 2, 0},
-		{"closed meanwhile", "", -1, 0},
-		{"nonsense", "flags:\tx\nlock:\n\xff", -1, 0},
+		{"a FIFO", "pos:\t0\nflags:\t02100002\nmnt_id:\t13\nino:\t2468\n", Opener{Flags: 0o2100002}},
+		{"a lock of its own", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  WRITE 812 00:19:2468 0 EOF\n", Opener{Flags: 2, Locked: true, LockedBy: 812}},
+		{"a lock of a process that has ended, in a PID namespace", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  WRITE 0 00:19:2468 0 EOF\n", Opener{Flags: 2, Locked: true}},
+		{"a shared lock", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  READ 812 00:19:2468 0 EOF\n", Opener{Flags: 2}},
+		{"a lock of fcntl", "flags:\t02\nlock:\t1: POSIX  ADVISORY  WRITE 812 00:19:2468 0 EOF\n", Opener{Flags: 2}},
+		{"closed meanwhile", "", Opener{Flags: -1}},
+		{"nonsense", "flags:\tx\nlock:\n\xff", Opener{Flags: -1}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			flags, lockedBy := parse(test.text)
-			if flags != test.flags || lockedBy != test.lockedBy {
-				t.Errorf("got %#o and %d, want %#o and %d", flags, lockedBy, test.flags, test.lockedBy)
+			if diff := cmp.Diff(test.want, parse(test.text)); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}
