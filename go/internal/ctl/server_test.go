@@ -156,7 +156,7 @@ func TestBadRequests(t *testing.T) {
 		{"POST", "/size?client=me&columns=1", "", 400, `rows: "" is no number from 1 to 65535 (as rows=24&columns=80)`},
 		{"POST", "/exec", "{}", 400, `command: is missing (as {"command": ["uname", "-r"]})`},
 		{"POST", "/exec", `{"command": ["x"], "env": ["A=", "B"]}`, 400, `env: "B" is no variable (write it as NAME=value)`},
-		{"GET", "/stop", "", 405, http.StatusText(405)},
+		{"GET", "/stop", "", http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)},
 		{"GET", "/stat", "", 404, ""},
 	}
 	for _, test := range tests {

@@ -144,22 +144,11 @@ func remarks(w io.Writer, state string, console ctl.Console) {
 		fmt.Fprintf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)
 		return
 	}
-	for _, name := range console.Missing {
-		if why, ok := console.Trouble[name]; ok {
-			fmt.Fprintf(w, "%s: %s is not this relay's: %s (do not use it; once it is removed, the relay makes its own)\n", console.Name, name, printable(why))
-			continue
-		}
-		fmt.Fprintf(w, "%s: %s was removed (the relay makes it again)\n", console.Name, name)
-	}
+	missing(w, console)
+	refused(w, console)
 	if 0 < relay.FIFOBytes && relay.FIFOBytes < ctl.WholeFIFO {
 		fmt.Fprintf(w, "%s: the FIFO from QEMU holds %d bytes, not %d: this user has used up the memory for pipes (a virtio console drops what does not fit; "+
 			"end other relays, or raise /proc/sys/fs/pipe-user-pages-soft)\n", console.Name, relay.FIFOBytes, ctl.WholeFIFO)
-	}
-	if console.Refused > 0 {
-		fmt.Fprintf(w, "%s: port %d has refused %d clients (those of other users, and web browsers)\n", console.Name, console.Port, console.Refused)
-	}
-	if len(relay.Clients) >= ctl.MaxClients || relay.Crowded > 0 {
-		fmt.Fprintf(w, "%s: it takes at most %d clients; %d have been refused\n", console.Name, ctl.MaxClients, relay.Crowded)
 	}
 	for _, gap := range relay.Gaps {
 		if gap.Bytes == 0 {
@@ -173,6 +162,27 @@ func remarks(w io.Writer, state string, console ctl.Console) {
 	}
 	if relay.Input > 0 {
 		fmt.Fprintf(w, "%s: %d bytes typed wait for the guest\n", console.Name, relay.Input)
+	}
+}
+
+// missing prints the endpoints that are not this relay's.
+func missing(w io.Writer, console ctl.Console) {
+	for _, name := range console.Missing {
+		if why, ok := console.Trouble[name]; ok {
+			fmt.Fprintf(w, "%s: %s is not this relay's: %s (do not use it; once it is removed, the relay makes its own)\n", console.Name, name, printable(why))
+			continue
+		}
+		fmt.Fprintf(w, "%s: %s was removed (the relay makes it again)\n", console.Name, name)
+	}
+}
+
+// refused prints how many clients could not connect.
+func refused(w io.Writer, console ctl.Console) {
+	if console.Refused > 0 {
+		fmt.Fprintf(w, "%s: port %d has refused %d clients (those of other users, and web browsers)\n", console.Name, console.Port, console.Refused)
+	}
+	if len(console.Relay.Clients) >= ctl.MaxClients || console.Relay.Crowded > 0 {
+		fmt.Fprintf(w, "%s: it takes at most %d clients; %d have been refused\n", console.Name, ctl.MaxClients, console.Relay.Crowded)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 func (r *Relay) Input(request ctl.StreamRequest) (*ctl.Typist, error) {
 	lost := make(chan error, 1)
 	open, shut := context.WithCancel(context.Background())
-	gone := orClosed(request.AwaitGone, open)
+	gone := orClosed(open, request.AwaitGone)
 	if request.Seat == "" {
 		return &ctl.Typist{Writer: guest{r, gone}, Lost: lost, Close: shut}, nil
 	}
@@ -39,7 +39,7 @@ func (r *Relay) Input(request ctl.StreamRequest) (*ctl.Typist, error) {
 
 // orClosed is left, which the end of open ends too, as if the client had gone. nil: only
 // that does.
-func orClosed(left awaitGone, open context.Context) awaitGone {
+func orClosed(open context.Context, left awaitGone) awaitGone {
 	if left == nil {
 		return ended(open)
 	}

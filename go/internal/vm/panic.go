@@ -68,7 +68,7 @@ func (v *VM) panicByText() *GuestError {
 		return nil
 	}
 	printed, restarts := v.printed(), v.Status().Restarts
-	doubt := ""
+	var doubt string
 	switch {
 	case !v.silentSince(at):
 		doubt = "another console has printed since"

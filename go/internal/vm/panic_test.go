@@ -96,6 +96,7 @@ func TestPanicByTextAlone(t *testing.T) {
 			if err := ready(t, v); err != nil {
 				t.Fatal(err)
 			}
+			started(t, v) // a login may be seen before that
 			await(t, "agent", func() bool { return v.Status().Agent || test.agent == "fake.none" })
 			if err := v.Break(t.Context(), "serial"); err != nil {
 				t.Fatal(err)
