@@ -209,7 +209,7 @@ func (c *Channel) Abandon() {
 // another one. What else may have the link's name is left alone.
 func (c *Channel) unlinkPTY() {
 	if target, err := os.Readlink(c.public.PTY); err == nil && target == c.pty {
-		_ = os.Remove(c.public.PTY) // somebody may have cleaned up
+		_ = os.Remove(c.public.PTY) // it may have been removed
 	}
 }
 

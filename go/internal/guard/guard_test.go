@@ -220,7 +220,7 @@ func beStranger(address, how string) {
 	os.Exit(0)
 }
 
-// Another user is refused, however it leaves, and is told whose console it is. A
+// Another user is refused, however it leaves, and reads whose console it is. A
 // client of the owner that comes after it is admitted.
 func TestOtherUsersAreRefused(t *testing.T) {
 	if os.Getuid() != 0 {
