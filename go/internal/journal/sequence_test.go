@@ -112,9 +112,13 @@ func (s *sequence) open() {
 	}
 }
 
-// close closes the journal, or has its process be killed. If it cannot save its gaps, it says so, and they need not
+// close closes the journal, or has its process be killed, once that has seen what was
+// appended to the newest file: later, it could not be told from what was printed. If it cannot save its gaps, it says so, and they need not
 // be known any more. If it is killed, a loss that went on is not known either.
 func (s *sequence) close(kill bool) {
+	if kill {
+		s.print(1, false)
+	}
 	saved := !s.j.unsaved
 	if kill {
 		if s.j.loss != nil {
@@ -215,7 +219,8 @@ func (s *sequence) damage(how, at int, open bool) {
 		// Only where the next file, which is not empty, says how long this one was, and
 		// as long as it is there; or where the journal does.
 		newest := at%len(all) == len(all)-1
-		if newest && open && !s.failing || !newest && here.end() == all[at%len(all)+1].start && all[at%len(all)+1].size > 0 {
+		written := open && here.start == s.j.last().start && here.boot == s.j.last().boot
+		if written && !s.failing || !newest && here.end() == all[at%len(all)+1].start && all[at%len(all)+1].size > 0 {
 			err = writeFile(path, os.O_APPEND, []byte("what another program writes"))
 		}
 		if !newest {
@@ -233,7 +238,7 @@ func (s *sequence) damage(how, at int, open bool) {
 		}
 		s.damaged = append(s.damaged, span{0, int64(len(s.kept))})
 	}
-	if err == nil && left < here.size {
+	if err == nil && (left < here.size || how%6 == 2) { // an empty one marks a boot
 		s.damaged = append(s.damaged, span{here.start + left, here.end()})
 	}
 }
