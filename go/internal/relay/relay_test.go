@@ -369,6 +369,7 @@ func TestWithoutSplice(t *testing.T) {
 	b.relay.weak.Store(true)
 	var readers sync.WaitGroup
 	b.reader(&readers, "tcp", b.dial("tcp"), 100_000)
+	b.clients(1) // it is not accepted any more once the relay finishes
 	b.print(0, 100_000)
 	b.await(1)
 	if b.relay.Status().Exact {
