@@ -46,10 +46,10 @@ func Usable(path string, kind os.FileMode) (exists bool, err error) {
 		return false, &os.PathError{Op: "lstat", Path: path, Err: err}
 	}
 	switch found := kinds[stat.Mode&unix.S_IFMT]; {
-	case found != kinds[want[kind]]:
-		return true, &ForeignError{path, fmt.Sprintf("is %s, not %s", found, kinds[want[kind]])}
 	case int(stat.Uid) != os.Getuid():
 		return true, &ForeignError{path, fmt.Sprintf("belongs to user %d, not to us", stat.Uid)}
+	case found != kinds[want[kind]]:
+		return true, &ForeignError{path, fmt.Sprintf("is %s, not %s", found, kinds[want[kind]])}
 	}
 	return true, nil
 }
