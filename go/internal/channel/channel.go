@@ -61,9 +61,9 @@ type Channel struct {
 	byHand bool       // a QEMU that was started by hand sits there
 }
 
-// Open takes the channel's lock and opens its endpoints, but those whose names something
-// else has: Trouble tells of them, and Run tries again. rundir.ErrLocked tells that
-// another relay serves the channel. The caller calls Run.
+// Open takes the channel's lock and opens its endpoints. An endpoint whose name belongs to
+// another file is left out: Trouble returns why, and Run tries again. rundir.ErrLocked is
+// returned if another relay serves the channel. The caller calls Run.
 func Open(config Config) (*Channel, error) {
 	declared, err := config.Settings.Channel(config.Name)
 	if err != nil {

@@ -149,7 +149,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// A relay serves the endpoints that it can make, tells of the others, and makes them once
+// A relay serves the endpoints that it can make, reports the others, and makes them once
 // their names are free. A launcher, whose user is there, refuses to start.
 func TestForeignEndpoints(t *testing.T) {
 	directory := place(t)
@@ -207,8 +207,8 @@ func TestForeignEndpoints(t *testing.T) {
 	}
 }
 
-// Another user makes endpoints of his own in the moment in which ours are gone: they are
-// told with his number, nothing is printed to his, and ours come back once his are gone.
+// Another user makes endpoints in the moment in which ours are gone. They are reported
+// with that user's number, nothing is printed to them, and ours come back once they are gone.
 func TestEndpointsOfAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can give a file away (run the tests as root too)")

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// all reads what a journal has from offset 0 on, with a mark where a reader is told
+// all reads what a journal has from offset 0 on, with a mark where a reader learns
 // that something is missing.
 func all(t *testing.T, j *Journal) string {
 	t.Helper()
@@ -186,7 +186,7 @@ func TestDamageWhileClosed(t *testing.T) {
 	}
 }
 
-// Of more gaps than are listed, all bytes are counted, and the newest are told.
+// Of more gaps than are listed, all bytes are counted, and the newest are reported.
 func TestManyGaps(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, DefaultRetention)
@@ -262,7 +262,7 @@ func TestGapsArePruned(t *testing.T) {
 	}
 }
 
-// A loss is told where it is also if it is behind a place where one was expected.
+// A loss is reported where it is, also behind a place where one was expected.
 func TestLossBeforeADoubt(t *testing.T) {
 	j := open(t, t.TempDir(), DefaultRetention)
 	write(t, j, "abc")

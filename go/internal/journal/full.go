@@ -51,7 +51,7 @@ func (j *Journal) trim(at int, left int64) {
 	if left >= s.size {
 		return
 	}
-	j.tell(Gap{Offset: s.start + left, Bytes: s.size - left, Cause: cause, Taken: true})
+	j.addGap(Gap{Offset: s.start + left, Bytes: s.size - left, Cause: cause, Taken: true})
 	s.size = left
 	if left > 0 || at == len(j.segments)-1 || setAside(s.path(j.dir)) != nil {
 		return

@@ -70,7 +70,7 @@ func (j *Journal) Lose(bytes int64, cause error) {
 func (j *Journal) Doubt(ahead int64, cause string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.tell(Gap{Offset: j.last().end() + ahead, Cause: cause})
+	j.addGap(Gap{Offset: j.last().end() + ahead, Cause: cause})
 }
 
 // Gaps returns those of what is kept, in the order of their offsets.
@@ -79,7 +79,7 @@ func (j *Journal) Gaps() []Gap {
 	defer j.mu.Unlock()
 	var all []Gap
 	for _, gap := range j.gaps {
-		all = append(all, gap.told())
+		all = append(all, gap.summary())
 	}
 	if j.loss != nil {
 		all = append(all, *j.loss)
@@ -87,8 +87,8 @@ func (j *Journal) Gaps() []Gap {
 	return all
 }
 
-// told returns the gap as it is reported.
-func (g Gap) told() Gap {
+// summary returns the gap as it is reported, with the gaps that are folded into it.
+func (g Gap) summary() Gap {
 	if g.Folded > 0 {
 		g.Cause += fmt.Sprintf("; with %d gaps before it", g.Folded)
 	}
@@ -98,13 +98,13 @@ func (g Gap) told() Gap {
 // found ends a loss: something was kept again. The caller holds the lock.
 func (j *Journal) found() {
 	if j.loss != nil {
-		j.tell(*j.loss)
+		j.addGap(*j.loss)
 		j.loss = nil
 	}
 }
 
-// tell adds a gap to the list, and to the file. The caller holds the lock.
-func (j *Journal) tell(gap Gap) {
+// addGap adds a gap to the list, and to the file. The caller holds the lock.
+func (j *Journal) addGap(gap Gap) {
 	if !j.gaps.add(gap) || j.closed {
 		return
 	}
@@ -186,7 +186,7 @@ func (j *Journal) readGaps(oldest int64) error {
 		return err
 	default:
 		_ = setAside(path) // else it stays
-		j.tell(Gap{Offset: oldest, Cause: fmt.Sprintf("%s, which was set aside: %v", path, err)})
+		j.addGap(Gap{Offset: oldest, Cause: fmt.Sprintf("%s, which was set aside: %v", path, err)})
 	}
 	return nil
 }
@@ -285,7 +285,7 @@ func (j *Journal) lossAt(offset int64, told int) *Gap {
 		case gap.Offset == offset && told > 0:
 			told--
 		default:
-			gap = gap.told()
+			gap = gap.summary()
 			return &gap
 		}
 	}

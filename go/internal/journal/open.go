@@ -54,14 +54,14 @@ func (j *Journal) resume() error {
 	j.segments = found
 	if len(found) == 0 {
 		if end > 0 {
-			j.tell(Gap{Offset: end, Cause: "all files of the journal were removed while it was not open"})
+			j.addGap(Gap{Offset: end, Cause: "all files of the journal were removed while it was not open"})
 		}
 		return j.begin(segment{start: end, boot: boot})
 	}
 	next := found[0].start
 	for _, s := range append(slices.Clone(found), segment{start: end}) {
 		for _, hole := range j.gaps.uncovered(next, s.start) {
-			j.tell(hole)
+			j.addGap(hole)
 		}
 		next = max(next, s.end())
 	}
