@@ -15,6 +15,7 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/display"
 	"microvm-console/internal/rundir"
+	"microvm-console/internal/state"
 )
 
 func main() { cmdline.Main(app()) }
@@ -113,7 +114,7 @@ func awaitOne(ctx context.Context, limit time.Duration, name string) error {
 
 // look asks the machine called name, or all that run where it is "". It waits
 // for one whose start is under way. No machine is an error with its status.
-func look(ctx context.Context, name string) ([]ctl.Status, error) {
+func look(ctx context.Context, name string) ([]state.Machine, error) {
 	names := []string{name}
 	if running, err := rundir.Running(); err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func look(ctx context.Context, name string) ([]ctl.Status, error) {
 			names = append(names, machine.Name())
 		}
 	}
-	var machines []ctl.Status
+	var machines []state.Machine
 	var missing error
 	for _, name := range names {
 		_, status, err := ctl.Find(ctx, name)

@@ -11,6 +11,7 @@ import (
 	"microvm-console/internal/display"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/settings"
+	"microvm-console/internal/state"
 )
 
 func status() *cli.Command {
@@ -65,11 +66,11 @@ func showStatus(c *cli.Context) error {
 
 // ask asks the relays of the channels. One without a relay has a console without
 // one.
-func ask(ctx context.Context, names []string) (running []ctl.Status, consoles []ctl.Console, err error) {
+func ask(ctx context.Context, names []string) (running []state.Machine, consoles []state.Console, err error) {
 	for _, name := range names {
 		dir := rundir.OfChannel(name)
 		if !dir.Running() {
-			consoles = append(consoles, ctl.Console{Name: name, Device: "-" + name})
+			consoles = append(consoles, state.Console{Name: name, Device: "-" + name})
 			continue
 		}
 		status, err := ctl.Client{Path: dir.Ctl()}.Status(ctx)

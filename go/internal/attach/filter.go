@@ -28,17 +28,17 @@ const (
 	del    = 0x7f
 )
 
-// state is where in a sequence a Filter is. The machine is that of Paul
+// filterState is where in a sequence a Filter is. The machine is that of Paul
 // Williams, "A parser for DEC's ANSI-compatible video terminals"
 // (https://vt100.net/emu/dec_ansi_parser), without what is never passed on.
-type state byte
+type filterState byte
 
 const (
-	ground        state = iota
-	character           // within a character of several bytes
-	escaped             // behind ESC
-	control             // behind ESC [
-	controlString       // behind ESC ] and its like
+	ground        filterState = iota
+	character                 // within a character of several bytes
+	escaped                   // behind ESC
+	control                   // behind ESC [
+	controlString             // behind ESC ] and its like
 )
 
 // Filter lets through what a guest may do to its user's terminal: text,
@@ -51,7 +51,7 @@ const (
 // comes out whole or not at all: the bytes of one may come in any number of
 // pieces. It keeps at most maxSequence bytes. The zero value is ready.
 type Filter struct {
-	state state
+	state filterState
 	held  []byte // the sequence or the character so far, without ESC and ESC [
 	count int    // bytes of the control string so far
 	marks int    // combining marks since the last other character
@@ -135,7 +135,7 @@ func (f *Filter) next(dst []byte, c byte, live bool) []byte {
 }
 
 // enter begins anew in a state.
-func (f *Filter) enter(s state) {
+func (f *Filter) enter(s filterState) {
 	f.state, f.held, f.count = s, f.held[:0], 0
 }
 

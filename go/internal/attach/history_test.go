@@ -15,6 +15,7 @@ import (
 	"microvm-console/internal/journal"
 	"microvm-console/internal/numbered"
 	"microvm-console/internal/relay"
+	"microvm-console/internal/state"
 )
 
 // historyLines make about 50 MB of history.
@@ -115,8 +116,8 @@ func serveHistory(b *testing.B) int64 {
 	serve(b, ctl.Handlers{
 		Stream: r.Stream,
 		Input:  r.Input,
-		Status: func() ctl.Status {
-			return ctl.Status{Name: "demo", State: ctl.Booting, Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Relay: r.Status()}}}
+		Status: func() state.Machine {
+			return state.Machine{Name: "demo", State: state.Booting, Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Relay: r.Status()}}}
 		},
 	})
 	b.Cleanup(func() { // before the owner goes

@@ -10,6 +10,7 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/rundir"
+	"microvm-console/internal/state"
 )
 
 const (
@@ -28,9 +29,9 @@ const (
 // target is a console of a running machine.
 type target struct {
 	client  ctl.Client
-	name    string      // of the machine, or qemu-relay
-	channel bool        // it is no machine's
-	console ctl.Console // with its Relay
+	name    string        // of the machine, or qemu-relay
+	channel bool          // it is no machine's
+	console state.Console // with its Relay
 }
 
 // who names the target in an error.
@@ -113,7 +114,7 @@ func locateChannel(ctx context.Context, name string) (target, error) {
 }
 
 // consoleOf finds a console by its device.
-func consoleOf(client ctl.Client, status ctl.Status, device string) (target, error) {
+func consoleOf(client ctl.Client, status state.Machine, device string) (target, error) {
 	var devices []string
 	for _, console := range status.Consoles {
 		switch {
@@ -121,7 +122,7 @@ func consoleOf(client ctl.Client, status ctl.Status, device string) (target, err
 			devices = append(devices, console.Device)
 		case console.Relay != nil:
 			return target{client, status.Name, false, console}, nil
-		case status.State == ctl.Starting:
+		case status.State == state.Starting:
 			return target{}, fmt.Errorf("vm %q: %w", status.Name, errStarting)
 		default:
 			return target{}, fmt.Errorf("vm %q: QEMU itself serves %s, to one client at a time (use nc localhost %d, or start it without --no-relay)",

@@ -13,6 +13,7 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/rundir"
+	"microvm-console/internal/state"
 )
 
 // guest is a console: what was printed, and what was typed. It outlives its
@@ -158,11 +159,11 @@ func (o *owner) breakOff() {
 	})
 }
 
-func (o *owner) status() ctl.Status {
+func (o *owner) status() state.Machine {
 	o.guest.mu.Lock()
 	defer o.guest.mu.Unlock()
-	return ctl.Status{Name: "demo", State: ctl.Booting, Consoles: []ctl.Console{
-		{Name: "serial", Device: "ttyS0", Port: 4440, Relay: &ctl.Relay{End: int64(len(o.guest.text))}},
+	return state.Machine{Name: "demo", State: state.Booting, Consoles: []state.Console{
+		{Name: "serial", Device: "ttyS0", Port: 4440, Relay: &state.Relay{End: int64(len(o.guest.text))}},
 		{Name: "console", Device: "hvc0", Port: 4441},
 	}}
 }

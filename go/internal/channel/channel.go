@@ -28,6 +28,7 @@ import (
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/settings"
+	"microvm-console/internal/state"
 )
 
 // Config is what a channel works with.
@@ -214,7 +215,7 @@ func (c *Channel) unlinkPTY() {
 }
 
 // Status is the channel as it is now.
-func (c *Channel) Status() ctl.Status {
+func (c *Channel) Status() state.Machine {
 	missing, trouble := c.missing()
 	var why map[string]string
 	for name, err := range trouble {
@@ -223,12 +224,12 @@ func (c *Channel) Status() ctl.Status {
 		}
 		why[name] = reason(err)
 	}
-	return ctl.Status{
+	return state.Machine{
 		Name:    c.dir.Name(),
-		State:   ctl.Relaying,
+		State:   state.Relaying,
 		PID:     os.Getpid(),
 		Started: c.started,
-		Consoles: []ctl.Console{{
+		Consoles: []state.Console{{
 			Name:    c.dir.Name(),
 			Device:  "-" + c.dir.Name(),
 			Port:    c.tcp,

@@ -8,6 +8,7 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/rundir"
+	"microvm-console/internal/state"
 )
 
 const (
@@ -23,7 +24,7 @@ type Seat struct {
 	// Boot is the number of the boot that was marked.
 	Boot int
 	// Relay is the channel's relay as it was then.
-	Relay ctl.Status
+	Relay state.Machine
 
 	config Config
 	dir    rundir.Channel

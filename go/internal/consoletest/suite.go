@@ -13,6 +13,7 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/spec"
+	"microvm-console/internal/state"
 	"microvm-console/internal/vm"
 )
 
@@ -158,7 +159,7 @@ func (s *Suite) firstBytes(ctx context.Context) error {
 // beginning is how many bytes of a console are compared, at most.
 const beginning = int64(4096)
 
-func address(endpoint ctl.Console) string {
+func address(endpoint state.Console) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(endpoint.Port))
 }
 

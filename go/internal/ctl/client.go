@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"microvm-console/internal/state"
 )
 
 // maxAnswer bounds an answer, in bytes.
@@ -26,8 +28,8 @@ type Client struct {
 }
 
 // Status asks for the machine's status.
-func (c Client) Status(ctx context.Context) (Status, error) {
-	var status Status
+func (c Client) Status(ctx context.Context) (state.Machine, error) {
+	var status state.Machine
 	_, err := c.do(ctx, http.MethodGet, "/status", &status)
 	return status, err
 }
@@ -37,8 +39,8 @@ var ErrNeverReady = errors.New("the VM ends, and its guest will not be ready")
 
 // AwaitReady waits until the guest is ready, and returns the machine's status
 // then; ErrNeverReady where the machine ends before.
-func (c Client) AwaitReady(ctx context.Context) (Status, error) {
-	var status Status
+func (c Client) AwaitReady(ctx context.Context) (state.Machine, error) {
+	var status state.Machine
 	code, err := c.do(ctx, http.MethodGet, "/ready", &status)
 	switch {
 	case ctx.Err() != nil:

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/state"
 )
 
 func TestExecRoundTrip(t *testing.T) {
@@ -161,7 +162,7 @@ func TestExecBodiesTakeTurns(t *testing.T) {
 // A connection is for one request: none is held that idles.
 func TestConnectionsDoNotIdle(t *testing.T) {
 	path := socket(t)
-	serve(t, path, ctl.Handlers{Status: func() ctl.Status { return status }})
+	serve(t, path, ctl.Handlers{Status: func() state.Machine { return status }})
 	conn, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"microvm-console/internal/rundir"
+	"microvm-console/internal/state"
 )
 
 // ErrNotRunning tells that no such machine runs.
@@ -30,7 +31,7 @@ const (
 // Find returns a client for the running machine called name, or for the only
 // one that runs where name is empty, and its status. It waits for a machine
 // whose start is under way.
-func Find(ctx context.Context, name string) (Client, Status, error) {
+func Find(ctx context.Context, name string) (Client, state.Machine, error) {
 	begin := time.Now()
 	for {
 		client, status, waitFor, err := look(ctx, name)
@@ -39,27 +40,27 @@ func Find(ctx context.Context, name string) (Client, Status, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return Client{}, Status{}, context.Cause(ctx)
+			return Client{}, state.Machine{}, context.Cause(ctx)
 		case <-time.After(pollEvery):
 		}
 	}
 }
 
 // look looks once, and says how long it is worth while to look again.
-func look(ctx context.Context, name string) (client Client, status Status, waitFor time.Duration, err error) {
+func look(ctx context.Context, name string) (client Client, status state.Machine, waitFor time.Duration, err error) {
 	machine := rundir.Of(name)
 	if name == "" {
 		machine, waitFor, err = only()
 		if err != nil {
-			return Client{}, Status{}, waitFor, err
+			return Client{}, state.Machine{}, waitFor, err
 		}
 	}
 	locked, err := machine.Locked()
 	if err != nil {
-		return Client{}, Status{}, 0, fmt.Errorf("vm %q: %w", machine.Name(), err)
+		return Client{}, state.Machine{}, 0, fmt.Errorf("vm %q: %w", machine.Name(), err)
 	}
 	if !locked {
-		return Client{}, Status{}, grace, fmt.Errorf("vm %q: %w (start it with microvm-run)", name, ErrNotRunning)
+		return Client{}, state.Machine{}, grace, fmt.Errorf("vm %q: %w (start it with microvm-run)", name, ErrNotRunning)
 	}
 	client = Client{machine.Ctl()}
 	status, err = client.Status(ctx)

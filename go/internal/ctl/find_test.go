@@ -13,6 +13,7 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/rundir"
+	"microvm-console/internal/state"
 )
 
 // runtimeDir gives the test a runtime folder of its own.
@@ -37,7 +38,7 @@ func own(t *testing.T, name string) rundir.Machine {
 func start(t *testing.T, name string) {
 	t.Helper()
 	m := own(t, name)
-	serve(t, m.Ctl(), ctl.Handlers{Status: func() ctl.Status { return ctl.Status{Name: name} }})
+	serve(t, m.Ctl(), ctl.Handlers{Status: func() state.Machine { return state.Machine{Name: name} }})
 }
 
 func TestFind(t *testing.T) {
@@ -97,7 +98,7 @@ func TestFindWaits(t *testing.T) {
 				after := outside(t)
 				owned := func() { own(t, "m") }
 				served := func() {
-					serve(t, rundir.Of("m").Ctl(), ctl.Handlers{Status: func() ctl.Status { return status }})
+					serve(t, rundir.Of("m").Ctl(), ctl.Handlers{Status: func() state.Machine { return status }})
 				}
 				synctest.Test(t, func(t *testing.T) {
 					after(test.owner, owned)

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+
+	"microvm-console/internal/state"
 )
 
 // metricsType is the content type of Prometheus' text format, version 0.0.4.
@@ -16,33 +18,33 @@ const metricsType = "text/plain; version=0.0.4; charset=utf-8"
 // on this host joins the socket as curl does.
 var metrics = []struct {
 	name, kind, help string
-	value            func(*Relay) int64
+	value            func(*state.Relay) int64
 }{
-	{"attached", "gauge", "Whether a VM is attached.", func(r *Relay) int64 {
+	{"attached", "gauge", "Whether a VM is attached.", func(r *state.Relay) int64 {
 		if r.Attached {
 			return 1
 		}
 		return 0
 	}},
-	{"boot", "gauge", "Number of the newest boot.", func(r *Relay) int64 { return int64(r.Boot) }},
-	{"bytes_total", "counter", "Bytes in the stream since it began.", func(r *Relay) int64 { return r.End }},
-	{"boot_bytes", "gauge", "Bytes in the stream of the newest boot.", func(r *Relay) int64 { return r.End - r.Start }},
-	{"kept_bytes", "gauge", "Bytes of the stream that are kept.", func(r *Relay) int64 { return r.End - r.Oldest }},
-	{"gaps", "gauge", "Gaps in what is kept.", func(r *Relay) int64 { return int64(len(r.Gaps)) }},
-	{"missing_bytes", "gauge", "Bytes that are missing there.", func(r *Relay) (bytes int64) {
+	{"boot", "gauge", "Number of the newest boot.", func(r *state.Relay) int64 { return int64(r.Boot) }},
+	{"bytes_total", "counter", "Bytes in the stream since it began.", func(r *state.Relay) int64 { return r.End }},
+	{"boot_bytes", "gauge", "Bytes in the stream of the newest boot.", func(r *state.Relay) int64 { return r.End - r.Start }},
+	{"kept_bytes", "gauge", "Bytes of the stream that are kept.", func(r *state.Relay) int64 { return r.End - r.Oldest }},
+	{"gaps", "gauge", "Gaps in what is kept.", func(r *state.Relay) int64 { return int64(len(r.Gaps)) }},
+	{"missing_bytes", "gauge", "Bytes that are missing there.", func(r *state.Relay) (bytes int64) {
 		for _, gap := range r.Gaps {
 			bytes += gap.Bytes
 		}
 		return bytes
 	}},
-	{"clients", "gauge", "Clients that are attached.", func(r *Relay) int64 { return int64(len(r.Clients)) }},
-	{"lag_bytes", "gauge", "How far the slowest client is behind.", func(r *Relay) (bytes int64) {
+	{"clients", "gauge", "Clients that are attached.", func(r *state.Relay) int64 { return int64(len(r.Clients)) }},
+	{"lag_bytes", "gauge", "How far the slowest client is behind.", func(r *state.Relay) (bytes int64) {
 		for _, client := range r.Clients {
 			bytes = max(bytes, client.Lag)
 		}
 		return bytes
 	}},
-	{"input_bytes", "gauge", "Bytes that wait for the guest to read them.", func(r *Relay) int64 { return int64(r.Input) }},
+	{"input_bytes", "gauge", "Bytes that wait for the guest to read them.", func(r *state.Relay) int64 { return int64(r.Input) }},
 }
 
 // metrics answers GET /metrics.
@@ -54,35 +56,35 @@ func (h Handlers) metrics(w http.ResponseWriter, _ *http.Request) {
 // machineMetrics are what it tells of the machine itself.
 var machineMetrics = []struct {
 	name, kind, help string
-	value            func(Status) float64
+	value            func(state.Machine) float64
 }{
-	{"start_time_seconds", "gauge", "When the owner took the machine, in seconds since 1970.", func(s Status) float64 {
+	{"start_time_seconds", "gauge", "When the owner took the machine, in seconds since 1970.", func(s state.Machine) float64 {
 		return float64(s.Started.UnixMilli()) / 1000
 	}},
-	{"ready", "gauge", "Whether the guest is ready.", func(s Status) float64 {
-		if s.State == Ready {
+	{"ready", "gauge", "Whether the guest is ready.", func(s state.Machine) float64 {
+		if s.State == state.Ready {
 			return 1
 		}
 		return 0
 	}},
-	{"ready_seconds", "gauge", "How long the guest took for that; 0: it is not ready yet.", func(s Status) float64 { return s.ReadySeconds }},
-	{"restarts_total", "counter", "How often the guest has restarted itself.", func(s Status) float64 { return float64(s.Restarts) }},
+	{"ready_seconds", "gauge", "How long the guest took for that; 0: it is not ready yet.", func(s state.Machine) float64 { return s.ReadySeconds }},
+	{"restarts_total", "counter", "How often the guest has restarted itself.", func(s state.Machine) float64 { return float64(s.Restarts) }},
 }
 
 // writeMetrics writes the metrics of a machine, or of a channel, which has but a
 // console. Its names need no escape in a label.
-func writeMetrics(w io.Writer, status Status) error {
+func writeMetrics(w io.Writer, status state.Machine) error {
 	out := bufio.NewWriter(w)
 	head := func(name, kind, help string) {
 		fmt.Fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
 	}
 	for _, m := range machineMetrics {
-		if status.State != Relaying {
+		if status.State != state.Relaying {
 			head("microvm_"+m.name, m.kind, m.help)
 			fmt.Fprintf(out, "microvm_%s{vm=%q} %s\n", m.name, status.Name, strconv.FormatFloat(m.value(status), 'f', -1, 64))
 		}
 	}
-	consoles := slices.DeleteFunc(slices.Clone(status.Consoles), func(c Console) bool { return c.Relay == nil })
+	consoles := slices.DeleteFunc(slices.Clone(status.Consoles), func(c state.Console) bool { return c.Relay == nil })
 	for _, m := range metrics {
 		if len(consoles) > 0 {
 			head("microvm_console_"+m.name, m.kind, m.help)

@@ -5,17 +5,19 @@ import (
 	"testing"
 	"time"
 
+	"microvm-console/internal/state"
+
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestMetrics(t *testing.T) {
-	status := Status{Name: "demo", State: Ready, Started: time.UnixMilli(1_700_000_000_500), ReadySeconds: 2.1, Restarts: 3, Consoles: []Console{
-		{Name: "serial", Relay: &Relay{
+	status := state.Machine{Name: "demo", State: state.Ready, Started: time.UnixMilli(1_700_000_000_500), ReadySeconds: 2.1, Restarts: 3, Consoles: []state.Console{
+		{Name: "serial", Relay: &state.Relay{
 			Attached: true, Boot: 3, Start: 100, Oldest: 40, End: 1100, Input: 5,
-			Clients: []Attached{{Lag: 7}, {Lag: 700}, {}},
-			Gaps:    []Gap{{Offset: 50, Bytes: 8}, {Offset: 90, Bytes: 2}},
+			Clients: []state.Client{{Lag: 7}, {Lag: 700}, {}},
+			Gaps:    []state.Gap{{Offset: 50, Bytes: 8}, {Offset: 90, Bytes: 2}},
 		}},
-		{Name: "console", Relay: &Relay{Boot: 3}},
+		{Name: "console", Relay: &state.Relay{Boot: 3}},
 		{Name: "qemu's own"},
 	}}
 	var text strings.Builder
@@ -43,7 +45,7 @@ func TestMetrics(t *testing.T) {
 		t.Error(diff)
 	}
 	text.Reset()
-	if err := writeMetrics(&text, Status{State: Relaying}); err != nil || text.Len() > 0 {
+	if err := writeMetrics(&text, state.Machine{State: state.Relaying}); err != nil || text.Len() > 0 {
 		t.Errorf("of no relay: %v, %q", err, &text)
 	}
 }

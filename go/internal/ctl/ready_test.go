@@ -9,12 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/state"
 )
 
 func TestAwaitReady(t *testing.T) {
 	path, answers := socket(t), make(chan error)
 	end := serve(t, path, ctl.Handlers{
-		Status: func() ctl.Status { return status },
+		Status: func() state.Machine { return status },
 		AwaitReady: func(ctx context.Context) error {
 			select {
 			case err := <-answers:

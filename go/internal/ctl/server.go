@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"microvm-console/internal/plaintext"
+	"microvm-console/internal/state"
 )
 
 // Handlers are what a control socket does. Of a nil one there is no path.
 type Handlers struct {
-	Status func() Status
+	Status func() state.Machine
 	Stop   func(context.Context, StopRequest) (StopReport, error)
 	// AwaitReady waits until the guest is ready, and errs where it never will be.
 	AwaitReady func(context.Context) error

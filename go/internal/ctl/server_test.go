@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/state"
 )
 
 // socket is a path for a control socket, shorter than one in t.TempDir, for a
@@ -56,15 +57,15 @@ func serve(t *testing.T, path string, h ctl.Handlers) (end func() error) {
 	return end
 }
 
-var status = ctl.Status{
-	Name: "demo", State: ctl.Booting, PID: 12, QEMUPID: 34, Started: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+var status = state.Machine{
+	Name: "demo", State: state.Booting, PID: 12, QEMUPID: 34, Started: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
 	Accel: "tcg", Machine: "q35",
-	Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Port: 4440}, {Name: "console", Device: "hvc0", Port: 4441}},
+	Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Port: 4440}, {Name: "console", Device: "hvc0", Port: 4441}},
 }
 
 func TestStatusRoundTrip(t *testing.T) {
 	path := socket(t)
-	serve(t, path, ctl.Handlers{Status: func() ctl.Status { return status }})
+	serve(t, path, ctl.Handlers{Status: func() state.Machine { return status }})
 	got, err := ctl.Client{Path: path}.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +127,7 @@ func TestBadRequests(t *testing.T) {
 	path := socket(t)
 	wrong := errors.New("a bad request was handled")
 	serve(t, path, ctl.Handlers{
-		Status: func() ctl.Status { return ctl.Status{Name: wrong.Error()} },
+		Status: func() state.Machine { return state.Machine{Name: wrong.Error()} },
 		Stop: func(context.Context, ctl.StopRequest) (ctl.StopReport, error) {
 			return ctl.StopReport{Stage: wrong.Error()}, nil
 		},
@@ -229,7 +230,7 @@ func TestAStaleSocketIsReplaced(t *testing.T) {
 	if _, err := client.Status(t.Context()); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("a stale socket: %v", err)
 	}
-	end := serve(t, path, ctl.Handlers{Status: func() ctl.Status { return status }})
+	end := serve(t, path, ctl.Handlers{Status: func() state.Machine { return status }})
 	if _, err := client.Status(t.Context()); err != nil {
 		t.Error(err)
 	}

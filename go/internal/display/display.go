@@ -7,26 +7,26 @@ import (
 	"io"
 
 	"microvm-console/internal/cmdline"
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/plaintext"
+	"microvm-console/internal/state"
 )
 
 // Display shows machines again and again: on a terminal at the same place,
 // elsewhere one below the other.
 type Display struct {
 	w        io.Writer
-	print    func(io.Writer, []ctl.Status) error
+	print    func(io.Writer, []state.Machine) error
 	terminal bool
 	begun    bool
 }
 
 // New returns a display on w that prints machines with print.
-func New(w io.Writer, print func(io.Writer, []ctl.Status) error) *Display {
+func New(w io.Writer, print func(io.Writer, []state.Machine) error) *Display {
 	return &Display{w: w, print: print, terminal: cmdline.IsTerminal(w)}
 }
 
 // Show shows machines in one write, so that nothing flickers.
-func (d *Display) Show(machines []ctl.Status) error {
+func (d *Display) Show(machines []state.Machine) error {
 	var text bytes.Buffer
 	if err := d.print(&text, machines); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (d *Display) Show(machines []ctl.Status) error {
 }
 
 // JSON prints each machine as a line of JSON, in printable characters alone.
-func JSON(w io.Writer, machines []ctl.Status) error {
+func JSON(w io.Writer, machines []state.Machine) error {
 	for _, machine := range machines {
 		text, err := json.Marshal(machine)
 		if err != nil {

@@ -8,10 +8,11 @@ import (
 	"unicode"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/state"
 )
 
 // Table prints each machine as a few lines for people.
-func Table(w io.Writer, machines []ctl.Status) error {
+func Table(w io.Writer, machines []state.Machine) error {
 	var text strings.Builder
 	for i, machine := range machines {
 		if i > 0 {
@@ -26,14 +27,14 @@ func Table(w io.Writer, machines []ctl.Status) error {
 
 // Consoles prints the consoles of a machine without its name, for what is none:
 // channels.
-func Consoles(w io.Writer, all []ctl.Console) error {
+func Consoles(w io.Writer, all []state.Console) error {
 	var text strings.Builder
-	consoles(&text, ctl.Status{Consoles: all})
+	consoles(&text, state.Machine{Consoles: all})
 	_, err := io.WriteString(w, text.String())
 	return err
 }
 
-func consoles(w io.Writer, machine ctl.Status) {
+func consoles(w io.Writer, machine state.Machine) {
 	columns(w, machine.Consoles)
 	clients(w, machine.Consoles)
 	for _, console := range machine.Consoles {
@@ -45,9 +46,9 @@ func consoles(w io.Writer, machine ctl.Status) {
 }
 
 // title says which machine it is.
-func title(machine ctl.Status) string {
+func title(machine state.Machine) string {
 	words := []string{machine.State}
-	if machine.State == ctl.Ready {
+	if machine.State == state.Ready {
 		words[0] += fmt.Sprintf(" after %.1f s (%s)", machine.ReadySeconds, machine.ReadyBy)
 	}
 	if machine.Restarts > 0 {
@@ -66,7 +67,7 @@ func title(machine ctl.Status) string {
 }
 
 // columns prints a line for each console.
-func columns(w io.Writer, consoles []ctl.Console) {
+func columns(w io.Writer, consoles []state.Console) {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "CONSOLE\tDEVICE\tVM\tBOOT\tBYTES\tCLIENTS\tGAPS\tENDPOINTS")
 	for _, console := range consoles {
@@ -82,7 +83,7 @@ func columns(w io.Writer, consoles []ctl.Console) {
 }
 
 // endpoints are where a console can be reached.
-func endpoints(console ctl.Console) string {
+func endpoints(console state.Console) string {
 	var words []string
 	if console.Port != 0 {
 		words = append(words, fmt.Sprintf("tcp localhost:%d", console.Port))
@@ -96,7 +97,7 @@ func endpoints(console ctl.Console) string {
 	return strings.Join(words, ", ")
 }
 
-func attached(relay *ctl.Relay) string {
+func attached(relay *state.Relay) string {
 	if relay.Attached {
 		return "attached"
 	}
@@ -104,7 +105,7 @@ func attached(relay *ctl.Relay) string {
 }
 
 // clients prints a line for each client, if there are any.
-func clients(w io.Writer, consoles []ctl.Console) {
+func clients(w io.Writer, consoles []state.Console) {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	header := "\nCLIENT OF\tNAME\tBY\tSINCE\tBEHIND\tTERMINAL\n"
 	for _, console := range consoles {
@@ -122,7 +123,7 @@ func clients(w io.Writer, consoles []ctl.Console) {
 
 // terminal tells whether a client has a terminal, and whether it has the
 // writer's seat.
-func terminal(client ctl.Attached) string {
+func terminal(client state.Client) string {
 	switch {
 	case client.Terminal && client.Writes:
 		return "yes, it types"
@@ -135,10 +136,10 @@ func terminal(client ctl.Attached) string {
 }
 
 // remarks prints what should not be so.
-func remarks(w io.Writer, state string, console ctl.Console) {
+func remarks(w io.Writer, is string, console state.Console) {
 	relay := console.Relay
 	switch {
-	case relay == nil && (state == ctl.Starting || console.Port == 0):
+	case relay == nil && (is == state.Starting || console.Port == 0):
 		return // it has none yet, or is none of QEMU's
 	case relay == nil:
 		fmt.Fprintf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)
@@ -146,9 +147,9 @@ func remarks(w io.Writer, state string, console ctl.Console) {
 	}
 	missing(w, console)
 	refused(w, console)
-	if 0 < relay.FIFOBytes && relay.FIFOBytes < ctl.WholeFIFO {
+	if 0 < relay.FIFOBytes && relay.FIFOBytes < state.WholeFIFO {
 		fmt.Fprintf(w, "%s: the FIFO from QEMU holds %d bytes, not %d: this user has used up the memory for pipes (a virtio console drops what does not fit; "+
-			"end other relays, or raise /proc/sys/fs/pipe-user-pages-soft)\n", console.Name, relay.FIFOBytes, ctl.WholeFIFO)
+			"end other relays, or raise /proc/sys/fs/pipe-user-pages-soft)\n", console.Name, relay.FIFOBytes, state.WholeFIFO)
 	}
 	for _, gap := range relay.Gaps {
 		if gap.Bytes == 0 {
@@ -166,7 +167,7 @@ func remarks(w io.Writer, state string, console ctl.Console) {
 }
 
 // missing prints the endpoints that are not this relay's.
-func missing(w io.Writer, console ctl.Console) {
+func missing(w io.Writer, console state.Console) {
 	for _, name := range console.Missing {
 		if why, ok := console.Trouble[name]; ok {
 			fmt.Fprintf(w, "%s: %s is not this relay's: %s (do not use it; once it is removed, the relay makes its own)\n", console.Name, name, printable(why))
@@ -177,7 +178,7 @@ func missing(w io.Writer, console ctl.Console) {
 }
 
 // refused prints how many clients could not connect.
-func refused(w io.Writer, console ctl.Console) {
+func refused(w io.Writer, console state.Console) {
 	if console.Refused > 0 {
 		fmt.Fprintf(w, "%s: port %d has refused %d clients (those of other users, and web browsers)\n", console.Name, console.Port, console.Refused)
 	}

@@ -6,29 +6,29 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"microvm-console/internal/state"
 
-	"microvm-console/internal/ctl"
+	"github.com/google/go-cmp/cmp"
 )
 
 var since = time.Date(2026, 11, 22, 7, 8, 9, 0, time.Local)
 
 // demo is a machine with all there can be.
-var demo = ctl.Status{
-	Name: "demo", State: ctl.Ready, ReadyBy: "login on ttyS0", ReadySeconds: 2.14, PID: 812, QEMUPID: 813, Accel: "tcg", Machine: "q35",
-	Consoles: []ctl.Console{
-		{Name: "serial", Device: "ttyS0", Port: 4440, Relay: &ctl.Relay{
+var demo = state.Machine{
+	Name: "demo", State: state.Ready, ReadyBy: "login on ttyS0", ReadySeconds: 2.14, PID: 812, QEMUPID: 813, Accel: "tcg", Machine: "q35",
+	Consoles: []state.Console{
+		{Name: "serial", Device: "ttyS0", Port: 4440, Relay: &state.Relay{
 			Socket: "/run/demo/serial/sock", Attached: true, Exact: true, Boot: 3, Start: 1000, End: 18786,
-			Clients: []ctl.Attached{
+			Clients: []state.Client{
 				{Client: "127.0.0.1:52311", Kind: "tcp", Since: since, Lag: 0},
 				{Client: "connect-serial[9]", Kind: "stream", Since: since, Lag: 120, Terminal: true, Writes: true},
 				{Client: "connect-serial[10]", Kind: "stream", Since: since, Lag: 0, Terminal: true},
 				{Client: "evil\x1b]0;title\a", Kind: "stream", Since: since},
 			},
 		}},
-		{Name: "console", Device: "hvc0", Port: 4441, Refused: 3, Relay: &ctl.Relay{
+		{Name: "console", Device: "hvc0", Port: 4441, Refused: 3, Relay: &state.Relay{
 			Socket: "/run/demo/console/sock", Journal: "/state/demo/console", Input: 4,
-			Gaps: []ctl.Gap{{Offset: 77, Bytes: 512, Cause: "disk full"}, {Offset: 99, Cause: "it was full"}},
+			Gaps: []state.Gap{{Offset: 77, Bytes: 512, Cause: "disk full"}, {Offset: 99, Cause: "it was full"}},
 		}},
 	},
 }
@@ -51,7 +51,7 @@ console: 4 bytes typed wait for the guest
 `
 
 // plain is a machine whose consoles QEMU itself serves.
-var plain = ctl.Status{Name: "plain", Notes: []ctl.Note{{Time: since, Text: "out of \amemory"}}, State: ctl.Booting, PID: 900, Restarts: 2, Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Port: 4442}}}
+var plain = state.Machine{Name: "plain", Notes: []state.Note{{Time: since, Text: "out of \amemory"}}, State: state.Booting, PID: 900, Restarts: 2, Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Port: 4442}}}
 
 const plainTable = `plain: booting, restarted 2 times, pid 900
 CONSOLE  DEVICE  VM  BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
@@ -61,7 +61,7 @@ serial: QEMU itself serves it, to one client at a time; nothing is kept
 `
 
 // starting is a machine that has no relays yet.
-var starting = ctl.Status{Name: "new", State: "starting", PID: 900, Consoles: []ctl.Console{{Name: "serial", Device: "ttyS0", Port: 4443}}}
+var starting = state.Machine{Name: "new", State: "starting", PID: 900, Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Port: 4443}}}
 
 const startingTable = `new: starting, pid 900
 CONSOLE  DEVICE  VM  BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
@@ -69,12 +69,12 @@ serial   ttyS0   -   -     -      -        -     tcp localhost:4443
 `
 
 // shortOf is a channel that lacks endpoints and memory for its FIFO.
-var shortOf = ctl.Status{Name: "serial", State: ctl.Relaying, PID: 900, Consoles: []ctl.Console{{
+var shortOf = state.Machine{Name: "serial", State: state.Relaying, PID: 900, Consoles: []state.Console{{
 	Name: "serial", Device: "-serial",
 	Endpoints: map[string]string{"in": "/tmp/qemu-serial.in"},
 	Missing:   []string{"/tmp/qemu-serial.in", "/tmp/qemu-serial.out"},
 	Trouble:   map[string]string{"/tmp/qemu-serial.in": "belongs to user 65534, not to us"},
-	Relay:     &ctl.Relay{Exact: true, FIFOBytes: 8192},
+	Relay:     &state.Relay{Exact: true, FIFOBytes: 8192},
 }}}
 
 const shortOfTable = `serial: relaying, pid 900
@@ -88,14 +88,14 @@ serial: the FIFO from QEMU holds 8192 bytes, not 1048576: this user has used up 
 func TestTable(t *testing.T) {
 	for _, row := range []struct {
 		name     string
-		machines []ctl.Status
+		machines []state.Machine
 		want     string
 	}{
-		{"one machine", []ctl.Status{demo}, demoTable},
-		{"without a relay", []ctl.Status{plain}, plainTable},
-		{"while it starts", []ctl.Status{starting}, startingTable},
-		{"a channel that lacks something", []ctl.Status{shortOf}, shortOfTable},
-		{"two machines", []ctl.Status{demo, plain}, demoTable + "\n" + plainTable},
+		{"one machine", []state.Machine{demo}, demoTable},
+		{"without a relay", []state.Machine{plain}, plainTable},
+		{"while it starts", []state.Machine{starting}, startingTable},
+		{"a channel that lacks something", []state.Machine{shortOf}, shortOfTable},
+		{"two machines", []state.Machine{demo, plain}, demoTable + "\n" + plainTable},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -114,7 +114,7 @@ func TestDisplay(t *testing.T) {
 	d := New(&out, Table)
 	d.terminal = true
 	for range 2 {
-		if err := d.Show([]ctl.Status{plain}); err != nil {
+		if err := d.Show([]state.Machine{plain}); err != nil {
 			t.Fatal(err)
 		}
 	}

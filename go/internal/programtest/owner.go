@@ -8,6 +8,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/state"
 	"microvm-console/internal/vm"
 )
 
@@ -36,12 +37,12 @@ func await() *cli.App {
 	flags := []cli.Flag{&cli.BoolFlag{Name: "ready"}}
 	return &cli.App{Name: "await", Flags: flags, Action: func(c *cli.Context) error {
 		for _, name := range c.Args().Slice() {
-			for state := ctl.Starting; state == ctl.Starting || c.Bool("ready") && state != ctl.Ready; {
+			for is := state.Starting; is == state.Starting || c.Bool("ready") && is != state.Ready; {
 				_, status, err := ctl.Find(c.Context, name)
 				if err != nil {
 					return fmt.Errorf("await: %w", err)
 				}
-				state = status.State
+				is = status.State
 			}
 		}
 		return nil

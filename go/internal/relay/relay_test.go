@@ -18,6 +18,7 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/numbered"
+	"microvm-console/internal/state"
 )
 
 // hangLimit is when a test gives up on what should have come.
@@ -392,7 +393,7 @@ func TestLosses(t *testing.T) {
 	b.relay.Journal().Lose(11, errors.New("no space"))
 	b.print(10, 12)
 	b.await(86)
-	if gaps := b.relay.Status().Gaps; len(gaps) != 1 || gaps[0] != (ctl.Gap{Offset: 70, Bytes: 11, Cause: "no space"}) {
+	if gaps := b.relay.Status().Gaps; len(gaps) != 1 || gaps[0] != (state.Gap{Offset: 70, Bytes: 11, Cause: "no space"}) {
 		t.Errorf("gaps %+v", gaps)
 	}
 	const notice = "\r\n[11 bytes were lost (offset 70: no space)]\r\n"
@@ -444,7 +445,7 @@ func TestFullPipe(t *testing.T) {
 			}
 			continue
 		}
-		if len(gaps) != 1 || gaps[0] != (ctl.Gap{Offset: int64(len(printed)), Cause: overrun}) {
+		if len(gaps) != 1 || gaps[0] != (state.Gap{Offset: int64(len(printed)), Cause: overrun}) {
 			t.Errorf("%d bytes printed, gaps %+v", len(printed), gaps)
 		}
 		want := fmt.Sprintf("%s\r\n[bytes may be missing here (offset %d: %s)]\r\nmore\n", printed, len(printed), overrun)

@@ -1,14 +1,12 @@
 package relay
 
-import (
-	"microvm-console/internal/ctl"
-)
+import "microvm-console/internal/state"
 
 // Status is the relay's state now.
-func (r *Relay) Status() *ctl.Relay {
+func (r *Relay) Status() *state.Relay {
 	j := r.config.Journal
 	oldest, end := j.Range()
-	status := &ctl.Relay{
+	status := &state.Relay{
 		Socket:  r.config.Socket,
 		Journal: j.Dir(),
 		Boot:    j.BootNumber(),
@@ -16,13 +14,13 @@ func (r *Relay) Status() *ctl.Relay {
 		Oldest:  oldest,
 		End:     end,
 		Input:   int(r.input.waiting.Load()),
-		Clients: []ctl.Attached{},
-		Gaps:    []ctl.Gap{},
+		Clients: []state.Client{},
+		Gaps:    []state.Gap{},
 
 		FIFOBytes: capacity(r.out),
 	}
 	for _, gap := range j.Gaps() {
-		status.Gaps = append(status.Gaps, ctl.Gap{Offset: gap.Offset, Bytes: gap.Bytes, Cause: gap.Cause})
+		status.Gaps = append(status.Gaps, state.Gap{Offset: gap.Offset, Bytes: gap.Bytes, Cause: gap.Cause})
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -33,7 +31,7 @@ func (r *Relay) Status() *ctl.Relay {
 	}
 	for _, c := range r.joined {
 		offset := c.offset.Load()
-		status.Clients = append(status.Clients, ctl.Attached{
+		status.Clients = append(status.Clients, state.Client{
 			Client: c.name, Kind: c.kind, Since: c.since, Offset: offset, Lag: max(0, end-offset),
 			Terminal: c.terminal, Writes: r.writer != nil && c.kind == "stream" && c.name == r.writer.name,
 		})

@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/rundir"
+	"microvm-console/internal/state"
 )
 
 // openPair makes the FIFOs vm.out and vm.in in dir and opens both for reading
@@ -31,7 +31,7 @@ func openPair(dir string) (out, in *os.File, err error) {
 	// has 64 MiB of pipes in all. Once these are used up the capacity stays as it is,
 	// which status shows, and the relay has less time to come.
 	_ = control(out, func(fd int) error {
-		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, ctl.WholeFIFO)
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, state.WholeFIFO)
 		return err
 	})
 	return out, in, nil

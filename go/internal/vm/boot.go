@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/plaintext"
+	"microvm-console/internal/state"
 )
 
 // boot is what is known of the guest since it started, or restarted.
@@ -32,10 +32,10 @@ const (
 
 // become changes the machine's state, and tells it in status and in state.json.
 // From "stopping" there is no way back.
-func (v *VM) become(state string) error {
+func (v *VM) become(next string) error {
 	v.mu.Lock()
-	if v.status.State != ctl.Stopping {
-		v.status.State = state
+	if v.status.State != state.Stopping {
+		v.status.State = next
 	}
 	close(v.changed)
 	v.changed = make(chan struct{})
@@ -49,7 +49,7 @@ func (v *VM) note(text string) {
 	text = plaintext.Line(text)
 	v.options.Log(text)
 	v.mu.Lock()
-	notes := append(v.status.Notes, ctl.Note{Time: time.Now(), Text: text})
+	notes := append(v.status.Notes, state.Note{Time: time.Now(), Text: text})
 	v.status.Notes = slices.Clone(notes[max(0, len(notes)-maxNotes):])
 	v.mu.Unlock()
 	_ = v.writeState() // it stands in status all the same
@@ -122,14 +122,14 @@ func (v *VM) greet() {
 	case v.boot.login != "":
 		by = "login on " + v.boot.login
 	}
-	fresh := by != "" && v.status.State == ctl.Booting
+	fresh := by != "" && v.status.State == state.Booting
 	if fresh {
 		v.status.ReadyBy, v.status.ReadySeconds = by, time.Since(v.boot.began).Seconds()
 		v.boot.restarts = nil
 	}
 	v.mu.Unlock()
 	if fresh {
-		_ = v.become(ctl.Ready) // it stands in status all the same
+		_ = v.become(state.Ready) // it stands in status all the same
 	}
 }
 
@@ -161,7 +161,7 @@ func (v *VM) rebooted() (again int, since time.Duration) {
 		again, since = len(restarts), time.Since(restarts[0])
 	}
 	v.mu.Unlock()
-	_ = v.become(ctl.Booting) // it stands in status all the same
+	_ = v.become(state.Booting) // it stands in status all the same
 	return again, since
 }
 

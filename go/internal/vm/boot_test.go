@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/state"
 )
 
 const loginText = "\r\ndemo login: "
@@ -40,7 +41,7 @@ func TestReadyAtALogin(t *testing.T) {
 			t.Fatal(err)
 		}
 		status := v.Status()
-		if status.State != ctl.Ready || status.ReadyBy != "login on ttyS0" || status.ReadySeconds <= 0 {
+		if status.State != state.Ready || status.ReadyBy != "login on ttyS0" || status.ReadySeconds <= 0 {
 			t.Errorf("got %+v", status)
 		}
 		stop(t, v, ended)
@@ -58,8 +59,8 @@ func TestNotReadyWithoutALogin(t *testing.T) {
 	started(t, v)
 	await(t, "print", func() bool { return strings.Contains(strings.Join(v.Tails(1)[0].Lines, ""), "login:") })
 	v.settle()
-	if state := v.Status().State; state != ctl.Booting {
-		t.Errorf("it is %s", state)
+	if is := v.Status().State; is != state.Booting {
+		t.Errorf("it is %s", is)
 	}
 	stop(t, v, ended)
 }
@@ -69,7 +70,7 @@ func TestNotReadyWithoutALogin(t *testing.T) {
 func TestReadyAgain(t *testing.T) {
 	v, ended := run(t, machine(t, "fake.print="+printed(t, bootText+loginText), "fake.reset", "fake.again="+printed(t, bootText+loginText)))
 	started(t, v)
-	await(t, "a guest that has restarted", func() bool { return v.Status().Restarts == 1 && v.Status().State == ctl.Booting })
+	await(t, "a guest that has restarted", func() bool { return v.Status().Restarts == 1 && v.Status().State == state.Booting })
 	if err := v.Break(t.Context(), "serial"); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guestagent"
+	"microvm-console/internal/state"
 )
 
 const (
@@ -71,7 +72,7 @@ func (v *VM) awaitAgent(ctx context.Context) (restarts int, err error) {
 	defer cancel()
 	for {
 		v.mu.Lock()
-		there, restarts, state, changed := v.status.Agent, v.status.Restarts, v.status.State, v.changed
+		there, restarts, is, changed := v.status.Agent, v.status.Restarts, v.status.State, v.changed
 		v.mu.Unlock()
 		if there {
 			return restarts, nil
@@ -86,8 +87,8 @@ func (v *VM) awaitAgent(ctx context.Context) (restarts int, err error) {
 		switch {
 		case !errors.Is(context.Cause(limit), ctl.ErrNoAgent):
 			return 0, context.Cause(limit)
-		case state == ctl.Starting || state == ctl.Booting:
-			return 0, fmt.Errorf("%w: the guest is still %s (wait with --wait-ready)", ctl.ErrNoAgent, state)
+		case is == state.Starting || is == state.Booting:
+			return 0, fmt.Errorf("%w: the guest is still %s (wait with --wait-ready)", ctl.ErrNoAgent, is)
 		}
 		return 0, fmt.Errorf("%w (run microvm-agent or qemu-ga in the guest)", ctl.ErrNoAgent)
 	}

@@ -5,12 +5,12 @@ import (
 	"fmt"
 
 	"microvm-console/internal/accel"
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/features"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
+	"microvm-console/internal/state"
 )
 
 // Plan decides what vm.json leaves open for this host, and gives half a
@@ -52,7 +52,7 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	} else if err := v.openRelays(listeners); err != nil {
 		return qemu.Host{}, err
 	}
-	if err := v.become(ctl.Starting); err != nil {
+	if err := v.become(state.Starting); err != nil {
 		return qemu.Host{}, err
 	}
 	host, reason, err := Plan(ctx, v.machine)

@@ -9,6 +9,7 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/spec"
+	"microvm-console/internal/state"
 )
 
 // size is the size of a terminal, in characters. 0 by 0: unknown.
@@ -32,7 +33,7 @@ func (v *VM) Size(request ctl.SizeRequest) error {
 	defer v.mu.Unlock()
 	w := v.windowOf(request.Console)
 	for client := range w.told { // what has gone is forgotten
-		if !slices.ContainsFunc(there, func(a ctl.Attached) bool { return a.Client == client }) {
+		if !slices.ContainsFunc(there, func(a state.Client) bool { return a.Client == client }) {
 			delete(w.told, client)
 		}
 	}

@@ -10,11 +10,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/guestagent"
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
+	"microvm-console/internal/state"
 )
 
 // handshakeLimit is how long QEMU may take until its monitor answers.
@@ -45,7 +45,7 @@ func (v *VM) start(ctx context.Context, host qemu.Host) (*errgroup.Group, error)
 		_ = v.settled(watchers) // what they saw is less than why QEMU ended
 		return nil, v.startError(ctx, err)
 	}
-	if err := v.become(ctl.Booting); err != nil {
+	if err := v.become(state.Booting); err != nil {
 		v.qemu.Kill()
 		return nil, joined(err, v.settled(watchers))
 	}

@@ -7,10 +7,11 @@ import (
 	"slices"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/state"
 )
 
 // Status is the machine as it is now.
-func (v *VM) Status() ctl.Status {
+func (v *VM) Status() state.Machine {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	status := v.status
@@ -33,12 +34,12 @@ func (v *VM) Command() string { return v.line }
 func (v *VM) AwaitReady(ctx context.Context) error {
 	for {
 		v.mu.Lock()
-		state, changed := v.status.State, v.changed
+		is, changed := v.status.State, v.changed
 		v.mu.Unlock()
-		switch state {
-		case ctl.Ready:
+		switch is {
+		case state.Ready:
 			return nil
-		case ctl.Stopping:
+		case state.Stopping:
 			return ctl.ErrNeverReady
 		}
 		select {
@@ -54,9 +55,9 @@ func (v *VM) AwaitReady(ctx context.Context) error {
 // showConsoles puts the consoles of vm.json, with the ports in use, in the
 // status.
 func (v *VM) showConsoles() {
-	shown := make([]ctl.Console, len(v.machine.Consoles))
+	shown := make([]state.Console, len(v.machine.Consoles))
 	for i, console := range v.machine.Consoles {
-		shown[i] = ctl.Console{Name: console.Name, Device: console.Device, Port: console.Port}
+		shown[i] = state.Console{Name: console.Name, Device: console.Device, Port: console.Port}
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guestagent"
 	"microvm-console/internal/qmp"
+	"microvm-console/internal/state"
 )
 
 // ErrNotStopped tells that every stage of a stop failed within its limit.
@@ -101,7 +102,7 @@ func (v *VM) stopBy(ctx context.Context, stages []stage) (ctl.StopReport, error)
 	v.mu.Lock()
 	v.stopped = true
 	v.mu.Unlock()
-	_ = v.become(ctl.Stopping) // a state file that cannot be written must not keep a machine running
+	_ = v.become(state.Stopping) // a state file that cannot be written must not keep a machine running
 	report, began := ctl.StopReport{Tried: []ctl.Attempt{}}, time.Now()
 	for _, stage := range stages {
 		attempt := v.attempt(ctx, stage, began)

@@ -3,7 +3,7 @@ package vm
 import (
 	"strings"
 
-	"microvm-console/internal/ctl"
+	"microvm-console/internal/state"
 )
 
 // lastLines splits the last n lines off text.
@@ -14,7 +14,7 @@ func lastLines(text []byte, n int) []string {
 
 // Tail is what a console printed last.
 type Tail struct {
-	Console ctl.Console
+	Console state.Console
 	Bytes   int64    // printed in all
 	Lines   []string // the last ones, without their ends
 }

@@ -27,6 +27,7 @@ import (
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
+	"microvm-console/internal/state"
 )
 
 // Options are what a start decides beyond vm.json.
@@ -90,7 +91,7 @@ type VM struct {
 	mu         sync.Mutex
 	abandon    context.CancelCauseFunc // ends a start under way; nil: Run was not called yet
 	abandoned  bool                    // a stop came before the start was done
-	status     ctl.Status
+	status     state.Machine
 	changed    chan struct{} // closed and replaced when the state changes
 	boot       boot
 	noted      int            // calls of noteOnce since the last noteMore
@@ -135,7 +136,7 @@ func New(m spec.Machine, options Options) *VM {
 	if options.JournalDir == nil {
 		v.options.JournalDir = v.dir.Journal
 	}
-	v.status = ctl.Status{Name: m.Name, State: ctl.Starting, PID: os.Getpid(), Started: time.Now()}
+	v.status = state.Machine{Name: m.Name, State: state.Starting, PID: os.Getpid(), Started: time.Now()}
 	v.showConsoles()
 	return v
 }

@@ -20,6 +20,7 @@ import (
 	"microvm-console/internal/qemutest"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
+	"microvm-console/internal/state"
 )
 
 // The test binary is QEMU, or a machine's owner, when it is started as one.
@@ -442,7 +443,7 @@ func TestQEMUDiesWithItsOwner(t *testing.T) {
 	}
 	defer owner.Process.Kill()
 	_, status, err := ctl.Find(t.Context(), "m")
-	for err == nil && status.State == ctl.Starting {
+	for err == nil && status.State == state.Starting {
 		_, status, err = ctl.Find(t.Context(), "m")
 	}
 	if err != nil {
