@@ -14,6 +14,7 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
+	"microvm-console/internal/unixsock"
 )
 
 // guest is a console: what was printed, and what was typed. It outlives its
@@ -135,7 +136,7 @@ func serve(t testing.TB, handlers ctl.Handlers) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := ctl.Listen(rundir.Of("demo").Ctl())
+	listener, err := unixsock.Listen(rundir.Of("demo").Ctl())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ import (
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/settings"
 	"microvm-console/internal/state"
+	"microvm-console/internal/unixsock"
 )
 
 // Config is what a channel works with.
@@ -118,7 +119,7 @@ func (c *Channel) open(declared settings.Channel) error {
 	}
 	err = c.config.Keeper.keepPair(c.dir.Name(), relay.VMPath(c.dir.Path()))
 	if err == nil {
-		c.control, err = ctl.Listen(c.dir.Ctl())
+		c.control, err = unixsock.Listen(c.dir.Ctl())
 	}
 	if err != nil {
 		c.relay.Abandon()

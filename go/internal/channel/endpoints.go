@@ -6,10 +6,10 @@ import (
 	"net"
 	"os"
 
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/loopback"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
+	"microvm-console/internal/unixsock"
 )
 
 // endpoints are those that a relay is given open.
@@ -76,10 +76,10 @@ func (c *Channel) openSocket() (net.Listener, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.public.Socket, err)
 		}
-		return ctl.Named(listener.(*net.UnixListener), c.public.Socket), nil
+		return unixsock.Named(listener.(*net.UnixListener), c.public.Socket), nil
 	}
 	c.config.Keeper.drop(name, kept)
-	listener, err := ctl.Listen(c.public.Socket)
+	listener, err := unixsock.Listen(c.public.Socket)
 	if err != nil {
 		return nil, err
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
+	"microvm-console/internal/unixsock"
 )
 
 const (
@@ -51,7 +51,7 @@ func (c *Channel) missing() (missing []string, trouble map[string]error) {
 		switch {
 		case err != nil:
 			trouble[name] = err
-		case !there, slices.Contains(lacks, name), name == c.public.Socket && !ctl.InPlace(c.publicSocket()):
+		case !there, slices.Contains(lacks, name), name == c.public.Socket && !unixsock.InPlace(c.publicSocket()):
 		default:
 			continue
 		}
@@ -134,7 +134,7 @@ func (c *Channel) lost() bool { return gone(c.dir.Ctl()) && !gone(c.dir.Path()) 
 // missing, which status tells, and is tried again.
 func (c *Channel) mend(serve func(net.Listener)) {
 	_ = c.relay.Renew()
-	if !ctl.InPlace(c.publicSocket()) {
+	if !unixsock.InPlace(c.publicSocket()) {
 		_ = c.renewSocket()
 	}
 	if gone(c.public.PTY) {
@@ -147,7 +147,7 @@ func (c *Channel) mend(serve func(net.Listener)) {
 		c.renewPort()
 	}
 	if c.lost() {
-		if control, err := ctl.Listen(c.dir.Ctl()); err == nil {
+		if control, err := unixsock.Listen(c.dir.Ctl()); err == nil {
 			serve(control)
 		}
 	}
@@ -155,7 +155,7 @@ func (c *Channel) mend(serve func(net.Listener)) {
 
 // renewSocket makes the public socket again. A client that is connected stays so.
 func (c *Channel) renewSocket() error {
-	fresh, err := ctl.Listen(c.public.Socket)
+	fresh, err := unixsock.Listen(c.public.Socket)
 	if err != nil {
 		return err
 	}

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/unixsock"
 )
 
 func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 	path := socket(t)
 	asked, stop := make(chan struct{}), make(chan struct{})
-	listener, err := ctl.Listen(path)
+	listener, err := unixsock.Listen(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func (l *oneClient) Close() error {
 }
 
 func TestAServerThatBreaksIsAnError(t *testing.T) {
-	listener, err := ctl.Listen(socket(t))
+	listener, err := unixsock.Listen(socket(t))
 	if err != nil {
 		t.Fatal(err)
 	}

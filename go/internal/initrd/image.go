@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"microvm-console/internal/spec"
+	"microvm-console/internal/strictjson"
 )
 
 // Image says what goes into a guest image. It is what image.json holds; the
@@ -54,7 +55,7 @@ func IsImageError(err error) bool {
 // holds every mistake (a *multierror.Error).
 func Decode(data []byte) (Image, error) {
 	var img Image
-	if err := spec.DecodeStrict(data, &img); err != nil {
+	if err := strictjson.Decode(data, &img); err != nil {
 		return Image{}, &ImageError{err}
 	}
 	if img.Gettys == nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/unixsock"
 )
 
 // While the guest reads nothing, clients that send and close are forgotten. What was
@@ -107,7 +108,7 @@ func fillInput(t *testing.T, b *bench) {
 func TestSeatOfAHolderThatIsKilled(t *testing.T) {
 	b := start(t)
 	path := filepath.Join(b.dir, "ctl")
-	listener, err := ctl.Listen(path)
+	listener, err := unixsock.Listen(path)
 	if err != nil {
 		t.Fatal(err)
 	}

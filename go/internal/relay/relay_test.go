@@ -19,6 +19,7 @@ import (
 	"microvm-console/internal/journal"
 	"microvm-console/internal/numbered"
 	"microvm-console/internal/state"
+	"microvm-console/internal/unixsock"
 )
 
 // hangLimit is when a test gives up on what should have come.
@@ -59,7 +60,7 @@ func startWith(t *testing.T, change func(*Config)) *bench {
 	if b.tcp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	socket, err := ctl.Listen(SocketPath(dir))
+	socket, err := unixsock.Listen(SocketPath(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

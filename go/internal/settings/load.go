@@ -6,9 +6,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/hashicorp/go-multierror"
+	"microvm-console/internal/strictjson"
 
-	"microvm-console/internal/spec"
+	"github.com/hashicorp/go-multierror"
 )
 
 // Variable is the environment variable that names the settings file.
@@ -48,7 +48,7 @@ func Load(path string) (Settings, error) {
 func Parse(data []byte) (Settings, error) {
 	s := Default()
 	read := file{Directory: s.Directory, RetentionMiB: s.RetentionMiB, Boots: s.Boots}
-	if err := spec.DecodeStrict(data, &read); err != nil {
+	if err := strictjson.Decode(data, &read); err != nil {
 		return Settings{}, err
 	}
 	s.Directory, s.RetentionMiB, s.Boots = read.Directory, read.RetentionMiB, read.Boots

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"microvm-console/internal/strictjson"
+
 	"github.com/hashicorp/go-multierror"
 )
 
@@ -93,7 +95,7 @@ func Load(path string) (Machine, error) {
 // Parse is Load for data that has been read.
 func Parse(data []byte) (Machine, error) {
 	machine := defaults()
-	if err := DecodeStrict(data, &machine); err != nil {
+	if err := strictjson.Decode(data, &machine); err != nil {
 		return Machine{}, err
 	}
 	errs := multierror.Append(nil, machine.fillConsoles(), machine.Validate())

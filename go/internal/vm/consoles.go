@@ -15,6 +15,7 @@ import (
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/spec"
+	"microvm-console/internal/unixsock"
 )
 
 // ErrNoConsole tells that a machine has no console of a name, or no relay for
@@ -53,7 +54,7 @@ func (v *VM) openRelay(console spec.Console, listeners []net.Listener) (*relay.R
 	if err != nil && !errors.Is(err, os.ErrExist) { // an owner that was killed has left it
 		return nil, err
 	}
-	socket, err := ctl.Listen(relay.SocketPath(folder))
+	socket, err := unixsock.Listen(relay.SocketPath(folder))
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ import (
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
 	"microvm-console/internal/state"
+	"microvm-console/internal/unixsock"
 )
 
 // Options are what a start decides beyond vm.json.
@@ -163,7 +164,7 @@ func (v *VM) Run(ctx context.Context) error {
 		return err
 	}
 	v.lock = lock
-	listener, err := ctl.Listen(v.dir.Ctl())
+	listener, err := unixsock.Listen(v.dir.Ctl())
 	if err != nil {
 		close(v.ended)
 		return multierror.Append(err, lock.Release()).ErrorOrNil()

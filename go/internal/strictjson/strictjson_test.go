@@ -1,11 +1,13 @@
-package spec_test
+package strictjson_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-multierror"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/strictjson"
 )
 
 // shelf has what no vm.json has: a map, and fields that may be left out.
@@ -19,9 +21,9 @@ type box struct {
 	Count *int  `json:"count"`
 }
 
-func TestDecodeStrictTakesMapsAndPointers(t *testing.T) {
+func TestDecodeTakesMapsAndPointers(t *testing.T) {
 	got := shelf{Label: "as before"}
-	if err := spec.DecodeStrict([]byte(`{"boxes": {"A b": {"open": false}, "c": {"count": 0}}}`), &got); err != nil {
+	if err := strictjson.Decode([]byte(`{"boxes": {"A b": {"open": false}, "c": {"count": 0}}}`), &got); err != nil {
 		t.Fatal(err)
 	}
 	closed, none := false, 0
@@ -31,7 +33,7 @@ func TestDecodeStrictTakesMapsAndPointers(t *testing.T) {
 	}
 }
 
-func TestDecodeStrictTellsEveryMistakeInMaps(t *testing.T) {
+func TestDecodeTellsEveryMistakeInMaps(t *testing.T) {
 	tests := []struct {
 		name, text string
 		want       []string
@@ -52,10 +54,24 @@ func TestDecodeStrictTellsEveryMistakeInMaps(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got shelf
-			err := spec.DecodeStrict([]byte(test.text), &got)
-			if diff := cmp.Diff(test.want, told(t, err)); diff != "" {
+			err := strictjson.Decode([]byte(test.text), &got)
+			if diff := cmp.Diff(test.want, lines(t, err)); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
+}
+
+// lines returns the mistakes that an error holds.
+func lines(t *testing.T, err error) []string {
+	t.Helper()
+	var many *multierror.Error
+	if !errors.As(err, &many) {
+		t.Fatalf("want a *multierror.Error, got %v", err)
+	}
+	var lines []string
+	for _, one := range many.Errors {
+		lines = append(lines, one.Error())
+	}
+	return lines
 }

@@ -1,4 +1,6 @@
-package spec
+// Package strictjson decodes JSON and reports every mistake in it, where encoding/json
+// stops at the first one or ignores it.
+package strictjson
 
 import (
 	"bytes"
@@ -16,13 +18,13 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// DecodeStrict decodes one JSON object into the struct that into points to.
-// Unlike encoding/json, which stops at the first, it tells every unknown field,
-// every field that stands twice and every value of a wrong type, with its path:
+// Decode decodes one JSON object into the struct that into points to. Its error is a
+// *multierror.Error with every unknown field, every field that is given twice and every
+// value of a wrong type, each with its path:
 // "consoles[1].port: want a whole number, got a string". Structs, maps with strings for keys, slices, strings, ints and
 // bools are understood, and pointers to them: what our files are made of. A
 // pointer stays nil where its field is left out.
-func DecodeStrict(data []byte, into any) error {
+func Decode(data []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	var tree any
@@ -97,7 +99,7 @@ func compare(value any, want reflect.Type, path string, errs **multierror.Error)
 	}
 }
 
-// scalar tells whether value is one of the type want, and what that is called.
+// scalar reports whether value is one of the type want, and what that is called.
 func scalar(value any, want reflect.Type) (name string, ok bool) {
 	switch want.Kind() {
 	case reflect.Int:
@@ -111,7 +113,7 @@ func scalar(value any, want reflect.Type) (name string, ok bool) {
 		_, ok := value.(bool)
 		return "true or false", ok
 	}
-	panic("spec: no rule for " + want.String())
+	panic("strictjson: no rule for " + want.String())
 }
 
 // compareFields compares the fields of an object, in the order of their names.

@@ -1,4 +1,4 @@
-package spec
+package strictjson
 
 import (
 	"bytes"
@@ -6,17 +6,17 @@ import (
 	"fmt"
 )
 
-// repeated tells the path of each field that stands twice in one object of
-// data, which is valid JSON. encoding/json takes the last one without a word,
-// and mixes the two where they are lists.
-func repeated(data []byte, tell func(path string)) {
+// repeated calls report with the path of each field that is given twice in one object
+// of data, which is valid JSON. encoding/json takes the last one, and mixes the two if
+// they are lists.
+func repeated(data []byte, report func(path string)) {
 	tokens := json.NewDecoder(bytes.NewReader(data))
 	tokens.UseNumber()
-	repeatedIn(tokens, "", tell)
+	repeatedIn(tokens, "", report)
 }
 
 // repeatedIn is repeated for the next value of tokens, which stands at path.
-func repeatedIn(tokens *json.Decoder, path string, tell func(path string)) {
+func repeatedIn(tokens *json.Decoder, path string, report func(path string)) {
 	next := func() json.Token {
 		token, _ := tokens.Token() // valid JSON: there is no error
 		return token
@@ -28,15 +28,15 @@ func repeatedIn(tokens *json.Decoder, path string, tell func(path string)) {
 			name, _ := next().(string)
 			at := under(path, name)
 			if seen[name] {
-				tell(at)
+				report(at)
 			}
 			seen[name] = true
-			repeatedIn(tokens, at, tell)
+			repeatedIn(tokens, at, report)
 		}
 		next() // the closing brace
 	case json.Delim('['):
 		for i := 0; tokens.More(); i++ {
-			repeatedIn(tokens, fmt.Sprintf("%s[%d]", path, i), tell)
+			repeatedIn(tokens, fmt.Sprintf("%s[%d]", path, i), report)
 		}
 		next() // the closing bracket
 	}

@@ -1,4 +1,5 @@
-package ctl
+// Package unixsock listens on Unix sockets that only their owner can open.
+package unixsock
 
 import (
 	"fmt"
@@ -12,11 +13,11 @@ import (
 )
 
 // Listen opens a Unix stream socket at path, mode 0600. A socket of ours that is
-// left there from before is replaced: the caller holds the owner's lock. Closing
-// the listener removes the socket.
+// left there is replaced: the caller holds the owner's lock. Closing the listener
+// removes the socket.
 //
-// The socket gets its name only when nobody else can open it any more, also in a
-// folder that is everybody's.
+// The socket gets its name only once it is private, also in a folder that every user
+// can write to.
 func Listen(path string) (net.Listener, error) {
 	if err := rundir.CheckSocket(path); err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func Listen(path string) (net.Listener, error) {
 		err = os.Rename(fresh, path)
 	}
 	if err != nil {
-		_ = listener.Close() // nobody knows it
+		_ = listener.Close() // it has no name yet
 		return nil, err
 	}
 	return Named(listener, path), nil
@@ -59,10 +60,10 @@ func bind(dir string) (*net.UnixListener, error) {
 	return listener, nil
 }
 
-// Named is a listener whose socket is at path, and goes from there when it is
-// closed, unless another one is there then.
+// Named returns listener, whose socket is at path, as Listen does: closing it removes the
+// socket, unless another one is at path by then.
 func Named(listener *net.UnixListener, path string) net.Listener {
-	socket, _ := os.Lstat(path) // nil: somebody has cleaned up already
+	socket, _ := os.Lstat(path) // nil: it has been removed already
 	return &named{listener, path, socket}
 }
 
@@ -87,7 +88,7 @@ func (n *named) inPlace() bool {
 // Close removes the socket and closes the listener.
 func (n *named) Close() error {
 	if n.inPlace() {
-		_ = os.Remove(n.path) // somebody may just have cleaned up
+		_ = os.Remove(n.path) // it may just have been removed
 	}
 	return n.UnixListener.Close()
 }
