@@ -113,13 +113,11 @@ func serveHistory(b *testing.B) int64 {
 	}
 	running := make(chan error, 1)
 	go func() { running <- r.Run() }()
-	serve(b, ctl.Handlers{
-		Stream: r.Stream,
-		Input:  r.Input,
-		Status: func() state.Machine {
-			return state.Machine{Name: "demo", State: state.Booting, Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Relay: r.Status()}}}
-		},
-	})
+	handlers := ctl.OfRelays(func(string) (*relay.Relay, error) { return r, nil })
+	handlers.Status = func() state.Machine {
+		return state.Machine{Name: "demo", State: state.Booting, Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Relay: r.Status()}}}
+	}
+	serve(b, handlers)
 	b.Cleanup(func() { // before the owner goes
 		r.Finish()
 		if err := <-running; err != nil {

@@ -85,7 +85,7 @@ func (s *session) send(ctx context.Context, client ctl.Client, request ctl.Strea
 		switch {
 		case ctx.Err() != nil || err == nil:
 			return nil //nolint:nilerr // the stream tells why it has ended
-		case !errors.Is(err, ctl.ErrSeatTaken):
+		case !errors.As(err, new(*ctl.SeatTakenError)):
 			return s.inputFailed(ctx, err)
 		case !s.screen.keys:
 			return fmt.Errorf("input: %w (take it with --force)", err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
 	"microvm-console/internal/unixsock"
@@ -197,13 +197,13 @@ func (o *owner) size(request ctl.SizeRequest) error {
 	return nil
 }
 
-func (o *owner) input(request ctl.StreamRequest) (*ctl.Typist, error) {
+func (o *owner) input(request ctl.StreamRequest, _ relay.AwaitGone) (ctl.Typist, error) {
 	o.guest.mu.Lock()
 	defer o.guest.mu.Unlock()
 	if o.holder != "" && request.Seat != ctl.SeatForce {
-		return nil, fmt.Errorf("%s %w", o.holder, ctl.ErrSeatTaken)
+		return nil, &ctl.SeatTakenError{Holder: o.holder}
 	}
-	return &ctl.Typist{Writer: &typing{o.guest, o.cut}, Lost: o.lost, Close: func() {}}, nil
+	return &typing{o.guest, o.cut, o.lost}, nil
 }
 
 // reading is one client's stream.
@@ -247,7 +247,12 @@ func (r *reading) Close() error { return nil }
 type typing struct {
 	guest *guest
 	cut   chan struct{}
+	lost  chan error
 }
+
+func (w *typing) Lost() <-chan error { return w.lost }
+
+func (w *typing) Close() {}
 
 func (w *typing) Write(data []byte) (int, error) {
 	for {

@@ -2,7 +2,6 @@ package attach
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -26,7 +25,7 @@ func TestPipeAndTheSeat(t *testing.T) {
 	refused := startPipe(t, Options{})
 	io.WriteString(refused.in, "x")
 	err := result(t, refused.ended)
-	if !errors.Is(err, ctl.ErrSeatTaken) || err.Error() != "input: other[1] has the writer's seat (take it with --force)" {
+	if !errors.As(err, new(*ctl.SeatTakenError)) || err.Error() != "input: other[1] has the writer's seat (take it with --force)" {
 		t.Errorf("got %v", err)
 	}
 	forced := startPipe(t, Options{Force: true})
@@ -52,7 +51,7 @@ func TestKeyboardAndTheSeat(t *testing.T) {
 	s.press("b")
 	guest.awaitTyped(t, "b")
 	owner.give("third[3]")
-	owner.lost <- fmt.Errorf("third[3] %w", ctl.ErrSeatTaken)
+	owner.lost <- &ctl.SeatTakenError{Holder: "third[3]"}
 	s.await("[third[3] has the writer's seat: you watch")
 	guest.print("live")
 	s.await("live")

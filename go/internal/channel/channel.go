@@ -22,6 +22,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"microvm-console/internal/console"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guard"
 	"microvm-console/internal/journal"
@@ -49,18 +50,12 @@ type Channel struct {
 	port    guard.Port
 	started time.Time
 	lock    *os.File
-	relay   *relay.Relay
-	pty     string // the terminal's name
-	stream  *journal.Journal
+	console *console.Console
 	control net.Listener
 	orders  orders
 
-	opened  sync.Mutex   // held while one of these is looked at or replaced
-	socket  net.Listener // the public one; nil: it could not be made
-	portErr error        // why the port could not be opened
-
-	seat   sync.Mutex // held while it is looked who sits there, and while a boot is marked
-	byHand bool       // a QEMU that was started by hand sits there
+	seat   sync.Mutex // held while it is looked whether a QEMU is there, and while a boot is marked
+	byHand bool       // a QEMU that was started by hand is there
 }
 
 // Open takes the channel's lock and opens its endpoints. An endpoint whose name belongs to
@@ -89,87 +84,57 @@ func Open(config Config) (*Channel, error) {
 	return c, nil
 }
 
-// open opens what there is to a channel. On an error nothing is left open.
-func (c *Channel) open(declared settings.Channel) error {
-	stream, err := c.openJournal()
+// open opens the console and the control socket. On an error nothing is left open.
+func (c *Channel) open(declared settings.Channel) (err error) {
+	dir, err := c.dir.Journal()
 	if err != nil {
 		return err
 	}
-	e, err := c.openEndpoints()
-	if err == nil {
-		c.pty, c.stream = e.pty.Name(), stream
-		c.relay, err = relay.New(relay.Config{
-			Dir:        c.dir.Path(),
-			Journal:    stream,
-			Listeners:  e.listeners,
-			Socket:     c.public.Socket,
-			In:         c.public.In,
-			Out:        c.public.Out,
-			PTY:        e.pty,
+	c.console, err = console.Open(console.Config{
+		Dir:     c.dir.Path(),
+		Journal: dir,
+		Retention: journal.Retention{
+			Bytes: int64(c.config.Settings.RetentionMiB) << 20,
+			Boots: c.config.Settings.Boots,
+		},
+		Relay: relay.Config{
+			Reserved:   2,                                // the FIFO and the terminal
 			Drops:      !settings.BuiltIn(c.config.Name), // serial ports and the like wait
 			OutputOnly: !declared.Input,
 			OwnBoots:   true,
-		})
-		if err != nil {
-			e.close()
-		}
-	}
-	if err != nil {
-		return errors.Join(err, stream.Close())
-	}
-	err = c.config.Keeper.keepPair(c.dir.Name(), relay.VMPath(c.dir.Path()))
-	if err == nil {
-		c.control, err = unixsock.Listen(c.dir.Ctl())
-	}
-	if err != nil {
-		c.relay.Abandon()
-		_ = os.Remove(e.link) // ours: the terminal has gone
-		return err
-	}
-	return nil
-}
-
-// openJournal opens the channel's stream, and has the .log link follow it.
-func (c *Channel) openJournal() (*journal.Journal, error) {
-	dir, err := c.dir.Journal()
-	if err != nil {
-		return nil, err
-	}
-	stream, err := journal.Open(dir, journal.Retention{
-		Bytes: int64(c.config.Settings.RetentionMiB) << 20,
-		Boots: c.config.Settings.Boots,
+		},
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := c.linkLog(stream); err != nil && !isForeign(err) {
-		return nil, errors.Join(err, stream.Close())
+	defer func() {
+		if err != nil {
+			c.console.Abandon()
+		}
+	}()
+	for _, slot := range c.slots() {
+		if err := c.console.Add(slot); err != nil {
+			return err
+		}
 	}
-	return stream, nil
-}
-
-// linkLog has the .log link point to the newest segment, now and from now on.
-func (c *Channel) linkLog(stream *journal.Journal) error {
-	var linked error // of now
-	stream.OnSegment(func(path string) { linked = rundir.Link(path, c.public.Log) })
-	return linked
+	if err := c.config.Keeper.keepPair(c.dir.Name(), relay.VMPath(c.dir.Path())); err != nil {
+		return err
+	}
+	c.control, err = unixsock.Listen(c.dir.Ctl())
+	return err
 }
 
 // Run serves the channel until ctx ends, its relay fails, or somebody has removed its
 // private files, and no VM is there. When it returns, nothing of it runs any more.
 func (c *Channel) Run(ctx context.Context) error {
 	defer c.lock.Close()
-	seat, err := c.watchSeat()
-	var names *relay.Opens
-	if err == nil {
-		defer seat.Close()
-		names, err = relay.WatchOpens()
-	}
+	seat, names, err := c.watch()
 	if err != nil {
-		c.relay.Abandon()
+		c.console.Abandon()
 		c.control.Close()
 		return err
 	}
+	defer seat.Close()
 	defer names.Close()
 	c.look(true) // before a byte is taken: it may be of a machine that is there
 	group, ctx := errgroup.WithContext(ctx)
@@ -177,7 +142,7 @@ func (c *Channel) Run(ctx context.Context) error {
 	group.Go(func() error {
 		defer quiet()
 		defer c.orders.end()
-		return c.relay.Run()
+		return c.console.Run()
 	})
 	serve := func(control net.Listener) {
 		group.Go(func() error { return ctl.Serve(serving, control, c.handlers()) })
@@ -187,12 +152,11 @@ func (c *Channel) Run(ctx context.Context) error {
 	group.Go(func() error {
 		c.followSeat(ctx, seat)
 		c.orders.end() // from now on there is no boot
-		c.relay.Finish()
+		c.console.Relay().Finish()
 		return nil
 	})
 	err = group.Wait()
 	c.config.Keeper.forget(c.dir.Name() + socketName)
-	c.unlinkPTY()
 	if err != nil {
 		return fmt.Errorf("channel %q: %w", c.dir.Name(), err)
 	}
@@ -201,23 +165,14 @@ func (c *Channel) Run(ctx context.Context) error {
 
 // Abandon closes a channel that is not run.
 func (c *Channel) Abandon() {
-	c.relay.Abandon()
+	c.console.Abandon()
 	c.control.Close()
-	c.unlinkPTY()
 	c.lock.Close()
 }
 
-// unlinkPTY removes the link to the terminal, which has gone: the host gives its name to
-// another one. What else may have the link's name is left alone.
-func (c *Channel) unlinkPTY() {
-	if target, err := os.Readlink(c.public.PTY); err == nil && target == c.pty {
-		_ = os.Remove(c.public.PTY) // it may have been removed
-	}
-}
-
-// Status is the channel as it is now.
+// Status returns the channel as it is now.
 func (c *Channel) Status() state.Machine {
-	missing, trouble := c.missing()
+	missing, trouble := c.console.Missing()
 	var why map[string]string
 	for name, err := range trouble {
 		if why == nil {
@@ -225,6 +180,8 @@ func (c *Channel) Status() state.Machine {
 		}
 		why[name] = reason(err)
 	}
+	relayed := c.console.Relay().Status()
+	relayed.Socket = c.public.Socket
 	return state.Machine{
 		Name:    c.dir.Name(),
 		State:   state.Relaying,
@@ -240,7 +197,7 @@ func (c *Channel) Status() state.Machine {
 			},
 			Missing: missing,
 			Trouble: why,
-			Relay:   c.relay.Status(),
+			Relay:   relayed,
 		}},
 	}
 }

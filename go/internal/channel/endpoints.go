@@ -1,68 +1,36 @@
 package channel
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
 
+	"microvm-console/internal/console"
+	"microvm-console/internal/endpoint"
 	"microvm-console/internal/loopback"
-	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/unixsock"
 )
 
-// endpoints are those that a relay is given open.
-type endpoints struct {
-	listeners []net.Listener
-	pty       *relay.PTY
-	link      string // to the terminal; "": none was made
-}
-
-// openEndpoints opens the socket, the port and the terminal. One whose name something
-// else has is left out: the relay serves what it has, and tend tries again. On an error
-// nothing is left open.
-func (c *Channel) openEndpoints() (e endpoints, err error) {
-	if c.socket, err = c.openSocket(); err == nil {
-		e.listeners = append(e.listeners, c.socket)
-	} else if !isForeign(err) {
-		return endpoints{}, err
+// slots are the places of the channel's endpoints.
+func (c *Channel) slots() []console.Slot {
+	stream := c.console.Relay().Journal()
+	slots := []console.Slot{
+		{Name: c.public.In, ForQEMU: true, Open: func() (console.Endpoint, error) { return endpoint.OpenInFIFO(c.public.In) }},
+		{Name: c.public.Out, ForQEMU: true, Open: func() (console.Endpoint, error) { return endpoint.OpenOutFIFO(c.public.Out) }},
+		{Name: c.public.Socket, Open: c.openSocket},
+		{Name: c.public.PTY, Open: func() (console.Endpoint, error) { return endpoint.OpenPTY(c.public.PTY) }},
+		{Name: c.public.Log, Open: func() (console.Endpoint, error) { return endpoint.OpenLogLink(c.public.Log, stream) }},
 	}
 	if c.tcp != 0 {
-		ports, err := c.openPort()
-		e.listeners, c.portErr = append(e.listeners, c.port.Guard(ports)...), err
+		slots = append(slots, console.Slot{Name: fmt.Sprintf("localhost:%d", c.tcp), Optional: true, Open: c.openPort})
 	}
-	if e.pty, err = relay.OpenPTY(); err == nil {
-		if err = rundir.Link(e.pty.Name(), c.public.PTY); err == nil {
-			e.link = c.public.PTY
-		}
-	}
-	if err != nil && !isForeign(err) {
-		e.close()
-		return endpoints{}, err
-	}
-	return e, nil
+	return slots
 }
 
-// isForeign reports whether an error is about a file that is not ours, or of another
-// kind: it may be removed at any time.
-func isForeign(err error) bool {
-	return errors.As(err, new(*rundir.ForeignError))
-}
-
-func (e endpoints) close() {
-	loopback.Close(e.listeners)
-	if e.pty != nil {
-		_ = e.pty.Close() // nobody has it open
-	}
-	if e.link != "" {
-		_ = os.Remove(e.link) // somebody may have cleaned up
-	}
-}
-
-// openSocket opens the Unix socket, or goes on with the one that was kept: who
+// openSocket opens the Unix socket, or goes on with the one that was kept: a client that
 // connects meanwhile is not refused.
-func (c *Channel) openSocket() (net.Listener, error) {
+func (c *Channel) openSocket() (console.Endpoint, error) {
 	name := c.dir.Name() + socketName
 	kept := c.config.Keeper.take(name)
 	there, err := rundir.Usable(c.public.Socket, os.ModeSocket)
@@ -76,19 +44,24 @@ func (c *Channel) openSocket() (net.Listener, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.public.Socket, err)
 		}
-		return unixsock.Named(listener.(*net.UnixListener), c.public.Socket), nil
+		return endpoint.Listeners{unixsock.Named(listener.(*net.UnixListener), c.public.Socket)}, nil
 	}
 	c.config.Keeper.drop(name, kept)
 	listener, err := unixsock.Listen(c.public.Socket)
 	if err != nil {
 		return nil, err
 	}
-	return listener, c.config.Keeper.keepListener(name, listener)
+	c.config.Keeper.forget(name) // of a socket that has lost its name
+	if err := c.config.Keeper.keepListener(name, listener); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return endpoint.Listeners{listener}, nil
 }
 
 // openPort listens on the channel's port, or goes on with listeners that were
 // kept.
-func (c *Channel) openPort() ([]net.Listener, error) {
+func (c *Channel) openPort() (console.Endpoint, error) {
 	var kept []net.Listener
 	for i := range 2 {
 		name := portName(c.dir.Name(), i)
@@ -108,7 +81,7 @@ func (c *Channel) openPort() ([]net.Listener, error) {
 		c.config.Keeper.drop(name, file)
 	}
 	if len(kept) > 0 {
-		return kept, nil
+		return endpoint.Listeners(c.port.Guard(kept)), nil
 	}
 	listeners, err := loopback.Listen(c.tcp, "choose another tcp in the settings")
 	if err != nil {
@@ -120,5 +93,5 @@ func (c *Channel) openPort() ([]net.Listener, error) {
 			return nil, err
 		}
 	}
-	return listeners, nil
+	return endpoint.Listeners(c.port.Guard(listeners)), nil
 }

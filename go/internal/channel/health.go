@@ -9,12 +9,12 @@ type Health struct {
 // Look tells whether the relay has taken anything since the last look, where
 // there was something to be taken. A watchdog calls it again and again.
 func (h *Health) Look(c *Channel) bool {
-	status := c.relay.Status()
+	status := c.console.Relay().Status()
 	taken := status.End
 	for _, gap := range status.Gaps {
 		taken += gap.Bytes
 	}
 	well := h.unread == 0 || taken != h.taken
-	h.taken, h.unread = taken, c.relay.Unread()
+	h.taken, h.unread = taken, c.console.Relay().Unread()
 	return well
 }

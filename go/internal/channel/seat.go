@@ -11,31 +11,42 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/openers"
 	"microvm-console/internal/relay"
 )
 
-// watchSeat watches for who comes and goes on the VM side: by the seat's lock,
-// which a QEMU of a launcher of ours holds, and by the FIFO, which one opens that
-// was started by hand on VMPath.
-func (c *Channel) watchSeat() (*relay.Opens, error) {
+// watch watches for QEMUs that come and go on the VM side: by the seat's lock, which one
+// that a launcher of ours has started holds, and by the FIFO, which one opens that was
+// started by hand on VMPath. names is a watch of nothing yet. The caller closes both.
+func (c *Channel) watch() (seat, names *openers.Watch, err error) {
 	file, err := os.OpenFile(c.dir.Seat(), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	file.Close()
-	events, err := relay.WatchOpens()
-	if err != nil {
-		return nil, err
+	if names, err = openers.NewWatch(); err != nil {
+		return nil, nil, err
+	}
+	if seat, err = openers.NewWatch(); err != nil {
+		names.Close()
+		return nil, nil, err
 	}
 	err = errors.Join(
-		events.Add(c.dir.Seat(), unix.IN_CLOSE_WRITE),
-		events.Add(c.vmOut(), unix.IN_OPEN|unix.IN_CLOSE_WRITE),
+		seat.Add(c.dir.Seat(), unix.IN_CLOSE_WRITE),
+		seat.Add(c.vmOut(), unix.IN_OPEN|unix.IN_CLOSE_WRITE),
 	)
 	if err != nil {
-		events.Close()
-		return nil, err
+		names.Close()
+		seat.Close()
+		return nil, nil, err
 	}
-	return events, nil
+	return seat, names, nil
+}
+
+// holders returns the QEMUs that have the FIFO open that QEMU prints to.
+func (c *Channel) holders() []int {
+	holders, _ := openers.HoldersAt(c.vmOut())
+	return holders
 }
 
 // vmOut is the FIFO that QEMU prints to.
@@ -47,7 +58,7 @@ var settle = []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, time
 
 // followSeat tells the relay of machines that come and go, until ctx ends. To one
 // that was started by hand nothing is typed that was typed before it was seen.
-func (c *Channel) followSeat(ctx context.Context, events *relay.Opens) {
+func (c *Channel) followSeat(ctx context.Context, events *openers.Watch) {
 	for {
 		happened, err := events.Wait(ctx)
 		if err != nil {
@@ -64,7 +75,7 @@ func (c *Channel) followSeat(ctx context.Context, events *relay.Opens) {
 }
 
 // waitLimited is events.Wait with a time limit.
-func (c *Channel) waitLimited(ctx context.Context, events *relay.Opens, limit time.Duration) (uint32, error) {
+func (c *Channel) waitLimited(ctx context.Context, events *openers.Watch, limit time.Duration) (uint32, error) {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return events.Wait(limited)
@@ -75,15 +86,15 @@ func (c *Channel) look(closed bool) {
 	c.seat.Lock()
 	defer c.seat.Unlock()
 	seated := c.dir.Seated()
-	byHand := !seated && len(relay.Holders(c.vmOut())) > 0
+	byHand := !seated && len(c.holders()) > 0
 	if byHand && !c.byHand {
-		_ = c.relay.DropInput() // a FIFO that cannot be emptied will be told by who reads it
+		_ = c.console.DropInput() // a FIFO that cannot be emptied fails its reader too
 	}
 	c.byHand = byHand
 	if closed && !seated && !byHand {
-		c.relay.Gone() // before status tells: the next one may start then
+		c.console.Relay().Gone() // before status shows it: the next one may start then
 	}
-	c.relay.Attach(seated || byHand)
+	c.console.Relay().SetAttached(seated || byHand)
 }
 
 // Boot makes the channel ready for a QEMU that is about to start, and returns
@@ -94,31 +105,28 @@ func (c *Channel) Boot() (int, error) {
 	if !c.dir.Seated() {
 		return 0, fmt.Errorf("channel %q: nobody holds the seat (lock %s first)", c.dir.Name(), c.dir.Seat())
 	}
-	if holders := relay.Holders(c.vmOut()); len(holders) > 0 {
+	if holders := c.holders(); len(holders) > 0 {
 		return 0, fmt.Errorf("channel %q: a QEMU that was started by hand sits there (pid %d; stop it first)", c.dir.Name(), holders[0])
 	}
-	number, err := c.relay.Boot()
+	number, err := c.console.Boot()
 	switch {
 	case c.orders.over():
 		return 0, ctl.ErrEnding
 	case err != nil:
 		return 0, err
 	}
-	c.relay.Attach(true)
+	c.console.Relay().SetAttached(true)
 	return number, nil
 }
 
 // handlers are what the control socket does. A channel has one console: its
 // name in a request is not looked at.
 func (c *Channel) handlers() ctl.Handlers {
-	return ctl.Handlers{
-		Status: c.Status,
-		Stream: c.relay.Stream,
-		Input:  c.relay.Input,
-		Break:  func(context.Context, string) error { return c.Order(ctl.OrderBreak) },
-		Boot:   func(context.Context) (int, error) { return c.Boot() },
-		Orders: c.Orders,
-	}
+	h := ctl.OfRelays(func(string) (*relay.Relay, error) { return c.console.Relay(), nil })
+	h.Status, h.Orders = c.Status, c.Orders
+	h.Break = func(context.Context, string) error { return c.Order(ctl.OrderBreak) }
+	h.Boot = func(context.Context) (int, error) { return c.Boot() }
+	return h
 }
 
 // orders are those to the launchers of a channel's QEMU, of which there is one

@@ -167,9 +167,9 @@ func TestBootWhileSomebodyLooks(t *testing.T) {
 			if _, err := out.WriteString("a line\n"); err != nil {
 				t.Fatal(err)
 			}
-			await(t, "it is not taken", func() bool { return c.relay.Unread() == 0 })
+			await(t, "it is not taken", func() bool { return c.console.Relay().Unread() == 0 })
 		}
-		if number := c.relay.Status().Boot; number != boot {
+		if number := c.console.Relay().Status().Boot; number != boot {
 			t.Fatalf("boot %d has become %d", boot, number)
 		}
 		seat.Close()

@@ -29,12 +29,6 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// MaxClients is how many clients a console has at most.
-const MaxClients = 256
-
-// ErrCrowded is returned when a console has MaxClients clients.
-var ErrCrowded = fmt.Errorf("this console has %d clients, the most it takes (end some; console-status lists them)", MaxClients)
-
 // StopRequest says how to stop a machine.
 type StopRequest struct {
 	// Timeout bounds the whole stop. 0: DefaultTimeout.

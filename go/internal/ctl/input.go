@@ -2,36 +2,40 @@ package ctl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
+	"net/url"
+
+	"microvm-console/internal/relay"
 )
 
 // What an input may ask for.
 const (
 	SeatTake  = "take"  // the writer's seat, if it is free
-	SeatForce = "force" // the writer's seat, whoever has it
+	SeatForce = "force" // the writer's seat, whichever client has it
 )
 
-// ErrSeatTaken tells that somebody else has the writer's seat. Of any number of
-// clients who watch, only who has that types.
-var ErrSeatTaken = errors.New("has the writer's seat")
+// SeatTakenError is returned when another client has the writer's seat, or has just taken
+// it. Of any number of clients, only the one that has it types.
+type SeatTakenError = relay.SeatTakenError
 
 // Typist types into a console for one client.
-type Typist struct {
+type Typist interface {
 	io.Writer
-	// Lost gets why the typist may not type any more: ErrSeatTaken.
-	Lost <-chan error
+	// Lost gets why the typist may not type any more: a *SeatTakenError.
+	Lost() <-chan error
 	// Close gives up the seat, and ends a Write that waits.
-	Close func()
+	Close()
 }
+
+// headerHolder names the client that has the writer's seat, escaped as in a query.
+const headerHolder = "Microvm-Seat-Holder"
 
 // Input types what it reads from body into a console, until body ends. What is
 // read at once, up to 4096 bytes, is not interleaved with others' input. It
-// waits while the guest does not read. ErrSeatTaken tells that somebody else has
-// the writer's seat, or has just taken it, and who.
+// waits while the guest does not read. It returns a *SeatTakenError if another client has
+// the writer's seat, or takes it meanwhile.
 func (c Client) Input(ctx context.Context, request StreamRequest, body io.Reader) error {
 	response, err := c.request(ctx, http.MethodPost, "/input?"+request.query(), body)
 	if err != nil {
@@ -42,12 +46,11 @@ func (c Client) Input(ctx context.Context, request StreamRequest, body io.Reader
 	case http.StatusOK:
 		return nil
 	case http.StatusConflict:
-		text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+		holder, err := url.QueryUnescape(response.Header.Get(headerHolder))
 		if err != nil {
-			return fmt.Errorf("control socket: %w", err)
+			return fmt.Errorf("control socket: header %s: %w", headerHolder, err)
 		}
-		holder, _, _ := strings.Cut(string(text), " "+ErrSeatTaken.Error())
-		return fmt.Errorf("%s %w", holder, ErrSeatTaken)
+		return &SeatTakenError{Holder: holder}
 	}
 	return refusal(response)
 }

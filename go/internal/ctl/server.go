@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"microvm-console/internal/plaintext"
+	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
 )
 
@@ -21,8 +22,9 @@ type Handlers struct {
 	AwaitReady func(context.Context) error
 	// Stream returns a console's bytes, until ctx ends at the latest.
 	Stream func(context.Context, StreamRequest) (*Stream, error)
-	// Input returns what types into a console; ErrSeatTaken tells that it may not.
-	Input func(StreamRequest) (*Typist, error)
+	// Input returns what types into a console; its error is a *SeatTakenError if it may
+	// not. gone waits until the client has gone; nil: it stays.
+	Input func(request StreamRequest, gone relay.AwaitGone) (Typist, error)
 	// Exec runs a command in the guest, and hands what it prints to send; see
 	// Client.Exec.
 	Exec func(ctx context.Context, request ExecRequest, send func(ExecFrame) error) error
@@ -36,6 +38,42 @@ type Handlers struct {
 	// Orders returns what the launcher of a channel's QEMU is asked to do, until
 	// ctx ends: OrderBreak.
 	Orders func(ctx context.Context) <-chan string
+}
+
+// OfRelays returns the Stream and Input of relays, which find finds by the names of their
+// consoles.
+func OfRelays(find func(console string) (*relay.Relay, error)) Handlers {
+	return Handlers{
+		Stream: func(ctx context.Context, request StreamRequest) (*Stream, error) {
+			r, err := find(request.Console)
+			if err != nil {
+				return nil, err
+			}
+			return OpenStream(ctx, r, request)
+		},
+		Input: func(request StreamRequest, gone relay.AwaitGone) (Typist, error) {
+			r, err := find(request.Console)
+			if err != nil {
+				return nil, err
+			}
+			seats := map[string]relay.Seat{SeatTake: relay.TakeSeat, SeatForce: relay.ForceSeat}
+			typist, err := r.Typist(relay.TypistInfo{Name: request.Client, Seat: seats[request.Seat], Gone: gone})
+			if err != nil {
+				return nil, err
+			}
+			return typist, nil
+		},
+	}
+}
+
+// OpenStream returns what a request asks for, from the relay of its console.
+func OpenStream(ctx context.Context, r *relay.Relay, request StreamRequest) (*Stream, error) {
+	info := relay.ClientInfo{Name: request.Client, Terminal: request.Terminal}
+	s, err := r.Open(ctx, info, relay.Part{From: request.From, Boot: request.Boot}, request.Gaps)
+	if err != nil {
+		return nil, err
+	}
+	return &Stream{ReadCloser: s, Offset: s.Offset, Live: s.Live, Gap: s.Gap}, nil
 }
 
 // connKey is the key of a request's connection in its context.

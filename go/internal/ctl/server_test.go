@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
 	"microvm-console/internal/unixsock"
 )
@@ -133,7 +134,7 @@ func TestBadRequests(t *testing.T) {
 			return ctl.StopReport{Stage: wrong.Error()}, nil
 		},
 		Stream: func(context.Context, ctl.StreamRequest) (*ctl.Stream, error) { return nil, wrong },
-		Input:  func(ctl.StreamRequest) (*ctl.Typist, error) { return nil, wrong },
+		Input:  func(ctl.StreamRequest, relay.AwaitGone) (ctl.Typist, error) { return nil, wrong },
 		Size:   func(ctl.SizeRequest) error { return wrong },
 		Exec:   func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error { return wrong },
 	})

@@ -10,11 +10,8 @@ import (
 	"strconv"
 )
 
-// ErrNotKept tells that of a stream nothing is kept where a request wants it.
+// ErrNotKept is returned if nothing is kept of the part of a stream that is asked for.
 var ErrNotKept = errors.New("is not kept")
-
-// NotKept is err as an ErrNotKept.
-func NotKept(err error) error { return told{err.Error(), ErrNotKept} }
 
 // The headers of an answer to GET /stream.
 const (
@@ -27,11 +24,8 @@ const (
 type StreamRequest struct {
 	// Console is its name in vm.json: "serial".
 	Console string
-	// From is where to begin: "start" (of the boot), "now", "-N" (the last N
-	// bytes of the boot) or an offset. "" is "start".
+	// From and Boot are those of relay.Part.
 	From string
-	// Boot is 0 for this boot, -1 for the one before, and so on. An earlier
-	// boot ends; this one goes on while the machine runs.
 	Boot int
 	// Client is a name of the client's choice, the same for its stream and its
 	// input; "" for none.
@@ -45,10 +39,6 @@ type StreamRequest struct {
 	// Gaps has the answer broken off where bytes are missing; one that begins
 	// there tells how many. Else it goes on behind them, and only status tells.
 	Gaps bool
-	// AwaitGone waits until the client of an input has gone; it returns nil then, and
-	// else the cause of its context's end. nil: it stays. The server sets it; it has no
-	// place in a request.
-	AwaitGone func(context.Context) error
 }
 
 func (r StreamRequest) query() string {

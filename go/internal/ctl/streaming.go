@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"microvm-console/internal/peer"
+	"microvm-console/internal/relay"
 )
 
 // stream answers GET /stream with a console's bytes. Where they end before
@@ -22,10 +24,10 @@ func (h Handlers) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	stream, err := h.Stream(r.Context(), request)
 	switch {
-	case errors.Is(err, ErrNotKept):
+	case errors.As(err, new(*relay.PartError)):
 		http.Error(w, err.Error(), http.StatusRequestedRangeNotSatisfiable)
 		return
-	case errors.Is(err, ErrCrowded):
+	case errors.Is(err, relay.ErrCrowded):
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	case err != nil:
@@ -71,20 +73,20 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	var gone relay.AwaitGone
 	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
-		request.AwaitGone = func(ctx context.Context) error { return peer.Await(ctx, conn) }
+		gone = func(ctx context.Context) error { return peer.Await(ctx, conn) }
 	}
-	typist, err := h.Input(request)
+	typist, err := h.Input(request, gone)
 	switch {
-	case errors.Is(err, ErrSeatTaken):
-		http.Error(w, err.Error(), http.StatusConflict)
+	case seatTaken(w, err):
 		return
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
 	defer typist.Close()
-	// Who loses the seat is told at once, and not when its input ends.
+	// A client that loses the seat gets its answer at once, and not when its input ends.
 	_ = http.NewResponseController(w).EnableFullDuplex() // it is HTTP/1
 	w.Header().Set("Connection", "close")
 	typed := make(chan error, 1)
@@ -94,14 +96,22 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 	}()
 	select {
 	case err = <-typed:
-	case err = <-typist.Lost:
+	case err = <-typist.Lost():
 	}
-	switch {
-	case errors.Is(err, ErrSeatTaken):
-		http.Error(w, err.Error(), http.StatusConflict)
-	case err != nil:
+	if !seatTaken(w, err) && err != nil {
 		http.Error(w, err.Error(), http.StatusGone)
 	}
+}
+
+// seatTaken answers with err if it is a *SeatTakenError, and reports whether it is.
+func seatTaken(w http.ResponseWriter, err error) bool {
+	taken := (*SeatTakenError)(nil)
+	if !errors.As(err, &taken) {
+		return false
+	}
+	w.Header().Set(headerHolder, url.QueryEscape(taken.Holder))
+	http.Error(w, err.Error(), http.StatusConflict)
+	return true
 }
 
 // streamParameters are those of a request for a console: the query of a

@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 	"unicode"
 
-	"microvm-console/internal/ctl"
+	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
 )
 
@@ -182,8 +182,8 @@ func refused(w io.Writer, console state.Console) {
 	if console.Refused > 0 {
 		fmt.Fprintf(w, "%s: port %d has refused %d clients (those of other users, and web browsers)\n", console.Name, console.Port, console.Refused)
 	}
-	if len(console.Relay.Clients) >= ctl.MaxClients || console.Relay.Crowded > 0 {
-		fmt.Fprintf(w, "%s: it takes at most %d clients; %d have been refused\n", console.Name, ctl.MaxClients, console.Relay.Crowded)
+	if len(console.Relay.Clients) >= relay.MaxClients || console.Relay.Crowded > 0 {
+		fmt.Fprintf(w, "%s: it takes at most %d clients; %d have been refused\n", console.Name, relay.MaxClients, console.Relay.Crowded)
 	}
 }
 

@@ -3,102 +3,170 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
-	"slices"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
-	"microvm-console/internal/ctl"
-	"microvm-console/internal/peer"
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/journal"
 )
 
-// client is somebody who reads: an offset into the journal.
-type client struct {
-	name     string
-	kind     string // "tcp", "unix", "stream", "fifo", "pty"
-	since    time.Time
-	terminal bool
-	offset   atomic.Int64
+// ClientInfo is what a client says of itself, for the status.
+type ClientInfo struct {
+	Name     string // its address, or the name that it has chosen
+	Kind     string // the endpoint by which it came: "tcp", "unix", "stream", "fifo", "pty"
+	Terminal bool   // a terminal is at its end
+	// Reserved is set for an endpoint that has one client at a time: it has a place of
+	// its own, also if all others are taken.
+	Reserved bool
 }
 
-// ErrFinished tells that the machine has ended and nobody can join any more.
-var ErrFinished = errors.New("relay: the machine has ended")
+// Client reads the stream from an offset on: what is kept, then live. It is for one
+// goroutine.
+type Client struct {
+	info   ClientInfo
+	since  time.Time
+	reader *journal.Reader
+	offset atomic.Int64 // the reader's, for others
+	leave  func()
+}
 
-// join enters a client that will read from offset on, until leave. Beyond
-// ctl.MaxClients it is ctl.ErrCrowded; a door, which has one visitor at a time, always
-// has room.
-func (r *Relay) join(name, kind string, terminal bool, offset int64) (*client, error) {
-	c := &client{name: name, kind: kind, since: time.Now(), terminal: terminal}
+// Join enters a client that reads from offset on. It is ErrCrowded if there are too many,
+// and ErrFinished once the machine has ended. The caller calls Close, at the latest when
+// Serving ends.
+func (r *Relay) Join(info ClientInfo, offset int64) (*Client, error) {
+	c := &Client{info: info, since: time.Now()}
 	c.offset.Store(offset)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	door := kind == outKind || kind == ptyKind
-	switch {
-	case r.closing:
-		return nil, ErrFinished
-	case !door && len(r.joined) >= ctl.MaxClients-len(r.doors):
-		r.crowded++
-		return nil, ctl.ErrCrowded
+	if err := r.clients.add(c); err != nil {
+		return nil, err
 	}
-	r.clients.Add(1)
-	r.joined = append(r.joined, c)
+	c.reader = r.journal.NewReader(offset)
+	leave := sync.OnceFunc(func() { r.clients.remove(c) })
+	// A client that has to leave is not waited for, whatever keeps it from closing.
+	unhook := context.AfterFunc(r.clients.serving, leave)
+	c.leave = func() {
+		unhook()
+		leave()
+	}
 	return c, nil
 }
 
-func (r *Relay) leave(c *client) {
-	defer r.clients.Done()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.joined = slices.DeleteFunc(r.joined, func(other *client) bool { return other == c })
+// Offset returns the offset of the next byte that the client will get.
+func (c *Client) Offset() int64 { return c.offset.Load() }
+
+// Close removes the client from the relay.
+func (c *Client) Close() error {
+	c.leave()
+	return c.reader.Close()
 }
 
-// serve serves a connection until it ends: this boot from its first byte, then
-// live; and what comes from it is typed into the console.
-func (r *Relay) serve(conn net.Conn, c *client) {
-	defer r.leave(c)
-	defer conn.Close()
-	ctx, cancel := context.WithCancel(r.serving)
-	defer cancel()
-	// A client that has been told to go, or has gone, is not waited for.
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
-	var typing sync.WaitGroup
-	defer typing.Wait()
-	typing.Go(func() {
-		defer cancel()
-		r.typed(conn)
-	})
-	_ = r.send(ctx, c, conn) // whatever the reason, it goes
-	cancel()
+// Read reads what comes next, and waits for it. It returns a *journal.GapError if the
+// client has fallen behind what is kept, a *journal.LossError if bytes could not be kept,
+// and journal.ErrClosed behind the last byte of a machine that has ended.
+func (c *Client) Read(ctx context.Context, data []byte) (int, error) {
+	n, err := c.reader.Read(ctx, data)
+	c.offset.Store(c.reader.Offset())
+	return n, err
 }
 
-// sentGrace is how long 4 KiB of a client that may have gone wait for room: a guest that
-// reads makes room sooner, and gets all that a client has sent before it closed.
-const sentGrace = time.Second
+// chunks are the buffers in which bytes go from the journal to a client that
+// cannot get them without. An idle client has none.
+var chunks = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// typed hands on what comes from a connection. One that has only finished
-// typing goes on reading; typed returns when the client has gone.
-func (r *Relay) typed(conn net.Conn) {
-	typist := guest{r, func(ctx context.Context) error {
-		select {
-		case <-time.After(sentGrace):
-			return peer.Await(ctx, conn)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}}
-	data := make([]byte, inputWhole)
+// sendAtMost is how much one sendfile(2) is asked for.
+const sendAtMost = 1 << 20
+
+// CopyTo copies what comes to w, with a notice in brackets if bytes are missing, until
+// that fails or ctx ends, and returns why. It returns journal.ErrClosed behind the last
+// byte of a machine that has ended. Bytes go to a socket without a copy.
+func (c *Client) CopyTo(ctx context.Context, w io.Writer) error {
+	direct := directOf(w)
 	for {
-		n, err := conn.Read(data)
-		if n > 0 {
-			if _, err := typist.Write(data[:n]); err != nil {
-				return
+		file, at, there, err := c.reader.Part(ctx)
+		var sent int64
+		switch {
+		case journal.Missing(err):
+			_, err = fmt.Fprintf(w, "\r\n[%v]\r\n", err)
+		case err != nil:
+		case direct != nil:
+			sent, err = sendFile(direct, file, at, min(there, sendAtMost))
+			if noSendFile(err) {
+				direct, err = nil, nil
 			}
+		default:
+			sent, err = copyFile(w, file, at, there)
 		}
+		c.reader.Skip(sent)
+		if errors.Is(err, io.EOF) {
+			err = c.reader.Cut()
+		}
+		c.offset.Store(c.reader.Offset())
 		if err != nil {
-			break
+			return err
 		}
 	}
-	peer.AwaitEnd(conn)
+}
+
+// directOf returns what bytes may go to from the journal's pages, without a copy: a
+// socket. nil for others. The pages stay what they are: the journal is only
+// appended to.
+func directOf(w io.Writer) syscall.RawConn {
+	socket, ok := w.(interface {
+		net.Conn
+		syscall.Conn
+	})
+	if !ok {
+		return nil
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// sendFile sends up to n bytes of a file from at on, and returns how many. It returns
+// io.EOF if the file ends there.
+func sendFile(conn syscall.RawConn, file *os.File, at, n int64) (sent int64, err error) {
+	ended := conn.Write(func(fd uintptr) bool {
+		part, failed := unix.Sendfile(int(fd), int(file.Fd()), &at, int(n))
+		for errors.Is(failed, unix.EINTR) {
+			part, failed = unix.Sendfile(int(fd), int(file.Fd()), &at, int(n))
+		}
+		sent, err = int64(max(0, part)), failed
+		return !errors.Is(failed, unix.EAGAIN) // a full socket is waited for
+	})
+	switch {
+	case ended != nil:
+		return 0, ended
+	case err != nil:
+		return 0, os.NewSyscallError("sendfile", err)
+	case sent == 0:
+		return 0, io.EOF
+	}
+	return sent, nil
+}
+
+// noSendFile reports whether err is that of a file system, or of a socket, without
+// sendfile(2).
+func noSendFile(err error) bool {
+	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP)
+}
+
+// copyFile is sendFile by way of a buffer.
+func copyFile(w io.Writer, file *os.File, at, n int64) (int64, error) {
+	chunk := chunks.Get().(*[32 << 10]byte)
+	defer chunks.Put(chunk)
+	read, err := file.ReadAt(chunk[:min(n, int64(len(chunk)))], at)
+	if err != nil {
+		return 0, err
+	}
+	written, err := w.Write(chunk[:read]) // a part, if a client leaves
+	return int64(written), err
 }

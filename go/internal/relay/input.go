@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"microvm-console/internal/descriptor"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -18,8 +20,7 @@ const inputWhole = 4096
 const inputQueue = 16
 
 // input is what clients type, on its way to the guest. What is in the queue waits for
-// the guest as long as it takes; a client waits for room in the queue as long as it is
-// there itself.
+// the guest as long as it takes; a client waits for room in the queue until it has gone.
 type input struct {
 	fifo    *os.File
 	dropped bool // the device only prints: nothing is handed on
@@ -85,15 +86,11 @@ func (i *input) hand(fd int, piece typed) error {
 // errGone is returned when a client has gone whose input had to wait for room.
 var errGone = errors.New("relay: the client has gone")
 
-// awaitGone waits until a client has gone; it returns nil then, and else the cause of
-// ctx's end.
-type awaitGone func(ctx context.Context) error
-
 // write hands data on, of at most inputWhole bytes; while the guest does not read, it
 // keeps them in the queue, and they reach the guest whatever becomes of the client. While
 // the queue is full it waits. os.ErrClosed is returned when the machine has ended, errGone
 // when the client has gone.
-func (i *input) write(data []byte, gone awaitGone) error {
+func (i *input) write(data []byte, gone AwaitGone) error {
 	if i.dropped {
 		return nil
 	}
@@ -101,7 +98,7 @@ func (i *input) write(data []byte, gone awaitGone) error {
 	piece := typed{data, i.age}
 	i.mu.Unlock()
 	if i.waiting.Load() == 0 { // nothing that came before is behind
-		err := control(i.fifo, func(fd int) error { return i.hand(fd, piece) })
+		err := descriptor.Control(i.fifo, func(fd int) error { return i.hand(fd, piece) })
 		if !errors.Is(err, unix.EAGAIN) {
 			return err
 		}
@@ -120,7 +117,7 @@ func (i *input) write(data []byte, gone awaitGone) error {
 }
 
 // await puts a piece into the queue once there is room.
-func (i *input) await(piece typed, gone awaitGone) error {
+func (i *input) await(piece typed, gone AwaitGone) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -145,7 +142,7 @@ func (i *input) await(piece typed, gone awaitGone) error {
 // not read yet what a client typed, or the FIFO is full: behind something typed, an
 // answer would be taken for something typed too.
 func (i *input) answer(data []byte) {
-	_ = control(i.fifo, func(fd int) error {
+	_ = descriptor.Control(i.fifo, func(fd int) error {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		unread, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
@@ -163,7 +160,7 @@ func (i *input) flush() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.age++
-	return empty(i.fifo)
+	return descriptor.Drain(i.fifo)
 }
 
 // close ends run, and drops what the guest has not read.

@@ -1,26 +1,21 @@
 package relay
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/numbered"
-	"microvm-console/internal/state"
-	"microvm-console/internal/unixsock"
 )
+
+// The relay together with its endpoints is tested in package console.
 
 // hangLimit is when a test gives up on what should have come.
 const hangLimit = time.Minute
@@ -29,61 +24,29 @@ const hangLimit = time.Minute
 type bench struct {
 	t     *testing.T
 	relay *Relay
-	dir   string
-	tcp   net.Listener
 	out   *os.File // the machine prints here
-	in    *os.File // and reads here
 	ended chan error
 }
 
-func start(t *testing.T) *bench {
+// start starts a relay whose journal has no boot.
+func start(t *testing.T, config Config) *bench {
 	t.Helper()
-	return startWith(t, func(*Config) {})
-}
-
-// startWith starts a relay whose config change has changed.
-func startWith(t *testing.T, change func(*Config)) *bench {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "relay") // short enough for a socket
-	if err != nil {
+	config.Dir = t.TempDir()
+	var err error
+	if config.Journal, err = journal.Open(filepath.Join(config.Dir, "journal"), journal.DefaultRetention); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	stream, err := journal.Open(filepath.Join(dir, "journal"), journal.Retention{Bytes: 1 << 30, Boots: 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stream.Boot(); err != nil {
-		t.Fatal(err)
-	}
-	b := &bench{t: t, dir: dir, ended: make(chan error, 1)}
-	if b.tcp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	socket, err := unixsock.Listen(SocketPath(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := Config{Dir: dir, Journal: stream, Listeners: []net.Listener{b.tcp, socket}}
-	change(&config)
+	b := &bench{t: t, ended: make(chan error, 1)}
 	if b.relay, err = New(config); err != nil {
 		t.Fatal(err)
 	}
-	b.out, b.in = b.open("vm.out"), b.open("vm.in")
-	go func() { b.ended <- b.relay.Run() }()
-	t.Cleanup(func() { b.finish() })
-	return b
-}
-
-// open opens a FIFO as QEMU does.
-func (b *bench) open(name string) *os.File {
-	b.t.Helper()
-	file, err := os.OpenFile(filepath.Join(b.dir, name), os.O_RDWR, 0)
-	if err != nil {
-		b.t.Fatal(err)
+	if b.out, err = os.OpenFile(VMPath(config.Dir)+".out", os.O_RDWR, 0); err != nil {
+		t.Fatal(err)
 	}
-	b.t.Cleanup(func() { file.Close() })
-	return file
+	t.Cleanup(func() { b.out.Close() })
+	go func() { b.ended <- b.relay.Run() }()
+	t.Cleanup(b.finish)
+	return b
 }
 
 // finish ends the machine and waits for the relay.
@@ -101,18 +64,14 @@ func (b *bench) finish() {
 	}
 }
 
-func (b *bench) dial(network string) net.Conn {
+// await waits until done.
+func (b *bench) await(what string, done func() bool) {
 	b.t.Helper()
-	address := b.tcp.Addr().String()
-	if network == "unix" {
-		address = filepath.Join(b.dir, "sock")
+	for deadline := time.Now().Add(hangLimit); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("not in time: %s", what)
+		}
 	}
-	conn, err := net.Dial(network, address)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { conn.Close() })
-	return conn
 }
 
 func (b *bench) print(from, to int) {
@@ -122,378 +81,80 @@ func (b *bench) print(from, to int) {
 	}
 }
 
-// typist types for a client.
-func (b *bench) typist(request ctl.StreamRequest) *ctl.Typist {
-	b.t.Helper()
-	typist, err := b.relay.Input(request)
-	if err != nil {
-		b.t.Fatal(err)
+// Boots of machines that nothing announces: each begins with its first byte.
+func TestOwnBoots(t *testing.T) {
+	b := start(t, Config{OwnBoots: true})
+	b.relay.Gone()
+	for boot := range int64(3) {
+		b.await("a boot is expected", b.relay.out.boots.pending)
+		if boot > 0 { // a machine that is seen before it prints
+			b.relay.SetAttached(true)
+		}
+		b.print(10, 20) // 80 bytes
+		b.await("the bytes", func() bool { return b.relay.Status().End == 80*(boot+1) })
+		b.relay.SetAttached(false)
+		b.relay.Gone()
+		if start, end, err := b.relay.Journal().BootRange(0); err != nil || start != 80*boot || end != 80*(boot+1) {
+			t.Fatalf("boot %d lies from %d to %d, %v", boot, start, end, err)
+		}
 	}
-	b.t.Cleanup(typist.Close)
-	return typist
 }
 
-// reader is one who checks what it reads, to the end.
-func (b *bench) reader(readers *sync.WaitGroup, who string, r io.Reader, lines int) {
-	readers.Go(func() {
-		var checker numbered.Checker
-		_, err := io.Copy(&checker, r)
-		if err == nil {
-			err = checker.Whole(lines)
-		}
+// A client that asks for a stream before anything was ever printed gets the first boot
+// from its first byte.
+func TestStreamBeforeTheFirstBoot(t *testing.T) {
+	b := start(t, Config{OwnBoots: true})
+	b.relay.Gone()
+	var streams []*Stream
+	for _, from := range []string{"start", "now", "-5", "0"} {
+		stream, err := b.relay.Open(t.Context(), ClientInfo{}, Part{From: from}, false)
 		if err != nil {
-			b.t.Errorf("%s: %v", who, err)
-		}
-	})
-}
-
-func TestEveryClientGetsEveryByte(t *testing.T) {
-	b := start(t)
-	const lines = 400_000
-	b.print(0, lines/2) // nobody is attached
-	var readers sync.WaitGroup
-	b.reader(&readers, "tcp", b.dial("tcp"), lines)
-	b.reader(&readers, "unix", b.dial("unix"), lines)
-	stream, err := b.relay.Stream(t.Context(), ctl.StreamRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stream.Close()
-	b.reader(&readers, "stream", stream, lines)
-	b.clients(3)
-	b.dial("tcp") // one that never reads
-	b.clients(4)
-	b.print(lines/2, lines)
-	go func() { // or finishing would cut off who has not read all
-		for b.behind() > 0 {
-			time.Sleep(time.Millisecond)
-		}
-		b.relay.Finish()
-	}()
-	readers.Wait()
-	b.finish()
-}
-
-// behind is how many bytes the last of the three that read has not read.
-func (b *bench) behind() int64 {
-	behind := int64(b.relay.Unread())
-	for _, client := range b.relay.Status().Clients[:3] {
-		behind = max(behind, client.Lag)
-	}
-	return behind
-}
-
-func TestRanges(t *testing.T) {
-	b := start(t)
-	b.print(0, 10) // "line 0\n" … : 70 bytes
-	b.await(70)
-	if _, err := b.relay.Journal().Boot(); err != nil {
-		t.Fatal(err)
-	}
-	b.print(10, 12) // 16 bytes
-	b.await(86)
-	for _, test := range []struct {
-		request ctl.StreamRequest
-		offset  int64
-		text    string // with what is printed meanwhile
-		fails   string
-	}{
-		{ctl.StreamRequest{}, 70, "line 10\nline 11\n", ""},
-		{ctl.StreamRequest{From: "now"}, 86, "", ""},
-		{ctl.StreamRequest{From: "-3"}, 83, "11\n", ""},
-		{ctl.StreamRequest{From: "-300"}, 70, "line 10\nline 11\n", ""},
-		{ctl.StreamRequest{From: "63"}, 63, "line 9\nline 10\nline 11\n", ""},
-		{ctl.StreamRequest{Boot: -1, From: "-7"}, 63, "line 9\n", ""},
-		{ctl.StreamRequest{Boot: -2}, 0, "", "boot: -2 is not kept (choose one from -1, the oldest, to 0, the newest)"},
-		{ctl.StreamRequest{From: "87"}, 0, "", "from: 87 lies behind the end (choose an offset from 0 to 86, start, now or -BYTES)"},
-		{ctl.StreamRequest{Boot: -1, From: "71"}, 0, "", "from: 71 lies behind the end (choose an offset from 0 to 70, start, now or -BYTES)"},
-		{ctl.StreamRequest{From: "soon"}, 0, "", `from: "soon" is no place in the stream (start, now, -BYTES or an offset)`},
-	} {
-		stream, err := b.relay.Stream(t.Context(), test.request)
-		if test.fails != "" {
-			if !errors.Is(err, ctl.ErrNotKept) || err.Error() != test.fails {
-				t.Errorf("%+v: %v, want %q", test.request, err, test.fails)
-			}
-			continue
-		}
-		if err != nil {
-			t.Errorf("%+v: %v", test.request, err)
-			continue
-		}
-		text := make([]byte, len(test.text))
-		_, err = io.ReadFull(stream, text)
-		if err != nil || string(text) != test.text || stream.Offset != test.offset {
-			t.Errorf("%+v: %q from %d, %v, want %q from %d", test.request, text, stream.Offset, err, test.text, test.offset)
-		}
-		stream.Close()
-	}
-}
-
-// await waits until so many bytes are in the journal.
-func (b *bench) await(end int64) {
-	b.t.Helper()
-	for deadline := time.Now().Add(hangLimit); b.relay.Status().End < end; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			b.t.Fatalf("the journal ends at %d, want %d", b.relay.Status().End, end)
-		}
-	}
-}
-
-func TestInputIsWholeAndReachesTheGuest(t *testing.T) {
-	b := start(t)
-	const writers, each = 8, 50
-	var typing sync.WaitGroup
-	for i := range writers {
-		conn := b.dial([]string{"tcp", "unix"}[i%2])
-		typist := b.typist(ctl.StreamRequest{})
-		typing.Go(func() {
-			line := strings.Repeat(string(rune('a'+i)), 999) + "\n"
-			for n := range each {
-				if n%2 == 0 {
-					io.WriteString(typist, line)
-				} else {
-					io.WriteString(conn, line)
-				}
-			}
-		})
-	}
-	got := make([]byte, writers*each*1000)
-	if _, err := io.ReadFull(b.in, got); err != nil {
-		t.Fatal(err)
-	}
-	typing.Wait()
-	letters := map[byte]int{}
-	for _, c := range got {
-		letters[c]++
-	}
-	for i := range writers {
-		if letters[byte('a'+i)] != each*999 {
-			t.Errorf("writer %d: %d bytes of %d arrived", i, letters[byte('a'+i)], each*999)
-		}
-	}
-}
-
-// What one types at once, up to 4096 bytes, is not mixed with another's.
-func TestInputIsNotInterleaved(t *testing.T) {
-	b := start(t)
-	var typing sync.WaitGroup
-	for _, letter := range "abcd" {
-		typist := b.typist(ctl.StreamRequest{})
-		typing.Go(func() {
-			for range 20 {
-				io.WriteString(typist, strings.Repeat(string(letter), inputWhole))
-			}
-		})
-	}
-	block := make([]byte, inputWhole)
-	for range 80 {
-		if _, err := io.ReadFull(b.in, block); err != nil {
 			t.Fatal(err)
 		}
-		if strings.Count(string(block), string(block[0])) != inputWhole {
-			t.Fatal("two clients' input is mixed")
+		defer stream.Close()
+		streams = append(streams, stream)
+		if _, err := b.relay.Open(t.Context(), ClientInfo{}, Part{Boot: -1}, false); !errors.As(err, new(*PartError)) {
+			t.Errorf("a boot before the first one: %v", err)
 		}
 	}
-	typing.Wait()
-}
-
-// One that has only finished typing still reads: echo x | nc -N.
-func TestHalfClosedClientReadsOn(t *testing.T) {
-	for _, network := range []string{"tcp", "unix"} {
-		t.Run(network, func(t *testing.T) {
-			b := start(t)
-			conn := b.dial(network)
-			io.WriteString(conn, "x")
-			conn.(interface{ CloseWrite() error }).CloseWrite()
-			if _, err := io.ReadFull(b.in, make([]byte, 1)); err != nil {
-				t.Fatal(err)
-			}
-			b.print(0, 1000)
-			var readers sync.WaitGroup
-			b.reader(&readers, network, conn, 1000)
-			b.relay.Finish()
-			readers.Wait()
-		})
-	}
-}
-
-// A client that has gone is forgotten, without a byte having to be printed.
-func TestGoneClientIsForgotten(t *testing.T) {
-	b := start(t)
-	conn := b.dial("unix")
-	b.clients(1)
-	conn.Close()
-	b.clients(0)
-}
-
-// clients waits until there are so many.
-func (b *bench) clients(n int) {
-	b.t.Helper()
-	for deadline := time.Now().Add(hangLimit); len(b.relay.Status().Clients) != n; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			b.t.Fatalf("%d clients, want %d", len(b.relay.Status().Clients), n)
+	b.print(0, 10)
+	for _, stream := range streams {
+		var checker numbered.Checker
+		if _, err := io.CopyN(&checker, stream, 70); err != nil {
+			t.Fatal(err)
+		}
+		if err := checker.Whole(10); err != nil {
+			t.Error(err)
 		}
 	}
-}
-
-func TestClientsComeAndGo(t *testing.T) {
-	b := start(t)
-	const lines, clients = 200_000, 100
-	printing := make(chan error, 1)
-	go func() { printing <- numbered.Write(b.out, 0, lines) }()
-	var readers sync.WaitGroup
-	for i := range clients {
-		readers.Go(func() {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			stream, err := b.relay.Stream(ctx, ctl.StreamRequest{Client: fmt.Sprint(i)})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer stream.Close()
-			var checker numbered.Checker
-			if _, err := io.CopyN(&checker, stream, int64(i)*10_000); err != nil {
-				t.Errorf("client %d: %v", i, err)
-			}
-		})
-	}
-	readers.Wait()
-	if err := <-printing; err != nil {
-		t.Fatal(err)
-	}
-	b.clients(0)
 }
 
 // Without splice(2) the bytes are the same; the status says what is weaker.
 func TestWithoutSplice(t *testing.T) {
-	b := start(t)
-	b.relay.weak.Store(true)
-	var readers sync.WaitGroup
-	b.reader(&readers, "tcp", b.dial("tcp"), 100_000)
-	b.clients(1) // it is not accepted any more once the relay finishes
+	b := start(t, Config{})
+	b.relay.out.copies.Store(true)
+	stream, err := b.relay.Open(t.Context(), ClientInfo{}, Part{}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	read := make(chan error, 1)
+	go func() {
+		var checker numbered.Checker
+		_, err := io.Copy(&checker, stream)
+		if err == nil {
+			err = checker.Whole(100_000)
+		}
+		read <- err
+	}()
 	b.print(0, 100_000)
-	b.await(1)
 	if b.relay.Status().Exact {
 		t.Error("the status promises too much")
 	}
-	for b.relay.Unread() > 0 {
-		time.Sleep(time.Millisecond)
-	}
+	b.await("all is taken", func() bool { return b.relay.Unread() == 0 })
 	b.relay.Finish()
-	readers.Wait()
-}
-
-// What could not be kept is told in status, and to each client where it is.
-func TestLosses(t *testing.T) {
-	b := start(t)
-	b.print(0, 10)
-	b.await(70)
-	conn := b.dial("unix")
-	b.expect(conn, 0, 10)
-	b.relay.Journal().Lose(11, errors.New("no space"))
-	b.print(10, 12)
-	b.await(86)
-	if gaps := b.relay.Status().Gaps; len(gaps) != 1 || gaps[0] != (state.Gap{Offset: 70, Bytes: 11, Cause: "no space"}) {
-		t.Errorf("gaps %+v", gaps)
-	}
-	const notice = "\r\n[11 bytes were lost (offset 70: no space)]\r\n"
-	got := make([]byte, len(notice))
-	if _, err := io.ReadFull(conn, got); err != nil || string(got) != notice {
-		t.Errorf("got %q, %v", got, err)
-	}
-	b.expect(conn, 10, 12)
-	plain, err := b.relay.Stream(t.Context(), ctl.StreamRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer plain.Close()
-	b.expect(plain, 0, 12)
-	told, err := b.relay.Stream(t.Context(), ctl.StreamRequest{Gaps: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer told.Close()
-	b.expect(told, 0, 10)
-	var loss *journal.LossError
-	if _, err := told.Read(got); !errors.As(err, &loss) {
-		t.Errorf("got %v", err)
-	}
-	again, err := b.relay.Stream(t.Context(), ctl.StreamRequest{From: "70", Gaps: true})
-	if err != nil || again.Gap != 11 {
-		t.Fatalf("%+v, %v", again, err)
-	}
-	defer again.Close()
-	b.expect(again, 10, 12)
-}
-
-// A virtio console's machine has found the pipe full: that is told at the byte behind
-// which something may be missing. One that waits has lost nothing.
-func TestFullPipe(t *testing.T) {
-	for _, drops := range []bool{true, false} {
-		var printed []byte
-		b := startWith(t, func(config *Config) {
-			config.Drops = drops
-			printed = fill(t, config.Dir)
-		})
-		b.await(int64(len(printed)))
-		fmt.Fprint(b.out, "more\n")
-		b.await(int64(len(printed) + 5))
-		gaps := b.relay.Status().Gaps
-		if !drops {
-			if len(gaps) > 0 {
-				t.Errorf("one that waits: %+v", gaps)
-			}
-			continue
-		}
-		if len(gaps) != 1 || gaps[0] != (state.Gap{Offset: int64(len(printed)), Cause: overrun}) {
-			t.Errorf("%d bytes printed, gaps %+v", len(printed), gaps)
-		}
-		want := fmt.Sprintf("%s\r\n[bytes may be missing here (offset %d: %s)]\r\nmore\n", printed, len(printed), overrun)
-		got := make([]byte, len(want))
-		if _, err := io.ReadFull(b.dial("tcp"), got); err != nil || string(got) != want {
-			t.Errorf("a client gets …%q, %v", got[len(got)-200:], err)
-		}
-	}
-}
-
-// fill fills the pipe of a machine whose relay is not there, and returns with what.
-func fill(t *testing.T, dir string) (printed []byte) {
-	t.Helper()
-	out, in, err := openPair(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { out.Close() })
-	in.Close()
-	raw, err := out.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = raw.Write(func(fd uintptr) bool { // like QEMU, it does not wait
-		for number := 0; ; number++ {
-			line := fmt.Appendf(nil, "%07d\n", number)
-			if _, err := unix.Write(int(fd), line); err != nil {
-				return true
-			}
-			printed = append(printed, line...)
-		}
-	})
-	return printed
-}
-
-func TestNothingIsLeft(t *testing.T) {
-	b := start(t)
-	b.dial("tcp")
-	b.dial("unix")
-	b.clients(2)
-	io.WriteString(b.typist(ctl.StreamRequest{}), "nobody reads this")
-	b.finish()
-	if _, err := b.relay.Stream(t.Context(), ctl.StreamRequest{}); !errors.Is(err, ErrFinished) {
-		t.Errorf("a client joined what has ended: %v", err)
-	}
-	if _, err := net.Dial("tcp", b.tcp.Addr().String()); err == nil {
-		t.Error("the port is still open")
+	if err := <-read; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -511,5 +172,19 @@ func TestVMSideThatIsNoFIFO(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// Status shows what the FIFO from QEMU really holds: a user who has used up the memory
+// for pipes gets a small one.
+func TestCapacity(t *testing.T) {
+	b := start(t, Config{})
+	for _, want := range []int{8192, 65536} {
+		if _, err := unix.FcntlInt(b.out.Fd(), unix.F_SETPIPE_SZ, want); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.relay.Status().FIFOBytes; got != want {
+			t.Errorf("it is said to hold %d bytes, want %d", got, want)
+		}
 	}
 }

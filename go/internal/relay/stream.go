@@ -2,59 +2,90 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"sync"
 
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 )
 
-// Stream is a client that asked for its range; see ctl.StreamRequest. ctl.ErrNotKept
-// tells that there is none, ctl.ErrCrowded that there are too many clients. Its Read waits for more while the boot goes on. With
-// request.Gaps it is a
-// *journal.GapError where the client has fallen behind what is kept, and a
-// *journal.LossError where bytes could not be kept. The caller closes it.
-func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
-	start, end, err := r.config.Journal.BootRange(request.Boot)
-	if err != nil && request.Boot == 0 { // nothing was ever printed: it may come
-		start = bootStart(r.config.Journal)
+// Part is a part of the stream that a client asks for.
+type Part struct {
+	// From is where to begin: "start" (of the boot), "now", "-N" (the last N bytes of
+	// the boot) or an offset. "" is "start".
+	From string
+	// Boot is 0 for this boot, -1 for the one before, and so on. An earlier boot ends;
+	// this one goes on while the machine runs.
+	Boot int
+}
+
+// PartError is returned for a Part of which nothing is kept.
+type PartError struct {
+	Reason string // which Part is
+}
+
+func (e *PartError) Error() string { return e.Reason }
+
+// Stream is a client that has asked for a Part, as an io.ReadCloser. Close may be called
+// while Read waits, which then returns.
+type Stream struct {
+	// Offset is that of the first byte.
+	Offset int64
+	// Live is the offset at which the stream ended when it was asked for: what comes
+	// before is history.
+	Live int64
+	// Gap is how many bytes are missing just before Offset: they were asked for and are
+	// no longer kept, or they never were; -1 if the number is unknown.
+	Gap int64
+
+	client *Client
+	end    int64 // where an earlier boot ends; -1: this one goes on
+	gaps   bool
+	ctx    context.Context
+	cancel context.CancelFunc
+	unhook func() bool
+}
+
+// streamKind is the kind of a Stream.
+const streamKind = "stream"
+
+// Open returns a client that reads a Part. With gaps, its Read returns a *journal.GapError
+// if it has fallen behind what is kept and a *journal.LossError if bytes could not be kept;
+// otherwise it goes on behind them. The error is a *PartError if nothing of the part is
+// kept, and that of Join. The stream ends with ctx. The caller closes it.
+func (r *Relay) Open(ctx context.Context, info ClientInfo, part Part, gaps bool) (*Stream, error) {
+	start, end, err := r.journal.BootRange(part.Boot)
+	if err != nil && part.Boot == 0 { // nothing was ever printed: it may come
+		start = r.BootStart()
 		end, err = start, nil
 	}
 	if err != nil {
-		return nil, ctl.NotKept(err)
+		return nil, &PartError{err.Error()}
 	}
-	oldest, _ := r.config.Journal.Range()
-	offset, err := position(request.From, start, oldest, end)
+	oldest, _ := r.journal.Range()
+	offset, err := position(part.From, start, oldest, end)
 	if err != nil {
-		return nil, ctl.NotKept(err)
+		return nil, err
 	}
-	gap := max(0, oldest-offset)
-	offset += gap
-	s := &stream{end: end, gaps: request.Gaps}
-	if request.Boot == 0 {
+	s := &Stream{Offset: max(oldest, offset), Live: end, Gap: max(0, oldest-offset), end: end, gaps: gaps}
+	if part.Boot == 0 {
 		s.end = -1
 	}
-	if s.client, err = r.join(request.Client, "stream", request.Terminal, offset); err != nil {
+	info.Kind = streamKind
+	if s.client, err = r.Join(info, s.Offset); err != nil {
 		return nil, err
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.leave = sync.OnceFunc(func() { r.leave(s.client) })
-	// Who has to go is not waited for, whatever keeps it from closing.
-	s.unhook = context.AfterFunc(r.serving, func() {
-		s.cancel()
-		s.leave()
-	})
-	s.reader = r.config.Journal.NewReader(offset)
-	if losses := s.reader.Losses(); losses > 0 || gap == 0 {
-		gap += losses
+	s.unhook = context.AfterFunc(r.Serving(), s.cancel)
+	if losses := s.client.reader.Losses(); losses > 0 || s.Gap == 0 {
+		s.Gap += losses
 	}
-	return &ctl.Stream{ReadCloser: s, Offset: offset, Live: end, Gap: gap}, nil
+	return s, nil
 }
 
-// position is the offset that from means in a boot, from start to end, of a stream
+// position returns the offset that from means in a boot, from start to end, of a stream
 // whose bytes are kept from oldest on.
 func position(from string, start, oldest, end int64) (int64, error) {
 	switch from {
@@ -66,50 +97,36 @@ func position(from string, start, oldest, end int64) (int64, error) {
 	number, err := strconv.ParseInt(from, 10, 64)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("from: %q is no place in the stream (start, now, -BYTES or an offset)", from)
+		return 0, &PartError{fmt.Sprintf("from: %q is no place in the stream (start, now, -BYTES or an offset)", from)}
 	case strings.HasPrefix(from, "-"):
 		return max(start, end+number), nil
 	case number > end:
-		return 0, fmt.Errorf("from: %d lies behind the end (choose an offset from %d to %d, start, now or -BYTES)", number, oldest, end)
+		return 0, &PartError{fmt.Sprintf("from: %d lies behind the end (choose an offset from %d to %d, start, now or -BYTES)", number, oldest, end)}
 	}
 	return number, nil
 }
 
-// stream is the reading end of a Stream.
-type stream struct {
-	client *client
-	reader *journal.Reader
-	end    int64 // where an earlier boot ends; -1: this one goes on
-	gaps   bool  // Read tells of them
-	ctx    context.Context
-	cancel context.CancelFunc
-	leave  func()
-	unhook func() bool
-}
-
-func (s *stream) Read(data []byte) (int, error) {
+func (s *Stream) Read(data []byte) (int, error) {
 	if s.end >= 0 {
-		left := s.end - s.reader.Offset()
+		left := s.end - s.client.reader.Offset()
 		if left <= 0 {
 			return 0, io.EOF
 		}
 		data = data[:min(int64(len(data)), left)]
 	}
-	n, err := s.reader.Read(s.ctx, data)
+	n, err := s.client.Read(s.ctx, data)
 	for !s.gaps && journal.Missing(err) {
-		n, err = s.reader.Read(s.ctx, data)
+		n, err = s.client.Read(s.ctx, data)
 	}
-	s.client.offset.Store(s.reader.Offset())
-	if err == journal.ErrClosed { //nolint:errorlint // it is returned as it is
+	if errors.Is(err, journal.ErrClosed) {
 		err = io.EOF
 	}
 	return n, err
 }
 
 // Close makes the client leave.
-func (s *stream) Close() error {
+func (s *Stream) Close() error {
 	s.cancel()
 	s.unhook()
-	s.leave()
-	return s.reader.Close()
+	return s.client.Close()
 }

@@ -80,3 +80,20 @@ func Link(target, path string) error {
 	}
 	return os.Rename(fresh, path)
 }
+
+// OpenFIFO makes a FIFO at path, mode 0600, or takes one of ours that is there, which QEMU
+// may have open. It opens it for reading and writing: an opening never waits, and the FIFO
+// keeps its content while it is open here. The error is a *ForeignError if another file
+// has the name.
+func OpenFIFO(path string) (*os.File, error) {
+	exists, err := Usable(path, os.ModeNamedPipe)
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		if err := unix.Mkfifo(path, 0o600); err != nil {
+			return nil, &os.PathError{Op: "mkfifo", Path: path, Err: err}
+		}
+	}
+	return os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+}

@@ -58,6 +58,9 @@ func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
 // Console is the folder of one console's relay.
 func (m Machine) Console(console string) string { return filepath.Join(m.Path(), console) }
 
+// Socket returns the Unix socket of a console's relay, in its folder.
+func Socket(console string) string { return filepath.Join(console, "sock") }
+
 // Journal is the folder of one console's stream, which outlives the machine:
 // $XDG_STATE_HOME/microvm/<name>/<console>, with ~/.local/state where that
 // variable is not set.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/relay"
 )
 
 const (
@@ -103,7 +104,7 @@ func TestPanicByTextAlone(t *testing.T) {
 			}
 			if test.also {
 				await(t, "panic", func() bool { return v.findPanic(true) != nil })
-				typist, err := v.relays[1].Input(ctl.StreamRequest{})
+				typist, err := v.consoles[1].Relay().Typist(relay.TypistInfo{})
 				if err != nil {
 					t.Fatal(err)
 				}

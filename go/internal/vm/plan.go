@@ -49,7 +49,7 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if v.options.NoRelay {
 		closePorts(listeners) // QEMU opens them again
 		v.options.Log("--no-relay: QEMU serves the ports to every user and web page of this host, and nothing is kept")
-	} else if err := v.openRelays(listeners); err != nil {
+	} else if err := v.openConsoles(listeners); err != nil {
 		return qemu.Host{}, err
 	}
 	if err := v.become(state.Starting); err != nil {

@@ -78,11 +78,11 @@ func (v *VM) fit() {
 // wanted is the size that a console is to have, if it has another one: that of
 // who has the writer's seat.
 func (v *VM) wanted(i int, console string) (want size, ok bool) {
-	relays := v.allRelays()
-	if i >= len(relays) {
+	consoles := v.allConsoles()
+	if i >= len(consoles) {
 		return size{}, false
 	}
-	writer := relays[i].Status().Writer
+	writer := consoles[i].Relay().Status().Writer
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	w := v.windowOf(console)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/relay"
 )
 
 // terminal is a client with a terminal of a size; the test's end ends it.
@@ -40,7 +41,7 @@ func TestSizeFollowsTheSeat(t *testing.T) {
 	shown(t, v, "ttyS0 80x24")
 	terminal(t, v, "serial", "b", 30, 100) // with nobody there, the newest
 	shown(t, v, "ttyS0 80x24", "ttyS0 100x30")
-	seat, err := v.relays[0].Input(ctl.StreamRequest{Console: "serial", Client: "a", Seat: ctl.SeatTake})
+	seat, err := v.consoles[0].Relay().Typist(relay.TypistInfo{Name: "a", Seat: relay.TakeSeat})
 	if err != nil {
 		t.Fatal(err)
 	}

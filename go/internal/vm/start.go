@@ -97,8 +97,8 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 	v.mu.Lock()
 	v.status.QEMUPID, v.boot.began = started.PID(), time.Now()
 	v.mu.Unlock()
-	for _, r := range v.relays {
-		r.Attach(true)
+	for _, c := range v.consoles {
+		c.Relay().SetAttached(true)
 	}
 	v.qemu, v.taps = started, taps
 	v.monitor, v.agent = qmp.New(sockets.monitor, v.event), guestagent.New(sockets.agent)
@@ -135,7 +135,7 @@ func (v *VM) argv(host qemu.Host, pipes int) []string {
 func (v *VM) openTaps() (taps []*tap, pipes []*os.File, err error) {
 	for i, console := range v.machine.Consoles {
 		if !v.options.NoRelay {
-			taps = append(taps, relayTap(console, v.relays[i]))
+			taps = append(taps, relayTap(console, v.consoles[i].Relay()))
 			continue
 		}
 		read, write, err := os.Pipe()

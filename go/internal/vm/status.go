@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
 )
 
@@ -17,8 +18,9 @@ func (v *VM) Status() state.Machine {
 	status := v.status
 	status.Consoles = slices.Clone(v.status.Consoles)
 	status.Notes = slices.Clone(v.status.Notes)
-	for i, r := range v.relays {
-		status.Consoles[i].Relay = r.Status()
+	for i, c := range v.consoles {
+		status.Consoles[i].Relay = c.Relay().Status()
+		status.Consoles[i].Relay.Socket = rundir.Socket(v.dir.Console(v.machine.Consoles[i].Name))
 		status.Consoles[i].Refused = v.tcp[i].Refusals()
 	}
 	return status

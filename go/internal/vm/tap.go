@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"microvm-console/internal/descriptor"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/spec"
@@ -64,17 +65,14 @@ func pipeTap(console spec.Console, pipe *os.File) *tap {
 	t.written = func() int64 {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		return t.total + int64(pending(pipe))
+		return t.total + int64(descriptor.Unread(pipe))
 	}
 	return t
 }
 
 // relayTap reads the journal of a relay, from this boot's first byte.
 func relayTap(console spec.Console, r *relay.Relay) *tap {
-	start, _, err := r.Journal().BootRange(0)
-	if err != nil {
-		_, start = r.Journal().Range()
-	}
+	start := r.BootStart()
 	reader := r.Journal().NewReader(start)
 	t := &tap{console: console, close: func() { reader.Close() }}
 	t.take = func(chunk []byte) (int, error) {
@@ -156,20 +154,4 @@ func (t *tap) settle() {
 			return
 		}
 	}
-}
-
-// pending is the number of bytes in a pipe.
-func pending(pipe *os.File) int {
-	raw, err := pipe.SyscallConn()
-	if err != nil {
-		return 0
-	}
-	unread := 0
-	err = raw.Control(func(fd uintptr) {
-		unread, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ)
-	})
-	if err != nil {
-		return 0
-	}
-	return unread
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
 
+	"microvm-console/internal/console"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guard"
 	"microvm-console/internal/guestagent"
@@ -24,7 +25,6 @@ import (
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
-	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
 	"microvm-console/internal/state"
@@ -68,14 +68,14 @@ type VM struct {
 	execs    atomic.Int64 // commands under way in the guest
 
 	// Set while starting, read once ready is closed.
-	relays  []*relay.Relay // of the consoles; none with NoRelay
-	tcp     []*guard.Port  // of the consoles that have a relay
-	relayed errgroup.Group
-	qemu    *process.Process
-	monitor *qmp.Client
-	agent   *guestagent.Client // every request fails where the guest has none
-	taps    []*tap
-	line    string // see Command
+	consoles []*console.Console // none with NoRelay
+	tcp      []*guard.Port      // of the consoles that have a relay
+	relayed  errgroup.Group
+	qemu     *process.Process
+	monitor  *qmp.Client
+	agent    *guestagent.Client // every request fails where the guest has none
+	taps     []*tap
+	line     string // see Command
 
 	warnings *warnings // what QEMU writes to its standard error
 
@@ -201,7 +201,7 @@ func (v *VM) run(ctx context.Context) error {
 	if err == nil {
 		err = v.runQEMU(ctx, host)
 	}
-	v.finishRelays()
+	v.finishConsoles()
 	if ended := v.relayed.Wait(); ended != nil {
 		return joined(ended, err)
 	}
@@ -234,7 +234,7 @@ func (v *VM) settled(watchers *errgroup.Group) error {
 	<-v.qemu.Done()
 	ended := v.endHeirs() // they may have inherited the other ends too
 	v.agent.Close()
-	v.finishRelays()
+	v.finishConsoles()
 	defer v.noteMore()
 	return joined(ended, watchers.Wait())
 }

@@ -1,4 +1,4 @@
-package relay
+package console
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/descriptor"
+	"microvm-console/internal/relay"
 	"microvm-console/internal/unixsock"
 )
 
@@ -38,7 +40,7 @@ func TestGoneClientsWaitForNoRoom(t *testing.T) {
 			if queued == 0 || queued > inputWhole+inputQueue*inputWhole {
 				t.Errorf("%d bytes are queued, of at most %d", queued, inputWhole+inputQueue*inputWhole)
 			}
-			accepted := unread(b.in) + queued
+			accepted := descriptor.Unread(b.in) + queued
 			go b.typist(ctl.StreamRequest{}).Write([]byte("end")) // it waits until the guest reads
 			b.guestReadsTo("end", accepted+len("end"))
 		})
@@ -69,7 +71,7 @@ func TestHalfClosedClientWaitsForRoom(t *testing.T) {
 	conn := b.dial("tcp")
 	io.WriteString(conn, "last")
 	conn.(*net.TCPConn).CloseWrite()
-	time.Sleep(sentGrace + 3*time.Second) // the kernel is asked twice meanwhile
+	time.Sleep(4 * time.Second) // the kernel is asked twice meanwhile
 	b.clients(1)
 	b.guestReadsTo("last", -1)
 	b.print(0, 1)
@@ -83,7 +85,14 @@ func fillInput(t *testing.T, b *bench) {
 	t.Helper()
 	full, stop := context.WithCancel(t.Context())
 	defer stop()
-	typist := b.typist(ctl.StreamRequest{AwaitGone: ended(full)})
+	typist, err := b.input(ctl.StreamRequest{}, func(context.Context) error {
+		<-full.Done()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer typist.Close()
 	filled := make(chan error, 1)
 	go func() {
 		for {
@@ -99,7 +108,7 @@ func fillInput(t *testing.T, b *bench) {
 		}
 	}
 	stop()
-	if err := <-filled; !errors.Is(err, errGone) {
+	if err := <-filled; err == nil {
 		t.Fatal(err)
 	}
 }
@@ -114,7 +123,7 @@ func TestSeatOfAHolderThatIsKilled(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- ctl.Serve(ctx, listener, ctl.Handlers{Input: b.relay.Input}) }()
+	go func() { served <- ctl.Serve(ctx, listener, b.handlers()) }()
 	defer func() {
 		stop()
 		if err := <-served; err != nil {
@@ -130,7 +139,7 @@ func TestSeatOfAHolderThatIsKilled(t *testing.T) {
 	if _, err := holder.Write(make([]byte, 2<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("there is room for all: %v", err)
 	}
-	if _, err := b.relay.Input(ctl.StreamRequest{Client: "next", Seat: ctl.SeatTake}); !errors.Is(err, ctl.ErrSeatTaken) {
+	if _, err := b.input(ctl.StreamRequest{Client: "next", Seat: ctl.SeatTake}, nil); !errors.As(err, new(*ctl.SeatTakenError)) {
 		t.Errorf("the seat of one that waits: %v", err)
 	}
 	holder.Close()
@@ -146,7 +155,7 @@ func TestSeatOfAHolderThatIsKilled(t *testing.T) {
 func TestClosedTypistWaitsForNoRoom(t *testing.T) {
 	b := start(t)
 	fillInput(t, b)
-	typist, err := b.relay.Input(ctl.StreamRequest{Client: "first", Seat: ctl.SeatTake})
+	typist, err := b.input(ctl.StreamRequest{Client: "first", Seat: ctl.SeatTake}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,22 +175,22 @@ func TestClosedTypistWaitsForNoRoom(t *testing.T) {
 func TestMostClients(t *testing.T) {
 	b := start(t)
 	first := b.dial("unix")
-	for range ctl.MaxClients - 1 {
+	for range relay.MaxClients - 1 {
 		b.dial("unix")
 	}
-	b.clients(ctl.MaxClients)
+	b.clients(relay.MaxClients)
 	text, err := io.ReadAll(b.dial("tcp"))
-	if err != nil || string(text) != "["+ctl.ErrCrowded.Error()+"]\r\n" {
+	if err != nil || string(text) != "["+relay.ErrCrowded.Error()+"]\r\n" {
 		t.Errorf("the next one got %q, %v", text, err)
 	}
-	if _, err := b.relay.Stream(t.Context(), ctl.StreamRequest{}); !errors.Is(err, ctl.ErrCrowded) {
+	if _, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{}); !errors.Is(err, relay.ErrCrowded) {
 		t.Errorf("a stream: %v", err)
 	}
 	if crowded := b.relay.Status().Crowded; crowded != 2 {
 		t.Errorf("%d were refused, want 2", crowded)
 	}
 	first.Close()
-	b.clients(ctl.MaxClients - 1)
+	b.clients(relay.MaxClients - 1)
 	b.print(0, 1)
 	if _, err := io.ReadFull(b.dial("tcp"), make([]byte, len("line 0\n"))); err != nil {
 		t.Error(err)
@@ -192,9 +201,9 @@ func TestMostClients(t *testing.T) {
 // guest reads.
 func TestVisitorThatTypedMuchAndLeft(t *testing.T) {
 	b := startPublic(t)
-	b.relay.Attach(true)
+	b.relay.SetAttached(true)
 	fillInput(t, b)
-	tty := b.visitor(b.relay.config.PTY.Name(), os.O_RDWR)
+	tty := b.visitor(b.public.PTY, os.O_RDWR)
 	io.WriteString(tty, "more")
 	b.clients(1)
 	tty.Close()

@@ -1,6 +1,7 @@
-package relay
+package endpoint
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,10 +9,14 @@ import (
 	"sync"
 	"time"
 
+	"microvm-console/internal/descriptor"
+	"microvm-console/internal/openers"
+	"microvm-console/internal/relay"
+	"microvm-console/internal/rundir"
+
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
-
-	"microvm-console/internal/journal"
+	"golang.org/x/term"
 )
 
 // flushGrace is how long after its opening a terminal program may still throw
@@ -23,31 +28,36 @@ const flushGrace = 2 * time.Second
 type PTY struct {
 	master *os.File
 	slave  string
-	opened time.Time // when the visitor came; zero: nobody is there
+	link   string    // to slave; "": none
+	since  time.Time // when the client came; zero: none is there
 
 	mu      sync.Mutex
-	flushed bool // the visit begins again
+	flushed bool // the client gets the start again
 }
 
-// OpenPTY makes a pseudo-terminal, mode 0600.
-func OpenPTY() (*PTY, error) {
+// OpenPTY makes a pseudo-terminal, mode 0600, and a symbolic link to it.
+func OpenPTY(link string) (*PTY, error) {
 	master, slave, err := pty.Open()
 	if err != nil {
 		return nil, fmt.Errorf("pty: %w", err)
 	}
-	p := &PTY{slave: slave.Name()}
-	// The first closing is what has the kernel tell that nobody is there.
+	p := &PTY{slave: slave.Name(), link: link}
+	// From the first closing on, the kernel reports that no program is there.
 	slave.Close()
 	p.master, err = waitable(master)
 	if err == nil {
 		err = os.Chmod(p.slave, 0o600)
 	}
 	if err == nil {
-		err = p.reset(0)
+		err = p.reset(context.Background(), 0)
 	}
 	if err != nil {
-		p.master.Close() // also where it is nil
+		p.master.Close() // also if it is nil
 		return nil, fmt.Errorf("pty: %w", err)
+	}
+	if err := rundir.Link(p.slave, link); err != nil {
+		p.master.Close()
+		return nil, err
 	}
 	return p, nil
 }
@@ -56,7 +66,7 @@ func OpenPTY() (*PTY, error) {
 func waitable(file *os.File) (*os.File, error) {
 	defer file.Close()
 	var again *os.File
-	err := control(file, func(fd int) error {
+	err := descriptor.Control(file, func(fd int) error {
 		own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			return os.NewSyscallError("dup", err)
@@ -71,32 +81,49 @@ func waitable(file *os.File) (*os.File, error) {
 	return again, err
 }
 
-// Name is the path that programs open.
-func (p *PTY) Name() string { return p.slave }
+// InPlace reports whether the link still leads to the terminal.
+func (p *PTY) InPlace() bool {
+	target, err := os.Readlink(p.link)
+	return err == nil && target == p.slave
+}
 
-func (p *PTY) path() string { return p.slave }
+// Serve serves the programs that open the terminal.
+func (p *PTY) Serve(ctx context.Context, r *relay.Relay) error {
+	defer p.Close()
+	return serveFile(ctx, r, p)
+}
 
-func (p *PTY) kind() string { return ptyKind }
+// Close closes the terminal, and removes its link: the host gives its name to another
+// terminal.
+func (p *PTY) Close() error {
+	if p.InPlace() {
+		_ = os.Remove(p.link) // it may just have been removed
+	}
+	return p.master.Close()
+}
 
-// ptyKind is that of the terminal.
-const ptyKind = "pty"
+func (p *PTY) info() relay.ClientInfo {
+	return relay.ClientInfo{Name: p.slave, Kind: "pty", Reserved: true}
+}
+
+func (p *PTY) watch(events *openers.Watch) error { return events.Add(p.slave, opening) }
 
 func (p *PTY) conn() *os.File { return p.master }
 
-// present tells whether a program has the terminal open.
-func (p *PTY) present() bool {
-	return polled(p.master)&unix.POLLHUP == 0
+// present reports whether a program has the terminal open.
+func (p *PTY) present(*relay.Relay) bool {
+	return descriptor.Poll(p.master)&unix.POLLHUP == 0
 }
 
-func (p *PTY) origin(j *journal.Journal) int64 {
-	p.flushed = false // of the visit before
-	if p.opened.IsZero() {
-		p.opened = time.Now()
+func (p *PTY) origin(r *relay.Relay) int64 {
+	p.flushed = false // of the client before
+	if p.since.IsZero() {
+		p.since = time.Now()
 	}
-	return bootStart(j)
+	return r.BootStart()
 }
 
-// errFlushed is why a visit begins again.
+// errFlushed is why a client gets the start again.
 var errFlushed = errors.New("pty: the program has thrown away what had come")
 
 // Write writes to the program, unless that has just thrown away what came before.
@@ -117,7 +144,7 @@ func (p *PTY) Write(data []byte) (written int, err error) {
 func (p *PTY) writeSome(fd int, data []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if polled(p.master)&unix.POLLPRI != 0 && p.settingUp() {
+	if descriptor.Poll(p.master)&unix.POLLPRI != 0 && p.settingUp() {
 		p.flushed = true // readSome is about to see it too
 	}
 	if p.flushed {
@@ -126,12 +153,11 @@ func (p *PTY) writeSome(fd int, data []byte) (int, error) {
 	return unix.Write(fd, data)
 }
 
-// settingUp tells whether the visitor has just come.
-func (p *PTY) settingUp() bool { return time.Since(p.opened) < flushGrace }
+// settingUp reports whether the program has just come.
+func (p *PTY) settingUp() bool { return time.Since(p.since) < flushGrace }
 
-// typed hands on what the program writes, until it has gone, or the visit begins
-// again.
-func (p *PTY) typed(guest io.Writer) (over bool) {
+// typeInto types what the program writes, until it has gone, or gets the start again.
+func (p *PTY) typeInto(typist io.Writer) (over bool) {
 	raw, err := p.master.SyscallConn()
 	if err != nil {
 		return true
@@ -143,7 +169,7 @@ func (p *PTY) typed(guest io.Writer) (over bool) {
 			return !errors.Is(err, unix.EAGAIN)
 		})
 		if ended == nil && err == nil && len(data) > 0 {
-			_, err = guest.Write(data)
+			_, err = typist.Write(data)
 		}
 		if ended != nil || err != nil {
 			return true
@@ -152,11 +178,11 @@ func (p *PTY) typed(guest io.Writer) (over bool) {
 }
 
 // readSome reads what the program has written. In packet mode (ioctl_tty(2),
-// TIOCPKT) each read begins with a byte that tells what it has done.
+// TIOCPKT) each read begins with a byte that says what it has done.
 func (p *PTY) readSome(fd int) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	data := make([]byte, 1+inputWhole)
+	data := make([]byte, 1+4096)
 	n, err := unix.Read(fd, data)
 	if err != nil || n == 0 {
 		return nil, err
@@ -171,10 +197,10 @@ func (p *PTY) readSome(fd int) ([]byte, error) {
 }
 
 // reset makes the terminal raw again, and drops what the last program has not
-// read. Packet mode is switched off and on, or this would be told as its doing.
-func (p *PTY) reset(int64) error {
-	if !p.present() {
-		p.opened = time.Time{}
+// read. Packet mode is switched off and on, or this would look as if the program did it.
+func (p *PTY) reset(context.Context, int64) error {
+	if !p.present(nil) {
+		p.since = time.Time{}
 	}
 	slave, err := os.OpenFile(p.slave, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -184,34 +210,18 @@ func (p *PTY) reset(int64) error {
 	if err := p.packetMode(0); err != nil {
 		return err
 	}
-	err = control(slave, func(fd int) error {
+	err = descriptor.Control(slave, func(fd int) error {
 		if err := unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIOFLUSH); err != nil {
 			return os.NewSyscallError("TCFLSH", err)
 		}
-		return makeRaw(fd)
+		_, err := term.MakeRaw(fd)
+		return err
 	})
 	return errors.Join(err, p.packetMode(1))
 }
 
 func (p *PTY) packetMode(on int) error {
-	return control(p.master, func(fd int) error {
+	return descriptor.Control(p.master, func(fd int) error {
 		return os.NewSyscallError("TIOCPKT", unix.IoctlSetPointerInt(fd, unix.TIOCPKT, on))
 	})
 }
-
-// makeRaw makes a terminal raw; see cfmakeraw(3).
-func makeRaw(fd int) error {
-	mode, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err != nil {
-		return os.NewSyscallError("TCGETS", err)
-	}
-	mode.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
-	mode.Oflag &^= unix.OPOST
-	mode.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
-	mode.Cflag = mode.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
-	mode.Cc[unix.VMIN], mode.Cc[unix.VTIME] = 1, 0
-	return os.NewSyscallError("TCSETS", unix.IoctlSetTermios(fd, unix.TCSETS, mode))
-}
-
-// Close closes a PTY that no relay has got.
-func (p *PTY) Close() error { return p.master.Close() }

@@ -1,4 +1,4 @@
-package relay
+package console
 
 import (
 	"errors"
@@ -38,17 +38,17 @@ func TestWritersSeat(t *testing.T) {
 	say(raw, "dropped")
 	say(first, "1\x1b[24;80R")
 	reaches("1\x1b[24;80R")
-	_, err := b.relay.Input(ask("second", ctl.SeatTake))
-	if !errors.Is(err, ctl.ErrSeatTaken) || err.Error() != "first has the writer's seat" {
+	_, err := b.input(ask("second", ctl.SeatTake), nil)
+	if !errors.As(err, new(*ctl.SeatTakenError)) || err.Error() != "first has the writer's seat" {
 		t.Errorf("a second writer: %v", err)
 	}
 
 	// By force; who had the seat is told, and types no more.
 	second := b.typist(ask("second", ctl.SeatForce))
-	if err := <-first.Lost; !errors.Is(err, ctl.ErrSeatTaken) || err.Error() != "second has the writer's seat" {
+	if err := <-first.Lost(); !errors.As(err, new(*ctl.SeatTakenError)) || err.Error() != "second has the writer's seat" {
 		t.Errorf("the first one is told %v", err)
 	}
-	if _, err := io.WriteString(first, "late"); !errors.Is(err, ctl.ErrSeatTaken) {
+	if _, err := io.WriteString(first, "late"); !errors.As(err, new(*ctl.SeatTakenError)) {
 		t.Errorf("the first one still types: %v", err)
 	}
 	first.Close() // and frees nothing

@@ -1,9 +1,8 @@
-package relay
+package console
 
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,21 +12,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/journal"
+	"microvm-console/internal/descriptor"
+	"microvm-console/internal/endpoint"
 	"microvm-console/internal/numbered"
+	"microvm-console/internal/openers"
+	"microvm-console/internal/relay"
 )
-
-// startPublic starts a relay with all public endpoints.
-func startPublic(t *testing.T) *bench {
-	t.Helper()
-	return startWith(t, func(c *Config) {
-		c.In, c.Out = filepath.Join(c.Dir, "public.in"), filepath.Join(c.Dir, "public.out")
-		var err error
-		if c.PTY, err = OpenPTY(); err != nil {
-			t.Fatal(err)
-		}
-	})
-}
 
 // visitor opens a door for reading, as cat does.
 func (b *bench) visitor(path string, flags int) *os.File {
@@ -66,8 +56,8 @@ var doors = map[string]struct {
 	path  func(*bench) string
 	flags int
 }{
-	"fifo": {func(b *bench) string { return b.relay.config.Out }, os.O_RDONLY},
-	"pty":  {func(b *bench) string { return b.relay.config.PTY.Name() }, os.O_RDWR | unix.O_NOCTTY},
+	"fifo": {func(b *bench) string { return b.public.Out }, os.O_RDONLY},
+	"pty":  {func(b *bench) string { return b.public.PTY }, os.O_RDWR | unix.O_NOCTTY},
 }
 
 func TestVisitorGetsTheBootAndThenLive(t *testing.T) {
@@ -95,7 +85,7 @@ func TestVisitorWhoReadsNothing(t *testing.T) {
 			b := startPublic(t)
 			b.print(0, 300_000)
 			visitor := b.visitor(door.path(b), door.flags)
-			for unread(visitor) == 0 {
+			for descriptor.Unread(visitor) == 0 {
 				time.Sleep(time.Millisecond)
 			}
 			visitor.Close()
@@ -112,7 +102,7 @@ func TestVisitorStaysOverBoots(t *testing.T) {
 			b := startPublic(t)
 			visitor := b.visitor(door.path(b), door.flags)
 			for boot := range 3 {
-				if number, err := b.relay.Boot(); err != nil || number != boot+2 {
+				if number, err := b.console.Boot(); err != nil || number != boot+2 {
 					t.Fatalf("boot %d, %v", number, err)
 				}
 				b.print(boot*10, boot*10+10)
@@ -131,27 +121,27 @@ func TestPublicInput(t *testing.T) {
 	b := startPublic(t)
 	write := func(text string) {
 		t.Helper()
-		file := b.visitor(b.relay.config.In, os.O_WRONLY)
+		file := b.visitor(b.public.In, os.O_WRONLY)
 		if _, err := io.WriteString(file, text); err != nil {
 			t.Fatal(err)
 		}
 		file.Close()
 	}
-	tty := b.visitor(b.relay.config.PTY.Name(), os.O_RDWR|unix.O_NOCTTY)
+	tty := b.visitor(b.public.PTY, os.O_RDWR|unix.O_NOCTTY)
 	b.clients(1)
 	write("stale")
 	io.WriteString(b.dial("tcp"), "stale")
 	io.WriteString(tty, "stale")
-	for unread(b.in) < len("stalestale") {
+	for descriptor.Unread(b.in) < len("stalestale") {
 		time.Sleep(time.Millisecond)
 	}
-	if n := unread(b.relay.ins[0].file); n != len("stale") {
+	if n := descriptor.Unread(b.visitor(b.public.In, os.O_RDWR)); n != len("stale") {
 		t.Errorf("%d bytes wait in the public FIFO", n)
 	}
-	if _, err := b.relay.Boot(); err != nil {
+	if _, err := b.console.Boot(); err != nil {
 		t.Fatal(err)
 	}
-	b.relay.Attach(true)
+	b.relay.SetAttached(true)
 	got := make([]byte, 5)
 	for _, text := range []string{"fifo1", "fifo2"} {
 		write(text)
@@ -163,23 +153,27 @@ func TestPublicInput(t *testing.T) {
 	if _, err := io.ReadFull(b.in, got); err != nil || string(got) != "a pty" {
 		t.Fatalf("the guest got %q, %v", got, err)
 	}
-	b.relay.Attach(false)
+	b.relay.SetAttached(false)
 	write("later")
-	b.relay.Attach(true)
+	b.relay.SetAttached(true)
 	if _, err := io.ReadFull(b.in, got); err != nil || string(got) != "later" {
 		t.Fatalf("the guest got %q, %v", got, err)
 	}
 }
 
 func TestOutputOnlyDropsInput(t *testing.T) {
-	b := startWith(t, func(c *Config) { c.In, c.OutputOnly = filepath.Join(c.Dir, "public.in"), true })
-	b.relay.Attach(true)
-	file := b.visitor(b.relay.config.In, os.O_WRONLY)
+	in := filepath.Join(t.TempDir(), "in")
+	b := startWith(t, setup{
+		relay: relay.Config{OutputOnly: true},
+		slots: []Slot{{Name: in, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(in) }}},
+	})
+	b.relay.SetAttached(true)
+	file := b.visitor(in, os.O_WRONLY)
 	file.SetDeadline(time.Now().Add(hangLimit))
 	if _, err := file.Write(make([]byte, 1<<20)); err != nil {
 		t.Fatal(err)
 	}
-	if n := unread(b.in); n > 0 {
+	if n := descriptor.Unread(b.in); n > 0 {
 		t.Errorf("%d bytes reached the device", n)
 	}
 }
@@ -190,7 +184,7 @@ func TestMachineByHandOnThePublicPair(t *testing.T) {
 	b := startPublic(t)
 	b.print(0, 10)
 	b.await(70)
-	path := b.relay.config.Out
+	path := b.public.Out
 	byHand := exec.Command("bash", "-c", `exec 3<>"$1"; echo ready; read; echo by hand >&3; echo done; read`, "-", path)
 	in, err := byHand.StdinPipe()
 	if err != nil {
@@ -218,7 +212,7 @@ func TestMachineByHandOnThePublicPair(t *testing.T) {
 	if _, err := io.ReadFull(reader, text); err != nil || string(text) != "by hand\n" {
 		t.Fatalf("got %q, %v", text, err)
 	}
-	if got := Holders(path); len(got) != 1 || got[0] != byHand.Process.Pid {
+	if got, _ := openers.HoldersAt(path); len(got) != 1 || got[0] != byHand.Process.Pid {
 		t.Errorf("held by %v, want %d", got, byHand.Process.Pid)
 	}
 	reader.Close()
@@ -228,7 +222,7 @@ func TestMachineByHandOnThePublicPair(t *testing.T) {
 	}
 	b.clients(0)
 	// The next boot is the relay's again.
-	if _, err := b.relay.Boot(); err != nil {
+	if _, err := b.console.Boot(); err != nil {
 		t.Fatal(err)
 	}
 	b.print(10, 20)
@@ -241,11 +235,11 @@ func TestTerminalProgramThatFlushes(t *testing.T) {
 	b := startPublic(t)
 	b.print(0, 50)
 	b.await(390)
-	tty := b.visitor(b.relay.config.PTY.Name(), os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK)
-	for unread(tty) < 390 {
+	tty := b.visitor(b.public.PTY, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK)
+	for descriptor.Unread(tty) < 390 {
 		time.Sleep(time.Millisecond)
 	}
-	err := control(tty, func(fd int) error { return unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH) })
+	err := descriptor.Control(tty, func(fd int) error { return unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +250,7 @@ func TestTerminalProgramThatFlushes(t *testing.T) {
 // The end of the relay ends its visitors, once they have read all.
 func TestEndOfVisitors(t *testing.T) {
 	b := startPublic(t)
-	fifo := b.visitor(b.relay.config.Out, os.O_RDONLY)
+	fifo := b.visitor(b.public.Out, os.O_RDONLY)
 	b.clients(1)
 	b.print(0, 100_000)
 	var checker numbered.Checker
@@ -277,98 +271,25 @@ func TestEndpointThatIsAnothersKind(t *testing.T) {
 	if err := errors.Join(os.WriteFile(in, nil, 0o600), os.Symlink("/dev/null", out)); err != nil {
 		t.Fatal(err)
 	}
-	stream, err := journal.Open(t.TempDir(), journal.DefaultRetention)
-	if err != nil {
-		t.Fatal(err)
+	b := startWith(t, setup{slots: []Slot{
+		{Name: in, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(in) }},
+		{Name: out, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenOutFIFO(out) }},
+	}})
+	b.console.Repair()
+	missing, why := b.console.Missing()
+	if got := strings.Join(missing, " "); got != in+" "+out {
+		t.Errorf("missing: %s", got)
 	}
-	r, err := New(Config{Dir: dir, In: in, Out: out, Journal: stream, Listeners: []net.Listener{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Abandon()
-	err = r.Renew()
-	for _, want := range []string{in + ": is a file, not a FIFO (remove it, ", out + ": is a symbolic link, not a FIFO (remove it, "} {
-		if err == nil || !strings.Contains(err.Error(), want) {
+	for name, want := range map[string]string{in: ": is a file, not a FIFO (remove it, ", out: ": is a symbolic link, not a FIFO (remove it, "} {
+		if err := why[name]; err == nil || !strings.Contains(err.Error(), name+want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	if lacks := strings.Join(r.Lacks(), " "); lacks != in+" "+out {
-		t.Errorf("it lacks %s", lacks)
-	}
-	if err := errors.Join(os.Remove(in), os.Remove(out), r.Renew()); err != nil || len(r.Lacks()) > 0 {
-		t.Errorf("once they are gone: %v, it lacks %s", err, r.Lacks())
-	}
-}
-
-// Who comes before the last reader is seen to have gone, and reads what that one
-// has left, goes on behind it: nothing twice.
-func TestReaderWhoComesEarlyGoesOnWhereTheLastOneEnded(t *testing.T) {
-	b := startPublic(t)
-	b.print(0, 100)
-	_, end := b.relay.Journal().Range()
-	fifo, err := newOutFIFO(filepath.Join(t.TempDir(), "out"), func() int64 { return end })
-	if err != nil {
+	if err := errors.Join(os.Remove(in), os.Remove(out)); err != nil {
 		t.Fatal(err)
 	}
-	defer fifo.file.Close()
-	first := b.visitor(fifo.name, os.O_RDONLY)
-	if _, err := fifo.Write([]byte("left")); err != nil {
-		t.Fatal(err)
-	}
-	early := b.visitor(fifo.name, os.O_RDONLY)
-	first.Close()
-	if n, err := early.Read(make([]byte, 10)); n != 4 || err != nil {
-		t.Fatal(n, err)
-	}
-	if err := fifo.reset(50); err != nil {
-		t.Fatal(err)
-	}
-	if at := fifo.origin(b.relay.Journal()); at != 50 {
-		t.Errorf("the early one goes on at %d", at)
-	}
-	early.Close()
-	if err := fifo.reset(60); err != nil {
-		t.Fatal(err)
-	}
-	if at := fifo.origin(b.relay.Journal()); at != 0 {
-		t.Errorf("the next one begins at %d", at)
-	}
-}
-
-// A reader who is there when a relay starts has read an earlier one's bytes,
-// nobody knows how many: for him it ends there.
-func TestReaderOfAnEarlierRelayIsDoneWith(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "out")
-	none := func() int64 { return 0 }
-	killed, err := newOutFIFO(path, none)
-	if err != nil {
-		t.Fatal(err)
-	}
-	reader, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reader.Close()
-	sleep := exec.Command("sleep", "1000") // another process that has it open
-	sleep.Stdin = reader
-	if err := sleep.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer sleep.Wait()
-	defer sleep.Process.Kill()
-	if _, err := killed.Write([]byte("left")); err != nil {
-		t.Fatal(err)
-	}
-	killed.file.Close()
-	fifo, err := newOutFIFO(path, none)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer fifo.file.Close()
-	if fifo.present() || unread(fifo.file) != 0 {
-		t.Error("he is taken for a new one")
-	}
-	if text, err := io.ReadAll(reader); string(text) != "left" || err != nil {
-		t.Errorf("he reads %q, %v", text, err)
+	b.console.Repair()
+	if missing, why := b.console.Missing(); len(missing) > 0 || len(why) > 0 {
+		t.Errorf("once they are gone: missing %s, %v", missing, why)
 	}
 }

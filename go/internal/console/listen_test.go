@@ -1,4 +1,4 @@
-package relay
+package console
 
 import (
 	"net"
@@ -24,7 +24,7 @@ func (n noting) Accept() (net.Conn, error) {
 // A TCP peer that vanishes while nothing is sent to it goes within a minute.
 func TestSilentPeersAreAsked(t *testing.T) {
 	accepted := make(chan net.Conn, 1)
-	b := startWith(t, func(c *Config) { c.Listeners[0] = noting{c.Listeners[0], accepted} })
+	b := startWith(t, setup{listen: func(l net.Listener) net.Listener { return noting{l, accepted} }})
 	b.dial("tcp")
 	b.clients(1)
 	raw, err := (<-accepted).(*net.TCPConn).SyscallConn()

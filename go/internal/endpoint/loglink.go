@@ -1,0 +1,41 @@
+package endpoint
+
+import (
+	"context"
+	"os"
+
+	"microvm-console/internal/journal"
+	"microvm-console/internal/relay"
+	"microvm-console/internal/rundir"
+)
+
+// LogLink is a symbolic link to the newest file of a journal, for tail -F. It stays when
+// its relay has ended.
+type LogLink struct{ path string }
+
+// OpenLogLink makes the link, and has it follow the journal.
+func OpenLogLink(path string, stream *journal.Journal) (*LogLink, error) {
+	var err error // of the first link
+	stream.OnSegment(func(segment string) { err = rundir.Link(segment, path) })
+	if err != nil {
+		return nil, err
+	}
+	return &LogLink{path}, nil
+}
+
+// InPlace reports whether the link is there.
+func (l *LogLink) InPlace() bool {
+	there, err := rundir.Usable(l.path, os.ModeSymlink)
+	return there && err == nil
+}
+
+// Serve waits until ctx or the relay ends.
+func (l *LogLink) Serve(ctx context.Context, r *relay.Relay) error {
+	ctx, cancel := accepting(ctx, r)
+	defer cancel()
+	<-ctx.Done()
+	return nil
+}
+
+// Close has nothing to close.
+func (l *LogLink) Close() error { return nil }

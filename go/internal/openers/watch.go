@@ -1,0 +1,60 @@
+package openers
+
+import (
+	"context"
+	"encoding/binary"
+	"os"
+
+	"microvm-console/internal/descriptor"
+
+	"golang.org/x/sys/unix"
+)
+
+// Watch waits for files to be opened and closed, by inotify(7).
+type Watch struct{ file *os.File }
+
+// NewWatch returns a Watch of no file yet. The caller calls Close.
+func NewWatch() (*Watch, error) {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return nil, os.NewSyscallError("inotify_init", err)
+	}
+	return &Watch{os.NewFile(uintptr(fd), "inotify")}, nil
+}
+
+// Add watches path too, for events such as IN_OPEN and IN_CLOSE.
+func (w *Watch) Add(path string, events uint32) error {
+	err := descriptor.Control(w.file, func(fd int) error {
+		_, err := unix.InotifyAddWatch(fd, path, events)
+		return err
+	})
+	if err != nil {
+		return &os.PathError{Op: "inotify_add_watch", Path: path, Err: err}
+	}
+	return nil
+}
+
+// eventBytes is how much is read at once. An event of a file has no name in it.
+const eventBytes = 32 * unix.SizeofInotifyEvent
+
+// Wait waits for events since the last call, and returns them all. It returns the cause
+// of ctx's end if none came.
+//
+// IN_OPEN comes before the process that opens the file has its descriptor.
+func (w *Watch) Wait(ctx context.Context) (events uint32, err error) {
+	defer descriptor.Until(ctx, w.file)()
+	data := make([]byte, eventBytes)
+	n, err := w.file.Read(data)
+	if n <= 0 && ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	for data = data[:max(0, n)]; len(data) >= unix.SizeofInotifyEvent; {
+		events |= binary.NativeEndian.Uint32(data[4:])
+		length := binary.NativeEndian.Uint32(data[12:])
+		data = data[unix.SizeofInotifyEvent+length:]
+	}
+	return events, err
+}
+
+// Close ends the watching.
+func (w *Watch) Close() { w.file.Close() }

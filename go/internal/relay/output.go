@@ -1,0 +1,174 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/descriptor"
+	"microvm-console/internal/journal"
+	"microvm-console/internal/openers"
+	"microvm-console/internal/rundir"
+	"microvm-console/internal/state"
+)
+
+// openPair makes the FIFOs vm.out and vm.in in dir and opens them.
+func openPair(dir string) (out, in *os.File, err error) {
+	if out, err = rundir.OpenFIFO(VMPath(dir) + ".out"); err != nil {
+		return nil, nil, err
+	}
+	if in, err = rundir.OpenFIFO(VMPath(dir) + ".in"); err != nil {
+		out.Close()
+		return nil, nil, err
+	}
+	// QEMU's virtconsole drops what does not fit. Only this pipe gets as much: a user
+	// has 64 MiB of pipes in all. Once these are used up the capacity stays as it is,
+	// which status shows, and the relay has less time to come.
+	_ = descriptor.Control(out, func(fd int) error {
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, state.WholeFIFO)
+		return err
+	})
+	return out, in, nil
+}
+
+// output moves what the VM prints from vm.out into the journal.
+type output struct {
+	fifo    *os.File
+	journal *journal.Journal
+	drops   bool        // see Config.Drops
+	copies  atomic.Bool // the journal's file system cannot splice
+	boots   ownBoots
+}
+
+func newOutput(fifo *os.File, config Config) *output {
+	return &output{fifo: fifo, journal: config.Journal, drops: config.Drops, boots: ownBoots{enabled: config.OwnBoots}}
+}
+
+// drain takes what comes until the FIFO is woken and empty. emptied is called whenever
+// all has been taken. drain closes the FIFO.
+func (o *output) drain(emptied func()) error {
+	defer o.fifo.Close()
+	raw, err := o.fifo.SyscallConn()
+	if err != nil {
+		return err
+	}
+	for {
+		var taken error
+		err := raw.Read(func(fd uintptr) bool {
+			taken = o.takeOfBoot(int(fd))
+			if errors.Is(taken, io.EOF) {
+				emptied()
+			}
+			return !errors.Is(taken, io.EOF) // an empty pipe is waited for
+		})
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return descriptor.Control(o.fifo, o.takeAll)
+		}
+		if err = errors.Join(err, taken); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Base(o.fifo.Name()), err)
+		}
+	}
+}
+
+// takeAll takes what is left in the pipe.
+func (o *output) takeAll(fd int) error {
+	for {
+		if err := o.take(fd); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// takeOfBoot is take; it marks a boot that begins with the next byte.
+func (o *output) takeOfBoot(fd int) error {
+	if o.boots.pending() && descriptor.Unread(o.fifo) > 0 && o.boots.begin() {
+		_, _ = o.journal.Boot() // what cannot be marked is kept all the same
+	}
+	err := o.take(fd)
+	if errors.Is(err, io.EOF) {
+		o.boots.drained()
+	}
+	return err
+}
+
+// overrun is why bytes may be missing where the pipe was full. What did not fit was
+// dropped, but less may have fitted into the pipe's last page behind that.
+const overrun = "here, or less than 4096 bytes before, a virtio console found vm.out full"
+
+// heldUp is how long a look may take to be worth something: the process may have been
+// suspended in between, and does not know then how full the pipe is now.
+const heldUp = time.Millisecond
+
+// noteFull notes that the pipe is full: what was dropped meanwhile belongs behind what
+// is in it, or into its last page. The bytes must be taken at once.
+func (o *output) noteFull(fd int) {
+	for begin := time.Now(); ; begin = time.Now() {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		_, err := unix.Poll(poll, 0)
+		if err == nil && poll[0].Revents&unix.POLLOUT == 0 {
+			o.journal.Doubt(int64(descriptor.Unread(o.fifo)), overrun)
+			return
+		}
+		if time.Since(begin) < heldUp {
+			return
+		}
+	}
+}
+
+// take moves a part of what is in the pipe. It returns io.EOF if that is empty. What the
+// journal cannot take is dropped and counted: the guest must not wait.
+func (o *output) take(fd int) error {
+	var look func()
+	if o.drops {
+		look = func() { o.noteFull(fd) }
+	}
+	if !o.copies.Load() {
+		_, err := o.journal.Splice(fd, look)
+		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, journal.ErrClosed) {
+			return err
+		}
+		if journal.ErrNoSplice(err) {
+			o.copies.Store(true)
+		}
+	}
+	data := make([]byte, 64<<10)
+	if look != nil {
+		look()
+	}
+	n, err := unix.Read(fd, data)
+	switch {
+	case errors.Is(err, unix.EAGAIN), err == nil && n == 0:
+		return io.EOF
+	case errors.Is(err, unix.EINTR):
+		return nil
+	case err != nil:
+		return os.NewSyscallError("read", err)
+	}
+	written, err := o.journal.Write(data[:n])
+	if err != nil && !errors.Is(err, journal.ErrClosed) {
+		o.journal.Lose(int64(n-written), err)
+		return nil
+	}
+	return err
+}
+
+// held reports whether another process has the FIFO open for reading and writing.
+func (o *output) held() bool {
+	holders, _ := openers.HoldersOf(o.fifo)
+	return len(holders) > 0
+}
+
+// unread returns how many bytes are in the pipe.
+func (o *output) unread() int {
+	defer o.journal.Settle() // what is on its way is in neither
+	return descriptor.Unread(o.fifo)
+}
