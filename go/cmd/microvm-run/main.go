@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/guest"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
@@ -145,7 +146,7 @@ func announce(c *cli.Context, v *vm.VM) error {
 
 // explain shows the last lines of a guest that has ended badly, and gives an error of Run its status.
 func explain(c *cli.Context, err error) error {
-	var fate *vm.GuestError
+	var fate *guest.Error
 	switch {
 	case errors.As(err, &fate):
 		fate.Show(c.App.ErrWriter)

@@ -12,9 +12,9 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/consoletest"
+	"microvm-console/internal/guest"
 	"microvm-console/internal/report"
 	"microvm-console/internal/spec"
-	"microvm-console/internal/vm"
 )
 
 // repeat tests the machine as often as is wanted, and reports.
@@ -102,7 +102,7 @@ func archive(all report.Report, base string) error {
 // verdict is the program's error: errs, how the runs ended among them, and how much
 // has failed. A guest that panicked, in whichever run, gives its own status.
 func verdict(all report.Report, errs *multierror.Error) error {
-	var fate *vm.GuestError
+	var fate *guest.Error
 	for _, err := range errs.WrappedErrors() {
 		if errors.As(err, &fate) && fate.Panic() {
 			return cmdline.Status(cmdline.StatusPanic, fate)

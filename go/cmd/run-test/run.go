@@ -14,6 +14,7 @@ import (
 
 	"microvm-console/internal/consoletest"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/guest"
 	"microvm-console/internal/report"
 	"microvm-console/internal/spec"
 	"microvm-console/internal/vm"
@@ -106,7 +107,7 @@ func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
 		return
 	}
 	run.Command = v.Command()
-	var fate *vm.GuestError
+	var fate *guest.Error
 	_ = errors.As(ended, &fate)
 	tails := t.tails
 	if tails == nil {

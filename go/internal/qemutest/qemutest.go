@@ -14,7 +14,8 @@
 //	fake.exit=N         ends at once with status N and a line on stderr
 //	fake.warn=FILE      prints FILE on stderr once QEMU has started
 //	fake.print=FILE     prints FILE on the first console
-//	fake.reset=N        tells of N restarts of the guest (1) once that is printed
+//	fake.reset          reports a restart of the guest once that is printed, by three events
+//	fake.loop=FILE      prints FILE and reports a restart, again and again
 //	fake.again=FILE     prints FILE on the first console at a break
 //	fake.halt=STATUS    tells that the processors have stopped, for this status
 //	fake.panicked       tells of a panic, by event, once that is printed
@@ -45,6 +46,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -269,9 +271,13 @@ func (f *fake) guest() {
 	}
 	switch {
 	case f.has("fake.reset"):
-		times, _ := strconv.Atoi(f.words["fake.reset"]) // a test's own word
-		for range max(1, times) {
-			f.send(`{"event": "RESET", "data": {"guest": true, "reason": "guest-reset"}}`)
+		for range 3 { // as with SeaBIOS
+			f.send(resetEvent)
+		}
+	case f.has("fake.loop"):
+		for ; ; time.Sleep(50 * time.Millisecond) {
+			f.print(f.words["fake.loop"])
+			f.send(resetEvent)
 		}
 	case f.has("fake.halt"):
 		f.send(`{"event": "STOP"}`)
@@ -283,6 +289,8 @@ func (f *fake) guest() {
 		_ = unix.Kill(os.Getpid(), unix.Signal(number))
 	}
 }
+
+const resetEvent = `{"event": "RESET", "data": {"guest": true, "reason": "guest-reset"}}`
 
 // print prints a file on the first console; "": none.
 func (f *fake) print(path string) {

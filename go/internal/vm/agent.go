@@ -10,9 +10,9 @@ import (
 	"microvm-console/internal/qemu"
 )
 
-// portTold takes note of whether the guest has its agent's port open. It is
+// portChanged takes note of whether the guest has its agent's port open. It is
 // called by the monitor's reader.
-func (v *VM) portTold(data json.RawMessage) {
+func (v *VM) portChanged(data json.RawMessage) {
 	var port struct {
 		ID   string
 		Open bool
@@ -20,10 +20,7 @@ func (v *VM) portTold(data json.RawMessage) {
 	if json.Unmarshal(data, &port) != nil || port.ID != qemu.AgentPort {
 		return // another port, of the user's
 	}
-	v.mu.Lock()
-	v.boot.port = port.Open
-	v.status.Agent = v.status.Agent && port.Open
-	v.mu.Unlock()
+	v.guest.SetPort(port.Open)
 	notify(v.port)
 }
 
@@ -47,10 +44,8 @@ func (v *VM) tendAgent() {
 // greetAgent greets the agent once, if its port is open, and tells whether to try
 // again.
 func (v *VM) greetAgent() (again bool) {
-	v.mu.Lock()
-	open, greeted, restarts := v.boot.port, v.status.Agent, v.status.Restarts
-	v.mu.Unlock()
-	if !open || greeted {
+	is := v.guest.State()
+	if !is.Port || is.Agent {
 		return false
 	}
 	limit, cancel := context.WithTimeout(context.Background(), patience)
@@ -63,8 +58,8 @@ func (v *VM) greetAgent() (again bool) {
 	case err != nil && !errors.As(err, &refusal): // a refusal is an answer
 		return true
 	}
+	v.guest.Answered(is.Restarts)
 	v.mu.Lock()
-	v.status.Agent = v.boot.port && v.status.Restarts == restarts
 	close(v.changed)
 	v.changed = make(chan struct{})
 	v.mu.Unlock()

@@ -9,14 +9,6 @@ import (
 	"microvm-console/internal/state"
 )
 
-// boot is what is known of the guest since it started, or restarted.
-type boot struct {
-	began    time.Time
-	login    string      // the first console with a login on it: "ttyS0"
-	port     bool        // the guest has its agent's port open
-	restarts []time.Time // of a guest that has not been ready since
-}
-
 const (
 	// silence is how long the consoles may print nothing at first: many times what
 	// a kernel needs to its first line, emulated too.
@@ -30,7 +22,7 @@ const (
 	notesWithin = time.Minute
 )
 
-// become changes the machine's state, and tells it in status and in state.json.
+// become changes the machine's state, in status and in state.json.
 // From "stopping" there is no way back.
 func (v *VM) become(next string) error {
 	v.mu.Lock()
@@ -55,30 +47,15 @@ func (v *VM) note(text string) {
 	_ = v.writeState() // it stands in status all the same
 }
 
-// listener returns what hears a console: it looks for what tells of the guest's
-// state.
-func (v *VM) listener(t *tap) func([]byte) {
-	var text lines
-	heard := int64(0)
-	return func(data []byte) {
-		for len(data) > 0 {
-			// What the guest printed before it restarted tells nothing of now.
-			part := data
-			if left := t.restarted.Load() - heard; left > 0 && left < int64(len(data)) {
-				part = data[:left]
-			}
-			login, killed := text.feed(part)
-			heard, data = heard+int64(len(part)), data[len(part):]
-			v.mu.Lock()
-			if login && t.console.HasLogin() && heard > t.restarted.Load() && v.boot.login == "" {
-				v.boot.login = t.console.Device
-			}
-			v.mu.Unlock()
-			for _, text := range killed {
-				v.noteOnce(text)
-			}
+// listener returns what hands on what console i prints to the guest's state.
+func (v *VM) listener(i int) func(data []byte, end int64) {
+	return func(data []byte, end int64) {
+		for _, text := range v.guest.Print(i, data, end, time.Now()) {
+			v.noteOnce(text)
 		}
-		notify(v.spoke)
+		if len(data) > 0 {
+			notify(v.spoke)
+		}
 	}
 }
 
@@ -115,62 +92,28 @@ func (v *VM) noteMore() {
 // greet finds out whether the guest is ready.
 func (v *VM) greet() {
 	v.mu.Lock()
-	by := ""
-	switch {
-	case v.status.Agent:
-		by = "agent"
-	case v.boot.login != "":
-		by = "login on " + v.boot.login
-	}
-	fresh := by != "" && v.status.State == state.Booting
-	if fresh {
-		v.status.ReadyBy, v.status.ReadySeconds = by, time.Since(v.boot.began).Seconds()
-		v.boot.restarts = nil
-	}
+	booting := v.status.State == state.Booting
 	v.mu.Unlock()
-	if fresh {
-		_ = v.become(state.Ready) // it stands in status all the same
+	if booting && v.guest.Greet(time.Now()) {
+		_ = v.become(state.Ready) // status shows it all the same
 	}
 }
 
-// resetTold is called when the guest restarts: what it prints from here on is
+// wasReset is called when the guest's machine was reset: what it prints from here on is
 // its next boot's.
-func (v *VM) resetTold() {
+func (v *VM) wasReset() {
+	v.guest.Reset(v.written(), time.Now())
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, tap := range v.taps {
-		tap.restarted.Store(tap.written())
-	}
-	now := time.Now()
-	late := func(then time.Time) bool { return now.Sub(then) > loopTime }
-	v.status.Restarts++
-	v.status.Agent = false
 	for _, w := range v.windows {
 		w.given = size{}
 	}
-	v.boot = boot{began: now, restarts: append(slices.DeleteFunc(v.boot.restarts, late), now)}
 }
 
-// rebooted tells of a restart in the status, how often the guest has restarted
-// within loopTime without becoming ready, and since when.
-func (v *VM) rebooted() (again int, since time.Duration) {
-	v.mu.Lock()
-	v.status.ReadyBy, v.status.ReadySeconds = "", 0
-	restarts := v.boot.restarts
-	if len(restarts) > 0 {
-		again, since = len(restarts), time.Since(restarts[0])
-	}
-	v.mu.Unlock()
-	_ = v.become(state.Booting) // it stands in status all the same
-	return again, since
-}
-
-// noteSilence says what to look at where no console has printed anything.
+// noteSilence notes what to look at if no console has printed anything.
 func (v *VM) noteSilence() {
-	for _, tap := range v.taps {
-		if _, printed := tap.tail(); printed > 0 {
-			return
-		}
+	if !v.guest.Silent() {
+		return
 	}
 	v.note(fmt.Sprintf("no console has printed anything for %v (if this host is not just busy, look at console= in kernelParams and QEMU's "+
 		"arguments, at the kernel, which has to be a bzImage with drivers for these consoles, and try --accel tcg)", v.options.Silence))

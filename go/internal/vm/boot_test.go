@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/guest"
 	"microvm-console/internal/state"
 )
 
@@ -51,14 +52,14 @@ func TestReadyAtALogin(t *testing.T) {
 	}
 }
 
-// On a console without a login it is somebody's words.
+// On a console without a login it is just a text.
 func TestNotReadyWithoutALogin(t *testing.T) {
 	m, none := machine(t, "fake.print="+printed(t, bootText+loginText)), false
 	m.Consoles[0].Login = &none
 	v, ended := run(t, m)
 	started(t, v)
 	await(t, "print", func() bool { return strings.Contains(strings.Join(v.Tails(1)[0].Lines, ""), "login:") })
-	v.settle()
+	v.awaitRead()
 	if is := v.Status().State; is != state.Booting {
 		t.Errorf("it is %s", is)
 	}
@@ -170,32 +171,30 @@ func TestFloodOfNotes(t *testing.T) {
 	}
 }
 
-func TestFates(t *testing.T) {
+func TestCauses(t *testing.T) {
 	const oomPanic = "Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled"
 	for _, test := range []struct {
 		name  string
 		words []string
-		want  GuestError
+		want  guest.Error
 		lines string // the last of them
 	}{
 		{"no memory is left", []string{"fake.print=" + printed(t, bootText+oomPanic+"\r\n"), "fake.reset"},
-			GuestError{Fate: OutOfMemory, Message: oomPanic, Device: "ttyS0"}, oomPanic},
-		{"a restart over and over", []string{"fake.print=" + printed(t, bootText), "fake.reset=5"},
-			GuestError{Fate: Looping, Message: "5 times within 0 s, and it was never ready (see why in what it printed before)", Device: "ttyS0"}, "[    1.0] booting"},
+			guest.Error{Cause: guest.OutOfMemory, Message: oomPanic, Device: "ttyS0"}, oomPanic},
 		{"KVM gives up", []string{"fake.print=" + printed(t, bootText), "fake.halt=internal-error"},
-			GuestError{Fate: Lost, Message: "QEMU has stopped its processors after an error of its own or of KVM", Device: "ttyS0"}, "[    1.0] booting"},
+			guest.Error{Cause: guest.Lost, Message: "QEMU has stopped its processors after an error of its own or of KVM", Device: "ttyS0"}, "[    1.0] booting"},
 		{"its watchdog bites", []string{"fake.halt=watchdog"},
-			GuestError{Fate: Lost, Message: "its watchdog has not heard from it in time"}, ""},
+			guest.Error{Cause: guest.Lost, Message: "its watchdog has not heard from it in time"}, ""},
 		{"a panic that stops QEMU", []string{"fake.print=" + printed(t, bootText+panicText), "fake.halt=guest-panicked"},
-			GuestError{Fate: Panicked, Message: "Kernel panic - not syncing: no root", Device: "ttyS0"}, "[    1.9]  panic+0x1"},
+			guest.Error{Cause: guest.Panicked, Message: "Kernel panic - not syncing: no root", Device: "ttyS0"}, "[    1.9]  panic+0x1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v, ended := run(t, machine(t, test.words...))
-			var got *GuestError
+			var got *guest.Error
 			if err := <-ended; !errors.As(err, &got) {
 				t.Fatalf("Run: %v", err)
 			}
-			if got.Fate != test.want.Fate || got.Message != test.want.Message || got.Device != test.want.Device {
+			if got.Cause != test.want.Cause || got.Message != test.want.Message || got.Device != test.want.Device {
 				t.Errorf("got %v on %s, want %v on %s", got, got.Device, &test.want, test.want.Device)
 			}
 			if last := strings.Join(got.Lines[max(0, len(got.Lines)-1):], ""); last != test.lines {
@@ -206,22 +205,4 @@ func TestFates(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Four restarts are no loop, nor are more of them of a guest that was ready since.
-func TestNoLoop(t *testing.T) {
-	v, ended := run(t, machine(t, "fake.reset=4", "fake.again="+printed(t, bootText+loginText)))
-	started(t, v)
-	await(t, "restart", func() bool { return v.Status().Restarts == 4 })
-	if err := v.Break(t.Context(), "serial"); err != nil {
-		t.Fatal(err)
-	}
-	if err := ready(t, v); err != nil {
-		t.Fatal(err)
-	}
-	v.resetTold()
-	if again, _ := v.rebooted(); again != 1 {
-		t.Errorf("%d restarts since it was ready, want 1", again)
-	}
-	stop(t, v, ended)
 }

@@ -27,10 +27,10 @@ func (v *VM) event(e qmp.Event) {
 		v.shutdown = data
 		v.mu.Unlock()
 	case e.Name == "RESET" && data.Guest:
-		v.resetTold()
+		v.wasReset()
 		notify(v.restarted)
 	case e.Name == "VSERPORT_CHANGE":
-		v.portTold(e.Data)
+		v.portChanged(e.Data)
 	case e.Name == "STOP":
 		notify(v.halted)
 	case e.Name == "GUEST_PANICKED":
@@ -53,21 +53,21 @@ func notify(note chan<- struct{}) {
 func (v *VM) result() error {
 	v.stopping.Lock() // a stop under way knows the stage
 	v.mu.Lock()
-	fate, event, stopped, last, report := v.fate, v.panicEvent, v.stopped, v.shutdown, v.report
+	cause, event, stopped, last, report := v.cause, v.panicEvent, v.stopped, v.shutdown, v.report
 	v.mu.Unlock()
 	v.stopping.Unlock()
 	switch {
-	case fate != nil:
+	case cause != nil:
 	case event:
-		fate = v.panicTold()
+		cause = v.guest.ReportedPanic()
 	case last.Guest && last.Reason == "guest-reset":
-		fate = v.findPanic(false)
+		cause = v.guest.FindPanic()
 	}
-	if fate != nil {
+	if cause != nil {
 		v.mu.Lock()
-		v.fate = fate // for the commands in the guest
+		v.cause = cause // for the commands in the guest
 		v.mu.Unlock()
-		return fate
+		return cause
 	}
 	if !stopped && v.qemu.Exit() != 0 {
 		return v.exitError("")

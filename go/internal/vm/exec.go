@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/guest"
 	"microvm-console/internal/guestagent"
 	"microvm-console/internal/state"
 )
@@ -22,9 +23,9 @@ const (
 	// answerLimit is how long the agent of a busy guest may take for an answer
 	// before it is looked whether the guest is still there.
 	answerLimit = 10 * time.Second
-	// fateLimit is how long it may take until it is known what has become of a
-	// guest: longer than a panic needs to be told.
-	fateLimit = 2 * panicQuiet
+	// causeLimit is how long it may take until it is known what has become of a
+	// guest: longer than a panic needs to be found.
+	causeLimit = 2 * panicQuiet
 	// pollFirst and pollMost are the pauses between two questions to an agent that
 	// cannot wait.
 	pollFirst, pollMost = 5 * time.Millisecond, 200 * time.Millisecond
@@ -72,10 +73,10 @@ func (v *VM) awaitAgent(ctx context.Context) (restarts int, err error) {
 	defer cancel()
 	for {
 		v.mu.Lock()
-		there, restarts, is, changed := v.status.Agent, v.status.Restarts, v.status.State, v.changed
+		is, changed := v.status.State, v.changed
 		v.mu.Unlock()
-		if there {
-			return restarts, nil
+		if guest := v.guest.State(); guest.Agent {
+			return guest.Restarts, nil
 		}
 		select {
 		case <-changed:
@@ -177,11 +178,10 @@ func (r *running) ask(ctx context.Context, out, errs int64) (output guestagent.E
 	}, status.OutTruncated || status.ErrTruncated, err
 }
 
-// sameBoot tells whether the guest is the one in which the command runs.
+// sameBoot reports whether the guest is the one in which the command runs.
 func (r *running) sameBoot() bool {
-	r.v.mu.Lock()
-	defer r.v.mu.Unlock()
-	return r.v.status.Restarts == r.restarts && r.v.boot.port
+	is := r.v.guest.State()
+	return is.Restarts == r.restarts && is.Port
 }
 
 // lost says why nothing more is heard of the command: the end of the VM, or of its
@@ -192,17 +192,27 @@ func (r *running) lost(err error) error {
 	}
 	select {
 	case <-r.v.qemu.Done():
-	case <-time.After(fateLimit):
+	case <-time.After(causeLimit):
 		return fmt.Errorf("the guest has restarted, or its agent has ended, before the command: %w", err)
 	}
 	<-r.v.ended // a panic may be found in the last of the output
 	r.v.mu.Lock()
 	defer r.v.mu.Unlock()
-	if r.v.fate != nil {
-		return r.v.fate
+	switch {
+	case r.v.cause == nil:
+		return ctl.ErrVMEnded
+	case r.v.cause.Panic():
+		return panicked{r.v.cause}
 	}
-	return ctl.ErrVMEnded
+	return r.v.cause
 }
+
+// panicked is a panic that has ended a command: it is ctl.ErrPanicked too.
+type panicked struct{ cause *guest.Error }
+
+func (p panicked) Error() string        { return p.cause.Error() }
+func (p panicked) Unwrap() error        { return p.cause }
+func (p panicked) Is(target error) bool { return target == ctl.ErrPanicked }
 
 // kill ends the command and what it has started, as well as can be: the protocol
 // has no word for it.

@@ -3,15 +3,19 @@ package vm
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
+
+	"microvm-console/internal/guest"
+	"microvm-console/internal/guestagent"
+	"microvm-console/internal/state"
 )
 
-// judge decides what has become of the guest, and ends QEMU where that is its
-// end. It lives as long as QEMU, and is alone in changing what is known of the
-// boot. Two things prove a panic: QEMU's event, which needs a driver in the guest, and a
-// restart right behind the kernel's panic line. That line alone, which anybody can print,
-// needs the silence of all consoles and of the agent; see panicByText.
+// panicQuiet is how long all consoles are silent before it is looked whether one of them
+// ends with a panic's last line.
+const panicQuiet = 2 * time.Second
+
+// judge finds out what has become of the guest, and ends QEMU if that is its end; see
+// package guest. It lives as long as QEMU.
 func (v *VM) judge() {
 	quiet := time.NewTimer(panicQuiet)
 	defer quiet.Stop()
@@ -27,14 +31,15 @@ func (v *VM) judge() {
 			quiet.Reset(panicQuiet)
 			v.greet()
 		case <-v.restarted:
-			v.settle()
-			v.condemn(v.restart())
+			v.awaitRead()
+			v.condemn(v.guest.JudgeRestart(time.Now()))
+			_ = v.become(state.Booting) // status shows it all the same
 			v.greet()
 		case <-v.panicked:
-			v.settle()
-			v.condemn(v.panicTold())
+			v.awaitRead()
+			v.condemn(v.guest.ReportedPanic())
 		case <-v.halted:
-			v.settle()
+			v.awaitRead()
 			v.condemn(v.whyHalted())
 		case <-quiet.C:
 			v.condemn(v.panicByText())
@@ -47,13 +52,13 @@ func (v *VM) judge() {
 }
 
 // condemn ends QEMU for what has become of the guest; nil: nothing has.
-func (v *VM) condemn(found *GuestError) {
+func (v *VM) condemn(found *guest.Error) {
 	if found == nil {
 		return
 	}
 	v.mu.Lock()
-	if v.fate == nil {
-		v.fate = found
+	if v.cause == nil {
+		v.cause = found
 	}
 	v.mu.Unlock()
 	quit := stage{name: "quit", ask: v.command("quit"), until: askLimit}
@@ -62,51 +67,49 @@ func (v *VM) condemn(found *GuestError) {
 	}
 }
 
-// panicTold is the panic of which QEMU's device has told.
-func (v *VM) panicTold() *GuestError {
-	if found := v.findPanic(false); found != nil {
-		return found
+// panicByText returns a panic that only text shows, if the agent's silence proves it.
+// Otherwise it is a note.
+func (v *VM) panicByText() *guest.Error {
+	suspicion := v.guest.Suspect()
+	if suspicion == nil {
+		return nil
 	}
-	return silentPanic()
+	proven, note := v.guest.Judge(suspicion, suspicion.AskAgent && v.agentAnswers())
+	if note != "" {
+		v.noteOnce(note)
+	}
+	return proven
 }
 
-const (
-	// loopRestarts is how often a guest restarts in loopTime, and never becomes
-	// ready, before it is taken for one that never will.
-	loopRestarts = 5
-	loopTime     = time.Minute
-)
+// agentSilence is how long an agent that has answered before has to be silent to prove a
+// panic.
+const agentSilence = 5 * time.Second
 
-// restart takes note of a guest's restart, unless it is the end of one that has
-// panicked, or has restarted too often.
-func (v *VM) restart() *GuestError {
-	if found := v.findPanic(false); found != nil {
-		return found
-	}
-	again, since := v.rebooted()
-	if again >= loopRestarts {
-		return v.fateOf(Looping, fmt.Sprintf("%d times within %.0f s, and it was never ready (see why in what it printed before)",
-			again, since.Seconds()))
-	}
-	return nil
+// agentAnswers reports whether the agent answers within agentSilence.
+func (v *VM) agentAnswers() bool {
+	limit, cancel := context.WithTimeout(context.Background(), agentSilence)
+	defer cancel()
+	err := v.agent.Ping(limit)
+	var refusal *guestagent.Error
+	return err == nil || errors.As(err, &refusal) || errors.Is(err, guestagent.ErrClosed) // QEMU is ending: its end says more
 }
 
-// whyHalted asks why QEMU has stopped the guest's processors, and returns its
-// fate where they will not run again. Somebody may just have paused it.
-func (v *VM) whyHalted() *GuestError {
+// whyHalted asks why QEMU has stopped the guest's processors, and returns the cause if they
+// will not run again. They may just have been paused.
+func (v *VM) whyHalted() *guest.Error {
 	limit, cancel := context.WithTimeoutCause(context.Background(), askLimit, errors.New("the monitor does not answer"))
 	defer cancel()
 	var is struct{ Status string }
 	if err := v.monitor.Execute(limit, "query-status", nil, &is); err != nil {
-		return nil //nolint:nilerr // QEMU's own end tells more
+		return nil //nolint:nilerr // QEMU's own end says more
 	}
 	switch is.Status {
 	case "internal-error":
-		return v.fateOf(Lost, "QEMU has stopped its processors after an error of its own or of KVM"+v.lastWords())
+		return v.guest.Lose("QEMU has stopped its processors after an error of its own or of KVM" + v.lastWords())
 	case "watchdog":
-		return v.fateOf(Lost, "its watchdog has not heard from it in time")
+		return v.guest.Lose("its watchdog has not heard from it in time")
 	case "guest-panicked":
-		return v.panicTold()
+		return v.guest.ReportedPanic()
 	case "io-error":
 		v.note("the guest stands still until a disk of it works again (has the host's disk room left?)")
 	case "paused":

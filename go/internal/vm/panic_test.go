@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/guest"
 	"microvm-console/internal/relay"
 )
 
@@ -17,41 +18,6 @@ const (
 	panicText = "[    1.753817] Kernel panic - not syncing: no root\r\n[    1.8] Call Trace:\r\n[    1.9]  panic+0x1\r\n"
 	deadText  = panicText + "[    2.0] ---[ end Kernel panic - not syncing: no root ]---\r\n"
 )
-
-func TestPanicInText(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		text  string
-		still bool
-		want  string // the message; "" for no panic
-		last  string // the last line
-	}{
-		{"nothing", "", false, "", ""},
-		{"a boot", bootText, false, "", ""},
-		{"a panic", bootText + panicText, false, "Kernel panic - not syncing: no root", "[    1.9]  panic+0x1"},
-		{"a panic without a time stamp", "Kernel panic - not syncing: x\r\n", false, "Kernel panic - not syncing: x", "Kernel panic - not syncing: x"},
-		{"a panic with a processor's number", "[    1.7][   T1] Kernel panic - not syncing: x\r\n", false, "Kernel panic - not syncing: x", "[    1.7][   T1] Kernel panic - not syncing: x"},
-		{"words in the middle of a line", "# grep 'Kernel panic - not syncing' log\r\n", false, "", ""},
-		{"somebody printed the words and restarted", panicText + "[   9.0] reboot: Restarting system\r\n", false, "", ""},
-		{"a panic, and the next boot", panicText + "SeaBIOS\r\n" + bootText, false, "Kernel panic - not syncing: no root", "SeaBIOS"},
-		{"the second of two", panicText + bootText + "Kernel panic - not syncing: again\r\n", false, "Kernel panic - not syncing: again", "Kernel panic - not syncing: again"},
-		{"standing still", deadText, true, "Kernel panic - not syncing: no root", "[    2.0] ---[ end Kernel panic - not syncing: no root ]---"},
-		{"not at its end yet", panicText, true, "", ""},
-		{"somebody printed it and goes on", deadText + "# ", true, "", ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			found := panicIn([]byte(test.text), test.still)
-			switch {
-			case found == nil && test.want != "":
-				t.Error("no panic was found")
-			case found != nil && found.Message != test.want:
-				t.Errorf("found %q, want %q", found.Message, test.want)
-			case found != nil && found.Lines[len(found.Lines)-1] != test.last:
-				t.Errorf("the last line is %q, want %q", found.Lines[len(found.Lines)-1], test.last)
-			}
-		})
-	}
-}
 
 func TestPanicEndsTheMachine(t *testing.T) {
 	for _, test := range []struct {
@@ -67,7 +33,7 @@ func TestPanicEndsTheMachine(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for _, options := range []Options{{AutoPorts: true}, {AutoPorts: true, NoRelay: true}} {
 				v, ended := runWith(t, machine(t, append(test.words, "fake.print="+printed(t, test.text))...), options)
-				var panicked *GuestError
+				var panicked *guest.Error
 				if err := <-ended; !errors.As(err, &panicked) || panicked.Message != test.message {
 					t.Errorf("Run: %v, want %s (without relay: %t)", err, test.message, options.NoRelay)
 				}
@@ -103,7 +69,7 @@ func TestPanicByTextAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			if test.also {
-				await(t, "panic", func() bool { return v.findPanic(true) != nil })
+				await(t, "panic", func() bool { return v.guest.Suspect() != nil })
 				typist, err := v.consoles[1].Relay().Typist(relay.TypistInfo{})
 				if err != nil {
 					t.Fatal(err)
@@ -112,7 +78,7 @@ func TestPanicByTextAlone(t *testing.T) {
 				io.WriteString(typist, "it lives\n") // and is echoed
 			}
 			if test.noted == "" {
-				var panicked *GuestError
+				var panicked *guest.Error
 				if err := <-ended; !errors.As(err, &panicked) || panicked.Message != "Kernel panic - not syncing: no root" {
 					t.Errorf("Run: %v", err)
 				}
@@ -146,7 +112,7 @@ func TestNoPanic(t *testing.T) {
 				default:
 				}
 			}
-			v.settle()
+			v.awaitRead()
 			if _, err := v.Stop(t.Context(), ctl.StopRequest{Force: true}); err != nil {
 				t.Error(err)
 			}

@@ -95,11 +95,12 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 	}
 	_ = v.lock.Name(started.PID()) // it names a QEMU that is left behind; the kernel knows it too
 	v.mu.Lock()
-	v.status.QEMUPID, v.boot.began = started.PID(), time.Now()
+	v.status.QEMUPID = started.PID()
 	v.mu.Unlock()
 	for _, c := range v.consoles {
 		c.Relay().SetAttached(true)
 	}
+	v.guest.Start(time.Now())
 	v.qemu, v.taps = started, taps
 	v.monitor, v.agent = qmp.New(sockets.monitor, v.event), guestagent.New(sockets.agent)
 	return v.watch(), nil
@@ -172,8 +173,8 @@ func (v *VM) watch() *errgroup.Group {
 		v.fit()
 		return nil
 	})
-	for _, tap := range v.taps {
-		group.Go(func() error { return tap.run(v.listener(tap)) })
+	for i, tap := range v.taps {
+		group.Go(func() error { return tap.run(v.listener(i)) })
 	}
 	group.Go(func() error {
 		v.judge()

@@ -11,11 +11,20 @@ import (
 	"microvm-console/internal/state"
 )
 
-// Status is the machine as it is now.
+// state returns what state.json holds: without the relays, which change all the time. The
+// caller holds v.mu.
+func (v *VM) state() state.Machine {
+	status, guest := v.status, v.guest.State()
+	status.Agent, status.Restarts = guest.Agent, guest.Restarts
+	status.ReadyBy, status.ReadySeconds = guest.ReadyBy, guest.ReadySeconds
+	return status
+}
+
+// Status returns the machine as it is now.
 func (v *VM) Status() state.Machine {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	status := v.status
+	status := v.state()
 	status.Consoles = slices.Clone(v.status.Consoles)
 	status.Notes = slices.Clone(v.status.Notes)
 	for i, c := range v.consoles {
@@ -71,7 +80,7 @@ func (v *VM) writeState() error {
 	v.writing.Lock()
 	defer v.writing.Unlock()
 	v.mu.Lock()
-	data, err := json.MarshalIndent(v.status, "", "  ") // without the relays: they change all the time
+	data, err := json.MarshalIndent(v.state(), "", "  ")
 	v.mu.Unlock()
 	if err != nil {
 		return err

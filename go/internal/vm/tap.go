@@ -1,13 +1,11 @@
 package vm
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,54 +16,47 @@ import (
 	"microvm-console/internal/spec"
 )
 
-// tailBytes is how much of each console's end is kept.
-const tailBytes = 64 << 10
-
-// tap reads what a console prints and keeps its end, so that the machine's
-// owner can tell what happened last.
+// tap reads what a console prints.
 type tap struct {
 	console spec.Console
-	take    func(chunk []byte) (int, error) // reads and keeps; io.EOF when QEMU has ended
-	written func() int64                    // bytes that QEMU has written by now
+	// take reads, and returns how much the console has printed up to what it has read;
+	// io.EOF if QEMU has ended.
+	take    func(chunk []byte) (n int, end int64, err error)
+	written func() int64 // how much QEMU has written by now
 	close   func()
-	// restarted is how much the guest had printed when it restarted last.
-	restarted atomic.Int64
-
-	mu    sync.Mutex
-	kept  []byte
-	total int64     // bytes ever read, or passed over
-	last  time.Time // when bytes were read last
 }
 
 // pipeTap reads the copy that QEMU writes to a pipe. It is always drained, so
 // that QEMU never waits for it.
 func pipeTap(console spec.Console, pipe *os.File) *tap {
+	var mu sync.Mutex
+	total := int64(0) // bytes that were in the pipe, and were read
 	t := &tap{console: console, close: func() { pipe.Close() }}
-	t.take = func(chunk []byte) (n int, err error) {
+	t.take = func(chunk []byte) (n int, end int64, err error) {
 		raw, err := pipe.SyscallConn()
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		ended := raw.Read(func(fd uintptr) bool {
-			// Under the lock: a byte is in the pipe or kept, for who looks.
-			t.mu.Lock()
-			defer t.mu.Unlock()
+			mu.Lock() // a byte is in the pipe, or in total
+			defer mu.Unlock()
 			n, err = unix.Read(int(fd), chunk)
-			t.keep(chunk[:max(0, n)])
+			total += int64(max(0, n))
+			end = total
 			return !errors.Is(err, unix.EAGAIN)
 		})
 		switch {
 		case errors.Is(err, unix.EINTR):
-			return 0, nil
+			return 0, end, nil
 		case ended == nil && err == nil && n == 0:
-			return 0, io.EOF
+			return 0, end, io.EOF
 		}
-		return n, errors.Join(ended, err)
+		return max(0, n), end, errors.Join(ended, err)
 	}
 	t.written = func() int64 {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		return t.total + int64(descriptor.Unread(pipe))
+		mu.Lock()
+		defer mu.Unlock()
+		return total + int64(descriptor.Unread(pipe))
 	}
 	return t
 }
@@ -75,36 +66,28 @@ func relayTap(console spec.Console, r *relay.Relay) *tap {
 	start := r.BootStart()
 	reader := r.Journal().NewReader(start)
 	t := &tap{console: console, close: func() { reader.Close() }}
-	t.take = func(chunk []byte) (int, error) {
-		n, err := reader.Read(context.Background(), chunk)
-		t.mu.Lock()
-		t.keep(chunk[:n])
-		t.total = reader.Offset() - start // also where some are no longer kept
-		t.mu.Unlock()
+	t.take = func(chunk []byte) (n int, end int64, err error) {
+		n, err = reader.Read(context.Background(), chunk)
 		switch {
 		case errors.Is(err, journal.ErrClosed):
 			err = io.EOF
 		case journal.Missing(err):
 			err = nil // what is kept of the end is enough
 		}
-		return n, err
+		return n, reader.Offset() - start, err
 	}
-	t.written = func() int64 {
-		return r.Printed() - start
-	}
+	t.written = func() int64 { return r.Printed() - start }
 	return t
 }
 
-// run reads until QEMU has ended. heard is called with what each read has
-// brought.
-func (t *tap) run(heard func([]byte)) error {
+// run reads until QEMU has ended. printed is called with what each read has brought, and
+// how much the console has printed up to there.
+func (t *tap) run(printed func(data []byte, end int64)) error {
 	defer t.close()
 	chunk := make([]byte, 32<<10)
 	for {
-		n, err := t.take(chunk)
-		if n > 0 {
-			heard(chunk[:n])
-		}
+		n, end, err := t.take(chunk)
+		printed(chunk[:n], end)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -114,44 +97,18 @@ func (t *tap) run(heard func([]byte)) error {
 	}
 }
 
-// keep keeps data. The caller holds the lock.
-func (t *tap) keep(data []byte) {
-	if len(data) == 0 {
-		return
+// written returns how much QEMU has written to each console by now.
+func (v *VM) written() []int64 {
+	written := make([]int64, len(v.taps))
+	for i, tap := range v.taps {
+		written[i] = tap.written()
 	}
-	t.last = time.Now()
-	t.total += int64(len(data))
-	t.kept = append(t.kept, data...)
-	if len(t.kept) > 2*tailBytes {
-		t.kept = bytes.Clone(t.kept[len(t.kept)-tailBytes:])
-	}
+	return written
 }
 
-// tail returns a copy of the end of what the console printed, and how many
-// bytes it printed in all.
-func (t *tap) tail() (kept []byte, total int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return bytes.Clone(t.kept), t.total
-}
+// readLimit bounds awaitRead on a host that is very busy.
+const readLimit = 30 * time.Second
 
-// lastPrinted returns when the console's last bytes were read.
-func (t *tap) lastPrinted() time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.last
-}
-
-// settleLimit bounds settle on a host that is very busy.
-const settleLimit = 30 * time.Second
-
-// settle waits until what QEMU has written by now has been read, or the limit
-// passes.
-func (t *tap) settle() {
-	written := t.written()
-	for deadline := time.Now().Add(settleLimit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if _, read := t.tail(); read >= written {
-			return
-		}
-	}
-}
+// awaitRead waits until the guest's state takes into account what the consoles have
+// printed by now.
+func (v *VM) awaitRead() { v.guest.AwaitRead(v.written(), readLimit) }

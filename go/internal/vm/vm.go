@@ -20,6 +20,7 @@ import (
 	"microvm-console/internal/console"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guard"
+	"microvm-console/internal/guest"
 	"microvm-console/internal/guestagent"
 	"microvm-console/internal/plaintext"
 	"microvm-console/internal/process"
@@ -57,6 +58,7 @@ type VM struct {
 	options Options
 	dir     rundir.Machine
 	lock    *rundir.Lock // from Run on
+	guest   *guest.Guest
 
 	ready   chan struct{} // closed when QEMU runs and its ports are open
 	ended   chan struct{} // closed when QEMU has ended, or will not start
@@ -93,14 +95,13 @@ type VM struct {
 	abandon    context.CancelCauseFunc // ends a start under way; nil: Run was not called yet
 	abandoned  bool                    // a stop came before the start was done
 	status     state.Machine
-	changed    chan struct{} // closed and replaced when the state changes
-	boot       boot
-	noted      int            // calls of noteOnce since the last noteMore
-	shutdown   shutdown       // what QEMU said last about its end
-	stopped    bool           // a stop of ours was asked for
-	report     ctl.StopReport // of the stop that worked
-	panicEvent bool           // QEMU told of a panic
-	fate       *GuestError
+	changed    chan struct{}      // closed and replaced when the state changes
+	noted      int                // calls of noteOnce since the last noteMore
+	shutdown   shutdown           // what QEMU said last about its end
+	stopped    bool               // a stop of ours was asked for
+	report     ctl.StopReport     // of the stop that worked
+	panicEvent bool               // QEMU told of a panic
+	cause      *guest.Error       // of a guest that ended unasked
 	windows    map[string]*window // by console
 }
 
@@ -119,6 +120,7 @@ func New(m spec.Machine, options Options) *VM {
 		machine: m,
 		options: options,
 		dir:     rundir.Of(m.Name),
+		guest:   newGuest(m),
 		ready:   make(chan struct{}),
 		ended:   make(chan struct{}),
 		over:    make(chan struct{}),
@@ -142,6 +144,14 @@ func New(m spec.Machine, options Options) *VM {
 	return v
 }
 
+func newGuest(m spec.Machine) *guest.Guest {
+	consoles := make([]guest.Console, len(m.Consoles))
+	for i, console := range m.Consoles {
+		consoles[i] = guest.Console{Device: console.Device, Login: console.HasLogin()}
+	}
+	return guest.New(consoles)
+}
+
 // Ready is closed when QEMU runs and its ports are open. It says nothing about
 // the guest.
 func (v *VM) Ready() <-chan struct{} { return v.ready }
@@ -150,8 +160,8 @@ func (v *VM) Ready() <-chan struct{} { return v.ready }
 func (v *VM) Finished() <-chan struct{} { return v.over }
 
 // Run starts the machine and returns when it has ended and nothing of it is
-// left. It is nil where the guest, or a stop, ended it; a *GuestError where
-// the guest has ended as nobody wanted; rundir.ErrLocked where another process runs a machine
+// left. It is nil where the guest, or a stop, ended it; a *guest.Error if
+// the guest has ended unasked; rundir.ErrLocked where another process runs a machine
 // of this name. When ctx ends, the machine is stopped as by Stop.
 func (v *VM) Run(ctx context.Context) error {
 	defer close(v.over)

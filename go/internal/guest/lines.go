@@ -1,4 +1,4 @@
-package vm
+package guest
 
 import (
 	"bytes"
@@ -7,8 +7,8 @@ import (
 )
 
 var (
-	// loginLine is a getty's question, or what follows where nobody has to answer
-	// it. The kernel may print behind it.
+	// loginLine is a getty's question, or what follows if it needs no answer. The kernel
+	// may print behind it.
 	loginLine = regexp.MustCompile(`^(?:\x1b\[[0-9;?]*[A-Za-z])*(?:\S{1,64} )?login: `)
 	// killedLine is what a Linux kernel prints when it kills a process for want of
 	// memory (mm/oom_kill.c). A process's name has at most 15 bytes (prctl(2),
@@ -19,14 +19,13 @@ var (
 // maxLine is how much of a line without an end is looked at, in bytes.
 const maxLine = 4 << 10
 
-// lines finds in what a console prints the lines that tell of the guest's state.
-// Text alone is no proof, as anybody can print it: nothing is ended for it.
+// lines finds, in what a console prints, the lines about the guest's state.
 type lines struct {
 	rest []byte // the line that has no end yet
 }
 
-// feed reads on in the console's text. It tells whether a login was there, and a
-// sentence for each process that the kernel has killed.
+// feed reads on in the console's text. It reports whether a login was there, and returns
+// a sentence for each process that the kernel has killed.
 func (l *lines) feed(data []byte) (login bool, killed []string) {
 	for {
 		end := bytes.IndexAny(data, "\r\n")
