@@ -21,7 +21,7 @@ func (v *VM) portChanged(data json.RawMessage) {
 		return // another port, of the user's
 	}
 	v.guest.SetPort(port.Open)
-	notify(v.port)
+	notify(v.events.port)
 }
 
 // patience is how long one greeting of the agent waits before the next one.
@@ -32,9 +32,9 @@ const patience = 5 * time.Second
 func (v *VM) tendAgent() {
 	for {
 		select {
-		case <-v.qemu.Done():
+		case <-v.qemu.process.Done():
 			return
-		case <-v.port:
+		case <-v.events.port:
 		}
 		for v.greetAgent() {
 		}
@@ -50,7 +50,7 @@ func (v *VM) greetAgent() (again bool) {
 	}
 	limit, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	err := v.agent.Ping(limit)
+	err := v.qemu.agent.Ping(limit)
 	var refusal *guestagent.Error
 	switch {
 	case errors.Is(err, guestagent.ErrClosed):
@@ -59,12 +59,8 @@ func (v *VM) greetAgent() (again bool) {
 		return true
 	}
 	v.guest.Answered(is.Restarts)
-	v.mu.Lock()
-	close(v.changed)
-	v.changed = make(chan struct{})
-	v.mu.Unlock()
-	_ = v.writeState() // it stands in status all the same
-	notify(v.spoke)
-	notify(v.resized) // there may be sizes that it has not got
-	return true       // unless it is this boot's agent that has answered
+	_ = v.record.publish() // status shows it all the same
+	notify(v.events.spoke)
+	notify(v.windows.changed) // there may be sizes that it has not got
+	return true               // unless it is this boot's agent that has answered
 }

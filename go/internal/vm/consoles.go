@@ -43,7 +43,7 @@ func (v *VM) openConsoles(listeners [][]net.Listener) error {
 // guard returns the TCP port of a console, which notes each refusal.
 func (v *VM) guard(console spec.Console) *guard.Port {
 	return &guard.Port{Shared: console.Shared, OnRefusal: func(reason string) {
-		v.noteOnce(fmt.Sprintf("%s: port %d refused %s", console.Name, console.Port, reason))
+		v.record.noteLimited(fmt.Sprintf("%s: port %d refused %s", console.Name, console.Port, reason))
 	}}
 }
 
@@ -55,7 +55,7 @@ func (v *VM) openConsole(declared spec.Console, ports []net.Listener) (*console.
 	folder := v.dir.Console(declared.Name)
 	c, err := console.Open(console.Config{
 		Dir: folder, Journal: dir, Retention: journal.DefaultRetention,
-		Relay: relay.Config{Drops: !declared.IsSerial(), SeatMoved: func() { notify(v.resized) }},
+		Relay: relay.Config{Drops: !declared.IsSerial(), SeatMoved: func() { notify(v.windows.changed) }},
 	})
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (v *VM) Break(ctx context.Context, name string) error {
 	id := struct {
 		ID string `json:"id"`
 	}{qemu.ChardevID(v.machine.Consoles[at])}
-	return v.monitor.Execute(ctx, "chardev-send-break", id, nil)
+	return v.qemu.monitor.Execute(ctx, "chardev-send-break", id, nil)
 }
 
 // handlers are what the control socket does.

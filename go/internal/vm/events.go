@@ -28,34 +28,51 @@ func (v *VM) event(e qmp.Event) {
 		v.mu.Unlock()
 	case e.Name == "RESET" && data.Guest:
 		v.wasReset()
-		notify(v.restarted)
+		notify(v.events.restarted)
 	case e.Name == "VSERPORT_CHANGE":
 		v.portChanged(e.Data)
 	case e.Name == "STOP":
-		notify(v.halted)
+		notify(v.events.halted)
 	case e.Name == "GUEST_PANICKED":
-		notify(v.panicked)
+		notify(v.events.panicked)
 		v.mu.Lock()
-		v.panicEvent = true
+		v.panicked = true
 		v.mu.Unlock()
 	}
 }
 
-// notify leaves a note in a channel with room for one.
-func notify(note chan<- struct{}) {
+// events are what judge and the agent's greeter wait for: channels with room for one.
+type events struct {
+	spoke     chan struct{} // a console printed something
+	restarted chan struct{} // the guest restarted
+	panicked  chan struct{} // QEMU's panic device was written to
+	port      chan struct{} // the guest has opened or closed its agent's port
+	halted    chan struct{} // QEMU has stopped the guest's processors
+}
+
+func newEvents() *events {
+	one := func() chan struct{} { return make(chan struct{}, 1) }
+	return &events{one(), one(), one(), one(), one()}
+}
+
+// notify makes a channel with room for one ready.
+func notify(event chan<- struct{}) {
 	select {
-	case note <- struct{}{}:
+	case event <- struct{}{}:
 	default:
 	}
 }
 
 // result tells how the machine ended, once QEMU and its watchers have.
 func (v *VM) result() error {
-	v.stopping.Lock() // a stop under way knows the stage
+	v.stop.turn.Lock() // a stop under way knows the stage
+	v.stop.mu.Lock()
+	stopped, report := v.stop.asked, v.stop.report
+	v.stop.mu.Unlock()
+	v.stop.turn.Unlock()
 	v.mu.Lock()
-	cause, event, stopped, last, report := v.cause, v.panicEvent, v.stopped, v.shutdown, v.report
+	cause, event, last := v.cause, v.panicked, v.shutdown
 	v.mu.Unlock()
-	v.stopping.Unlock()
 	switch {
 	case cause != nil:
 	case event:
@@ -69,7 +86,7 @@ func (v *VM) result() error {
 		v.mu.Unlock()
 		return cause
 	}
-	if !stopped && v.qemu.Exit() != 0 {
+	if !stopped && v.qemu.process.Exit() != 0 {
 		return v.exitError("")
 	}
 	v.options.Log("ended: " + ending(stopped, last, report))
@@ -78,7 +95,7 @@ func (v *VM) result() error {
 
 // exitError returns how QEMU, which has ended, ended. when is empty, or " at its start".
 func (v *VM) exitError(when string) error {
-	switch exit := v.qemu.Exit(); {
+	switch exit := v.qemu.process.Exit(); {
 	case exit == 128+int(unix.SIGSYS) && v.machine.Sandbox:
 		return fmt.Errorf("qemu: ended by signal %d (SIGSYS)%s: its sandbox forbids what its arguments need, as a network with a script "+
 			`(change qemuArgs, or set "sandbox": false in vm.json)%s`, exit-128, when, v.lastWords())
@@ -91,7 +108,7 @@ func (v *VM) exitError(when string) error {
 
 // lastWords is what QEMU said on its standard error, for an error.
 func (v *VM) lastWords() string {
-	words := v.qemu.Stderr()
+	words := v.qemu.process.Stderr()
 	if words != "" {
 		words = ": " + words
 	}

@@ -72,9 +72,7 @@ func (v *VM) awaitAgent(ctx context.Context) (restarts int, err error) {
 	limit, cancel := context.WithTimeoutCause(ctx, agentLimit, ctl.ErrNoAgent)
 	defer cancel()
 	for {
-		v.mu.Lock()
-		is, changed := v.status.State, v.changed
-		v.mu.Unlock()
+		now, changed := v.record.now()
 		if guest := v.guest.State(); guest.Agent {
 			return guest.Restarts, nil
 		}
@@ -88,8 +86,8 @@ func (v *VM) awaitAgent(ctx context.Context) (restarts int, err error) {
 		switch {
 		case !errors.Is(context.Cause(limit), ctl.ErrNoAgent):
 			return 0, context.Cause(limit)
-		case is == state.Starting || is == state.Booting:
-			return 0, fmt.Errorf("%w: the guest is still %s (wait with --wait-ready)", ctl.ErrNoAgent, is)
+		case now.State == state.Starting || now.State == state.Booting:
+			return 0, fmt.Errorf("%w: the guest is still %s (wait with --wait-ready)", ctl.ErrNoAgent, now.State)
 		}
 		return 0, fmt.Errorf("%w (run microvm-agent or qemu-ga in the guest)", ctl.ErrNoAgent)
 	}
@@ -110,13 +108,13 @@ func (r *running) start(ctx context.Context, request ctl.ExecRequest) error {
 	// be ended only by its id, which is in the answer.
 	limit, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), answerLimit, ctl.ErrNoAgent)
 	defer cancel()
-	info, err := r.v.agent.Info(limit)
+	info, err := r.v.qemu.agent.Info(limit)
 	if err == nil && !info.Supports(guestagent.CommandExec) {
 		return fmt.Errorf("%w (allow %s there)", ctl.ErrNoExec, guestagent.CommandExec)
 	}
 	if err == nil {
 		r.streams = info.Supports(guestagent.CommandExecOutput)
-		r.pid, err = r.v.agent.Exec(limit, guestagent.ExecRequest{
+		r.pid, err = r.v.qemu.agent.Exec(limit, guestagent.ExecRequest{
 			Path: request.Command[0], Args: request.Command[1:], Env: request.Env, Input: request.Input,
 			Capture: !r.streams, Stream: r.streams,
 		})
@@ -169,10 +167,10 @@ func (r *running) ask(ctx context.Context, out, errs int64) (output guestagent.E
 	limit, cancel := context.WithTimeoutCause(ctx, answerLimit, ctl.ErrNoAgent)
 	defer cancel()
 	if r.streams {
-		output, err = r.v.agent.ExecOutput(limit, r.pid, out, errs, execWait)
+		output, err = r.v.qemu.agent.ExecOutput(limit, r.pid, out, errs, execWait)
 		return output, false, err
 	}
-	status, err := r.v.agent.ExecStatus(limit, r.pid)
+	status, err := r.v.qemu.agent.ExecStatus(limit, r.pid)
 	return guestagent.ExecOutput{
 		Out: status.Out, Err: status.Err, Exited: status.Exited, ExitCode: status.ExitCode, Signal: status.Signal,
 	}, status.OutTruncated || status.ErrTruncated, err
@@ -191,7 +189,7 @@ func (r *running) lost(err error) error {
 		return fmt.Errorf("the command's output: %w", err)
 	}
 	select {
-	case <-r.v.qemu.Done():
+	case <-r.v.qemu.process.Done():
 	case <-time.After(causeLimit):
 		return fmt.Errorf("the guest has restarted, or its agent has ended, before the command: %w", err)
 	}
@@ -224,5 +222,5 @@ func (r *running) kill(ctx context.Context) {
 	defer cancel()
 	// Our agent gives it a process group of its own, qemu-ga does not.
 	script := fmt.Sprintf("kill -KILL -%d 2>/dev/null || kill -KILL %d", r.pid, r.pid)
-	_, _ = r.v.agent.Exec(limit, guestagent.ExecRequest{Path: "sh", Args: []string{"-c", script}}) // without a shell it runs on
+	_, _ = r.v.qemu.agent.Exec(limit, guestagent.ExecRequest{Path: "sh", Args: []string{"-c", script}}) // without a shell it runs on
 }

@@ -25,20 +25,20 @@ func (v *VM) judge() {
 	defer more.Stop()
 	for {
 		select {
-		case <-v.qemu.Done():
+		case <-v.qemu.process.Done():
 			return
-		case <-v.spoke:
+		case <-v.events.spoke:
 			quiet.Reset(panicQuiet)
 			v.greet()
-		case <-v.restarted:
+		case <-v.events.restarted:
 			v.awaitRead()
 			v.condemn(v.guest.JudgeRestart(time.Now()))
-			_ = v.become(state.Booting) // status shows it all the same
+			_ = v.record.become(state.Booting) // status shows it all the same
 			v.greet()
-		case <-v.panicked:
+		case <-v.events.panicked:
 			v.awaitRead()
 			v.condemn(v.guest.ReportedPanic())
-		case <-v.halted:
+		case <-v.events.halted:
 			v.awaitRead()
 			v.condemn(v.whyHalted())
 		case <-quiet.C:
@@ -46,7 +46,7 @@ func (v *VM) judge() {
 		case <-silent.C:
 			v.noteSilence()
 		case <-more.C:
-			v.noteMore()
+			v.record.noteMore()
 		}
 	}
 }
@@ -63,7 +63,7 @@ func (v *VM) condemn(found *guest.Error) {
 	v.mu.Unlock()
 	quit := stage{name: "quit", ask: v.command("quit"), until: askLimit}
 	if v.attempt(context.Background(), quit, time.Now()).Result != worked {
-		v.qemu.Kill()
+		v.qemu.process.Kill()
 	}
 }
 
@@ -76,7 +76,7 @@ func (v *VM) panicByText() *guest.Error {
 	}
 	proven, note := v.guest.Judge(suspicion, suspicion.AskAgent && v.agentAnswers())
 	if note != "" {
-		v.noteOnce(note)
+		v.record.noteLimited(note)
 	}
 	return proven
 }
@@ -89,7 +89,7 @@ const agentSilence = 5 * time.Second
 func (v *VM) agentAnswers() bool {
 	limit, cancel := context.WithTimeout(context.Background(), agentSilence)
 	defer cancel()
-	err := v.agent.Ping(limit)
+	err := v.qemu.agent.Ping(limit)
 	var refusal *guestagent.Error
 	return err == nil || errors.As(err, &refusal) || errors.Is(err, guestagent.ErrClosed) // QEMU is ending: its end says more
 }
@@ -100,7 +100,7 @@ func (v *VM) whyHalted() *guest.Error {
 	limit, cancel := context.WithTimeoutCause(context.Background(), askLimit, errors.New("the monitor does not answer"))
 	defer cancel()
 	var is struct{ Status string }
-	if err := v.monitor.Execute(limit, "query-status", nil, &is); err != nil {
+	if err := v.qemu.monitor.Execute(limit, "query-status", nil, &is); err != nil {
 		return nil //nolint:nilerr // QEMU's own end says more
 	}
 	switch is.Status {
@@ -111,9 +111,9 @@ func (v *VM) whyHalted() *guest.Error {
 	case "guest-panicked":
 		return v.guest.ReportedPanic()
 	case "io-error":
-		v.note("the guest stands still until a disk of it works again (has the host's disk room left?)")
+		v.record.note("the guest stands still until a disk of it works again (has the host's disk room left?)")
 	case "paused":
-		v.note("somebody has paused the guest by QEMU's monitor")
+		v.record.note("somebody has paused the guest by QEMU's monitor")
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	} else if err := v.openConsoles(listeners); err != nil {
 		return qemu.Host{}, err
 	}
-	if err := v.become(state.Starting); err != nil {
+	if err := v.record.become(state.Starting); err != nil {
 		return qemu.Host{}, err
 	}
 	host, reason, err := Plan(ctx, v.machine)
@@ -64,10 +64,8 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	}
 	v.options.Log(fmt.Sprintf("accelerator %s (%s), machine type %s", host.Accel, reason, host.Type))
 	if v.machine.Sandbox && !host.Features.Sandbox {
-		v.note(fmt.Sprintf("QEMU runs without a sandbox: %s was built without seccomp", v.machine.QEMU))
+		v.record.note(fmt.Sprintf("QEMU runs without a sandbox: %s was built without seccomp", v.machine.QEMU))
 	}
-	v.mu.Lock()
-	v.status.Accel, v.status.Machine = host.Accel, host.Type
-	v.mu.Unlock()
+	v.record.set(func(m *state.Machine) { m.Accel, m.Machine = host.Accel, host.Type })
 	return host, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"microvm-console/internal/ctl"
@@ -17,9 +18,42 @@ type size struct{ rows, columns int }
 
 // window is what is known of the terminals on one console.
 type window struct {
-	told  map[string]size // by client
-	last  string          // the client that told its size last
+	sizes map[string]size // by client
+	last  string          // the client that has changed its size last
 	given size            // what the guest has got
+}
+
+// windows are those of a machine, by the names of their consoles.
+type windows struct {
+	changed chan struct{} // with room for one: a size, or the one that counts is another
+
+	mu sync.Mutex
+	of map[string]*window
+}
+
+func newWindows() *windows {
+	return &windows{changed: make(chan struct{}, 1), of: map[string]*window{}}
+}
+
+// forget forgets what the guest has got: it has restarted.
+func (ws *windows) forget() {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, w := range ws.of {
+		w.given = size{}
+	}
+}
+
+// change calls f with the window of a console, which it may change.
+func (ws *windows) change(console string, f func(*window)) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	w := ws.of[console]
+	if w == nil {
+		w = &window{sizes: map[string]size{}}
+		ws.of[console] = w
+	}
+	f(w)
 }
 
 // Size takes note of the size of a client's terminal. See ctl.SizeRequest.
@@ -29,27 +63,16 @@ func (v *VM) Size(request ctl.SizeRequest) error {
 		return err
 	}
 	there := r.Status().Clients
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	w := v.windowOf(request.Console)
-	for client := range w.told { // what has gone is forgotten
-		if !slices.ContainsFunc(there, func(a state.Client) bool { return a.Client == client }) {
-			delete(w.told, client)
+	v.windows.change(request.Console, func(w *window) {
+		for client := range w.sizes { // a client that has gone is forgotten
+			if !slices.ContainsFunc(there, func(c state.Client) bool { return c.Client == client }) {
+				delete(w.sizes, client)
+			}
 		}
-	}
-	w.told[request.Client], w.last = size{request.Rows, request.Columns}, request.Client
-	notify(v.resized)
+		w.sizes[request.Client], w.last = size{request.Rows, request.Columns}, request.Client
+	})
+	notify(v.windows.changed)
 	return nil
-}
-
-// windowOf is the window of a console. The caller holds v.mu.
-func (v *VM) windowOf(console string) *window {
-	w := v.windows[console]
-	if w == nil {
-		w = &window{told: map[string]size{}}
-		v.windows[console] = w
-	}
-	return w
 }
 
 // fit gives the guest the sizes of terminals, as they are told and as the
@@ -58,18 +81,16 @@ func (v *VM) fit() {
 	byQEMU := false
 	for asked := false; ; {
 		select {
-		case <-v.qemu.Done():
+		case <-v.qemu.process.Done():
 			return
-		case <-v.resized:
+		case <-v.windows.changed:
 		}
 		if !asked {
 			asked, byQEMU = true, v.knows(commandResize)
 		}
 		for i, console := range v.machine.Consoles {
 			if want, ok := v.wanted(i, console.Name); ok && v.resize(console, want, byQEMU) {
-				v.mu.Lock()
-				v.windowOf(console.Name).given = want
-				v.mu.Unlock()
+				v.windows.change(console.Name, func(w *window) { w.given = want })
 			}
 		}
 	}
@@ -83,14 +104,14 @@ func (v *VM) wanted(i int, console string) (want size, ok bool) {
 		return size{}, false
 	}
 	writer := consoles[i].Relay().Status().Writer
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	w := v.windowOf(console)
-	if writer == "" {
-		writer = w.last
-	}
-	want = w.told[writer]
-	return want, want != size{} && want != w.given
+	v.windows.change(console, func(w *window) {
+		if writer == "" {
+			writer = w.last
+		}
+		want = w.sizes[writer]
+		ok = want != size{} && want != w.given
+	})
+	return want, ok
 }
 
 // commandResize is a command of QEMU's monitor that tells a virtio-console its
@@ -102,7 +123,7 @@ func (v *VM) knows(command string) bool {
 	limit, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
 	var commands []struct{ Name string }
-	err := v.monitor.Execute(limit, "query-commands", nil, &commands)
+	err := v.qemu.monitor.Execute(limit, "query-commands", nil, &commands)
 	return err == nil && slices.ContainsFunc(commands, func(c struct{ Name string }) bool { return c.Name == command })
 }
 
@@ -115,11 +136,11 @@ func (v *VM) resize(console spec.Console, to size, byQEMU bool) (done bool) {
 	limit, cancel := context.WithTimeoutCause(context.Background(), sizeLimit, errors.New("no answer"))
 	defer cancel()
 	if byQEMU && !console.IsSerial() {
-		return v.monitor.Execute(limit, commandResize, struct {
+		return v.qemu.monitor.Execute(limit, commandResize, struct {
 			ID      string `json:"id"`
 			Columns int    `json:"cols"`
 			Rows    int    `json:"rows"`
 		}{qemu.ChardevID(console), to.columns, to.rows}, nil) == nil
 	}
-	return v.Status().Agent && v.agent.SetConsoleSize(limit, console.Device, to.rows, to.columns) == nil
+	return v.Status().Agent && v.qemu.agent.SetConsoleSize(limit, console.Device, to.rows, to.columns) == nil
 }

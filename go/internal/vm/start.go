@@ -38,15 +38,15 @@ func (v *VM) start(ctx context.Context, host qemu.Host) (*errgroup.Group, error)
 	}
 	limit, cancel := context.WithTimeoutCause(ctx, handshakeLimit, errors.New("its monitor does not answer"))
 	defer cancel()
-	if err := v.monitor.Handshake(limit); err != nil {
+	if err := v.qemu.monitor.Handshake(limit); err != nil {
 		if !errors.Is(err, qmp.ErrClosed) {
-			v.qemu.Kill()
+			v.qemu.process.Kill()
 		}
 		_ = v.settled(watchers) // what they saw is less than why QEMU ended
 		return nil, v.startError(ctx, err)
 	}
-	if err := v.become(state.Booting); err != nil {
-		v.qemu.Kill()
+	if err := v.record.become(state.Booting); err != nil {
+		v.qemu.process.Kill()
 		return nil, joined(err, v.settled(watchers))
 	}
 	close(v.ready)
@@ -55,7 +55,7 @@ func (v *VM) start(ctx context.Context, host qemu.Host) (*errgroup.Group, error)
 		v.passWarnings()
 		return nil
 	})
-	notify(v.spoke) // what a console has shown by now counts
+	notify(v.events.spoke) // what a console has shown by now counts
 	return watchers, nil
 }
 
@@ -83,7 +83,7 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 		return nil, err
 	}
 	started, err := process.Start(process.Command{
-		Argv: v.argv(host, len(pipes)), Files: append(sockets.files(), pipes...), Stderr: v.warnings,
+		Argv: v.argv(host, len(pipes)), Files: append(sockets.files(), pipes...), Stderr: v.qemu.warnings,
 		Env: v.environment(),
 	})
 	if err != nil {
@@ -94,15 +94,13 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 		return nil, err
 	}
 	_ = v.lock.Name(started.PID()) // it names a QEMU that is left behind; the kernel knows it too
-	v.mu.Lock()
-	v.status.QEMUPID = started.PID()
-	v.mu.Unlock()
+	v.record.set(func(m *state.Machine) { m.QEMUPID = started.PID() })
 	for _, c := range v.consoles {
 		c.Relay().SetAttached(true)
 	}
 	v.guest.Start(time.Now())
-	v.qemu, v.taps = started, taps
-	v.monitor, v.agent = qmp.New(sockets.monitor, v.event), guestagent.New(sockets.agent)
+	v.qemu.process, v.qemu.taps = started, taps
+	v.qemu.monitor, v.qemu.agent = qmp.New(sockets.monitor, v.event), guestagent.New(sockets.agent)
 	return v.watch(), nil
 }
 
@@ -123,7 +121,7 @@ func (v *VM) argv(host qemu.Host, pipes int) []string {
 		numbers[i] = pipesFD + i
 	}
 	argv := qemu.Args(v.machine, host)
-	v.line = qemu.Shell(slices.Concat(argv, v.options.QEMUArgs))
+	v.qemu.line = qemu.Shell(slices.Concat(argv, v.options.QEMUArgs))
 	argv = slices.Concat(argv, qemu.Bound(host), qemu.Control(v.machine, monitorFD, numbers))
 	if !qemu.HasAgent(v.machine.QEMUArgs) && !qemu.HasAgent(v.options.QEMUArgs) {
 		argv = append(argv, qemu.Agent(v.machine, host, agentFD)...)
@@ -158,12 +156,12 @@ func (v *VM) openTaps() (taps []*tap, pipes []*os.File, err error) {
 func (v *VM) watch() *errgroup.Group {
 	var group errgroup.Group
 	group.Go(func() error {
-		defer v.monitor.Close()
-		return v.monitor.Run()
+		defer v.qemu.monitor.Close()
+		return v.qemu.monitor.Run()
 	})
 	group.Go(func() error {
-		defer v.agent.Close()
-		return v.agent.Run()
+		defer v.qemu.agent.Close()
+		return v.qemu.agent.Run()
 	})
 	group.Go(func() error {
 		v.tendAgent()
@@ -173,7 +171,7 @@ func (v *VM) watch() *errgroup.Group {
 		v.fit()
 		return nil
 	})
-	for i, tap := range v.taps {
+	for i, tap := range v.qemu.taps {
 		group.Go(func() error { return tap.run(v.listener(i)) })
 	}
 	group.Go(func() error {

@@ -2,31 +2,17 @@ package vm
 
 import (
 	"context"
-	"encoding/json"
-	"os"
-	"slices"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
 )
 
-// state returns what state.json holds: without the relays, which change all the time. The
-// caller holds v.mu.
-func (v *VM) state() state.Machine {
-	status, guest := v.status, v.guest.State()
-	status.Agent, status.Restarts = guest.Agent, guest.Restarts
-	status.ReadyBy, status.ReadySeconds = guest.ReadyBy, guest.ReadySeconds
-	return status
-}
-
 // Status returns the machine as it is now.
 func (v *VM) Status() state.Machine {
+	status, _ := v.record.now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	status := v.state()
-	status.Consoles = slices.Clone(v.status.Consoles)
-	status.Notes = slices.Clone(v.status.Notes)
 	for i, c := range v.consoles {
 		status.Consoles[i].Relay = c.Relay().Status()
 		status.Consoles[i].Relay.Socket = rundir.Socket(v.dir.Console(v.machine.Consoles[i].Name))
@@ -38,16 +24,14 @@ func (v *VM) Status() state.Machine {
 // Command is the command line of QEMU as a shell takes it, without what is private
 // to this process; "" where it was not started. Call it when Ready is closed or
 // Run has returned.
-func (v *VM) Command() string { return v.line }
+func (v *VM) Command() string { return v.qemu.line }
 
-// AwaitReady waits until the guest is ready. ctl.ErrNeverReady tells that the
-// machine ends before that.
+// AwaitReady waits until the guest is ready. It returns ctl.ErrNeverReady if the machine
+// ends before that.
 func (v *VM) AwaitReady(ctx context.Context) error {
 	for {
-		v.mu.Lock()
-		is, changed := v.status.State, v.changed
-		v.mu.Unlock()
-		switch is {
+		now, changed := v.record.now()
+		switch now.State {
 		case state.Ready:
 			return nil
 		case state.Stopping:
@@ -70,24 +54,5 @@ func (v *VM) showConsoles() {
 	for i, console := range v.machine.Consoles {
 		shown[i] = state.Console{Name: console.Name, Device: console.Device, Port: console.Port}
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.status.Consoles = shown
-}
-
-// writeState writes state.json whole: a reader sees the old one or the new one.
-func (v *VM) writeState() error {
-	v.writing.Lock()
-	defer v.writing.Unlock()
-	v.mu.Lock()
-	data, err := json.MarshalIndent(v.state(), "", "  ")
-	v.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	fresh := v.dir.State() + ".new"
-	if err := os.WriteFile(fresh, append(data, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(fresh, v.dir.State())
+	v.record.set(func(m *state.Machine) { m.Consoles = shown })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,19 @@ const (
 	reserve = 6 * time.Second
 )
 
+// stopping is what is known of the stops of a machine.
+type stopping struct {
+	turn    sync.Mutex    // held by the one stop under way
+	hurry   chan struct{} // closed by a forced one
+	hurried sync.Once
+
+	mu        sync.Mutex
+	abandon   context.CancelCauseFunc // ends a start under way; nil: Run was not called yet
+	abandoned bool                    // a stop came before the start was done
+	asked     bool
+	report    ctl.StopReport // of the stop that worked
+}
+
 // stage is one way to stop a machine.
 type stage struct {
 	name   string
@@ -52,10 +66,10 @@ type stage struct {
 // forced one cuts a polite one short. It is safe to call at any time.
 func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport, error) {
 	if request.Force {
-		v.hurried.Do(func() { close(v.hurry) })
+		v.stop.hurried.Do(func() { close(v.stop.hurry) })
 	}
-	v.stopping.Lock()
-	defer v.stopping.Unlock()
+	v.stop.turn.Lock()
+	defer v.stop.turn.Unlock()
 	select {
 	case <-v.ended:
 		return ctl.StopReport{Stage: "ended before", Tried: []ctl.Attempt{}}, nil
@@ -69,7 +83,7 @@ func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport,
 		}
 	}
 	select {
-	case <-v.qemu.Done(): // its folder is about to go: nothing may be written there
+	case <-v.qemu.process.Done(): // its folder is about to go: nothing may be written there
 		return ctl.StopReport{Stage: "ended before", Tried: []ctl.Attempt{}}, nil
 	default:
 		return v.stopBy(ctx, v.stages(request))
@@ -78,31 +92,30 @@ func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport,
 
 // giveUp ends a start that is under way, or that will be.
 func (v *VM) giveUp() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.abandoned = true
-	if v.abandon != nil {
-		v.abandon(errAbandoned)
+	v.stop.mu.Lock()
+	defer v.stop.mu.Unlock()
+	v.stop.abandoned = true
+	if v.stop.abandon != nil {
+		v.stop.abandon(errAbandoned)
 	}
 }
 
-// startable tells how the start that begins now is ended, and ends it if a stop
-// came first.
+// startable sets how the start that begins now is ended, and ends it if a stop came first.
 func (v *VM) startable(cancel context.CancelCauseFunc) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.abandon = cancel
-	if v.abandoned {
+	v.stop.mu.Lock()
+	defer v.stop.mu.Unlock()
+	v.stop.abandon = cancel
+	if v.stop.abandoned {
 		cancel(errAbandoned)
 	}
 }
 
 // stopBy stops a machine that runs, by the first of stages that works.
 func (v *VM) stopBy(ctx context.Context, stages []stage) (ctl.StopReport, error) {
-	v.mu.Lock()
-	v.stopped = true
-	v.mu.Unlock()
-	_ = v.become(state.Stopping) // a state file that cannot be written must not keep a machine running
+	v.stop.mu.Lock()
+	v.stop.asked = true
+	v.stop.mu.Unlock()
+	_ = v.record.become(state.Stopping) // a state file that cannot be written must not keep a machine running
 	report, began := ctl.StopReport{Tried: []ctl.Attempt{}}, time.Now()
 	for _, stage := range stages {
 		attempt := v.attempt(ctx, stage, began)
@@ -112,9 +125,9 @@ func (v *VM) stopBy(ctx context.Context, stages []stage) (ctl.StopReport, error)
 			break
 		}
 	}
-	v.mu.Lock()
-	v.report = report
-	v.mu.Unlock()
+	v.stop.mu.Lock()
+	v.stop.report = report
+	v.stop.mu.Unlock()
 	if report.Stage == "" {
 		return report, ErrNotStopped
 	}
@@ -161,12 +174,12 @@ func (v *VM) askAgent(ctx context.Context) error {
 	pause += time.Duration(v.execs.Load()) * execWait // each may have its turn before
 	limit, cancel := context.WithTimeoutCause(ctx, pause, errNoPing)
 	defer cancel()
-	err := v.agent.Ping(limit)
+	err := v.qemu.agent.Ping(limit)
 	switch {
 	case errors.Is(err, errNoPing):
 		return fmt.Errorf("no answer within %v", pause)
 	case err == nil:
-		err = v.agent.Shutdown(ctx, guestagent.Powerdown)
+		err = v.qemu.agent.Shutdown(ctx, guestagent.Powerdown)
 	}
 	if errors.Is(err, guestagent.ErrClosed) {
 		return nil // QEMU is ending: what was wanted
@@ -181,7 +194,7 @@ func (v *VM) command(name string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		limit, cancel := context.WithTimeoutCause(ctx, askLimit, errors.New("the monitor does not answer"))
 		defer cancel()
-		err := v.monitor.Execute(limit, name, nil, nil)
+		err := v.qemu.monitor.Execute(limit, name, nil, nil)
 		if errors.Is(err, qmp.ErrClosed) {
 			return nil // QEMU is ending: what was wanted
 		}
@@ -190,7 +203,7 @@ func (v *VM) command(name string) func(context.Context) error {
 }
 
 func (v *VM) signal(signal unix.Signal) func(context.Context) error {
-	return func(context.Context) error { return v.qemu.Signal(signal) }
+	return func(context.Context) error { return v.qemu.process.Signal(signal) }
 }
 
 // worked is the result of the attempt that ended QEMU.
@@ -209,7 +222,7 @@ func (v *VM) attempt(ctx context.Context, s stage, began time.Time) ctl.Attempt 
 	if s.once {
 		again.Stop()
 	}
-	hurry := v.hurry
+	hurry := v.stop.hurry
 	if !s.polite {
 		hurry = nil
 	}
@@ -218,7 +231,7 @@ func (v *VM) attempt(ctx context.Context, s stage, began time.Time) ctl.Attempt 
 			return done(err.Error())
 		}
 		select {
-		case <-v.qemu.Done():
+		case <-v.qemu.process.Done():
 			return done(worked)
 		case <-hurry:
 			return done("cut short by a forced stop")

@@ -16,7 +16,7 @@ type Tail struct {
 func (v *VM) Tails(n int) []Tail {
 	v.awaitRead()
 	var tails []Tail
-	for i := range v.taps {
+	for i := range v.qemu.taps {
 		lines, total := v.guest.Tail(i, n)
 		tails = append(tails, Tail{v.Status().Consoles[i], total, lines})
 	}

@@ -99,8 +99,8 @@ func (t *tap) run(printed func(data []byte, end int64)) error {
 
 // written returns how much QEMU has written to each console by now.
 func (v *VM) written() []int64 {
-	written := make([]int64, len(v.taps))
-	for i, tap := range v.taps {
+	written := make([]int64, len(v.qemu.taps))
+	for i, tap := range v.qemu.taps {
 		written[i] = tap.written()
 	}
 	return written

@@ -9,7 +9,6 @@ package vm
 import (
 	"context"
 	"errors"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +27,6 @@ import (
 	"microvm-console/internal/qmp"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/spec"
-	"microvm-console/internal/state"
 	"microvm-console/internal/unixsock"
 )
 
@@ -59,50 +57,36 @@ type VM struct {
 	dir     rundir.Machine
 	lock    *rundir.Lock // from Run on
 	guest   *guest.Guest
+	record  *record
+	events  *events
+	windows *windows
+	stop    *stopping
 
-	ready   chan struct{} // closed when QEMU runs and its ports are open
-	ended   chan struct{} // closed when QEMU has ended, or will not start
-	over    chan struct{} // closed when Run returns
-	hurry   chan struct{} // closed by a forced stop
-	hurried sync.Once
+	ready chan struct{} // closed when QEMU runs and its ports are open
+	ended chan struct{} // closed when QEMU has ended, or will not start
+	over  chan struct{} // closed when Run returns
+	execs atomic.Int64  // commands under way in the guest
 
-	stopping sync.Mutex   // held by the one stop under way
-	execs    atomic.Int64 // commands under way in the guest
+	relayed errgroup.Group // runs the consoles
+	qemu    *launched
 
-	// Set while starting, read once ready is closed.
+	mu       sync.Mutex
 	consoles []*console.Console // none with NoRelay
 	tcp      []*guard.Port      // of the consoles that have a relay
-	relayed  errgroup.Group
-	qemu     *process.Process
+	shutdown shutdown           // what QEMU said last about its end
+	panicked bool               // QEMU has reported a panic
+	cause    *guest.Error       // of a guest that ended unasked
+}
+
+// launched is QEMU and what watches it. Its fields are set while the machine starts, and
+// read once VM.ready is closed.
+type launched struct {
+	process  *process.Process
 	monitor  *qmp.Client
-	agent    *guestagent.Client // every request fails where the guest has none
-	taps     []*tap
-	line     string // see Command
-
-	warnings *warnings // what QEMU writes to its standard error
-
-	// Notes to judge, each with room for one.
-	spoke     chan struct{} // a console printed something
-	restarted chan struct{} // the guest restarted
-	panicked  chan struct{} // QEMU's panic device was written to
-	resized   chan struct{} // a terminal, or the one that counts is another
-	port      chan struct{} // the guest has opened or closed its agent's port
-	halted    chan struct{} // QEMU has stopped the guest's processors
-
-	writing sync.Mutex // held while state.json is written
-
-	mu         sync.Mutex
-	abandon    context.CancelCauseFunc // ends a start under way; nil: Run was not called yet
-	abandoned  bool                    // a stop came before the start was done
-	status     state.Machine
-	changed    chan struct{}      // closed and replaced when the state changes
-	noted      int                // calls of noteOnce since the last noteMore
-	shutdown   shutdown           // what QEMU said last about its end
-	stopped    bool               // a stop of ours was asked for
-	report     ctl.StopReport     // of the stop that worked
-	panicEvent bool               // QEMU told of a panic
-	cause      *guest.Error       // of a guest that ended unasked
-	windows    map[string]*window // by console
+	agent    *guestagent.Client // every request fails if the guest has none
+	taps     []*tap             // of the consoles
+	warnings *warnings          // what QEMU writes to its standard error
+	line     string             // see Command
 }
 
 // New returns the machine m, not yet started. m must be valid.
@@ -121,25 +105,18 @@ func New(m spec.Machine, options Options) *VM {
 		options: options,
 		dir:     rundir.Of(m.Name),
 		guest:   newGuest(m),
+		events:  newEvents(),
+		windows: newWindows(),
+		stop:    &stopping{hurry: make(chan struct{})},
+		qemu:    &launched{warnings: newWarnings(m.QEMU)},
 		ready:   make(chan struct{}),
 		ended:   make(chan struct{}),
 		over:    make(chan struct{}),
-		hurry:   make(chan struct{}),
-
-		changed:   make(chan struct{}),
-		spoke:     make(chan struct{}, 1),
-		restarted: make(chan struct{}, 1),
-		panicked:  make(chan struct{}, 1),
-		port:      make(chan struct{}, 1),
-		resized:   make(chan struct{}, 1),
-		windows:   map[string]*window{},
-		halted:    make(chan struct{}, 1),
-		warnings:  newWarnings(m.QEMU),
 	}
+	v.record = newRecord(v.dir.State(), options.Log, v.guest, m.Name)
 	if options.JournalDir == nil {
 		v.options.JournalDir = v.dir.Journal
 	}
-	v.status = state.Machine{Name: m.Name, State: state.Starting, PID: os.Getpid(), Started: time.Now()}
 	v.showConsoles()
 	return v
 }
@@ -225,12 +202,12 @@ func (v *VM) runQEMU(ctx context.Context, host qemu.Host) error {
 		return err
 	}
 	select {
-	case <-v.qemu.Done():
+	case <-v.qemu.process.Done():
 	case <-ctx.Done():
 		v.options.Log("stopping the guest (Ctrl-C again ends it at once)")
 		// The report is for those who ask for a stop; here QEMU's end is all.
 		_, _ = v.Stop(context.WithoutCancel(ctx), ctl.StopRequest{})
-		v.qemu.Kill()
+		v.qemu.process.Kill()
 	}
 	if err := v.settled(watchers); err != nil {
 		return joined(err, v.result())
@@ -241,10 +218,10 @@ func (v *VM) runQEMU(ctx context.Context, host qemu.Host) error {
 // settled waits for those who watch a QEMU that has ended: its end closes its
 // descriptors, and that of the relays the journals, and so ends them.
 func (v *VM) settled(watchers *errgroup.Group) error {
-	<-v.qemu.Done()
+	<-v.qemu.process.Done()
 	ended := v.endHeirs() // they may have inherited the other ends too
-	v.agent.Close()
+	v.qemu.agent.Close()
 	v.finishConsoles()
-	defer v.noteMore()
+	defer v.record.noteMore()
 	return joined(ended, watchers.Wait())
 }

@@ -289,9 +289,9 @@ func TestStopBeforeTheStart(t *testing.T) {
 		reports <- report
 	}()
 	for given := false; !given; time.Sleep(time.Millisecond) {
-		v.mu.Lock()
-		given = v.abandoned
-		v.mu.Unlock()
+		v.stop.mu.Lock()
+		given = v.stop.abandoned
+		v.stop.mu.Unlock()
 	}
 	if err := v.Run(t.Context()); err != nil {
 		t.Errorf("Run: %v", err)

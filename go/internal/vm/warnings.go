@@ -78,12 +78,12 @@ func (w *warnings) take() {
 func (v *VM) passWarnings() {
 	for {
 		select {
-		case line := <-v.warnings.lines:
-			v.note("qemu: " + line)
-		case <-v.qemu.Done():
-			v.warnings.finish()
-			for len(v.warnings.lines) > 0 {
-				v.note("qemu: " + <-v.warnings.lines)
+		case line := <-v.qemu.warnings.lines:
+			v.record.note("qemu: " + line)
+		case <-v.qemu.process.Done():
+			v.qemu.warnings.finish()
+			for len(v.qemu.warnings.lines) > 0 {
+				v.record.note("qemu: " + <-v.qemu.warnings.lines)
 			}
 			return
 		}

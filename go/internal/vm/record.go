@@ -1,0 +1,140 @@
+package vm
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"microvm-console/internal/guest"
+	"microvm-console/internal/plaintext"
+	"microvm-console/internal/state"
+)
+
+const (
+	// maxNotes is how many notes are kept, the newest ones: more than
+	// maxWarnings, so that QEMU does not push out those about the guest.
+	maxNotes = 40
+	// notesAtOnce is how many notes a guest, or the clients of its consoles, can cause
+	// within notesWithin: each one is a line of the log and a write of state.json.
+	notesAtOnce = 20
+	notesWithin = time.Minute
+)
+
+// record is what a machine shows of itself: in its status, in state.json, and in lines
+// that the user reads.
+type record struct {
+	path  string // of state.json
+	log   func(line string)
+	guest *guest.Guest
+
+	writing sync.Mutex // held while state.json is written
+
+	mu      sync.Mutex
+	machine state.Machine // without what the guest's state has, and without relays
+	changed chan struct{} // closed and replaced when State, or the guest's state, changes
+	limited int           // calls of noteLimited since the last noteMore
+}
+
+func newRecord(path string, log func(string), g *guest.Guest, name string) *record {
+	return &record{
+		path: path, log: log, guest: g, changed: make(chan struct{}),
+		machine: state.Machine{Name: name, State: state.Starting, PID: os.Getpid(), Started: time.Now()},
+	}
+}
+
+// now returns what is shown, and what is closed when it changes.
+func (r *record) now() (state.Machine, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	shown, g := r.machine, r.guest.State()
+	shown.Agent, shown.Restarts = g.Agent, g.Restarts
+	shown.ReadyBy, shown.ReadySeconds = g.ReadyBy, g.ReadySeconds
+	shown.Consoles, shown.Notes = slices.Clone(shown.Consoles), slices.Clone(shown.Notes)
+	return shown, r.changed
+}
+
+// set changes what is shown. It is in state.json with the next write.
+func (r *record) set(change func(*state.Machine)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.machine)
+}
+
+// become changes the machine's state. From "stopping" there is no way back.
+func (r *record) become(next string) error {
+	r.set(func(m *state.Machine) {
+		if m.State != state.Stopping {
+			m.State = next
+		}
+	})
+	return r.publish()
+}
+
+// publish wakes those that wait for a change, and writes state.json.
+func (r *record) publish() error {
+	r.mu.Lock()
+	close(r.changed)
+	r.changed = make(chan struct{})
+	r.mu.Unlock()
+	return r.write()
+}
+
+// write writes state.json whole: a reader sees the old one or the new one.
+func (r *record) write() error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	shown, _ := r.now()
+	data, err := json.MarshalIndent(shown, "", "  ")
+	if err != nil {
+		return err
+	}
+	fresh := r.path + ".new"
+	if err := os.WriteFile(fresh, append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(fresh, r.path)
+}
+
+// note shows what the user should know, in a line of printable characters and in status.
+func (r *record) note(text string) {
+	text = plaintext.Line(text)
+	r.log(text)
+	r.set(func(m *state.Machine) {
+		notes := append(m.Notes, state.Note{Time: time.Now(), Text: text})
+		m.Notes = slices.Clone(notes[max(0, len(notes)-maxNotes):])
+	})
+	_ = r.write() // status shows it all the same
+}
+
+// noteLimited is note for what a guest or a client can cause as often as it likes. It does
+// nothing if the last note says the same, since each console may show it. Of more than
+// notesAtOnce within notesWithin only the number is noted, by noteMore.
+func (r *record) noteLimited(text string) {
+	text = plaintext.Line(text)
+	r.mu.Lock()
+	notes := r.machine.Notes
+	again := len(notes) > 0 && notes[len(notes)-1].Text == text
+	if !again {
+		r.limited++
+	}
+	quiet := again || r.limited > notesAtOnce
+	r.mu.Unlock()
+	if !quiet {
+		r.note(text)
+	}
+}
+
+// noteMore notes how many notes there were beyond notesAtOnce since the last call, and
+// begins to count again. It is called every notesWithin, and when QEMU has ended.
+func (r *record) noteMore() {
+	r.mu.Lock()
+	more := r.limited - notesAtOnce
+	r.limited = 0
+	r.mu.Unlock()
+	if more > 0 {
+		r.note(fmt.Sprintf("and %d more notes within a minute", more))
+	}
+}
