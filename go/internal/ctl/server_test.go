@@ -21,7 +21,7 @@ import (
 
 // socket is a path for a control socket, shorter than one in t.TempDir, for a
 // Unix socket's path has 107 bytes.
-func socket(t *testing.T) string {
+func socket(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl")
 	if err != nil {
@@ -33,7 +33,7 @@ func socket(t *testing.T) string {
 
 // serve serves h at path until the returned function is called, which returns
 // what Serve returned.
-func serve(t *testing.T, path string, h ctl.Handlers) (end func() error) {
+func serve(t testing.TB, path string, h ctl.Handlers) (end func() error) {
 	t.Helper()
 	listener, err := ctl.Listen(path)
 	if err != nil {
@@ -71,6 +71,25 @@ func TestStatusRoundTrip(t *testing.T) {
 	}
 	if diff := cmp.Diff(status, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestChannelStatus(t *testing.T) {
+	relayed := ctl.Console{Name: "serial", Relay: &ctl.Relay{}}
+	for _, test := range []struct {
+		name     string
+		consoles []ctl.Console
+		ok       bool
+	}{
+		{"a channel", []ctl.Console{relayed}, true},
+		{"no console", nil, false},
+		{"a console without a relay", []ctl.Console{{Name: "serial"}}, false},
+	} {
+		path := socket(t)
+		serve(t, path, ctl.Handlers{Status: func() ctl.Status { return ctl.Status{Consoles: test.consoles} }})
+		if _, err := (ctl.Client{Path: path}).ChannelStatus(t.Context()); (err == nil) != test.ok {
+			t.Errorf("%s: %v", test.name, err)
+		}
 	}
 }
 
