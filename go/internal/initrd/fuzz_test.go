@@ -1,6 +1,7 @@
 package initrd
 
 import (
+	"bytes"
 	"encoding/json"
 	"path"
 	"slices"
@@ -45,6 +46,26 @@ func FuzzDecode(f *testing.F) {
 			if file.Path == "/" || path.Clean(file.Path) != file.Path || file.Path[0] != '/' || strings.Contains(file.Path, "\x00") || mode > 0o777 || err != nil {
 				t.Errorf("file %+v", file)
 			}
+		}
+	})
+}
+
+// A file that is taken for a static program is one for ELF, and a busybox has what the
+// image needs.
+func FuzzPrograms(f *testing.F) {
+	header := "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00\x3e\x00\x01" + strings.Repeat("\x00", 43)
+	f.Add([]byte(header[:52]+"\x40\x00\x38"+header[55:]+"\x00"+strings.Join(applets, "\x00")+"\x00"), uint8(0))
+	f.Add([]byte("#!/bin/sh\n"), uint8(3))
+	f.Fuzz(func(t *testing.T, program []byte, which uint8) {
+		if err := checkStatic(program); err == nil && !bytes.HasPrefix(program, []byte("\x7fELF")) {
+			t.Errorf("%q is a program", program)
+		}
+		applet := []byte("\x00" + applets[int(which)%len(applets)] + "\x00")
+		for bytes.Contains(program, applet) {
+			program = bytes.ReplaceAll(program, applet, []byte("\x00"))
+		}
+		if checkBusybox(program) == nil {
+			t.Errorf("%q is a busybox without %q", program, applet)
 		}
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"microvm-console/internal/qmp"
 )
 
 // Whatever a console has printed, a panic that is found is a line of it, is shown in a
@@ -68,6 +70,35 @@ func FuzzWarnings(f *testing.F) {
 			if line == "" || strings.ContainsFunc(line, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
 				t.Errorf("noted is %q", line)
 			}
+		}
+	})
+}
+
+// An event of QEMU's changes what it is about, and nothing else, whatever its data is.
+func FuzzEvent(f *testing.F) {
+	for _, name := range []string{"SHUTDOWN", "RESET", "VSERPORT_CHANGE", "STOP", "GUEST_PANICKED", "x"} {
+		f.Add(name, []byte(`{"guest":true,"reason":"guest-reset","id":"agent0","open":false}`))
+		f.Add(name, []byte(`{"guest":1,"open":[]`))
+	}
+	f.Fuzz(func(t *testing.T, name string, data []byte) {
+		v := &VM{restarted: make(chan struct{}, 1), halted: make(chan struct{}, 1), panicked: make(chan struct{}, 1), port: make(chan struct{}, 1)}
+		v.status.Agent, v.boot.port = true, true
+		for range 2 { // a note that nobody has taken yet is no wait
+			v.event(qmp.Event{Name: name, Data: data})
+		}
+		for of, changed := range map[string]bool{
+			"SHUTDOWN":        v.shutdown != shutdown{},
+			"RESET":           len(v.restarted) > 0 || v.status.Restarts > 0,
+			"VSERPORT_CHANGE": len(v.port) > 0,
+			"STOP":            len(v.halted) > 0,
+			"GUEST_PANICKED":  len(v.panicked) > 0 || v.panicEvent,
+		} {
+			if changed && name != of {
+				t.Errorf("%q with %s has changed what %s is about", name, data, of)
+			}
+		}
+		if agent := v.status.Agent; !agent && len(v.port) == 0 && len(v.restarted) == 0 || v.boot.port != agent && name != "RESET" {
+			t.Errorf("%q with %s: agent %t, port %t", name, data, v.status.Agent, v.boot.port)
 		}
 	})
 }
