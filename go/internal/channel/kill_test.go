@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -120,6 +121,48 @@ func TestRestartsBesideItsParent(t *testing.T) {
 		t.Errorf("%+v, %v", status, err)
 	}
 	whole(t, 2*restarts)
+}
+
+// The link to the terminal of a service that was killed leads nowhere once its manager has
+// removed the service's folder: the host gives the terminal's name to another one.
+func TestLinkToATerminalThatHasGone(t *testing.T) {
+	directory, folder := place(t), t.TempDir()
+	t.Setenv("RUNTIME_DIRECTORY", folder)
+	public := rundir.PublicOf(directory, "serial").PTY
+	isTerminal := func() bool {
+		info, err := os.Stat(public)
+		return err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	command := startRelay(t, directory)
+	if !isTerminal() {
+		t.Errorf("%s leads to no terminal", public)
+	}
+	end(command)
+	if err := errors.Join(os.RemoveAll(folder), os.Mkdir(folder, 0o700)); err != nil { // as the manager does
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(public); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the link that a relay has left: %v", err)
+	}
+	service, stop := run(t, Config{Name: "serial", Settings: in(directory)})
+	if !isTerminal() {
+		t.Errorf("%s leads to no terminal again", public)
+	}
+	if err := os.Remove(filepath.Join(folder, "serial.pty")); err != nil {
+		t.Fatal(err)
+	}
+	if missing := service.Status().Consoles[0].Missing; len(missing) != 1 || missing[0] != public {
+		t.Errorf("missing: %q", missing)
+	}
+	_ = os.Remove(public) // which is noticed at once
+	await(t, "the link is not made again", isTerminal)
+	stop()
+	if left, err := os.ReadDir(folder); len(left) > 0 || err != nil {
+		t.Errorf("left in the folder: %v, %v", left, err)
+	}
+	if _, err := os.Lstat(public); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left: %v", err)
+	}
 }
 
 func size(t *testing.T) int64 {
