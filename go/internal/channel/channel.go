@@ -17,6 +17,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,6 +51,7 @@ type Channel struct {
 	lock    *os.File
 	relay   *relay.Relay
 	pty     string // the terminal's name
+	ptyLink string // what the public link points to: see targetOf
 	stream  *journal.Journal
 	control net.Listener
 	orders  orders
@@ -95,7 +98,7 @@ func (c *Channel) open(declared settings.Channel) error {
 	}
 	e, err := c.openEndpoints()
 	if err == nil {
-		c.pty, c.stream = e.pty.Name(), stream
+		c.stream = stream
 		c.relay, err = relay.New(relay.Config{
 			Dir:        c.dir.Path(),
 			Journal:    stream,
@@ -110,6 +113,7 @@ func (c *Channel) open(declared settings.Channel) error {
 		})
 		if err != nil {
 			e.close()
+			c.unlinkPTY()
 		}
 	}
 	if err != nil {
@@ -121,7 +125,7 @@ func (c *Channel) open(declared settings.Channel) error {
 	}
 	if err != nil {
 		c.relay.Abandon()
-		_ = os.Remove(e.link) // ours: the terminal has gone
+		c.unlinkPTY()
 		return err
 	}
 	return nil
@@ -205,11 +209,35 @@ func (c *Channel) Abandon() {
 	c.lock.Close()
 }
 
-// unlinkPTY removes the link to the terminal, which has gone: the host gives its name to
-// another one. What else may have the link's name is left alone.
+// targetOf returns what the public link to a terminal points to. The host gives the name
+// of a terminal that has gone to another one. So a service points to a link in a folder
+// of its own that its manager removes with it, however it ends (systemd.exec(5),
+// RuntimeDirectory=). Others point to the terminal.
+func (c *Channel) targetOf(terminal string) string {
+	dir := os.Getenv("RUNTIME_DIRECTORY")
+	if !filepath.IsAbs(dir) || strings.Contains(dir, ":") { // none, or several
+		return terminal
+	}
+	return filepath.Join(dir, c.dir.Name()+".pty")
+}
+
+// linkPTY makes the links to the terminal.
+func (c *Channel) linkPTY() error {
+	if c.ptyLink != c.pty {
+		if err := rundir.Link(c.pty, c.ptyLink); err != nil {
+			return err
+		}
+	}
+	return rundir.Link(c.ptyLink, c.public.PTY)
+}
+
+// unlinkPTY removes the links to the terminal, which has gone. What else may have a link's
+// name is left alone.
 func (c *Channel) unlinkPTY() {
-	if target, err := os.Readlink(c.public.PTY); err == nil && target == c.pty {
-		_ = os.Remove(c.public.PTY) // it may have been removed
+	for name, target := range map[string]string{c.public.PTY: c.ptyLink, c.ptyLink: c.pty} {
+		if found, err := os.Readlink(name); err == nil && found == target {
+			_ = os.Remove(name) // it may have been removed
+		}
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 type endpoints struct {
 	listeners []net.Listener
 	pty       *relay.PTY
-	link      string // to the terminal; "": none was made
 }
 
 // openEndpoints opens the socket, the port and the terminal. One whose name something
@@ -33,12 +32,13 @@ func (c *Channel) openEndpoints() (e endpoints, err error) {
 		e.listeners, c.portErr = append(e.listeners, c.port.Guard(ports)...), err
 	}
 	if e.pty, err = relay.OpenPTY(); err == nil {
-		if err = rundir.Link(e.pty.Name(), c.public.PTY); err == nil {
-			e.link = c.public.PTY
-		}
+		c.pty = e.pty.Name()
+		c.ptyLink = c.targetOf(c.pty)
+		err = c.linkPTY()
 	}
 	if err != nil && !isForeign(err) {
 		e.close()
+		c.unlinkPTY()
 		return endpoints{}, err
 	}
 	return e, nil
@@ -54,9 +54,6 @@ func (e endpoints) close() {
 	loopback.Close(e.listeners)
 	if e.pty != nil {
 		_ = e.pty.Close() // nobody has it open
-	}
-	if e.link != "" {
-		_ = os.Remove(e.link) // somebody may have cleaned up
 	}
 }
 

@@ -51,7 +51,8 @@ func (c *Channel) missing() (missing []string, trouble map[string]error) {
 		switch {
 		case err != nil:
 			trouble[name] = err
-		case !there, slices.Contains(lacks, name), name == c.public.Socket && !ctl.InPlace(c.publicSocket()):
+		case !there, slices.Contains(lacks, name), name == c.public.Socket && !ctl.InPlace(c.publicSocket()),
+			name == c.public.PTY && gone(c.ptyLink):
 		default:
 			continue
 		}
@@ -137,8 +138,8 @@ func (c *Channel) mend(serve func(net.Listener)) {
 	if !ctl.InPlace(c.publicSocket()) {
 		_ = c.renewSocket()
 	}
-	if gone(c.public.PTY) {
-		_ = rundir.Link(c.pty, c.public.PTY)
+	if gone(c.public.PTY) || gone(c.ptyLink) {
+		_ = c.linkPTY()
 	}
 	if gone(c.public.Log) {
 		_ = c.linkLog(c.stream)

@@ -3,6 +3,7 @@ package relay
 import (
 	"os"
 	"slices"
+	"strconv"
 
 	"microvm-console/internal/openers"
 )
@@ -31,7 +32,7 @@ func openersAt(path string) (holders, all []int) {
 // openersOf is openersAt for a file that may have no name any more.
 func openersOf(wanted os.FileInfo) (holders, all []int) {
 	skipped := []int{os.Getpid()}
-	if os.Getenv("NOTIFY_SOCKET") != "" {
+	if managed() {
 		skipped = append(skipped, os.Getppid())
 	}
 	for _, opener := range openers.Of(wanted) {
@@ -46,6 +47,14 @@ func openersOf(wanted os.FileInfo) (holders, all []int) {
 		}
 	}
 	return holders, all
+}
+
+// managed reports whether the parent of this process is a service manager. A process that
+// a service has started inherits NOTIFY_SOCKET, but SYSTEMD_EXEC_PID, where systemd sets it
+// (248 and later, systemd.exec(5)), is another's.
+func managed() bool {
+	executed := os.Getenv("SYSTEMD_EXEC_PID")
+	return os.Getenv("NOTIFY_SOCKET") != "" && (executed == "" || executed == strconv.Itoa(os.Getpid()))
 }
 
 // openersNow is openersAt for a file that is open here, whatever its name is.

@@ -425,6 +425,39 @@ func TestLosses(t *testing.T) {
 	b.expect(again, 10, 12)
 }
 
+// A client that was told by the end of its stream that a part of a file was taken away
+// asks again from there: it gets what comes behind that.
+func TestStreamFromAHole(t *testing.T) {
+	b := start(t)
+	b.print(0, 10)
+	b.await(70)
+	files, err := filepath.Glob(filepath.Join(b.relay.Journal().Dir(), "*.000001.log"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if err := os.Truncate(files[0], 35); err != nil {
+		t.Fatal(err)
+	}
+	b.print(10, 20)
+	b.await(150)
+	first, err := b.relay.Stream(t.Context(), ctl.StreamRequest{Gaps: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	b.expect(first, 0, 5)
+	var gap *journal.GapError
+	if _, err := first.Read(make([]byte, 1)); !errors.As(err, &gap) || gap.From != 35 || gap.To != 70 {
+		t.Errorf("got %v", err)
+	}
+	again, err := b.relay.Stream(t.Context(), ctl.StreamRequest{From: "35", Gaps: true})
+	if err != nil || again.Gap != 35 || again.Offset != 70 {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	defer again.Close()
+	b.expect(again, 10, 20)
+}
+
 // A virtio console's machine has found the pipe full: that is told at the byte behind
 // which something may be missing. One that waits has lost nothing.
 func TestFullPipe(t *testing.T) {

@@ -32,11 +32,15 @@ func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 		return nil, ctl.NotKept(err)
 	}
 	gap := max(0, oldest-offset)
-	offset += gap
-	s := &stream{end: end, gaps: request.Gaps}
+	s := &stream{end: end, gaps: request.Gaps, reader: r.config.Journal.NewReader(offset + gap)}
 	if request.Boot == 0 {
 		s.end = -1
 	}
+	// A client that is told of a gap by the end of its stream asks again from there.
+	if losses := s.reader.Losses(); losses > 0 || gap == 0 {
+		gap += losses
+	}
+	offset = s.reader.Offset()
 	if s.client, err = r.join(request.Client, "stream", request.Terminal, offset); err != nil {
 		return nil, err
 	}
@@ -47,10 +51,6 @@ func (r *Relay) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 		s.cancel()
 		s.leave()
 	})
-	s.reader = r.config.Journal.NewReader(offset)
-	if losses := s.reader.Losses(); losses > 0 || gap == 0 {
-		gap += losses
-	}
 	return &ctl.Stream{ReadCloser: s, Offset: offset, Live: end, Gap: gap}, nil
 }
 
