@@ -1,12 +1,18 @@
 package tests
 
 import (
+	"flag"
 	"path/filepath"
 	"testing"
 )
 
+// Building the linters takes minutes where that has not been done before. With -run, they
+// run without --all too.
 func TestLint(t *testing.T) {
 	t.Parallel()
+	if flag.Lookup("test.run").Value.String() == "" {
+		onlyAll(t)
+	}
 	for _, module := range []string{"go", "tests"} {
 		t.Run(module, func(t *testing.T) {
 			must(t, filepath.Join(root, module), "go", "tool", "-modfile=../tests/tools/go.mod", "golangci-lint", "run", "--config", "../go/.golangci.yml", "./...")

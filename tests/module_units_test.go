@@ -21,6 +21,14 @@ for channel in serial monitor debugcon; do
 	test -p /tmp/qemu-$channel.in -a -p /tmp/qemu-$channel.out -a -S /tmp/qemu-$channel.sock -a -c /tmp/qemu-$channel.pty
 done
 timeout 120 bash ~/session.sh ~/run-qemu.sh
+# Of a relay that was killed, no link to a terminal is left that the host gives away.
+mkdir ~/.config/systemd/user/qemu-serial-relay.service.d
+printf '[Service]\nRestart=no\n' >~/.config/systemd/user/qemu-serial-relay.service.d/once.conf
+systemctl --user daemon-reload
+test -c /tmp/qemu-serial.pty
+systemctl --user kill --signal=KILL qemu-serial-relay.service
+while systemctl --user is-active qemu-serial-relay.service; do sleep .1; done
+test -L /tmp/qemu-serial.pty -a ! -e /tmp/qemu-serial.pty
 `)
 	if err != nil {
 		t.Fatalf("%v, it printed:\n%s", err, printed)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // spinner is a guest that says that it is there and then keeps its processor
@@ -76,6 +77,21 @@ func waitReady(t *testing.T, _ *session) {
 	must(t, root, program(t, "console-status"), "--wait-ready", "--timeout", waitLimit.String())
 }
 
+// waitAgent waits until the guest's agent answers. A guest can be ready before that, by
+// its login, and an agent that has not answered yet has little time to.
+func waitAgent(t *testing.T, _ *session) {
+	t.Helper()
+	for late := time.Now().Add(waitLimit); ; time.Sleep(10 * time.Millisecond) {
+		text := must(t, root, program(t, "console-status"), "--json")
+		switch {
+		case strings.Contains(text, `"agent":true`):
+			return
+		case time.Now().After(late):
+			t.Fatalf("the agent does not answer: %s", text)
+		}
+	}
+}
+
 // A stop under seven guests: what works, how long it takes, with which status
 // each program ends, and that nothing is left behind.
 func TestStopChain(t *testing.T) {
@@ -93,7 +109,7 @@ func TestStopChain(t *testing.T) {
 		says   string                     // what microvm-shutdown says
 		status [2]int                     // of microvm-shutdown and microvm-run
 	}{
-		{"with an agent", nil, waitReady, `stopped by agent in`, [2]int{0, 0}},
+		{"with an agent", nil, waitAgent, `stopped by agent in`, [2]int{0, 0}},
 		{"without an agent", map[string]any{"qemuArgs": noAgent}, waitReady,
 			`stopped by acpi in .* \(agent: no answer within 500ms\)`, [2]int{0, 0}},
 		{"that ignores the power button", map[string]any{"kernelParams": []string{"rdinit=/bin/busybox", "--", "sleep", "100000"}},

@@ -54,6 +54,6 @@ func runCommand(ctx context.Context, c *cli.Context, v *vm.VM, name string, comm
 		return fmt.Errorf("%s: %w", command[0], err)
 	}
 	return guestcommand.Run(ctx, ctl.Client{Path: rundir.Of(name).Ctl()}, command, guestcommand.Streams{
-		In: os.Stdin, Out: c.App.Writer, Err: c.App.ErrWriter, Program: c.App.Name,
+		In: os.Stdin, Out: c.App.Writer, Err: c.App.ErrWriter, Raw: c.Bool("raw"), Program: c.App.Name,
 	})
 }

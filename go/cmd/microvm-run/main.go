@@ -35,8 +35,10 @@ worked is told; a second Ctrl-C ends it at once. QEMU never outlives this progra
 
 With --exec, what stands behind -- is no argument of QEMU's but a command: the VM
 is started, the command is run in its guest by the agent there as microvm-exec does,
-and the VM is stopped. stdout is the command's; all else goes to stderr. --timeout
-bounds the start and the command together; the VM is stopped then as well.
+and the VM is stopped. stdout is the command's; all else goes to stderr. On a
+terminal, text and colours are shown, and nothing that could harm it; --raw shows every
+byte. Elsewhere the bytes are always exact. --timeout bounds the start and the command
+together; the VM is stopped then as well.
 
 A guest that ends by itself as nobody wanted is told with the last lines it has
 printed: a kernel's panic; five restarts within a minute of a guest that is never
@@ -50,6 +52,7 @@ answers in the guest; 5 the time limit has passed.`,
 			&cli.BoolFlag{Name: "auto-ports", Usage: "take a free port where the one in vm.json is taken"},
 			&cli.BoolFlag{Name: "no-relay", Usage: "have QEMU serve the ports itself: one client each, nothing kept"},
 			&cli.BoolFlag{Name: "exec", Usage: "run the command behind -- in the guest, and stop the VM"},
+			&cli.BoolFlag{Name: "raw", Usage: "with --exec: show on a terminal everything that the command prints"},
 			&cli.DurationFlag{Name: "timeout", Usage: "with --exec: end the command, or the wait for its guest, after `TIME`"},
 			&cli.BoolFlag{Name: "check", Usage: "tell every mistake in vm.json and exit"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the QEMU command line, as it can be run by hand, and exit"},
@@ -71,6 +74,9 @@ func run(c *cli.Context) error {
 		if err := spec.CheckQEMUArgs(extra); err != nil {
 			return cmdline.Usage("%v", err)
 		}
+	}
+	if c.Bool("raw") && !c.Bool("exec") {
+		return cmdline.Usage("raw: is about what a command prints, and there is none (give --exec, or attach with connect-serial --raw)")
 	}
 	if c.IsSet("timeout") && !c.Bool("exec") {
 		return cmdline.Usage("timeout: bounds a command, and there is none (give --exec, or end the VM by microvm-shutdown)")

@@ -29,7 +29,7 @@ type Choice struct {
 }
 
 // Choose chooses the accelerator for m. "tcg" is taken as it is; "kvm" is an
-// error where KVM cannot be used; "auto" probes, which takes up to 5 s the
+// error where KVM cannot be used; "auto" probes, which takes some seconds the
 // first time.
 func Choose(ctx context.Context, m spec.Machine) (Choice, error) {
 	return choose(ctx, m, kvmDevice)
@@ -70,7 +70,7 @@ func verdictFor(ctx context.Context, m spec.Machine) (v verdict, remembered bool
 	if v, ok := verdicts.Recall(key); ok {
 		return v, true, nil
 	}
-	v, err = probe(ctx, qemu.ProbeArgs(m.QEMU, m.Kernel, qemu.Type(m, "kvm")), probeLimit)
+	v, err = probe(ctx, qemu.ProbeArgs(m.QEMU, m.Kernel, qemu.Type(m, "kvm")), probeLimits)
 	if err == nil {
 		verdicts.Remember(key, v)
 	}

@@ -18,6 +18,9 @@ import (
 // hangLimit is how long a test waits for what should have come at once.
 const hangLimit = 60 * time.Second
 
+// unlimited are limits that are not reached.
+var unlimited = limits{hangLimit, hangLimit}
+
 // The test binary is QEMU when it is started as one: it adds its process id to
 // the file in ACCEL_TEST_PIDS, and does what the word in ACCEL_TEST says.
 func TestMain(m *testing.M) {
@@ -45,6 +48,13 @@ func TestMain(m *testing.M) {
 	case "ends":
 		fmt.Print("Linux versio")
 		os.Exit(3)
+	case "spins":
+		for {
+		}
+	case "speaks late":
+		time.Sleep(time.Second)
+		fmt.Println("Linux version 6.1.0")
+		time.Sleep(time.Hour)
 	case "hangs":
 		fmt.Print("Probing EDD (edd=off to disable)... ok")
 		time.Sleep(time.Hour)
@@ -89,14 +99,17 @@ func started(t *testing.T) []int {
 func TestProbe(t *testing.T) {
 	tests := []struct {
 		word  string
-		limit time.Duration
+		limit limits
 		want  verdict
 	}{
-		{"speaks", hangLimit, verdict{Works: true}},
-		{"speaks in pieces", hangLimit, verdict{Works: true}},
-		{"speaks and ends", hangLimit, verdict{Works: true}},
-		{"ends", hangLimit, verdict{Trouble: "QEMU ended with status 3"}},
-		{"hangs", 200 * time.Millisecond, verdict{Trouble: "no kernel line within 200ms"}},
+		{"speaks", unlimited, verdict{Works: true}},
+		{"speaks in pieces", unlimited, verdict{Works: true}},
+		{"speaks and ends", unlimited, verdict{Works: true}},
+		{"ends", unlimited, verdict{Trouble: "QEMU ended with status 3"}},
+		{"hangs", limits{hangLimit, 200 * time.Millisecond}, verdict{Trouble: "no kernel line within 200ms"}},
+		{"spins", limits{300 * time.Millisecond, hangLimit}, verdict{Trouble: "no kernel line within 300ms of processor time"}},
+		// It sleeps for longer than it may use a processor.
+		{"speaks late", limits{500 * time.Millisecond, hangLimit}, verdict{Works: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.word, func(t *testing.T) {
@@ -117,13 +130,13 @@ func TestProbeEndsWithItsContext(t *testing.T) {
 	cause := errors.New("not wanted any more")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(20*time.Millisecond, func() { cancel(cause) })
-	if _, err := probe(ctx, argv, hangLimit); !errors.Is(err, cause) {
+	if _, err := probe(ctx, argv, unlimited); !errors.Is(err, cause) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestProbeOfAProgramThatIsMissing(t *testing.T) {
-	if _, err := probe(t.Context(), []string{"/none"}, hangLimit); !errors.Is(err, os.ErrNotExist) {
+	if _, err := probe(t.Context(), []string{"/none"}, unlimited); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -103,7 +103,7 @@ func locateChannel(ctx context.Context, name string) (target, error) {
 	}
 	client := ctl.Client{Path: dir.Ctl()}
 	for begin := time.Now(); ; wait(ctx, lookEvery) {
-		status, err := client.Status(ctx)
+		status, err := client.ChannelStatus(ctx)
 		switch {
 		case err == nil:
 			return target{client, "qemu-relay", true, status.Consoles[0]}, nil

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"microvm-console/internal/console"
 	"microvm-console/internal/endpoint"
@@ -19,13 +21,24 @@ func (c *Channel) slots() []console.Slot {
 		{Name: c.public.In, ForQEMU: true, Open: func() (console.Endpoint, error) { return endpoint.OpenInFIFO(c.public.In) }},
 		{Name: c.public.Out, ForQEMU: true, Open: func() (console.Endpoint, error) { return endpoint.OpenOutFIFO(c.public.Out) }},
 		{Name: c.public.Socket, Open: c.openSocket},
-		{Name: c.public.PTY, Open: func() (console.Endpoint, error) { return endpoint.OpenPTY(c.public.PTY) }},
+		{Name: c.public.PTY, Open: func() (console.Endpoint, error) { return endpoint.OpenPTY(c.public.PTY, c.viaPTY()) }},
 		{Name: c.public.Log, Open: func() (console.Endpoint, error) { return endpoint.OpenLogLink(c.public.Log, stream) }},
 	}
 	if c.tcp != 0 {
 		slots = append(slots, console.Slot{Name: fmt.Sprintf("localhost:%d", c.tcp), Optional: true, Open: c.openPort})
 	}
 	return slots
+}
+
+// viaPTY returns the link by way of which the public link leads to the terminal: a service's
+// is in a folder of its own that its manager removes with it, however it ends
+// (systemd.exec(5), RuntimeDirectory=). "": there is none.
+func (c *Channel) viaPTY() string {
+	dir := os.Getenv("RUNTIME_DIRECTORY")
+	if !filepath.IsAbs(dir) || strings.Contains(dir, ":") { // none, or several
+		return ""
+	}
+	return filepath.Join(dir, c.dir.Name()+".pty")
 }
 
 // openSocket opens the Unix socket, or goes on with the one that was kept: a client that

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -23,24 +24,7 @@ func TestKilledRelayLosesNothing(t *testing.T) {
 	const lines, kills = 1_500_000, 20
 	directory := place(t)
 	dir := rundir.OfChannel("serial")
-	start := func() *exec.Cmd {
-		self, _ := os.Executable()
-		command := exec.Command(self)
-		command.Env = append(os.Environ(), "CHANNEL_TEST_RELAY="+directory)
-		command.Stderr = os.Stderr
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		await(t, "the relay does not answer", func() bool {
-			_, err := ctl.Client{Path: dir.Ctl()}.Status(t.Context())
-			return err == nil
-		})
-		return command
-	}
-	end := func(command *exec.Cmd) {
-		command.Process.Kill()
-		command.Wait()
-	}
+	start := func() *exec.Cmd { return startRelay(t, directory) }
 	command := start()
 	// The machine is a process of its own, and no parent of the relay's.
 	qemu := exec.Command("bash", "-c", `exec 3<>"$1"; cat >&3; read <&4`, "-", relay.VMPath(dir.Path())+".out")
@@ -84,6 +68,101 @@ func TestKilledRelayLosesNothing(t *testing.T) {
 	await(t, "the relay does not drain", func() bool { return size(t) == length(lines) })
 	end(command)
 	whole(t, lines)
+}
+
+// startRelay starts a relay in a process of its own, and waits until it answers.
+func startRelay(t *testing.T, directory string) *exec.Cmd {
+	t.Helper()
+	self, _ := os.Executable()
+	command := exec.Command(self)
+	command.Env = append(os.Environ(), "CHANNEL_TEST_RELAY="+directory)
+	command.Stderr = os.Stderr
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the relay does not answer", func() bool {
+		_, err := ctl.Client{Path: rundir.OfChannel("serial").Ctl()}.Status(t.Context())
+		return err == nil
+	})
+	return command
+}
+
+// end kills a relay.
+func end(command *exec.Cmd) {
+	_ = command.Process.Kill()
+	_ = command.Wait()
+}
+
+// A relay that is started again and again beside a QEMU that is its parent, or the parent's
+// launcher, goes on with that QEMU's boot: no boot is marked that would push out its
+// first lines.
+func TestRestartsBesideItsParent(t *testing.T) {
+	const restarts = 14
+	t.Setenv("NOTIFY_SOCKET", "/none") // a service that starts a relay and a QEMU
+	t.Setenv("SYSTEMD_EXEC_PID", strconv.Itoa(os.Getpid()))
+	directory := place(t)
+	command := startRelay(t, directory)
+	qemu := machine(t) // of this process, which is the parent
+	for i := range restarts {
+		if err := numbered.Write(qemu, 2*i, 2*i+1); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the line is not kept", func() bool { return size(t) == length(2*i+1) })
+		end(command)
+		if err := numbered.Write(qemu, 2*i+1, 2*i+2); err != nil {
+			t.Fatal(err)
+		}
+		command = startRelay(t, directory)
+		await(t, "the line between two relays is not kept", func() bool { return size(t) == length(2*i+2) })
+	}
+	status, err := ctl.Client{Path: rundir.OfChannel("serial").Ctl()}.Status(t.Context())
+	end(command)
+	if err != nil || status.Consoles[0].Relay.Boot > 1 {
+		t.Errorf("%+v, %v", status, err)
+	}
+	whole(t, 2*restarts)
+}
+
+// The link to the terminal of a service that was killed leads nowhere once its manager has
+// removed the service's folder: the host gives the terminal's name to another one.
+func TestLinkToATerminalThatHasGone(t *testing.T) {
+	directory, folder := place(t), t.TempDir()
+	t.Setenv("RUNTIME_DIRECTORY", folder)
+	public := rundir.PublicOf(directory, "serial").PTY
+	isTerminal := func() bool {
+		info, err := os.Stat(public)
+		return err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	command := startRelay(t, directory)
+	if !isTerminal() {
+		t.Errorf("%s leads to no terminal", public)
+	}
+	end(command)
+	if err := errors.Join(os.RemoveAll(folder), os.Mkdir(folder, 0o700)); err != nil { // as the manager does
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(public); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the link that a relay has left: %v", err)
+	}
+	service, stop := run(t, Config{Name: "serial", Settings: in(directory)})
+	if !isTerminal() {
+		t.Errorf("%s leads to no terminal again", public)
+	}
+	if err := os.Remove(filepath.Join(folder, "serial.pty")); err != nil {
+		t.Fatal(err)
+	}
+	if missing := service.Status().Consoles[0].Missing; len(missing) != 1 || missing[0] != public {
+		t.Errorf("missing: %q", missing)
+	}
+	_ = os.Remove(public) // which is noticed at once
+	await(t, "the link is not made again", isTerminal)
+	stop()
+	if left, err := os.ReadDir(folder); len(left) > 0 || err != nil {
+		t.Errorf("left in the folder: %v, %v", left, err)
+	}
+	if _, err := os.Lstat(public); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left: %v", err)
+	}
 }
 
 func size(t *testing.T) int64 {

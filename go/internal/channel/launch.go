@@ -84,7 +84,7 @@ func (s *Seat) ask(ctx context.Context) (err error) {
 	if s.Boot, err = s.client.Boot(ctx); err != nil {
 		return err
 	}
-	s.Relay, err = s.client.Status(ctx)
+	s.Relay, err = s.client.ChannelStatus(ctx)
 	return err
 }
 

@@ -41,7 +41,8 @@ type Console struct {
 	group errgroup.Group
 
 	mu      sync.Mutex // held while endpoints, and their names, are looked at and made
-	running bool
+	running bool       // Run has begun
+	ended   bool       // nothing is served any more
 	slots   []*Slot
 }
 
@@ -77,7 +78,7 @@ func (c *Console) Run() error {
 	c.mu.Unlock()
 	err := c.relay.Run()
 	c.mu.Lock()
-	c.running = false // nothing is served any more
+	c.ended = true
 	c.mu.Unlock()
 	return errors.Join(err, c.group.Wait())
 }
@@ -168,9 +169,9 @@ func (c *Console) Add(s Slot) error {
 	return nil
 }
 
-// serve serves an endpoint, if there is one. The caller holds the lock.
+// serve serves an endpoint, if there is one, once Run has begun. The caller holds the lock.
 func (c *Console) serve(s *Slot) {
-	if s.endpoint == nil {
+	if s.endpoint == nil || !c.running {
 		return
 	}
 	var ctx context.Context
@@ -187,7 +188,7 @@ func (c *Console) Repair() {
 	defer c.mu.Unlock()
 	byHand := c.heldByHand()
 	for _, s := range c.slots {
-		if c.running && !s.inPlace() && !(byHand && s.ForQEMU) {
+		if !c.ended && !s.inPlace() && !(byHand && s.ForQEMU) {
 			c.replace(s)
 		}
 	}
@@ -195,9 +196,12 @@ func (c *Console) Repair() {
 
 // replace makes an endpoint again. The caller holds the lock.
 func (c *Console) replace(s *Slot) {
-	if s.retire != nil {
+	switch {
+	case s.retire != nil:
 		s.retire()
 		s.endpoint.InPlace() // it waits for a change of the name that is under way
+	case s.endpoint != nil:
+		s.endpoint.Close()
 	}
 	s.retire = nil
 	_ = s.open() // Missing returns it

@@ -68,7 +68,7 @@ func startPublic(t *testing.T) *bench {
 	b := startWith(t, setup{slots: []Slot{
 		{Name: public.In, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(public.In) }},
 		{Name: public.Out, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenOutFIFO(public.Out) }},
-		{Name: public.PTY, Open: func() (Endpoint, error) { return endpoint.OpenPTY(public.PTY) }},
+		{Name: public.PTY, Open: func() (Endpoint, error) { return endpoint.OpenPTY(public.PTY, "") }},
 	}})
 	b.public = public
 	return b
@@ -458,6 +458,39 @@ func TestLosses(t *testing.T) {
 	}
 	defer again.Close()
 	b.expect(again, 10, 12)
+}
+
+// A client that has learnt by the end of its stream that a part of a file was cut off
+// asks again from there: it gets what comes behind that.
+func TestStreamFromAHole(t *testing.T) {
+	b := start(t)
+	b.print(0, 10)
+	b.await(70)
+	files, err := filepath.Glob(filepath.Join(b.relay.Journal().Dir(), "*.000001.log"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if err := os.Truncate(files[0], 35); err != nil {
+		t.Fatal(err)
+	}
+	b.print(10, 20)
+	b.await(150)
+	first, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{Gaps: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	b.expect(first, 0, 5)
+	var gap *journal.GapError
+	if _, err := first.Read(make([]byte, 1)); !errors.As(err, &gap) || gap.From != 35 || gap.To != 70 {
+		t.Errorf("got %v", err)
+	}
+	again, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{From: "35", Gaps: true})
+	if err != nil || again.Gap != 35 || again.Offset != 70 {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	defer again.Close()
+	b.expect(again, 10, 20)
 }
 
 // A virtio console's machine has found the pipe full: that is told at the byte behind

@@ -30,8 +30,26 @@ type Client struct {
 // Status asks for the machine's status.
 func (c Client) Status(ctx context.Context) (state.Machine, error) {
 	var status state.Machine
-	_, err := c.do(ctx, http.MethodGet, "/status", &status)
+	code, err := c.do(ctx, http.MethodGet, "/status", &status)
+	return status, wantOK(code, err)
+}
+
+// ChannelStatus is Status of a channel's relay: a status that has no console, or no relay
+// of it, is an error.
+func (c Client) ChannelStatus(ctx context.Context) (state.Machine, error) {
+	status, err := c.Status(ctx)
+	if err == nil && (len(status.Consoles) == 0 || status.Consoles[0].Relay == nil) {
+		err = errors.New("control socket: the answer is not the status of a channel")
+	}
 	return status, err
+}
+
+// wantOK returns err, or an error if an answer in JSON has another status than 200.
+func wantOK(code int, err error) error {
+	if err == nil && code != http.StatusOK {
+		return fmt.Errorf("control socket: status %d", code)
+	}
+	return err
 }
 
 // ErrNeverReady tells that a guest ends that was waited for.
@@ -48,7 +66,7 @@ func (c Client) AwaitReady(ctx context.Context) (state.Machine, error) {
 	case code == http.StatusGone, code == 0 && err != nil, errors.Is(err, io.ErrUnexpectedEOF):
 		return status, ErrNeverReady
 	}
-	return status, err
+	return status, wantOK(code, err)
 }
 
 // Stop stops the machine and returns once it has ended. stopped is false where

@@ -79,13 +79,10 @@ func (c Client) Break(ctx context.Context, console string) error {
 func (c Client) Boot(ctx context.Context) (int, error) {
 	var answer bootReply
 	code, err := c.do(ctx, http.MethodPost, "/boot", &answer)
-	switch {
-	case code == http.StatusServiceUnavailable:
+	if code == http.StatusServiceUnavailable {
 		return 0, ErrEnding
-	case err == nil && code != http.StatusOK:
-		err = fmt.Errorf("control socket: status %d", code)
 	}
-	return answer.Boot, err
+	return answer.Boot, wantOK(code, err)
 }
 
 // Orders calls obey with each order of a channel's relay to the launcher of its

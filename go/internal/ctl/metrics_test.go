@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"microvm-console/internal/state"
-
 	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/state"
 )
 
 func TestMetrics(t *testing.T) {

@@ -24,7 +24,7 @@ import (
 
 // socket is a path for a control socket, shorter than one in t.TempDir, for a
 // Unix socket's path has 107 bytes.
-func socket(t *testing.T) string {
+func socket(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl")
 	if err != nil {
@@ -36,7 +36,7 @@ func socket(t *testing.T) string {
 
 // serve serves h at path until the returned function is called, which returns
 // what Serve returned.
-func serve(t *testing.T, path string, h ctl.Handlers) (end func() error) {
+func serve(t testing.TB, path string, h ctl.Handlers) (end func() error) {
 	t.Helper()
 	listener, err := unixsock.Listen(path)
 	if err != nil {
@@ -74,6 +74,25 @@ func TestStatusRoundTrip(t *testing.T) {
 	}
 	if diff := cmp.Diff(status, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestChannelStatus(t *testing.T) {
+	relayed := state.Console{Name: "serial", Relay: &state.Relay{}}
+	for _, test := range []struct {
+		name     string
+		consoles []state.Console
+		ok       bool
+	}{
+		{"a channel", []state.Console{relayed}, true},
+		{"no console", nil, false},
+		{"a console without a relay", []state.Console{{Name: "serial"}}, false},
+	} {
+		path := socket(t)
+		serve(t, path, ctl.Handlers{Status: func() state.Machine { return state.Machine{Consoles: test.consoles} }})
+		if _, err := (ctl.Client{Path: path}).ChannelStatus(t.Context()); (err == nil) != test.ok {
+			t.Errorf("%s: %v", test.name, err)
+		}
 	}
 }
 

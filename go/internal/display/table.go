@@ -18,7 +18,7 @@ func Table(w io.Writer, machines []state.Machine) error {
 		if i > 0 {
 			text.WriteByte('\n')
 		}
-		text.WriteString(title(machine) + "\n")
+		printf(&text, "%s\n", title(machine))
 		consoles(&text, machine)
 	}
 	_, err := io.WriteString(w, text.String())
@@ -41,7 +41,7 @@ func consoles(w io.Writer, machine state.Machine) {
 		remarks(w, machine.State, console)
 	}
 	for _, note := range machine.Notes {
-		fmt.Fprintf(w, "%s: %s\n", note.Time.Local().Format("15:04:05"), printable(note.Text))
+		printf(w, "%s: %s\n", note.Time.Local().Format("15:04:05"), note.Text)
 	}
 }
 
@@ -71,12 +71,12 @@ func columns(w io.Writer, consoles []state.Console) {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "CONSOLE\tDEVICE\tVM\tBOOT\tBYTES\tCLIENTS\tGAPS\tENDPOINTS")
 	for _, console := range consoles {
-		fmt.Fprintf(t, "%s\t%s\t", console.Name, console.Device)
+		printf(t, "%s\t%s\t", console.Name, console.Device)
 		if relay := console.Relay; relay != nil {
-			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%s\n", attached(relay), relay.Boot, relay.End-relay.Start,
+			printf(t, "%s\t%d\t%d\t%d\t%d\t%s\n", attached(relay), relay.Boot, relay.End-relay.Start,
 				len(relay.Clients), len(relay.Gaps), endpoints(console))
 		} else {
-			fmt.Fprintf(t, "-\t-\t-\t-\t-\t%s\n", endpoints(console))
+			printf(t, "-\t-\t-\t-\t-\t%s\n", endpoints(console))
 		}
 	}
 	_ = t.Flush() // to a string
@@ -107,15 +107,18 @@ func attached(relay *state.Relay) string {
 // clients prints a line for each client, if there are any.
 func clients(w io.Writer, consoles []state.Console) {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	header := "\nCLIENT OF\tNAME\tBY\tSINCE\tBEHIND\tTERMINAL\n"
+	first := true
 	for _, console := range consoles {
 		if console.Relay == nil {
 			continue
 		}
 		for _, client := range console.Relay.Clients {
-			fmt.Fprintf(t, "%s%s\t%s\t%s\t%s\t%d\t%s\n", header, console.Name, printable(client.Client), client.Kind,
+			if first {
+				fmt.Fprintln(t, "\nCLIENT OF\tNAME\tBY\tSINCE\tBEHIND\tTERMINAL")
+			}
+			first = false
+			printf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", console.Name, client.Client, client.Kind,
 				client.Since.Local().Format("15:04:05"), client.Lag, terminal(client))
-			header = ""
 		}
 	}
 	_ = t.Flush() // to a string
@@ -142,27 +145,27 @@ func remarks(w io.Writer, is string, console state.Console) {
 	case relay == nil && (is == state.Starting || console.Port == 0):
 		return // it has none yet, or is none of QEMU's
 	case relay == nil:
-		fmt.Fprintf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)
+		printf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)
 		return
 	}
 	missing(w, console)
 	refused(w, console)
 	if 0 < relay.FIFOBytes && relay.FIFOBytes < state.WholeFIFO {
-		fmt.Fprintf(w, "%s: the FIFO from QEMU holds %d bytes, not %d: this user has used up the memory for pipes (a virtio console drops what does not fit; "+
+		printf(w, "%s: the FIFO from QEMU holds %d bytes, not %d: this user has used up the memory for pipes (a virtio console drops what does not fit; "+
 			"end other relays, or raise /proc/sys/fs/pipe-user-pages-soft)\n", console.Name, relay.FIFOBytes, state.WholeFIFO)
 	}
 	for _, gap := range relay.Gaps {
 		if gap.Bytes == 0 {
-			fmt.Fprintf(w, "%s: bytes may be missing at offset %d (%s)\n", console.Name, gap.Offset, gap.Cause)
+			printf(w, "%s: bytes may be missing at offset %d (%s)\n", console.Name, gap.Offset, gap.Cause)
 			continue
 		}
-		fmt.Fprintf(w, "%s: %d bytes are missing at offset %d (%s)\n", console.Name, gap.Bytes, gap.Offset, gap.Cause)
+		printf(w, "%s: %d bytes are missing at offset %d (%s)\n", console.Name, gap.Bytes, gap.Offset, gap.Cause)
 	}
 	if !relay.Exact {
-		fmt.Fprintf(w, "%s: bytes may be lost where the VM's owner is killed (the file system of %s cannot splice)\n", console.Name, relay.Journal)
+		printf(w, "%s: bytes may be lost where the VM's owner is killed (the file system of %s cannot splice)\n", console.Name, relay.Journal)
 	}
 	if relay.Input > 0 {
-		fmt.Fprintf(w, "%s: %d bytes typed wait for the guest\n", console.Name, relay.Input)
+		printf(w, "%s: %d bytes typed wait for the guest\n", console.Name, relay.Input)
 	}
 }
 
@@ -170,29 +173,39 @@ func remarks(w io.Writer, is string, console state.Console) {
 func missing(w io.Writer, console state.Console) {
 	for _, name := range console.Missing {
 		if why, ok := console.Trouble[name]; ok {
-			fmt.Fprintf(w, "%s: %s is not this relay's: %s (do not use it; once it is removed, the relay makes its own)\n", console.Name, name, printable(why))
+			printf(w, "%s: %s is not this relay's: %s (do not use it; once it is removed, the relay makes its own)\n", console.Name, name, why)
 			continue
 		}
-		fmt.Fprintf(w, "%s: %s was removed (the relay makes it again)\n", console.Name, name)
+		printf(w, "%s: %s was removed (the relay makes it again)\n", console.Name, name)
 	}
 }
 
 // refused prints how many clients could not connect.
 func refused(w io.Writer, console state.Console) {
 	if console.Refused > 0 {
-		fmt.Fprintf(w, "%s: port %d has refused %d clients (those of other users, and web browsers)\n", console.Name, console.Port, console.Refused)
+		printf(w, "%s: port %d has refused %d clients (those of other users, and web browsers)\n", console.Name, console.Port, console.Refused)
 	}
 	if len(console.Relay.Clients) >= relay.MaxClients || console.Relay.Crowded > 0 {
-		fmt.Fprintf(w, "%s: it takes at most %d clients; %d have been refused\n", console.Name, relay.MaxClients, console.Relay.Crowded)
+		printf(w, "%s: it takes at most %d clients; %d have been refused\n", console.Name, relay.MaxClients, console.Relay.Crowded)
 	}
 }
 
-// printable is a name that somebody chose, without what a terminal obeys.
-func printable(name string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
+// printf is fmt.Fprintf for what a control socket has answered: each string among args
+// becomes one of printable characters alone, so that it ends no line and no column, and
+// is obeyed by no terminal.
+func printf(w io.Writer, format string, args ...any) {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = strings.Map(printable, text)
 		}
-		return '?'
-	}, name)
+	}
+	fmt.Fprintf(w, format, args...)
+}
+
+// printable returns r, or a question mark for a character that is not printable.
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }

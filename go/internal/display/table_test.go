@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"microvm-console/internal/state"
-
 	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/state"
 )
 
 var since = time.Date(2026, 11, 22, 7, 8, 9, 0, time.Local)

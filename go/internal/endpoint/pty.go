@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,14 +10,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
 	"microvm-console/internal/descriptor"
 	"microvm-console/internal/openers"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
-
-	"github.com/creack/pty"
-	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 )
 
 // flushGrace is how long after its opening a terminal program may still throw
@@ -28,20 +29,23 @@ const flushGrace = 2 * time.Second
 type PTY struct {
 	master *os.File
 	slave  string
-	link   string    // to slave; "": none
+	link   string    // to via
+	via    string    // to slave, or slave itself
 	since  time.Time // when the client came; zero: none is there
 
 	mu      sync.Mutex
 	flushed bool // the client gets the start again
 }
 
-// OpenPTY makes a pseudo-terminal, mode 0600, and a symbolic link to it.
-func OpenPTY(link string) (*PTY, error) {
+// OpenPTY makes a pseudo-terminal, mode 0600, and a symbolic link to it: by way of another
+// link, via, if that is not empty. The host gives the name of a terminal that has gone to
+// another one; so via is in a folder that is removed however this process ends.
+func OpenPTY(link, via string) (*PTY, error) {
 	master, slave, err := pty.Open()
 	if err != nil {
 		return nil, fmt.Errorf("pty: %w", err)
 	}
-	p := &PTY{slave: slave.Name(), link: link}
+	p := &PTY{slave: slave.Name(), link: link, via: cmp.Or(via, slave.Name())}
 	// From the first closing on, the kernel reports that no program is there.
 	slave.Close()
 	p.master, err = waitable(master)
@@ -55,9 +59,14 @@ func OpenPTY(link string) (*PTY, error) {
 		p.master.Close() // also if it is nil
 		return nil, fmt.Errorf("pty: %w", err)
 	}
-	if err := rundir.Link(p.slave, link); err != nil {
-		p.master.Close()
-		return nil, err
+	if p.via != p.slave {
+		err = rundir.Link(p.slave, p.via)
+	}
+	if err == nil {
+		err = rundir.Link(p.via, link)
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
@@ -83,8 +92,12 @@ func waitable(file *os.File) (*os.File, error) {
 
 // InPlace reports whether the link still leads to the terminal.
 func (p *PTY) InPlace() bool {
-	target, err := os.Readlink(p.link)
-	return err == nil && target == p.slave
+	return leadsTo(p.link, p.via) && (p.via == p.slave || leadsTo(p.via, p.slave))
+}
+
+func leadsTo(link, target string) bool {
+	found, err := os.Readlink(link)
+	return err == nil && found == target
 }
 
 // Serve serves the programs that open the terminal.
@@ -93,11 +106,15 @@ func (p *PTY) Serve(ctx context.Context, r *relay.Relay) error {
 	return serveFile(ctx, r, p)
 }
 
-// Close closes the terminal, and removes its link: the host gives its name to another
-// terminal.
+// Close closes the terminal, and removes the links to it.
 func (p *PTY) Close() error {
-	if p.InPlace() {
-		_ = os.Remove(p.link) // it may just have been removed
+	if p.via == p.slave || leadsTo(p.via, p.slave) { // else they are another terminal's
+		if leadsTo(p.link, p.via) {
+			_ = os.Remove(p.link) // it may just have been removed
+		}
+		if p.via != p.slave {
+			_ = os.Remove(p.via)
+		}
 	}
 	return p.master.Close()
 }

@@ -12,7 +12,7 @@ import (
 const holdLimit = 500 * time.Millisecond
 
 // errRequest is returned when a client has turned out to be a browser or the like.
-var errRequest = errors.New("guard: an HTTP request or a TLS handshake")
+var errRequest = errors.New("guard: what a web browser sends")
 
 // client is an admitted connection. Its Read judges the first line.
 type client struct {
@@ -25,9 +25,9 @@ type client struct {
 	until  time.Time // when they are returned, whatever they may become
 }
 
-// Read reads what the client sends. While that may become an HTTP request or a TLS
-// handshake, it is held, for at most holdLimit. Read closes the connection, and
-// returns none of the held bytes, once it is one.
+// Read reads what the client sends. While that may become what a browser sends, it is
+// held, for at most holdLimit. Read closes the connection, and returns none of the held
+// bytes, once it is that.
 func (c *client) Read(data []byte) (int, error) {
 	if len(data) == 0 {
 		return 0, nil
@@ -52,16 +52,21 @@ func (c *client) judge(data []byte) (int, error) {
 	if err := c.SetReadDeadline(c.until); err != nil {
 		return 0, err
 	}
-	var more [longest]byte
+	var more [burst]byte
 	n, err := c.TCPConn.Read(more[:])
+	begins := len(c.first) == 0
 	if c.held == 0 && n > 0 {
 		c.until = time.Now().Add(holdLimit)
 	}
 	c.first = append(c.first, more[:n]...)
 	c.held += n
-	switch verdict := judgeLine(c.first); {
+	verdict := judgeLine(c.first)
+	if begins && judgeBurst(c.first) {
+		verdict = request
+	}
+	switch {
 	case verdict == request:
-		c.port.refuse("an HTTP request or a TLS handshake")
+		c.port.refuse("what a web browser sends")
 		c.Close()
 		return 0, errRequest
 	case verdict == other:

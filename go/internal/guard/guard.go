@@ -6,9 +6,10 @@
 //
 //   - A client whose process belongs to neither the owner nor root is refused, unless
 //     the port is shared. A client whose owner cannot be determined is refused too.
-//   - A client whose first line is an HTTP request or a TLS handshake is closed, and
-//     nothing of it is read on. A browser runs as the owner, so only what it
-//     sends distinguishes it from a person. Sharing a port does not lift this rule.
+//   - A client whose first line is an HTTP request, with any method, a TLS handshake, or
+//     a message of WebRTC, is closed, and nothing of it is read on. A browser runs as
+//     the owner, so only what it sends distinguishes it from a person. Sharing a port
+//     does not lift this rule.
 package guard
 
 import (

@@ -2,9 +2,13 @@ package guestagent
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // FuzzRun reads arbitrary bytes while a request waits: nothing panics, Run ends,
@@ -27,6 +31,50 @@ func FuzzRun(f *testing.F) {
 			t.Error(err)
 		}
 		request.Wait()
+	})
+}
+
+// askedConn is an agent that says what is in the Reader once something was asked.
+type askedConn struct {
+	fixedConn
+	asked chan struct{}
+	once  *sync.Once
+}
+
+func (c askedConn) Write(p []byte) (int, error) {
+	c.once.Do(func() { close(c.asked) })
+	return len(p), nil
+}
+
+func (c askedConn) Read(p []byte) (int, error) {
+	<-c.asked
+	return c.fixedConn.Read(p)
+}
+
+// FuzzOutput reads a command's output: it is what the guest has sent, whatever came before
+// that is no object, and nothing is taken from what follows.
+func FuzzOutput(f *testing.F) {
+	f.Add([]byte("[]\r\n\xff"), []byte("o\n\xff\x00"), []byte("e"), 3, []byte("{}\n"))
+	f.Add([]byte("\xff\n"), []byte{}, []byte{}, -1, []byte(`{"error": {"class": "GenericError", "desc": "no"}}`))
+	f.Fuzz(func(t *testing.T, before, out, errs []byte, code int, behind []byte) {
+		if bytes.Contains(before, []byte("{")) {
+			return // that may be the answer
+		}
+		want := ExecOutput{Out: out, Err: errs, Exited: code%2 == 0, ExitCode: code, Signal: code / 2}
+		reply, err := json.Marshal(map[string]any{"return": want})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := slices.Concat(before, []byte("\n"), reply, []byte("\n"), behind)
+		c := New(askedConn{fixedConn{Reader: bytes.NewReader(text)}, make(chan struct{}), new(sync.Once)})
+		c.synced = true
+		var running sync.WaitGroup
+		running.Go(func() { err = c.Run() })
+		got, failed := c.ExecOutput(t.Context(), 1, 0, 0, 0)
+		running.Wait()
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || failed != nil || err != nil {
+			t.Errorf("%q: %v, %v%s", text, failed, err, diff)
+		}
 	})
 }
 

@@ -15,7 +15,7 @@
 //     dropped while it is read and takes no memory.
 package guestagent
 
-import "fmt"
+import "microvm-console/internal/plaintext"
 
 // PortName is the name of the virtio-serial port that an agent serves.
 const PortName = "org.qemu.guest_agent.0"
@@ -69,4 +69,5 @@ type Error struct {
 	Description string `json:"desc"`
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("guest: %s", e.Description) }
+// Error returns the refusal in one line: the guest chooses its words.
+func (e *Error) Error() string { return "guest: " + plaintext.Line(e.Description) }

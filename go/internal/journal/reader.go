@@ -53,23 +53,25 @@ func (r *Reader) Close() error {
 	return r.file.Close()
 }
 
-// Losses is how many bytes could not be kept just where the reader is; -1 where
-// nobody knows how many. They are taken for told.
+// Losses returns how many bytes are missing just where the reader is: those that could
+// not be kept, and those that were taken away from outside. -1 means that nobody knows
+// how many. The reader goes on behind them.
 func (r *Reader) Losses() int64 {
-	r.journal.mu.Lock()
-	defer r.journal.mu.Unlock()
-	bytes := int64(0)
+	bytes, doubt := int64(0), false
 	for {
-		loss := r.journal.lossAt(r.offset, r.told)
+		_, _, err := r.locate()
+		var gap *GapError
+		var loss *LossError
 		switch {
-		case loss == nil || loss.Offset > r.offset:
-			return bytes
-		case loss.Bytes == 0 && bytes == 0:
-			bytes = -1
+		case errors.As(err, &gap):
+			bytes += gap.To - gap.From
+		case errors.As(err, &loss):
+			bytes, doubt = bytes+loss.Gap.Bytes, true
+		case bytes == 0 && doubt:
+			return -1
 		default:
-			bytes = max(0, bytes) + loss.Bytes
+			return bytes
 		}
-		r.told++
 	}
 }
 

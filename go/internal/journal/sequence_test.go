@@ -220,7 +220,7 @@ func (s *sequence) damage(how, at int, open bool) {
 		// as long as it is there; or where the journal does.
 		newest := at%len(all) == len(all)-1
 		written := open && here.start == s.j.last().start && here.boot == s.j.last().boot
-		if written && !s.failing || !newest && here.end() == all[at%len(all)+1].start && all[at%len(all)+1].size > 0 {
+		if written && !s.failing || !newest && s.bounded(here, all[at%len(all)+1], open) {
 			err = writeFile(path, os.O_APPEND, []byte("what another program writes"))
 		}
 		if !newest {
@@ -241,6 +241,15 @@ func (s *sequence) damage(how, at int, open bool) {
 	if err == nil && (left < here.size || how%6 == 2) { // an empty one marks a boot
 		s.damaged = append(s.damaged, span{here.start + left, here.end()})
 	}
+}
+
+// bounded reports whether the next file says how long a file was. What was appended to
+// the newest one from outside says nothing: the journal cuts it off.
+func (s *sequence) bounded(here, next segment, open bool) bool {
+	if last := *s.j.last(); open && next.start == last.start && next.boot == last.boot {
+		next = last
+	}
+	return here.end() == next.start && next.size > 0
 }
 
 // told is what a reader was told while it read.

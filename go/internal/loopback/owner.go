@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,7 +25,13 @@ func owner(port int) string {
 // not show it to us, or there is none.
 func Owner(port int) (pid int, name string) {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		if inode := listenerInode(table, port); inode != "" {
+		file, err := os.Open(table)
+		if err != nil {
+			continue
+		}
+		inode := listenerInode(file, port)
+		file.Close()
+		if inode != "" {
 			return holder("socket:[" + inode + "]")
 		}
 	}
@@ -33,14 +40,9 @@ func Owner(port int) (pid int, name string) {
 
 // listenerInode looks in a table of proc(5), net/tcp, for the socket that
 // listens on port.
-func listenerInode(table string, port int) string {
+func listenerInode(table io.Reader, port int) string {
 	const listen = "0A" // TCP_LISTEN
-	file, err := os.Open(table)
-	if err != nil {
-		return ""
-	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
+	for lines := bufio.NewScanner(table); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
 		if len(fields) > 9 && fields[3] == listen && strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", port)) {
 			return fields[9]

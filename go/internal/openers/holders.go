@@ -3,6 +3,7 @@ package openers
 import (
 	"os"
 	"slices"
+	"strconv"
 )
 
 // Holders returns the processes, other than this one, that have a FIFO open for reading
@@ -14,7 +15,7 @@ import (
 // descriptors.
 func Holders(fifo os.FileInfo) (holders, others []int) {
 	skipped := []int{os.Getpid()}
-	if os.Getenv("NOTIFY_SOCKET") != "" {
+	if managed() {
 		skipped = append(skipped, os.Getppid())
 	}
 	for _, opener := range Of(fifo) {
@@ -29,6 +30,14 @@ func Holders(fifo os.FileInfo) (holders, others []int) {
 		}
 	}
 	return holders, others
+}
+
+// managed reports whether the parent of this process is a service manager. A process that
+// a service has started inherits NOTIFY_SOCKET, but SYSTEMD_EXEC_PID, where systemd sets it
+// (248 and later, systemd.exec(5)), is another's.
+func managed() bool {
+	executed := os.Getenv("SYSTEMD_EXEC_PID")
+	return os.Getenv("NOTIFY_SOCKET") != "" && (executed == "" || executed == strconv.Itoa(os.Getpid()))
 }
 
 // HoldersAt is Holders for the FIFO at path. A path without a file has none.

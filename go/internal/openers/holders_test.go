@@ -3,6 +3,7 @@ package openers_test
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,12 +26,19 @@ func TestAParentHoldsAFIFO(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer fifo.Close()
-	for _, manager := range []string{"", "/run/a-manager"} {
+	for _, test := range []struct {
+		manager, executed string // as systemd sets NOTIFY_SOCKET and SYSTEMD_EXEC_PID
+		counts            bool
+	}{
+		{"", "", true},
+		{"/run/a-manager", "", false},
+		{"/run/a-manager", strconv.Itoa(os.Getpid()), true}, // the parent is the service's process
+	} {
 		child := exec.Command(os.Args[0], "-test.run=^TestAParentHoldsAFIFO$")
-		child.Env = append(os.Environ(), "OPENERS_TEST_FIFO="+path, "NOTIFY_SOCKET="+manager)
+		child.Env = append(os.Environ(), "OPENERS_TEST_FIFO="+path, "NOTIFY_SOCKET="+test.manager, "SYSTEMD_EXEC_PID="+test.executed)
 		out, err := child.CombinedOutput()
-		if saw := err == nil; saw != (manager == "") {
-			t.Errorf("manager %q: %v\n%s", manager, err, out)
+		if saw := err == nil; saw != test.counts {
+			t.Errorf("%+v: %v\n%s", test, err, out)
 		} else if err != nil && !strings.Contains(string(out), "no parent among the holders: []") {
 			t.Errorf("%s", out)
 		}

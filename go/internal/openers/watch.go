@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 	"os"
 
-	"microvm-console/internal/descriptor"
-
 	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/descriptor"
 )
 
 // Watch waits for files to be opened and closed, by inotify(7).

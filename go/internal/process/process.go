@@ -102,6 +102,17 @@ func (p *Process) run(command *exec.Cmd, started chan<- error) {
 // PID is the process's id.
 func (p *Process) PID() int { return p.handle.Pid }
 
+// ProcessorTime returns how much processor time the process has used, all of its threads
+// together; see clock_getcpuclockid(3). It is an error once the process was waited for.
+func (p *Process) ProcessorTime() (time.Duration, error) {
+	const scheduled = 2 // CPUCLOCK_SCHED of the kernel: user and system time
+	var used unix.Timespec
+	if err := unix.ClockGettime(int32(^p.handle.Pid<<3|scheduled), &used); err != nil {
+		return 0, os.NewSyscallError("clock_gettime", err)
+	}
+	return time.Duration(used.Nano()), nil
+}
+
 // Done is closed when the process has ended and has been waited for.
 func (p *Process) Done() <-chan struct{} { return p.done }
 

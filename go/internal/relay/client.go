@@ -41,12 +41,16 @@ type Client struct {
 // and ErrFinished once the machine has ended. The caller calls Close, at the latest when
 // Serving ends.
 func (r *Relay) Join(info ClientInfo, offset int64) (*Client, error) {
-	c := &Client{info: info, since: time.Now()}
-	c.offset.Store(offset)
+	return r.join(info, r.journal.NewReader(offset))
+}
+
+// join is Join for what reader reads. On an error reader has opened nothing.
+func (r *Relay) join(info ClientInfo, reader *journal.Reader) (*Client, error) {
+	c := &Client{info: info, since: time.Now(), reader: reader}
+	c.offset.Store(reader.Offset())
 	if err := r.clients.add(c); err != nil {
 		return nil, err
 	}
-	c.reader = r.journal.NewReader(offset)
 	leave := sync.OnceFunc(func() { r.clients.remove(c) })
 	// A client that has to leave is not waited for, whatever keeps it from closing.
 	unhook := context.AfterFunc(r.clients.serving, leave)

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"microvm-console/internal/descriptor"
-
 	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/descriptor"
 )
 
 // inputWhole is how many bytes of one client reach the guest without another's

@@ -42,13 +42,22 @@ func (p *prober) answer() {
 		return
 	}
 	tail := p.relay.journal.Tail(int(open))
-	asked := question.FindAllIndex(tail, -1)
-	for _, at := range asked {
-		p.relay.in.answer(answerTo(tail[:at[0]], tail[at[0]:at[1]]))
+	answers, behind := answersTo(tail)
+	for _, one := range answers {
+		p.relay.in.answer(one)
 	}
-	if len(asked) > 0 {
-		p.answered = end - int64(len(tail)-asked[len(asked)-1][1])
+	if len(answers) > 0 {
+		p.answered = end - int64(len(tail)-behind)
 	}
+}
+
+// answersTo returns the answers to the questions in tail, and the position behind the last
+// one.
+func answersTo(tail []byte) (answers [][]byte, behind int) {
+	for _, at := range question.FindAllIndex(tail, -1) {
+		answers, behind = append(answers, answerTo(tail[:at[0]], tail[at[0]:at[1]])), at[1]
+	}
+	return answers, behind
 }
 
 // answerTo returns the answer to a question, which follows before.

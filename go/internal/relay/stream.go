@@ -69,19 +69,22 @@ func (r *Relay) Open(ctx context.Context, info ClientInfo, part Part, gaps bool)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stream{Offset: max(oldest, offset), Live: end, Gap: max(0, oldest-offset), end: end, gaps: gaps}
+	s := &Stream{Live: end, Gap: max(0, oldest-offset), end: end, gaps: gaps}
 	if part.Boot == 0 {
 		s.end = -1
 	}
+	reader := r.journal.NewReader(offset + s.Gap)
+	// A client that learns of a gap by the end of its stream asks again from there.
+	if losses := reader.Losses(); losses > 0 || s.Gap == 0 {
+		s.Gap += losses
+	}
+	s.Offset = reader.Offset()
 	info.Kind = streamKind
-	if s.client, err = r.Join(info, s.Offset); err != nil {
+	if s.client, err = r.join(info, reader); err != nil {
 		return nil, err
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.unhook = context.AfterFunc(r.Serving(), s.cancel)
-	if losses := s.client.reader.Losses(); losses > 0 || s.Gap == 0 {
-		s.Gap += losses
-	}
 	return s, nil
 }
 

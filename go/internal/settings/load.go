@@ -6,9 +6,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"microvm-console/internal/strictjson"
-
 	"github.com/hashicorp/go-multierror"
+
+	"microvm-console/internal/strictjson"
 )
 
 // Variable is the environment variable that names the settings file.

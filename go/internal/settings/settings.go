@@ -93,7 +93,7 @@ func BuiltIn(name string) bool { return slices.Contains(builtIn, name) }
 // controlsQEMU reports whether a channel is a monitor of QEMU: the built-in one, or one
 // that is named like a monitor.
 func controlsQEMU(name string) bool {
-	return strings.Contains(name, "monitor") || strings.Contains(name, "qmp")
+	return strings.Contains(name, "monitor") || strings.Contains(name, "qmp") || strings.Contains(name, "hmp")
 }
 
 func rank(name string) int {

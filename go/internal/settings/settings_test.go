@@ -99,9 +99,10 @@ func TestParseTellsEveryMistake(t *testing.T) {
 		{"a directory of two lines", `{"directory": "/a\nb"}`, []string{`directory: "/a\nb" has control characters in it`}},
 		{"the same port twice", `{"channels": {"a": {"tcp": 1}, "serial": {"tcp": 1}}}`, []string{"channels.a.tcp: 1 is that of channels.serial too"}},
 		{
-			"a monitor on TCP", `{"channels": {"monitor": {"tcp": 1}, "monitor2": {"tcp": 2, "shared": true}, "my-qmp": {"tcp": 3}}}`,
+			"a monitor on TCP", `{"channels": {"monitor": {"tcp": 1}, "monitor2": {"tcp": 2, "shared": true}, "my-qmp": {"tcp": 3}, "hmp": {"tcp": 4}}}`,
 			[]string{
 				"channels.monitor.tcp: a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)",
+				"channels.hmp.tcp: a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)",
 				"channels.monitor2.tcp: a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)",
 				"channels.my-qmp.tcp: a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)",
 			},

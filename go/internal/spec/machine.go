@@ -8,9 +8,9 @@ import (
 	"os"
 	"strings"
 
-	"microvm-console/internal/strictjson"
-
 	"github.com/hashicorp/go-multierror"
+
+	"microvm-console/internal/strictjson"
 )
 
 // Machine is one virtual machine, the whole of a vm.json.

@@ -172,13 +172,15 @@ var mistakes = []struct {
 		[]string{`name: "` + strings.Repeat("a", 41) + `" is no machine name (lower-case letters, digits and dashes, at most 40)`},
 	},
 	{
-		"kernel parameters", with(`"kernelParams": ["quiet", "", "console=tty0", "a\nb", "x console=hvc1", "a\u0000b"]`),
+		"kernel parameters", with(`"kernelParams": ["quiet", "", "console=tty0", "a\nb", "x console=hvc1", "a\u0000b", "\"console=hvc1\"", "a=\""]`),
 		[]string{
 			`kernelParams[1]: "" is no kernel parameter`,
 			`kernelParams[2]: "console=tty0" is made from consoles (change their order there)`,
 			`kernelParams[3]: "a\nb" has a blank in it (an entry is one parameter: make each word an entry)`,
 			`kernelParams[4]: "x console=hvc1" has a blank in it (an entry is one parameter: make each word an entry)`,
 			`kernelParams[5]: "a\x00b" is no kernel parameter`,
+			`kernelParams[6]: "\"console=hvc1\"" is made from consoles (change their order there)`,
+			`kernelParams[7]: "a=\"" has a quotation mark too many`,
 		},
 	},
 	{

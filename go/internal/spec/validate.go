@@ -94,7 +94,9 @@ func (m Machine) validateParams(wrong func(field, format string, args ...any)) {
 			wrong(field, "%q is no kernel parameter", param)
 		case strings.ContainsFunc(param, unicode.IsSpace):
 			wrong(field, "%q has a blank in it (an entry is one parameter: make each word an entry)", param)
-		case strings.HasPrefix(param, "console="):
+		case strings.Count(param, `"`)%2 != 0: // what follows would be a part of it
+			wrong(field, "%q has a quotation mark too many", param)
+		case strings.HasPrefix(strings.TrimPrefix(param, `"`), "console="): // the kernel removes the mark
 			wrong(field, "%q is made from consoles (change their order there)", param)
 		}
 	}

@@ -53,23 +53,26 @@ func (u Unit) Text() string {
 // Status 2 is a wrong configuration, which another start does not mend; without
 // GOTRACEBACK=crash a panic of Go's would give the same status. LimitCORE=0, as a core
 // would hold what was typed. MemoryMax and TasksMax are far above what a relay of many
-// clients takes (about 12 kB each, and a thread for each that waits for a disk).
-const unitText = `%s
+// clients takes (about 12 kB each, and a thread for each that waits for a disk). The link
+// to a terminal is in RuntimeDirectory=, which is removed when a relay was killed, too.
+const unitText = `%[1]s
 [Unit]
-Description=Relay of QEMU's %s channel
+Description=Relay of QEMU's %[2]s channel
 Documentation=man:qemu-relay(1)
 StartLimitIntervalSec=0
 
 [Service]
 Type=notify
 NotifyAccess=main
-ExecStart=%s
+ExecStart=%[3]s
 Environment=GOTRACEBACK=crash
 Restart=always
 RestartSec=200ms
 RestartPreventExitStatus=2
 WatchdogSec=30s
 FileDescriptorStoreMax=16
+RuntimeDirectory=qemu-%[2]s-relay
+RuntimeDirectoryMode=0700
 LimitCORE=0
 MemoryMax=1G
 TasksMax=1024

@@ -10,6 +10,7 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guest"
 	"microvm-console/internal/guestagent"
+	"microvm-console/internal/plaintext"
 	"microvm-console/internal/state"
 )
 
@@ -124,9 +125,9 @@ func (r *running) start(ctx context.Context, request ctl.ExecRequest) error {
 	case !errors.As(err, &refusal):
 		return err
 	case strings.Contains(refusal.Description, "o such file") || strings.Contains(refusal.Description, "not found"):
-		return fmt.Errorf("%w: %s", ctl.ErrNoProgram, refusal.Description)
+		return fmt.Errorf("%w: %s", ctl.ErrNoProgram, plaintext.Line(refusal.Description))
 	}
-	return fmt.Errorf("%q %w: %s", request.Command[0], ctl.ErrCannotStart, refusal.Description)
+	return fmt.Errorf("%q %w: %s", request.Command[0], ctl.ErrCannotStart, plaintext.Line(refusal.Description))
 }
 
 // follow hands on the command's output until it has ended.

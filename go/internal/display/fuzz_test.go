@@ -1,0 +1,49 @@
+package display
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/state"
+)
+
+// FuzzStatus shows whatever a control socket answers: nothing that a terminal obeys, and
+// in JSON what was answered.
+func FuzzStatus(f *testing.F) {
+	for _, machine := range []state.Machine{demo, plain, starting, shortOf} {
+		text, err := json.Marshal(machine)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Add([]byte(`{"name":"\u001b[2J","state":"ready","readyBy":"\u009b","consoles":[{"name":"\n\t","port":1,"relay":{"gaps":[{"cause":"\u202e"}]}},{}]}`))
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		var status, again state.Machine
+		if json.Unmarshal(answer, &status) != nil {
+			return
+		}
+		var table, text bytes.Buffer
+		if err := Table(&table, []state.Machine{status, status}); err != nil {
+			t.Fatal(err)
+		}
+		if err := JSON(&text, []state.Machine{status}); err != nil {
+			return // a year that RFC 3339 does not have
+		}
+		for _, shown := range []string{table.String(), text.String()} {
+			if bytes.ContainsFunc([]byte(shown), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+				t.Errorf("%q", shown)
+			}
+		}
+		if err := json.Unmarshal(text.Bytes(), &again); err != nil {
+			t.Fatalf("%v: %s", err, text.Bytes())
+		}
+		if diff := cmp.Diff(status, again); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -1,0 +1,42 @@
+package qemu_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"microvm-console/internal/qemu"
+)
+
+// Whatever the user's arguments are, each channel is either connected, or the user's own,
+// or absent; and QEMU reads the arguments that are added as they are meant.
+func FuzzRelayed(f *testing.F) {
+	f.Add("qemu-system-x86_64", "-m\n1G\n--serial\nstdio\n-device\nisa-debugcon,chardev=d", true)
+	f.Add("qemu-system-arm", "-device\n{\"driver\":\"isa-serial\"}\n-nographic\n-monitor", false)
+	f.Add("kvm", "-device\n{\n-S\ndisk.img\n-\n--\n---\n", false)
+	f.Fuzz(func(t *testing.T, program, args string, display bool) {
+		user := strings.Split(args, "\n")
+		got := qemu.Relayed(program, user, display, pipes)
+		for _, channel := range qemu.Channels {
+			taken := slices.IndexFunc(got.Taken, func(taken qemu.Taken) bool { return taken.Channel == channel })
+			ways := 0
+			for _, way := range []bool{got.Connected(channel), taken >= 0, slices.Contains(got.Absent, channel)} {
+				if way {
+					ways++
+				}
+			}
+			if ways != 1 {
+				t.Errorf("%s of %q: %+v", channel, user, got)
+			}
+			if taken >= 0 && !slices.ContainsFunc(user, func(arg string) bool {
+				return strings.HasPrefix(got.Taken[taken].Option, "-"+strings.TrimLeft(arg, "-")+" ")
+			}) {
+				t.Errorf("%q has no %+v", user, got.Taken[taken])
+			}
+		}
+		again := qemu.Relayed(program, slices.Concat(got.Args, user), display, pipes)
+		if len(again.Args) > 0 || len(again.Taken)+len(again.Absent) != len(qemu.Channels) {
+			t.Errorf("%q and then %+v", got.Args, again)
+		}
+	})
+}

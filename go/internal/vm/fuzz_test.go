@@ -1,0 +1,75 @@
+package vm
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"microvm-console/internal/guest"
+	"microvm-console/internal/qmp"
+)
+
+// Whatever QEMU writes to its standard error, and however it comes in pieces, the same
+// printable lines are noted, and not more than there is room for.
+func FuzzWarnings(f *testing.F) {
+	f.Add([]byte("qemu: a\r\nqemu: a\n\x1b[2J\n\xff"), uint8(2))
+	f.Add([]byte(strings.Repeat("x", maxWarning+9)+"\n\n \n"), uint8(200))
+	f.Add([]byte("0\n1\n2\n3\n4\n5\n6\n7\n8\n9\na\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm\n"), uint8(0))
+	f.Fuzz(func(t *testing.T, text []byte, size uint8) {
+		noted := func(pieces [][]byte) (lines []string) {
+			w := newWarnings("/usr/bin/qemu")
+			for _, piece := range pieces {
+				if n, err := w.Write(piece); n != len(piece) || err != nil {
+					t.Errorf("%d bytes, %v", n, err)
+				}
+			}
+			w.finish()
+			close(w.lines)
+			for line := range w.lines {
+				lines = append(lines, line)
+			}
+			return lines
+		}
+		whole, parts := noted([][]byte{text}), noted(slices.Collect(slices.Chunk(text, int(size)+1)))
+		if !slices.Equal(whole, parts) || len(whole) > maxWarnings+1 {
+			t.Errorf("at once %q, in pieces %q", whole, parts)
+		}
+		for _, line := range whole {
+			if line == "" || strings.ContainsFunc(line, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
+				t.Errorf("noted is %q", line)
+			}
+		}
+	})
+}
+
+// An event of QEMU's changes what it is about, and nothing else, whatever its data is.
+func FuzzEvent(f *testing.F) {
+	for _, name := range []string{"SHUTDOWN", "RESET", "VSERPORT_CHANGE", "STOP", "GUEST_PANICKED", "x"} {
+		f.Add(name, []byte(`{"guest":true,"reason":"guest-reset","id":"agent0","open":false}`))
+		f.Add(name, []byte(`{"guest":1,"open":[]`))
+	}
+	f.Fuzz(func(t *testing.T, name string, data []byte) {
+		v := &VM{events: newEvents(), guest: guest.New(nil), windows: newWindows(), qemu: &launched{}}
+		v.guest.SetPort(true)
+		v.guest.Answered(0)
+		for range 2 { // one that has not been taken yet is not waited for
+			v.event(qmp.Event{Name: name, Data: data})
+		}
+		for of, changed := range map[string]bool{
+			"SHUTDOWN":        v.shutdown != shutdown{},
+			"RESET":           len(v.events.restarted) > 0 || v.guest.State().Restarts > 0,
+			"VSERPORT_CHANGE": len(v.events.port) > 0,
+			"STOP":            len(v.events.halted) > 0,
+			"GUEST_PANICKED":  len(v.events.panicked) > 0 || v.panicked,
+		} {
+			if changed && name != of {
+				t.Errorf("%q with %s has changed what %s is about", name, data, of)
+			}
+		}
+		if is := v.guest.State(); !is.Agent && len(v.events.port) == 0 && len(v.events.restarted) == 0 || is.Port != is.Agent {
+			t.Errorf("%q with %s: %+v", name, data, is)
+		}
+	})
+}

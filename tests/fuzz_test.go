@@ -1,0 +1,24 @@
+package tests
+
+import (
+	"regexp"
+	"testing"
+)
+
+// scripts/fuzz runs the targets that are selected, and says how often; with none it is an
+// error.
+func TestFuzzOne(t *testing.T) {
+	t.Parallel()
+	if output := must(t, root, "scripts/fuzz", "1s", `plaintext\.FuzzLines$`); !regexp.MustCompile(`\Aok +internal/plaintext FuzzLines: [0-9]+ runs in 1s\n\z`).MatchString(output) {
+		t.Errorf("got %q", output)
+	}
+	if output, err := command(t, root, "scripts/fuzz", "1s", "FuzzNothing"); err == nil {
+		t.Errorf("without a target: %q", output)
+	}
+}
+
+// Each fuzz target of the Go packages finds nothing within seconds.
+func TestFuzz(t *testing.T) {
+	onlyAll(t)
+	t.Logf("%s", must(t, root, "scripts/fuzz", "5s"))
+}
