@@ -295,6 +295,33 @@ func TestNoDescriptors(t *testing.T) {
 	}
 }
 
+// A segment to which none can be added is bounded too: what is more is lost, with an
+// error, until one can be made again.
+func TestRetentionWithoutDescriptors(t *testing.T) {
+	j := open(t, t.TempDir(), Retention{Bytes: 12, Boots: 10})
+	j.full = 5
+	write(t, j, "12345")
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	n, err := j.Write([]byte("6789012345"))
+	if restored := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); restored != nil {
+		t.Fatal(restored)
+	}
+	if n != 7 || !errors.Is(err, unix.EMFILE) {
+		t.Errorf("wrote %d bytes, %v", n, err)
+	}
+	j.Lose(3, err)
+	write(t, j, "abc")
+	if text := all(t, j); text != "[12](3)abc" {
+		t.Errorf("read %q", text)
+	}
+}
+
 // A gap that cannot be written down when it is seen is written later.
 func TestGapIsSavedLater(t *testing.T) {
 	dir := t.TempDir()

@@ -13,8 +13,8 @@
 //     nothing but the files is needed to read the stream again.
 //   - Beside the bytes lies an index of times, which is optional: without it, or
 //     a part of it, the times are unknown and nothing else is.
-//   - Retention unlinks whole segments, oldest first, and never the newest; so
-//     does a disk that is full. A reader that has one open does not keep its space.
+//   - Retention unlinks whole segments, oldest first, and never the newest, which is
+//     bounded too; so does a disk that is full. A reader that has one open does not keep its space.
 //   - What cannot be kept, or was taken away from outside, is a gap with its
 //     place, size and cause; the stream goes on behind it. A gap is forgotten
 //     with the bytes around it, and not before.
@@ -199,11 +199,14 @@ func (j *Journal) place() (at int64, room int, err error) {
 			return 0, 0, err
 		}
 	case last.size >= j.full:
-		_ = j.begin(segment{start: last.end(), boot: last.boot}) // else the old one grows on
+		// If none can be made, the old one grows on, up to what is kept in all.
+		if err := j.begin(segment{start: last.end(), boot: last.boot}); err != nil && last.size >= j.retention.Bytes {
+			return 0, 0, err
+		}
 	}
 	at = j.last().size
 	if at >= j.full { // no new segment could be made
-		return at, spliceAtMost, nil
+		return at, int(min(spliceAtMost, j.retention.Bytes-at)), nil
 	}
 	return at, int(j.full - at), nil
 }
