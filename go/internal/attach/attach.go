@@ -43,7 +43,9 @@ type Options struct {
 	// Force takes the writer's seat from whoever has it.
 	Force bool
 	// Timestamps begins each line with the time at which its first byte came,
-	// to a hundredth of a second.
+	// to a hundredth of a second. Where the guest overwrites a line behind a carriage
+	// return, the time of the new text follows the return, so that it stays visible;
+	// the guest's own bytes are all there, in their order.
 	Timestamps bool
 	// Raw shows on a terminal what the guest prints as it is.
 	Raw bool

@@ -1,6 +1,7 @@
 package attach
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,5 +54,37 @@ func TestStamps(t *testing.T) {
 	want := "             unknown\r\n06:08:09.123 past\n06:08:09.123 begun then\r\n07:08:11.123 live\n07:08:12.123 \n07:08:12.123 last"
 	if text.String() != want {
 		t.Errorf("got %q\nwant %q", text.String(), want)
+	}
+}
+
+// What the guest prints behind a carriage return is never drawn over a stamp, and none of
+// its bytes is lost, in whichever pieces they come.
+func TestStampsAndReturns(t *testing.T) {
+	const stamp = "07:08:09.123 "
+	clock := time.Date(2026, 11, 22, 7, 8, 9, 123e6, time.Local)
+	for _, test := range []struct{ name, text, want string }{
+		{"line ends of a terminal", "a\r\n\r\nb\r\n", stamp + "a\r\n" + stamp + "\r\n" + stamp + "b\r\n"},
+		{"a return before the text", "\rtext\n", "\r" + stamp + "text\n"},
+		{"line ends the other way round", "a\n\rb\n\r", stamp + "a\n\r" + stamp + "b\n\r"},
+		{"several returns", "\r\ra\r\r\n", "\r\r" + stamp + "a\r\r\n"},
+		{"a line that is overwritten", "10%\r20%\r\n", stamp + "10%\r" + stamp + "20%\r\n"},
+		{"colours before the return", "\x1b[1m\rb\r\n", stamp + "\x1b[1m\r" + stamp + "b\r\n"},
+	} {
+		for _, size := range []int{1, 2, len(test.text)} {
+			var text strings.Builder
+			o := newOutput(&text, Options{Timestamps: true}, false, false)
+			o.stamps.now = func() time.Time { return clock }
+			for chunk := range slices.Chunk([]byte(test.text), size) {
+				if err := o.write(chunk, 0, true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := o.close(); err != nil {
+				t.Fatal(err)
+			}
+			if text.String() != test.want {
+				t.Errorf("%s, in pieces of %d: got %q, want %q", test.name, size, text.String(), test.want)
+			}
+		}
 	}
 }
