@@ -21,7 +21,7 @@ type soak struct {
 	demo   string // the folder of the built demo
 	relay  string // the program qemu-relay
 	work   string // a folder for all that is made
-	cycles int
+	length time.Duration
 	every  time.Duration // length of a cycle, at least
 	begin  time.Time
 
@@ -29,15 +29,19 @@ type soak struct {
 	vms     []*guestVM
 	streams []*followed
 	storms  storms
-	state   [2]int64 // bytes used by the journals: at the most, and at the end
 	count   map[string]int
+	beside  sync.WaitGroup // of all that runs until the end
 
 	mu     sync.Mutex
+	full   bool     // the disk is
+	used   [2]int64 // bytes of the journals' disk: at most, while it is not full, and last
 	faults []string
 }
 
-// soakDisk is the size of the file system that the journals are on.
-const soakDisk = "512m"
+const (
+	soakDisk  = "512m" // size of the file system that the journals are on
+	soakDisks = 2      // how often it is full
+)
 
 // soakBars is the error of a run that has found something wrong.
 var soakBars = errors.New("soak: a bar is missed")
@@ -53,9 +57,9 @@ func measureSoak(command string, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	s.cycles, s.every = *minutes, time.Minute
+	s.length, s.every = time.Duration(*minutes)*time.Minute, time.Minute
 	if *quick {
-		s.cycles, s.every = 6, 20*time.Second
+		s.length, s.every = 2*time.Minute, 20*time.Second
 	} else if *output == "" {
 		*output = "docs/performance"
 	}
@@ -95,26 +99,26 @@ func (s *soak) all(ctx context.Context, command string) (machine map[string]stri
 		return nil, err
 	}
 	machine = describe(&bench{command: command, relay: s.relay, work: s.work})
+	ctx, stop := context.WithCancel(ctx)
+	defer s.beside.Wait()
+	defer stop()
 	defer s.kill()
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
 	s.begin = time.Now()
-	ctx, stop := context.WithCancel(ctx)
-	var beside sync.WaitGroup
-	defer beside.Wait()
-	defer stop()
-	for _, stream := range s.streams {
-		beside.Go(func() { stream.follow(ctx) })
-	}
-	beside.Go(func() { s.watch(ctx) })
-	for number := 1; number <= s.cycles; number++ {
-		if err := s.cycle(ctx, number); err != nil {
-			return nil, fmt.Errorf("cycle %d: %w", number, err)
+	s.beside.Go(func() { s.watch(ctx) })
+	for number := 1; time.Since(s.begin) < s.length || s.count[fullDisks] < soakDisks; number++ {
+		if err := s.cycle(ctx, number); err != nil { // what was measured is shown all the same
+			s.fault("cycle %d: %v", number, err)
+			break
 		}
 	}
 	machine["seconds"] = fmt.Sprintf("%.0f", time.Since(s.begin).Seconds())
-	return machine, s.finish(ctx)
+	if err := s.finish(ctx); err != nil {
+		s.fault("the end: %v", err)
+	}
+	return machine, nil
 }
 
 // fault takes note of something wrong that does not end the run.
@@ -142,5 +146,5 @@ func until(ctx context.Context, what string, done func() bool) error {
 	return nil
 }
 
-// soakPatience bounds each wait. A boot takes a minute on a machine that does much else.
-const soakPatience = 3 * time.Minute
+// soakPatience bounds each wait. A boot takes minutes on a machine that does much else.
+const soakPatience = 10 * time.Minute

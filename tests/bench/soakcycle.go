@@ -22,6 +22,7 @@ var (
 const killedVM = 1
 
 const (
+	fullDisks  = "full disks"     // the name of their count
 	fullFor    = 10 * time.Second // how long the disk is full
 	settledFor = 5 * time.Second  // without clients and restarts, before descriptors are counted
 )
@@ -33,10 +34,10 @@ func (s *soak) cycle(ctx context.Context, number int) error {
 	var storm sync.WaitGroup
 	storm.Go(func() { s.storm(ctx) })
 	err := pause(ctx, time.Second)
-	if err == nil && (number == s.cycles/3 || number == s.cycles*2/3) {
+	if due := int((soakDisks + 1) * time.Since(s.begin) / s.length); err == nil && s.count[fullDisks] < min(due, soakDisks) {
 		err = s.fullDisk(ctx)
 	}
-	if err == nil && number < s.cycles {
+	if err == nil {
 		err = s.restarts(ctx, number)
 	}
 	storm.Wait()
@@ -95,7 +96,9 @@ func (s *soak) restarts(ctx context.Context, number int) error {
 // fullDisk fills the journals' disk, again and again as they make room, and waits
 // until every stream goes on.
 func (s *soak) fullDisk(ctx context.Context) error {
-	s.count["full disks"]++
+	s.count[fullDisks]++
+	s.setFull(true)
+	defer s.setFull(false)
 	path := filepath.Join(s.work, "state", "filler")
 	filler, err := os.Create(path)
 	if err != nil {
@@ -121,6 +124,12 @@ func (s *soak) fullDisk(ctx context.Context) error {
 	return nil
 }
 
+func (s *soak) setFull(full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.full = full
+}
+
 // finish has all printers end, and compares what was printed with what has come and
 // with what the journals' files have.
 func (s *soak) finish(ctx context.Context) error {
@@ -139,10 +148,9 @@ func (s *soak) finish(ctx context.Context) error {
 		}
 	}
 	for _, stream := range s.streams {
-		if err := stream.checkFiles(ctx, s.fault); err != nil {
+		if err := stream.checkFiles(ctx); err != nil {
 			return err
 		}
-		stream.next()
 	}
 	return nil
 }

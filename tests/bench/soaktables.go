@@ -11,15 +11,15 @@ import (
 // table is the results as Markdown; met reports whether all bars are.
 func (s *soak) table(m map[string]string) (text string, met bool) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n`%s`, %s, %d cycles, %s s. %s, %s, %s; %s; %s; load before %s, after %s.\n\n",
-		m["command"], m["date"], s.cycles, m["seconds"], m["processor"], m["memory"], m["system"], m["kernel"], m["qemu-relay"], m["load"],
+	fmt.Fprintf(&b, "\n`%s`, %s, %s s. %s, %s, %s; %s; %s; load before %s, after %s.\n\n",
+		m["command"], m["date"], m["seconds"], m["processor"], m["memory"], m["system"], m["kernel"], m["qemu-relay"], m["load"],
 		strings.Fields(read("/proc/loadavg"))[0])
 	for _, what := range slices.Sorted(maps.Keys(s.count)) {
 		fmt.Fprintf(&b, "- %s: %d\n", what, s.count[what])
 	}
 	fmt.Fprintf(&b, "- clients in storms: %d, %d of them came while there was nothing to connect to; they read %.1f GB\n",
 		s.storms.clients.Load(), s.storms.refused.Load(), float64(s.storms.bytes.Load())/1e9)
-	fmt.Fprintf(&b, "- journals: %d MiB at most, %d MiB at the end, on %s\n\n", s.state[0]>>20, s.state[1]>>20, soakDisk)
+	fmt.Fprintf(&b, "- journals: %d MiB at most while the disk of %s was not full, %d MiB at the end\n\n", s.used[0]>>20, soakDisk, s.used[1]>>20)
 	flat := s.usage(&b)
 	whole := s.tallies(&b)
 	return b.String(), flat && whole
@@ -50,8 +50,8 @@ func (s *soak) tallies(b *strings.Builder) (met bool) {
 	b.WriteString("\n| | boots | MB read | records | lost bytes, counted | records that these hit | missing | repeated | |\n|---|---|---|---|---|---|---|---|---|\n")
 	met = len(s.faults) == 0 && s.storms.repeated.Load() == 0
 	for _, stream := range s.streams {
-		t := stream.total
-		whole := t.missing == 0 && t.repeated == 0 && t.records > 0 && (s.count["full disks"] == 0 || t.lost > 0)
+		t := stream.sum()
+		whole := t.missing == 0 && t.repeated == 0 && t.records > 0 && (s.count[fullDisks] == 0 || t.lost > 0)
 		met = met && whole
 		fmt.Fprintf(b, "| %s | %d | %.1f | %d | %d | %d | %d | %d | %s |\n",
 			stream.name, t.boots, float64(t.bytes)/1e6, t.records, t.lost, t.hit, t.missing, t.repeated, verdict(whole))
@@ -60,6 +60,7 @@ func (s *soak) tallies(b *strings.Builder) (met bool) {
 	for _, fault := range s.faults {
 		fmt.Fprintf(b, "- %s\n", fault)
 	}
+	b.WriteString("\n")
 	return met
 }
 

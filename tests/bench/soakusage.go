@@ -45,8 +45,9 @@ func (s *soak) sample(quiet bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	used := int64(disk.Blocks-disk.Bfree) * disk.Bsize
-	s.state = [2]int64{max(s.state[0], used), used}
+	if s.used[1] = int64(disk.Blocks-disk.Bfree) * disk.Bsize; !s.full {
+		s.used[0] = max(s.used[0], s.used[1])
+	}
 }
 
 // progress is a line after each cycle.
@@ -58,8 +59,8 @@ func (s *soak) progress(number int) {
 			words = append(words, fmt.Sprintf("%s %.1f MiB %d", strings.TrimPrefix(d.role, "microvm-run "), last.rss, last.descriptors))
 		}
 	}
-	fmt.Fprintf(os.Stderr, "%4.0f s  cycle %d of %d: %s; journals %d MiB\n",
-		time.Since(s.begin).Seconds(), number, s.cycles, strings.Join(words, ", "), s.state[1]>>20)
+	fmt.Fprintf(os.Stderr, "%4.0f s  cycle %d: %s; journals %d MiB\n",
+		time.Since(s.begin).Seconds(), number, strings.Join(words, ", "), s.used[1]>>20)
 }
 
 // memory is what a daemon's processes had in memory, MiB: medians.
