@@ -95,3 +95,19 @@ func TestBenchBoot(t *testing.T) {
 		t.Errorf("%d figures of boots, want 5:\n%s", rows, text)
 	}
 }
+
+// The soak of two minutes: nothing is missing, comes twice, or grows; and its oracle
+// finds what is.
+func TestBenchSoak(t *testing.T) {
+	onlyAll(t)
+	if os.Getuid() != 0 {
+		skip(t, "root", "the soak mounts a file system; run scripts/test as root")
+	}
+	must(t, root, "go", "-C", "tests/bench", "test", "-count=1", "./...")
+	text := must(t, root, "scripts/bench", "soak", "--quick")
+	for what, want := range map[string]int{"\n| microvm-run ": 3, "\n| qemu-relay ": 3, "\n| soak-": 6, "\n- full disks: 2\n": 1} {
+		if found := strings.Count(text, what); found != want {
+			t.Errorf("%q is there %d times, want %d:\n%s", what, found, want, text)
+		}
+	}
+}

@@ -19,6 +19,7 @@ import (
 const (
 	guestStream = "stream" // prints records at full speed, and waits for who reads
 	guestPaced  = "paced"  // prints at pacedRate and drops what nobody takes, as a virtconsole does
+	guestSteady = "steady" // prints steadyBytes every steadyPause until it gets another line, and says how many bytes in all
 	guestEcho   = "echo"   // prints what is typed
 )
 
@@ -27,6 +28,13 @@ const (
 const (
 	pacedRate  = 10 << 20
 	pacedBytes = 4096
+)
+
+// steadyBytes is how much a steady guest prints at once, and steadyPause how long it
+// waits then: 400 KB/s at most.
+const (
+	steadyBytes = 4096
+	steadyPause = 10 * time.Millisecond
 )
 
 // guestBytes is how much a guest prints at once at full speed.
@@ -57,6 +65,9 @@ func guest(args []string) error {
 		err = stream(side.out, total)
 	case guestPaced:
 		err = paced(side, total)
+	case guestSteady:
+		<-side.there
+		err = steady(side.out[0], orders)
 	case guestEcho:
 		<-side.there
 		go echo(side.out[0], side.in)
@@ -164,6 +175,27 @@ func paced(s *side, total int64) error {
 		}
 	}
 	return nil
+}
+
+// steady prints, and waits while the pipe is full, until orders has a line or ends.
+func steady(out int, orders *bufio.Reader) error {
+	enough := make(chan struct{})
+	go func() {
+		defer close(enough)
+		_, _ = orders.ReadString('\n')
+	}()
+	records := newWriter(steadyBytes)
+	for sent := 0; ; sent += steadyBytes {
+		select {
+		case <-enough:
+			fmt.Println(sent)
+			return nil
+		case <-time.After(steadyPause):
+		}
+		if err := writeAll(out, records.fill()); err != nil {
+			return err
+		}
+	}
 }
 
 // echo prints each byte that is typed, until the process ends.

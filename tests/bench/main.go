@@ -1,7 +1,8 @@
 // Program bench measures, side by side, what this project's relay does and what
 // else a user might put between a guest's console and its clients; the guest kernel
 // beside a stock one; boots on each machine type and accelerator; and a command in a
-// fresh guest. scripts/bench runs it; it is no part of the product.
+// fresh guest. Its soak has nothing beside it: it looks for what is lost, or grows, in
+// an hour. scripts/bench runs it; it is no part of the product.
 //
 // What it starts listens on this machine only, stays below a folder of its own,
 // and is ended by the number of its process.
@@ -38,8 +39,10 @@ func run(args []string) error {
 		return measureBoots(command, args[1:])
 	case len(args) > 0 && args[0] == "exec":
 		return measureExec(command, args[1:])
+	case len(args) > 0 && args[0] == "soak":
+		return measureSoak(command, args[1:])
 	case len(args) == 0 || args[0] != "relay":
-		return fmt.Errorf("%q: nothing to measure (type relay, kernel, boot or exec)", strings.Join(args, " "))
+		return fmt.Errorf("%q: nothing to measure (type relay, kernel, boot, exec or soak)", strings.Join(args, " "))
 	}
 	b := &bench{command: command}
 	flags := flag.NewFlagSet("bench relay", flag.ContinueOnError)

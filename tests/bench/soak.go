@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// soak runs three VMs and three channels for a long time, and restarts them, among
+// storms of clients and while the disk is full.
+type soak struct {
+	demo   string // the folder of the built demo
+	relay  string // the program qemu-relay
+	work   string // a folder for all that is made
+	length time.Duration
+	every  time.Duration // length of a cycle, at least
+	begin  time.Time
+
+	relays  []*relayed
+	vms     []*guestVM
+	streams []*followed
+	storms  storms
+	count   map[string]int
+	beside  sync.WaitGroup // of all that runs until the end
+
+	mu     sync.Mutex
+	full   bool     // the disk is
+	used   [2]int64 // bytes of the journals' disk: at most, while it is not full, and last
+	faults []string
+}
+
+const (
+	soakDisk  = "512m" // size of the file system that the journals are on
+	soakDisks = 2      // how often it is full
+)
+
+// soakBars is the error of a run that has found something wrong.
+var soakBars = errors.New("soak: a bar is missed")
+
+// measureSoak is `bench soak`. The caller has a mount namespace of its own.
+func measureSoak(command string, args []string) error {
+	s := &soak{count: map[string]int{}}
+	flags := flag.NewFlagSet("bench soak", flag.ContinueOnError)
+	quick := flags.Bool("quick", false, "two minutes, and nothing is written")
+	minutes := flags.Int("minutes", 60, "how long it runs")
+	output := flags.String("output", "", "write soak.md into `DIR` (docs/performance, unless --quick)")
+	flags.StringVar(&s.demo, "demo", "result-demo", "the `FOLDER` of the built demo")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	s.length, s.every = time.Duration(*minutes)*time.Minute, time.Minute
+	if *quick {
+		s.length, s.every = 2*time.Minute, 20*time.Second
+	} else if *output == "" {
+		*output = "docs/performance"
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	defer stop()
+	machine, err := s.all(ctx, command)
+	if err != nil {
+		return fmt.Errorf("%w (the logs are in %s)", err, s.work)
+	}
+	table, met := s.table(machine)
+	fmt.Println(table)
+	if *output != "" {
+		err = insert(filepath.Join(*output, "soak.md"), "A soak of one hour", table)
+	}
+	if !met {
+		return errors.Join(err, fmt.Errorf("%w (the logs are in %s)", soakBars, s.work))
+	}
+	return errors.Join(err, os.RemoveAll(s.work))
+}
+
+// all prepares, runs all cycles and ends what was started.
+func (s *soak) all(ctx context.Context, command string) (machine map[string]string, err error) {
+	s.relay = filepath.Join(s.demo, "bin", "qemu-relay")
+	if s.work, err = os.MkdirTemp("", "bench-"); err != nil {
+		return nil, err
+	}
+	state := filepath.Join(s.work, "state")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		return nil, err
+	}
+	if err := unix.Mount("tmpfs", state, "tmpfs", 0, "mode=700,size="+soakDisk); err != nil {
+		return nil, fmt.Errorf("mount: %w (scripts/bench runs it in a mount namespace)", err)
+	}
+	defer func() { err = errors.Join(err, unix.Unmount(state, unix.MNT_DETACH)) }()
+	// The programs and our own packages find everything by these.
+	if err := errors.Join(os.Setenv("XDG_RUNTIME_DIR", s.work), os.Setenv("XDG_STATE_HOME", state)); err != nil {
+		return nil, err
+	}
+	machine = describe(&bench{command: command, relay: s.relay, work: s.work})
+	ctx, stop := context.WithCancel(ctx)
+	defer s.beside.Wait()
+	defer stop()
+	defer s.kill()
+	if err := s.prepare(ctx); err != nil {
+		return nil, err
+	}
+	s.begin = time.Now()
+	s.beside.Go(func() { s.watch(ctx) })
+	for number := 1; time.Since(s.begin) < s.length || s.count[fullDisks] < soakDisks; number++ {
+		if err := s.cycle(ctx, number); err != nil { // what was measured is shown all the same
+			s.fault("cycle %d: %v", number, err)
+			break
+		}
+	}
+	machine["seconds"] = fmt.Sprintf("%.0f", time.Since(s.begin).Seconds())
+	if err := s.finish(ctx); err != nil {
+		s.fault("the end: %v", err)
+	}
+	return machine, nil
+}
+
+// fault takes note of something wrong that does not end the run.
+func (s *soak) fault(format string, values ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := fmt.Sprintf(format, values...)
+	s.faults = append(s.faults, text)
+	fmt.Fprintf(os.Stderr, "%4.0f s  %s\n", time.Since(s.begin).Seconds(), strings.TrimSpace(text))
+}
+
+// until waits until done, and returns an error that names what was waited for if it
+// does not happen within soakPatience.
+func until(ctx context.Context, what string, done func() bool) error {
+	for late := time.Now().Add(soakPatience); !done(); {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(50 * time.Millisecond):
+		}
+		if time.Now().After(late) {
+			return fmt.Errorf("%s: not within %v", what, soakPatience)
+		}
+	}
+	return nil
+}
+
+// soakPatience bounds each wait. A boot takes minutes on a machine that does much else.
+const soakPatience = 10 * time.Minute

@@ -1,0 +1,55 @@
+package main
+
+// oracle judges the records of one boot. A record that is not there is missing unless
+// a counted gap has hit it.
+type oracle struct {
+	*checker
+	base  int64 // number of the first record
+	begun bool  // a record has come, so that place is known
+	place int64 // in the stream of records, in bytes, of what comes next
+	lost  int64 // bytes of the gaps
+	hit   int64 // records that lie in a gap, whole or in part
+	last  int64 // the last one of them
+}
+
+func newOracle() *oracle { return &oracle{checker: newChecker(), last: -1} }
+
+// take takes what was read.
+func (o *oracle) take(data []byte) {
+	for !o.begun && len(data) > 0 { // at most one record at a time
+		piece := data[:min(recordBytes, len(data))]
+		data = data[len(piece):]
+		if o.checker.take(piece); o.got > 0 {
+			o.begun, o.base = true, o.next-1
+			o.place = o.next*recordBytes + int64(len(o.part))
+		}
+	}
+	o.checker.take(data)
+	o.place += int64(len(data))
+}
+
+// gap takes note that bytes were lost just here.
+func (o *oracle) gap(bytes int64) {
+	o.part = o.part[:0] // the rest of that record is lost
+	first, last := o.place/recordBytes, (o.place+bytes-1)/recordBytes
+	o.hit += last + 1 - max(first, o.last+1)
+	o.last, o.place, o.lost = last, o.place+bytes, o.lost+bytes
+}
+
+// missing is how many records should be there and are not.
+func (o *oracle) missing() int64 { return o.next - o.base - o.got - o.hit }
+
+// tally is what a stream's boots have come to.
+type tally struct {
+	boots                                        int
+	bytes, records, lost, hit, missing, repeated int64
+}
+
+func (t *tally) add(o *oracle) {
+	t.boots++
+	t.records += o.got
+	t.lost += o.lost
+	t.hit += o.hit
+	t.missing += max(o.missing(), -o.missing()) + o.base
+	t.repeated += o.repeated
+}

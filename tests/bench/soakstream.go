@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"microvm-console/internal/ctl"
+)
+
+// followed is the stream of a console or a channel, read from its first byte on, over all restarts.
+type followed struct {
+	name    string
+	client  ctl.Client
+	console string
+	boots   bool // each boot prints from record 0 on
+	fault   func(format string, values ...any)
+
+	mu     sync.Mutex
+	offset int64    // of what comes next
+	start  int64    // of the boot that oracle is about
+	told   [2]int64 // the newest gap: its offset, and its bytes
+	oracle *oracle  // nil: nothing has come
+	total  tally
+}
+
+// follow reads until ctx ends, and comes again where it was cut off.
+func (s *followed) follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		_ = s.visit(ctx) // a relay, or a VM, that is not there is waited for
+		_ = pause(ctx, 50*time.Millisecond)
+	}
+}
+
+// visit reads to the end of one answer.
+func (s *followed) visit(ctx context.Context) error {
+	from := strconv.FormatInt(s.read(), 10)
+	answer, err := s.client.Stream(ctx, ctl.StreamRequest{Console: s.console, From: from, Gaps: true, Client: "soak"})
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	// If the VM was restarted since, this is the new boot's beginning, where nothing of
+	// the answer is any more.
+	console, err := s.status(ctx)
+	if err != nil {
+		return err
+	}
+	s.attached(answer, console.Relay.Start)
+	for data := make([]byte, readBytes); ; {
+		n, err := answer.Read(data)
+		s.take(data[:n], console.Relay.Start)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// attached takes note where an answer begins, and of a gap there.
+func (s *followed) attached(answer *ctl.Stream, start int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.oracle == nil {
+		s.oracle, s.start = newOracle(), start
+	}
+	gap := answer.Gap
+	if s.told[0] == answer.Offset { // it was told before, if nothing has come since
+		gap -= s.told[1]
+	}
+	switch {
+	case answer.Offset != s.offset:
+		s.fault("%s: %d was wanted, and %d is the oldest", s.name, s.offset, answer.Offset)
+		s.offset = answer.Offset
+	case gap < 0:
+		s.fault("%s: a gap of unknown size at %d", s.name, s.offset)
+	case gap > 0:
+		s.oracle.gap(gap)
+		s.told = [2]int64{answer.Offset, answer.Gap}
+	}
+}
+
+// take takes what has come. A boot begins at start.
+func (s *followed) take(data []byte, start int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.boots && start > s.start {
+		before := min(max(0, start-s.offset), int64(len(data)))
+		s.oracle.take(data[:before])
+		s.offset += before
+		if data = data[before:]; len(data) == 0 {
+			return
+		}
+		s.total.add(s.oracle)
+		s.oracle, s.start = newOracle(), start
+	}
+	s.oracle.take(data)
+	s.offset += int64(len(data))
+}
+
+// sum is what all boots have come to.
+func (s *followed) sum() tally {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sum := s.total
+	if sum.bytes = s.offset; s.oracle != nil {
+		sum.add(s.oracle)
+	}
+	return sum
+}
+
+// read is how much of the stream has come.
+func (s *followed) read() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.offset
+}
+
+// status is that of the console, or of the channel's only one.
+func (s *followed) status(ctx context.Context) (ctl.Console, error) {
+	status, err := s.client.Status(ctx)
+	if err != nil {
+		return ctl.Console{}, err
+	}
+	for _, console := range status.Consoles {
+		if (s.console == "" || console.Name == s.console) && console.Relay != nil {
+			return console, nil
+		}
+	}
+	return ctl.Console{}, fmt.Errorf("%s: no such console", s.name)
+}
+
+// settle waits until so many bytes of records have come, or are counted as lost.
+func (s *followed) settle(ctx context.Context, printed int64) error {
+	err := until(ctx, fmt.Sprintf("%s: %d bytes of records", s.name, printed), func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.oracle != nil && s.oracle.place >= printed
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && (!s.boots && s.oracle.place != printed || s.oracle.next != printed/recordBytes) {
+		s.fault("%s: %d bytes printed, but %d kept or counted as lost, the last record %d",
+			s.name, printed, s.oracle.place, s.oracle.next-1)
+	}
+	return err
+}
