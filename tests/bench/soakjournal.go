@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"microvm-console/internal/ctl"
+	"microvm-console/internal/state"
 )
 
 // checkFiles judges what the journal's files have, boot by boot.
@@ -48,7 +48,7 @@ func (s *followed) checkFiles(ctx context.Context) error {
 }
 
 // file takes a journal's file that begins at offset.
-func (o *oracle) file(path string, offset int64, gaps []ctl.Gap) error {
+func (o *oracle) file(path string, offset int64, gaps []state.Gap) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err

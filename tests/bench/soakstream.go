@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/state"
 )
 
 // followed is the stream of a console or a channel, read from its first byte on, over all restarts.
@@ -118,17 +119,17 @@ func (s *followed) read() int64 {
 }
 
 // status is that of the console, or of the channel's only one.
-func (s *followed) status(ctx context.Context) (ctl.Console, error) {
+func (s *followed) status(ctx context.Context) (state.Console, error) {
 	status, err := s.client.Status(ctx)
 	if err != nil {
-		return ctl.Console{}, err
+		return state.Console{}, err
 	}
 	for _, console := range status.Consoles {
 		if (s.console == "" || console.Name == s.console) && console.Relay != nil {
 			return console, nil
 		}
 	}
-	return ctl.Console{}, fmt.Errorf("%s: no such console", s.name)
+	return state.Console{}, fmt.Errorf("%s: no such console", s.name)
 }
 
 // settle waits until so many bytes of records have come, or are counted as lost.

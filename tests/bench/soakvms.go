@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/state"
 )
 
 // guestVM is a VM of the demo. Its guest prints records on both consoles.
@@ -45,11 +46,11 @@ func (v *guestVM) boot(ctx context.Context, s *soak) error {
 	if err := v.start(); err != nil {
 		return err
 	}
-	var status ctl.Status
+	var status state.Machine
 	err := until(ctx, v.name+" is ready", func() (ready bool) {
 		var err error
 		status, err = v.client.Status(ctx)
-		return err == nil && status.State == ctl.Ready && status.Agent
+		return err == nil && status.State == state.Ready && status.Agent
 	})
 	if err != nil {
 		return err
