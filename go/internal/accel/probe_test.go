@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 		fmt.Print("Linux versio")
 		os.Exit(3)
 	case "spins":
-		for {
+		for { //nolint:staticcheck // it is to use processor time
 		}
 	case "speaks late":
 		time.Sleep(time.Second)

@@ -122,7 +122,7 @@ type Endpoint interface {
 	// InPlace reports whether the endpoint still has its name.
 	InPlace() bool
 	// Close closes an endpoint that is not served.
-	Close() error
+	Close()
 }
 
 // qemuEndpoint is an Endpoint that a QEMU can have open by itself, in place of a console's
@@ -188,7 +188,7 @@ func (c *Console) Repair() {
 	defer c.mu.Unlock()
 	byHand := c.heldByHand()
 	for _, s := range c.slots {
-		if !c.ended && !s.inPlace() && !(byHand && s.ForQEMU) {
+		if !c.ended && !s.inPlace() && (!byHand || !s.ForQEMU) {
 			c.replace(s)
 		}
 	}

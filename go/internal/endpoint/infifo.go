@@ -44,7 +44,7 @@ func (f *InFIFO) Held() bool {
 func (f *InFIFO) Drop() error { return descriptor.Drain(f.file) }
 
 // Close closes the FIFO.
-func (f *InFIFO) Close() error { return f.file.Close() }
+func (f *InFIFO) Close() { f.file.Close() }
 
 // Serve types what is written to the FIFO while a VM is attached. Else it is left there,
 // for a QEMU that has this very FIFO open. After ctx has ended, Serve goes on until no

@@ -46,11 +46,10 @@ func (l Listeners) InPlace() bool {
 }
 
 // Close closes the sockets.
-func (l Listeners) Close() error {
+func (l Listeners) Close() {
 	for _, listener := range l {
 		listener.Close()
 	}
-	return nil
 }
 
 // Serve serves each client that connects: this boot from its first byte, then live; and
@@ -58,7 +57,7 @@ func (l Listeners) Close() error {
 func (l Listeners) Serve(ctx context.Context, r *relay.Relay) error {
 	ctx, cancel := accepting(ctx, r)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { l.Close() })
+	stop := context.AfterFunc(ctx, l.Close)
 	defer stop()
 	var accepting sync.WaitGroup
 	defer accepting.Wait()

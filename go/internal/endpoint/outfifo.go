@@ -101,7 +101,7 @@ func (f *OutFIFO) Held() bool {
 }
 
 // Close closes the FIFO.
-func (f *OutFIFO) Close() error { return f.file.Close() }
+func (f *OutFIFO) Close() { f.file.Close() }
 
 // Serve serves the readers of the FIFO.
 func (f *OutFIFO) Serve(ctx context.Context, r *relay.Relay) error {

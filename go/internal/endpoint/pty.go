@@ -66,7 +66,8 @@ func OpenPTY(link, via string) (*PTY, error) {
 		err = rundir.Link(p.via, link)
 	}
 	if err != nil {
-		return nil, errors.Join(err, p.Close())
+		p.Close()
+		return nil, err
 	}
 	return p, nil
 }
@@ -107,7 +108,7 @@ func (p *PTY) Serve(ctx context.Context, r *relay.Relay) error {
 }
 
 // Close closes the terminal, and removes the links to it.
-func (p *PTY) Close() error {
+func (p *PTY) Close() {
 	if p.via == p.slave || leadsTo(p.via, p.slave) { // else they are another terminal's
 		if leadsTo(p.link, p.via) {
 			_ = os.Remove(p.link) // it may just have been removed
@@ -116,7 +117,7 @@ func (p *PTY) Close() error {
 			_ = os.Remove(p.via)
 		}
 	}
-	return p.master.Close()
+	p.master.Close()
 }
 
 func (p *PTY) info() relay.ClientInfo {

@@ -209,9 +209,8 @@ func (r *running) lost(err error) error {
 // panicked is a panic that has ended a command: it is ctl.ErrPanicked too.
 type panicked struct{ cause *guest.Error }
 
-func (p panicked) Error() string        { return p.cause.Error() }
-func (p panicked) Unwrap() error        { return p.cause }
-func (p panicked) Is(target error) bool { return target == ctl.ErrPanicked }
+func (p panicked) Error() string   { return p.cause.Error() }
+func (p panicked) Unwrap() []error { return []error{p.cause, ctl.ErrPanicked} }
 
 // kill ends the command and what it has started, as well as can be: the protocol
 // has no word for it.
