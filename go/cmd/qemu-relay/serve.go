@@ -49,7 +49,8 @@ func serveChannels(c *cli.Context) error {
 	if err != nil {
 		return failedStart(cmdline.Status(cmdline.StatusUsage, err))
 	}
-	channels, err := openChannels(all, names)
+	log := func(line string) { fmt.Fprintf(c.App.ErrWriter, "%s: %s\n", c.App.Name, line) }
+	channels, err := openChannels(all, names, log)
 	if err != nil {
 		return failedStart(err)
 	}
@@ -107,15 +108,15 @@ func enabled(all settings.Settings, path string, names []string) error {
 	return errs.ErrorOrNil()
 }
 
-// openChannels opens all channels, or none.
-func openChannels(all settings.Settings, names []string) ([]*channel.Channel, error) {
+// openChannels opens all channels, or none. log gets a line when a QEMU comes or goes.
+func openChannels(all settings.Settings, names []string, log func(string)) ([]*channel.Channel, error) {
 	keeper := channel.Keeper{Kept: systemd.Stored()}
 	if os.Getenv("NOTIFY_SOCKET") != "" {
 		keeper.Keep, keeper.Forget = systemd.Store, systemd.Forget
 	}
 	var channels []*channel.Channel
 	for _, name := range names {
-		open, err := channel.Open(channel.Config{Name: name, Settings: all, Keeper: keeper})
+		open, err := channel.Open(channel.Config{Name: name, Settings: all, Keeper: keeper, Log: log})
 		if err != nil {
 			for _, open := range channels {
 				open.Abandon()

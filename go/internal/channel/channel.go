@@ -39,6 +39,8 @@ type Config struct {
 	Settings settings.Settings
 	// Keeper keeps descriptors over a crash. The zero Keeper keeps none.
 	Keeper Keeper
+	// Log is called with a line when a QEMU comes or goes. nil: it is not.
+	Log func(line string)
 }
 
 // Channel is one channel, open. Open makes it, Run runs it once.
@@ -52,7 +54,7 @@ type Channel struct {
 	lock    *os.File
 	console *console.Console
 	control net.Listener
-	orders  orders
+	orders  *orders
 
 	seat   sync.Mutex // held while it is looked whether a QEMU is there, and while a boot is marked
 	byHand bool       // a QEMU that was started by hand is there
@@ -73,6 +75,7 @@ func Open(config Config) (*Channel, error) {
 		tcp:     declared.TCP,
 		port:    guard.Port{Shared: declared.Shared},
 		started: time.Now(),
+		orders:  &orders{},
 	}
 	if c.lock, err = c.dir.Acquire(); err != nil {
 		return nil, err

@@ -94,7 +94,21 @@ func (c *Channel) look(closed bool) {
 	if closed && !seated && !byHand {
 		c.console.Relay().Gone() // before status shows it: the next one may start then
 	}
-	c.console.Relay().SetAttached(seated || byHand)
+	c.setAttached(seated || byHand)
+}
+
+// setAttached notes whether a QEMU is there, or about to start. The caller holds c.seat.
+func (c *Channel) setAttached(attached bool) {
+	changed := c.console.Relay().SetAttached(attached)
+	switch {
+	case !changed || c.config.Log == nil:
+	case attached && c.byHand:
+		c.config.Log(fmt.Sprintf("%s: a QEMU that was started by hand has come", c.dir.Name()))
+	case attached:
+		c.config.Log(fmt.Sprintf("%s: a QEMU has come", c.dir.Name()))
+	default:
+		c.config.Log(fmt.Sprintf("%s: the QEMU has gone", c.dir.Name()))
+	}
 }
 
 // Boot makes the channel ready for a QEMU that is about to start, and returns
@@ -115,7 +129,7 @@ func (c *Channel) Boot() (int, error) {
 	case err != nil:
 		return 0, err
 	}
-	c.console.Relay().SetAttached(true)
+	c.setAttached(true)
 	return number, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/rundir"
@@ -87,8 +88,10 @@ func TestSeat(t *testing.T) {
 }
 
 func TestSeatTakenByHand(t *testing.T) {
-	config := Config{Name: "serial", Settings: in(place(t))}
+	lines := make(chan string, 10)
+	config := Config{Name: "serial", Settings: in(place(t)), Log: func(line string) { lines <- line }}
 	service, _ := run(t, config)
+	config.Log = nil
 	byHand := exec.Command("bash", "-c", `exec 3<>"$1"; echo ready; read`, "-", service.vmOut())
 	in, err := byHand.StdinPipe()
 	if err != nil {
@@ -116,6 +119,19 @@ func TestSeatTakenByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	seat.Leave()
+	for _, want := range []string{
+		"serial: a QEMU that was started by hand has come", "serial: the QEMU has gone",
+		"serial: a QEMU has come", "serial: the QEMU has gone",
+	} {
+		select {
+		case line := <-lines:
+			if line != want {
+				t.Errorf("logged %q, want %q", line, want)
+			}
+		case <-time.After(hangLimit):
+			t.Fatalf("not logged: %q", want)
+		}
+	}
 }
 
 func TestLauncherAsTheServiceEnds(t *testing.T) {

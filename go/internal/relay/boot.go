@@ -26,12 +26,13 @@ func (r *Relay) Boot() (int, error) {
 // DropInput drops what was typed and no guest has read.
 func (r *Relay) DropInput() error { return r.in.flush() }
 
-// SetAttached says whether a machine has the VM side open. See AwaitVM.
-func (r *Relay) SetAttached(attached bool) {
+// SetAttached says whether a machine has the VM side open, and reports whether that is
+// new. See AwaitVM.
+func (r *Relay) SetAttached(attached bool) (changed bool) {
 	if attached {
 		r.out.boots.attached()
 	}
-	r.vm.set(attached)
+	return r.vm.set(attached)
 }
 
 // Gone says that a machine has gone, or that there is none: with OwnBoots, what

@@ -15,12 +15,13 @@ type presence struct {
 
 func newPresence() *presence { return &presence{came: make(chan struct{})} }
 
-func (p *presence) set(attached bool) {
+// set reports whether that changes anything.
+func (p *presence) set(attached bool) (changed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case attached == (p.vm != nil):
-		return
+		return false
 	case attached:
 		p.vm, p.gone = context.WithCancel(context.Background())
 		close(p.came)
@@ -28,6 +29,7 @@ func (p *presence) set(attached bool) {
 		p.gone()
 		p.vm, p.came = nil, make(chan struct{})
 	}
+	return true
 }
 
 func (p *presence) attached() bool {
