@@ -227,6 +227,27 @@ func TestABadRequestIsAnErrorOfTheClient(t *testing.T) {
 	}
 }
 
+// A connection ends with its answer: one that idles would be held for nothing.
+func TestAConnectionEndsWithItsAnswer(t *testing.T) {
+	path := socket(t)
+	serve(t, path, ctl.Handlers{Status: func() ctl.Status { return status }})
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /status HTTP/1.1\r\nHost: vm\r\nConnection: keep-alive\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
+		t.Errorf("got %.40q, %v", answer, err)
+	}
+}
+
 func TestTheSocketIsOursAlone(t *testing.T) {
 	path := socket(t)
 	serve(t, path, ctl.Handlers{})
