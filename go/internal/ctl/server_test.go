@@ -230,7 +230,7 @@ func TestABadRequestIsAnErrorOfTheClient(t *testing.T) {
 // A connection ends with its answer: one that idles would be held for nothing.
 func TestAConnectionEndsWithItsAnswer(t *testing.T) {
 	path := socket(t)
-	serve(t, path, ctl.Handlers{Status: func() ctl.Status { return status }})
+	serve(t, path, ctl.Handlers{Status: func() state.Machine { return status }})
 	conn, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)
