@@ -67,7 +67,7 @@ func (s *followed) attached(answer *ctl.Stream, start int64) {
 		s.oracle, s.start = newOracle(), start
 	}
 	gap := answer.Gap
-	if s.told[0] == answer.Offset { // it was told before, if nothing has come since
+	if s.told[0] == answer.Offset { // it was reported before, if nothing has come since
 		gap -= s.told[1]
 	}
 	switch {

@@ -202,7 +202,7 @@ func (b *bench) reader(readers *sync.WaitGroup, who string, r io.Reader, lines i
 func TestEveryClientGetsEveryByte(t *testing.T) {
 	b := start(t)
 	const lines = 400_000
-	b.print(0, lines/2) // nobody is attached
+	b.print(0, lines/2) // no client is attached
 	var readers sync.WaitGroup
 	b.reader(&readers, "tcp", b.dial("tcp"), lines)
 	b.reader(&readers, "unix", b.dial("unix"), lines)
@@ -417,7 +417,7 @@ func TestClientsComeAndGo(t *testing.T) {
 	b.clients(0)
 }
 
-// What could not be kept is told in status, and to each client where it is.
+// What could not be kept is in the status, and in a notice to each client at its place.
 func TestLosses(t *testing.T) {
 	b := start(t)
 	b.print(0, 10)
@@ -493,7 +493,7 @@ func TestStreamFromAHole(t *testing.T) {
 	b.expect(again, 10, 20)
 }
 
-// A virtio console's machine has found the pipe full: that is told at the byte behind
+// A virtio console's machine has found the pipe full: that is noted at the byte behind
 // which something may be missing. One that waits has lost nothing.
 func TestFullPipe(t *testing.T) {
 	for _, drops := range []bool{true, false} {
@@ -554,7 +554,7 @@ func TestNothingIsLeft(t *testing.T) {
 	b.dial("tcp")
 	b.dial("unix")
 	b.clients(2)
-	io.WriteString(b.typist(ctl.StreamRequest{}), "nobody reads this")
+	io.WriteString(b.typist(ctl.StreamRequest{}), "no guest reads this")
 	b.finish()
 	if _, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{}); !errors.Is(err, relay.ErrFinished) {
 		t.Errorf("a client joined what has ended: %v", err)

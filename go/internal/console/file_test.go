@@ -64,7 +64,7 @@ func TestVisitorGetsTheBootAndThenLive(t *testing.T) {
 	for name, door := range doors {
 		t.Run(name, func(t *testing.T) {
 			b := startPublic(t)
-			b.print(0, 200) // nobody is there
+			b.print(0, 200) // no client is there
 			for round := range 3 {
 				b.clients(0)
 				visitor := b.visitor(door.path(b), door.flags)
@@ -178,7 +178,7 @@ func TestOutputOnlyDropsInput(t *testing.T) {
 	}
 }
 
-// A QEMU that somebody starts on the public pair has it for itself, and what it
+// A QEMU that is started by hand on the public pair has it for itself, and what it
 // wrote is there when it has gone.
 func TestMachineByHandOnThePublicPair(t *testing.T) {
 	b := startPublic(t)

@@ -69,7 +69,7 @@ func TestWritersSeat(t *testing.T) {
 	reaches("4\x1b[A")
 }
 
-// What a connection types while somebody has the seat is dropped.
+// What a connection types while a client has the seat is dropped.
 func TestConnectionsWithoutTheSeat(t *testing.T) {
 	b := start(t)
 	holder := b.typist(ctl.StreamRequest{Client: "holder", Seat: ctl.SeatTake})
@@ -100,7 +100,7 @@ func TestRelayAnswers(t *testing.T) {
 			if _, err := io.ReadFull(b.in, got); err != nil || string(got) != test.answer {
 				t.Errorf("answered %q, %v, want %q", got, err, test.answer)
 			}
-			// Not again, and not where somebody has the seat.
+			// Not again, and not while a client has the seat.
 			fmt.Fprint(b.out, "more\n")
 			b.await(int64(len(test.asks) + 5))
 			typist := b.typist(ctl.StreamRequest{Client: "terminal", Seat: ctl.SeatTake, Terminal: true})

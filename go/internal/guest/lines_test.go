@@ -22,7 +22,7 @@ func TestLines(t *testing.T) {
 		{"a prompt in pieces", []string{"\r\nde", "mo log", "in: "}, true, nil},
 		{"a coloured prompt", []string{"\r\n\x1b[0m\x1b[?7hdemo login: "}, true, nil},
 		{"the kernel prints behind it", []string{"\r\ndemo login: [    3.1] random: crng init done\r\n"}, true, nil},
-		{"somebody who need not log in", []string{"\r\ndemo login: root (automatic login)\r\n"}, true, nil},
+		{"a user who need not log in", []string{"\r\ndemo login: root (automatic login)\r\n"}, true, nil},
 		{"words about a login", []string{"systemd[1]: started the login: service\r\nno login\r\n"}, false, nil},
 		{"a process is killed", []string{oom}, false, []string{"the guest is out of memory: its kernel has killed process 77 (hog)"}},
 		{"two of them, in pieces", []string{oom[:40], oom[40:] + oom[:20], oom[20:]}, false, []string{
@@ -32,7 +32,7 @@ func TestLines(t *testing.T) {
 			"the guest is out of memory: its kernel has killed process 8 ((sd-pam))",
 		}},
 		{"a name that is none", []string{"Out of memory: Killed process 8 (\x1b]52;c;ZXZpbA==\a)\r\nOut of memory: Killed process 8 (0123456789abcdef)\r\n"}, false, nil},
-		{"somebody searches for it", []string{"# grep 'Out of memory: Killed process 77 (hog)'\r\n"}, false, nil},
+		{"a search for it", []string{"# grep 'Out of memory: Killed process 77 (hog)'\r\n"}, false, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var l lines

@@ -54,7 +54,7 @@ func (r *Reader) Close() error {
 }
 
 // Losses returns how many bytes are missing just where the reader is: those that could
-// not be kept, and those that were taken away from outside. -1 means that nobody knows
+// not be kept, and those that were taken away from outside. -1 means that it is not known
 // how many. The reader goes on behind them.
 func (r *Reader) Losses() int64 {
 	bytes, doubt := int64(0), false

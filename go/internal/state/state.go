@@ -18,12 +18,12 @@ type Machine struct {
 	Started time.Time `json:"started"`           // when the owner took the machine
 	Accel   string    `json:"accel,omitempty"`   // "kvm", "tcg"
 	Machine string    `json:"machine,omitempty"` // "q35", "microvm"
-	// ReadyBy is what told that the guest is ready: "login on ttyS0", "agent".
+	// ReadyBy is what has shown that the guest is ready: "login on ttyS0", "agent".
 	ReadyBy string `json:"readyBy,omitempty"`
 	// ReadySeconds is how long the guest took for that since it started, or
 	// restarted.
 	ReadySeconds float64 `json:"readySeconds,omitempty"`
-	// Agent tells that the guest's agent answers.
+	// Agent is set if the guest's agent answers.
 	Agent bool `json:"agent,omitempty"`
 	// Restarts is how often the guest has restarted itself.
 	Restarts int `json:"restarts,omitempty"`
@@ -91,8 +91,8 @@ type Relay struct {
 	// FIFOBytes is how many bytes the FIFO from QEMU holds while the relay does not read:
 	// WholeFIFO, or less for a user who has as much in pipes as the kernel allows.
 	FIFOBytes int `json:"fifoBytes"`
-	// Writer is the client that has the writer's seat; "": it is free, and whoever
-	// is attached may type.
+	// Writer is the client that has the writer's seat; "": it is free, and
+	// all clients may type.
 	Writer string `json:"writer,omitempty"`
 	// Clients in the order in which they came.
 	Clients []Client `json:"clients"`
