@@ -61,7 +61,11 @@ func test(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	machine, err := cmdline.Machine(c)
+	read := cmdline.Machine
+	if c.Bool("list") {
+		read = cmdline.MachineWithoutFiles
+	}
+	machine, err := read(c)
 	if err != nil {
 		return err
 	}
