@@ -3,7 +3,6 @@ package cmdline
 import (
 	"strings"
 
-	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/spec"
@@ -27,12 +26,18 @@ func MachineFlags() []cli.Flag {
 
 // Machine reads the machine that --config names, changed by the flags of
 // MachineFlags, and looks for its files. Its errors have status StatusUsage.
-func Machine(c *cli.Context) (spec.Machine, error) {
+func Machine(c *cli.Context) (spec.Machine, error) { return machine(c, spec.LoadWithFiles) }
+
+// MachineWithoutFiles is Machine for a program that starts nothing: the machine's files
+// need not be there.
+func MachineWithoutFiles(c *cli.Context) (spec.Machine, error) { return machine(c, spec.Load) }
+
+func machine(c *cli.Context, load func(path string) (spec.Machine, error)) (spec.Machine, error) {
 	path := c.String("config")
 	if path == "" {
 		return spec.Machine{}, Usage("config: no vm.json was named (use --config FILE, or set MICROVM_CONFIG)")
 	}
-	machine, err := spec.Load(path)
+	machine, err := load(path)
 	if err != nil {
 		return spec.Machine{}, Status(StatusUsage, err)
 	}
@@ -43,10 +48,7 @@ func Machine(c *cli.Context) (spec.Machine, error) {
 			*field = c.String(flag)
 		}
 	}
-	if err := machine.Validate(); err != nil {
-		return spec.Machine{}, Status(StatusUsage, err)
-	}
-	return machine, Status(StatusUsage, multierror.Prefix(machine.CheckFiles(), path+":"))
+	return machine, Status(StatusUsage, machine.Validate())
 }
 
 // MachineName is the name of the VM that a program is to talk to: --name, or

@@ -55,16 +55,14 @@ func IsImageError(err error) bool {
 // holds every mistake (a *multierror.Error).
 func Decode(data []byte) (Image, error) {
 	var img Image
-	if err := strictjson.Decode(data, &img); err != nil {
-		return Image{}, &ImageError{err}
-	}
+	decoding := strictjson.Decode(data, &img)
 	if img.Gettys == nil {
 		for _, console := range spec.DefaultConsoles() {
 			img.Gettys = append(img.Gettys, console.Device)
 		}
 	}
-	if err := img.Validate(); err != nil {
-		return Image{}, err
+	if err := strictjson.AllMistakes(decoding, img.mistakes()); err != nil {
+		return Image{}, &ImageError{err}
 	}
 	return img, nil
 }

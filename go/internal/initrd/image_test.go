@@ -89,10 +89,10 @@ func TestGettysOfTheDefaultConsoles(t *testing.T) {
 }
 
 // How unknown fields and wrong types are told is tested where they are found,
-// in spec; here only that they are.
+// in spec; here only that they are, beside a mistake of another kind.
 func TestDecodeIsStrict(t *testing.T) {
 	_, err := Decode([]byte(`{"busybox": 1, "initrd": "x"}`))
-	if told := mistakes(err, "-"); len(told) != 2 || !IsImageError(err) {
+	if told := mistakes(err, "-"); len(told) != 3 || !IsImageError(err) {
 		t.Errorf("told %q", told)
 	}
 }

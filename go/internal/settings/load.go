@@ -48,9 +48,7 @@ func Load(path string) (Settings, error) {
 func Parse(data []byte) (Settings, error) {
 	s := Default()
 	read := file{Directory: s.Directory, RetentionMiB: s.RetentionMiB, Boots: s.Boots}
-	if err := strictjson.Decode(data, &read); err != nil {
-		return Settings{}, err
-	}
+	decoding := strictjson.Decode(data, &read)
 	s.Directory, s.RetentionMiB, s.Boots = read.Directory, read.RetentionMiB, read.Boots
 	for name, fields := range read.Channels {
 		channel := defaultChannel(name)
@@ -60,7 +58,7 @@ func Parse(data []byte) (Settings, error) {
 		set(&channel.Input, fields.Input)
 		s.Channels[name] = channel
 	}
-	if err := s.validate(); err != nil {
+	if err := strictjson.AllMistakes(decoding, s.validate()); err != nil {
 		return Settings{}, err
 	}
 	return s, nil

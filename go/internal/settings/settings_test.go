@@ -76,13 +76,14 @@ func TestParseTellsEveryMistake(t *testing.T) {
 	}{
 		{
 			"unknown fields and wrong types",
-			`{"dir": "/", "boots": "1", "channels": {"serial": {"port": 1, "tcp": "4450"}, "monitor": true}}`,
+			`{"dir": "/", "boots": "1", "retentionMiB": 1, "channels": {"serial": {"port": 1, "tcp": "4450"}, "monitor": true}}`,
 			[]string{
 				`boots: want a whole number, got the string "1"`,
 				"channels.monitor: want an object, got true",
 				"channels.serial.port: unknown field (known: enable, input, shared, tcp)",
 				`channels.serial.tcp: want a whole number, got the string "4450"`,
 				"dir: unknown field (did you mean directory?)",
+				"retentionMiB: 1 is out of range (16 to 16777216)",
 			},
 		},
 		{

@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"github.com/hashicorp/go-multierror"
+
+	"microvm-console/internal/strictjson"
 )
 
 // Limits beyond which something else would only fail later, and less clearly.
@@ -31,7 +33,7 @@ func CheckName(name string) error {
 func (s Settings) validate() error {
 	var errs *multierror.Error
 	wrong := func(field, format string, args ...any) {
-		errs = multierror.Append(errs, fmt.Errorf("%s: %s", field, fmt.Sprintf(format, args...)))
+		errs = multierror.Append(errs, strictjson.Mistakef(field, format, args...))
 	}
 	switch {
 	case !filepath.IsAbs(s.Directory):

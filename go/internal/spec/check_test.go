@@ -31,6 +31,7 @@ var checkMistakes = []struct {
 		"checks[0].command: unknown field (known: console, expect, match, name, run, send, status, timeoutSeconds)",
 		`checks[0].status: want a whole number, got the string "0"`,
 		"checks[1]: want an object, got the number 7",
+		"checks[0].expect: is missing (expect or match; only run can do without)",
 	}},
 	{"names", []string{
 		`{"name": "a", "run": "true"}`, `{"name": "b", "run": "true"}`, `{"name": "a", "run": "true"}`, `{"name": " a", "run": "true"}`,

@@ -1,12 +1,12 @@
 package spec
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/hashicorp/go-multierror"
+
+	"microvm-console/internal/strictjson"
 )
 
 // DefaultConsoles are the consoles of a machine that names none: a serial port
@@ -25,14 +25,14 @@ func (m *Machine) fillConsoles() error {
 	m.Ports = nil
 	if m.Consoles != nil {
 		if ports != nil {
-			return errors.New("ports: are those of consoles that are left out (give each console its port in consoles)")
+			return strictjson.Mistakef("ports", "are those of consoles that are left out (give each console its port in consoles)")
 		}
 		return nil
 	}
 	m.Consoles = DefaultConsoles()
 	var errs *multierror.Error
 	wrong := func(name, format string, args ...any) {
-		errs = multierror.Append(errs, fmt.Errorf("ports."+name+": "+format, args...))
+		errs = multierror.Append(errs, strictjson.Mistakef("ports."+name, format, args...))
 	}
 	for _, name := range slices.Sorted(maps.Keys(ports)) {
 		i := slices.IndexFunc(m.Consoles, func(c Console) bool { return c.Name == name })

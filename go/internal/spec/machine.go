@@ -84,22 +84,29 @@ func (c Console) IsSerial() bool { return strings.HasPrefix(c.Device, "ttyS") }
 // Load reads the vm.json at path. Its error is a *multierror.Error with one
 // entry per mistake, each naming the file and the field.
 func Load(path string) (Machine, error) {
+	return load(path, func(Machine) error { return nil })
+}
+
+// LoadWithFiles is Load, whose error also has what CheckFiles finds.
+func LoadWithFiles(path string) (Machine, error) {
+	return load(path, Machine.CheckFiles)
+}
+
+func load(path string, check func(Machine) error) (Machine, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return Machine{}, err
 	}
 	machine, err := Parse(data)
-	return machine, multierror.Prefix(err, path+":")
+	return machine, multierror.Prefix(strictjson.AllMistakes(err, check(machine)), path+":")
 }
 
-// Parse is Load for data that has been read.
+// Parse is Load for data that has been read. With an error, the machine has the fields
+// that could be decoded.
 func Parse(data []byte) (Machine, error) {
 	machine := defaults()
-	if err := strictjson.Decode(data, &machine); err != nil {
-		return Machine{}, err
-	}
-	errs := multierror.Append(nil, machine.fillConsoles(), machine.Validate())
-	return machine, errs.ErrorOrNil()
+	decoding := strictjson.Decode(data, &machine)
+	return machine, strictjson.AllMistakes(decoding, machine.fillConsoles(), machine.Validate())
 }
 
 // defaults is what a vm.json that says nothing means.

@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 	"unicode"
 
 	"github.com/hashicorp/go-multierror"
+
+	"microvm-console/internal/strictjson"
 )
 
 var (
@@ -41,9 +42,9 @@ const (
 func CheckName(name string) error {
 	switch {
 	case name == "":
-		return errors.New("name: is missing")
+		return strictjson.Mistakef("name", "is missing")
 	case !namePattern.MatchString(name):
-		return fmt.Errorf("name: %q is no machine name (lower-case letters, digits and dashes, at most %d)", name, MaxName)
+		return strictjson.Mistakef("name", "%q is no machine name (lower-case letters, digits and dashes, at most %d)", name, MaxName)
 	}
 	return nil
 }
@@ -53,7 +54,7 @@ func CheckName(name string) error {
 func (m Machine) Validate() error {
 	var errs *multierror.Error
 	wrong := func(field, format string, args ...any) {
-		errs = multierror.Append(errs, fmt.Errorf("%s: %s", field, fmt.Sprintf(format, args...)))
+		errs = multierror.Append(errs, strictjson.Mistakef(field, format, args...))
 	}
 	if err := CheckName(m.Name); err != nil {
 		errs = multierror.Append(errs, err)
@@ -130,19 +131,22 @@ func (m Machine) validateConsoles(wrong func(field, format string, args ...any))
 		}
 		if !namePattern.MatchString(console.Name) {
 			wrong(field+".name", "%q is no console name (lower-case letters, digits and dashes)", console.Name)
+		} else {
+			unique(names, "name", strconv.Quote(console.Name))
 		}
 		if !devicePattern.MatchString(console.Device) {
 			wrong(field+".device", "%q is no console device (ttyS0 to ttyS3, hvc0 to hvc7)", console.Device)
+		} else {
+			unique(devices, "device", strconv.Quote(console.Device))
 		}
 		if m.Type == "microvm" && console.IsSerial() && console.Device != "ttyS0" {
 			wrong(field+".device", "%q: a microvm has one UART, ttyS0 (use hvc0 to hvc7, or machine q35)", console.Device)
 		}
 		if console.Port < minPort || console.Port > maxPort {
 			wrong(field+".port", "%d is out of range (%d to %d)", console.Port, minPort, maxPort)
+		} else {
+			unique(ports, "port", strconv.Itoa(console.Port))
 		}
-		unique(names, "name", strconv.Quote(console.Name))
-		unique(devices, "device", strconv.Quote(console.Device))
-		unique(ports, "port", strconv.Itoa(console.Port))
 	}
 	m.validateDeviceNumbers(devices, wrong)
 }
@@ -171,15 +175,15 @@ func (m Machine) validateDeviceNumbers(devices map[string]int, wrong func(field,
 func (m Machine) CheckFiles() error {
 	var errs *multierror.Error
 	if _, err := exec.LookPath(m.QEMU); err != nil {
-		errs = multierror.Append(errs, fmt.Errorf(
-			"qemu: %q was not found (install QEMU, or name the program in vm.json)", m.QEMU))
+		errs = multierror.Append(errs, strictjson.Mistakef(
+			"qemu", "%q was not found (install QEMU, or name the program in vm.json)", m.QEMU))
 	}
 	if err := checkKernel(m.Kernel); err != nil {
-		errs = multierror.Append(errs, fmt.Errorf("kernel: %w (name a bzImage in vm.json)", err))
+		errs = multierror.Append(errs, strictjson.Mistakef("kernel", "%w (name a bzImage in vm.json)", err))
 	}
 	if m.Initrd != "" {
 		if err := readable(m.Initrd); err != nil {
-			errs = multierror.Append(errs, fmt.Errorf("initrd: %w (name an initramfs in vm.json)", err))
+			errs = multierror.Append(errs, strictjson.Mistakef("initrd", "%w (name an initramfs in vm.json)", err))
 		}
 	}
 	return errs.ErrorOrNil()

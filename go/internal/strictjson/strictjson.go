@@ -18,10 +18,14 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// Decode decodes one JSON object into the struct that into points to. Its error is a
-// *multierror.Error with every unknown field, every field that is given twice and every
-// value of a wrong type, each with its path:
-// "consoles[1].port: want a whole number, got a string". Structs, maps with strings for keys, slices, strings, ints and
+// Decode decodes one JSON object into the struct that into points to.
+// Unlike encoding/json, which stops at the first, it returns every unknown field,
+// every field that is there twice and every value of a wrong type, each as a *Mistake with
+// its path: "consoles[1].port: want a whole number, got a string". Fields without a mistake
+// are decoded also if there are others; see AllMistakes. Of text that is no JSON nothing is
+// decoded, and the error has no Mistake.
+//
+// Structs, maps with strings for keys, slices, strings, ints and
 // bools are understood, and pointers to them: what our files are made of. A
 // pointer stays nil where its field is left out.
 func Decode(data []byte, into any) error {
@@ -35,14 +39,19 @@ func Decode(data []byte, into any) error {
 		return multierror.Append(nil, errors.New("more follows the JSON object"))
 	}
 	var errs *multierror.Error
-	compare(tree, reflect.TypeOf(into).Elem(), "", &errs)
-	repeated(data, func(path string) {
-		errs = multierror.Append(errs, fmt.Errorf("%s: stands there twice", path))
-	})
-	if err := errs.ErrorOrNil(); err != nil {
-		return err
+	wrong := func(path, format string, args ...any) {
+		errs = multierror.Append(errs, Mistakef(path, format, args...))
 	}
-	return json.Unmarshal(data, into)
+	sound := compare(tree, reflect.TypeOf(into).Elem(), "", wrong)
+	repeated(data, func(path string) { wrong(path, "stands there twice") })
+	text, err := json.Marshal(sound)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		errs = multierror.Append(errs, err) // of an unmarshaler that compare does not know
+	}
+	return errs.ErrorOrNil()
 }
 
 // syntaxError adds the line to an error of the JSON parser.
@@ -59,44 +68,47 @@ func syntaxError(data []byte, err error) error {
 	return err
 }
 
-// compare walks value beside the type it will be decoded into.
-func compare(value any, want reflect.Type, path string, errs **multierror.Error) {
-	wrong := func(name string) {
-		*errs = multierror.Append(*errs, fmt.Errorf("%s: want %s, got %s", cmp.Or(path, "the file"), name, kindOf(value)))
+// wrongFunc takes a mistake.
+type wrongFunc func(path, format string, args ...any)
+
+// compare walks value beside the type it will be decoded into, and returns what of value
+// can be: null, which changes nothing, takes the place of the rest.
+func compare(value any, want reflect.Type, path string, wrong wrongFunc) any {
+	refuse := func(name string) any {
+		wrong(path, "want %s, got %s", name, kindOf(value))
+		return nil
 	}
 	switch want.Kind() {
 	case reflect.Pointer:
-		compare(value, want.Elem(), path, errs)
+		return compare(value, want.Elem(), path, wrong)
 	case reflect.Map:
 		entries, ok := value.(map[string]any)
 		if !ok {
-			wrong("an object")
-			return
+			return refuse("an object")
 		}
 		for _, key := range slices.Sorted(maps.Keys(entries)) {
-			compare(entries[key], want.Elem(), under(path, key), errs)
+			entries[key] = compare(entries[key], want.Elem(), under(path, key), wrong)
 		}
 	case reflect.Struct:
 		fields, ok := value.(map[string]any)
 		if !ok {
-			wrong("an object")
-			return
+			return refuse("an object")
 		}
-		compareFields(fields, want, path, errs)
+		compareFields(fields, want, path, wrong)
 	case reflect.Slice:
 		items, ok := value.([]any)
 		if !ok {
-			wrong("a list")
-			return
+			return refuse("a list")
 		}
 		for i, item := range items {
-			compare(item, want.Elem(), fmt.Sprintf("%s[%d]", path, i), errs)
+			items[i] = compare(item, want.Elem(), fmt.Sprintf("%s[%d]", path, i), wrong)
 		}
 	default:
 		if name, ok := scalar(value, want); !ok {
-			wrong(name)
+			return refuse(name)
 		}
 	}
+	return value
 }
 
 // scalar reports whether value is one of the type want, and what that is called.
@@ -116,8 +128,9 @@ func scalar(value any, want reflect.Type) (name string, ok bool) {
 	panic("strictjson: no rule for " + want.String())
 }
 
-// compareFields compares the fields of an object, in the order of their names.
-func compareFields(fields map[string]any, want reflect.Type, path string, errs **multierror.Error) {
+// compareFields compares the fields of an object, in the order of their names, and takes
+// out those that are unknown.
+func compareFields(fields map[string]any, want reflect.Type, path string, wrong wrongFunc) {
 	known := map[string]reflect.Type{}
 	for i := range want.NumField() {
 		name, _, _ := strings.Cut(want.Field(i).Tag.Get("json"), ",")
@@ -127,10 +140,11 @@ func compareFields(fields map[string]any, want reflect.Type, path string, errs *
 		at := under(path, name)
 		kind, ok := known[name]
 		if !ok {
-			*errs = multierror.Append(*errs, fmt.Errorf("%s: unknown field%s", cmp.Or(at, `""`), suggestion(name, known)))
+			wrong(cmp.Or(at, `""`), "unknown field%s", suggestion(name, known))
+			delete(fields, name) // encoding/json would take "Name" for "name"
 			continue
 		}
-		compare(fields[name], kind, at, errs)
+		fields[name] = compare(fields[name], kind, at, wrong)
 	}
 }
 
