@@ -130,7 +130,7 @@ func TestGuestAgent(t *testing.T) {
 			setSize(agent, "hvc0", console, 44, 111)
 
 			agent.say(`{"execute":"guest-shutdown","arguments":{"mode":"reboot"}}`)
-			console.expect(`guest agent: the guest ends now`, 1)
+			console.expect(`shutdown: the guest ends now`, 1)
 			console.expect(`login: `, 2)
 			agent.conn.Close()
 			again := dialAgent(t, socket)

@@ -13,8 +13,8 @@ import (
 // applets are the parts of busybox that guest/ and inittab use. What else a
 // user finds in the guest depends on the busybox.
 var applets = []string{
-	"acpid", "cat", "getty", "hostname", "init", "insmod", "login", "mkdir", "mkfifo",
-	"mount", "poweroff", "reboot", "sh", "sync", "syslogd",
+	"acpid", "cat", "getty", "halt", "hostname", "init", "insmod", "login", "mkdir", "mkfifo",
+	"mount", "poweroff", "reboot", "sh", "sleep", "sync", "syslogd", "umount",
 }
 
 // addBusybox adds busybox under the two names that boot needs. The guest makes

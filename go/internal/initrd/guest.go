@@ -92,5 +92,6 @@ func inittab(img Image) []byte {
 		b.WriteString("null::respawn:/" + agentPath + "\n") // the last to start: nobody waits for it
 	}
 	b.WriteString("::ctrlaltdel:/bin/busybox reboot\n")
+	b.WriteString("::shutdown:/etc/end\n")
 	return b.Bytes()
 }

@@ -27,6 +27,7 @@ null::respawn:/etc/login-on ttyS0
 null::respawn:/bin/busybox syslogd -n
 null::respawn:/etc/power-button
 ::ctrlaltdel:/bin/busybox reboot
+::shutdown:/etc/end
 `
 	if diff := cmp.Diff(want, string(inittab(Image{Gettys: []string{"ttyS0"}}))); diff != "" {
 		t.Error(diff)
@@ -64,10 +65,12 @@ func TestGuestScripts(t *testing.T) {
 	}
 	want := []string{
 		"etc/acpi/PWRF/00000080 #!/bin/busybox sh",
+		"etc/end #!/bin/busybox sh",
 		"etc/login-on #!/bin/busybox sh",
 		"etc/power-button #!/bin/busybox sh",
 		"etc/rc #!/bin/busybox sh",
 		"etc/run-start #!/bin/busybox sh",
+		"usr/sbin/shutdown #!/bin/busybox sh",
 	}
 	if diff := cmp.Diff(want, scripts); diff != "" {
 		t.Error(diff)
