@@ -92,6 +92,7 @@ func TestKernelThatLacks(t *testing.T) {
 	bin := filepath.Join(build(t, "tools"), "bin")
 	must(t, root, "cp", "-r", "examples/own-kernel", home)
 	folder := filepath.Join(home, "own-kernel")
+	must(t, folder, "ln", "-s", bin, "bin")
 	must(t, folder, "bash", "-euc", `ln -s ~/linux/arch/x86/boot/bzImage "$(command -v busybox)" . && make -C ~/linux modules_install INSTALL_MOD_PATH=$PWD/modules`)
 	rows := tableRows(t, "examples/own-kernel/README.md", "without")
 	if len(rows) != len(lacking) {
@@ -123,7 +124,7 @@ func runTestRefuses(t *testing.T, bin, folder string, changes change) string {
 	t.Helper()
 	own := t.TempDir()
 	guest, vm, initrd := filepath.Join(own, "guest.json"), filepath.Join(own, "vm.json"), filepath.Join(own, "initrd")
-	for _, name := range []string{"bzImage", "busybox", "modules"} { // the JSON files name them
+	for _, name := range []string{"bin", "bzImage", "busybox", "modules"} { // the JSON files name them
 		must(t, folder, "ln", "-s", filepath.Join(folder, name), own)
 	}
 	changedJSON(t, filepath.Join(folder, "guest.json"), guest, changes.guest)

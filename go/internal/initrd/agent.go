@@ -22,13 +22,18 @@ func (t tree) addAgent(img Image) error {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	if err := checkStatic(program); err != nil {
+	err = checkStatic(program)
+	if errors.Is(err, errDynamic) {
+		err = fmt.Errorf("%w (build it with CGO_ENABLED=0, as in CGO_ENABLED=0 go install ./cmd/microvm-agent)", err)
+	}
+	if err != nil {
 		return &ImageError{multierror.Prefix(err, "agent "+img.Agent+":")}
 	}
 	return t.put(Entry{Path: agentPath, Mode: 0o755, Data: program})
 }
 
-var errDynamic = errors.New("dynamically linked (the image has no libraries: take a static one)")
+// errDynamic is returned for a program that needs libraries.
+var errDynamic = errors.New("dynamically linked, and the image has no libraries")
 
 // checkStatic tells what keeps a program from running without libraries.
 func checkStatic(program []byte) error {

@@ -41,7 +41,7 @@ func checkBusybox(program []byte) error {
 	var errs *multierror.Error
 	switch err := checkStatic(program); {
 	case errors.Is(err, errDynamic):
-		errs = multierror.Append(errs, err)
+		errs = multierror.Append(errs, fmt.Errorf("%w (take a static busybox)", err))
 	case err != nil:
 		return err
 	}

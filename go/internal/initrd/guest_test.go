@@ -92,7 +92,7 @@ func TestCheckBusybox(t *testing.T) {
 			`has no applet "sh"`,
 		}},
 		{"dynamic", initrdtest.Program(string(initrdtest.Busybox(applets...)), true), []string{
-			"dynamically linked (the image has no libraries: take a static one)",
+			"dynamically linked, and the image has no libraries (take a static busybox)",
 		}},
 	}
 	for _, test := range tests {
