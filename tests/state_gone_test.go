@@ -74,7 +74,7 @@ func TestJournalIsRemoved(t *testing.T) {
 }
 
 // Somebody removes the relay's private folder while a QEMU prints: nobody finds the
-// relay any more, but what sits there is kept to its last byte, and no second relay
+// relay any more, but what is there is kept to its last byte, and no second relay
 // gets at the journal. Then the relay ends, so that another one makes all again.
 func TestPrivateFolderIsRemoved(t *testing.T) {
 	private(t)

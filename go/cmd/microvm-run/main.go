@@ -152,11 +152,11 @@ func announce(c *cli.Context, v *vm.VM) error {
 
 // explain shows the last lines of a guest that has ended badly, and gives an error of Run its status.
 func explain(c *cli.Context, err error) error {
-	var fate *guest.Error
+	var cause *guest.Error
 	switch {
-	case errors.As(err, &fate):
-		fate.Show(c.App.ErrWriter)
-		if fate.Panic() {
+	case errors.As(err, &cause):
+		cause.Show(c.App.ErrWriter)
+		if cause.Panic() {
 			return cmdline.Status(cmdline.StatusPanic, err)
 		}
 	case errors.Is(err, context.Canceled):

@@ -28,20 +28,20 @@ type launch struct {
 	settings settings.Settings
 	log      func(format string, words ...any)
 
-	seats map[string]*channel.Seat
+	leases map[string]*channel.Lease
 }
 
 // run starts QEMU on its channels and returns its exit status when it has ended.
 func (l *launch) run(ctx context.Context) (status int, err error) {
 	relays := l.relays()
-	l.seats = map[string]*channel.Seat{}
-	err = l.sit(ctx, relays)
+	l.leases = map[string]*channel.Lease{}
+	err = l.attach(ctx, relays)
 	if err == nil {
 		l.announce(relays)
 		status, err = l.runQEMU(ctx, relays)
 	}
-	for _, seat := range l.seats {
-		err = errors.Join(err, seat.Leave())
+	for _, lease := range l.leases {
+		err = errors.Join(err, lease.Leave())
 	}
 	return status, err
 }
@@ -57,18 +57,18 @@ func (l *launch) relays() qemu.Relays {
 	return qemu.Relayed(l.program, l.user, display(), pipes)
 }
 
-// sit takes the seats of all channels that QEMU gets.
-func (l *launch) sit(ctx context.Context, relays qemu.Relays) error {
+// attach takes the leases of all channels that QEMU gets.
+func (l *launch) attach(ctx context.Context, relays qemu.Relays) error {
 	for _, name := range qemu.Channels {
 		if !relays.Connected(name) {
 			continue
 		}
-		seat, err := channel.Sit(ctx, channel.Config{Name: name, Settings: l.settings})
+		lease, err := channel.Attach(ctx, channel.Config{Name: name, Settings: l.settings})
 		if err != nil {
 			return err
 		}
-		l.seats[name] = seat
-		if seat.Carried() && slices.Contains(l.user, "-daemonize") {
+		l.leases[name] = lease
+		if lease.Carried() && slices.Contains(l.user, "-daemonize") {
 			return cmdline.Usage("-daemonize: the relay of %s would end at once (start its service first: systemctl --user start qemu-%s-relay.service)", name, name)
 		}
 	}
@@ -78,15 +78,15 @@ func (l *launch) sit(ctx context.Context, relays qemu.Relays) error {
 // announce says who serves which channel.
 func (l *launch) announce(relays qemu.Relays) {
 	for _, name := range qemu.Channels {
-		seat := l.seats[name]
-		if seat == nil {
+		lease := l.leases[name]
+		if lease == nil {
 			continue
 		}
-		files := seat.Relay.Consoles[0].Files()
-		if seat.Carried() {
-			l.log("%s: boot %d on %s, relayed here until QEMU ends", name, seat.Boot, files)
+		files := lease.Relay.Consoles[0].Files()
+		if lease.Carried() {
+			l.log("%s: boot %d on %s, relayed here until QEMU ends", name, lease.Boot, files)
 		} else {
-			l.log("%s: boot %d on %s, relayed by pid %d", name, seat.Boot, files, seat.Relay.PID)
+			l.log("%s: boot %d on %s, relayed by pid %d", name, lease.Boot, files, lease.Relay.PID)
 		}
 	}
 	for _, taken := range relays.Taken {
@@ -110,8 +110,8 @@ func (l *launch) runQEMU(ctx context.Context, relays qemu.Relays) (status int, e
 		return 0, err
 	}
 	files := []*os.File{theirs}
-	for _, seat := range l.seats {
-		files = append(files, seat.Lock())
+	for _, lease := range l.leases {
+		files = append(files, lease.Lock())
 	}
 	argv := slices.Concat([]string{l.program}, relays.Args, l.user)
 	if !onlyAsks(l.user) {
@@ -133,9 +133,9 @@ func (l *launch) attend(ctx context.Context, started *process.Process, monitor *
 	var group errgroup.Group
 	group.Go(monitor.Run)
 	group.Go(func() error { return monitor.Handshake(living) })
-	if seat := l.seats["serial"]; seat != nil {
+	if lease := l.leases["serial"]; lease != nil {
 		group.Go(func() error {
-			seat.Orders(living, func(order string) { l.obey(living, monitor, order) })
+			lease.Orders(living, func(order string) { l.obey(living, monitor, order) })
 			return nil
 		})
 	}

@@ -102,10 +102,10 @@ func archive(all report.Report, base string) error {
 // verdict is the program's error: errs, how the runs ended among them, and how much
 // has failed. A guest that panicked, in whichever run, gives its own status.
 func verdict(all report.Report, errs *multierror.Error) error {
-	var fate *guest.Error
+	var cause *guest.Error
 	for _, err := range errs.WrappedErrors() {
-		if errors.As(err, &fate) && fate.Panic() {
-			return cmdline.Status(cmdline.StatusPanic, fate)
+		if errors.As(err, &cause) && cause.Panic() {
+			return cmdline.Status(cmdline.StatusPanic, cause)
 		}
 	}
 	if all.Interrupted {

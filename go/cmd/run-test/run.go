@@ -107,16 +107,16 @@ func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
 		return
 	}
 	run.Command = v.Command()
-	var fate *guest.Error
-	_ = errors.As(ended, &fate)
+	var cause *guest.Error
+	_ = errors.As(ended, &cause)
 	tails := t.tails
 	if tails == nil {
 		tails = v.Tails(lastLines)
 	}
 	for _, tail := range tails {
 		lines := tail.Lines
-		if fate != nil && fate.Device == tail.Console.Device {
-			lines = fate.Lines // without those of the boot that follows
+		if cause != nil && cause.Device == tail.Console.Device {
+			lines = cause.Lines // without those of the boot that follows
 		}
 		run.Consoles = append(run.Consoles, report.Console{Device: tail.Console.Device, Bytes: tail.Bytes, Lines: lines})
 	}

@@ -1,11 +1,11 @@
 // Package channel is one of QEMU's channels on this host, as a persistent relay
 // serves it: its folder and its lock, its journal, its endpoints in a public
-// directory, and the seat on which one VM sits.
+// directory, and the lock of the one VM that is attached.
 //
 // Invariants:
 //   - The endpoints are there before, between and after VMs, as long as Run runs;
 //     the FIFOs and the journal stay when it has ended.
-//   - One VM at a time sits on the channel, exactly as long as its QEMU lives.
+//   - One VM at a time is attached to the channel, exactly as long as its QEMU lives.
 //   - A relay that is killed goes on where its files end: what QEMU has written
 //     meanwhile waits in the FIFO, whose other end QEMU, or the service manager,
 //     keeps open.
@@ -56,8 +56,8 @@ type Channel struct {
 	control net.Listener
 	orders  *orders
 
-	seat   sync.Mutex // held while it is looked whether a QEMU is there, and while a boot is marked
-	byHand bool       // a QEMU that was started by hand is there
+	attaching sync.Mutex // held while it is looked whether a QEMU is there, and while a boot is marked
+	byHand    bool       // a QEMU that was started by hand is there
 }
 
 // Open takes the channel's lock and opens its endpoints. An endpoint whose name belongs to
@@ -131,13 +131,13 @@ func (c *Channel) open(declared settings.Channel) (err error) {
 // private files, and no VM is there. When it returns, nothing of it runs any more.
 func (c *Channel) Run(ctx context.Context) error {
 	defer c.lock.Close()
-	seat, names, err := c.watch()
+	vm, names, err := c.watch()
 	if err != nil {
 		c.console.Abandon()
 		c.control.Close()
 		return err
 	}
-	defer seat.Close()
+	defer vm.Close()
 	defer names.Close()
 	c.look(true) // before a byte is taken: it may be of a machine that is there
 	group, ctx := errgroup.WithContext(ctx)
@@ -153,7 +153,7 @@ func (c *Channel) Run(ctx context.Context) error {
 	serve(c.control)
 	group.Go(func() error { return c.tend(ctx, names, serve) })
 	group.Go(func() error {
-		c.followSeat(ctx, seat)
+		c.followVM(ctx, vm)
 		c.orders.end() // from now on there is no boot
 		c.console.Relay().Finish()
 		return nil

@@ -109,7 +109,7 @@ func machine(t *testing.T) *os.File {
 // whole wants the journal to hold just the lines up to, not including, lines.
 // What a machine that has ended left in the FIFO outlives the relay too where
 // somebody keeps the descriptors; so do the endpoints that one connects to.
-// A QEMU that somebody has started by hand on the VM side sits there.
+// A QEMU that somebody has started by hand on the VM side is attached.
 // A launcher that comes as the service ends waits for the next relay, or carries
 // one.
 // Endpoints that somebody has removed are told, and made again; at the latest by
@@ -174,7 +174,7 @@ func TestForeignEndpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := Sit(t.Context(), config); err == nil || !strings.Contains(err.Error(), public.Out+": is a file, not a FIFO (remove it, ") {
+	if _, err := Attach(t.Context(), config); err == nil || !strings.Contains(err.Error(), public.Out+": is a file, not a FIFO (remove it, ") {
 		t.Errorf("a launcher gets %v", err)
 	}
 	service, stop := run(t, config)
@@ -233,5 +233,5 @@ func TestEndpointsOfAnotherUser(t *testing.T) {
 	}
 }
 
-// Whenever it is looked who sits there, a boot that was marked is the only one of
+// Whenever it is looked who is attached, a boot that was marked is the only one of
 // its machine.

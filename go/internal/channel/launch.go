@@ -18,9 +18,9 @@ const (
 	again = 50 * time.Millisecond
 )
 
-// Seat is a launcher's place on a channel: it is where a QEMU will sit that is
+// Lease is a launcher's hold on a channel, for a QEMU that is
 // about to start.
-type Seat struct {
+type Lease struct {
 	// Boot is the number of the boot that was marked.
 	Boot int
 	// Relay is the channel's relay as it was then.
@@ -37,17 +37,17 @@ type Seat struct {
 	done chan error // what own's Run returned
 }
 
-// Sit takes the seat of a channel and has its relay mark a boot. Where no relay
-// runs, the launcher carries one, until Leave. rundir.ErrSeatTaken tells that a
-// VM sits there. The caller hands Lock to QEMU, and calls Leave when that has
+// Attach takes the VM's lock of a channel and has its relay mark a boot. If no relay
+// runs, the launcher carries one, until Leave. rundir.ErrVMAttached tells that a
+// VM is attached. The caller hands Lock to QEMU, and calls Leave when that has
 // ended.
-func Sit(ctx context.Context, config Config) (*Seat, error) {
+func Attach(ctx context.Context, config Config) (*Lease, error) {
 	dir := rundir.OfChannel(config.Name)
-	lock, err := dir.TakeSeat()
+	lock, err := dir.AcquireVM()
 	if err != nil {
 		return nil, err
 	}
-	s := &Seat{config: config, dir: dir, lock: lock, client: ctl.Client{Path: dir.Ctl()}}
+	s := &Lease{config: config, dir: dir, lock: lock, client: ctl.Client{Path: dir.Ctl()}}
 	limit, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	err = s.join(limit, dir, config)
@@ -61,7 +61,7 @@ func Sit(ctx context.Context, config Config) (*Seat, error) {
 }
 
 // join finds the channel's relay, or carries one, and has it mark a boot.
-func (s *Seat) join(ctx context.Context, dir rundir.Channel, config Config) error {
+func (s *Lease) join(ctx context.Context, dir rundir.Channel, config Config) error {
 	for {
 		var err error
 		if dir.Running() {
@@ -80,7 +80,7 @@ func (s *Seat) join(ctx context.Context, dir rundir.Channel, config Config) erro
 }
 
 // ask asks the relay that runs.
-func (s *Seat) ask(ctx context.Context) (err error) {
+func (s *Lease) ask(ctx context.Context) (err error) {
 	if s.Boot, err = s.client.Boot(ctx); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *Seat) ask(ctx context.Context) (err error) {
 }
 
 // carry runs a relay here.
-func (s *Seat) carry(config Config) error {
+func (s *Lease) carry(config Config) error {
 	own, err := Open(config)
 	if err != nil {
 		return err
@@ -107,15 +107,15 @@ func (s *Seat) carry(config Config) error {
 }
 
 // Carried tells whether the relay ends with Leave.
-func (s *Seat) Carried() bool { return s.own != nil }
+func (s *Lease) Carried() bool { return s.own != nil }
 
-// Lock is the seat itself, for QEMU to inherit: it keeps the seat as long as it
+// Lock is the VM's lock, for QEMU to inherit: it keeps the channel as long as it
 // lives.
-func (s *Seat) Lock() *os.File { return s.lock }
+func (s *Lease) Lock() *os.File { return s.lock }
 
 // Orders calls obey with each order of the relay, until ctx ends, also over the
 // relay's restarts.
-func (s *Seat) Orders(ctx context.Context, obey func(order string)) {
+func (s *Lease) Orders(ctx context.Context, obey func(order string)) {
 	if s.own != nil {
 		orders := s.own.Orders(ctx)
 		for {

@@ -19,14 +19,14 @@ const drainLimit = 5 * time.Second
 // keepOut opens what QEMU prints to, so that it outlives QEMU also where the
 // channel's service is stopped. Only for reading: who has it open for both is
 // taken for a QEMU.
-func (s *Seat) keepOut() (err error) {
+func (s *Lease) keepOut() (err error) {
 	s.out, err = os.OpenFile(relay.VMPath(s.dir.Path())+".out", os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 	return err
 }
 
-// Leave gives up the seat, unless a QEMU has it, once all that was printed is in
+// Leave gives up the channel, unless a QEMU has it, once all that was printed is in
 // the journal. A relay that is carried ends, once all is with its clients.
-func (s *Seat) Leave() error {
+func (s *Lease) Leave() error {
 	var err error
 	if s.own != nil {
 		s.lock.Close() // it sees the VM leave
@@ -48,7 +48,7 @@ func (s *Seat) Leave() error {
 // awaitDrained waits until the channel's relay has taken all, and where it was
 // stopped meanwhile, does that for it. A splice holds the pipe until the bytes
 // are in the file: an empty pipe is a journal that has all.
-func (s *Seat) awaitDrained() error {
+func (s *Lease) awaitDrained() error {
 	for deadline := time.Now().Add(drainLimit); ; time.Sleep(time.Millisecond) {
 		left, err := unix.IoctlGetInt(int(s.out.Fd()), unix.TIOCINQ)
 		switch {
@@ -66,7 +66,7 @@ func (s *Seat) awaitDrained() error {
 }
 
 // drain runs a relay that ends when all is taken.
-func (s *Seat) drain() error {
+func (s *Lease) drain() error {
 	own, err := Open(s.config)
 	if err != nil {
 		return err

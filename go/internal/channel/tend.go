@@ -34,7 +34,7 @@ func (c *Channel) names() []string {
 // private are the paths of what QEMU plugs into, and of the locks.
 func (c *Channel) private() []string {
 	vm := relay.VMPath(c.dir.Path())
-	return []string{vm + ".in", vm + ".out", c.dir.Lock(), c.dir.Seat()}
+	return []string{vm + ".in", vm + ".out", c.dir.Lock(), c.dir.VMLock()}
 }
 
 // Trouble returns why endpoints of the channel could not be made; nil: all are there,
@@ -58,8 +58,8 @@ func gone(path string) bool {
 // tend touches the files now and again, and makes endpoints again that are missing, with
 // growing pauses, until ctx ends. serve serves another control socket.
 //
-// The private files are not made again: a QEMU that sits there keeps those it has, and
-// the locks tell that nobody else does. Once none sits there, that is an error: the
+// The private files are not made again: a QEMU that is attached keeps those it has, and
+// the locks keep others out. Once none is attached, that is an error: the
 // next relay makes all of them.
 func (c *Channel) tend(ctx context.Context, names *openers.Watch, serve func(net.Listener)) error {
 	var touched time.Time

@@ -18,7 +18,7 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// tended is a channel that runs, and what a QEMU that sits there has open.
+// tended is a channel that runs, and what a QEMU that is attached has open.
 type tended struct {
 	t       *testing.T
 	service *Channel
@@ -31,11 +31,11 @@ func tend(t *testing.T) *tended {
 	t.Helper()
 	directory := place(t)
 	service, _ := run(t, Config{Name: "serial", Settings: in(directory)})
-	seat, err := service.dir.TakeSeat()
+	lease, err := service.dir.AcquireVM()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { seat.Close() })
+	t.Cleanup(func() { lease.Close() })
 	if _, err := service.Boot(); err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func sitByHand(t *testing.T, in, out string) (leave func()) {
 	return leave
 }
 
-// The private folder is removed: the QEMU that sits there is served to its end. Then
+// The private folder is removed: the QEMU that is attached is served to its end. Then
 // the relay ends and says why, and another one goes on.
 func TestRemovedFolder(t *testing.T) {
 	directory := place(t)

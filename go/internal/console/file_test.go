@@ -19,8 +19,8 @@ import (
 	"microvm-console/internal/relay"
 )
 
-// visitor opens a door for reading, as cat does.
-func (b *bench) visitor(path string, flags int) *os.File {
+// opener opens an endpoint for reading, as cat does.
+func (b *bench) opener(path string, flags int) *os.File {
 	b.t.Helper()
 	file, err := os.OpenFile(path, flags, 0)
 	if err != nil {
@@ -51,8 +51,8 @@ func (b *bench) expect(r io.Reader, from, to int) {
 	}
 }
 
-// doors are the two kinds, and how a program opens them to read.
-var doors = map[string]struct {
+// files are the two kinds, and how a program opens them to read.
+var files = map[string]struct {
 	path  func(*bench) string
 	flags int
 }{
@@ -60,18 +60,18 @@ var doors = map[string]struct {
 	"pty":  {func(b *bench) string { return b.public.PTY }, os.O_RDWR | unix.O_NOCTTY},
 }
 
-func TestVisitorGetsTheBootAndThenLive(t *testing.T) {
-	for name, door := range doors {
+func TestOpenerGetsTheBootAndThenLive(t *testing.T) {
+	for name, file := range files {
 		t.Run(name, func(t *testing.T) {
 			b := startPublic(t)
 			b.print(0, 200) // no client is there
 			for round := range 3 {
 				b.clients(0)
-				visitor := b.visitor(door.path(b), door.flags)
-				b.expect(visitor, 0, 200+round*10)
+				opener := b.opener(file.path(b), file.flags)
+				b.expect(opener, 0, 200+round*10)
 				b.print(200+round*10, 210+round*10)
-				b.expect(visitor, 200+round*10, 210+round*10)
-				visitor.Close()
+				b.expect(opener, 200+round*10, 210+round*10)
+				opener.Close()
 			}
 			b.clients(0)
 		})
@@ -79,38 +79,38 @@ func TestVisitorGetsTheBootAndThenLive(t *testing.T) {
 }
 
 // One who has not read what came leaves nothing behind for the next.
-func TestVisitorWhoReadsNothing(t *testing.T) {
-	for name, door := range doors {
+func TestOpenerWhoReadsNothing(t *testing.T) {
+	for name, file := range files {
 		t.Run(name, func(t *testing.T) {
 			b := startPublic(t)
 			b.print(0, 300_000)
-			visitor := b.visitor(door.path(b), door.flags)
-			for descriptor.Unread(visitor) == 0 {
+			opener := b.opener(file.path(b), file.flags)
+			for descriptor.Unread(opener) == 0 {
 				time.Sleep(time.Millisecond)
 			}
-			visitor.Close()
+			opener.Close()
 			b.clients(0)
 			b.print(300_000, 300_100)
-			b.expect(b.visitor(door.path(b), door.flags), 0, 300_100)
+			b.expect(b.opener(file.path(b), file.flags), 0, 300_100)
 		})
 	}
 }
 
-func TestVisitorStaysOverBoots(t *testing.T) {
-	for name, door := range doors {
+func TestOpenerStaysOverBoots(t *testing.T) {
+	for name, file := range files {
 		t.Run(name, func(t *testing.T) {
 			b := startPublic(t)
-			visitor := b.visitor(door.path(b), door.flags)
+			opener := b.opener(file.path(b), file.flags)
 			for boot := range 3 {
 				if number, err := b.console.Boot(); err != nil || number != boot+2 {
 					t.Fatalf("boot %d, %v", number, err)
 				}
 				b.print(boot*10, boot*10+10)
-				b.expect(visitor, boot*10, boot*10+10)
+				b.expect(opener, boot*10, boot*10+10)
 			}
-			visitor.Close()
+			opener.Close()
 			b.clients(0)
-			b.expect(b.visitor(door.path(b), door.flags), 20, 30)
+			b.expect(b.opener(file.path(b), file.flags), 20, 30)
 		})
 	}
 }
@@ -121,13 +121,13 @@ func TestPublicInput(t *testing.T) {
 	b := startPublic(t)
 	write := func(text string) {
 		t.Helper()
-		file := b.visitor(b.public.In, os.O_WRONLY)
+		file := b.opener(b.public.In, os.O_WRONLY)
 		if _, err := io.WriteString(file, text); err != nil {
 			t.Fatal(err)
 		}
 		file.Close()
 	}
-	tty := b.visitor(b.public.PTY, os.O_RDWR|unix.O_NOCTTY)
+	tty := b.opener(b.public.PTY, os.O_RDWR|unix.O_NOCTTY)
 	b.clients(1)
 	write("stale")
 	io.WriteString(b.dial("tcp"), "stale")
@@ -135,7 +135,7 @@ func TestPublicInput(t *testing.T) {
 	for descriptor.Unread(b.in) < len("stalestale") {
 		time.Sleep(time.Millisecond)
 	}
-	if n := descriptor.Unread(b.visitor(b.public.In, os.O_RDWR)); n != len("stale") {
+	if n := descriptor.Unread(b.opener(b.public.In, os.O_RDWR)); n != len("stale") {
 		t.Errorf("%d bytes wait in the public FIFO", n)
 	}
 	if _, err := b.console.Boot(); err != nil {
@@ -168,7 +168,7 @@ func TestOutputOnlyDropsInput(t *testing.T) {
 		slots: []Slot{{Name: in, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(in) }}},
 	})
 	b.relay.SetAttached(true)
-	file := b.visitor(in, os.O_WRONLY)
+	file := b.opener(in, os.O_WRONLY)
 	file.SetDeadline(time.Now().Add(hangLimit))
 	if _, err := file.Write(make([]byte, 1<<20)); err != nil {
 		t.Fatal(err)
@@ -205,7 +205,7 @@ func TestMachineByHandOnThePublicPair(t *testing.T) {
 		}
 	}
 	said("ready\n")
-	reader := b.visitor(path, os.O_RDONLY)
+	reader := b.opener(path, os.O_RDONLY)
 	io.WriteString(in, "\n")
 	said("done\n")
 	text := make([]byte, 8)
@@ -226,7 +226,7 @@ func TestMachineByHandOnThePublicPair(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.print(10, 20)
-	b.expect(b.visitor(path, os.O_RDONLY), 10, 20)
+	b.expect(b.opener(path, os.O_RDONLY), 10, 20)
 }
 
 // A program that throws away what has come while it sets up the line, as minicom
@@ -235,7 +235,7 @@ func TestTerminalProgramThatFlushes(t *testing.T) {
 	b := startPublic(t)
 	b.print(0, 50)
 	b.await(390)
-	tty := b.visitor(b.public.PTY, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK)
+	tty := b.opener(b.public.PTY, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK)
 	for descriptor.Unread(tty) < 390 {
 		time.Sleep(time.Millisecond)
 	}
@@ -247,10 +247,10 @@ func TestTerminalProgramThatFlushes(t *testing.T) {
 	b.expect(tty, 0, 60)
 }
 
-// The end of the relay ends its visitors, once they have read all.
-func TestEndOfVisitors(t *testing.T) {
+// The end of the relay ends its clients, once they have read all.
+func TestEndOfOpeners(t *testing.T) {
 	b := startPublic(t)
-	fifo := b.visitor(b.public.Out, os.O_RDONLY)
+	fifo := b.opener(b.public.Out, os.O_RDONLY)
 	b.clients(1)
 	b.print(0, 100_000)
 	var checker numbered.Checker

@@ -197,13 +197,13 @@ func TestMostClients(t *testing.T) {
 	}
 }
 
-// A visitor at the terminal that has gone does not keep out the next one, whatever the
+// A program at the terminal that has gone does not keep out the next one, whatever the
 // guest reads.
-func TestVisitorThatTypedMuchAndLeft(t *testing.T) {
+func TestOpenerThatTypedMuchAndLeft(t *testing.T) {
 	b := startPublic(t)
 	b.relay.SetAttached(true)
 	fillInput(t, b)
-	tty := b.visitor(b.public.PTY, os.O_RDWR)
+	tty := b.opener(b.public.PTY, os.O_RDWR)
 	io.WriteString(tty, "more")
 	b.clients(1)
 	tty.Close()

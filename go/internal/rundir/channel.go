@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrSeatTaken tells that a VM sits on a channel already.
-var ErrSeatTaken = errors.New("a VM sits there already")
+// ErrVMAttached is returned for a channel to which a VM is attached already.
+var ErrVMAttached = errors.New("a VM is attached already")
 
 // Channel is the private folder of one channel's persistent relay. Unlike a
 // machine's it stays when its owner ends: a QEMU may go on to write to its FIFO.
@@ -50,8 +50,8 @@ func (c Channel) Ctl() string { return filepath.Join(c.Path(), "ctl") }
 // Lock is the file whose flock the relay holds.
 func (c Channel) Lock() string { return filepath.Join(c.Path(), "lock") }
 
-// Seat is the file whose flock is held as long as a VM sits on the channel.
-func (c Channel) Seat() string { return filepath.Join(c.Path(), "vm.lock") }
+// VMLock is the file whose flock is held as long as a VM is attached to the channel.
+func (c Channel) VMLock() string { return filepath.Join(c.Path(), "vm.lock") }
 
 // Journal is the folder of the channel's stream:
 // $XDG_STATE_HOME/qemu-relay/<channel>, with ~/.local/state where that variable
@@ -68,13 +68,13 @@ func (c Channel) Acquire() (*os.File, error) {
 	return file, err
 }
 
-// TakeSeat takes the VM's seat. A QEMU that inherits the file keeps the seat
-// exactly as long as it lives. ErrSeatTaken names who sits there. The caller
+// AcquireVM takes the VM's lock. A QEMU that inherits the file keeps the lock
+// exactly as long as it lives. ErrVMAttached names the process that has it. The caller
 // closes the file.
-func (c Channel) TakeSeat() (*os.File, error) {
-	file, err := c.hold(c.Seat())
+func (c Channel) AcquireVM() (*os.File, error) {
+	file, err := c.hold(c.VMLock())
 	if errors.Is(err, ErrLocked) {
-		err = fmt.Errorf("channel %q: %w%s", c.name, ErrSeatTaken, heldBy(c.Seat(), "; stop that VM first"))
+		err = fmt.Errorf("channel %q: %w%s", c.name, ErrVMAttached, heldBy(c.VMLock(), "; stop that VM first"))
 	}
 	return file, err
 }
@@ -82,8 +82,8 @@ func (c Channel) TakeSeat() (*os.File, error) {
 // Running tells whether a relay holds the channel's lock.
 func (c Channel) Running() bool { return held(c.Lock()) }
 
-// Seated tells whether a VM holds the seat.
-func (c Channel) Seated() bool { return held(c.Seat()) }
+// HasVM reports whether a VM holds its lock.
+func (c Channel) HasVM() bool { return held(c.VMLock()) }
 
 // held tells whether a process holds the lock of the file at path.
 func held(path string) bool {

@@ -82,15 +82,15 @@ func TestLinkReplacesALinkOfOurs(t *testing.T) {
 func TestSeatIsTakenOnce(t *testing.T) {
 	base(t)
 	channel := OfChannel("serial")
-	seat, err := channel.TakeSeat()
-	if err != nil || !channel.Seated() || channel.Running() {
-		t.Fatalf("seated %t, running %t, %v", channel.Seated(), channel.Running(), err)
+	seat, err := channel.AcquireVM()
+	if err != nil || !channel.HasVM() || channel.Running() {
+		t.Fatalf("seated %t, running %t, %v", channel.HasVM(), channel.Running(), err)
 	}
-	if _, err := channel.TakeSeat(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("by pid %d", os.Getpid())) {
+	if _, err := channel.AcquireVM(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("by pid %d", os.Getpid())) {
 		t.Errorf("taken again: %v", err)
 	}
 	seat.Close()
-	if channel.Seated() {
+	if channel.HasVM() {
 		t.Error("the seat is not free")
 	}
 }

@@ -15,30 +15,30 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-func TestSeat(t *testing.T) {
+func TestLease(t *testing.T) {
 	directory := place(t)
 	config := Config{Name: "serial", Settings: in(directory)}
 	service, stop := run(t, config)
 	attached := func(want bool) func() bool {
 		return func() bool { return service.Status().Consoles[0].Relay.Attached == want }
 	}
-	if _, err := service.Boot(); err == nil || !strings.Contains(err.Error(), "nobody holds the seat") {
-		t.Errorf("a boot without a seat: %v", err)
+	if _, err := service.Boot(); err == nil || !strings.Contains(err.Error(), "no process holds the VM's lock") {
+		t.Errorf("a boot without a lease: %v", err)
 	}
-	seat, err := Sit(t.Context(), config)
+	lease, err := Attach(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if seat.Carried() || seat.Boot != 1 || seat.Relay.PID != os.Getpid() {
-		t.Errorf("%+v", seat)
+	if lease.Carried() || lease.Boot != 1 || lease.Relay.PID != os.Getpid() {
+		t.Errorf("%+v", lease)
 	}
-	await(t, "the seat is not seen", attached(true))
-	if _, err := Sit(t.Context(), config); !errors.Is(err, rundir.ErrSeatTaken) {
+	await(t, "the lease is not seen", attached(true))
+	if _, err := Attach(t.Context(), config); !errors.Is(err, rundir.ErrVMAttached) {
 		t.Errorf("a second VM: %v", err)
 	}
-	// A QEMU inherits the seat: it is free when that has gone, not before.
+	// A QEMU inherits the lease: it is free when that has gone, not before.
 	qemu := exec.Command("bash", "-c", "echo; read")
-	qemu.ExtraFiles = []*os.File{seat.Lock()}
+	qemu.ExtraFiles = []*os.File{lease.Lock()}
 	in, err := qemu.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestSeat(t *testing.T) {
 	obeying := make(chan struct{})
 	go func() {
 		defer close(obeying)
-		seat.Orders(orders, func(order string) { obeyed <- order })
+		lease.Orders(orders, func(order string) { obeyed <- order })
 	}()
 	await(t, "the launcher does not listen", func() bool {
 		return ctl.Client{Path: rundir.OfChannel("serial").Ctl()}.Break(t.Context(), "") == nil
@@ -61,10 +61,10 @@ func TestSeat(t *testing.T) {
 	}
 	quiet()
 	<-obeying
-	if err := seat.Leave(); err != nil {
+	if err := lease.Leave(); err != nil {
 		t.Error(err)
 	}
-	if _, err := Sit(t.Context(), config); !errors.Is(err, rundir.ErrSeatTaken) {
+	if _, err := Attach(t.Context(), config); !errors.Is(err, rundir.ErrVMAttached) {
 		t.Errorf("a second VM beside a QEMU: %v", err)
 	}
 	in.Close()
@@ -72,22 +72,22 @@ func TestSeat(t *testing.T) {
 	await(t, "the end of QEMU is not seen", attached(false))
 	stop()
 	// Without a service the launcher carries the relay.
-	seat, err = Sit(t.Context(), config)
+	lease, err = Attach(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !seat.Carried() || seat.Boot != 2 {
-		t.Errorf("%+v", seat)
+	if !lease.Carried() || lease.Boot != 2 {
+		t.Errorf("%+v", lease)
 	}
-	if err := seat.Leave(); err != nil {
+	if err := lease.Leave(); err != nil {
 		t.Error(err)
 	}
-	if rundir.OfChannel("serial").Running() || rundir.OfChannel("serial").Seated() {
+	if rundir.OfChannel("serial").Running() || rundir.OfChannel("serial").HasVM() {
 		t.Error("the channel is still taken")
 	}
 }
 
-func TestSeatTakenByHand(t *testing.T) {
+func TestQEMUByHand(t *testing.T) {
 	lines := make(chan string, 10)
 	config := Config{Name: "serial", Settings: in(place(t)), Log: func(line string) { lines <- line }}
 	service, _ := run(t, config)
@@ -108,17 +108,17 @@ func TestSeatTakenByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "it is not seen", func() bool { return service.Status().Consoles[0].Relay.Attached })
-	if _, err := Sit(t.Context(), config); err == nil || !strings.Contains(err.Error(), "sits there (pid "+strconv.Itoa(byHand.Process.Pid)) {
+	if _, err := Attach(t.Context(), config); err == nil || !strings.Contains(err.Error(), "is attached (pid "+strconv.Itoa(byHand.Process.Pid)) {
 		t.Errorf("a launcher beside it: %v", err)
 	}
 	in.Close()
 	byHand.Wait()
 	await(t, "its end is not seen", func() bool { return !service.Status().Consoles[0].Relay.Attached })
-	seat, err := Sit(t.Context(), config)
+	lease, err := Attach(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	seat.Leave()
+	lease.Leave()
 	for _, want := range []string{
 		"serial: a QEMU that was started by hand has come", "serial: the QEMU has gone",
 		"serial: a QEMU has come", "serial: the QEMU has gone",
@@ -143,10 +143,10 @@ func TestLauncherAsTheServiceEnds(t *testing.T) {
 			defer close(ending)
 			stop()
 		}()
-		seat, err := Sit(t.Context(), config)
+		lease, err := Attach(t.Context(), config)
 		if err != nil {
 			t.Error(err)
-		} else if err := seat.Leave(); err != nil {
+		} else if err := lease.Leave(); err != nil {
 			t.Error(err)
 		}
 		<-ending
@@ -170,10 +170,10 @@ func TestBootWhileSomebodyLooks(t *testing.T) {
 	}()
 	const boots = 200
 	for boot := 1; boot <= boots; boot++ {
-		var seat *os.File
-		await(t, "the seat is taken", func() (free bool) {
+		var lease *os.File
+		await(t, "the lease is taken", func() (free bool) {
 			var err error
-			seat, err = c.dir.TakeSeat()
+			lease, err = c.dir.AcquireVM()
 			return err == nil
 		})
 		if number, err := c.Boot(); err != nil || number != boot {
@@ -188,7 +188,7 @@ func TestBootWhileSomebodyLooks(t *testing.T) {
 		if number := c.console.Relay().Status().Boot; number != boot {
 			t.Fatalf("boot %d has become %d", boot, number)
 		}
-		seat.Close()
+		lease.Close()
 	}
 	close(stop)
 	<-stopped

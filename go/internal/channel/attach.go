@@ -15,11 +15,11 @@ import (
 	"microvm-console/internal/relay"
 )
 
-// watch watches for QEMUs that come and go on the VM side: by the seat's lock, which one
+// watch watches for QEMUs that come and go on the VM side: by the VM's lock, which one
 // that a launcher of ours has started holds, and by the FIFO, which one opens that was
 // started by hand on VMPath. names is a watch of nothing yet. The caller closes both.
-func (c *Channel) watch() (seat, names *openers.Watch, err error) {
-	file, err := os.OpenFile(c.dir.Seat(), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+func (c *Channel) watch() (vm, names *openers.Watch, err error) {
+	file, err := os.OpenFile(c.dir.VMLock(), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -27,20 +27,20 @@ func (c *Channel) watch() (seat, names *openers.Watch, err error) {
 	if names, err = openers.NewWatch(); err != nil {
 		return nil, nil, err
 	}
-	if seat, err = openers.NewWatch(); err != nil {
+	if vm, err = openers.NewWatch(); err != nil {
 		names.Close()
 		return nil, nil, err
 	}
 	err = errors.Join(
-		seat.Add(c.dir.Seat(), unix.IN_CLOSE_WRITE),
-		seat.Add(c.vmOut(), unix.IN_OPEN|unix.IN_CLOSE_WRITE),
+		vm.Add(c.dir.VMLock(), unix.IN_CLOSE_WRITE),
+		vm.Add(c.vmOut(), unix.IN_OPEN|unix.IN_CLOSE_WRITE),
 	)
 	if err != nil {
 		names.Close()
-		seat.Close()
+		vm.Close()
 		return nil, nil, err
 	}
-	return seat, names, nil
+	return vm, names, nil
 }
 
 // holders returns the QEMUs that have the FIFO open that QEMU prints to.
@@ -56,9 +56,9 @@ func (c *Channel) vmOut() string { return relay.VMPath(c.dir.Path()) + ".out" }
 // is seen to have it open only a moment later.
 var settle = []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, time.Second}
 
-// followSeat tells the relay of machines that come and go, until ctx ends. To one
+// followVM notes machines that come and go, until ctx ends. To one
 // that was started by hand nothing is typed that was typed before it was seen.
-func (c *Channel) followSeat(ctx context.Context, events *openers.Watch) {
+func (c *Channel) followVM(ctx context.Context, events *openers.Watch) {
 	for {
 		happened, err := events.Wait(ctx)
 		if err != nil {
@@ -81,23 +81,23 @@ func (c *Channel) waitLimited(ctx context.Context, events *openers.Watch, limit 
 	return events.Wait(limited)
 }
 
-// look looks who sits there. closed tells that somebody has gone.
+// look finds out whether a QEMU is there. closed is set if one may have gone.
 func (c *Channel) look(closed bool) {
-	c.seat.Lock()
-	defer c.seat.Unlock()
-	seated := c.dir.Seated()
-	byHand := !seated && len(c.holders()) > 0
+	c.attaching.Lock()
+	defer c.attaching.Unlock()
+	locked := c.dir.HasVM()
+	byHand := !locked && len(c.holders()) > 0
 	if byHand && !c.byHand {
 		_ = c.console.DropInput() // a FIFO that cannot be emptied fails its reader too
 	}
 	c.byHand = byHand
-	if closed && !seated && !byHand {
+	if closed && !locked && !byHand {
 		c.console.Relay().Gone() // before status shows it: the next one may start then
 	}
-	c.setAttached(seated || byHand)
+	c.setAttached(locked || byHand)
 }
 
-// setAttached notes whether a QEMU is there, or about to start. The caller holds c.seat.
+// setAttached notes whether a QEMU is there, or about to start. The caller holds c.attaching.
 func (c *Channel) setAttached(attached bool) {
 	changed := c.console.Relay().SetAttached(attached)
 	switch {
@@ -112,15 +112,15 @@ func (c *Channel) setAttached(attached bool) {
 }
 
 // Boot makes the channel ready for a QEMU that is about to start, and returns
-// the number of its boot. Who asks holds the seat.
+// the number of its boot. The process that asks holds the VM's lock.
 func (c *Channel) Boot() (int, error) {
-	c.seat.Lock() // who has looked before must not tell the relay behind it
-	defer c.seat.Unlock()
-	if !c.dir.Seated() {
-		return 0, fmt.Errorf("channel %q: nobody holds the seat (lock %s first)", c.dir.Name(), c.dir.Seat())
+	c.attaching.Lock() // who has looked before must not tell the relay behind it
+	defer c.attaching.Unlock()
+	if !c.dir.HasVM() {
+		return 0, fmt.Errorf("channel %q: no process holds the VM's lock (lock %s first)", c.dir.Name(), c.dir.VMLock())
 	}
 	if holders := c.holders(); len(holders) > 0 {
-		return 0, fmt.Errorf("channel %q: a QEMU that was started by hand sits there (pid %d; stop it first)", c.dir.Name(), holders[0])
+		return 0, fmt.Errorf("channel %q: a QEMU that was started by hand is attached (pid %d; stop it first)", c.dir.Name(), holders[0])
 	}
 	number, err := c.console.Boot()
 	switch {
@@ -204,7 +204,7 @@ func (c *Channel) Order(order string) error {
 		}
 	}
 	if !given {
-		return fmt.Errorf("channel %q: no QEMU that run-qemu started sits there", c.dir.Name())
+		return fmt.Errorf("channel %q: no QEMU that run-qemu started is attached", c.dir.Name())
 	}
 	return nil
 }
