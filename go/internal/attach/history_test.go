@@ -11,7 +11,7 @@ import (
 
 	"github.com/creack/pty"
 
-	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/numbered"
 	"microvm-console/internal/relay"
@@ -113,7 +113,7 @@ func serveHistory(b *testing.B) int64 {
 	}
 	running := make(chan error, 1)
 	go func() { running <- r.Run() }()
-	handlers := ctl.OfRelays(func(string) (*relay.Relay, error) { return r, nil })
+	handlers := server.OfRelays(func(string) (*relay.Relay, error) { return r, nil })
 	handlers.Status = func() state.Machine {
 		return state.Machine{Name: "demo", State: state.Booting, Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Relay: r.Status()}}}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
@@ -119,7 +120,7 @@ func machine(t *testing.T, text string) (*guest, *owner) {
 func own(t *testing.T, g *guest) *owner {
 	t.Helper()
 	o := &owner{guest: g, cut: make(chan struct{}), lost: make(chan error, 1)}
-	stop := serve(t, ctl.Handlers{Status: o.status, Stream: o.stream, Input: o.input, Size: o.size})
+	stop := serve(t, server.Handlers{Status: o.status, Stream: o.stream, Input: o.input, Size: o.size})
 	o.stop = sync.OnceFunc(func() {
 		o.breakOff()
 		stop()
@@ -130,7 +131,7 @@ func own(t *testing.T, g *guest) *owner {
 
 // serve owns the machine "demo" and answers at its control socket, until stop
 // or the test's end.
-func serve(t testing.TB, handlers ctl.Handlers) (stop func()) {
+func serve(t testing.TB, handlers server.Handlers) (stop func()) {
 	t.Helper()
 	lock, err := rundir.Of("demo").Acquire()
 	if err != nil {
@@ -142,7 +143,7 @@ func serve(t testing.TB, handlers ctl.Handlers) (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
-	serving.Go(func() { _ = ctl.Serve(ctx, listener, handlers) })
+	serving.Go(func() { _ = server.Serve(ctx, listener, handlers) })
 	stop = sync.OnceFunc(func() {
 		cancel()
 		serving.Wait()
@@ -197,11 +198,11 @@ func (o *owner) size(request ctl.SizeRequest) error {
 	return nil
 }
 
-func (o *owner) input(request ctl.StreamRequest, _ relay.AwaitGone) (ctl.Typist, error) {
+func (o *owner) input(request ctl.StreamRequest, _ relay.AwaitGone) (server.Typist, error) {
 	o.guest.mu.Lock()
 	defer o.guest.mu.Unlock()
 	if o.holder != "" && request.Seat != ctl.SeatForce {
-		return nil, &ctl.SeatTakenError{Holder: o.holder}
+		return nil, &relay.SeatTakenError{Holder: o.holder}
 	}
 	return &typing{o.guest, o.cut, o.lost}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/relay"
 )
 
 // give gives the writer's seat to somebody; "": it is free.
@@ -51,7 +52,7 @@ func TestKeyboardAndTheSeat(t *testing.T) {
 	s.press("b")
 	guest.awaitTyped(t, "b")
 	owner.give("third[3]")
-	owner.lost <- &ctl.SeatTakenError{Holder: "third[3]"}
+	owner.lost <- &relay.SeatTakenError{Holder: "third[3]"}
 	s.await("[third[3] has the writer's seat: you watch")
 	guest.print("live")
 	s.await("live")

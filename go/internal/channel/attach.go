@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/openers"
 	"microvm-console/internal/relay"
 )
@@ -135,8 +136,8 @@ func (c *Channel) Boot() (int, error) {
 
 // handlers are what the control socket does. A channel has one console: its
 // name in a request is not looked at.
-func (c *Channel) handlers() ctl.Handlers {
-	h := ctl.OfRelays(func(string) (*relay.Relay, error) { return c.console.Relay(), nil })
+func (c *Channel) handlers() server.Handlers {
+	h := server.OfRelays(func(string) (*relay.Relay, error) { return c.console.Relay(), nil })
 	h.Status, h.Orders = c.Status, c.Orders
 	h.Break = func(context.Context, string) error { return c.Order(ctl.OrderBreak) }
 	h.Boot = func(context.Context) (int, error) { return c.Boot() }

@@ -23,7 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/console"
-	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/guard"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/relay"
@@ -148,7 +148,7 @@ func (c *Channel) Run(ctx context.Context) error {
 		return c.console.Run()
 	})
 	serve := func(control net.Listener) {
-		group.Go(func() error { return ctl.Serve(serving, control, c.handlers()) })
+		group.Go(func() error { return server.Serve(serving, control, c.handlers()) })
 	}
 	serve(c.control)
 	group.Go(func() error { return c.tend(ctx, names, serve) })

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/descriptor"
 	"microvm-console/internal/endpoint"
 	"microvm-console/internal/journal"
@@ -166,7 +167,7 @@ func (b *bench) print(from, to int) {
 }
 
 // typist types for a client.
-func (b *bench) typist(request ctl.StreamRequest) ctl.Typist {
+func (b *bench) typist(request ctl.StreamRequest) server.Typist {
 	b.t.Helper()
 	typist, err := b.input(request, nil)
 	if err != nil {
@@ -177,12 +178,12 @@ func (b *bench) typist(request ctl.StreamRequest) ctl.Typist {
 }
 
 // input is what the control socket does.
-func (b *bench) input(request ctl.StreamRequest, gone relay.AwaitGone) (ctl.Typist, error) {
+func (b *bench) input(request ctl.StreamRequest, gone relay.AwaitGone) (server.Typist, error) {
 	return b.handlers().Input(request, gone)
 }
 
-func (b *bench) handlers() ctl.Handlers {
-	return ctl.OfRelays(func(string) (*relay.Relay, error) { return b.relay, nil })
+func (b *bench) handlers() server.Handlers {
+	return server.OfRelays(func(string) (*relay.Relay, error) { return b.relay, nil })
 }
 
 // reader is one who checks what it reads, to the end.
@@ -206,7 +207,7 @@ func TestEveryClientGetsEveryByte(t *testing.T) {
 	var readers sync.WaitGroup
 	b.reader(&readers, "tcp", b.dial("tcp"), lines)
 	b.reader(&readers, "unix", b.dial("unix"), lines)
-	stream, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{})
+	stream, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +262,7 @@ func TestRanges(t *testing.T) {
 		{ctl.StreamRequest{Boot: -1, From: "71"}, 0, "", "from: 71 lies behind the end (choose an offset from 0 to 70, start, now or -BYTES)"},
 		{ctl.StreamRequest{From: "soon"}, 0, "", `from: "soon" is no place in the stream (start, now, -BYTES or an offset)`},
 	} {
-		stream, err := ctl.OpenStream(t.Context(), b.relay, test.request)
+		stream, err := server.OpenStream(t.Context(), b.relay, test.request)
 		if test.fails != "" {
 			if !errors.As(err, new(*relay.PartError)) || err.Error() != test.fails {
 				t.Errorf("%+v: %v, want %q", test.request, err, test.fails)
@@ -398,7 +399,7 @@ func TestClientsComeAndGo(t *testing.T) {
 		readers.Go(func() {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			stream, err := ctl.OpenStream(ctx, b.relay, ctl.StreamRequest{Client: fmt.Sprint(i)})
+			stream, err := server.OpenStream(ctx, b.relay, ctl.StreamRequest{Client: fmt.Sprint(i)})
 			if err != nil {
 				t.Error(err)
 				return
@@ -436,13 +437,13 @@ func TestLosses(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	b.expect(conn, 10, 12)
-	plain, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{})
+	plain, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer plain.Close()
 	b.expect(plain, 0, 12)
-	told, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{Gaps: true})
+	told, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{Gaps: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -452,7 +453,7 @@ func TestLosses(t *testing.T) {
 	if _, err := told.Read(got); !errors.As(err, &loss) {
 		t.Errorf("got %v", err)
 	}
-	again, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{From: "70", Gaps: true})
+	again, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{From: "70", Gaps: true})
 	if err != nil || again.Gap != 11 {
 		t.Fatalf("%+v, %v", again, err)
 	}
@@ -475,7 +476,7 @@ func TestStreamFromAHole(t *testing.T) {
 	}
 	b.print(10, 20)
 	b.await(150)
-	first, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{Gaps: true})
+	first, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{Gaps: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -485,7 +486,7 @@ func TestStreamFromAHole(t *testing.T) {
 	if _, err := first.Read(make([]byte, 1)); !errors.As(err, &gap) || gap.From != 35 || gap.To != 70 {
 		t.Errorf("got %v", err)
 	}
-	again, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{From: "35", Gaps: true})
+	again, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{From: "35", Gaps: true})
 	if err != nil || again.Gap != 35 || again.Offset != 70 {
 		t.Fatalf("%+v, %v", again, err)
 	}
@@ -556,7 +557,7 @@ func TestNothingIsLeft(t *testing.T) {
 	b.clients(2)
 	io.WriteString(b.typist(ctl.StreamRequest{}), "no guest reads this")
 	b.finish()
-	if _, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{}); !errors.Is(err, relay.ErrFinished) {
+	if _, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{}); !errors.Is(err, relay.ErrFinished) {
 		t.Errorf("a client joined what has ended: %v", err)
 	}
 	if _, err := net.Dial("tcp", b.tcp.Addr().String()); err == nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/descriptor"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/unixsock"
@@ -123,7 +124,7 @@ func TestSeatOfAHolderThatIsKilled(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- ctl.Serve(ctx, listener, b.handlers()) }()
+	go func() { served <- server.Serve(ctx, listener, b.handlers()) }()
 	defer func() {
 		stop()
 		if err := <-served; err != nil {
@@ -139,7 +140,7 @@ func TestSeatOfAHolderThatIsKilled(t *testing.T) {
 	if _, err := holder.Write(make([]byte, 2<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("there is room for all: %v", err)
 	}
-	if _, err := b.input(ctl.StreamRequest{Client: "next", Seat: ctl.SeatTake}, nil); !errors.As(err, new(*ctl.SeatTakenError)) {
+	if _, err := b.input(ctl.StreamRequest{Client: "next", Seat: ctl.SeatTake}, nil); !errors.As(err, new(*relay.SeatTakenError)) {
 		t.Errorf("the seat of one that waits: %v", err)
 	}
 	holder.Close()
@@ -183,7 +184,7 @@ func TestMostClients(t *testing.T) {
 	if err != nil || string(text) != "["+relay.ErrCrowded.Error()+"]\r\n" {
 		t.Errorf("the next one got %q, %v", text, err)
 	}
-	if _, err := ctl.OpenStream(t.Context(), b.relay, ctl.StreamRequest{}); !errors.Is(err, relay.ErrCrowded) {
+	if _, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{}); !errors.Is(err, relay.ErrCrowded) {
 		t.Errorf("a stream: %v", err)
 	}
 	if crowded := b.relay.Status().Crowded; crowded != 2 {

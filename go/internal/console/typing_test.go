@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/relay"
 )
 
 // Of all who are attached, one types: who has the seat.
@@ -39,16 +40,16 @@ func TestWritersSeat(t *testing.T) {
 	say(first, "1\x1b[24;80R")
 	reaches("1\x1b[24;80R")
 	_, err := b.input(ask("second", ctl.SeatTake), nil)
-	if !errors.As(err, new(*ctl.SeatTakenError)) || err.Error() != "first has the writer's seat" {
+	if !errors.As(err, new(*relay.SeatTakenError)) || err.Error() != "first has the writer's seat" {
 		t.Errorf("a second writer: %v", err)
 	}
 
 	// By force; who had the seat is told, and types no more.
 	second := b.typist(ask("second", ctl.SeatForce))
-	if err := <-first.Lost(); !errors.As(err, new(*ctl.SeatTakenError)) || err.Error() != "second has the writer's seat" {
+	if err := <-first.Lost(); !errors.As(err, new(*relay.SeatTakenError)) || err.Error() != "second has the writer's seat" {
 		t.Errorf("the first one is told %v", err)
 	}
-	if _, err := io.WriteString(first, "late"); !errors.As(err, new(*ctl.SeatTakenError)) {
+	if _, err := io.WriteString(first, "late"); !errors.As(err, new(*relay.SeatTakenError)) {
 		t.Errorf("the first one still types: %v", err)
 	}
 	first.Close() // and frees nothing

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/state"
 )
 
@@ -24,7 +25,7 @@ func TestExecRoundTrip(t *testing.T) {
 	path := socket(t)
 	request := ctl.ExecRequest{Command: []string{"cat", "-"}, Env: []string{"A=1"}, Input: []byte("\x00\xff")}
 	answers := []ctl.ExecFrame{{Stdout: []byte("o\xff")}, {Stderr: []byte("e")}, {Stdout: []byte("O"), End: &ctl.ExecEnd{Signal: 9}}}
-	serve(t, path, ctl.Handlers{Exec: func(_ context.Context, r ctl.ExecRequest, send func(ctl.ExecFrame) error) error {
+	serve(t, path, server.Handlers{Exec: func(_ context.Context, r ctl.ExecRequest, send func(ctl.ExecFrame) error) error {
 		if diff := cmp.Diff(request, r); diff != "" {
 			t.Error(diff)
 		}
@@ -45,7 +46,7 @@ func TestExecRoundTrip(t *testing.T) {
 func TestExecThatFails(t *testing.T) {
 	for _, cause := range []error{ctl.ErrNoAgent, ctl.ErrNoExec, ctl.ErrNoProgram, ctl.ErrCannotStart, ctl.ErrTooLong} {
 		path := socket(t)
-		serve(t, path, ctl.Handlers{Exec: func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error {
+		serve(t, path, server.Handlers{Exec: func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error {
 			return fmt.Errorf("x: %w (do this)", cause)
 		}})
 		_, err := ctl.Client{Path: path}.Exec(t.Context(), ctl.ExecRequest{Command: []string{"x"}}, io.Discard, io.Discard)
@@ -54,7 +55,7 @@ func TestExecThatFails(t *testing.T) {
 		}
 	}
 	path := socket(t)
-	serve(t, path, ctl.Handlers{Exec: func(_ context.Context, _ ctl.ExecRequest, send func(ctl.ExecFrame) error) error {
+	serve(t, path, server.Handlers{Exec: func(_ context.Context, _ ctl.ExecRequest, send func(ctl.ExecFrame) error) error {
 		if err := send(ctl.ExecFrame{Stdout: []byte("o")}); err != nil {
 			return err
 		}
@@ -70,7 +71,7 @@ func TestExecThatFails(t *testing.T) {
 // Who leaves ends the command's context.
 func TestExecThatIsLeft(t *testing.T) {
 	path, left := socket(t), make(chan struct{})
-	serve(t, path, ctl.Handlers{Exec: func(ctx context.Context, _ ctl.ExecRequest, send func(ctl.ExecFrame) error) error {
+	serve(t, path, server.Handlers{Exec: func(ctx context.Context, _ ctl.ExecRequest, send func(ctl.ExecFrame) error) error {
 		if err := send(ctl.ExecFrame{Stdout: []byte("o")}); err != nil {
 			return err
 		}
@@ -98,7 +99,7 @@ func (w writerFunc) Write(data []byte) (int, error) { return w(data) }
 
 func TestBadExecRequests(t *testing.T) {
 	path := socket(t)
-	serve(t, path, ctl.Handlers{Exec: func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error {
+	serve(t, path, server.Handlers{Exec: func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error {
 		t.Error("a bad request ran a command")
 		return nil
 	}})
@@ -122,7 +123,7 @@ func TestBadExecRequests(t *testing.T) {
 func TestExecBodiesTakeTurns(t *testing.T) {
 	path := socket(t)
 	ran := make(chan struct{}, 1)
-	serve(t, path, ctl.Handlers{Exec: func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error {
+	serve(t, path, server.Handlers{Exec: func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error {
 		ran <- struct{}{}
 		return nil
 	}})
@@ -162,7 +163,7 @@ func TestExecBodiesTakeTurns(t *testing.T) {
 // A connection is for one request: none is held that idles.
 func TestConnectionsDoNotIdle(t *testing.T) {
 	path := socket(t)
-	serve(t, path, ctl.Handlers{Status: func() state.Machine { return status }})
+	serve(t, path, server.Handlers{Status: func() state.Machine { return status }})
 	conn, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
 )
@@ -38,7 +39,7 @@ func own(t *testing.T, name string) rundir.Machine {
 func start(t *testing.T, name string) {
 	t.Helper()
 	m := own(t, name)
-	serve(t, m.Ctl(), ctl.Handlers{Status: func() state.Machine { return state.Machine{Name: name} }})
+	serve(t, m.Ctl(), server.Handlers{Status: func() state.Machine { return state.Machine{Name: name} }})
 }
 
 func TestFind(t *testing.T) {
@@ -98,7 +99,7 @@ func TestFindWaits(t *testing.T) {
 				after := outside(t)
 				owned := func() { own(t, "m") }
 				served := func() {
-					serve(t, rundir.Of("m").Ctl(), ctl.Handlers{Status: func() state.Machine { return status }})
+					serve(t, rundir.Of("m").Ctl(), server.Handlers{Status: func() state.Machine { return status }})
 				}
 				synctest.Test(t, func(t *testing.T) {
 					after(test.owner, owned)

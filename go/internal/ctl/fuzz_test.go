@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
 )
@@ -85,13 +86,13 @@ func (t *typist) Close() { t.end() }
 
 func (t *typist) Lost() <-chan error { return nil }
 
-func (s *strict) handlers() ctl.Handlers {
+func (s *strict) handlers() server.Handlers {
 	valid := func(r ctl.StreamRequest) bool {
 		return r.Boot <= 0 && (r.Seat == "" || r.Seat == ctl.SeatTake || r.Seat == ctl.SeatForce)
 	}
 	ended := make(chan string)
 	close(ended)
-	return ctl.Handlers{
+	return server.Handlers{
 		Status:     func() state.Machine { return status },
 		AwaitReady: func(context.Context) error { return ctl.ErrNeverReady },
 		Stop: func(_ context.Context, r ctl.StopRequest) (ctl.StopReport, error) {
@@ -102,7 +103,7 @@ func (s *strict) handlers() ctl.Handlers {
 			text := io.MultiReader(strings.NewReader("text"), iotest.ErrReader(map[bool]error{false: io.EOF, true: errors.New("a gap")}[r.Gaps]))
 			return &ctl.Stream{ReadCloser: closer{text, s.begin(valid(r), r)}}, nil
 		},
-		Input: func(r ctl.StreamRequest, gone relay.AwaitGone) (ctl.Typist, error) {
+		Input: func(r ctl.StreamRequest, gone relay.AwaitGone) (server.Typist, error) {
 			return &typist{s, s.begin(valid(r) && gone != nil, r)}, nil
 		},
 		Exec: func(_ context.Context, r ctl.ExecRequest, send func(ctl.ExecFrame) error) error {

@@ -6,8 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-
-	"microvm-console/internal/relay"
 )
 
 // What an input may ask for.
@@ -18,19 +16,14 @@ const (
 
 // SeatTakenError is returned when another client has the writer's seat, or has just taken
 // it. Of any number of clients, only the one that has it types.
-type SeatTakenError = relay.SeatTakenError
-
-// Typist types into a console for one client.
-type Typist interface {
-	io.Writer
-	// Lost gets why the typist may not type any more: a *SeatTakenError.
-	Lost() <-chan error
-	// Close gives up the seat, and ends a Write that waits.
-	Close()
+type SeatTakenError struct {
+	Holder string // the name of the client that has it
 }
 
-// headerHolder names the client that has the writer's seat, escaped as in a query.
-const headerHolder = "Microvm-Seat-Holder"
+func (e *SeatTakenError) Error() string { return e.Holder + " has the writer's seat" }
+
+// HeaderHolder names the client that has the writer's seat, escaped as in a query.
+const HeaderHolder = "Microvm-Seat-Holder"
 
 // Input types what it reads from body into a console, until body ends. What is
 // read at once, up to 4096 bytes, is not interleaved with others' input. It
@@ -46,9 +39,9 @@ func (c Client) Input(ctx context.Context, request StreamRequest, body io.Reader
 	case http.StatusOK:
 		return nil
 	case http.StatusConflict:
-		holder, err := url.QueryUnescape(response.Header.Get(headerHolder))
+		holder, err := url.QueryUnescape(response.Header.Get(HeaderHolder))
 		if err != nil {
-			return fmt.Errorf("control socket: header %s: %w", headerHolder, err)
+			return fmt.Errorf("control socket: header %s: %w", HeaderHolder, err)
 		}
 		return &SeatTakenError{Holder: holder}
 	}

@@ -16,52 +16,9 @@ var ErrEnding = errors.New("the relay is ending")
 // OrderBreak asks a launcher for a break on the line of its channel.
 const OrderBreak = "break"
 
-// sendBreak answers POST /break.
-func (h Handlers) sendBreak(w http.ResponseWriter, r *http.Request) {
-	if err := h.Break(r.Context(), r.URL.Query().Get("console")); err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
-	}
-}
-
-// bootReply is the answer to POST /boot.
-type bootReply struct {
+// BootReply is the answer to POST /boot.
+type BootReply struct {
 	Boot int `json:"boot"` // its number, from 1
-}
-
-// boot answers POST /boot.
-func (h Handlers) boot(w http.ResponseWriter, r *http.Request) {
-	number, err := h.Boot(r.Context())
-	if errors.Is(err, ErrEnding) {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
-		return
-	}
-	reply(w, http.StatusOK, bootReply{number})
-}
-
-// orders answers GET /orders with a line for each order, as they come.
-func (h Handlers) orders(w http.ResponseWriter, r *http.Request) {
-	orders := h.Orders(r.Context())
-	out := flusher{w, http.NewResponseController(w)}
-	if out.control.Flush() != nil {
-		return // it has gone
-	}
-	for {
-		select {
-		case order, more := <-orders:
-			if !more {
-				return
-			}
-			if _, err := fmt.Fprintln(out, order); err != nil {
-				return
-			}
-		case <-r.Context().Done():
-			return
-		}
-	}
 }
 
 // Break sends a break on a console's line.
@@ -77,7 +34,7 @@ func (c Client) Break(ctx context.Context, console string) error {
 // left is drained, what was typed since is dropped, and a boot is marked. It
 // returns the boot's number.
 func (c Client) Boot(ctx context.Context) (int, error) {
-	var answer bootReply
+	var answer BootReply
 	code, err := c.do(ctx, http.MethodPost, "/boot", &answer)
 	if code == http.StatusServiceUnavailable {
 		return 0, ErrEnding

@@ -9,12 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/state"
 )
 
 func TestAwaitReady(t *testing.T) {
 	path, answers := socket(t), make(chan error)
-	end := serve(t, path, ctl.Handlers{
+	end := serve(t, path, server.Handlers{
 		Status: func() state.Machine { return status },
 		AwaitReady: func(ctx context.Context) error {
 			select {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/unixsock"
 )
 
@@ -23,7 +24,7 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	served, answered := make(chan error, 1), make(chan error, 1)
 	go func() {
-		served <- ctl.Serve(ctx, listener, ctl.Handlers{Stop: func(ctx context.Context, _ ctl.StopRequest) (ctl.StopReport, error) {
+		served <- server.Serve(ctx, listener, server.Handlers{Stop: func(ctx context.Context, _ ctl.StopRequest) (ctl.StopReport, error) {
 			close(asked)
 			<-stop
 			return ctl.StopReport{Stage: "acpi"}, ctx.Err()
@@ -69,7 +70,7 @@ func exists(path string) bool {
 func TestAStopOutlivesWhoAskedForIt(t *testing.T) {
 	path := socket(t)
 	asked, ended := make(chan struct{}), make(chan error)
-	serve(t, path, ctl.Handlers{Stop: func(ctx context.Context, _ ctl.StopRequest) (ctl.StopReport, error) {
+	serve(t, path, server.Handlers{Stop: func(ctx context.Context, _ ctl.StopRequest) (ctl.StopReport, error) {
 		close(asked)
 		select {
 		case <-ctx.Done():
@@ -101,7 +102,7 @@ func TestAnIdleClientIsCutOff(t *testing.T) {
 		served := make(chan error, 1)
 		listener := &oneClient{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
 		listener.conn <- theirs
-		go func() { served <- ctl.Serve(ctx, listener, ctl.Handlers{}) }()
+		go func() { served <- server.Serve(ctx, listener, server.Handlers{}) }()
 		synctest.Wait()
 		begin := time.Now()
 		cancel()
@@ -145,7 +146,7 @@ func TestAServerThatBreaksIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	listener.Close()
-	if err := ctl.Serve(t.Context(), listener, ctl.Handlers{}); !errors.Is(err, net.ErrClosed) {
+	if err := server.Serve(t.Context(), listener, server.Handlers{}); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
 	"microvm-console/internal/unixsock"
@@ -36,7 +37,7 @@ func socket(t testing.TB) string {
 
 // serve serves h at path until the returned function is called, which returns
 // what Serve returned.
-func serve(t testing.TB, path string, h ctl.Handlers) (end func() error) {
+func serve(t testing.TB, path string, h server.Handlers) (end func() error) {
 	t.Helper()
 	listener, err := unixsock.Listen(path)
 	if err != nil {
@@ -44,7 +45,7 @@ func serve(t testing.TB, path string, h ctl.Handlers) (end func() error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- ctl.Serve(ctx, listener, h) }()
+	go func() { served <- server.Serve(ctx, listener, h) }()
 	ended := false
 	end = func() error {
 		cancel()
@@ -67,7 +68,7 @@ var status = state.Machine{
 
 func TestStatusRoundTrip(t *testing.T) {
 	path := socket(t)
-	serve(t, path, ctl.Handlers{Status: func() state.Machine { return status }})
+	serve(t, path, server.Handlers{Status: func() state.Machine { return status }})
 	got, err := ctl.Client{Path: path}.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestChannelStatus(t *testing.T) {
 		{"a console without a relay", []state.Console{{Name: "serial"}}, false},
 	} {
 		path := socket(t)
-		serve(t, path, ctl.Handlers{Status: func() state.Machine { return state.Machine{Consoles: test.consoles} }})
+		serve(t, path, server.Handlers{Status: func() state.Machine { return state.Machine{Consoles: test.consoles} }})
 		if _, err := (ctl.Client{Path: path}).ChannelStatus(t.Context()); (err == nil) != test.ok {
 			t.Errorf("%s: %v", test.name, err)
 		}
@@ -123,7 +124,7 @@ func TestStopRoundTrip(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			path := socket(t)
 			var asked ctl.StopRequest
-			serve(t, path, ctl.Handlers{Stop: func(_ context.Context, request ctl.StopRequest) (ctl.StopReport, error) {
+			serve(t, path, server.Handlers{Stop: func(_ context.Context, request ctl.StopRequest) (ctl.StopReport, error) {
 				asked = request
 				return test.report, test.err
 			}})
@@ -147,13 +148,13 @@ func TestStopRoundTrip(t *testing.T) {
 func TestBadRequests(t *testing.T) {
 	path := socket(t)
 	wrong := errors.New("a bad request was handled")
-	serve(t, path, ctl.Handlers{
+	serve(t, path, server.Handlers{
 		Status: func() state.Machine { return state.Machine{Name: wrong.Error()} },
 		Stop: func(context.Context, ctl.StopRequest) (ctl.StopReport, error) {
 			return ctl.StopReport{Stage: wrong.Error()}, nil
 		},
 		Stream: func(context.Context, ctl.StreamRequest) (*ctl.Stream, error) { return nil, wrong },
-		Input:  func(ctl.StreamRequest, relay.AwaitGone) (ctl.Typist, error) { return nil, wrong },
+		Input:  func(ctl.StreamRequest, relay.AwaitGone) (server.Typist, error) { return nil, wrong },
 		Size:   func(ctl.SizeRequest) error { return wrong },
 		Exec:   func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error { return wrong },
 	})
@@ -216,7 +217,7 @@ func ask(t *testing.T, path, method, target, body string) (code int, answer stri
 
 func TestABadRequestIsAnErrorOfTheClient(t *testing.T) {
 	path := socket(t)
-	serve(t, path, ctl.Handlers{Stop: func(context.Context, ctl.StopRequest) (ctl.StopReport, error) {
+	serve(t, path, server.Handlers{Stop: func(context.Context, ctl.StopRequest) (ctl.StopReport, error) {
 		t.Error("a bad request stopped the machine")
 		return ctl.StopReport{}, nil
 	}})
@@ -230,7 +231,7 @@ func TestABadRequestIsAnErrorOfTheClient(t *testing.T) {
 // A connection ends with its answer: one that idles would be held for nothing.
 func TestAConnectionEndsWithItsAnswer(t *testing.T) {
 	path := socket(t)
-	serve(t, path, ctl.Handlers{Status: func() state.Machine { return status }})
+	serve(t, path, server.Handlers{Status: func() state.Machine { return status }})
 	conn, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +251,7 @@ func TestAConnectionEndsWithItsAnswer(t *testing.T) {
 
 func TestTheSocketIsOursAlone(t *testing.T) {
 	path := socket(t)
-	serve(t, path, ctl.Handlers{})
+	serve(t, path, server.Handlers{})
 	info, err := os.Lstat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +273,7 @@ func TestAStaleSocketIsReplaced(t *testing.T) {
 	if _, err := client.Status(t.Context()); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("a stale socket: %v", err)
 	}
-	end := serve(t, path, ctl.Handlers{Status: func() state.Machine { return status }})
+	end := serve(t, path, server.Handlers{Status: func() state.Machine { return status }})
 	if _, err := client.Status(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -7,12 +7,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 )
 
 func TestSize(t *testing.T) {
 	path, want := socket(t), ctl.SizeRequest{Console: "serial", Client: "connect-serial[9]", Rows: 24, Columns: 65535}
 	var got ctl.SizeRequest
-	serve(t, path, ctl.Handlers{Size: func(r ctl.SizeRequest) error {
+	serve(t, path, server.Handlers{Size: func(r ctl.SizeRequest) error {
 		got = r
 		return nil
 	}})

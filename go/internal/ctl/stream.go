@@ -13,11 +13,11 @@ import (
 // ErrNotKept is returned if nothing is kept of the part of a stream that is asked for.
 var ErrNotKept = errors.New("is not kept")
 
-// The headers of an answer to GET /stream.
+// The headers of an answer to GET /stream; see Stream.
 const (
-	headerOffset = "Microvm-Offset"
-	headerLive   = "Microvm-Live"
-	headerGap    = "Microvm-Gap"
+	HeaderOffset = "Microvm-Offset"
+	HeaderLive   = "Microvm-Live"
+	HeaderGap    = "Microvm-Gap"
 )
 
 // StreamRequest says which bytes of a console are wanted.
@@ -76,7 +76,7 @@ func (c Client) Stream(ctx context.Context, request StreamRequest) (*Stream, err
 	}
 	stream := &Stream{ReadCloser: response.Body}
 	for header, field := range map[string]*int64{
-		headerOffset: &stream.Offset, headerLive: &stream.Live, headerGap: &stream.Gap,
+		HeaderOffset: &stream.Offset, HeaderLive: &stream.Live, HeaderGap: &stream.Gap,
 	} {
 		if *field, err = strconv.ParseInt(response.Header.Get(header), 10, 64); err != nil {
 			response.Body.Close()

@@ -10,6 +10,7 @@ import (
 
 	"microvm-console/internal/console"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/endpoint"
 	"microvm-console/internal/guard"
 	"microvm-console/internal/journal"
@@ -115,13 +116,13 @@ func (v *VM) noConsole(name string) error {
 	return fmt.Errorf("console %q: %w (choose one of %s)", name, ErrNoConsole, strings.Join(names, ", "))
 }
 
-// Stream returns a console's bytes; see ctl.OpenStream. The caller closes it.
+// Stream returns a console's bytes; see server.OpenStream. The caller closes it.
 func (v *VM) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
 	r, err := v.relayOf(request.Console)
 	if err != nil {
 		return nil, err
 	}
-	return ctl.OpenStream(ctx, r, request)
+	return server.OpenStream(ctx, r, request)
 }
 
 // Break sends a break on the line of a console.
@@ -142,8 +143,8 @@ func (v *VM) Break(ctx context.Context, name string) error {
 }
 
 // handlers are what the control socket does.
-func (v *VM) handlers() ctl.Handlers {
-	h := ctl.OfRelays(v.relayOf)
+func (v *VM) handlers() server.Handlers {
+	h := server.OfRelays(v.relayOf)
 	h.Status, h.Stop, h.AwaitReady = v.Status, v.Stop, v.AwaitReady
 	h.Break, h.Exec, h.Size = v.Break, v.Exec, v.Size
 	return h

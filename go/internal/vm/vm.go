@@ -18,6 +18,7 @@ import (
 
 	"microvm-console/internal/console"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/guard"
 	"microvm-console/internal/guest"
 	"microvm-console/internal/guestagent"
@@ -157,9 +158,9 @@ func (v *VM) Run(ctx context.Context) error {
 		return multierror.Append(err, lock.Release()).ErrorOrNil()
 	}
 	serving, quiet := context.WithCancel(context.WithoutCancel(ctx))
-	var server errgroup.Group
-	server.Go(func() error { return ctl.Serve(serving, listener, v.handlers()) })
-	server.Go(func() error {
+	var group errgroup.Group
+	group.Go(func() error { return server.Serve(serving, listener, v.handlers()) })
+	group.Go(func() error {
 		v.dir.KeepTouched(serving)
 		return nil
 	})
@@ -170,7 +171,7 @@ func (v *VM) Run(ctx context.Context) error {
 	}
 	close(v.ended)
 	quiet()
-	return joined(err, server.Wait(), lock.Release())
+	return joined(err, group.Wait(), lock.Release())
 }
 
 // joined is the first error alone where the clean-up went well, so that it

@@ -1,14 +1,18 @@
-package ctl
+// Package server answers the requests on a control socket; see package ctl for the paths,
+// and for its client.
+package server
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"time"
 
+	"microvm-console/internal/ctl"
 	"microvm-console/internal/plaintext"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
@@ -17,26 +21,26 @@ import (
 // Handlers are what a control socket does. Of a nil one there is no path.
 type Handlers struct {
 	Status func() state.Machine
-	Stop   func(context.Context, StopRequest) (StopReport, error)
+	Stop   func(context.Context, ctl.StopRequest) (ctl.StopReport, error)
 	// AwaitReady waits until the guest is ready, and errs where it never will be.
 	AwaitReady func(context.Context) error
 	// Stream returns a console's bytes, until ctx ends at the latest.
-	Stream func(context.Context, StreamRequest) (*Stream, error)
-	// Input returns what types into a console; its error is a *SeatTakenError if it may
+	Stream func(context.Context, ctl.StreamRequest) (*ctl.Stream, error)
+	// Input returns what types into a console; its error is a *relay.SeatTakenError if it may
 	// not. gone waits until the client has gone; nil: it stays.
-	Input func(request StreamRequest, gone relay.AwaitGone) (Typist, error)
+	Input func(request ctl.StreamRequest, gone relay.AwaitGone) (Typist, error)
 	// Exec runs a command in the guest, and hands what it prints to send; see
 	// Client.Exec.
-	Exec func(ctx context.Context, request ExecRequest, send func(ExecFrame) error) error
+	Exec func(ctx context.Context, request ctl.ExecRequest, send func(ctl.ExecFrame) error) error
 	// Size takes note of the size of a client's terminal.
-	Size func(SizeRequest) error
+	Size func(ctl.SizeRequest) error
 	// Break sends a break on a console's line.
 	Break func(ctx context.Context, console string) error
 	// Boot is for who is about to start a QEMU on a channel: it marks a boot,
 	// and returns its number.
 	Boot func(context.Context) (int, error)
 	// Orders returns what the launcher of a channel's QEMU is asked to do, until
-	// ctx ends: OrderBreak.
+	// ctx ends: ctl.OrderBreak.
 	Orders func(ctx context.Context) <-chan string
 }
 
@@ -44,19 +48,19 @@ type Handlers struct {
 // consoles.
 func OfRelays(find func(console string) (*relay.Relay, error)) Handlers {
 	return Handlers{
-		Stream: func(ctx context.Context, request StreamRequest) (*Stream, error) {
+		Stream: func(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
 			r, err := find(request.Console)
 			if err != nil {
 				return nil, err
 			}
 			return OpenStream(ctx, r, request)
 		},
-		Input: func(request StreamRequest, gone relay.AwaitGone) (Typist, error) {
+		Input: func(request ctl.StreamRequest, gone relay.AwaitGone) (Typist, error) {
 			r, err := find(request.Console)
 			if err != nil {
 				return nil, err
 			}
-			seats := map[string]relay.Seat{SeatTake: relay.TakeSeat, SeatForce: relay.ForceSeat}
+			seats := map[string]relay.Seat{ctl.SeatTake: relay.TakeSeat, ctl.SeatForce: relay.ForceSeat}
 			typist, err := r.Typist(relay.TypistInfo{Name: request.Client, Seat: seats[request.Seat], Gone: gone})
 			if err != nil {
 				return nil, err
@@ -67,13 +71,22 @@ func OfRelays(find func(console string) (*relay.Relay, error)) Handlers {
 }
 
 // OpenStream returns what a request asks for, from the relay of its console.
-func OpenStream(ctx context.Context, r *relay.Relay, request StreamRequest) (*Stream, error) {
+func OpenStream(ctx context.Context, r *relay.Relay, request ctl.StreamRequest) (*ctl.Stream, error) {
 	info := relay.ClientInfo{Name: request.Client, Terminal: request.Terminal}
 	s, err := r.Open(ctx, info, relay.Part{From: request.From, Boot: request.Boot}, request.Gaps)
 	if err != nil {
 		return nil, err
 	}
-	return &Stream{ReadCloser: s, Offset: s.Offset, Live: s.Live, Gap: s.Gap}, nil
+	return &ctl.Stream{ReadCloser: s, Offset: s.Offset, Live: s.Live, Gap: s.Gap}, nil
+}
+
+// Typist types into a console for one client: a *relay.Typist.
+type Typist interface {
+	io.Writer
+	// Lost gets why the typist may not type any more: a *relay.SeatTakenError.
+	Lost() <-chan error
+	// Close gives up the seat, and ends a Write that waits.
+	Close()
 }
 
 // connKey is the key of a request's connection in its context.
@@ -160,8 +173,8 @@ func (h Handlers) stop(w http.ResponseWriter, r *http.Request) {
 }
 
 // stopRequest reads the query of a POST /stop.
-func stopRequest(r *http.Request) (StopRequest, error) {
-	request := StopRequest{Timeout: DefaultTimeout}
+func stopRequest(r *http.Request) (ctl.StopRequest, error) {
+	request := ctl.StopRequest{Timeout: ctl.DefaultTimeout}
 	query := r.URL.Query()
 	var err error
 	if text := query.Get("timeout"); text != "" {

@@ -1,4 +1,4 @@
-package ctl
+package server
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"microvm-console/internal/ctl"
 	"microvm-console/internal/peer"
 	"microvm-console/internal/relay"
 )
@@ -37,9 +38,9 @@ func (h Handlers) stream(w http.ResponseWriter, r *http.Request) {
 	defer stream.Close()
 	header := w.Header()
 	header.Set("Content-Type", "application/octet-stream")
-	header.Set(headerOffset, strconv.FormatInt(stream.Offset, 10))
-	header.Set(headerLive, strconv.FormatInt(stream.Live, 10))
-	header.Set(headerGap, strconv.FormatInt(stream.Gap, 10))
+	header.Set(ctl.HeaderOffset, strconv.FormatInt(stream.Offset, 10))
+	header.Set(ctl.HeaderLive, strconv.FormatInt(stream.Live, 10))
+	header.Set(ctl.HeaderGap, strconv.FormatInt(stream.Gap, 10))
 	w.WriteHeader(http.StatusOK)
 	control := http.NewResponseController(w)
 	// The client is told at once that it is attached: a guest that has printed
@@ -103,32 +104,32 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// seatTaken answers with err if it is a *SeatTakenError, and reports whether it is.
+// seatTaken answers with err if it is a *relay.SeatTakenError, and reports whether it is.
 func seatTaken(w http.ResponseWriter, err error) bool {
-	taken := (*SeatTakenError)(nil)
+	taken := (*relay.SeatTakenError)(nil)
 	if !errors.As(err, &taken) {
 		return false
 	}
-	w.Header().Set(headerHolder, url.QueryEscape(taken.Holder))
+	w.Header().Set(ctl.HeaderHolder, url.QueryEscape(taken.Holder))
 	http.Error(w, err.Error(), http.StatusConflict)
 	return true
 }
 
 // streamParameters are those of a request for a console: the query of a
-// StreamRequest has all of them, whatever it is for.
+// ctl.StreamRequest has all of them, whatever it is for.
 var streamParameters = []string{"console", "from", "boot", "client", "terminal", "gaps", "seat"}
 
 // streamRequest reads the query of a request for a console.
-func streamRequest(r *http.Request) (StreamRequest, error) {
+func streamRequest(r *http.Request) (ctl.StreamRequest, error) {
 	query := r.URL.Query()
-	request := StreamRequest{
+	request := ctl.StreamRequest{
 		Console: query.Get("console"),
 		From:    query.Get("from"),
 		Client:  query.Get("client"),
 		Seat:    query.Get("seat"),
 	}
-	if request.Seat != "" && request.Seat != SeatTake && request.Seat != SeatForce {
-		return request, fmt.Errorf("seat: %q is neither %s nor %s", request.Seat, SeatTake, SeatForce)
+	if request.Seat != "" && request.Seat != ctl.SeatTake && request.Seat != ctl.SeatForce {
+		return request, fmt.Errorf("seat: %q is neither %s nor %s", request.Seat, ctl.SeatTake, ctl.SeatForce)
 	}
 	var err error
 	if text := query.Get("boot"); text != "" {
