@@ -301,7 +301,7 @@ var routePattern = regexp.MustCompile(`"((?:GET|POST) /[a-z]+)":`)
 // The requests of the table are those that control sockets answer.
 func TestContractOfHTTP(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile(filepath.Join(root, "go", "internal", "ctl", "server.go"))
+	source, err := os.ReadFile(filepath.Join(root, "go", "internal", "ctl", "server", "server.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
