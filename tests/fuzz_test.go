@@ -5,11 +5,12 @@ import (
 	"testing"
 )
 
-// scripts/fuzz runs the targets that are selected, and says how often; with none it is an
+// scripts/fuzz runs the targets that are selected, and says how often: not at all in so
+// short a time on a host that is busy. With none it is an
 // error.
 func TestFuzzOne(t *testing.T) {
 	t.Parallel()
-	if output := must(t, root, "scripts/fuzz", "1s", `plaintext\.FuzzLines$`); !regexp.MustCompile(`\Aok +internal/plaintext FuzzLines: [0-9]+ runs in 1s\n\z`).MatchString(output) {
+	if output := must(t, root, "scripts/fuzz", "1s", `plaintext\.FuzzLines$`); !regexp.MustCompile(`\Aok +internal/plaintext FuzzLines: ([0-9]+|no) runs in 1s\n\z`).MatchString(output) {
 		t.Errorf("got %q", output)
 	}
 	if output, err := command(t, root, "scripts/fuzz", "1s", "FuzzNothing"); err == nil {
