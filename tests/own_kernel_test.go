@@ -26,7 +26,8 @@ func ofDemo(t *testing.T, attribute, apply string) string {
 	}
 	packages[len(packages)-1] += "#" + attribute
 	args := append([]string{"eval", "--raw", "--apply", "package: toString (" + apply + ")"}, packages...)
-	return strings.TrimSpace(must(t, root, "nix", args...))
+	output := must(t, root, "nix", args...)
+	return output[strings.LastIndex(output, "\n")+1:] // without the warnings before it
 }
 
 // kernelDeveloper makes the home of somebody who has built a kernel: the demo's,
