@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -130,6 +131,9 @@ func runTestRefuses(t *testing.T, bin, folder string, changes change) string {
 	}
 	changedJSON(t, filepath.Join(folder, "guest.json"), guest, changes.guest)
 	changedJSON(t, filepath.Join(folder, "vm.json"), vm, changes.vm)
+	// TestOwnKernel, which runs beside this, needs the ports of the example.
+	changedJSON(t, vm, vm, fmt.Sprintf(`{"consoles": [
+		{"name": "serial", "device": "ttyS0", "port": %d}, {"name": "console", "device": "hvc0", "port": %d}]}`, freePort(t), freePort(t)))
 	must(t, own, filepath.Join(bin, "microvm-initrd"), "--output", initrd, guest)
 	output, err := command(t, own, filepath.Join(bin, "run-test"), "--config", vm, "--timeout", "30s")
 	if err == nil {
