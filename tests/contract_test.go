@@ -126,7 +126,7 @@ func TestContractOfVMJSON(t *testing.T) {
 	t.Parallel()
 	private(t)
 	rows := contractTable(t, "`vm.json` = `mkMicrovm`")
-	same(t, rows, jsonFields(t, "go/internal/spec/machine.go", vmFields))
+	same(t, rows, jsonFields(t, "go/internal/vmconfig/machine.go", vmFields))
 
 	run := filepath.Join(build(t, "tools"), "bin", "microvm-run")
 	dir := t.TempDir()
@@ -197,7 +197,7 @@ func TestContractOfChecks(t *testing.T) {
 			rows = append(rows, row{"`" + name + "`"})
 		}
 	}
-	same(t, rows, jsonFields(t, "go/internal/spec/check.go", nil))
+	same(t, rows, jsonFields(t, "go/internal/vmconfig/check.go", nil))
 }
 
 // Every field of image.json stands in the table.

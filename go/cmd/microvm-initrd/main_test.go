@@ -10,8 +10,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
-	"microvm-console/internal/initrd/initrdtest"
-	"microvm-console/internal/programtest"
+	"microvm-console/internal/testsupport/initrdtest"
+	"microvm-console/internal/testsupport/programtest"
 )
 
 func TestMain(m *testing.M) { programtest.Main(m, app(), program()) }

@@ -12,12 +12,12 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guestcommand"
 	"microvm-console/internal/rundir"
-	"microvm-console/internal/spec"
 	"microvm-console/internal/vm"
+	"microvm-console/internal/vmconfig"
 )
 
 // execute starts the VM, runs a command in its guest, and stops it.
-func execute(c *cli.Context, machine spec.Machine, command []string) error {
+func execute(c *cli.Context, machine vmconfig.Machine, command []string) error {
 	if len(command) == 0 || command[0] == "" {
 		return cmdline.Usage("exec: a command is missing (it stands behind --, as in %s --exec -- uname -r)", c.App.Name)
 	}

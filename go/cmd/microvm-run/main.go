@@ -14,9 +14,9 @@ import (
 	"microvm-console/internal/guest"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/rundir"
-	"microvm-console/internal/spec"
 	"microvm-console/internal/systemd"
 	"microvm-console/internal/vm"
+	"microvm-console/internal/vmconfig"
 )
 
 func main() { cmdline.Main(app()) }
@@ -71,7 +71,7 @@ func run(c *cli.Context) error {
 		return err
 	}
 	if !c.Bool("exec") {
-		if err := spec.CheckQEMUArgs(extra); err != nil {
+		if err := vmconfig.CheckQEMUArgs(extra); err != nil {
 			return cmdline.Usage("%v", err)
 		}
 	}
@@ -166,7 +166,7 @@ func explain(c *cli.Context, err error) error {
 }
 
 // dryRun prints QEMU's command line for a shell, an option on each line.
-func dryRun(c *cli.Context, machine spec.Machine, extra []string) error {
+func dryRun(c *cli.Context, machine vmconfig.Machine, extra []string) error {
 	host, _, err := vm.Plan(c.Context, machine)
 	if err != nil {
 		return err

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"microvm-console/internal/attach"
-	"microvm-console/internal/programtest"
+	"microvm-console/internal/testsupport/programtest"
 )
 
 func TestMain(m *testing.M) {

@@ -14,8 +14,8 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
-	"microvm-console/internal/channel"
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/relayd"
 	"microvm-console/internal/settings"
 	"microvm-console/internal/systemd"
 )
@@ -109,14 +109,14 @@ func enabled(all settings.Settings, path string, names []string) error {
 }
 
 // openChannels opens all channels, or none. log gets a line when a QEMU comes or goes.
-func openChannels(all settings.Settings, names []string, log func(string)) ([]*channel.Channel, error) {
-	keeper := channel.Keeper{Kept: systemd.Stored()}
+func openChannels(all settings.Settings, names []string, log func(string)) ([]*relayd.Channel, error) {
+	keeper := relayd.Keeper{Kept: systemd.Stored()}
 	if os.Getenv("NOTIFY_SOCKET") != "" {
 		keeper.Keep, keeper.Forget = systemd.Store, systemd.Forget
 	}
-	var channels []*channel.Channel
+	var channels []*relayd.Channel
 	for _, name := range names {
-		open, err := channel.Open(channel.Config{Name: name, Settings: all, Keeper: keeper, Log: log})
+		open, err := relayd.Open(relayd.Config{Name: name, Settings: all, Keeper: keeper, Log: log})
 		if err != nil {
 			for _, open := range channels {
 				open.Abandon()
@@ -140,11 +140,11 @@ const statusEvery = 10 * time.Second
 
 // report tells the service manager that all is ready, and then again and again
 // how it goes, as long as all VM sides are drained; see systemd's WatchdogSec.
-func report(ctx context.Context, channels []*channel.Channel) error {
+func report(ctx context.Context, channels []*relayd.Channel) error {
 	if err := systemd.Notify("READY=1"); err != nil {
 		return err
 	}
-	health := make([]channel.Health, len(channels))
+	health := make([]relayd.Health, len(channels))
 	every := statusEvery
 	if limit := systemd.Watchdog(); limit > 0 {
 		every = min(every, limit/3)
@@ -170,7 +170,7 @@ func report(ctx context.Context, channels []*channel.Channel) error {
 }
 
 // summary is the state of the channels in a line.
-func summary(channels []*channel.Channel) string {
+func summary(channels []*relayd.Channel) string {
 	var words []string
 	for _, open := range channels {
 		status := open.Status()

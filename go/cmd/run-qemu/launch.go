@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/channel"
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
 	"microvm-console/internal/relay"
+	"microvm-console/internal/relayd"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/settings"
 )
@@ -28,13 +28,13 @@ type launch struct {
 	settings settings.Settings
 	log      func(format string, words ...any)
 
-	leases map[string]*channel.Lease
+	leases map[string]*relayd.Lease
 }
 
 // run starts QEMU on its channels and returns its exit status when it has ended.
 func (l *launch) run(ctx context.Context) (status int, err error) {
 	relays := l.relays()
-	l.leases = map[string]*channel.Lease{}
+	l.leases = map[string]*relayd.Lease{}
 	err = l.attach(ctx, relays)
 	if err == nil {
 		l.announce(relays)
@@ -63,7 +63,7 @@ func (l *launch) attach(ctx context.Context, relays qemu.Relays) error {
 		if !relays.Connected(name) {
 			continue
 		}
-		lease, err := channel.Attach(ctx, channel.Config{Name: name, Settings: l.settings})
+		lease, err := relayd.Attach(ctx, relayd.Config{Name: name, Settings: l.settings})
 		if err != nil {
 			return err
 		}

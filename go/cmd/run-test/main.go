@@ -13,7 +13,7 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/consoletest"
 	"microvm-console/internal/report"
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 func main() { cmdline.Main(app()) }
@@ -43,7 +43,7 @@ Exit status: 0 all checks passed; 1 a check failed, or the test was interrupted;
 			&cli.DurationFlag{Name: "timeout", Value: 2 * time.Minute, Usage: "bound each check by `TIME`"},
 			&cli.StringFlag{Name: "run", Usage: "make only the checks whose names match `REGEXP`"},
 			&cli.BoolFlag{Name: "list", Usage: "print the names of the checks, and start nothing"},
-			&cli.IntFlag{Name: "lines", Value: spec.NumberedLines, Usage: "have the guest print `N` numbered lines on each console"},
+			&cli.IntFlag{Name: "lines", Value: vmconfig.NumberedLines, Usage: "have the guest print `N` numbered lines on each console"},
 			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "do it all `N` times, and show statistics"},
 			&cli.StringFlag{Name: "format", Value: "pretty", Usage: "report in `FORMAT`: " + strings.Join(report.Formats(), ", ")},
 			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`, and what pretty shows to standard output"},
@@ -134,5 +134,5 @@ func list(c *cli.Context, checks []consoletest.Check) error {
 // testName is a machine name that no other test has.
 func testName(name string, pid int) string {
 	suffix := fmt.Sprintf("-test-%d", pid)
-	return name[:min(len(name), spec.MaxName-len(suffix))] + suffix
+	return name[:min(len(name), vmconfig.MaxName-len(suffix))] + suffix
 }

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"microvm-console/internal/programtest"
+	"microvm-console/internal/testsupport/programtest"
 )
 
 func TestMain(m *testing.M) { programtest.Main(m, app()) }

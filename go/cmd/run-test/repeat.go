@@ -14,11 +14,11 @@ import (
 	"microvm-console/internal/consoletest"
 	"microvm-console/internal/guest"
 	"microvm-console/internal/report"
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // repeat tests the machine as often as is wanted, and reports.
-func repeat(c *cli.Context, machine spec.Machine, choose func([]consoletest.Check) []consoletest.Check) error {
+func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.Check) []consoletest.Check) error {
 	all := report.Report{Machine: machine.Name, Version: cmdline.Version, Repeated: c.Int("repeat") > 1}
 	base, err := os.MkdirTemp("", "run-test-"+machine.Name+"-")
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guest"
 	"microvm-console/internal/report"
-	"microvm-console/internal/spec"
 	"microvm-console/internal/vm"
+	"microvm-console/internal/vmconfig"
 )
 
 // lastLines is how many last lines of each console a failed run tells.
@@ -28,7 +28,7 @@ var stopNow = ctl.StopRequest{Force: true}
 
 // tester makes the checks of one machine, once or several times.
 type tester struct {
-	machine spec.Machine
+	machine vmconfig.Machine
 	choose  func([]consoletest.Check) []consoletest.Check
 	limit   time.Duration // of each check
 	lines   int           // that the guest prints on each console
@@ -70,7 +70,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	}
 	run.Duration = time.Since(run.Started)
 	if ended != nil && !run.Failed() {
-		run.Results = append(run.Results, report.Result{Name: spec.CheckEndsWell, Err: ended})
+		run.Results = append(run.Results, report.Result{Name: vmconfig.CheckEndsWell, Err: ended})
 		t.pretty.Progress(run.Results[len(run.Results)-1], true)
 	}
 	t.describe(&run, v, ended)

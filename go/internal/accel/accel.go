@@ -16,7 +16,7 @@ import (
 
 	"microvm-console/internal/cache"
 	"microvm-console/internal/qemu"
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // kvmDevice is the device that KVM is used through.
@@ -31,12 +31,12 @@ type Choice struct {
 // Choose chooses the accelerator for m. "tcg" is taken as it is; "kvm" is an
 // error where KVM cannot be used; "auto" probes, which takes some seconds the
 // first time.
-func Choose(ctx context.Context, m spec.Machine) (Choice, error) {
+func Choose(ctx context.Context, m vmconfig.Machine) (Choice, error) {
 	return choose(ctx, m, kvmDevice)
 }
 
 // choose is Choose where KVM is used through device.
-func choose(ctx context.Context, m spec.Machine, device string) (Choice, error) {
+func choose(ctx context.Context, m vmconfig.Machine, device string) (Choice, error) {
 	if m.Accel == "tcg" {
 		return Choice{"tcg", "as asked for"}, nil
 	}
@@ -62,7 +62,7 @@ func choose(ctx context.Context, m spec.Machine, device string) (Choice, error) 
 }
 
 // verdictFor looks the verdict up, or probes and remembers it.
-func verdictFor(ctx context.Context, m spec.Machine) (v verdict, remembered bool, err error) {
+func verdictFor(ctx context.Context, m vmconfig.Machine) (v verdict, remembered bool, err error) {
 	key, err := keyOf(m, cache.BootIDFile)
 	if err != nil {
 		return verdict{}, false, err

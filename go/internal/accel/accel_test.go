@@ -9,16 +9,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // host is a machine on a QEMU that behaves as word says, with a memory that is
 // empty and a KVM device that opens. probes counts the probes.
-func host(t *testing.T, word string) (m spec.Machine, device string, probes func() int) {
+func host(t *testing.T, word string) (m vmconfig.Machine, device string, probes func() int) {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache"))
-	m = spec.Machine{Type: "auto", Accel: "auto", QEMU: fake(t, word)[0], Kernel: filepath.Join(dir, "kernel")}
+	m = vmconfig.Machine{Type: "auto", Accel: "auto", QEMU: fake(t, word)[0], Kernel: filepath.Join(dir, "kernel")}
 	device = filepath.Join(dir, "kvm")
 	for _, path := range []string{m.Kernel, device} {
 		if err := os.WriteFile(path, nil, 0o600); err != nil {

@@ -4,7 +4,7 @@ import (
 	"os/exec"
 
 	"microvm-console/internal/cache"
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // verdicts are those that are remembered.
@@ -12,7 +12,7 @@ var verdicts = cache.File[verdict]{Name: "kvm.json"}
 
 // keyOf names what a verdict holds for: host boot, kernel, QEMU and machine
 // type.
-func keyOf(m spec.Machine, bootID string) (string, error) {
+func keyOf(m vmconfig.Machine, bootID string) (string, error) {
 	program, err := exec.LookPath(m.QEMU)
 	if err != nil {
 		return "", err

@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // chosen is the reason that choose gives.
-func chosen(t *testing.T, m spec.Machine, device string) string {
+func chosen(t *testing.T, m vmconfig.Machine, device string) string {
 	t.Helper()
 	choice, err := choose(t.Context(), m, device)
 	if err != nil {

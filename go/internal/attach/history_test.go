@@ -13,9 +13,9 @@ import (
 
 	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/journal"
-	"microvm-console/internal/numbered"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
+	"microvm-console/internal/testsupport/numbered"
 )
 
 // historyLines make about 50 MB of history.

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/programtest"
+	"microvm-console/internal/testsupport/programtest"
 )
 
 func TestMain(m *testing.M) {

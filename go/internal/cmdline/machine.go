@@ -5,7 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // MachineFlags are the flags of a program that starts a machine.
@@ -15,31 +15,31 @@ func MachineFlags() []cli.Flag {
 		NameFlag("`NAME` of the VM (default: the one in vm.json)"),
 		&cli.StringFlag{
 			Name:  "accel",
-			Usage: "the accelerator, `WORD`: " + strings.Join(spec.Accels, ", ") + " (auto tries whether KVM really runs this kernel)",
+			Usage: "the accelerator, `WORD`: " + strings.Join(vmconfig.Accels, ", ") + " (auto tries whether KVM really runs this kernel)",
 		},
 		&cli.StringFlag{
 			Name:  "machine",
-			Usage: "QEMU's machine type, `WORD`: " + strings.Join(spec.Types, ", ") + " (auto: microvm under KVM, else q35)",
+			Usage: "QEMU's machine type, `WORD`: " + strings.Join(vmconfig.Types, ", ") + " (auto: microvm under KVM, else q35)",
 		},
 	}
 }
 
 // Machine reads the machine that --config names, changed by the flags of
 // MachineFlags, and looks for its files. Its errors have status StatusUsage.
-func Machine(c *cli.Context) (spec.Machine, error) { return machine(c, spec.LoadWithFiles) }
+func Machine(c *cli.Context) (vmconfig.Machine, error) { return machine(c, vmconfig.LoadWithFiles) }
 
 // MachineWithoutFiles is Machine for a program that starts nothing: the machine's files
 // need not be there.
-func MachineWithoutFiles(c *cli.Context) (spec.Machine, error) { return machine(c, spec.Load) }
+func MachineWithoutFiles(c *cli.Context) (vmconfig.Machine, error) { return machine(c, vmconfig.Load) }
 
-func machine(c *cli.Context, load func(path string) (spec.Machine, error)) (spec.Machine, error) {
+func machine(c *cli.Context, load func(path string) (vmconfig.Machine, error)) (vmconfig.Machine, error) {
 	path := c.String("config")
 	if path == "" {
-		return spec.Machine{}, Usage("config: no vm.json was named (use --config FILE, or set MICROVM_CONFIG)")
+		return vmconfig.Machine{}, Usage("config: no vm.json was named (use --config FILE, or set MICROVM_CONFIG)")
 	}
 	machine, err := load(path)
 	if err != nil {
-		return spec.Machine{}, Status(StatusUsage, err)
+		return vmconfig.Machine{}, Status(StatusUsage, err)
 	}
 	for flag, field := range map[string]*string{
 		"name": &machine.Name, "accel": &machine.Accel, "machine": &machine.Type,
@@ -57,12 +57,12 @@ func machine(c *cli.Context, load func(path string) (spec.Machine, error)) (spec
 func MachineName(c *cli.Context) (string, error) {
 	if c.IsSet("name") {
 		name := c.String("name")
-		return name, Status(StatusUsage, spec.CheckName(name)) // before it becomes a path
+		return name, Status(StatusUsage, vmconfig.CheckName(name)) // before it becomes a path
 	}
 	path := c.String("config")
 	if path == "" {
 		return "", nil
 	}
-	machine, err := spec.Load(path)
+	machine, err := vmconfig.Load(path)
 	return machine.Name, Status(StatusUsage, err)
 }

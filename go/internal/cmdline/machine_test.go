@@ -11,11 +11,11 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // config writes a vm.json whose files are all there, with more fields.
-func config(t *testing.T, more string) (path string, m spec.Machine) {
+func config(t *testing.T, more string) (path string, m vmconfig.Machine) {
 	t.Helper()
 	dir := t.TempDir()
 	path, kernel := filepath.Join(dir, "vm.json"), filepath.Join(dir, "kernel")
@@ -25,14 +25,14 @@ func config(t *testing.T, more string) (path string, m spec.Machine) {
 			t.Fatal(err)
 		}
 	}
-	return path, spec.Machine{
+	return path, vmconfig.Machine{
 		Name: "m", Type: "auto", Accel: "auto", QEMU: "/bin/sh", Kernel: kernel, Sandbox: true, MemoryMiB: 256, VCPUs: 1,
-		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: 1}},
+		Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0", Port: 1}},
 	}
 }
 
 // machine runs a program with MachineFlags and returns what Machine gives.
-func machine(t *testing.T, args ...string) (m spec.Machine, status int, stderr string) {
+func machine(t *testing.T, args ...string) (m vmconfig.Machine, status int, stderr string) {
 	t.Helper()
 	app := &cli.App{Name: "demo", Flags: cmdline.MachineFlags(), Action: func(c *cli.Context) (err error) {
 		m, err = cmdline.Machine(c)
@@ -51,7 +51,7 @@ func TestMachine(t *testing.T) {
 		name string
 		env  string
 		args []string
-		want spec.Machine
+		want vmconfig.Machine
 	}{
 		{"by flag", "/none", []string{"--config", path}, plain},
 		{"by variable", path, nil, plain},

@@ -20,10 +20,10 @@ import (
 	"microvm-console/internal/descriptor"
 	"microvm-console/internal/endpoint"
 	"microvm-console/internal/journal"
-	"microvm-console/internal/numbered"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
+	"microvm-console/internal/testsupport/numbered"
 )
 
 // inputWhole and inputQueue are those of package relay.

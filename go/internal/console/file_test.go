@@ -14,9 +14,9 @@ import (
 
 	"microvm-console/internal/descriptor"
 	"microvm-console/internal/endpoint"
-	"microvm-console/internal/numbered"
 	"microvm-console/internal/openers"
 	"microvm-console/internal/relay"
+	"microvm-console/internal/testsupport/numbered"
 )
 
 // opener opens an endpoint for reading, as cat does.

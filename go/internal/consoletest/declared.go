@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"time"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // declared are the checks that vm.json declares.
@@ -18,11 +18,11 @@ func (s *Suite) declared() []Check {
 		console := s.machine.CheckConsole(declared)
 		check := Check{
 			Name:  declared.Name,
-			Needs: []string{spec.CheckPrinted},
+			Needs: []string{vmconfig.CheckPrinted},
 			Limit: time.Duration(declared.TimeoutSeconds) * time.Second,
 		}
 		if console.HasLogin() {
-			check.Needs = append(check.Needs, spec.CheckLogin(console.Device))
+			check.Needs = append(check.Needs, vmconfig.CheckLogin(console.Device))
 		}
 		switch {
 		case declared.Run != "":
@@ -30,7 +30,7 @@ func (s *Suite) declared() []Check {
 		case declared.Send != "":
 			check.Run = s.answers(declared, console.Device)
 		default:
-			check.Needs = []string{spec.CheckPrinted} // no shell is asked
+			check.Needs = []string{vmconfig.CheckPrinted} // no shell is asked
 			check.Run = s.prints(declared, console.Device)
 			check.AfterEnd = true
 		}
@@ -40,7 +40,7 @@ func (s *Suite) declared() []Check {
 }
 
 // runs has a command run, and looks at its status and its output.
-func (s *Suite) runs(check spec.Check, device string) func(context.Context) error {
+func (s *Suite) runs(check vmconfig.Check, device string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		shell, err := s.shell(device)
 		if err != nil {
@@ -62,7 +62,7 @@ func (s *Suite) runs(check spec.Check, device string) func(context.Context) erro
 }
 
 // answers types, and waits for what comes from then on.
-func (s *Suite) answers(check spec.Check, device string) func(context.Context) error {
+func (s *Suite) answers(check vmconfig.Check, device string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		console, err := s.console(device)
 		if err != nil {
@@ -77,7 +77,7 @@ func (s *Suite) answers(check spec.Check, device string) func(context.Context) e
 }
 
 // prints waits for what the console prints, or has printed since it began.
-func (s *Suite) prints(check spec.Check, device string) func(context.Context) error {
+func (s *Suite) prints(check vmconfig.Check, device string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		console, err := s.console(device)
 		if err != nil {
@@ -88,7 +88,7 @@ func (s *Suite) prints(check spec.Check, device string) func(context.Context) er
 }
 
 // missing says what was not found.
-func missing(check spec.Check, err error) error {
+func missing(check vmconfig.Check, err error) error {
 	if err != nil {
 		return fmt.Errorf("no %s: %w", wanted(check), err)
 	}
@@ -96,7 +96,7 @@ func missing(check spec.Check, err error) error {
 }
 
 // wanted is what a check looks for, in words.
-func wanted(check spec.Check) string {
+func wanted(check vmconfig.Check) string {
 	if check.Match != "" {
 		return fmt.Sprintf("match of %q", check.Match)
 	}

@@ -11,12 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // suiteOn is a suite that is connected to one console, ttyS0.
-func suiteOn(console *Console, shell bool, checks ...spec.Check) *Suite {
-	s := NewSuite(spec.Machine{Consoles: []spec.Console{{Name: "serial", Device: "ttyS0"}}, Checks: checks}, nil, spec.NumberedLines)
+func suiteOn(console *Console, shell bool, checks ...vmconfig.Check) *Suite {
+	s := NewSuite(vmconfig.Machine{Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0"}}, Checks: checks}, nil, vmconfig.NumberedLines)
 	s.consoles = []*Console{console}
 	if shell {
 		s.shells["ttyS0"] = console
@@ -26,21 +26,21 @@ func suiteOn(console *Console, shell bool, checks ...spec.Check) *Suite {
 
 func TestDeclaredCommands(t *testing.T) {
 	for _, test := range []struct {
-		check spec.Check
+		check vmconfig.Check
 		fails string // "": it passes
 	}{
-		{spec.Check{Run: "echo $((6*7))", Expect: "42\n"}, ""},
-		{spec.Check{Run: "echo $((6*7))", Match: `^\d+\n$`}, ""},
-		{spec.Check{Run: "exit 3", Status: 3}, ""},
-		{spec.Check{Run: "true"}, ""},
-		{spec.Check{Run: "true", Match: "^$"}, ""},
-		{spec.Check{Run: "printf one.two", Expect: "one.two"}, ""},
-		{spec.Check{Run: "printf one-two", Expect: "one.two"}, `guest: "printf one-two" on ttyS0 printed "one-two", which has no "one.two"`},
-		{spec.Check{Run: "echo a", Match: "^b"}, `guest: "echo a" on ttyS0 printed "a\n", which has no match of "^b"`},
-		{spec.Check{Run: "false", Expect: "a"}, `guest: "false" on ttyS0 ended with status 1, want 0: ""`},
-		{spec.Check{Run: "echo a", Expect: "a", Status: 2}, `guest: "echo a" on ttyS0 ended with status 0, want 2: "a\n"`},
-		{spec.Check{Run: "seq 1000", Expect: "b"}, `printed (3893 bytes) …"`},
-		{spec.Check{Run: "echo ) oops", Expect: "b"}, `ended with status 2, want 0: `},
+		{vmconfig.Check{Run: "echo $((6*7))", Expect: "42\n"}, ""},
+		{vmconfig.Check{Run: "echo $((6*7))", Match: `^\d+\n$`}, ""},
+		{vmconfig.Check{Run: "exit 3", Status: 3}, ""},
+		{vmconfig.Check{Run: "true"}, ""},
+		{vmconfig.Check{Run: "true", Match: "^$"}, ""},
+		{vmconfig.Check{Run: "printf one.two", Expect: "one.two"}, ""},
+		{vmconfig.Check{Run: "printf one-two", Expect: "one.two"}, `guest: "printf one-two" on ttyS0 printed "one-two", which has no "one.two"`},
+		{vmconfig.Check{Run: "echo a", Match: "^b"}, `guest: "echo a" on ttyS0 printed "a\n", which has no match of "^b"`},
+		{vmconfig.Check{Run: "false", Expect: "a"}, `guest: "false" on ttyS0 ended with status 1, want 0: ""`},
+		{vmconfig.Check{Run: "echo a", Expect: "a", Status: 2}, `guest: "echo a" on ttyS0 ended with status 0, want 2: "a\n"`},
+		{vmconfig.Check{Run: "seq 1000", Expect: "b"}, `printed (3893 bytes) …"`},
+		{vmconfig.Check{Run: "echo ) oops", Expect: "b"}, `ended with status 2, want 0: `},
 	} {
 		t.Run(test.check.Run, func(t *testing.T) {
 			s := suiteOn(withShell(t), true, test.check)
@@ -67,7 +67,7 @@ func TestDeclaredSend(t *testing.T) {
 		}
 		guest.Close()
 	}()
-	check := spec.Check{Send: "echo R-$((6*7))\n", Expect: "\nR-42\n"}
+	check := vmconfig.Check{Send: "echo R-$((6*7))\n", Expect: "\nR-42\n"}
 	s := suiteOn(console, false, check)
 	if err := s.declared()[0].Run(limited(t)); err != nil {
 		t.Error(err)
@@ -86,14 +86,14 @@ func TestDeclaredPrinted(t *testing.T) {
 	console.Expect(limited(t), regexp.MustCompile("login"))
 	guest.Close()
 	for _, test := range []struct {
-		check spec.Check
+		check vmconfig.Check
 		fails bool
 	}{
-		{spec.Check{Expect: "Linux version"}, false},
-		{spec.Check{Match: `(?m)^self-test passed$`}, false},
-		{spec.Check{Match: `(?m)clock: ok$`}, false},
-		{spec.Check{Match: `(?m)^demo login: $`}, false},
-		{spec.Check{Expect: "version\n"}, true},
+		{vmconfig.Check{Expect: "Linux version"}, false},
+		{vmconfig.Check{Match: `(?m)^self-test passed$`}, false},
+		{vmconfig.Check{Match: `(?m)clock: ok$`}, false},
+		{vmconfig.Check{Match: `(?m)^demo login: $`}, false},
+		{vmconfig.Check{Expect: "version\n"}, true},
 	} {
 		check := suiteOn(console, false, test.check).declared()[0]
 		if err := check.Run(limited(t)); (err != nil) != test.fails {
@@ -109,7 +109,7 @@ func TestDeclaredPrinted(t *testing.T) {
 func TestDeclaredWithoutConsole(t *testing.T) {
 	console, _ := connected(t)
 	console.Device = "hvc0"
-	s := suiteOn(console, false, spec.Check{Run: "true"}, spec.Check{Send: "a", Expect: "b"}, spec.Check{Expect: "b"})
+	s := suiteOn(console, false, vmconfig.Check{Run: "true"}, vmconfig.Check{Send: "a", Expect: "b"}, vmconfig.Check{Expect: "b"})
 	var got []string
 	for _, check := range s.declared() {
 		got = append(got, check.Run(limited(t)).Error())
@@ -135,15 +135,15 @@ func TestFindEndsWithItsContext(t *testing.T) {
 func TestNamesAreTheSuitesOwn(t *testing.T) {
 	no := false
 	for _, login := range []*bool{nil, &no} {
-		machine, err := spec.Parse([]byte(`{"name": "m", "kernel": "k"}`))
+		machine, err := vmconfig.Parse([]byte(`{"name": "m", "kernel": "k"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range machine.Consoles {
 			machine.Consoles[i].Login = login
 		}
-		for _, check := range NewSuite(machine, nil, spec.NumberedLines).Checks() {
-			machine.Checks = []spec.Check{{Name: check.Name, Expect: "x"}}
+		for _, check := range NewSuite(machine, nil, vmconfig.NumberedLines).Checks() {
+			machine.Checks = []vmconfig.Check{{Name: check.Name, Expect: "x"}}
 			want := fmt.Sprintf("checks[0].name: %q is a check that run-test makes by itself", check.Name)
 			if err := machine.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v, want %s", err, want)
@@ -156,19 +156,19 @@ func TestNamesAreTheSuitesOwn(t *testing.T) {
 // ones; the others are skipped.
 func TestChecksWithoutALogin(t *testing.T) {
 	no := false
-	machine := spec.Machine{
-		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Login: &no}, {Name: "console", Device: "hvc0"}},
-		Checks:   []spec.Check{{Name: "printed", Expect: "x"}, {Name: "command", Console: "console", Run: "true"}},
+	machine := vmconfig.Machine{
+		Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0", Login: &no}, {Name: "console", Device: "hvc0"}},
+		Checks:   []vmconfig.Check{{Name: "printed", Expect: "x"}, {Name: "command", Console: "console", Run: "true"}},
 	}
 	var got []string
-	for _, check := range NewSuite(machine, nil, spec.NumberedLines).Checks() {
+	for _, check := range NewSuite(machine, nil, vmconfig.NumberedLines).Checks() {
 		if check.Skip != "" {
 			check.Name = "(" + check.Name + ")"
 		}
 		got = append(got, check.Name)
 	}
 	want := []string{
-		spec.CheckStarts, spec.CheckPrinted, "(login on ttyS0)", "login on hvc0", "printed", "command",
+		vmconfig.CheckStarts, vmconfig.CheckPrinted, "(login on ttyS0)", "login on hvc0", "printed", "command",
 		"(what ttyS0 writes to /dev/hvc0 arrives there)", "(what hvc0 writes to /dev/ttyS0 arrives there)",
 		"(100000 numbered lines on ttyS0, at two clients and in the journal, beside one that never reads)",
 		"100000 numbered lines on hvc0, at two clients and in the journal, beside one that never reads",
@@ -179,7 +179,7 @@ func TestChecksWithoutALogin(t *testing.T) {
 	}
 	machine.Consoles = machine.Consoles[:1]
 	machine.Checks = nil
-	checks := NewSuite(machine, nil, spec.NumberedLines).Checks()
+	checks := NewSuite(machine, nil, vmconfig.NumberedLines).Checks()
 	if last := checks[len(checks)-1]; last.Name != "the VM ends, nothing left behind" || !last.AfterEnd || !last.Always {
 		t.Errorf("the last check is %+v", last)
 	}

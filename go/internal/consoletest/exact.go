@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/ctl"
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // The lines before and behind the numbered ones. The guest computes them: the
@@ -26,7 +26,7 @@ const (
 // exact has the guest print numbered lines on a console, and looks for each at
 // a client that reads along, at one that comes late, and in the journal, while
 // another client never reads.
-func (s *Suite) exact(console spec.Console) func(context.Context) error {
+func (s *Suite) exact(console vmconfig.Console) func(context.Context) error {
 	return func(ctx context.Context) error {
 		shell, err := s.shell(console.Device)
 		if err != nil {
@@ -57,7 +57,7 @@ func (s *Suite) exact(console spec.Console) func(context.Context) error {
 
 // again reads the lines once more: as a client that comes late, and from the
 // journal.
-func (s *Suite) again(ctx context.Context, console spec.Console) error {
+func (s *Suite) again(ctx context.Context, console vmconfig.Console) error {
 	late, err := s.client(ctx, console)
 	if err != nil {
 		return err
@@ -74,12 +74,12 @@ func (s *Suite) again(ctx context.Context, console spec.Console) error {
 }
 
 // stream reads a console from now on, as a client of the control socket.
-func (s *Suite) stream(ctx context.Context, console spec.Console) (*ctl.Stream, error) {
+func (s *Suite) stream(ctx context.Context, console vmconfig.Console) (*ctl.Stream, error) {
 	return s.vm.Stream(ctx, ctl.StreamRequest{Console: console.Name, From: "now"})
 }
 
 // client connects to a console's port. It ends with ctx.
-func (s *Suite) client(ctx context.Context, console spec.Console) (net.Conn, error) {
+func (s *Suite) client(ctx context.Context, console vmconfig.Console) (net.Conn, error) {
 	for _, endpoint := range s.vm.Status().Consoles {
 		if endpoint.Name != console.Name {
 			continue

@@ -12,14 +12,14 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
-	"microvm-console/internal/spec"
 	"microvm-console/internal/state"
 	"microvm-console/internal/vm"
+	"microvm-console/internal/vmconfig"
 )
 
 // Suite is the checks of one machine, which it starts and stops.
 type Suite struct {
-	machine spec.Machine
+	machine vmconfig.Machine
 	vm      *vm.VM
 	lines   int // that the guest prints on each console
 
@@ -32,7 +32,7 @@ type Suite struct {
 // NewSuite returns the suite for machine, which v runs and whose guest prints lines
 // numbered lines on each console. The caller runs v, and calls Close in the end. v
 // may be nil if only the checks' names are wanted.
-func NewSuite(machine spec.Machine, v *vm.VM, lines int) *Suite {
+func NewSuite(machine vmconfig.Machine, v *vm.VM, lines int) *Suite {
 	return &Suite{machine: machine, vm: v, lines: lines, shells: map[string]*Console{}}
 }
 
@@ -51,31 +51,31 @@ const noLogin = "vm.json says that there is no login"
 // stand on each other: make them in their order.
 func (s *Suite) Checks() []Check {
 	checks := []Check{
-		{Name: spec.CheckStarts, Run: s.start},
-		{Name: spec.CheckPrinted, Run: s.connect, Needs: []string{spec.CheckStarts}},
+		{Name: vmconfig.CheckStarts, Run: s.start},
+		{Name: vmconfig.CheckPrinted, Run: s.connect, Needs: []string{vmconfig.CheckStarts}},
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(spec.CheckLogin(console.Device), s.login(console.Device), console))
+		checks = append(checks, shellCheck(vmconfig.CheckLogin(console.Device), s.login(console.Device), console))
 	}
 	checks = append(checks, s.declared()...)
 	for _, from := range s.machine.Consoles {
 		for _, to := range s.machine.Consoles {
 			if from != to {
-				checks = append(checks, shellCheck(spec.CheckAcross(from.Device, to.Device), s.across(from.Device, to.Device), from, to))
+				checks = append(checks, shellCheck(vmconfig.CheckAcross(from.Device, to.Device), s.across(from.Device, to.Device), from, to))
 			}
 		}
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(spec.CheckLines(console.Device, s.lines), s.exact(console), console))
+		checks = append(checks, shellCheck(vmconfig.CheckLines(console.Device, s.lines), s.exact(console), console))
 	}
 	return append(checks, s.stop())
 }
 
 // shellCheck is a check that needs a shell on consoles.
-func shellCheck(name string, run func(context.Context) error, consoles ...spec.Console) Check {
-	check := Check{Name: name, Run: run, Needs: []string{spec.CheckPrinted}}
+func shellCheck(name string, run func(context.Context) error, consoles ...vmconfig.Console) Check {
+	check := Check{Name: name, Run: run, Needs: []string{vmconfig.CheckPrinted}}
 	for _, console := range consoles {
-		if login := spec.CheckLogin(console.Device); login != name {
+		if login := vmconfig.CheckLogin(console.Device); login != name {
 			check.Needs = append(check.Needs, login)
 		}
 		if !console.HasLogin() {
@@ -88,10 +88,10 @@ func shellCheck(name string, run func(context.Context) error, consoles ...spec.C
 // stop is the last check. A guest with a login is one that obeys the power
 // button. One without may know no ACPI, or have ended by itself.
 func (s *Suite) stop() Check {
-	if slices.ContainsFunc(s.machine.Consoles, spec.Console.HasLogin) {
-		return Check{Name: spec.CheckShutdown, Run: s.shutdown, Needs: []string{spec.CheckPrinted}, Always: true}
+	if slices.ContainsFunc(s.machine.Consoles, vmconfig.Console.HasLogin) {
+		return Check{Name: vmconfig.CheckShutdown, Run: s.shutdown, Needs: []string{vmconfig.CheckPrinted}, Always: true}
 	}
-	return Check{Name: spec.CheckEnds, Run: s.end, Needs: []string{spec.CheckPrinted}, Always: true, AfterEnd: true}
+	return Check{Name: vmconfig.CheckEnds, Run: s.end, Needs: []string{vmconfig.CheckPrinted}, Always: true, AfterEnd: true}
 }
 
 // start waits until the machine runs.

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"microvm-console/internal/initrd/initrdtest"
+	"microvm-console/internal/testsupport/initrdtest"
 )
 
 // virtio is what a distribution's kernel says about the modules of a console.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"microvm-console/internal/initrd/initrdtest"
+	"microvm-console/internal/testsupport/initrdtest"
 )
 
 func TestInittabOfAnImageWithAnAgent(t *testing.T) {

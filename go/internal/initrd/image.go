@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"microvm-console/internal/spec"
 	"microvm-console/internal/strictjson"
+	"microvm-console/internal/vmconfig"
 )
 
 // Image says what goes into a guest image. It is what image.json holds; the
@@ -57,7 +57,7 @@ func Decode(data []byte) (Image, error) {
 	var img Image
 	decoding := strictjson.Decode(data, &img)
 	if img.Gettys == nil {
-		for _, console := range spec.DefaultConsoles() {
+		for _, console := range vmconfig.DefaultConsoles() {
 			img.Gettys = append(img.Gettys, console.Device)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"microvm-console/internal/initrd/initrdtest"
+	"microvm-console/internal/testsupport/initrdtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

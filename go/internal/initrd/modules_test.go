@@ -11,7 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 
-	"microvm-console/internal/initrd/initrdtest"
+	"microvm-console/internal/testsupport/initrdtest"
 )
 
 // endings are what a module's file may end with after ".ko".

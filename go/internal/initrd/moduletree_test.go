@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"microvm-console/internal/initrd/initrdtest"
+	"microvm-console/internal/testsupport/initrdtest"
 )
 
 func TestOpenModulesErrors(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/numbered"
+	"microvm-console/internal/testsupport/numbered"
 )
 
 // The files of a stream are removed under the journal: what was in them is a gap

@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/numbered"
+	"microvm-console/internal/testsupport/numbered"
 )
 
 // The test binary is a writer to be killed when it is started as one.

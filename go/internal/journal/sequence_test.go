@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/numbered"
+	"microvm-console/internal/testsupport/numbered"
 )
 
 // sequence is a journal to which anything is done, and what it must hold: the numbered

@@ -6,14 +6,14 @@ import (
 	"strings"
 
 	"microvm-console/internal/guestagent"
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // Agent is the port of the guest agent, on a connected stream socket that QEMU
 // inherits as descriptor fd. It stands behind all of the machine's own
 // arguments, so that the consoles keep their numbers; where no console has made a
 // virtio-serial bus, it brings one.
-func Agent(m spec.Machine, h Host, fd int) []string {
+func Agent(m vmconfig.Machine, h Host, fd int) []string {
 	var args []string
 	if !slices.ContainsFunc(m.Consoles, isVirtio) {
 		args = append(args, "-device", virtioSerial(h))
@@ -33,10 +33,10 @@ func HasAgent(user []string) bool {
 	return slices.ContainsFunc(user, func(arg string) bool { return strings.Contains(arg, guestagent.PortName) })
 }
 
-func isVirtio(c spec.Console) bool { return !c.IsSerial() }
+func isVirtio(c vmconfig.Console) bool { return !c.IsSerial() }
 
 // vsock is the virtio-vsock device, if the machine has one.
-func vsock(m spec.Machine, h Host) []string {
+func vsock(m vmconfig.Machine, h Host) []string {
 	if m.Vsock == nil {
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // Host is what was decided for a machine on this host.
@@ -25,14 +25,14 @@ type Host struct {
 	TSCKHz int
 	// Pipe gives the path of a console's pipe, to which QEMU adds .in and .out.
 	// nil: QEMU serves the consoles' ports itself.
-	Pipe func(console spec.Console) string
+	Pipe func(console vmconfig.Console) string
 	// Features are those of the machine's QEMU.
 	Features Features
 }
 
 // Type is the machine type to use where vm.json says "auto". Under TCG a q35
 // always boots; a microvm is smaller and is made for KVM, but has one UART.
-func Type(m spec.Machine, accel string) string {
+func Type(m vmconfig.Machine, accel string) string {
 	uarts := 0
 	for _, console := range m.Consoles {
 		if console.IsSerial() {
@@ -51,7 +51,7 @@ func Type(m spec.Machine, accel string) string {
 // Args is the whole command line of QEMU, the program first. What is private
 // to the process that starts it is left to Control, so that this one can be
 // run by hand.
-func Args(m spec.Machine, h Host) []string {
+func Args(m vmconfig.Machine, h Host) []string {
 	args := []string{m.QEMU,
 		"-name", m.Name,
 		"-no-user-config", "-nodefaults", "-display", "none",
@@ -106,7 +106,7 @@ func panicDevice(kind string) string {
 }
 
 // KernelParams is the kernel command line, word by word.
-func KernelParams(m spec.Machine, h Host) []string {
+func KernelParams(m vmconfig.Machine, h Host) []string {
 	var params []string
 	for _, console := range m.Consoles {
 		speed := ""
@@ -143,8 +143,8 @@ func KernelParams(m spec.Machine, h Host) []string {
 
 // consoles are the arguments of all consoles. QEMU numbers UARTs and
 // virtconsoles in the order in which they stand.
-func consoles(all []spec.Console, h Host) []string {
-	var serial, virt []spec.Console
+func consoles(all []vmconfig.Console, h Host) []string {
+	var serial, virt []vmconfig.Console
 	for _, console := range all {
 		if console.IsSerial() {
 			serial = append(serial, console)
@@ -152,7 +152,7 @@ func consoles(all []spec.Console, h Host) []string {
 			virt = append(virt, console)
 		}
 	}
-	byDevice := func(a, b spec.Console) int { return strings.Compare(a.Device, b.Device) }
+	byDevice := func(a, b vmconfig.Console) int { return strings.Compare(a.Device, b.Device) }
 	slices.SortFunc(serial, byDevice)
 	slices.SortFunc(virt, byDevice)
 
@@ -172,7 +172,7 @@ func consoles(all []spec.Console, h Host) []string {
 // chardev is the host's end of a console: a pair of pipes, which a relay keeps
 // open and drains; or a TCP server in QEMU, which serves one client and drops
 // what is printed while nobody is connected.
-func chardev(console spec.Console, h Host) string {
+func chardev(console vmconfig.Console, h Host) string {
 	if h.Pipe == nil {
 		return fmt.Sprintf("socket,id=%s,host=localhost,port=%d,server=on,wait=off", ChardevID(console), console.Port)
 	}
@@ -196,7 +196,7 @@ func virtioSerial(h Host) string {
 
 // ChardevID is the id of a console's character device: serial0 is ttyS0,
 // virtcon0 is hvc0.
-func ChardevID(console spec.Console) string {
+func ChardevID(console vmconfig.Console) string {
 	if number, ok := strings.CutPrefix(console.Device, "ttyS"); ok {
 		return "serial" + number
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"microvm-console/internal/qemu"
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -70,9 +70,9 @@ func TestFeaturesOfQEMU(t *testing.T) {
 }
 
 // load reads testdata/NAME.json.
-func load(t *testing.T, name string) spec.Machine {
+func load(t *testing.T, name string) vmconfig.Machine {
 	t.Helper()
-	m, err := spec.Load(filepath.Join("testdata", name+".json"))
+	m, err := vmconfig.Load(filepath.Join("testdata", name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,11 +144,11 @@ func TestTSCRateIsForAMicrovmUnderTCG(t *testing.T) {
 }
 
 func TestType(t *testing.T) {
-	one := []spec.Console{{Device: "ttyS0"}, {Device: "hvc0"}, {Device: "hvc1"}}
-	two := []spec.Console{{Device: "ttyS0"}, {Device: "hvc0"}, {Device: "ttyS1"}}
+	one := []vmconfig.Console{{Device: "ttyS0"}, {Device: "hvc0"}, {Device: "hvc1"}}
+	two := []vmconfig.Console{{Device: "ttyS0"}, {Device: "hvc0"}, {Device: "ttyS1"}}
 	tests := []struct {
 		name, asked, accel string
-		consoles           []spec.Console
+		consoles           []vmconfig.Console
 		want               string
 	}{
 		{"auto under TCG", "auto", "tcg", one, "q35"},
@@ -159,7 +159,7 @@ func TestType(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m := spec.Machine{Type: test.asked, Consoles: test.consoles}
+			m := vmconfig.Machine{Type: test.asked, Consoles: test.consoles}
 			if got := qemu.Type(m, test.accel); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}

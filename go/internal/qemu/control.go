@@ -3,7 +3,7 @@ package qemu
 import (
 	"fmt"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // Control is what the process that starts QEMU adds to Args for itself. All of
@@ -15,7 +15,7 @@ import (
 // m.Consoles or none at all, to which QEMU writes a copy of what the console prints. A byte
 // may be repeated there when a client is slow (QEMU writes its log again on
 // each try): good for telling what happened last, no record.
-func Control(m spec.Machine, qmp int, taps []int) []string {
+func Control(m vmconfig.Machine, qmp int, taps []int) []string {
 	args := Monitor("qmp", qmp)
 	for i := range taps {
 		console := m.Consoles[i]

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/journal"
-	"microvm-console/internal/numbered"
+	"microvm-console/internal/testsupport/numbered"
 )
 
 // The relay together with its endpoints is tested in package console.

@@ -17,7 +17,7 @@ import (
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // ErrNoConsole is returned if a machine has no console of a name, or no relay for it.
@@ -42,13 +42,13 @@ func (v *VM) openConsoles(listeners [][]net.Listener) error {
 }
 
 // guard returns the TCP port of a console, which notes each refusal.
-func (v *VM) guard(console spec.Console) *guard.Port {
+func (v *VM) guard(console vmconfig.Console) *guard.Port {
 	return &guard.Port{Shared: console.Shared, OnRefusal: func(reason string) {
 		v.record.noteLimited(fmt.Sprintf("%s: port %d refused %s", console.Name, console.Port, reason))
 	}}
 }
 
-func (v *VM) openConsole(declared spec.Console, ports []net.Listener) (*console.Console, error) {
+func (v *VM) openConsole(declared vmconfig.Console, ports []net.Listener) (*console.Console, error) {
 	dir, err := v.options.JournalDir(declared.Name)
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (v *VM) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream
 
 // Break sends a break on the line of a console.
 func (v *VM) Break(ctx context.Context, name string) error {
-	at := slices.IndexFunc(v.machine.Consoles, func(c spec.Console) bool { return c.Name == name })
+	at := slices.IndexFunc(v.machine.Consoles, func(c vmconfig.Console) bool { return c.Name == name })
 	if at < 0 {
 		return v.noConsole(name)
 	}

@@ -9,13 +9,13 @@ import (
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
-	"microvm-console/internal/spec"
 	"microvm-console/internal/state"
+	"microvm-console/internal/vmconfig"
 )
 
 // Plan decides what vm.json leaves open for this host, and gives half a
 // sentence on why the accelerator is what it is.
-func Plan(ctx context.Context, m spec.Machine) (host qemu.Host, reason string, err error) {
+func Plan(ctx context.Context, m vmconfig.Machine) (host qemu.Host, reason string, err error) {
 	choice, err := accel.Choose(ctx, m)
 	if err != nil {
 		return qemu.Host{}, "", err
@@ -31,8 +31,8 @@ func Plan(ctx context.Context, m spec.Machine) (host qemu.Host, reason string, e
 }
 
 // Pipe gives the path of a console's pipe in a machine's folder.
-func Pipe(dir rundir.Machine) func(spec.Console) string {
-	return func(console spec.Console) string { return relay.VMPath(dir.Console(console.Name)) }
+func Pipe(dir rundir.Machine) func(vmconfig.Console) string {
+	return func(console vmconfig.Console) string { return relay.VMPath(dir.Console(console.Name)) }
 }
 
 // plan is Plan for the machine itself, with its ports and its relays opened.

@@ -8,14 +8,14 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"microvm-console/internal/loopback"
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // openPorts listens on the port of each console, on each loopback address. A
 // port that is taken is replaced by a free one where auto is true, and else an
 // error that names its owner; all taken ports are told at once. It returns the
 // consoles with the ports in use, and the listeners of each.
-func openPorts(consoles []spec.Console, auto bool) ([]spec.Console, [][]net.Listener, error) {
+func openPorts(consoles []vmconfig.Console, auto bool) ([]vmconfig.Console, [][]net.Listener, error) {
 	opened := slices.Clone(consoles)
 	listeners := make([][]net.Listener, len(consoles))
 	var errs *multierror.Error

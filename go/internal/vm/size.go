@@ -9,8 +9,8 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/qemu"
-	"microvm-console/internal/spec"
 	"microvm-console/internal/state"
+	"microvm-console/internal/vmconfig"
 )
 
 // size is the size of a terminal, in characters. 0 by 0: unknown.
@@ -132,7 +132,7 @@ const sizeLimit = 5 * time.Second
 
 // resize tells the guest the size of a console: by QEMU where that can, else by
 // the agent. Where neither can, the guest does not get it.
-func (v *VM) resize(console spec.Console, to size, byQEMU bool) (done bool) {
+func (v *VM) resize(console vmconfig.Console, to size, byQEMU bool) (done bool) {
 	limit, cancel := context.WithTimeoutCause(context.Background(), sizeLimit, errors.New("no answer"))
 	defer cancel()
 	if byQEMU && !console.IsSerial() {

@@ -13,12 +13,12 @@ import (
 	"microvm-console/internal/descriptor"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/relay"
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // tap reads what a console prints.
 type tap struct {
-	console spec.Console
+	console vmconfig.Console
 	// take reads, and returns how much the console has printed up to what it has read;
 	// io.EOF if QEMU has ended.
 	take    func(chunk []byte) (n int, end int64, err error)
@@ -28,7 +28,7 @@ type tap struct {
 
 // pipeTap reads the copy that QEMU writes to a pipe. It is always drained, so
 // that QEMU never waits for it.
-func pipeTap(console spec.Console, pipe *os.File) *tap {
+func pipeTap(console vmconfig.Console, pipe *os.File) *tap {
 	var mu sync.Mutex
 	total := int64(0) // bytes that were in the pipe, and were read
 	t := &tap{console: console, close: func() { pipe.Close() }}
@@ -62,7 +62,7 @@ func pipeTap(console spec.Console, pipe *os.File) *tap {
 }
 
 // relayTap reads the journal of a relay, from this boot's first byte.
-func relayTap(console spec.Console, r *relay.Relay) *tap {
+func relayTap(console vmconfig.Console, r *relay.Relay) *tap {
 	start := r.BootStart()
 	reader := r.Journal().NewReader(start)
 	t := &tap{console: console, close: func() { reader.Close() }}

@@ -27,8 +27,8 @@ import (
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
 	"microvm-console/internal/rundir"
-	"microvm-console/internal/spec"
 	"microvm-console/internal/unixsock"
+	"microvm-console/internal/vmconfig"
 )
 
 // Options are what a start decides beyond vm.json.
@@ -53,7 +53,7 @@ type Options struct {
 
 // VM is one machine. New makes it, Run runs it once.
 type VM struct {
-	machine spec.Machine
+	machine vmconfig.Machine
 	options Options
 	dir     rundir.Machine
 	lock    *rundir.Lock // from Run on
@@ -91,7 +91,7 @@ type launched struct {
 }
 
 // New returns the machine m, not yet started. m must be valid.
-func New(m spec.Machine, options Options) *VM {
+func New(m vmconfig.Machine, options Options) *VM {
 	log := options.Log
 	if log == nil {
 		log = func(string) {}
@@ -122,7 +122,7 @@ func New(m spec.Machine, options Options) *VM {
 	return v
 }
 
-func newGuest(m spec.Machine) *guest.Guest {
+func newGuest(m vmconfig.Machine) *guest.Guest {
 	consoles := make([]guest.Console, len(m.Consoles))
 	for i, console := range m.Consoles {
 		consoles[i] = guest.Console{Device: console.Device, Login: console.HasLogin()}

@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
-	"microvm-console/internal/qemutest"
 	"microvm-console/internal/rundir"
-	"microvm-console/internal/spec"
 	"microvm-console/internal/state"
+	"microvm-console/internal/testsupport/qemutest"
+	"microvm-console/internal/vmconfig"
 )
 
 // The test binary is QEMU, or a machine's owner, when it is started as one.
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	case qemutest.Called():
 		qemutest.Main()
 	case os.Getenv("VM_TEST_OWNER") != "":
-		machine, err := spec.Load(os.Getenv("VM_TEST_OWNER"))
+		machine, err := vmconfig.Load(os.Getenv("VM_TEST_OWNER"))
 		if err == nil {
 			err = New(machine, Options{AutoPorts: true}).Run(context.Background())
 		}
@@ -43,7 +43,7 @@ const hangLimit = 60 * time.Second
 
 // machine is a valid machine on the stand-in for QEMU, which behaves as words
 // say.
-func machine(t *testing.T, words ...string) spec.Machine {
+func machine(t *testing.T, words ...string) vmconfig.Machine {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", short(t))
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
@@ -53,10 +53,10 @@ func machine(t *testing.T, words ...string) spec.Machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return spec.Machine{
+	return vmconfig.Machine{
 		Name: "m", Type: "q35", Accel: "tcg", QEMU: self, MemoryMiB: 64, VCPUs: 1,
 		Kernel: self, KernelParams: words,
-		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: port(t)}, {Name: "console", Device: "hvc0", Port: port(t)}},
+		Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0", Port: port(t)}, {Name: "console", Device: "hvc0", Port: port(t)}},
 	}
 }
 
@@ -84,12 +84,12 @@ func port(t *testing.T) int {
 
 // run runs a machine in the background and returns the channel of Run's error.
 // The test does not end before the machine has.
-func run(t *testing.T, m spec.Machine) (*VM, <-chan error) {
+func run(t *testing.T, m vmconfig.Machine) (*VM, <-chan error) {
 	t.Helper()
 	return runWith(t, m, Options{AutoPorts: true})
 }
 
-func runWith(t *testing.T, m spec.Machine, options Options) (*VM, <-chan error) {
+func runWith(t *testing.T, m vmconfig.Machine, options Options) (*VM, <-chan error) {
 	t.Helper()
 	v := New(m, options)
 	ended := make(chan error, 1)
@@ -328,14 +328,14 @@ func TestFailedStarts(t *testing.T) {
 	takenPort := taken.Addr().(*net.TCPAddr).Port
 	for _, test := range []struct {
 		name   string
-		change func(*spec.Machine)
+		change func(*vmconfig.Machine)
 		want   []string
 	}{
-		{"QEMU refuses its arguments", func(m *spec.Machine) { m.KernelParams = []string{"fake.exit=1"} },
+		{"QEMU refuses its arguments", func(m *vmconfig.Machine) { m.KernelParams = []string{"fake.exit=1"} },
 			[]string{"qemu: ended with status 1 at its start", "fake: told to end"}},
-		{"a port is taken", func(m *spec.Machine) { m.Consoles[1].Port = takenPort },
+		{"a port is taken", func(m *vmconfig.Machine) { m.Consoles[1].Port = takenPort },
 			[]string{`console "console": listen 127.0.0.1:` + strconv.Itoa(takenPort) + ": address already in use (by pid " + strconv.Itoa(os.Getpid()), "--auto-ports"}},
-		{"QEMU is missing", func(m *spec.Machine) { m.QEMU = "/nonexistent/qemu" },
+		{"QEMU is missing", func(m *vmconfig.Machine) { m.QEMU = "/nonexistent/qemu" },
 			[]string{"start /nonexistent/qemu", unix.ENOENT.Error()}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -457,7 +457,7 @@ func TestQEMUDiesWithItsOwner(t *testing.T) {
 		}
 	}
 	// What the owner left does not stand in the way of the next start.
-	m, err := spec.Load(path)
+	m, err := vmconfig.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/plaintext"
-	"microvm-console/internal/qemutest"
+	"microvm-console/internal/testsupport/qemutest"
 )
 
 // Main is the TestMain of a package with transcripts. programs are run in

@@ -1,4 +1,4 @@
-// Package channel is one of QEMU's channels on this host, as a persistent relay
+// Package relayd is one of QEMU's channels on this host, as a persistent relay
 // serves it: its folder and its lock, its journal, its endpoints in a public
 // directory, and the lock of the one VM that is attached.
 //
@@ -9,7 +9,7 @@
 //   - A relay that is killed goes on where its files end: what QEMU has written
 //     meanwhile waits in the FIFO, whose other end QEMU, or the service manager,
 //     keeps open.
-package channel
+package relayd
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package channel
+package relayd
 
 import (
 	"errors"
@@ -14,10 +14,10 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
-	"microvm-console/internal/numbered"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/settings"
+	"microvm-console/internal/testsupport/numbered"
 )
 
 func TestKilledRelayLosesNothing(t *testing.T) {

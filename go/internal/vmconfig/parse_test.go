@@ -1,4 +1,4 @@
-package spec_test
+package vmconfig_test
 
 import (
 	"encoding/json"
@@ -11,21 +11,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-multierror"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // least is the shortest vm.json that is valid.
 const least = `{"name": "m", "kernel": "/k"}`
 
 func TestParseFillsInTheDefaults(t *testing.T) {
-	got, err := spec.Parse([]byte(least))
+	got, err := vmconfig.Parse([]byte(least))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := spec.Machine{
+	want := vmconfig.Machine{
 		Name: "m", Type: "auto", Accel: "auto", QEMU: "qemu-system-x86_64",
 		MemoryMiB: 256, VCPUs: 1, Kernel: "/k", Sandbox: true,
-		Consoles: []spec.Console{{Name: "serial", Device: "ttyS0", Port: 4440}, {Name: "console", Device: "hvc0", Port: 4441}},
+		Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0", Port: 4440}, {Name: "console", Device: "hvc0", Port: 4441}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -33,18 +33,18 @@ func TestParseFillsInTheDefaults(t *testing.T) {
 }
 
 func TestPortsOfTheDefaultConsoles(t *testing.T) {
-	got, err := spec.Parse([]byte(`{"name": "m", "kernel": "/k", "ports": {"console": 4440, "serial": 65535}}`))
+	got, err := vmconfig.Parse([]byte(`{"name": "m", "kernel": "/k", "ports": {"console": 4440, "serial": 65535}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []spec.Console{{Name: "serial", Device: "ttyS0", Port: 65535}, {Name: "console", Device: "hvc0", Port: 4440}}
+	want := []vmconfig.Console{{Name: "serial", Device: "ttyS0", Port: 65535}, {Name: "console", Device: "hvc0", Port: 4440}}
 	if diff := cmp.Diff(want, got.Consoles); diff != "" || got.Ports != nil {
 		t.Error(diff, got.Ports)
 	}
 }
 
 func TestParseTakesEveryField(t *testing.T) {
-	got, err := spec.Parse([]byte(`{
+	got, err := vmconfig.Parse([]byte(`{
 		"name": "demo-2", "machine": "microvm", "accel": "kvm", "qemu": "/q",
 		"memoryMiB": 32, "vcpus": 255, "kernel": "/k", "initrd": "/i",
 		"kernelParams": ["quiet", "a=b,c"], "sandbox": false, "qemuArgs": ["-s", ""], "vsock": {"cid": 4294967294},
@@ -62,15 +62,15 @@ func TestParseTakesEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	no := false
-	want := spec.Machine{
+	want := vmconfig.Machine{
 		Name: "demo-2", Type: "microvm", Accel: "kvm", QEMU: "/q",
 		MemoryMiB: 32, VCPUs: 255, Kernel: "/k", Initrd: "/i",
-		KernelParams: []string{"quiet", "a=b,c"}, QEMUArgs: []string{"-s", ""}, Vsock: &spec.Vsock{CID: 4294967294},
-		Consoles: []spec.Console{
+		KernelParams: []string{"quiet", "a=b,c"}, QEMUArgs: []string{"-s", ""}, Vsock: &vmconfig.Vsock{CID: 4294967294},
+		Consoles: []vmconfig.Console{
 			{Name: "b", Device: "hvc1", Port: 65535}, {Name: "a", Device: "hvc0", Port: 1},
 			{Name: "serial", Device: "ttyS0", Port: 2, Login: &no},
 		},
-		Checks: []spec.Check{
+		Checks: []vmconfig.Check{
 			{Name: "kernel", Console: "a", Run: "uname -r", Match: `^6\.`, Status: 3, TimeoutSeconds: 5},
 			{Name: "typed", Send: "echo $((6*7))\n", Expect: "42\n"},
 			{Name: "printed", Expect: "Linux version"},
@@ -186,7 +186,7 @@ var mistakes = []struct {
 		[]string{`name: "../m" is no machine name (lower-case letters, digits and dashes, at most 40)`},
 	},
 	{
-		"a name of 41 letters", with(`"name": "` + strings.Repeat("a", spec.MaxName+1) + `"`),
+		"a name of 41 letters", with(`"name": "` + strings.Repeat("a", vmconfig.MaxName+1) + `"`),
 		[]string{`name: "` + strings.Repeat("a", 41) + `" is no machine name (lower-case letters, digits and dashes, at most 40)`},
 	},
 	{
@@ -270,7 +270,7 @@ func consoles(all ...string) string {
 func TestParseTellsEveryMistake(t *testing.T) {
 	for _, test := range mistakes {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := spec.Parse([]byte(test.text))
+			_, err := vmconfig.Parse([]byte(test.text))
 			if diff := cmp.Diff(test.want, told(t, err)); diff != "" {
 				t.Error(diff)
 			}
@@ -294,13 +294,13 @@ func told(t *testing.T, err error) []string {
 
 func TestLoadNamesTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "vm.json")
-	if _, err := spec.Load(path); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), path) {
+	if _, err := vmconfig.Load(path); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), path) {
 		t.Errorf("no file: %v", err)
 	}
 	if err := os.WriteFile(path, []byte(with(`"vcpus": -1, "accel": "x"`)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := spec.Load(path)
+	_, err := vmconfig.Load(path)
 	want := []string{
 		path + `: accel: "x" is unknown (one of auto, kvm, tcg)`,
 		path + ": vcpus: -1 is out of range (1 to 255)",

@@ -1,4 +1,4 @@
-package spec_test
+package vmconfig_test
 
 import (
 	"debug/elf"
@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // bzImage is what makes a file one of Linux's kernels.
@@ -55,7 +55,7 @@ func TestKernels(t *testing.T) {
 			if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			err := spec.Machine{QEMU: "/bin/sh", Kernel: path}.CheckFiles()
+			err := vmconfig.Machine{QEMU: "/bin/sh", Kernel: path}.CheckFiles()
 			var want []string
 			if !test.kernel {
 				want = []string{"kernel: " + path + " is no kernel (name a bzImage in vm.json)"}
@@ -91,14 +91,14 @@ func TestCheckFiles(t *testing.T) {
 
 	tests := []struct {
 		name    string
-		machine spec.Machine
+		machine vmconfig.Machine
 		want    []string
 	}{
-		{"all there", spec.Machine{QEMU: in("program"), Kernel: in("kernel"), Initrd: in("kernel")}, nil},
-		{"QEMU on the PATH, no initrd", spec.Machine{QEMU: "program", Kernel: in("kernel")}, nil},
+		{"all there", vmconfig.Machine{QEMU: in("program"), Kernel: in("kernel"), Initrd: in("kernel")}, nil},
+		{"QEMU on the PATH, no initrd", vmconfig.Machine{QEMU: "program", Kernel: in("kernel")}, nil},
 		{
 			"nothing there",
-			spec.Machine{QEMU: "qemu", Kernel: in("k"), Initrd: in("i")},
+			vmconfig.Machine{QEMU: "qemu", Kernel: in("k"), Initrd: in("i")},
 			[]string{
 				`qemu: "qemu" was not found (install QEMU, or name the program in vm.json)`,
 				"kernel: " + absent("k") + " (name a bzImage in vm.json)",
@@ -107,7 +107,7 @@ func TestCheckFiles(t *testing.T) {
 		},
 		{
 			"a file that is no program, a folder and a FIFO",
-			spec.Machine{QEMU: in("kernel"), Kernel: dir, Initrd: in("fifo")},
+			vmconfig.Machine{QEMU: in("kernel"), Kernel: dir, Initrd: in("fifo")},
 			[]string{
 				`qemu: "` + in("kernel") + `" was not found (install QEMU, or name the program in vm.json)`,
 				"kernel: " + dir + " is no regular file (name a bzImage in vm.json)",
@@ -129,14 +129,14 @@ func TestCheckFiles(t *testing.T) {
 }
 
 func TestCheckDevices(t *testing.T) {
-	if err := (spec.Machine{}).CheckDevices(); err != nil {
+	if err := (vmconfig.Machine{}).CheckDevices(); err != nil {
 		t.Errorf("a machine without devices: %v", err)
 	}
 	file, absent := os.OpenFile("/dev/vhost-vsock", os.O_RDWR, 0)
 	if absent == nil {
 		file.Close()
 	}
-	err := spec.Machine{Vsock: &spec.Vsock{CID: 3}}.CheckDevices()
+	err := vmconfig.Machine{Vsock: &vmconfig.Vsock{CID: 3}}.CheckDevices()
 	want := fmt.Sprintf("vsock: %v (", absent)
 	if (err == nil) != (absent == nil) || err != nil && !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want it to be told as %q… is (%v)", err, want, absent)

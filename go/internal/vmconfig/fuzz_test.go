@@ -1,4 +1,4 @@
-package spec_test
+package vmconfig_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // FuzzParse wants no panic whatever the file holds, and a machine that is
@@ -25,7 +25,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(checks(test.checks...)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		machine, err := spec.Parse(data)
+		machine, err := vmconfig.Parse(data)
 		if err != nil {
 			return
 		}
@@ -33,7 +33,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := spec.Parse(written)
+		again, err := vmconfig.Parse(written)
 		if err != nil {
 			t.Fatalf("%s: %v", written, err)
 		}
@@ -55,7 +55,7 @@ func FuzzKernel(f *testing.F) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return spec.Machine{QEMU: "/bin/sh", Kernel: path}.CheckFiles() == nil
+		return vmconfig.Machine{QEMU: "/bin/sh", Kernel: path}.CheckFiles() == nil
 	}
 	f.Add([]byte(note(18)), uint16(87)) // behind that, the note is in its place
 	marked := func(text []byte) bool {

@@ -1,4 +1,4 @@
-package spec_test
+package vmconfig_test
 
 import (
 	"regexp/syntax"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"microvm-console/internal/spec"
+	"microvm-console/internal/vmconfig"
 )
 
 // checks is a vm.json with a console with a login, one without, and checks.
@@ -97,7 +97,7 @@ var checkMistakes = []struct {
 func TestParseTellsEveryMistakeInChecks(t *testing.T) {
 	for _, test := range checkMistakes {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := spec.Parse([]byte(checks(test.checks...)))
+			_, err := vmconfig.Parse([]byte(checks(test.checks...)))
 			if diff := cmp.Diff(test.want, told(t, err)); diff != "" {
 				t.Error(diff)
 			}
@@ -107,14 +107,14 @@ func TestParseTellsEveryMistakeInChecks(t *testing.T) {
 
 // Where there is no console at all, that is the mistake.
 func TestChecksWithoutConsoles(t *testing.T) {
-	_, err := spec.Parse([]byte(`{"name": "m", "kernel": "/k", "consoles": [], "checks": [{"name": "a", "run": "true"}]}`))
+	_, err := vmconfig.Parse([]byte(`{"name": "m", "kernel": "/k", "consoles": [], "checks": [{"name": "a", "run": "true"}]}`))
 	if diff := cmp.Diff([]string{"consoles: is empty (at least one console is needed; left out, there are two)"}, told(t, err)); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestCheckPatternAndConsole(t *testing.T) {
-	machine, err := spec.Parse([]byte(checks(
+	machine, err := vmconfig.Parse([]byte(checks(
 		`{"name": "a", "run": "true"}`, `{"name": "b", "console": "raw", "expect": "a.b"}`, `{"name": "c", "match": "a.b"}`)))
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,8 @@
-// Package spec is vm.json: what a machine is, before anything of it runs.
+// Package vmconfig is vm.json: what a machine is, before anything of it runs.
 //
 // It is plain data. Load reads a file, fills in the defaults, which stand here
 // and nowhere else, and tells every mistake at once.
-package spec
+package vmconfig
 
 import (
 	"os"

@@ -1,4 +1,4 @@
-package channel
+package relayd
 
 // Health tells whether a channel's VM side is drained. The zero value is ready.
 type Health struct {
