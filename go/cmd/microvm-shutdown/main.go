@@ -84,7 +84,7 @@ func stopAll(c *cli.Context, request ctl.StopRequest) error {
 		return err
 	}
 	if len(machines) == 0 {
-		return cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("vm: %w (start one with microvm-run)", ctl.ErrNotRunning))
+		return cmdline.Status(cmdline.StatusNoVM, &ctl.NotRunningError{})
 	}
 	lines, errs := make([]string, len(machines)), make([]error, len(machines))
 	var group sync.WaitGroup
