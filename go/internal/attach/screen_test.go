@@ -20,8 +20,8 @@ type screen struct {
 	user   *os.File // the terminal's own side
 	tty    *os.File // what programs see
 	before unix.Termios
-	// comeBack is how long a session waits for a machine that was there.
-	comeBack time.Duration
+	// returnLimit is how long a session waits for a machine that was there.
+	returnLimit time.Duration
 
 	mu      sync.Mutex
 	text    []byte
@@ -35,7 +35,7 @@ func newScreen(t *testing.T, stuck bool) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &screen{t: t, user: user, tty: tty, comeBack: 500 * time.Millisecond, changed: make(chan struct{})}
+	s := &screen{t: t, user: user, tty: tty, returnLimit: 500 * time.Millisecond, changed: make(chan struct{})}
 	s.before = s.termios()
 	var reading sync.WaitGroup
 	if !stuck {
@@ -155,12 +155,12 @@ func (s *screen) wantRestored() {
 
 // start runs a session on the screen, and returns how it ends.
 func (s *screen) start(o Options) (ended chan error) {
-	o.Program, o.Device = "connect-serial", "ttyS0"
+	o.Program, o.Place.Console = "connect-serial", "ttyS0"
 	if o.From == "" {
 		o.From = "start"
 	}
 	session := newSession(o, s.tty, s.tty, s.t.Output())
-	session.comeBack = s.comeBack
+	session.returnLimit = s.returnLimit
 	ended = make(chan error, 1)
 	go func() { ended <- session.attach(context.Background()) }()
 	return ended
