@@ -164,13 +164,13 @@ func (s *session) announceEnd(e follow.Event) {
 	if !s.keyboard.terminal {
 		return
 	}
-	switch end := endOf(e); {
+	switch {
 	case s.options.Boot < 0:
 		s.view.notices.say("the end of boot %d", s.options.Boot)
 	case s.stay:
-		s.view.notices.say("%s; waiting for its next start; %v leaves", end, s.options.Escape)
+		s.view.SayEnded(e, fmt.Sprintf("waiting for its next start; %v leaves", s.options.Escape))
 	default:
-		s.view.notices.say("%s", end)
+		s.view.SayEnded(e, "")
 	}
 }
 

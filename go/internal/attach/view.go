@@ -62,6 +62,15 @@ func (v *View) Handle(e follow.Event) error {
 	return nil
 }
 
+// SayEnded says that what was followed has ended, how, and what happens next; "" if
+// nothing does.
+func (v *View) SayEnded(e follow.Event, next string) {
+	if next != "" {
+		next = "; " + next
+	}
+	v.notices.say("%s%s", endOf(e), next)
+}
+
 // missing says that bytes are missing; -1 if the number is unknown.
 func (v *View) missing(bytes int64) {
 	if bytes < 0 {

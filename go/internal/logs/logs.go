@@ -38,7 +38,7 @@ func (l Log) String() string {
 func (l Log) Look() (*journal.Snapshot, error) { return journal.Look(l.Dir) }
 
 // ErrNone is returned if nothing is kept of a VM, a console or a channel.
-var ErrNone = errors.New("has no log")
+var ErrNone = errors.New("no log is kept")
 
 // OfChannel returns the log of a channel. Its error is ErrNone if there is none.
 func OfChannel(name string) (Log, error) {
@@ -81,9 +81,9 @@ func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error
 		}
 	}
 	if len(all) == 0 {
-		return Log{}, fmt.Errorf("vm %q: %w", machine, ErrNone)
+		return Log{}, fmt.Errorf("vm %q: %w (it has not been started yet)", machine, ErrNone)
 	}
-	return Log{}, fmt.Errorf("vm %q: console %q %w (choose one of %s)", machine, console, ErrNone, strings.Join(names, ", "))
+	return Log{}, fmt.Errorf("vm %q: %w of console %q (choose one of %s)", machine, ErrNone, console, strings.Join(names, ", "))
 }
 
 // ofMachine returns the logs of a VM's consoles, by name.
@@ -141,9 +141,6 @@ func folders(dir string) []string {
 	return names
 }
 
-// Running is what How returns for a boot that goes on.
-const Running = "running"
-
 // How returns how a boot has ended, in a few words. running reports whether it is the
 // newest one of a journal that a process writes.
 func (l Log) How(boot journal.Boot, running bool) string {
@@ -151,7 +148,7 @@ func (l Log) How(boot journal.Boot, running bool) string {
 	case boot.How != "":
 		return boot.How
 	case running:
-		return Running
+		return "running"
 	case boot.Started.IsZero(): // an earlier version kept it
 		return "unknown"
 	case l.Machine == "":
