@@ -59,7 +59,7 @@ func TestNotReadyWithoutALogin(t *testing.T) {
 	v, ended := run(t, m)
 	started(t, v)
 	await(t, "print", func() bool { return strings.Contains(strings.Join(v.Tails(1)[0].Lines, ""), "login:") })
-	v.awaitRead()
+	v.outputs.awaitRead()
 	if is := v.Status().State; is != state.Booting {
 		t.Errorf("it is %s", is)
 	}
@@ -112,7 +112,7 @@ func TestNotes(t *testing.T) {
 	}{
 		{"no console prints", nil, "no console has printed anything for 20ms (if this host is not just busy, look at console= in kernelParams"},
 		{"a process is killed", []string{"fake.print=" + printed(t, bootText+oom)}, "the guest is out of memory: its kernel has killed process 77 (hog)"},
-		{"paused by hand", []string{"fake.print=" + printed(t, bootText), "fake.halt=paused"}, "somebody has paused the guest by QEMU's monitor"},
+		{"paused by hand", []string{"fake.print=" + printed(t, bootText), "fake.halt=paused"}, "the guest was paused by QEMU's monitor"},
 		{"its disk has no room", []string{"fake.print=" + printed(t, bootText), "fake.halt=io-error"}, "the guest stands still until a disk of it works again"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

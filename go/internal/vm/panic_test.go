@@ -70,7 +70,7 @@ func TestPanicByTextAlone(t *testing.T) {
 			}
 			if test.also {
 				await(t, "panic", func() bool { return v.guest.Suspect() != nil })
-				typist, err := v.consoles[1].Relay().Typist(relay.TypistInfo{})
+				typist, err := v.consoles.all()[1].Relay().Typist(relay.TypistInfo{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -112,7 +112,7 @@ func TestNoPanic(t *testing.T) {
 				default:
 				}
 			}
-			v.awaitRead()
+			v.outputs.awaitRead()
 			if _, err := v.Stop(t.Context(), ctl.StopRequest{Force: true}); err != nil {
 				t.Error(err)
 			}
@@ -125,7 +125,7 @@ func TestNoPanic(t *testing.T) {
 
 func TestQEMUThatCrashesIsAnError(t *testing.T) {
 	_, ended := run(t, machine(t, "fake.die=9"))
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "qemu: ended by signal 9") {
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "QEMU was killed by SIGKILL") {
 		t.Errorf("Run: %v", err)
 	}
 }

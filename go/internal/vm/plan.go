@@ -13,8 +13,8 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// Plan decides what vm.json leaves open for this host, and gives half a
-// sentence on why the accelerator is what it is.
+// Plan decides what vm.json leaves open for this host. reason is why the accelerator is what
+// it is: "as asked for".
 func Plan(ctx context.Context, m vmconfig.Machine) (host qemu.Host, reason string, err error) {
 	choice, err := accel.Choose(ctx, m)
 	if err != nil {
@@ -30,12 +30,12 @@ func Plan(ctx context.Context, m vmconfig.Machine) (host qemu.Host, reason strin
 	return host, choice.Reason, nil
 }
 
-// Pipe gives the path of a console's pipe in a machine's folder.
+// Pipe returns the function that returns the path of a console's pipe in the VM's folder.
 func Pipe(dir rundir.Machine) func(vmconfig.Console) string {
 	return func(console vmconfig.Console) string { return relay.VMPath(dir.Console(console.Name)) }
 }
 
-// plan is Plan for the machine itself, with its ports and its relays opened.
+// plan is Plan for this VM. It opens the VM's ports and consoles.
 func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if err := v.machine.CheckDevices(); err != nil {
 		return qemu.Host{}, err
@@ -45,11 +45,11 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 		return qemu.Host{}, err
 	}
 	v.machine.Consoles = ports
-	v.showConsoles()
+	v.record.setConsoles(ports)
 	if v.options.NoRelay {
 		closePorts(listeners) // QEMU opens them again
 		v.options.Log("--no-relay: QEMU serves the ports to every user and web page of this host, and nothing is kept")
-	} else if err := v.openConsoles(listeners); err != nil {
+	} else if err := v.consoles.open(ports, listeners); err != nil {
 		return qemu.Host{}, err
 	}
 	if err := v.record.become(state.Starting); err != nil {

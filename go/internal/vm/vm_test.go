@@ -173,7 +173,7 @@ func TestStopTellsTheStageThatWorked(t *testing.T) {
 			if len(test.words) > 0 && strings.HasPrefix(test.words[0], "fake.agent") {
 				await(t, "agent", func() bool { return v.Status().Agent })
 			}
-			report, err := v.stopBy(t.Context(), patient(v.stages(test.request), test.stage))
+			report, err := v.stopBy(t.Context(), patient(v.qemu.stages(test.request, v.shutDownByAgent), test.stage))
 			if err != nil || report.Stage != test.stage || len(report.Tried) != test.tried {
 				t.Errorf("got %+v, %v, want stage %s of %d", report, err, test.stage, test.tried)
 			}
@@ -213,7 +213,7 @@ func TestStopSharesItsTime(t *testing.T) {
 		{ctl.StopRequest{Timeout: 6 * time.Second, Force: true}, []time.Duration{2 * time.Second, 4 * time.Second, 6 * time.Second}},
 	} {
 		var got []time.Duration
-		for _, stage := range new(VM).stages(test.request) {
+		for _, stage := range new(qemuProcess).stages(test.request, nil) {
 			got = append(got, stage.until)
 		}
 		if diff := cmp.Diff(test.until, got); diff != "" {
@@ -226,7 +226,7 @@ func TestStopSharesItsTime(t *testing.T) {
 func TestStopOfAMonitorThatHangs(t *testing.T) {
 	v, ended := run(t, machine(t, "fake.hang"))
 	started(t, v)
-	report, err := v.stopBy(t.Context(), patient(v.stages(ctl.StopRequest{}), "sigterm"))
+	report, err := v.stopBy(t.Context(), patient(v.qemu.stages(ctl.StopRequest{}, v.shutDownByAgent), "sigterm"))
 	if err != nil || report.Stage != "sigterm" || len(report.Tried) != 4 {
 		t.Errorf("got %+v, %v", report, err)
 	}
@@ -290,7 +290,7 @@ func TestStopBeforeTheStart(t *testing.T) {
 	}()
 	for given := false; !given; time.Sleep(time.Millisecond) {
 		v.stop.mu.Lock()
-		given = v.stop.abandoned
+		given = v.stop.cancelled
 		v.stop.mu.Unlock()
 	}
 	if err := v.Run(t.Context()); err != nil {
@@ -332,7 +332,7 @@ func TestFailedStarts(t *testing.T) {
 		want   []string
 	}{
 		{"QEMU refuses its arguments", func(m *vmconfig.Machine) { m.KernelParams = []string{"fake.exit=1"} },
-			[]string{"qemu: ended with status 1 at its start", "fake: told to end"}},
+			[]string{"QEMU ended with status 1 at its start", "fake: told to end"}},
 		{"a port is taken", func(m *vmconfig.Machine) { m.Consoles[1].Port = takenPort },
 			[]string{`console "console": listen 127.0.0.1:` + strconv.Itoa(takenPort) + ": address already in use (by pid " + strconv.Itoa(os.Getpid()), "--auto-ports"}},
 		{"QEMU is missing", func(m *vmconfig.Machine) { m.QEMU = "/nonexistent/qemu" },

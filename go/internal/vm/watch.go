@@ -1,0 +1,227 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"microvm-console/internal/guest"
+	"microvm-console/internal/guestagent"
+	"microvm-console/internal/state"
+)
+
+const (
+	// silenceLimit is how long the consoles may print nothing at first: many times what a
+	// kernel needs to its first line, also if it is emulated.
+	silenceLimit = 10 * time.Second
+	// panicQuiet is how long all consoles are silent before the watcher looks for a panic's
+	// last line at the end of one.
+	panicQuiet = 2 * time.Second
+	// agentSilence is how long an agent that has answered before has to be silent to prove
+	// a panic.
+	agentSilence = 5 * time.Second
+	// pingPause is how long one ping of an agent that has not answered yet waits before the
+	// next one.
+	pingPause = 5 * time.Second
+)
+
+// watcher finds out what becomes of the guest, and ends QEMU if that is the guest's end. It
+// feeds package guest, which decides.
+type watcher struct {
+	qemu     *qemuProcess
+	guest    *guest.Guest
+	record   *record
+	consoles *consoles
+	outputs  *outputs
+	windows  *windows
+	events   *events
+	silence  time.Duration // see Options
+	restarts int           // that the journals know of
+
+	mu    sync.Mutex
+	cause *guest.Error // why the watcher has ended QEMU
+}
+
+// start has the guest watched until QEMU has ended.
+func (w *watcher) start() {
+	w.outputs.start(w.printed)
+	for _, run := range []func(){w.pingAgents, w.run, func() { w.windows.run(w.qemu, w.consoles) }} {
+		w.qemu.group.Go(func() error {
+			run()
+			return nil
+		})
+	}
+}
+
+// printed takes what console i has printed; see guest.Print.
+func (w *watcher) printed(i int, data []byte, end int64) {
+	for _, text := range w.guest.Print(i, data, end, time.Now()) {
+		w.record.noteLimited(text)
+	}
+	if len(data) > 0 {
+		notify(w.events.printed)
+	}
+}
+
+func (w *watcher) run() {
+	quiet := time.NewTimer(panicQuiet)
+	defer quiet.Stop()
+	silent := time.NewTimer(w.silence)
+	defer silent.Stop()
+	more := time.NewTicker(notesWithin)
+	defer more.Stop()
+	for {
+		select {
+		case <-w.qemu.done():
+			return
+		case <-w.events.printed:
+			quiet.Reset(panicQuiet)
+			w.checkReady()
+		case <-w.events.restarted:
+			w.outputs.awaitRead()
+			w.noteRestarts()
+			w.terminate(w.guest.CheckRestart())
+			_ = w.record.become(state.Booting) // status shows it all the same
+			w.checkReady()
+		case <-w.events.panicked:
+			w.outputs.awaitRead()
+			w.terminate(w.guest.ReportedPanic())
+		case <-w.events.halted:
+			w.outputs.awaitRead()
+			w.terminate(w.whyHalted())
+		case <-quiet.C:
+			w.terminate(w.panicByText())
+		case <-silent.C:
+			w.noteSilence()
+		case <-more.C:
+			w.record.noteMore()
+		}
+	}
+}
+
+// terminate ends QEMU because of what has become of the guest; nil does nothing.
+func (w *watcher) terminate(found *guest.Error) {
+	if found == nil {
+		return
+	}
+	w.mu.Lock()
+	if w.cause == nil {
+		w.cause = found
+	}
+	w.mu.Unlock()
+	w.qemu.terminate()
+}
+
+// found returns why the watcher has ended QEMU; nil if it has not.
+func (w *watcher) found() *guest.Error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cause
+}
+
+// checkReady changes the state of a guest that has become ready.
+func (w *watcher) checkReady() {
+	if now, _ := w.record.now(); now.State == state.Booting && w.guest.CheckReady(time.Now()) {
+		_ = w.record.become(state.Ready) // status shows it all the same
+	}
+}
+
+// noteRestarts records the guest's restarts in the journals.
+func (w *watcher) noteRestarts() {
+	for now := w.guest.State().Restarts; w.restarts < now; w.restarts++ {
+		for _, c := range w.consoles.all() {
+			c.Relay().NoteRestart()
+		}
+	}
+}
+
+// noteSilence notes what to look at if no console has printed anything.
+func (w *watcher) noteSilence() {
+	if !w.guest.Silent() {
+		return
+	}
+	w.record.note(fmt.Sprintf("no console has printed anything for %v (if this host is not just busy, look at console= in kernelParams and QEMU's "+
+		"arguments, at the kernel, which has to be a bzImage with drivers for these consoles, and try --accel tcg)", w.silence))
+}
+
+// panicByText returns a panic that only text shows, if the agent's silence proves it.
+// Otherwise it is a note.
+func (w *watcher) panicByText() *guest.Error {
+	suspicion := w.guest.Suspect()
+	if suspicion == nil {
+		return nil
+	}
+	proven, note := w.guest.Confirm(suspicion, suspicion.AskAgent && w.agentAnswers())
+	if note != "" {
+		w.record.noteLimited(note)
+	}
+	return proven
+}
+
+// agentAnswers reports whether the agent answers within agentSilence, or QEMU is ending:
+// then its end says more.
+func (w *watcher) agentAnswers() bool {
+	err := w.pingAgent(agentSilence)
+	return err == nil || errors.Is(err, guestagent.ErrClosed)
+}
+
+// pingAgent waits for an answer of the guest's agent, for limit at most. It returns
+// guestagent.ErrClosed if QEMU is ending.
+func (w *watcher) pingAgent(limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	err := w.qemu.agent.Ping(ctx)
+	if errors.As(err, new(*guestagent.Error)) {
+		return nil // a refusal is an answer
+	}
+	return err
+}
+
+// pingAgents pings the guest's agent whenever the guest has opened its port, until it
+// answers.
+func (w *watcher) pingAgents() {
+	for {
+		select {
+		case <-w.qemu.done():
+			return
+		case <-w.events.port:
+		}
+		for is := w.guest.State(); is.Port && !is.Agent; is = w.guest.State() {
+			err := w.pingAgent(pingPause)
+			switch {
+			case errors.Is(err, guestagent.ErrClosed):
+				return
+			case err != nil:
+				continue
+			}
+			w.guest.Answered(is.Restarts)
+			_ = w.record.publish() // status shows it all the same
+			notify(w.events.printed)
+			notify(w.windows.changed) // there may be sizes that it has not got
+		}
+	}
+}
+
+// whyHalted asks why QEMU has stopped the guest's processors, and returns the cause if they
+// will not run again. They may just have been paused.
+func (w *watcher) whyHalted() *guest.Error {
+	var is struct{ Status string }
+	if err := w.qemu.execute(context.Background(), "query-status", nil, &is); err != nil {
+		return nil //nolint:nilerr // QEMU's own end says more
+	}
+	switch is.Status {
+	case "internal-error":
+		return w.guest.Lost("QEMU has stopped its processors after an error of its own or of KVM" + w.qemu.lastWords())
+	case "watchdog":
+		return w.guest.Lost("its watchdog has not heard from it in time")
+	case "guest-panicked":
+		return w.guest.ReportedPanic()
+	case "io-error":
+		w.record.note("the guest stands still until a disk of it works again (has the host's disk room left?)")
+	case "paused":
+		w.record.note("the guest was paused by QEMU's monitor")
+	}
+	return nil
+}
