@@ -88,14 +88,13 @@ func date(t time.Time) string {
 	return t.Local().Format(time.DateTime)
 }
 
-// duration returns seconds as people read them, to a tenth if they are few.
+// duration returns seconds as people read them, to a tenth if they are few. 0 is unknown.
 func duration(seconds float64) string {
-	d := time.Duration(seconds * float64(time.Second))
 	switch {
-	case d == 0:
+	case seconds == 0:
 		return "-"
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
+	case seconds < 60:
+		return fmt.Sprintf("%.1fs", seconds)
 	}
-	return d.Round(time.Second).String()
+	return time.Duration(seconds * float64(time.Second)).Round(time.Second).String()
 }

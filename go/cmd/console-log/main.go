@@ -114,7 +114,10 @@ func parse(c *cli.Context) (options, error) {
 		return o, err
 	}
 	if c.IsSet("channel") {
-		return o, settings.CheckName(o.place.Channel) // before it becomes a path
+		if err := settings.CheckName(o.place.Channel); err != nil { // before it becomes a path
+			return o, fmt.Errorf("channel: %w", err)
+		}
+		return o, nil
 	}
 	o.place.Machine, o.consoles, err = cmdline.MachineConsoles(c)
 	if err == nil && o.place.Machine == "" {
