@@ -13,6 +13,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/logs"
 	"microvm-console/internal/rundir"
 )
 
@@ -116,7 +117,7 @@ func stop(ctx context.Context, name string, request ctl.StopRequest) (line strin
 	case errors.Is(err, ctl.ErrSeveral):
 		return "", cmdline.Status(cmdline.StatusUsage, fmt.Errorf("%w, or --all", err))
 	case err != nil:
-		return "", cmdline.Status(cmdline.StatusNoVM, err)
+		return "", cmdline.Status(cmdline.StatusNoVM, logs.Explain(err))
 	}
 	limit, cancel := context.WithTimeout(ctx, request.Timeout+answerLimit)
 	defer cancel()

@@ -1,10 +1,11 @@
 package attach
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -67,10 +68,16 @@ func (s *screen) read() {
 // await waits until text is on the screen.
 func (s *screen) await(text string) {
 	s.t.Helper()
+	s.awaitThat(strconv.Quote(text), func(shown string) bool { return strings.Contains(shown, text) })
+}
+
+// awaitThat waits until what holds of the text on the screen.
+func (s *screen) awaitThat(what string, holds func(shown string) bool) {
+	s.t.Helper()
 	late := time.After(10 * time.Second)
 	for {
 		s.mu.Lock()
-		found, changed := bytes.Contains(s.text, []byte(text)), s.changed
+		found, changed := holds(string(s.text)), s.changed
 		s.mu.Unlock()
 		if found {
 			return
@@ -78,7 +85,7 @@ func (s *screen) await(text string) {
 		select {
 		case <-changed:
 		case <-late:
-			s.t.Fatalf("%q: not within 10 s on a screen with %q", text, s.String())
+			s.t.Fatalf("%s: not within 10 s on a screen with %q", what, s.String())
 		}
 	}
 }
