@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/follow"
 	"microvm-console/internal/logs"
 )
@@ -36,14 +34,7 @@ type session struct {
 	stay        bool
 	returnLimit time.Duration // see follow.Request
 	group       *errgroup.Group
-	sending     sending
-}
-
-// sending is what a session sends over the present connection.
-type sending struct {
-	running  sync.WaitGroup
-	cancel   context.CancelFunc // nil: nothing is sent
-	afterEnd bool               // the next connection is to another start of the VM
+	sender      *sender
 }
 
 // run runs the session until something ends it, and returns that: errEnded, errLeft,
@@ -59,7 +50,7 @@ func (s *session) run(ctx context.Context, t follow.Target) error {
 		defer cancel()
 	}
 	group, running := errgroup.WithContext(limited)
-	s.group = group
+	s.group, s.sender = group, &sender{keyboard: s.keyboard, start: s.start}
 	s.start(func() error { return s.keyboard.read(running) })
 	s.start(func() error { return s.follow(running, t) })
 	done := make(chan error, 1)
@@ -101,17 +92,17 @@ func (s *session) follow(ctx context.Context, t follow.Target) error {
 		Stay:        s.stay,
 		ReturnLimit: s.returnLimit,
 	}
-	defer s.disconnect()
+	defer s.sender.disconnect()
 	err := follow.Run(ctx, t, request, func(e follow.Event) error {
 		if e.Kind == follow.Lost || e.Kind == follow.Ended {
-			s.disconnect()
+			s.sender.disconnect()
 		}
 		if err := s.view.Handle(e); err != nil {
 			return err
 		}
 		switch e.Kind {
 		case follow.Connected:
-			s.connect(ctx, e.Target, request.Client)
+			s.sender.connect(ctx, e.Target, request.Client)
 		case follow.Ended:
 			s.announceEnd(e)
 		}
@@ -123,44 +114,9 @@ func (s *session) follow(ctx context.Context, t follow.Target) error {
 	return err
 }
 
-// connect types into a console from now on.
-func (s *session) connect(ctx context.Context, t follow.Target, client string) {
-	if s.sending.afterEnd {
-		s.keyboard.forget()
-	}
-	s.sending.afterEnd = false
-	if s.options.readOnly() {
-		return
-	}
-	ctx, s.sending.cancel = context.WithCancel(ctx)
-	request := ctl.StreamRequest{Console: t.Console.Name, Client: client, Terminal: s.view.out.questions}
-	s.send(func() error { return s.keyboard.send(ctx, t.Client, request) })
-	if s.keyboard.terminal {
-		s.send(func() error { return s.keyboard.sendSize(ctx, t.Client, request) })
-	}
-}
-
-// send runs a part of what is sent over the present connection.
-func (s *session) send(send func() error) {
-	s.sending.running.Add(1)
-	s.start(func() error {
-		defer s.sending.running.Done()
-		return send()
-	})
-}
-
-// disconnect ends the typing over the present connection.
-func (s *session) disconnect() {
-	if s.sending.cancel != nil {
-		s.sending.cancel()
-		s.sending.running.Wait()
-		s.sending.cancel = nil
-	}
-}
-
 // announceEnd says on a terminal that the stream has ended, and how.
 func (s *session) announceEnd(e follow.Event) {
-	s.sending.afterEnd = true
+	s.sender.afterEnd = true
 	if !s.keyboard.terminal {
 		return
 	}

@@ -21,13 +21,17 @@ type boots struct {
 	fresh    bool      // it was modified at about the time at which it was read
 }
 
-// begin takes note that the stream of the journal in dir is read from offset on. Boots
-// that began before are not announced.
+// begin notes that the stream of the journal in dir is read from offset on.
 func (b *boots) begin(dir string, offset int64) {
 	if b.dir != dir {
 		*b = boots{dir: dir}
 	}
 	b.look()
+	b.pass(offset)
+}
+
+// pass has the boots that began before offset not announced.
+func (b *boots) pass(offset int64) {
 	for _, boot := range b.all {
 		if boot.Start < offset {
 			b.reached = max(b.reached, boot.Number)

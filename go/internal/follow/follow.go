@@ -97,7 +97,7 @@ func Run(ctx context.Context, t Target, r Request, handle func(Event) error) err
 	if r.ReturnLimit == 0 {
 		r.ReturnLimit = returnLimit
 	}
-	f := &follower{request: r, target: t, from: r.From, handle: handle, buffer: make([]byte, 32<<10)}
+	f := &follower{request: r, target: t, from: r.From, at: &cursor{boots: &boots{}, handle: handle}}
 	for tries := 1; ; tries++ {
 		err := f.connection(ctx)
 		if ctx.Err() != nil {
@@ -132,14 +132,11 @@ func unlessOver(err error) error {
 type follower struct {
 	request Request
 	target  Target
-	handle  func(Event) error
 	from    string // where the next connection begins
-	offset  int64  // of the next byte
-	boots   boots
+	at      *cursor
 	opened  bool // a connection was made
 	brought bool // the last one has brought bytes
 	lost    bool // that was an event
-	buffer  []byte
 }
 
 // connection reads over one connection, until the stream ends (errEnded) or breaks
@@ -157,24 +154,26 @@ func (f *follower) connection(ctx context.Context) error {
 		return err
 	}
 	defer stream.Close()
-	f.boots.begin(f.target.Console.Relay.Journal, stream.Offset)
-	f.opened, f.lost, f.offset = true, false, stream.Offset
-	err = f.handle(Event{Kind: Connected, Offset: f.offset, Live: stream.Live, Target: f.target})
-	if err == nil && stream.Gap != 0 {
-		err = f.handle(Event{Kind: Gap, Offset: f.offset, Missing: stream.Gap})
-	}
+	f.opened, f.lost = true, false
+	f.at.boots.begin(f.target.Console.Relay.Journal, stream.Offset)
+	f.at.offset, f.at.live = stream.Offset, stream.Live
+	err = f.at.handle(Event{Kind: Connected, Offset: stream.Offset, Live: stream.Live, Target: f.target})
 	if err != nil {
 		return err
 	}
-	// The boot that is under way is announced before its first byte comes.
-	if err := f.deliver(nil, stream.Live); err != nil {
+	if err := f.at.missing(stream.Offset, stream.Gap); err != nil {
 		return err
 	}
+	// The boot that is under way is announced before its first byte comes.
+	if err := f.at.data(nil); err != nil {
+		return err
+	}
+	buffer := make([]byte, 32<<10)
 	for {
-		n, failed := stream.Read(f.buffer)
+		n, failed := stream.Read(buffer)
 		f.brought = f.brought || n > 0
 		if n > 0 {
-			if err := f.deliver(f.buffer[:n], stream.Live); err != nil {
+			if err := f.at.data(buffer[:n]); err != nil {
 				return err
 			}
 		}
@@ -187,39 +186,6 @@ func (f *follower) connection(ctx context.Context) error {
 	}
 }
 
-// deliver hands on bytes, in parts of which each is history or not and belongs to one
-// boot.
-func (f *follower) deliver(data []byte, live int64) error {
-	return split(data, f.offset, &f.boots, live, func(e Event) error {
-		f.offset = e.Offset + int64(len(e.Data))
-		return f.handle(e)
-	})
-}
-
-// split calls handle with the bytes from offset on, and with the boots that begin among
-// them or at offset. Bytes before live are history.
-func split(data []byte, offset int64, boots *boots, live int64, handle func(Event) error) error {
-	for {
-		boot, n := boots.next(offset, int64(len(data)))
-		if boot != nil {
-			if err := handle(Event{Kind: Boot, Offset: offset, Boot: *boot}); err != nil {
-				return err
-			}
-			continue
-		}
-		if n == 0 {
-			return nil
-		}
-		if offset < live {
-			n = min(n, live-offset)
-		}
-		if err := handle(Event{Kind: Data, Offset: offset, Data: data[:n], History: offset < live}); err != nil {
-			return err
-		}
-		data, offset = data[n:], offset+n
-	}
-}
-
 // ended reports the end of the stream. If the reader stays it finds the next start;
 // otherwise it returns errOver.
 func (f *follower) ended(ctx context.Context) error {
@@ -227,7 +193,7 @@ func (f *follower) ended(ctx context.Context) error {
 	if f.request.Boot == 0 {
 		boot = endOfBoot(ctx, f.target.Console.Relay.Journal)
 	}
-	if err := f.handle(Event{Kind: Ended, Offset: f.offset, Boot: boot, Target: f.target}); err != nil {
+	if err := f.at.handle(Event{Kind: Ended, Offset: f.at.offset, Boot: boot, Target: f.target}); err != nil {
 		return err
 	}
 	if !f.request.Stay {
@@ -245,7 +211,7 @@ func (f *follower) ended(ctx context.Context) error {
 func (f *follower) reconnect(ctx context.Context) error {
 	if !f.lost && f.brought {
 		f.lost = true
-		if err := f.handle(Event{Kind: Lost, Offset: f.offset, Target: f.target}); err != nil {
+		if err := f.at.handle(Event{Kind: Lost, Offset: f.at.offset, Target: f.target}); err != nil {
 			return err
 		}
 	}
@@ -270,9 +236,9 @@ func (f *follower) reconnect(ctx context.Context) error {
 
 // goOn has the next connection begin where the last one ended.
 func (f *follower) goOn(next Target) {
-	f.from = strconv.FormatInt(f.offset, 10)
-	if f.offset > next.Console.Relay.End { // its journal is another one
-		f.from, f.boots = "start", boots{}
+	f.from = strconv.FormatInt(f.at.offset, 10)
+	if f.at.offset > next.Console.Relay.End { // its journal is another one
+		f.from, f.at.boots = "start", &boots{}
 	}
 	f.target = next
 }

@@ -14,34 +14,28 @@ const pieceBytes = 1 << 20
 // Kept calls handle with what the files of a snapshot hold from offset start to end: Boot,
 // Data and Gap. Its error is that of handle, or of reading a file.
 func Kept(snapshot *journal.Snapshot, start, end int64, handle func(Event) error) error {
-	boots := &boots{all: snapshot.Boots()}
-	for _, boot := range boots.all {
-		if boot.Start < start {
-			boots.reached = boot.Number
-		}
-	}
-	if err := split(nil, start, boots, math.MaxInt64, handle); err != nil {
+	at := &cursor{offset: start, live: math.MaxInt64, boots: &boots{all: snapshot.Boots()}, handle: handle}
+	at.boots.pass(start)
+	if err := at.data(nil); err != nil { // a boot of which nothing was printed
 		return err
 	}
 	var piece bytes.Buffer
-	for from := start; from < end; from += pieceBytes {
-		to := min(from+pieceBytes, end)
+	for at.offset < end {
+		to := min(at.offset+pieceBytes, end)
 		piece.Reset()
-		gaps, err := gapsOf(snapshot.Copy(&piece, from, to))
+		gaps, err := gapsOf(snapshot.Copy(&piece, at.offset, to))
 		if err != nil {
 			return err
 		}
-		at := from
 		for _, gap := range gaps {
-			if err := split(piece.Next(int(gap.From-at)), at, boots, math.MaxInt64, handle); err != nil {
+			if err := at.data(piece.Next(int(gap.From - at.offset))); err != nil {
 				return err
 			}
-			at = gap.To
-			if err := handle(Event{Kind: Gap, Offset: at, Missing: gap.To - gap.From}); err != nil {
+			if err := at.missing(gap.To, gap.To-gap.From); err != nil {
 				return err
 			}
 		}
-		if err := split(piece.Bytes(), at, boots, math.MaxInt64, handle); err != nil {
+		if err := at.data(piece.Bytes()); err != nil {
 			return err
 		}
 	}
