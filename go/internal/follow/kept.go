@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"slices"
 
 	"microvm-console/internal/journal"
 )
@@ -14,7 +15,8 @@ const pieceBytes = 1 << 20
 // Kept calls handle with what the files of a snapshot hold from offset start to end: Boot,
 // Data and Gap. Its error is that of handle, or of reading a file.
 func Kept(snapshot *journal.Snapshot, start, end int64, handle func(Event) error) error {
-	at := &cursor{offset: start, live: math.MaxInt64, boots: &boots{all: snapshot.Boots()}, handle: handle}
+	all := slices.DeleteFunc(snapshot.Boots(), func(b journal.Boot) bool { return b.Start >= end && b.Start > start })
+	at := &cursor{offset: start, live: math.MaxInt64, boots: &boots{all: all}, handle: handle}
 	at.boots.pass(start)
 	if err := at.data(nil); err != nil { // a boot of which nothing was printed
 		return err
