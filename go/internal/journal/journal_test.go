@@ -500,10 +500,18 @@ func appends(t testing.TB, j *Journal, line []byte) map[string]func() {
 }
 
 func TestAppendsWithoutAllocation(t *testing.T) {
-	for name, run := range appends(t, open(t, t.TempDir(), DefaultRetention), make([]byte, 64)) {
-		if allocations := testing.AllocsPerRun(1000, run); allocations > 0 {
-			t.Errorf("%s: %v allocations", name, allocations)
+	held := open(t, t.TempDir(), Retention{Bytes: 4 << 20, Boots: 2})
+	defer held.NewReader(0).Close()
+	fill(t, held, 8)
+	for which, j := range map[string]*Journal{"alone": open(t, t.TempDir(), DefaultRetention), "more than must be, for a reader": held} {
+		for name, run := range appends(t, j, make([]byte, 64)) {
+			if allocations := testing.AllocsPerRun(1000, run); allocations > 0 {
+				t.Errorf("%s, %s: %v allocations", which, name, allocations)
+			}
 		}
+	}
+	if kept := kept(held); kept != 8 {
+		t.Errorf("%d MiB are kept", kept)
 	}
 }
 
