@@ -1,11 +1,10 @@
 package vm
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,27 +12,6 @@ import (
 	"microvm-console/internal/guest"
 	"microvm-console/internal/state"
 )
-
-const loginText = "\r\ndemo login: "
-
-// ready waits until the guest is ready, for hangLimit at most.
-func ready(t *testing.T, v *VM) error {
-	t.Helper()
-	limit, cancel := context.WithTimeout(t.Context(), hangLimit)
-	defer cancel()
-	return v.AwaitReady(limit)
-}
-
-// stop ends a machine that the test has done with.
-func stop(t *testing.T, v *VM, ended <-chan error) {
-	t.Helper()
-	if _, err := v.Stop(t.Context(), ctl.StopRequest{Force: true}); err != nil {
-		t.Error(err)
-	}
-	if err := <-ended; err != nil {
-		t.Errorf("Run: %v", err)
-	}
-}
 
 func TestReadyAtALogin(t *testing.T) {
 	for _, options := range []Options{{AutoPorts: true}, {AutoPorts: true, NoRelay: true}} {
@@ -52,20 +30,6 @@ func TestReadyAtALogin(t *testing.T) {
 	}
 }
 
-// On a console without a login it is just a text.
-func TestNotReadyWithoutALogin(t *testing.T) {
-	m, none := machine(t, "fake.print="+printed(t, bootText+loginText)), false
-	m.Consoles[0].Login = &none
-	v, ended := run(t, m)
-	started(t, v)
-	await(t, "print", func() bool { return strings.Contains(strings.Join(v.Tails(1)[0].Lines, ""), "login:") })
-	v.outputs.awaitRead()
-	if is := v.Status().State; is != state.Booting {
-		t.Errorf("it is %s", is)
-	}
-	stop(t, v, ended)
-}
-
 // A guest that restarts is ready once its next boot shows a login: that of the
 // last one counts no more.
 func TestReadyAgain(t *testing.T) {
@@ -81,16 +45,6 @@ func TestReadyAgain(t *testing.T) {
 	stop(t, v, ended)
 }
 
-// await waits until something holds.
-func await(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(hangLimit); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("no %s within %v", what, hangLimit)
-		}
-	}
-}
-
 func TestWhoWaitsForAGuestThatEnds(t *testing.T) {
 	v, ended := run(t, machine(t))
 	started(t, v)
@@ -102,7 +56,7 @@ func TestWhoWaitsForAGuestThatEnds(t *testing.T) {
 	}
 }
 
-// What is no end of a guest is told, and it runs on.
+// What does not end a guest is a note, and the guest runs on.
 func TestNotes(t *testing.T) {
 	oom := "[    9.1] Out of memory: Killed process 77 (hog) total-vm:1kB\r\n"
 	for _, test := range []struct {
@@ -116,17 +70,17 @@ func TestNotes(t *testing.T) {
 		{"its disk has no room", []string{"fake.print=" + printed(t, bootText), "fake.halt=io-error"}, "the guest stands still until a disk of it works again"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			told := make(chan string, 100)
-			options := Options{AutoPorts: true, Log: func(line string) { told <- line }}
+			log := make(chan string, 100)
+			options := Options{AutoPorts: true, Log: func(line string) { log <- line }}
 			if test.words == nil {
 				options.Silence = 20 * time.Millisecond
 			}
 			v, ended := runWith(t, machine(t, test.words...), options)
 			for line := ""; !strings.HasPrefix(line, test.want); {
 				select {
-				case line = <-told:
+				case line = <-log:
 				case <-time.After(hangLimit):
-					t.Fatalf("it was not told: %+v", v.Status().Notes)
+					t.Fatalf("it is not in the log: %+v", v.Status().Notes)
 				}
 			}
 			await(t, "note", func() bool { return len(v.Status().Notes) == 1 })
@@ -138,49 +92,14 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// A guest that has a flood of notes made gets a few of them, and the number of the others.
-func TestFloodOfNotes(t *testing.T) {
-	const flood = 3000
-	var text strings.Builder
-	for i := range flood {
-		fmt.Fprintf(&text, "Out of memory: Killed process %d (\u009b2J) total-vm:1kB\r\n", i)
-	}
-	text.WriteString(loginText)
-	var mu sync.Mutex
-	var told []string
-	v, ended := runWith(t, machine(t, "fake.print="+printed(t, text.String())), Options{AutoPorts: true, Log: func(line string) {
-		mu.Lock()
-		defer mu.Unlock()
-		if strings.Contains(line, "killed process") || strings.Contains(line, "more notes") {
-			told = append(told, line)
-		}
-	}})
-	if err := ready(t, v); err != nil { // all was read
-		t.Fatal(err)
-	}
-	stop(t, v, ended)
-	want := fmt.Sprintf("and %d more notes within a minute", flood-notesAtOnce)
-	if len(told) != notesAtOnce+1 || told[notesAtOnce] != want {
-		t.Errorf("%d lines, the last one %q; want %d, the last one %q", len(told), told[len(told)-1], notesAtOnce+1, want)
-	}
-	if want := `the guest is out of memory: its kernel has killed process 0 (\u009b2J)`; told[0] != want {
-		t.Errorf("the first line is %q, want %q", told[0], want)
-	}
-	if notes := v.Status().Notes; notes[len(notes)-1].Text != want {
-		t.Errorf("the last note is %+v, want %q", notes[len(notes)-1], want)
-	}
-}
-
-func TestCauses(t *testing.T) {
-	const oomPanic = "Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled"
+// QEMU is asked why it has stopped the processors.
+func TestHalts(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		words []string
 		want  guest.Error
 		lines string // the last of them
 	}{
-		{"no memory is left", []string{"fake.print=" + printed(t, bootText+oomPanic+"\r\n"), "fake.reset"},
-			guest.Error{Cause: guest.OutOfMemory, Message: oomPanic, Device: "ttyS0"}, oomPanic},
 		{"KVM gives up", []string{"fake.print=" + printed(t, bootText), "fake.halt=internal-error"},
 			guest.Error{Cause: guest.Lost, Message: "QEMU has stopped its processors after an error of its own or of KVM", Device: "ttyS0"}, "[    1.0] booting"},
 		{"its watchdog bites", []string{"fake.halt=watchdog"},
@@ -204,5 +123,104 @@ func TestCauses(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestPanicEndsTheMachine(t *testing.T) {
+	for _, test := range []struct {
+		name, word string
+	}{
+		{"a restart behind the panic line", "fake.reset"},
+		{"the panic device", "fake.panicked"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, options := range []Options{{AutoPorts: true}, {AutoPorts: true, NoRelay: true}} {
+				v, ended := runWith(t, machine(t, test.word, "fake.print="+printed(t, bootText+panicText)), options)
+				var panicked *guest.Error
+				if err := <-ended; !errors.As(err, &panicked) || panicked.Message != "Kernel panic - not syncing: no root" {
+					t.Errorf("Run: %v (without relay: %t)", err, options.NoRelay)
+				}
+				if err := v.Leftovers(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// Text alone proves a panic if an agent that has answered before is silent. Package guest
+// has the other conditions.
+func TestPanicByTextAlone(t *testing.T) {
+	for _, test := range []struct {
+		name, agent string
+		noted       string // "": it is believed
+	}{
+		{"an agent that is silent now", "fake.agent=freezes", ""},
+		{"an agent that answers", "fake.agent", `ttyS0 ends with "Kernel panic - not syncing: no root", which is no proof: the guest's agent still answers`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v, ended := run(t, machine(t, "fake.print="+printed(t, bootText+loginText), "fake.again="+printed(t, "\r\n"+deadText), test.agent))
+			if err := ready(t, v); err != nil {
+				t.Fatal(err)
+			}
+			started(t, v) // a login may be seen before that
+			await(t, "agent", func() bool { return v.Status().Agent })
+			if err := v.Break(t.Context(), "serial"); err != nil {
+				t.Fatal(err)
+			}
+			if test.noted == "" {
+				var panicked *guest.Error
+				if err := <-ended; !errors.As(err, &panicked) || panicked.Message != "Kernel panic - not syncing: no root" {
+					t.Errorf("Run: %v", err)
+				}
+				return
+			}
+			await(t, "note", func() bool { return len(v.Status().Notes) > 0 })
+			if note := v.Status().Notes[0].Text; !strings.HasPrefix(note, test.noted) {
+				t.Errorf("noted %q, want %q", note, test.noted)
+			}
+			stop(t, v, ended)
+		})
+	}
+}
+
+// A console without a login does not make the guest ready, whatever it prints.
+func TestNoLogin(t *testing.T) {
+	m, none := machine(t), false
+	for _, login := range []*bool{nil, &none} {
+		m.Consoles[0].Login = login
+		g := newGuest(m)
+		g.Print(0, []byte(loginText), int64(len(loginText)), time.Now())
+		if ready := g.CheckReady(time.Now()); ready != (login == nil) {
+			t.Errorf("with a login on %v: ready %t", m.Consoles[0], ready)
+		}
+	}
+}
+
+// Of a flood of notes that a guest causes a few are in the log, and the number of the others.
+func TestFloodOfNotes(t *testing.T) {
+	const flood = 3000
+	var log []string
+	m := machine(t)
+	g := newGuest(m)
+	r := newRecord(filepath.Join(t.TempDir(), "state.json"), func(line string) { log = append(log, line) }, g, "m")
+	w := watcher{guest: g, record: r, events: newEvents(g, nil, nil)}
+	end := int64(0)
+	for i := range flood {
+		line := fmt.Sprintf("Out of memory: Killed process %d (\u009b2J) total-vm:1kB\r\n", i)
+		end += int64(len(line))
+		w.printed(0, []byte(line), end)
+	}
+	r.noteMore()
+	want := fmt.Sprintf("and %d more notes within a minute", flood-notesAtOnce)
+	if len(log) != notesAtOnce+1 || log[notesAtOnce] != want {
+		t.Errorf("%d lines, the last one %q; want %d, the last one %q", len(log), log[len(log)-1], notesAtOnce+1, want)
+	}
+	if want := `the guest is out of memory: its kernel has killed process 0 (\u009b2J)`; log[0] != want {
+		t.Errorf("the first line is %q, want %q", log[0], want)
+	}
+	shown, _ := r.now()
+	if last := shown.Notes[len(shown.Notes)-1]; last.Text != want {
+		t.Errorf("the last note is %+v, want %q", last, want)
 	}
 }
