@@ -14,6 +14,7 @@ import (
 
 	"microvm-console/internal/guestagent"
 	"microvm-console/internal/process"
+	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/vmconfig"
@@ -23,6 +24,15 @@ import (
 // what follows.
 const askLimit = 2 * time.Second
 
+// What QEMU inherits, by number: its ends of two sockets, the VM's lock, and with NoRelay a
+// pipe for each console.
+const (
+	monitorFD = 3
+	agentFD   = 4
+	lockFD    = 5
+	pipesFD   = 6
+)
+
 // qemuProcess is QEMU with the connections to it. Its fields are set while it starts, and
 // read once VM.ready is closed.
 type qemuProcess struct {
@@ -31,9 +41,30 @@ type qemuProcess struct {
 	agent    *guestagent.Client // every request fails if the guest has no agent
 	warnings *warnings          // what QEMU writes to its standard error
 	group    errgroup.Group     // the goroutines that end with QEMU
+	extra    []string           // arguments behind all others
 	sandbox  bool
 	kvm      bool
 	line     string // see VM.Command
+}
+
+// newQEMU returns the QEMU of a machine, not started. extra are arguments behind all others.
+func newQEMU(m vmconfig.Machine, extra []string) *qemuProcess {
+	return &qemuProcess{warnings: newWarnings(m.QEMU), extra: extra, sandbox: m.Sandbox}
+}
+
+// argv returns QEMU's command line for so many pipes of consoles.
+func (q *qemuProcess) argv(m vmconfig.Machine, host qemu.Host, pipes int) []string {
+	numbers := make([]int, pipes)
+	for i := range numbers {
+		numbers[i] = pipesFD + i
+	}
+	argv := qemu.Args(m, host)
+	q.line, q.kvm = qemu.Shell(slices.Concat(argv, q.extra)), host.Accel == "kvm"
+	argv = slices.Concat(argv, qemu.Bound(host), qemu.Control(m, monitorFD, numbers))
+	if !qemu.HasAgent(m.QEMUArgs) && !qemu.HasAgent(q.extra) {
+		argv = append(argv, qemu.Agent(m, host, agentFD)...)
+	}
+	return append(argv, q.extra...)
 }
 
 // start starts QEMU with argv. files are what it inherits behind the sockets of its monitor
@@ -196,9 +227,4 @@ func (q *qemuProcess) lastWords() string {
 		words += " (KVM may not work here: try --accel tcg)"
 	}
 	return words
-}
-
-// newQEMU returns the QEMU of a machine, not started.
-func newQEMU(m vmconfig.Machine) *qemuProcess {
-	return &qemuProcess{warnings: newWarnings(m.QEMU), sandbox: m.Sandbox}
 }
