@@ -3,14 +3,12 @@ package vm
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/guestagent"
 	"microvm-console/internal/process"
@@ -176,55 +174,4 @@ func (q *qemuProcess) terminate() {
 	case <-limit.Done():
 		q.process.Kill()
 	}
-}
-
-// exitError is returned if QEMU has ended by itself, with an error.
-type exitError struct {
-	exit    int    // QEMU's exit status, or 128 plus the number of the signal that ended it
-	atStart bool   // its monitor had not answered yet
-	advice  string // more about this exit; or ""
-	words   string // what QEMU wrote last to its standard error, behind ": "; or ""
-}
-
-// How returns how QEMU has ended: "QEMU ended with status 1", "QEMU was killed by SIGSEGV".
-func (e *exitError) How() string {
-	how := fmt.Sprintf("QEMU ended with status %d", e.exit)
-	if e.exit > 128 {
-		how = "QEMU was killed by " + signalName(e.exit-128)
-	}
-	if e.atStart {
-		how += " at its start"
-	}
-	return how
-}
-
-func (e *exitError) Error() string { return e.How() + e.advice + e.words }
-
-func signalName(number int) string {
-	if name := unix.SignalName(unix.Signal(number)); name != "" {
-		return name
-	}
-	return fmt.Sprintf("signal %d", number)
-}
-
-// exitError waits until QEMU has ended, and returns how.
-func (q *qemuProcess) exitError(atStart bool) *exitError {
-	e := &exitError{exit: q.process.Exit(), atStart: atStart, words: q.lastWords()}
-	if e.exit == 128+int(unix.SIGSYS) && q.sandbox {
-		e.advice = ": its sandbox forbids what its arguments need, as a network with a script " +
-			`(change qemuArgs, or set "sandbox": false in vm.json)`
-	}
-	return e
-}
-
-// lastWords returns what QEMU wrote last to its standard error, for the end of an error.
-func (q *qemuProcess) lastWords() string {
-	words := q.process.Stderr()
-	if words != "" {
-		words = ": " + words
-	}
-	if q.kvm {
-		words += " (KVM may not work here: try --accel tcg)"
-	}
-	return words
 }

@@ -44,6 +44,9 @@ func (v *VM) AwaitReady(ctx context.Context) error {
 	}
 }
 
+// Printed is closed when a console has printed something.
+func (v *VM) Printed() <-chan struct{} { return v.guest.Printed() }
+
 // Tail is what a console printed last.
 type Tail struct {
 	Console state.Console
