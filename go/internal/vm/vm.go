@@ -201,6 +201,7 @@ func (v *VM) awaitWatchers() error {
 	v.qemu.agent.Close()
 	watched := v.qemu.group.Wait()
 	v.outputs.awaitRead()
+	v.watcher.noteRestarts() // the last may have come with QEMU's end
 	return joined(err, watched)
 }
 
