@@ -77,13 +77,11 @@ func (v *VM) howEnded(start error) end {
 	if start != nil {
 		return end{start: start}
 	}
-	e := end{cause: v.watcher.found(), exit: v.qemu.exitError(false)}
+	e := end{last: v.watcher.events.last, cause: v.watcher.cause, exit: v.qemu.exitError(false)}
 	e.stopped, e.report = v.stop.result()
-	device := false
-	e.last, device = v.watcher.events.end()
 	switch {
 	case e.cause != nil:
-	case device:
+	case v.watcher.events.device:
 		e.cause = v.guest.ReportedPanic()
 	case e.last.Guest && e.last.Reason == "guest-reset":
 		e.cause = v.guest.FindPanic()
@@ -103,7 +101,8 @@ type exitError struct {
 func (e *exitError) How() string {
 	how := fmt.Sprintf("QEMU ended with status %d", e.exit)
 	if e.exit > 128 {
-		how = "QEMU was killed by " + signalName(e.exit-128)
+		signal := unix.Signal(e.exit - 128)
+		how = "QEMU was killed by " + cmp.Or(unix.SignalName(signal), signal.String())
 	}
 	if e.atStart {
 		how += " at its start"
@@ -112,13 +111,6 @@ func (e *exitError) How() string {
 }
 
 func (e *exitError) Error() string { return e.How() + e.advice + e.words }
-
-func signalName(number int) string {
-	if name := unix.SignalName(unix.Signal(number)); name != "" {
-		return name
-	}
-	return fmt.Sprintf("signal %d", number)
-}
 
 // exitError waits until QEMU has ended, and returns how.
 func (q *qemuProcess) exitError(atStart bool) *exitError {

@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -65,27 +66,39 @@ func (q *qemuProcess) argv(m vmconfig.Machine, host qemu.Host, pipes int) []stri
 	return append(argv, q.extra...)
 }
 
-// start starts QEMU with argv. files are what it inherits behind the sockets of its monitor
-// and agent, and the lock; start closes them. events is called with QEMU's events.
-func (q *qemuProcess) start(argv []string, lock *rundir.Lock, files []*os.File, events func(qmp.Event)) error {
-	connections, err := openConnections(lock)
+// start starts QEMU with argv, and reads from its monitor and its agent's port until it has
+// ended. QEMU inherits the lock, and pipes, which start closes. events is called with QEMU's
+// events.
+func (q *qemuProcess) start(argv []string, lock *rundir.Lock, pipes []*os.File, events func(qmp.Event)) (err error) {
+	var ours []net.Conn   // to the monitor and the agent
+	var theirs []*os.File // monitorFD, agentFD, lockFD
+	defer func() {
+		if err != nil {
+			closeAll(ours)
+			closeAll(append(theirs, pipes...))
+		}
+	}()
+	for range 2 {
+		conn, end, err := process.SocketPair()
+		if err != nil {
+			return err
+		}
+		ours, theirs = append(ours, conn), append(theirs, end)
+	}
+	inherited, err := lock.Inherit()
 	if err != nil {
-		closeAll(files)
 		return err
 	}
+	theirs = append(theirs, inherited)
 	var environment []string // all of ours: without a sandbox QEMU may open a window, which needs that
 	if q.sandbox {
 		environment = process.SmallEnvironment()
 	}
-	q.process, err = process.Start(process.Command{
-		Argv: argv, Files: append(connections.inherited, files...), Stderr: q.warnings, Env: environment,
-	})
+	q.process, err = process.Start(process.Command{Argv: argv, Files: append(theirs, pipes...), Stderr: q.warnings, Env: environment})
 	if err != nil {
-		connections.close()
-		closeAll(files)
 		return err
 	}
-	q.monitor, q.agent = qmp.New(connections.monitor, events), guestagent.New(connections.agent)
+	q.monitor, q.agent = qmp.New(ours[0], events), guestagent.New(ours[1])
 	q.group.Go(func() error {
 		defer q.monitor.Close()
 		return q.monitor.Run()
@@ -97,44 +110,9 @@ func (q *qemuProcess) start(argv []string, lock *rundir.Lock, files []*os.File, 
 	return nil
 }
 
-// connections are the connections to a QEMU that is about to start, and what it inherits:
-// its ends of them, and the VM's lock, as monitorFD, agentFD and lockFD.
-type connections struct {
-	monitor, agent net.Conn
-	inherited      []*os.File
-}
-
-func openConnections(lock *rundir.Lock) (c connections, err error) {
-	for _, ours := range []*net.Conn{&c.monitor, &c.agent} {
-		conn, theirs, err := process.SocketPair()
-		if err != nil {
-			c.close()
-			return c, err
-		}
-		*ours, c.inherited = conn, append(c.inherited, theirs)
-	}
-	inherited, err := lock.Inherit()
-	if err != nil {
-		c.close()
-		return c, err
-	}
-	c.inherited = append(c.inherited, inherited)
-	return c, nil
-}
-
-// close closes what is still open.
-func (c connections) close() {
-	for _, conn := range []net.Conn{c.monitor, c.agent} {
-		if conn != nil {
-			conn.Close()
-		}
-	}
-	closeAll(c.inherited)
-}
-
-func closeAll(files []*os.File) {
-	for _, file := range files {
-		file.Close()
+func closeAll[C io.Closer](all []C) {
+	for _, one := range all {
+		one.Close()
 	}
 }
 
@@ -154,14 +132,6 @@ func (q *qemuProcess) supports(command string) bool {
 	var commands []struct{ Name string }
 	err := q.execute(context.Background(), "query-commands", nil, &commands)
 	return err == nil && slices.ContainsFunc(commands, func(c struct{ Name string }) bool { return c.Name == command })
-}
-
-// sendBreak sends a break on the line of a console.
-func (q *qemuProcess) sendBreak(ctx context.Context, chardev string) error {
-	id := struct {
-		ID string `json:"id"`
-	}{chardev}
-	return q.monitor.Execute(ctx, "chardev-send-break", id, nil)
 }
 
 // terminate ends QEMU without asking the guest: by its monitor, or else by a signal.

@@ -14,7 +14,7 @@ func (v *VM) Status() state.Machine {
 	for i, c := range v.consoles.all() {
 		status.Consoles[i].Relay = c.Relay().Status()
 		status.Consoles[i].Relay.Socket = rundir.Socket(v.dir.Console(status.Consoles[i].Name))
-		status.Consoles[i].Refused = v.consoles.refusals(i)
+		status.Consoles[i].Refused = c.port.Refusals()
 	}
 	return status
 }

@@ -19,15 +19,16 @@ var errAbandoned = errors.New("stopped before it had started")
 
 // stopper makes the stops of a VM, one at a time.
 type stopper struct {
-	turn   sync.Mutex    // held by the stop under way
 	forced chan struct{} // closed by a forced stop, which cuts the one under way short
 	force  sync.Once
+
+	turn   sync.Mutex     // held by the stop under way
+	asked  bool           // a stop of the running VM has begun
+	report ctl.StopReport // of the last such stop
 
 	mu        sync.Mutex
 	cancel    context.CancelCauseFunc // ends a start under way; nil before Run
 	cancelled bool                    // a stop came before the start was done
-	asked     bool                    // a stop of the running VM has begun
-	report    ctl.StopReport          // of the last such stop
 }
 
 // Stop stops the VM: by the guest's agent, then the ACPI power button, QEMU's quit, SIGTERM
@@ -60,9 +61,9 @@ func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport,
 	}
 }
 
-// stopBy stops a VM that runs, by the first of stages that works.
+// stopBy stops a VM that runs, by the first of stages that works. The caller holds the turn.
 func (v *VM) stopBy(ctx context.Context, stages []stage) (ctl.StopReport, error) {
-	v.stop.begin()
+	v.stop.asked = true
 	_ = v.record.become(state.Stopping) // a state file that cannot be written must not keep a VM running
 	report := v.stop.run(ctx, stages, v.qemu.done())
 	if report.Stage == "" {
@@ -91,18 +92,10 @@ func (s *stopper) startBy(cancel context.CancelCauseFunc) {
 	}
 }
 
-func (s *stopper) begin() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asked = true
-}
-
 // result waits for a stop under way, and returns whether there was one, and its report.
 func (s *stopper) result() (asked bool, report ctl.StopReport) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return s.asked, s.report
 }
 
@@ -118,8 +111,6 @@ func (s *stopper) run(ctx context.Context, stages []stage, done <-chan struct{})
 			break
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.report = report
 	return report
 }

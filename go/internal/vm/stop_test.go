@@ -36,7 +36,7 @@ func TestStopTellsTheStageThatWorked(t *testing.T) {
 			if len(test.words) > 0 && strings.HasPrefix(test.words[0], "fake.agent") {
 				await(t, "agent", func() bool { return v.Status().Agent })
 			}
-			report, err := v.stopBy(t.Context(), patient(v.qemu.stages(test.request, v.shutDownByAgent), test.stage))
+			report, err := stopBy(t, v, patient(v.qemu.stages(test.request, v.shutDownByAgent), test.stage))
 			if err != nil || report.Stage != test.stage || len(report.Tried) != test.tried {
 				t.Errorf("got %+v, %v, want stage %s of %d", report, err, test.stage, test.tried)
 			}
@@ -51,6 +51,14 @@ func TestStopTellsTheStageThatWorked(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stopBy stops a VM by stages.
+func stopBy(t *testing.T, v *VM, stages []stage) (ctl.StopReport, error) {
+	t.Helper()
+	v.stop.turn.Lock()
+	defer v.stop.turn.Unlock()
+	return v.stopBy(t.Context(), stages)
 }
 
 // patient gives the stage that will work all the time it needs on a busy
@@ -89,7 +97,7 @@ func TestStopSharesItsTime(t *testing.T) {
 func TestStopOfAMonitorThatHangs(t *testing.T) {
 	v, ended := run(t, machine(t, "fake.hang"))
 	started(t, v)
-	report, err := v.stopBy(t.Context(), patient(v.qemu.stages(ctl.StopRequest{}, v.shutDownByAgent), "sigterm"))
+	report, err := stopBy(t, v, patient(v.qemu.stages(ctl.StopRequest{}, v.shutDownByAgent), "sigterm"))
 	if err != nil || report.Stage != "sigterm" || len(report.Tried) != 4 {
 		t.Errorf("got %+v, %v", report, err)
 	}

@@ -3,7 +3,6 @@ package vm
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"microvm-console/internal/guest"
@@ -31,9 +30,7 @@ type watcher struct {
 	events   *events
 	silence  time.Duration // see Options
 	restarts int           // that the journals know of
-
-	mu    sync.Mutex
-	cause *guest.Error // why the watcher has ended QEMU
+	cause    *guest.Error  // why run has ended QEMU; it is read once that has returned
 }
 
 // start has the guest watched until QEMU has ended.
@@ -98,19 +95,10 @@ func (w *watcher) terminate(found *guest.Error) {
 	if found == nil {
 		return
 	}
-	w.mu.Lock()
 	if w.cause == nil {
 		w.cause = found
 	}
-	w.mu.Unlock()
 	w.qemu.terminate()
-}
-
-// found returns why the watcher has ended QEMU; nil if it has not.
-func (w *watcher) found() *guest.Error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.cause
 }
 
 // checkReady changes the state of a guest that has become ready.
