@@ -138,7 +138,7 @@ func TestGuestAgent(t *testing.T) {
 			if status := vm.status(); status != 0 {
 				t.Errorf("microvm-run has status %d", status)
 			}
-			vm.expect(`ended: the guest powered off`, 1)
+			vm.expect(`ended: powered off`, 1)
 		})
 	}
 }

@@ -98,7 +98,7 @@ func TestByHand(t *testing.T) {
 	if status := vm.status(); status != 0 {
 		t.Errorf("a guest that powered off has status %d", status)
 	}
-	vm.expect(`ended: the guest powered off`, 1)
+	vm.expect(`ended: powered off`, 1)
 }
 
 // Both consoles through the clients: history first, several at once, plain pipes,

@@ -174,5 +174,5 @@ func killQEMU(t *testing.T, vm *session) {
 		t.Fatal(err)
 	}
 	<-vm.ended
-	vm.expect(`qemu: ended by signal 9`, 1)
+	vm.expect(`QEMU was killed by SIGKILL`, 1)
 }

@@ -111,15 +111,10 @@ func (s *Suite) connect(ctx context.Context) error {
 	if s.began.IsZero() {
 		return errors.New("not run: the VM has not started")
 	}
-	for printed := int64(0); printed == 0; {
-		for _, endpoint := range s.vm.Status().Consoles {
-			printed += endpoint.Relay.End - endpoint.Relay.Start
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("no console prints anything: %w", context.Cause(ctx))
-		}
+	select {
+	case <-s.vm.Printed():
+	case <-ctx.Done():
+		return fmt.Errorf("no console prints anything: %w", context.Cause(ctx))
 	}
 	for _, endpoint := range s.vm.Status().Consoles {
 		if clients := len(endpoint.Relay.Clients); clients > 0 {
