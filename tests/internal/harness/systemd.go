@@ -1,0 +1,104 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// insideVariable is set for a test that runs inside the container.
+const insideVariable = "MICROVM_TEST_INSIDE"
+
+// InSystemd runs a bash script on a machine that this machine's own systemd has
+// booted: a container on a copy of this machine's files, with an empty /tmp and a
+// network of its own, which is forgotten afterwards. It runs as an ordinary
+// user next to his own `systemctl --user`. It returns what
+// the script printed, and how it ended.
+//
+// home is the folder that becomes the user's home; "": an empty one.
+func InSystemd(t *testing.T, home, script string) (string, error) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		Skip(t, "root", "a container needs it; run scripts/test as root")
+	}
+	if _, err := exec.LookPath("systemd-nspawn"); err != nil {
+		Skip(t, "systemd-nspawn", "install systemd-container, dbus and dbus-user-session")
+	}
+	// Its name becomes that of a group of processes.
+	dir, err := os.MkdirTemp("", "microvm-systemd-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if home == "" {
+		home = t.TempDir()
+	}
+	if err := os.WriteFile(filepath.Join(home, "script"), []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(home, filepath.Join(dir, "home")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	defer cancel()
+	run := NewCommandContext(ctx, t, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+		"sh", filepath.Join("testdata", "systemd.sh"), dir)
+	run.WaitDelay = 10 * time.Second
+	boot, err := run.CombinedOutput()
+	output, readErr := os.ReadFile(filepath.Join(home, "output"))
+	if readErr != nil {
+		t.Fatalf("systemd: the script was not run: %v\n%s", err, boot)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w, and systemd printed:\n%s", err, boot)
+	}
+	return string(output), err
+}
+
+// InSystemdAsUser tells whether the test runs inside such a machine. Outside, it builds the
+// programs, runs the same test inside, with them in its PATH and in a copy of
+// this checkout, and tells how that went: the caller returns.
+func InSystemdAsUser(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(insideVariable) != "" {
+		return true
+	}
+	tools, home := Build(t, "tools"), t.TempDir()
+	copyCheckout(t, filepath.Join(home, "checkout"), tools)
+	test, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	Must(t, Root, "cp", test, filepath.Join(home, "test"))
+	script := "cd ~/checkout/tests\nexport PATH=" + tools + "/bin:$PATH " + insideVariable + "=yes"
+	for _, variable := range []string{"CI", "NIX_FLAGS"} {
+		script += fmt.Sprintf(" %s=%q", variable, os.Getenv(variable))
+	}
+	// A test inside that is not found would pass.
+	script += fmt.Sprintf("\n~/test -test.v -test.count=1 -test.timeout=14m -test.run '^%s$'\n", strings.ReplaceAll(t.Name(), "/", "$/^"))
+	output, err := InSystemd(t, home, script)
+	t.Logf("inside, as an ordinary user:\n%s", output)
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case !strings.Contains(output, "--- PASS: "+t.Name()+" "):
+		t.Fatal("it was not run inside, or skipped")
+	}
+	return false
+}
+
+// copyCheckout makes a copy of this one, in which result is built already.
+func copyCheckout(t *testing.T, to, built string) {
+	t.Helper()
+	Must(t, Root, "mkdir", to)
+	files := `git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -c | tar -C "$1" -x`
+	Must(t, Root, "bash", "-euo", "pipefail", "-c", files, "copy", to)
+	if err := os.Symlink(built, filepath.Join(to, "result")); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,12 @@
+package relay
+
+import (
+	"testing"
+
+	"microvm-console/tests/internal/harness"
+)
+
+func TestMain(m *testing.M) {
+	printerIfAsked()
+	harness.Main(m)
+}
