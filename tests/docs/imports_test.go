@@ -1,7 +1,6 @@
 package docs
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,16 +25,5 @@ func TestImports(t *testing.T) {
 		}
 		found.WriteByte('\n')
 	}
-	if *harness.Update {
-		if err := os.WriteFile(golden, []byte(found.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if found.String() != string(want) {
-		t.Errorf("the imports are not those of %s (scripts/test -run TestImports -update rewrites it):\n%s", golden, found.String())
-	}
+	harness.Golden(t, golden, found.String())
 }

@@ -30,7 +30,7 @@ func TestWorkflows(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no workflows (%v)", err)
 	}
-	harness.Must(t, ".", "go", append([]string{"tool", "-modfile=tools/actionlint/go.mod", "actionlint"}, files...)...)
+	harness.Must(t, harness.Root, "go", append([]string{"tool", "-modfile=tests/tools/actionlint/go.mod", "actionlint"}, files...)...)
 }
 
 func TestFormat(t *testing.T) {

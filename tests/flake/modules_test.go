@@ -28,11 +28,11 @@ func reference(t *testing.T, variable, what string) string {
 // each of them.
 var modules = map[string]func(t *testing.T, settings string) string{
 	"nixosModules": func(t *testing.T, settings string) string {
-		return fmt.Sprintf("module: import ./tests/modules/nixos.nix { inherit module; nixpkgsLib = %s; settings = %s; }",
+		return fmt.Sprintf("module: import ./tests/flake/modules/nixos.nix { inherit module; nixpkgsLib = %s; settings = %s; }",
 			reference(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"), settings)
 	},
 	"homeModules": func(t *testing.T, settings string) string {
-		return fmt.Sprintf("module: import ./tests/modules/home-manager.nix { inherit module; nixpkgsLib = %s; homeManager = %s; settings = %s; }",
+		return fmt.Sprintf("module: import ./tests/flake/modules/home-manager.nix { inherit module; nixpkgsLib = %s; homeManager = %s; settings = %s; }",
 			reference(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"), reference(t, "HOME_MANAGER", "nix-community/home-manager"), settings)
 	},
 }
@@ -71,34 +71,9 @@ func TestModules(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				compareJSON(t, filepath.Join("testdata", "modules", module+"-"+name+".json"), hash.ReplaceAllString(made, "/nix/store/"))
+				harness.GoldenJSON(t, filepath.Join("testdata", "modules", module+"-"+name+".json"), hash.ReplaceAllString(made, "/nix/store/"))
 			})
 		}
-	}
-}
-
-// compareJSON wants JSON to be that of a golden file.
-func compareJSON(t *testing.T, golden, text string) {
-	t.Helper()
-	var value any
-	if err := json.Unmarshal([]byte(text), &value); err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	indented, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *harness.Update {
-		if err := os.WriteFile(golden, append(indented, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(want) != string(indented)+"\n" {
-		t.Errorf("not what %s says (-update rewrites it):\n%s", golden, indented)
 	}
 }
 

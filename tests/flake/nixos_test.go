@@ -14,7 +14,7 @@ import (
 // has the program, and the user's session starts each relay.
 func TestMachineOfTheNixOSTest(t *testing.T) {
 	t.Parallel()
-	apply := fmt.Sprintf("tools: import ./tests/modules/nixos-test.nix { inherit tools; nixpkgsLib = %s; }",
+	apply := fmt.Sprintf("tools: import ./tests/flake/modules/nixos-test.nix { inherit tools; nixpkgsLib = %s; }",
 		reference(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"))
 	made := lastLine(harness.Nix(t, "eval", "--json", "--impure", ".#packages."+harness.System+".tools", "--apply", apply))
 	var machine struct {

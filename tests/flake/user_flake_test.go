@@ -40,7 +40,7 @@ func TestStrangersFlake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compareJSON(t, filepath.Join("testdata", "vm", "my-vm.json"), storeHash.ReplaceAllString(string(made), "/nix/store/…/"))
+	harness.GoldenJSON(t, filepath.Join("testdata", "vm", "my-vm.json"), storeHash.ReplaceAllString(string(made), "/nix/store/…/"))
 }
 
 // A VM takes an image that was made apart from it. The command that a guest starts with

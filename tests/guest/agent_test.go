@@ -103,7 +103,7 @@ func startGuest(t *testing.T, run string, args ...string) (vm, serial, console *
 	t.Helper()
 	vm = harness.Start(t, run, append([]string{"--auto-ports"}, args...)...)
 	vm.Expect(`console  hvc0   tcp localhost:\d+`, 1)
-	text, _ := vm.Printed()
+	text := vm.Printed()
 	ports := regexp.MustCompile(`tcp localhost:(\d+)`).FindAllStringSubmatch(text, 2)
 	return vm, harness.Connect(t, ports[0][1]), harness.Connect(t, ports[1][1])
 }
@@ -175,7 +175,7 @@ func TestGuestAgentOverTheHostsVsock(t *testing.T) {
 	const device = "/dev/vhost-vsock"
 	demo := harness.Build(t, "checks."+harness.System+".vsock-guest")
 	harness.OwnFolders(t)
-	config := harness.ChangedDemo(t, demo, func(machine map[string]any) { machine["vsock"] = map[string]int{"cid": 4711} })
+	config := harness.ChangedVM(t, demo, func(machine map[string]any) { machine["vsock"] = map[string]int{"cid": 4711} })
 	run := filepath.Join(demo, "bin", "microvm-run")
 	if _, err := os.Stat(device); err != nil {
 		vm := harness.Start(t, run, "--config", config, "--auto-ports")

@@ -113,7 +113,7 @@ func TestNoRelay(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
 	// QEMU cannot look for free ports, and others may take those of the demo.
-	config := harness.DemoWithFields(t, map[string]any{"consoles": []any{
+	config := harness.DemoWith(t, map[string]any{"consoles": []any{
 		map[string]any{"name": "serial", "device": "ttyS0", "port": harness.FreePort(t)},
 		map[string]any{"name": "console", "device": "hvc0", "port": harness.FreePort(t)},
 	}})

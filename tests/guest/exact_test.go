@@ -39,9 +39,9 @@ func TestExact(t *testing.T) {
 			t.Errorf("%s: %+v", console.Device, console)
 		}
 		journal := console.ReadJournal(t)
-		harness.CheckNumberedLines(t, console.Device+", the journal", journal)
+		harness.CheckLines(t, console.Device+", the journal", journal)
 		for _, client := range clients[place] {
-			harness.CheckNumberedLines(t, console.Device+", "+client.Kind, client.Got())
+			harness.CheckLines(t, console.Device+", "+client.Kind, client.Got())
 			client.Compare(t, console, journal)
 		}
 	}

@@ -76,7 +76,7 @@ func TestExecToTheGuestsEnd(t *testing.T) {
 			vm.Expect(`READY after`, 1)
 			run := harness.StartWithoutInput(t, harness.DemoProgram(t, "microvm-exec"), "--", "sh", "-c", end.command)
 			status := run.Status()
-			if text, _ := run.Printed(); status != end.status || text != "microvm-exec: sh: "+end.told+"\n" {
+			if text := run.Printed(); status != end.status || text != "microvm-exec: sh: "+end.told+"\n" {
 				t.Errorf("status %d, want %d: %s", status, end.status, text)
 			}
 			vm.Status()

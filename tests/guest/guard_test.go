@@ -27,7 +27,7 @@ func TestPortsAreGuarded(t *testing.T) {
 		harness.Login(owner)
 		other := harness.Start(t, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "nc.openbsd", "127.0.0.1", vm.Port(console))
 		other.Expect(`this console belongs to root; "shared": true opens it`, 1)
-		if text, _ := other.Printed(); strings.Contains(text, "Linux version") {
+		if text := other.Printed(); strings.Contains(text, "Linux version") {
 			t.Errorf("%s: another user sees the console:\n%s", console, text)
 		}
 		// What a page can make a browser send: its body would be typed, line by line.
@@ -36,7 +36,7 @@ func TestPortsAreGuarded(t *testing.T) {
 		page.Status()
 		owner.Send("echo S-$((6*7)) >/tmp/mine; ls /tmp; echo end-$((6*7))\n")
 		owner.Expect(`end-42`, 1)
-		if text, _ := owner.Printed(); strings.Contains(text, "touch") || strings.Contains(text, "POST / HTTP") {
+		if text := owner.Printed(); strings.Contains(text, "touch") || strings.Contains(text, "POST / HTTP") {
 			t.Errorf("%s: the page has typed:\n%s", console, text)
 		}
 	}

@@ -42,13 +42,10 @@ func TestGuestKernelServesPrograms(t *testing.T) {
 	harness.Setenv(t, "CGO_ENABLED", "0")
 	guestProgram := filepath.Join(t.TempDir(), "guestprogram")
 	harness.Must(t, ".", "go", "build", "-o", guestProgram, "./guestprogram")
-	data, err := os.ReadFile(guestProgram)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := harness.ChangedDemo(t, demo, func(machine map[string]any) {
+	text := harness.ReadFile(t, guestProgram)
+	config := harness.ChangedVM(t, demo, func(machine map[string]any) {
 		machine["name"] = "console-demo" // as consoles expects it
-		machine["initrd"] = withFile(t, machine["initrd"].(string), "guestprogram", data)
+		machine["initrd"] = withFile(t, machine["initrd"].(string), "guestprogram", text)
 	})
 	for _, kind := range []string{"q35", "microvm"} {
 		t.Run(kind, func(t *testing.T) {
@@ -59,7 +56,7 @@ func TestGuestKernelServesPrograms(t *testing.T) {
 			harness.Login(terminal)
 			terminal.Send("/guestprogram\n")
 			terminal.Expect(`tried\b`, 1)
-			text, _ := terminal.Printed()
+			text := terminal.Printed()
 			if fine := strings.Count(text, "fine: "); fine != 12 || strings.Contains(text, "lacking: ") {
 				t.Errorf("%d things of 12 are fine:\n%s", fine, text)
 			}
@@ -75,7 +72,7 @@ func TestGuestKernelServesPrograms(t *testing.T) {
 // restart its guest would end with status 0.
 func TestGuestKernelTellsOfAPanic(t *testing.T) {
 	demo := minimalDemo(t)
-	config := harness.ChangedDemo(t, demo, func(machine map[string]any) {
+	config := harness.ChangedVM(t, demo, func(machine map[string]any) {
 		machine["kernelParams"] = []string{"rdinit=/no/such/init"}
 	})
 	chardev := regexp.MustCompile(`socket,(id=\w+),[\w=,]*`)
@@ -86,7 +83,7 @@ func TestGuestKernelTellsOfAPanic(t *testing.T) {
 				"--no-relay", "--dry-run", "--", "-no-reboot", "-action", "panic=exit-failure")
 			qemu := harness.Start(t, "bash", "-c", "exec "+chardev.ReplaceAllString(line, "null,$1"))
 			if status := qemu.Status(); status != 1 {
-				text, _ := qemu.Printed()
+				text := qemu.Printed()
 				t.Errorf("QEMU has status %d: %s", status, text)
 			}
 		})
@@ -95,13 +92,9 @@ func TestGuestKernelTellsOfAPanic(t *testing.T) {
 
 // withFile is a copy of an initrd with one more program in it: Linux unpacks
 // archives (cpio, "newc") that stand one behind the other.
-func withFile(t *testing.T, initrd, name string, data []byte) string {
+func withFile(t *testing.T, initrd, name, text string) string {
 	t.Helper()
-	archive, err := os.ReadFile(initrd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	image := bytes.NewBuffer(archive)
+	image := bytes.NewBufferString(harness.ReadFile(t, initrd))
 	pad := func() { image.Write(make([]byte, -image.Len()&3)) }
 	add := func(name string, mode, size int) {
 		pad()
@@ -110,13 +103,11 @@ func withFile(t *testing.T, initrd, name string, data []byte) string {
 			0, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, len(name)+1, 0, name)
 		pad()
 	}
-	add(name, 0o100755, len(data))
-	image.Write(data)
+	add(name, 0o100755, len(text))
+	image.WriteString(text)
 	add("TRAILER!!!", 0, 0)
 	pad()
 	path := filepath.Join(t.TempDir(), "initrd")
-	if err := os.WriteFile(path, image.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	harness.WriteFile(t, path, image.String())
 	return path
 }

@@ -69,7 +69,7 @@ func startKVMHost(t *testing.T) kvmHost {
 	machine := harness.Build(t, "checks."+harness.System+".kvm-host")
 	demo, tools := harness.Build(t, "checks."+harness.System+".kvm-guest"), harness.Build(t, "tools")
 	disk := kvmDisk(t, demo, tools)
-	config := harness.ChangedDemo(t, machine, func(machine map[string]any) {
+	config := harness.ChangedVM(t, machine, func(machine map[string]any) {
 		drive := []any{"-drive", "if=virtio,format=raw,cache=unsafe,file=" + disk}
 		machine["qemuArgs"] = append(machine["qemuArgs"].([]any), drive...)
 	})
@@ -95,9 +95,9 @@ func kvmDisk(t *testing.T, paths ...string) string {
 		mkdir -p "$dir/root"
 		cd "$dir/root"
 		tar -xf "$packed"
-		mkdir -p nix/store checkout/tests
+		mkdir -p nix/store checkout/tests/guest
 		nix-store --query --requisites "$@" | xargs cp -a -t nix/store
-		mv ../tests checkout/tests
+		mv ../tests checkout/tests/guest
 		mebibytes=$(du -sm . | cut -f 1)
 		mkfs.ext4 -q -d . ../disk "$((mebibytes + 2048))M"
 		rm -rf "$dir/root"
@@ -112,8 +112,8 @@ func (h kvmHost) test(t *testing.T, name string) {
 	t.Helper()
 	pattern := "^" + strings.ReplaceAll(name, "/", "$/^") + "$"
 	output, err := harness.Command(t, harness.Root, h.exec, "--timeout", "28m", "--",
-		"chroot", "/disk", "/usr/bin/env", "-i", "--chdir=/checkout/tests",
-		"HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=linux", "NIX_FLAGS=", "CI="+os.Getenv("CI"), harness.BuiltVariable+"="+h.built,
+		"chroot", "/disk", "/usr/bin/env", "-i", "--chdir=/checkout/tests/guest",
+		"HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=linux", "NIX_FLAGS=", "CI="+os.Getenv("CI"), harness.OutputsVariable+"="+h.built,
 		"./tests", "-test.v", "-test.parallel=1", "-test.timeout=25m", "-test.run", pattern, "-lines", "2000")
 	t.Logf("inside:\n%s", output)
 	switch {

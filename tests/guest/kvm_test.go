@@ -72,7 +72,7 @@ hangs:	.asciz "hangs under KVM\n"
 // A kernel that hangs under KVM is emulated, and the user reads why.
 func TestInsideKVMFallback(t *testing.T) {
 	onlyInsideKVM(t)
-	config := harness.DemoWithFields(t, map[string]any{"kernel": assemble(t, emulatedOnly), "initrd": nil, "machine": "q35"})
+	config := harness.DemoWith(t, map[string]any{"kernel": assemble(t, emulatedOnly), "initrd": nil, "machine": "q35"})
 	const why = `KVM opens, but this kernel does not start under it: no kernel line within 3s of processor time`
 	harness.Setenv(t, "XDG_CACHE_HOME", t.TempDir())
 	for _, test := range []struct{ accel, says, prints string }{
@@ -115,7 +115,7 @@ func TestInsideKVMPermission(t *testing.T) {
 	starts("--clear-groups", "auto", "accelerator tcg ("+why+"), machine type q35\n")
 	refused := user("--clear-groups", "microvm-run", "--auto-ports", "--accel", "kvm")
 	status := refused.Status()
-	if text, _ := refused.Printed(); status != 1 || text != "microvm-run: "+why+"\n" {
+	if text := refused.Printed(); status != 1 || text != "microvm-run: "+why+"\n" {
 		t.Errorf("status %d: %s", status, text)
 	}
 	harness.Must(t, harness.Root, "chown", "0:"+group, "/dev/kvm")

@@ -28,10 +28,10 @@ func TestPaste(t *testing.T) {
 				fmt.Fprintf(&paste, "echo \"P<$((%d*100+%d))>\"\nread x\ntext %d\necho \"P<$x>\"\n", round+1, n, n)
 				want = append(want, fmt.Sprintf("P<%d>", (round+1)*100+n), fmt.Sprintf("P<text %d>", n))
 			}
-			before, _ := terminal.Printed()
+			before := terminal.Printed()
 			terminal.Send(paste.String() + "echo end-$((1000+" + fmt.Sprint(round) + "))\n")
 			terminal.Expect(fmt.Sprintf(`end-%d\r?\n.*# `, 1000+round), 1)
-			text, _ := terminal.Printed()
+			text := terminal.Printed()
 			text = text[len(before):]
 			if got := result.FindAllString(text, -1); !slices.Equal(got, want) || strings.Contains(text, "^[") {
 				t.Errorf("%s, round %d: got %q of\n%q", console.Device, round, got, text)

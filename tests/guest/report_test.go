@@ -18,7 +18,7 @@ import (
 func demoWith(t *testing.T, change func(vm map[string]any)) string {
 	t.Helper()
 	harness.Setenv(t, "TMPDIR", harness.OwnFolders(t))
-	return harness.ChangedDemo(t, harness.Build(t, "console-demo"), change)
+	return harness.ChangedVM(t, harness.Build(t, "console-demo"), change)
 }
 
 // runTest is run-test of a vm.json of our own: its output and exit status.

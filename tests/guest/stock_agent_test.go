@@ -1,7 +1,6 @@
 package guest
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -28,18 +27,18 @@ func TestStockAgentInTheGuest(t *testing.T) {
 		harness.Skip(t, "qemu-ga", "install qemu-guest-agent")
 	}
 	demo := harness.Build(t, "console-demo")
-	files := map[string][]byte{"bin/microvm-agent": []byte(stockAgent), "etc/qemu-ga": read(t, qemuGA)}
+	files := map[string]string{"bin/microvm-agent": stockAgent, "etc/qemu-ga": harness.ReadFile(t, qemuGA)}
 	for _, line := range strings.Split(harness.Must(t, harness.Root, "ldd", qemuGA), "\n") {
 		if path := regexp.MustCompile(`/\S+`).FindString(line); path != "" {
 			name := filepath.Base(path)
 			if strings.HasPrefix(name, "ld-") {
 				name = "ld.so"
 			}
-			files["etc/"+name] = read(t, path)
+			files["etc/"+name] = harness.ReadFile(t, path)
 		}
 	}
 	dir := harness.OwnFolders(t)
-	config := harness.ChangedDemo(t, demo, func(machine map[string]any) {
+	config := harness.ChangedVM(t, demo, func(machine map[string]any) {
 		// In /etc: an archive brings no folders of its own.
 		for name, data := range files {
 			machine["initrd"] = withFile(t, machine["initrd"].(string), name, data)
@@ -58,13 +57,4 @@ func TestStockAgentInTheGuest(t *testing.T) {
 	}
 	harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"))
 	vm.Status()
-}
-
-func read(t *testing.T, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }

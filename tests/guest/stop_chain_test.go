@@ -99,7 +99,7 @@ func TestStopChain(t *testing.T) {
 		t.Run(strings.ReplaceAll(guest.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
 			dir := harness.OwnFolders(t)
-			harness.Setenv(t, "MICROVM_CONFIG", harness.DemoWithFields(t, guest.fields))
+			harness.Setenv(t, "MICROVM_CONFIG", harness.DemoWith(t, guest.fields))
 			tools := filepath.Join(harness.Build(t, "tools"), "bin")
 			vm := harness.Start(t, filepath.Join(tools, "microvm-run"), "--accel", accelerator(), "--auto-ports")
 			vm.Expect(`console  hvc0   tcp localhost:\d+`, 1)
@@ -110,7 +110,7 @@ func TestStopChain(t *testing.T) {
 			}
 			stop := harness.Start(t, filepath.Join(tools, "microvm-shutdown"), "--timeout", timeout)
 			got := [2]int{stop.Status(), vm.Status()}
-			said, _ := stop.Printed()
+			said := stop.Printed()
 			if got != guest.status || !regexp.MustCompile(guest.says).MatchString(said) {
 				t.Errorf("status %d, want %d: %s", got, guest.status, said)
 			}

@@ -60,7 +60,7 @@ func TestDisksAreClean(t *testing.T) {
 			harness.OwnFolders(t)
 			disk := filepath.Join(t.TempDir(), "disk")
 			harness.Must(t, harness.Root, "truncate", "--size", "8M", disk)
-			harness.Setenv(t, "MICROVM_CONFIG", harness.DemoWithFields(t, map[string]any{
+			harness.Setenv(t, "MICROVM_CONFIG", harness.DemoWith(t, map[string]any{
 				"machine": "q35", "initrd": initrd, "qemuArgs": append([]any{"-drive", "format=raw,if=virtio,file=" + disk}, end.args...),
 			}))
 			bin := filepath.Join(harness.Build(t, "tools"), "bin")

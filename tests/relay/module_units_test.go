@@ -13,7 +13,7 @@ import (
 func TestUnitsOfTheModules(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
-	harness.Must(t, harness.Root, "cp", "tests/testdata/session.sh", "scripts/run-qemu.sh", home)
+	harness.Must(t, harness.Root, "cp", "tests/relay/testdata/session.sh", "scripts/run-qemu.sh", home)
 	printed, err := harness.InSystemd(t, home, fmt.Sprintf("units=%s PATH=%s:$PATH\n", harness.Build(t, "checks."+harness.System+".relay-units"), filepath.Join(harness.Build(t, "tools"), "bin"))+`set -eux
 mkdir -p ~/.config/systemd/user
 for unit in $units/*.service; do ln -s $unit ~/.config/systemd/user/; done

@@ -27,7 +27,7 @@ func TestQEMUByHandHasPlainFIFOs(t *testing.T) {
 	disk := bootSector(t, lines, false)
 	byHand := append([]string{"qemu-system-x86_64", "-display", "none", "-monitor", "none", "-serial", "pipe:/tmp/qemu-serial"}, disk...)
 	cat := harness.Start(t, "cat", "/tmp/qemu-serial.out")
-	for boot, vm := range [][]string{byHand, byHand, append([]string{"../scripts/run-qemu.sh"}, disk...)} {
+	for boot, vm := range [][]string{byHand, byHand, append([]string{runQEMU}, disk...)} {
 		qemu := harness.Start(t, vm[0], vm[1:]...)
 		cat.Expect(`line 1999\r\n`, boot+1)
 		typeInto(t, "/tmp/qemu-serial.in", "x")
@@ -37,7 +37,7 @@ func TestQEMUByHandHasPlainFIFOs(t *testing.T) {
 			t.Errorf("boot %d: status %d", boot, status)
 		}
 	}
-	text, _ := cat.Printed()
+	text := cat.Printed()
 	if err := checkLines(strings.ReplaceAll(text, "key x\r\n", ""), lines, 3); err != nil {
 		t.Error(err)
 	}
@@ -73,7 +73,7 @@ func TestReadersOfTheLastBoot(t *testing.T) {
 		awaitNoClients(t, "debugcon")
 		client := harness.Start(t, words[0], words[1:]...)
 		client.Expect(`line 19999\r\n`, 1)
-		text, _ := client.Printed()
+		text := client.Printed()
 		if err := checkLines(text, lines, 1); err != nil {
 			t.Errorf("%s: %v", strings.Join(words, " "), err)
 		}
@@ -89,7 +89,7 @@ func TestRunQEMUWithoutServices(t *testing.T) {
 		return
 	}
 	const lines = 5000
-	vm := harness.Start(t, "../scripts/run-qemu.sh", bootSector(t, lines, false)...)
+	vm := harness.Start(t, runQEMU, bootSector(t, lines, false)...)
 	for _, channel := range channels {
 		for _, suffix := range []string{".in", ".out", ".sock", ".pty", ".log"} {
 			path := "/tmp/qemu-" + channel + suffix
@@ -98,14 +98,14 @@ func TestRunQEMUWithoutServices(t *testing.T) {
 	}
 	client := harness.Start(t, "socat", "-u", "unix:/tmp/qemu-serial.sock", "-")
 	client.Expect(`line 4999\r\n`, 1)
-	second := harness.Start(t, "../scripts/run-qemu.sh", bootSector(t, lines, true)...)
+	second := harness.Start(t, runQEMU, bootSector(t, lines, true)...)
 	if status := second.Status(); status == 0 {
 		t.Error("a second QEMU on the same channels has status 0")
 	}
 	second.Expect(`(?m)^run-qemu: channel "serial": .*\(by pid \d+`, 1)
 	typeInto(t, "/tmp/qemu-monitor.in", "quit\n")
 	if status := vm.Status(); status != 0 {
-		text, _ := vm.Printed()
+		text := vm.Printed()
 		t.Errorf("status %d:\n%s", status, text)
 	}
 	for _, channel := range printingChannels {
@@ -127,12 +127,12 @@ func TestRunQEMUGivesQEMUsStatus(t *testing.T) {
 		return
 	}
 	startUnits(t)
-	bad := harness.Start(t, "../scripts/run-qemu.sh", "-no-such-option")
+	bad := harness.Start(t, runQEMU, "-no-such-option")
 	if status := bad.Status(); status != 1 {
 		t.Errorf("a QEMU that does not start: status %d", status)
 	}
 	bad.Expect(`: -no-such-option: `, 1)
-	vm := harness.Start(t, "../scripts/run-qemu.sh", append(bootSector(t, 10, false), "-device", "isa-debug-exit,iobase=0xf4")...)
+	vm := harness.Start(t, runQEMU, append(bootSector(t, 10, false), "-device", "isa-debug-exit,iobase=0xf4")...)
 	client := harness.Start(t, "socat", "-u", "/tmp/qemu-serial.out", "-")
 	client.Expect(`line 9\r\n`, 1)
 	typeInto(t, "/tmp/qemu-serial.in", "e")

@@ -15,6 +15,9 @@ var channels = []string{"serial", "monitor", "debugcon"}
 // printingChannels are the ones that the boot sector prints on.
 var printingChannels = []string{"serial", "debugcon"}
 
+// runQEMU is the path of the script that docs/relays.md starts QEMU with.
+const runQEMU = harness.Root + "/scripts/run-qemu.sh"
+
 // unitName is the name of a channel's service.
 func unitName(channel string) string { return "qemu-" + channel + "-relay.service" }
 
@@ -74,7 +77,7 @@ func TestRelaysKeepEveryByteOf20Boots(t *testing.T) {
 			}
 		}
 		clients[channel].Expect(`line `+strconv.Itoa(lines-1)+`\r\n`, boots)
-		text, _ := clients[channel].Printed()
+		text := clients[channel].Printed()
 		if err := checkLines(text, lines, boots); err != nil {
 			t.Errorf("%s, the client: %v", channel, err)
 		}
@@ -95,7 +98,7 @@ func TestRelaysKeepEveryByteWhateverIsDoneToThem(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	vm := harness.Start(t, "../scripts/run-qemu.sh", bootSector(t, lines, true)...)
+	vm := harness.Start(t, runQEMU, bootSector(t, lines, true)...)
 	first := harness.Start(t, "cat", "/tmp/qemu-serial.out")
 	first.Expect(`line 0\r\n`, 1)
 	given := 0
@@ -111,7 +114,7 @@ func TestRelaysKeepEveryByteWhateverIsDoneToThem(t *testing.T) {
 		}
 	}
 	if status := vm.Status(); status != 0 {
-		text, _ := vm.Printed()
+		text := vm.Printed()
 		t.Errorf("run-qemu.sh: status %d\n%s", status, text)
 	}
 	t.Logf("%d orders", given)

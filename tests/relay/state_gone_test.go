@@ -22,7 +22,7 @@ func TestReadOnlyState(t *testing.T) {
 	if status := relay.Status(); status != 1 {
 		t.Errorf("status %d", status)
 	}
-	text, _ := relay.Printed()
+	text := relay.Printed()
 	want := "qemu-relay: channel \"serial\": mkdir " + state + "/qemu-relay: read-only file system"
 	if strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, want) {
 		t.Errorf("it says %q, want %q", text, want)

@@ -10,26 +10,28 @@ import (
 	"time"
 )
 
-// kindTerminal is the kind of client that is told more than the guest's bytes.
+// kindTerminal is the kind of a client that also gets notices, not only the guest's bytes.
 const kindTerminal = "terminal"
 
-// Client is somebody who reads a console and keeps all that comes.
+// Client reads a console and keeps all that it gets.
 type Client struct {
 	Kind   string
-	offset int64  // in the journal, of its first byte
-	last   []byte // what it waits for
-	Seen   chan struct{}
-	Ended  chan error
+	Seen   chan struct{} // closed when the client has seen what it waits for
+	Ended  chan error    // receives how it ended
+	offset int64         // in the journal, of its first byte
+	last   []byte        // what it waits for
 
 	mu   sync.Mutex
 	data []byte
 }
 
+// NewClient returns a client that waits for last. Its first byte is at offset in the
+// journal.
 func NewClient(kind string, offset int64, last string) *Client {
 	return &Client{Kind: kind, offset: offset, last: []byte(last), Seen: make(chan struct{}), Ended: make(chan error, 1)}
 }
 
-// Write takes what comes, and tells when the last of it has come.
+// Write takes what the client gets.
 func (c *Client) Write(data []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,14 +47,14 @@ func (c *Client) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// Got is what has come.
+// Got returns what the client has got so far.
 func (c *Client) Got() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.data
 }
 
-// Dial has the client read a socket, to its end.
+// Dial connects the client to a socket, which it reads to its end.
 func (c *Client) Dial(t *testing.T, network, address string) {
 	t.Helper()
 	conn, err := net.Dial(network, address)
@@ -66,16 +68,15 @@ func (c *Client) Dial(t *testing.T, network, address string) {
 	}()
 }
 
-// Run has the client read what a program prints. Its stdin stays open.
+// Run starts a program whose output the client reads. Its stdin stays open.
 func (c *Client) Run(t *testing.T, name string, args ...string) {
 	t.Helper()
 	command := NewCommand(t, name, args...)
 	command.Stdout = c
-	_, err := command.StdinPipe()
-	if err == nil {
-		err = command.Start()
+	if _, err := command.StdinPipe(); err != nil {
+		t.Fatal(err)
 	}
-	if err != nil {
+	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	waited := make(chan struct{})
@@ -84,13 +85,14 @@ func (c *Client) Run(t *testing.T, name string, args ...string) {
 		close(waited)
 	}()
 	t.Cleanup(func() {
-		command.Process.Kill() // it may have ended
+		_ = command.Process.Kill() // it may have ended
 		<-waited
 	})
 }
 
-// ClientOfEachKind attaches a client of each kind to a console, program among them:
-// some from its first byte, some from offset on. Each waits for last.
+// ClientOfEachKind attaches a client of each kind to a console of the demo, two of them
+// by program: some from its first byte, some from offset on. Each waits for last. dir is
+// the run folder; see OwnFolders.
 func ClientOfEachKind(t *testing.T, dir string, at Console, program string, offset int64, last string) []*Client {
 	t.Helper()
 	tcp := NewClient("TCP", 0, last)
@@ -107,7 +109,7 @@ func ClientOfEachKind(t *testing.T, dir string, at Console, program string, offs
 	return []*Client{tcp, unix, curl, pipe, terminal}
 }
 
-// Await waits until the client has seen the last of what it waits for.
+// Await waits until the client has seen what it waits for.
 func (c *Client) Await(t *testing.T, at Console, limit time.Duration) {
 	t.Helper()
 	select {
@@ -119,8 +121,8 @@ func (c *Client) Await(t *testing.T, at Console, limit time.Duration) {
 	}
 }
 
-// Compare wants the client, whose VM has ended, to have got the journal from its
-// offset to the end.
+// Compare waits for the end of the client, whose VM has ended, and reports an error
+// unless it has got the journal from its offset to the end.
 func (c *Client) Compare(t *testing.T, at Console, journal []byte) {
 	t.Helper()
 	select {

@@ -3,12 +3,14 @@ package harness
 import (
 	"context"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
 
-// Command is a command in dir that ends with the test, output in one string.
+// Command runs a command in dir and returns what it prints on stdout and stderr.
 func Command(t *testing.T, dir, name string, args ...string) (string, error) {
 	t.Helper()
 	// Not the test's own context: a clean-up runs commands too.
@@ -22,7 +24,7 @@ func Command(t *testing.T, dir, name string, args ...string) (string, error) {
 	return string(output), err
 }
 
-// Must is command for one that has to work.
+// Must is Command for a command that has to succeed.
 func Must(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	output, err := Command(t, dir, name, args...)
@@ -30,4 +32,28 @@ func Must(t *testing.T, dir, name string, args ...string) string {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, output)
 	}
 	return output
+}
+
+// NewCommand is exec.Command with the environment of the test, its PATH too.
+func NewCommand(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	return NewCommandContext(context.Background(), t, name, args...)
+}
+
+// NewCommandContext is exec.CommandContext with the environment of the test.
+func NewCommandContext(ctx context.Context, t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	run := exec.CommandContext(ctx, name, args...)
+	run.Env = environ(t)
+	if strings.Contains(name, "/") {
+		return run
+	}
+	for _, dir := range filepath.SplitList(Getenv(t, "PATH")) {
+		path, err := exec.LookPath(filepath.Join(dir, name))
+		if err == nil {
+			run.Path, run.Err = path, nil
+			break
+		}
+	}
+	return run
 }

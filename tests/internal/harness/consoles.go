@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Console is what a test wants to know of one of the demo's consoles.
+// Console is the part of a console's status that tests use.
 type Console struct {
 	Name, Device string
 	Port         int
@@ -26,10 +26,11 @@ type Console struct {
 	}
 }
 
-// ControlSocket is the demo's control socket in the folder of private.
+// ControlSocket returns the path of the demo's control socket. dir is the run folder;
+// see OwnFolders.
 func ControlSocket(dir string) string { return filepath.Join(dir, "microvm", "console-demo", "ctl") }
 
-// Request asks the demo's control socket, which is nobody who reads a console.
+// Request sends a request to the demo's control socket. The caller closes the body.
 func Request(t *testing.T, dir, method, target, body string) *http.Response {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -49,7 +50,7 @@ func Request(t *testing.T, dir, method, target, body string) *http.Response {
 	return answer
 }
 
-// Consoles are the demo's consoles as they are now.
+// Consoles returns the status of the demo's two consoles.
 func Consoles(t *testing.T, dir string) []Console {
 	t.Helper()
 	answer := Request(t, dir, http.MethodGet, "/status", "")
@@ -61,21 +62,21 @@ func Consoles(t *testing.T, dir string) []Console {
 	return status.Consoles
 }
 
-// AwaitNoClients waits until nobody reads a console any more.
+// AwaitNoClients waits until no client is attached to the demo's consoles.
 func AwaitNoClients(t *testing.T, dir string) {
 	t.Helper()
 	begin := time.Now()
 	for _, place := range []int{0, 1} {
 		for len(Consoles(t, dir)[place].Relay.Clients) > 0 {
 			if time.Since(begin) > WaitLimit {
-				t.Fatalf("somebody is still attached: %+v", Consoles(t, dir))
+				t.Fatalf("clients are still attached: %+v", Consoles(t, dir))
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
 	}
 }
 
-// ReadJournal is all that a console has printed, from the files that keep it.
+// ReadJournal returns all that a console has printed, from the files of its journal.
 func (c Console) ReadJournal(t *testing.T) []byte {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(c.Relay.Journal, "*.log")) // by name: in their order

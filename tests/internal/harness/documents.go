@@ -1,16 +1,49 @@
 package harness
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// Row is one line of a table in a document, cell by cell.
+// Section returns what a document of the checkout says under a heading.
+func Section(t *testing.T, document, heading string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(ReadFile(t, filepath.Join(Root, document)), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("%s has no %q", document, heading)
+	}
+	rest, _, _ = strings.Cut(rest, "\n## ")
+	return rest
+}
+
+// Block returns the first block of a language in a text.
+func Block(t *testing.T, text, language string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, "\n```"+language+"\n")
+	code, _, closed := strings.Cut(rest, "\n```")
+	if !found || !closed {
+		t.Fatalf("no %s block in:\n%s", language, text)
+	}
+	return code + "\n"
+}
+
+// BashBlocks returns the blocks of a document that are marked as bash.
+func BashBlocks(t *testing.T, document string) []string {
+	t.Helper()
+	var blocks []string
+	for i, part := range strings.Split(ReadFile(t, filepath.Join(Root, document)), "\n```") {
+		if block, ok := strings.CutPrefix(part, "bash\n"); ok && i%2 == 1 {
+			blocks = append(blocks, block)
+		}
+	}
+	return blocks
+}
+
+// Row is a row of a table in a document, cell by cell.
 type Row []string
 
-// Code is the text of a cell's code spans.
+// Code returns the texts of a cell's code spans.
 func (r Row) Code(cell int) []string {
 	var spans []string
 	for i, part := range strings.Split(r[cell], "`") {
@@ -25,13 +58,9 @@ func (r Row) Code(cell int) []string {
 // heading.
 func TableRows(t *testing.T, document, heading string) []Row {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(Root, document))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var rows []Row
 	inside := false
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(ReadFile(t, filepath.Join(Root, document))) {
 		line = strings.TrimSpace(line)
 		switch {
 		case strings.HasPrefix(line, "| "+heading+" |"):
@@ -50,58 +79,4 @@ func TableRows(t *testing.T, document, heading string) []Row {
 		t.Fatalf("%s has no table %q", document, heading)
 	}
 	return rows
-}
-
-// Wrapper makes a program called name and returns its folder.
-func Wrapper(t *testing.T, name, text string) string {
-	t.Helper()
-	folder := t.TempDir()
-	path := strings.TrimSpace(Must(t, Root, "bash", "-c", "command -v "+name))
-	text = strings.ReplaceAll(text, "REAL", path)
-	if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return folder
-}
-
-// BashBlocks returns the blocks of a document that are marked as bash.
-func BashBlocks(t *testing.T, document string) []string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(Root, document))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var blocks []string
-	for i, part := range strings.Split(string(text), "\n```") {
-		if block, ok := strings.CutPrefix(part, "bash\n"); ok && i%2 == 1 {
-			blocks = append(blocks, block)
-		}
-	}
-	return blocks
-}
-
-// Section is what a document says under a heading.
-func Section(t *testing.T, document, heading string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(Root, document))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(text), "\n"+heading+"\n")
-	if !found {
-		t.Fatalf("%s has no %q", document, heading)
-	}
-	rest, _, _ = strings.Cut(rest, "\n## ")
-	return rest
-}
-
-// Block is the first block of a language in a text.
-func Block(t *testing.T, text, language string) string {
-	t.Helper()
-	_, rest, found := strings.Cut(text, "\n```"+language+"\n")
-	code, _, closed := strings.Cut(rest, "\n```")
-	if !found || !closed {
-		t.Fatalf("no %s block in:\n%s", language, text)
-	}
-	return code + "\n"
 }

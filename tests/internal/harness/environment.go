@@ -1,16 +1,13 @@
 package harness
 
 import (
-	"context"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 )
 
-// environments holds the variables that setenv has set, as KEY=VALUE, by the name of
+// environments holds the variables that Setenv has set, as KEY=VALUE, by the name of
 // the test.
 var (
 	environmentsMu sync.Mutex
@@ -58,27 +55,4 @@ func Getenv(t *testing.T, key string) (value string) {
 		}
 	}
 	return value
-}
-
-// NewCommand is exec.Command with the environment of the test, its PATH too.
-func NewCommand(t *testing.T, name string, args ...string) *exec.Cmd {
-	t.Helper()
-	return NewCommandContext(context.Background(), t, name, args...)
-}
-
-// NewCommandContext is exec.CommandContext with the environment of the test.
-func NewCommandContext(ctx context.Context, t *testing.T, name string, args ...string) *exec.Cmd {
-	t.Helper()
-	run := exec.CommandContext(ctx, name, args...)
-	if !strings.Contains(name, "/") {
-		for _, dir := range filepath.SplitList(Getenv(t, "PATH")) {
-			path, err := exec.LookPath(filepath.Join(dir, name))
-			if err == nil {
-				run.Path, run.Err = path, nil
-				break
-			}
-		}
-	}
-	run.Env = environ(t)
-	return run
 }

@@ -8,22 +8,25 @@ import (
 	"testing"
 )
 
-// Tool is one of our programs that is bound to no machine.
-func Tool(t *testing.T, name string) string {
-	t.Helper()
-	return filepath.Join(Build(t, "tools"), "bin", name)
-}
-
-// BuiltVariable is set for tests in such a machine: the outputs of the flake that were
-// built outside, ATTRIBUTE=PATH, separated by blanks.
-const BuiltVariable = "MICROVM_TEST_KVM"
+// OutputsVariable is set for tests that run in a machine with KVM (see TestKVM): the
+// outputs of the flake that were built outside, ATTRIBUTE=PATH, separated by spaces.
+const OutputsVariable = "MICROVM_TEST_KVM"
 
 // InsideKVM reports whether the tests run in such a machine.
-func InsideKVM() bool { return os.Getenv(BuiltVariable) != "" }
+func InsideKVM() bool { return os.Getenv(OutputsVariable) != "" }
 
-// builtOutside has build return the outputs that were built outside.
-func builtOutside() {
-	for _, word := range strings.Fields(os.Getenv(BuiltVariable)) {
+// output is an attribute of the flake. path is its store path once it is built.
+type output struct {
+	mu   sync.Mutex
+	path string
+}
+
+// outputs holds an *output for each attribute that was asked for.
+var outputs sync.Map
+
+// useOutputs has Build return outputs that are built already; see OutputsVariable.
+func useOutputs(words string) {
+	for _, word := range strings.Fields(words) {
 		attribute, path, _ := strings.Cut(word, "=")
 		outputs.Store(attribute, &output{path: path})
 	}
@@ -37,16 +40,8 @@ func Nix(t *testing.T, verb string, args ...string) string {
 	return Must(t, Root, "nix", append(words, args...)...)
 }
 
-// output is an attribute of the flake: its store path once it is built.
-type output struct {
-	mu   sync.Mutex
-	path string
-}
-
-// outputs holds an *output for each attribute that was asked for.
-var outputs sync.Map
-
-// Build builds an attribute of the flake, once, and returns its store path.
+// Build builds an attribute of the flake, once in a test process, and returns its store
+// path.
 func Build(t *testing.T, attribute string) string {
 	t.Helper()
 	value, _ := outputs.LoadOrStore(attribute, &output{})
@@ -66,8 +61,14 @@ func Build(t *testing.T, attribute string) string {
 	return path
 }
 
-// DemoProgram is the path of one of the demo's programs.
+// DemoProgram returns the path of a program of the demo, which is bound to the demo VM.
 func DemoProgram(t *testing.T, name string) string {
 	t.Helper()
 	return filepath.Join(Build(t, "console-demo"), "bin", name)
+}
+
+// Tool returns the path of a program of the package, which is bound to no VM.
+func Tool(t *testing.T, name string) string {
+	t.Helper()
+	return filepath.Join(Build(t, "tools"), "bin", name)
 }

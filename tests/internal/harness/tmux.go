@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Tmux is a window of a real terminal, as a user looks at one.
+// Tmux is a window of a real terminal.
 type Tmux struct {
 	T      *testing.T
 	socket string

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// userFlakeFlags are the flags with which a flake of somebody else finds ours in
-// this checkout, and the packages of this machine.
+// userFlakeFlags returns the flags with which the flake of a user finds ours in this
+// checkout, and the packages of this machine.
 func userFlakeFlags(t *testing.T) string {
 	t.Helper()
 	here, err := filepath.Abs(Root)
@@ -22,29 +22,29 @@ func userFlakeFlags(t *testing.T) string {
 	return flags + " --no-write-lock-file"
 }
 
-// userFlakeNix is a nix for a stranger's folder.
-const userFlakeNix = `#!/bin/bash
-exec REAL "$1" FLAGS "${@:2}"
-`
-
-// UserFlake makes a folder with a flake.nix, for a person who types commands there
-// as they stand in a document.
+// UserFlake makes a folder with a flake.nix, for commands as a document shows them: nix
+// in the PATH of the test finds this checkout.
 func UserFlake(t *testing.T, flake string) (folder string) {
 	t.Helper()
-	folder = filepath.Join(OwnFolders(t), "stranger")
+	folder = filepath.Join(OwnFolders(t), "user")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	WriteFile(t, filepath.Join(folder, "flake.nix"), flake)
-	nix := Wrapper(t, "nix", strings.ReplaceAll(userFlakeNix, "FLAGS", userFlakeFlags(t)))
+	nix := Wrapper(t, "nix", "#!/bin/bash\nexec REAL \"$1\" "+userFlakeFlags(t)+" \"${@:2}\"\n")
 	Setenv(t, "PATH", nix+":"+Getenv(t, "PATH"))
 	return folder
 }
 
-// WriteFile writes a file.
-func WriteFile(t *testing.T, path, text string) {
+// Wrapper makes a program that stands for the one called name, and returns its folder.
+// REAL in its text becomes the path of that program.
+func Wrapper(t *testing.T, name, text string) (folder string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	folder = t.TempDir()
+	path := strings.TrimSpace(Must(t, Root, "bash", "-c", "command -v "+name))
+	text = strings.ReplaceAll(text, "REAL", path)
+	if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	return folder
 }
