@@ -148,6 +148,7 @@ func oneLine(command string) string {
 
 // So does every field of a check.
 func TestContractOfChecks(t *testing.T) {
+	t.Parallel()
 	var rows []harness.Row
 	for _, r := range contractTable(t, "field of a check") {
 		for _, name := range r.Code(0) {
@@ -159,6 +160,7 @@ func TestContractOfChecks(t *testing.T) {
 
 // Every field of image.json stands in the table.
 func TestContractOfTheImage(t *testing.T) {
+	t.Parallel()
 	rows := contractTable(t, "`image.json` of `microvm-initrd` = `guest` of `mkMicrovm`")
 	compareNames(t, rows, jsonFields(t, "go/internal/initrd/image.go", map[string]string{"File": "files[]."}))
 }

@@ -1,7 +1,6 @@
 package docs
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,7 +16,7 @@ func TestSecurityDocument(t *testing.T) {
 	for _, r := range harness.TableRows(t, "docs/security.md", "against") {
 		promised := 0
 		for part := range strings.SplitSeq(r[2], ";") {
-			folder := "tests" // unless a package stands before the name
+			folder := filepath.Join("tests", "*") // unless a package stands before the name
 			for _, match := range named.FindAllStringSubmatch(part, -1) {
 				if match[1] != "" {
 					folder = filepath.Join("go", "internal", match[1])
@@ -34,7 +33,7 @@ func TestSecurityDocument(t *testing.T) {
 	}
 }
 
-// defines reports whether a Go test of a folder has the name.
+// defines reports whether a Go test has the name. folder is a pattern of filepath.Glob.
 func defines(t *testing.T, folder, name string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(harness.Root, folder, "*_test.go"))
@@ -42,11 +41,7 @@ func defines(t *testing.T, folder, name string) bool {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(string(text), "\nfunc "+name+"(") {
+		if strings.Contains(harness.ReadFile(t, file), "\nfunc "+name+"(") {
 			return true
 		}
 	}

@@ -24,6 +24,7 @@ func minimalDemo(t *testing.T) string {
 }
 
 func TestGuestKernelRunTest(t *testing.T) {
+	t.Parallel()
 	demo := minimalDemo(t)
 	for _, kind := range []string{"q35", "microvm"} {
 		t.Run(kind, func(t *testing.T) {
@@ -38,6 +39,7 @@ func TestGuestKernelRunTest(t *testing.T) {
 
 // A static Go program in the guest finds what it and an agent need.
 func TestGuestKernelServesPrograms(t *testing.T) {
+	t.Parallel()
 	demo := minimalDemo(t)
 	harness.Setenv(t, "CGO_ENABLED", "0")
 	guestProgram := filepath.Join(t.TempDir(), "guestprogram")
@@ -71,6 +73,7 @@ func TestGuestKernelServesPrograms(t *testing.T) {
 // A panic reaches QEMU by the panic device: without it, a QEMU that may not
 // restart its guest would end with status 0.
 func TestGuestKernelTellsOfAPanic(t *testing.T) {
+	t.Parallel()
 	demo := minimalDemo(t)
 	config := harness.ChangedVM(t, demo, func(machine map[string]any) {
 		machine["kernelParams"] = []string{"rdinit=/no/such/init"}

@@ -98,6 +98,7 @@ func TestBootSectorAnswersKeys(t *testing.T) {
 
 // The oracle itself.
 func TestCheckLines(t *testing.T) {
+	t.Parallel()
 	tests := map[string]string{
 		"line 0\r\nline 1\r\nline 0\r\nline 1\r\n":           "",
 		"line 0\r\nline 1\r\nline 0\r\n":                     "missing 1, repeated 0",

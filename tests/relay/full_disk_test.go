@@ -23,6 +23,7 @@ var lossNotice = regexp.MustCompile(`\r\n\[(\d+) bytes were lost \(offset (\d+):
 // could not be kept is counted exactly, told to who asks and to who reads; and with
 // the space, the journal goes on.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	if !harness.InOwnMounts(t) {
 		return
 	}
@@ -38,6 +39,7 @@ func TestFullDisk(t *testing.T) {
 
 // The same where it is not the disk that is full, but a quota.
 func TestFullQuota(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("mkfs.btrfs"); err != nil {
 		harness.Skip(t, "btrfs", "install btrfs-progs")
 	}

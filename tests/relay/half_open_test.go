@@ -16,6 +16,7 @@ import (
 // that it has gone. It costs the others and the relay nothing; status tells how far it
 // is behind; and it is dropped when the kernel gives it up, here sooner than elsewhere.
 func TestPeerVanishes(t *testing.T) {
+	t.Parallel()
 	if !harness.InOwnNetwork(t) {
 		return
 	}

@@ -20,6 +20,7 @@ var retentionNotice = regexp.MustCompile(`\r\n\[(\d+) bytes are no longer kept \
 // Clients that have read a little and then stopped fall behind what is kept; when
 // they read again, each is told exactly what is missing, and goes on behind it.
 func TestLaggard(t *testing.T) {
+	t.Parallel()
 	const printedBytes, early = 64 << 20, 100_000
 	harness.OwnFolders(t)
 	ports, settings := freePorts(t, "serial")

@@ -12,6 +12,7 @@ import (
 
 // A relay that cannot write its journal does not start, and says so in one line.
 func TestReadOnlyState(t *testing.T) {
+	t.Parallel()
 	if !harness.InOwnMounts(t) {
 		return
 	}
@@ -35,6 +36,7 @@ func TestReadOnlyState(t *testing.T) {
 // Somebody removes the journal's folder while a channel prints: what was in it is
 // a gap, and the journal goes on.
 func TestJournalIsRemoved(t *testing.T) {
+	t.Parallel()
 	harness.OwnFolders(t)
 	writeSettings(t, `"retentionMiB": 1024`)
 	relay := startRelay(t, "serial")
@@ -79,6 +81,7 @@ func TestJournalIsRemoved(t *testing.T) {
 // relay any more, but what is there is kept to its last byte, and no second relay
 // gets at the journal. Then the relay ends, so that another one makes all again.
 func TestPrivateFolderIsRemoved(t *testing.T) {
+	t.Parallel()
 	harness.OwnFolders(t)
 	writeSettings(t, `"retentionMiB": 1024`)
 	relay := startRelay(t, "serial")

@@ -5,6 +5,7 @@ import (
 )
 
 func TestTally(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name                      string
 		text                      string
@@ -28,6 +29,7 @@ func TestTally(t *testing.T) {
 }
 
 func TestLinesBytes(t *testing.T) {
+	t.Parallel()
 	for last, want := range map[int]int64{0: 0, 1: 3, 9: 27, 10: 31, 100: 27 + 90*4 + 5, 123: 27 + 90*4 + 24*5} {
 		if got := LinesBytes(last); got != want {
 			t.Errorf("%d lines: %d bytes, want %d", last, got, want)
