@@ -26,11 +26,7 @@ func TestLint(t *testing.T) {
 // without running them: keys, expressions, and shell scripts by shellcheck.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(harness.Root, ".github/workflows/*.yml"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no workflows (%v)", err)
-	}
-	harness.Must(t, harness.Root, "go", append([]string{"tool", "-modfile=tests/tools/actionlint/go.mod", "actionlint"}, files...)...)
+	harness.Must(t, filepath.Join(harness.Root, "tests"), "bash", "-c", "go tool -modfile=tools/actionlint/go.mod actionlint ../.github/workflows/*.yml")
 }
 
 func TestFormat(t *testing.T) {

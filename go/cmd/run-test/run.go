@@ -70,7 +70,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	}
 	run.Duration = time.Since(run.Started)
 	if ended != nil && !run.Failed() {
-		run.Results = append(run.Results, report.Result{Name: vmconfig.CheckEndsWell, Err: ended})
+		run.Results = append(run.Results, report.Result{Name: consoletest.NameEndsWell, Err: ended})
 		t.pretty.Progress(run.Results[len(run.Results)-1], true)
 	}
 	t.describe(&run, v, ended)
