@@ -12,7 +12,7 @@ import (
 func TestOptionsDocument(t *testing.T) {
 	t.Parallel()
 	golden := filepath.Join(harness.Root, "docs", "options.md")
-	made := harness.Must(t, harness.Root, "nix", "eval", "--raw", "--file", "tests/flake/modules/options.nix")
+	made := harness.Must(t, harness.Root, "nix", "eval", "--offline", "--raw", "--file", "tests/flake/modules/options.nix")
 	made = strings.TrimRight(made, "\n") + "\n"
 	harness.Golden(t, golden, made)
 }
