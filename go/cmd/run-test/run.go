@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
@@ -129,9 +130,12 @@ func kept(c *cli.Context, run *report.Run, folder string) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // the VM did not come so far
 	}
-	if err == nil && len(entries) > 0 && (c.Bool("keep") || !run.Passed()) {
+	if err != nil {
+		return multierror.Append(err, os.RemoveAll(folder)).ErrorOrNil()
+	}
+	if len(entries) > 0 && (c.Bool("keep") || !run.Passed()) {
 		run.Kept = folder
 		return nil
 	}
-	return errors.Join(err, os.RemoveAll(folder))
+	return os.RemoveAll(folder)
 }

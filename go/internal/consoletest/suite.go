@@ -135,25 +135,30 @@ func (s *Suite) connect(ctx context.Context) error {
 	return s.firstBytes(ctx)
 }
 
-// firstBytes compares what each client has got first with the journal.
+// firstBytes compares the first bytes of each client with those of the journal.
 func (s *Suite) firstBytes(ctx context.Context) error {
 	for i, endpoint := range s.vm.Status().Consoles {
-		size := min(beginning, endpoint.Relay.End-endpoint.Relay.Start)
-		stream, err := s.vm.Stream(ctx, ctl.StreamRequest{Console: endpoint.Name})
+		kept, err := s.firstKept(ctx, endpoint)
 		if err != nil {
 			return err
 		}
-		kept := make([]byte, size)
-		_, err = io.ReadFull(stream, kept)
-		stream.Close()
-		if err == nil {
-			err = s.consoles[i].Began(ctx, kept)
-		}
-		if err != nil {
+		if err := s.consoles[i].Began(ctx, kept); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// firstKept returns the first bytes that a console's journal has of this boot.
+func (s *Suite) firstKept(ctx context.Context, endpoint state.Console) ([]byte, error) {
+	stream, err := s.vm.Stream(ctx, ctl.StreamRequest{Console: endpoint.Name})
+	if err != nil {
+		return nil, err
+	}
+	defer stream.Close()
+	kept := make([]byte, min(beginning, endpoint.Relay.End-endpoint.Relay.Start))
+	_, err = io.ReadFull(stream, kept)
+	return kept, err
 }
 
 // beginning is how many bytes of a console are compared, at most.
