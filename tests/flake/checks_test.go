@@ -52,7 +52,7 @@ func TestVendorHash(t *testing.T) {
 	harness.Setenv(t, "GOWORK", "off")
 	harness.Must(t, copied, "go", "mod", "tidy", "-diff")
 	harness.Must(t, copied, "go", "mod", "vendor")
-	got := strings.TrimSpace(harness.Must(t, copied, "nix", "hash", "path", "vendor"))
+	got := strings.TrimSpace(lastLine(harness.Must(t, copied, "nix", "hash", "path", "vendor")))
 	want, err := os.ReadFile(filepath.Join(harness.Root, "nix", "vendor-hash.nix"))
 	if err != nil {
 		t.Fatal(err)

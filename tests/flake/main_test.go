@@ -1,3 +1,5 @@
+// Package flake tests what Nix evaluates and builds: the checks of the flake, its modules,
+// the package, and the flake of a user.
 package flake
 
 import (

@@ -1,3 +1,5 @@
+// Package guest tests a real guest in a real VM: its consoles, its agent, how it ends,
+// run-test, kernels and KVM.
 package guest
 
 import (

@@ -13,25 +13,26 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// lockChannel takes a channel's seat, which is free.
+// lockChannel takes the lock of a channel's VM, as run-qemu does. The caller closes the
+// file.
 func lockChannel(t *testing.T, name string) (*os.File, error) {
-	seat, err := os.OpenFile(privatePath(t, name, "vm.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := os.OpenFile(privatePath(t, name, "vm.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	for late := time.Now().Add(harness.WaitLimit); ; time.Sleep(time.Millisecond) {
-		err := syscall.Flock(int(seat.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return seat, nil
+			return lock, nil
 		}
-		if time.Now().After(late) { // a relay looks for an instant whether it is taken
-			return nil, errors.Join(fmt.Errorf("%s: %w", seat.Name(), err), seat.Close())
+		if time.Now().After(late) { // a relay takes it for a moment, to see whether it is free
+			return nil, errors.Join(fmt.Errorf("%s: %w", lock.Name(), err), lock.Close())
 		}
 	}
 }
 
-// markBoot asks the relay for a boot, until one answers. Where one is killed
-// meanwhile, it may have marked a boot of which nothing is printed.
+// markBoot asks the relay to mark a boot, until one answers. A relay that is killed
+// meanwhile may have marked a boot in which nothing is printed.
 func markBoot(relay *relayProcess, name string) error {
 	for {
 		up := relay.awaitUp(context.Background())
@@ -55,15 +56,16 @@ func markBoot(relay *relayProcess, name string) error {
 	}
 }
 
-// lockSerial takes the serial channel's seat and has a boot marked. The caller closes it.
+// lockSerial takes the VM's lock of the serial channel and marks a boot. The caller closes
+// the file.
 func lockSerial(t *testing.T, relay *relayProcess) *os.File {
 	t.Helper()
-	seat, err := lockChannel(t, "serial")
+	lock, err := lockChannel(t, "serial")
 	if err == nil {
 		err = markBoot(relay, "serial")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return seat
+	return lock
 }

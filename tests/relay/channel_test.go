@@ -14,8 +14,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// writeSettings writes the settings of the relays that the test starts: its own folder,
-// and more.
+// writeSettings writes the settings of the relays that the test starts: their directory is
+// the test's own run folder; more are further fields.
 func writeSettings(t *testing.T, more string) {
 	t.Helper()
 	path := filepath.Join(harness.Getenv(t, "XDG_RUNTIME_DIR"), "config.json")
@@ -26,12 +26,12 @@ func writeSettings(t *testing.T, more string) {
 	harness.Setenv(t, "QEMU_RELAY_CONFIG", path)
 }
 
-// privatePath is a file in a channel's private folder.
+// privatePath returns the path of a file in a channel's private folder.
 func privatePath(t *testing.T, name, file string) string {
 	return filepath.Join(harness.Getenv(t, "XDG_RUNTIME_DIR"), "qemu-relay", name, file)
 }
 
-// publicPath is a channel's public endpoint: "out", "sock".
+// publicPath returns the path of a public endpoint of a channel, as "out" or "sock".
 func publicPath(t *testing.T, name, suffix string) string {
 	return filepath.Join(harness.Getenv(t, "XDG_RUNTIME_DIR"), "qemu-"+name+"."+suffix)
 }
@@ -49,7 +49,7 @@ func controlClient(t *testing.T, name string) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: harness.WaitLimit}
 }
 
-// relayStatus is what the tests want of GET /status.
+// relayStatus is the part of GET /status that the tests use.
 type relayStatus struct {
 	Exact       bool
 	Boot        int
@@ -64,7 +64,7 @@ type relayStatus struct {
 	}
 }
 
-// readStatus is GET /status.
+// readStatus sends GET /status.
 func readStatus(client *http.Client) (state relayStatus, err error) {
 	response, err := client.Get("http://channel/status")
 	if err != nil {
@@ -83,7 +83,7 @@ func readStatus(client *http.Client) (state relayStatus, err error) {
 	return status.Consoles[0].Relay, nil
 }
 
-// channelStatus is the state of a channel whose relay is up.
+// channelStatus returns the status of a channel whose relay is up.
 func channelStatus(t *testing.T, name string) relayStatus {
 	t.Helper()
 	state, err := readStatus(controlClient(t, name))
@@ -93,7 +93,7 @@ func channelStatus(t *testing.T, name string) relayStatus {
 	return state
 }
 
-// awaitNoClients waits until the relay of a channel has seen its last client leave.
+// awaitNoClients waits until the relay of a channel has no client.
 func awaitNoClients(t *testing.T, name string) {
 	t.Helper()
 	for late := time.Now().Add(harness.WaitLimit); len(channelStatus(t, name).Clients) > 0; time.Sleep(time.Millisecond) {
@@ -103,7 +103,7 @@ func awaitNoClients(t *testing.T, name string) {
 	}
 }
 
-// lost is how many bytes the gaps are.
+// lost returns how many bytes are missing in the gaps.
 func (s relayStatus) lost() (bytes int64) {
 	for _, gap := range s.Gaps {
 		bytes += gap.Bytes

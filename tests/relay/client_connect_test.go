@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,28 +14,28 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// connection is a client's.
+// connection is the connection of a client.
 type connection struct {
 	io.Reader
-	process *os.Process // that is the client; nil: this one is
+	process *os.Process // of the client; nil: it is this one
 	closed  func()
 	once    sync.Once
 }
 
-// Close ends it. It may be called again.
+// Close ends the connection. It may be called again.
 func (c *connection) Close() { c.once.Do(c.closed) }
 
-// connect connects a client, and tells f where the bytes begin if that is known.
-func (l *clientSeries) connect(f *streamChecker) (*connection, error) {
+// connect connects a client. It sets the offset of f if that is known.
+func (c *clientSeries) connect(f *streamChecker) (*connection, error) {
 	switch {
-	case l.habit == stopped || l.habit == gone || l.kind == "fifo":
-		return l.program()
-	case l.kind == "stream":
-		return l.stream(f)
+	case c.habit == stopped || c.habit == gone || c.kind == "fifo":
+		return c.program()
+	case c.kind == "stream":
+		return c.stream(f)
 	}
-	network, address := "unix", publicPath(l.relay.t, l.name, "sock")
-	if l.kind == "tcp" {
-		network, address = "tcp", l.relay.address(l.name)
+	network, address := "unix", publicPath(c.relay.t, c.name, "sock")
+	if c.kind == "tcp" {
+		network, address = "tcp", c.relay.address(c.name)
 	}
 	conn, err := net.Dial(network, address)
 	if err != nil {
@@ -43,40 +44,47 @@ func (l *clientSeries) connect(f *streamChecker) (*connection, error) {
 	return &connection{Reader: conn, closed: func() { conn.Close() }}, nil
 }
 
-// stream asks for the bytes from a random place of the boot.
-func (l *clientSeries) stream(f *streamChecker) (*connection, error) {
-	conn, err := net.Dial("unix", privatePath(l.relay.t, l.name, "ctl"))
+// stream asks the control socket for the bytes from a random place of the boot.
+func (c *clientSeries) stream(f *streamChecker) (*connection, error) {
+	conn, err := net.Dial("unix", privatePath(c.relay.t, c.name, "ctl"))
 	if err != nil {
 		return nil, err
 	}
-	from := []string{"start", "now", "-" + strconv.Itoa(l.random.IntN(1<<20))}[l.random.IntN(3)]
+	from := []string{"start", "now", "-" + strconv.Itoa(c.random.IntN(1<<20))}[c.random.IntN(3)]
 	fmt.Fprintf(conn, "GET /stream?from=%s HTTP/1.1\r\nHost: channel\r\n\r\n", from)
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("stream from=%s: %s", from, response.Status)
-	}
-	if err == nil {
-		f.offset, err = strconv.ParseInt(response.Header.Get("Microvm-Offset"), 10, 64)
-	}
+	body, err := streamBody(conn, f)
 	if err != nil {
 		conn.Close()
-		return nil, err
+		return nil, fmt.Errorf("stream from=%s: %w", from, err)
 	}
-	return &connection{Reader: response.Body, closed: func() { conn.Close() }}, nil
+	return &connection{Reader: body, closed: func() { conn.Close() }}, nil
 }
 
-// program has another process connect, which prints what it gets.
-func (l *clientSeries) program() (*connection, error) {
-	words := []string{"socat", "-u", "UNIX-CONNECT:" + publicPath(l.relay.t, l.name, "sock"), "-"}
-	switch l.kind {
-	case "tcp":
-		words[2] = "TCP4:" + l.relay.address(l.name)
-	case "fifo":
-		words = []string{"cat", publicPath(l.relay.t, l.name, "out")}
-	case "stream":
-		words = []string{"curl", "-sSN", "--unix-socket", privatePath(l.relay.t, l.name, "ctl"), "http://channel/stream"}
+// streamBody reads the head of an answer, which says where the bytes begin.
+func streamBody(conn net.Conn, f *streamChecker) (io.Reader, error) {
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return nil, err
 	}
-	run := harness.NewCommand(l.relay.t, words[0], words[1:]...)
+	if response.StatusCode != http.StatusOK {
+		return nil, errors.New(response.Status)
+	}
+	f.offset, err = strconv.ParseInt(response.Header.Get("Microvm-Offset"), 10, 64)
+	return response.Body, err
+}
+
+// program starts a program that connects and prints what it gets.
+func (c *clientSeries) program() (*connection, error) {
+	words := []string{"socat", "-u", "UNIX-CONNECT:" + publicPath(c.relay.t, c.name, "sock"), "-"}
+	switch c.kind {
+	case "tcp":
+		words[2] = "TCP4:" + c.relay.address(c.name)
+	case "fifo":
+		words = []string{"cat", publicPath(c.relay.t, c.name, "out")}
+	case "stream":
+		words = []string{"curl", "-sSN", "--unix-socket", privatePath(c.relay.t, c.name, "ctl"), "http://channel/stream"}
+	}
+	run := harness.NewCommand(c.relay.t, words[0], words[1:]...)
 	stdout, err := run.StdoutPipe()
 	if err == nil {
 		err = run.Start()

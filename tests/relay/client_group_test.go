@@ -6,29 +6,29 @@ import (
 	"testing"
 )
 
-// clientGroup are clients that come and go.
+// clientGroup is a number of series of clients that run at once.
 type clientGroup struct {
 	series []*clientSeries
 	here   sync.WaitGroup
 }
 
-// startClients has so many clients at once come and go, until ctx ends. begins is where
-// the boot does, in each channel's journal; -1: its lines tell.
-func startClients(ctx context.Context, relay *relayProcess, names []string, begins int64, lanes int) *clientGroup {
+// startClients runs many series of clients at once, until ctx ends. begins is the offset at
+// which the boot begins in the journal of each channel; -1: it is found by its lines.
+func startClients(ctx context.Context, relay *relayProcess, names []string, begins int64, number int) *clientGroup {
 	c := &clientGroup{}
 	journals := map[string]*journalFiles{}
 	for _, name := range names {
 		journals[name] = openJournal(relay.t, name)
 	}
-	for number := range lanes {
-		l := newClientSeries(relay, number, names, journals, begins)
+	for i := range number {
+		l := newClientSeries(relay, i, names, journals, begins)
 		c.series = append(c.series, l)
 		c.here.Go(func() { l.run(ctx) })
 	}
 	return c
 }
 
-// report waits until all have gone, and tells what they have got.
+// report waits for the end of all series, and logs what their clients have got.
 func (c *clientGroup) report(t *testing.T) {
 	t.Helper()
 	c.here.Wait()
@@ -39,10 +39,10 @@ func (c *clientGroup) report(t *testing.T) {
 	kinds := map[string]*sum{}
 	for number, l := range c.series {
 		for _, fault := range l.faults {
-			t.Errorf("client lane %d of %s, %s, %s: %v", number, l.name, l.kind, l.habit, fault)
+			t.Errorf("client %d of %s, %s, %s: %v", number, l.name, l.kind, l.habit, fault)
 		}
-		if l.bytes == 0 && l.habit != deaf { // who reads nothing may have been cut off before a byte came
-			t.Errorf("client lane %d of %s, %s, %s: not a byte in %d visits", number, l.name, l.kind, l.habit, l.visits)
+		if l.bytes == 0 && l.habit != deaf { // one that reads nothing may have been cut off before a byte came
+			t.Errorf("client %d of %s, %s, %s: not a byte in %d visits", number, l.name, l.kind, l.habit, l.visits)
 		}
 		for _, key := range []string{"in all", l.kind, l.habit} {
 			if kinds[key] == nil {

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// clientSeries is one client after the other, all of one kind and one habit.
+// clientSeries is a series of clients, one after the other, of one kind and one habit.
 type clientSeries struct {
 	relay   *relayProcess
 	name    string // of the channel
 	kind    string
 	habit   string
 	journal *journalFiles
-	begins  int64 // the offset of the first byte of the boot; -1: its lines tell
+	begins  int64 // the offset of the first byte of the boot; -1: found by its lines
 	random  *rand.Rand
 
-	visits, cut int // how many there were, and how many of them the relay's end cut off
+	visits, cut int // how many clients, and how many of them ended with the relay
 	bytes       int64
 	faults      []error
 }
@@ -35,10 +35,11 @@ const (
 	gone    = "is stopped for good"
 )
 
-// newClientSeries is the lane with a number on one of some channels: among 50, there are
-// all kinds and habits, but none reads a FIFO that cannot tell where it begins.
+// newClientSeries returns the series with a number, on one of some channels: among 50, there
+// are all kinds and habits. No client reads a FIFO if begins is known: what it gets first
+// could be any byte.
 func newClientSeries(relay *relayProcess, number int, names []string, journals map[string]*journalFiles, begins int64) *clientSeries {
-	l := &clientSeries{
+	c := &clientSeries{
 		relay:  relay,
 		name:   names[number%len(names)],
 		begins: begins,
@@ -48,63 +49,63 @@ func newClientSeries(relay *relayProcess, number int, names []string, journals m
 	}
 	switch {
 	case number < len(names) && begins < 0:
-		l.kind = "fifo"
+		c.kind = "fifo"
 	case number < 6:
-		l.habit = deaf
+		c.habit = deaf
 	case number < 9:
-		l.habit = slow
+		c.habit = slow
 	case number < 15:
-		l.habit = stopped
+		c.habit = stopped
 	case number < 18:
-		l.habit = gone
+		c.habit = gone
 	case number < 24:
-		l.habit = stays
+		c.habit = stays
 	}
-	if l.kind == "tcp" && relay.ports[l.name] == 0 {
-		l.kind = "unix"
+	if c.kind == "tcp" && relay.ports[c.name] == 0 {
+		c.kind = "unix"
 	}
-	l.journal = journals[l.name]
-	return l
+	c.journal = journals[c.name]
+	return c
 }
 
-// run has the clients come until ctx ends.
-func (l *clientSeries) run(ctx context.Context) {
-	for len(l.faults) < 5 {
-		up := l.relay.awaitUp(ctx)
+// run connects one client after the other until ctx ends.
+func (c *clientSeries) run(ctx context.Context) {
+	for len(c.faults) < 5 {
+		up := c.relay.awaitUp(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		err := l.connectOnce(ctx, up)
-		l.visits++
+		err := c.connectOnce(ctx, up)
+		c.visits++
 		ended := up.Err() != nil || ctx.Err() != nil
 		if ended {
-			l.cut++
+			c.cut++
 		}
 		var wrong *wrongError
 		if errors.As(err, &wrong) || err != nil && !ended {
-			l.faults = append(l.faults, err)
+			c.faults = append(c.faults, err)
 		}
 	}
 }
 
-// wrongError is that a client has got what the journal has not. Any other is that
-// it was cut off, or refused.
+// wrongError is the error of a client that has got bytes that the journal does not have.
+// With any other error it was cut off or refused.
 type wrongError struct{ err error }
 
 func (e *wrongError) Error() string { return e.err.Error() }
 
-// connectOnce is one client's, until it leaves or is cut off.
-func (l *clientSeries) connectOnce(ctx, up context.Context) error {
-	f := &streamChecker{journal: l.journal, offset: l.begins, boot: l.kind != "fifo"}
-	defer func() { l.bytes += f.bytes }()
-	conn, err := l.connect(f)
+// connectOnce runs one client until it leaves or is cut off.
+func (c *clientSeries) connectOnce(ctx, up context.Context) error {
+	f := &streamChecker{journal: c.journal, offset: c.begins, boot: c.kind != "fifo"}
+	defer func() { c.bytes += f.bytes }()
+	conn, err := c.connect(f)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	want := int64(l.random.IntN(1 << 20))
-	switch l.habit {
+	want := int64(c.random.IntN(1 << 20))
+	switch c.habit {
 	case stays:
 		want = 1 << 62
 	case deaf:
@@ -114,10 +115,10 @@ func (l *clientSeries) connectOnce(ctx, up context.Context) error {
 			err = take(f, conn, 1)
 		}
 	case stopped:
-		for pause(ctx, up, l.moment()) && err == nil {
+		for pause(ctx, up, c.moment()) && err == nil {
 			err = take(f, conn, want/4)
 			conn.process.Signal(syscall.SIGSTOP)
-			pause(ctx, up, l.moment())
+			pause(ctx, up, c.moment())
 			conn.process.Signal(syscall.SIGCONT)
 		}
 	case gone:
@@ -132,12 +133,12 @@ func (l *clientSeries) connectOnce(ctx, up context.Context) error {
 	return err
 }
 
-// moment is a random one.
-func (l *clientSeries) moment() time.Duration {
-	return time.Duration(l.random.IntN(200)) * time.Millisecond
+// moment returns a random pause.
+func (c *clientSeries) moment() time.Duration {
+	return time.Duration(c.random.IntN(200)) * time.Millisecond
 }
 
-// pause waits, and tells whether neither of the two has ended meanwhile.
+// pause waits, and reports whether neither context has ended meanwhile.
 func pause(ctx, up context.Context, pause time.Duration) bool {
 	select {
 	case <-time.After(pause):
@@ -148,7 +149,7 @@ func pause(ctx, up context.Context, pause time.Duration) bool {
 	return false
 }
 
-// take has f read so many bytes.
+// take reads so many bytes into f.
 func take(f *streamChecker, from io.Reader, want int64) error {
 	chunk := make([]byte, 64<<10)
 	for want > 0 {

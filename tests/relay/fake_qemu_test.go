@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// fakeQEMU stands for a QEMU on several channels, as run-qemu starts it: a printer
-// on each, which holds the channel's seat.
+// fakeQEMU stands for a QEMU on several channels, as run-qemu starts it: a printer on each,
+// which holds the lock of the channel's VM.
 type fakeQEMU struct {
 	t       *testing.T
 	names   []string
@@ -24,7 +24,7 @@ func newFakeQEMU(t *testing.T, names ...string) *fakeQEMU {
 	return vm
 }
 
-// total is what a channel has printed in the boots that have ended.
+// total returns how many bytes a channel has printed in the boots that have ended.
 func (vm *fakeQEMU) total(name string) (bytes int64) {
 	for _, boot := range vm.printed[name] {
 		bytes += boot
@@ -32,7 +32,7 @@ func (vm *fakeQEMU) total(name string) (bytes int64) {
 	return bytes
 }
 
-// boot starts one on all channels: each prints so many bytes.
+// boot starts a printer on each channel, which prints so many bytes.
 func (vm *fakeQEMU) boot(relay *relayProcess, bytes func(name string) int64, rate int, ends bool) error {
 	for _, name := range vm.names {
 		p := &printer{t: vm.t, name: name}
@@ -45,7 +45,7 @@ func (vm *fakeQEMU) boot(relay *relayProcess, bytes func(name string) int64, rat
 	return nil
 }
 
-// kill kills it, and is await then.
+// kill kills the printers and awaits their end.
 func (vm *fakeQEMU) kill() error {
 	for _, p := range vm.on {
 		if p.run != nil && p.run.Process != nil {
@@ -55,7 +55,7 @@ func (vm *fakeQEMU) kill() error {
 	return vm.await()
 }
 
-// await waits until it has ended and the relay has all, and takes note how much
+// await waits until the printers have ended and the relay has taken all. It notes how much
 // that is.
 func (vm *fakeQEMU) await() error {
 	var errs []error
@@ -68,8 +68,8 @@ func (vm *fakeQEMU) await() error {
 	return errors.Join(errs...)
 }
 
-// restarts kills it at random moments, while a relay is killed or not, and starts
-// it again: once for each time that the relay was killed so often.
+// restarts kills the printers at a random moment and boots again, once for every so many
+// values of killed, which has one for each time that the relay was killed.
 func (vm *fakeQEMU) restarts(relay *relayProcess, every int, killed <-chan struct{}, boot func() error) error {
 	random := rand.New(rand.NewPCG(tortureSeed, 2))
 	for n := 1; ; n++ {

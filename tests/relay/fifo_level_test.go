@@ -13,8 +13,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// fifoLevel is how much waits in a channel's FIFO for the relay. QEMU drops what hvc0
-// prints while the FIFO is full.
+// fifoLevel observes how many bytes wait in the FIFO of a channel for the relay. QEMU drops
+// what hvc0 prints while the FIFO is full.
 type fifoLevel struct {
 	here      sync.WaitGroup
 	name      string
@@ -23,10 +23,10 @@ type fifoLevel struct {
 	fault     error
 }
 
-// fifoHolds is what the FIFO of a channel holds.
+// fifoHolds is the size of the FIFO of a channel.
 const fifoHolds = 1 << 20
 
-// watchFIFO looks until ctx ends.
+// watchFIFO observes the FIFO of a channel until ctx ends.
 func watchFIFO(ctx context.Context, t *testing.T, name string) *fifoLevel {
 	f := &fifoLevel{name: name}
 	fifo, err := os.OpenFile(privatePath(t, name, "vm.out"), os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -52,8 +52,8 @@ func (f *fifoLevel) await() {
 	}
 }
 
-// report tells how much it was. Where the FIFO was full, the relay was away for too
-// long.
+// report logs how much waited. It is an error if the FIFO was full: the relay was away for
+// too long.
 func (f *fifoLevel) report(t *testing.T) {
 	t.Helper()
 	if f.here.Wait(); f.fault != nil {

@@ -26,8 +26,8 @@ func TestPeerVanishes(t *testing.T) {
 	writeSettings(t, `"retentionMiB": 1024, `+settings)
 	relay := startRelay(t, "serial")
 	relay.ports = ports
-	seat := lockSerial(t, relay)
-	defer seat.Close()
+	lock := lockSerial(t, relay)
+	defer lock.Close()
 	const before, after = 1 << 20, 64 << 20
 	address := relay.address("serial")
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}

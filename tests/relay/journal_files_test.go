@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// segmentFile is a file of a journal: its name says where it begins and of which
-// boot it is.
+// segmentFile is a file of a journal. Its name has the offset of its first byte and the
+// number of its boot.
 type segmentFile struct {
 	path  string
 	start int64
@@ -20,7 +20,7 @@ type segmentFile struct {
 	size  int64
 }
 
-// listSegments lists a journal's files in their order.
+// listSegments returns the files of a journal in their order.
 func listSegments(dir string) ([]segmentFile, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.log"))
 	if err != nil {
@@ -45,8 +45,8 @@ func listSegments(dir string) ([]segmentFile, error) {
 	return files, nil
 }
 
-// journalFiles is a journal that grows, as its files are: what a client gets is compared
-// with it at once. It is for a journal of which nothing is dropped.
+// journalFiles are the files of a journal that grows: what a client gets is compared with
+// them at once. Nothing of the journal may be dropped meanwhile.
 type journalFiles struct {
 	dir, name string
 
@@ -66,7 +66,8 @@ func openJournal(t *testing.T, name string) *journalFiles {
 	return k
 }
 
-// at is the file that has the byte at offset, and where its last byte can be.
+// at returns the file that has the byte at offset, where the file starts, and the first
+// offset that is not in it.
 func (k *journalFiles) at(offset int64, again bool) (file *os.File, start, end int64, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -82,7 +83,7 @@ func (k *journalFiles) at(offset int64, again bool) (file *os.File, start, end i
 		return 1
 	})
 	if i == 0 {
-		return nil, 0, 0, fmt.Errorf("offset %d: no file has it", offset)
+		return nil, 0, 0, fmt.Errorf("offset %d: not in any file", offset)
 	}
 	end = 1 << 62
 	if i < len(k.files) {
@@ -97,7 +98,7 @@ func (k *journalFiles) at(offset int64, again bool) (file *os.File, start, end i
 	return k.opened[here.path], here.start, end, nil
 }
 
-// compare is an error unless the journal has data at offset.
+// compare returns an error unless the journal has data at offset.
 func (k *journalFiles) compare(offset int64, data []byte) error {
 	for again := false; len(data) > 0; {
 		file, start, end, err := k.at(offset, again)
@@ -118,11 +119,11 @@ func (k *journalFiles) compare(offset int64, data []byte) error {
 	return nil
 }
 
-// find is the offset of a whole line, by its numbers.
+// find returns the offset of a whole line, by its numbers, and the number of the line.
 func (k *journalFiles) find(line []byte) (offset int64, number int, err error) {
 	boot, number, ok := parseLine(line, k.name)
 	if !ok {
-		return 0, 0, fmt.Errorf("%.70q is no line", line)
+		return 0, 0, fmt.Errorf("%.70q is not a line", line)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -148,7 +149,7 @@ func (k *journalFiles) find(line []byte) (offset int64, number int, err error) {
 	return start + int64(number)*lineBytes, number, nil
 }
 
-// readHead reads the start of a file, as much as there is.
+// readHead reads the first bytes of a file, as many as there are.
 func readHead(path string, into []byte) {
 	if file, err := os.Open(path); err == nil {
 		defer file.Close()

@@ -27,8 +27,8 @@ func TestLaggard(t *testing.T) {
 	writeSettings(t, `"retentionMiB": 16, `+settings)
 	relay := startRelay(t, "serial")
 	relay.ports = ports
-	seat := lockSerial(t, relay)
-	defer seat.Close()
+	lock := lockSerial(t, relay)
+	defer lock.Close()
 	laggards := map[string]net.Conn{}
 	for network, address := range map[string]string{"unix": publicPath(t, "serial", "sock"), "tcp": relay.address("serial")} {
 		conn, err := net.Dial(network, address)

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// lineCounter counts what is wrong with the lines that printers have printed on a
-// channel, boot after boot: a boot ends where its printer was killed, within a
-// line as a rule.
+// lineCounter counts the lines that are missing, repeated or astray in what printers have
+// printed on a channel, boot after boot. A boot ends where its printer was killed, mostly
+// within a line.
 type lineCounter struct {
 	name    string
 	printed []int64 // bytes of each boot
@@ -20,7 +20,7 @@ type lineCounter struct {
 	lines, missing, repeated, astray int
 }
 
-// read counts what comes.
+// read counts the lines of a text.
 func (c *lineCounter) read(text io.Reader) error {
 	from := bufio.NewReaderSize(text, 1<<20)
 	line := make([]byte, lineBytes)
@@ -41,14 +41,14 @@ func (c *lineCounter) read(text io.Reader) error {
 	}
 }
 
-// skip goes on to the next boot that has printed anything more.
+// skip goes on to the next boot of which bytes are still to come.
 func (c *lineCounter) skip() {
 	for c.boot < len(c.printed) && int64(c.number)*lineBytes >= c.printed[c.boot] {
 		c.boot, c.number = c.boot+1, 0
 	}
 }
 
-// line counts one, or the start of one where its boot ends there.
+// line counts a line, or the first part of a line if its boot ends in it.
 func (c *lineCounter) line(line []byte) {
 	c.lines++
 	want := appendLine(nil, c.name, c.boot, c.number)
@@ -68,7 +68,7 @@ func (c *lineCounter) line(line []byte) {
 	}
 }
 
-// end counts what should have come.
+// end counts the lines that should have come.
 func (c *lineCounter) end() {
 	for c.skip(); c.boot < len(c.printed); c.skip() {
 		c.missing++
@@ -76,9 +76,8 @@ func (c *lineCounter) end() {
 	}
 }
 
-// checkJournal wants a channel's journal to hold what its printers have printed,
-// so many bytes in each boot, one after the other, and the boots to be marked where
-// they begin.
+// checkJournal reports an error unless the journal of a channel has what its printers have
+// printed, so many bytes in each boot, with the boots marked where they begin.
 func checkJournal(t *testing.T, name string, printed []int64) {
 	t.Helper()
 	files, err := listSegments(journalDir(t, name))

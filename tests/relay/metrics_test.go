@@ -16,8 +16,8 @@ func TestMetrics(t *testing.T) {
 	harness.OwnFolders(t)
 	writeSettings(t, `"retentionMiB": 1024`)
 	relay := startRelay(t, "serial")
-	seat := lockSerial(t, relay)
-	defer seat.Close()
+	lock := lockSerial(t, relay)
+	defer lock.Close()
 	reader, err := net.Dial("unix", publicPath(t, "serial", "sock"))
 	if err != nil {
 		t.Fatal(err)

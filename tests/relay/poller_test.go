@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// poller asks a relay, or a QEMU, again and again how it is.
+// poller asks a relay, or a QEMU, for its status again and again.
 type poller struct {
 	asks   string
 	here   sync.WaitGroup
@@ -17,7 +17,7 @@ type poller struct {
 	faults []error
 }
 
-// pollRelay asks until ctx ends: a relay that is up has to answer.
+// pollRelay asks until ctx ends. It is an error if a relay that is up does not answer.
 func pollRelay(ctx context.Context, relay *relayProcess, names []string) *poller {
 	w := &poller{asks: "GET /status"}
 	for _, name := range names {
@@ -42,7 +42,7 @@ func pollRelay(ctx context.Context, relay *relayProcess, names []string) *poller
 	return w
 }
 
-// report tells how long the answers took.
+// report logs how long the answers took.
 func (w *poller) report(t *testing.T) {
 	t.Helper()
 	w.here.Wait()

@@ -12,7 +12,7 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// printer is the process of one channel, and what its launcher keeps.
+// printer is a process that prints on one channel, and what its launcher keeps.
 type printer struct {
 	t    *testing.T
 	name string
@@ -20,13 +20,13 @@ type printer struct {
 	out  *os.File // the FIFO, open as run-qemu has it: it outlives the printer
 }
 
-// start takes the seat, has a boot marked, and starts the printer in the seat.
+// start takes the lock of the VM, marks a boot, and starts the printer, which inherits the lock.
 func (p *printer) start(relay *relayProcess, order printJob) error {
-	seat, err := lockChannel(p.t, p.name)
+	lock, err := lockChannel(p.t, p.name)
 	if err != nil {
 		return err
 	}
-	defer seat.Close()
+	defer lock.Close()
 	if err := markBoot(relay, p.name); err != nil {
 		return err
 	}
@@ -35,13 +35,13 @@ func (p *printer) start(relay *relayProcess, order printJob) error {
 	}
 	p.run = harness.NewCommand(p.t, "/proc/self/exe")
 	p.run.Env = append(p.run.Env, printerVariable+"="+order.String())
-	p.run.ExtraFiles = []*os.File{seat}
+	p.run.ExtraFiles = []*os.File{lock}
 	p.run.Stderr = os.Stderr
 	return p.run.Start()
 }
 
-// end waits for the printer's end, and for all that it has written to be taken;
-// and returns how many bytes that is, as the kernel has counted them.
+// end waits for the end of the printer, and until the relay has taken all that it has
+// written. It returns how many bytes that is, as the kernel has counted them.
 func (p *printer) end() (bytes int64, err error) {
 	if p.run == nil || p.run.Process == nil {
 		return 0, nil
@@ -64,7 +64,7 @@ func (p *printer) end() (bytes int64, err error) {
 	return bytes, nil
 }
 
-// bytesInFIFO is how many bytes are in a FIFO.
+// bytesInFIFO returns how many bytes are in a FIFO; -1 if that fails.
 func bytesInFIFO(fifo *os.File) (bytes int32) {
 	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fifo.Fd(), syscall.TIOCINQ, uintptr(unsafe.Pointer(&bytes)))
 	if errno != 0 {
@@ -73,7 +73,7 @@ func bytesInFIFO(fifo *os.File) (bytes int32) {
 	return bytes
 }
 
-// printAndWait has a printer print, to its end.
+// printAndWait runs a printer to its end.
 func printAndWait(t *testing.T, order printJob) {
 	t.Helper()
 	if err := <-startPrinting(t, order); err != nil {
@@ -81,7 +81,7 @@ func printAndWait(t *testing.T, order printJob) {
 	}
 }
 
-// startPrinting has a printer print, and tells how that ended.
+// startPrinting starts a printer. The channel receives how it ended.
 func startPrinting(t *testing.T, order printJob) <-chan error {
 	ended := make(chan error, 1)
 	p := printer{t: t, name: order.name, run: harness.NewCommand(t, "/proc/self/exe")}

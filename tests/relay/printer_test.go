@@ -12,11 +12,10 @@ import (
 	"time"
 )
 
-// printerVariable is set for a process that is what QEMU is to a channel.
+// printerVariable is set for a process that prints on a channel in place of a QEMU.
 const printerVariable = "MICROVM_TEST_PRINTER"
 
-// lineBytes is the length of each line that is printed: where one is, is known
-// from its number.
+// lineBytes is the length of each line that is printed: its number gives its place.
 const lineBytes = 32
 
 // appendLine appends a numbered line of a channel's boot.
@@ -24,7 +23,7 @@ func appendLine(text []byte, name string, boot, number int) []byte {
 	return fmt.Appendf(text, "%-8s %4d %016d\r\n", name, boot, number)
 }
 
-// parseLine tells which one a line is.
+// parseLine returns the numbers of a line; ok is false if it is not one of the channel.
 func parseLine(line []byte, name string) (boot, number int, ok bool) {
 	words := bytes.Fields(line)
 	if len(line) != lineBytes || len(words) != 3 || string(words[0]) != name {
@@ -35,9 +34,9 @@ func parseLine(line []byte, name string) (boot, number int, ok bool) {
 	return boot, number, err == nil && also == nil
 }
 
-// printJob is what a printer prints: so many bytes, in bursts at full speed, with
-// pauses in between that make the rate; rate 0 has none. Then it does nothing, or
-// ends.
+// printJob is what a printer prints: a number of bytes, in bursts at full speed, with
+// pauses in between that make the rate, in bytes per second; 0: without pauses. Then it
+// ends, or does nothing.
 type printJob struct {
 	fifo  string
 	name  string
@@ -53,9 +52,9 @@ func (p printJob) String() string {
 	return fmt.Sprintf(printedFormat, p.fifo, p.name, p.boot, p.bytes, p.rate, p.ends)
 }
 
-// printerMain is the main of a printer. Its first thread writes nothing else than
-// the lines, so that the kernel knows how many bytes of them it has written, whatever
-// kills it; see written.
+// printerMain is the main function of a printer. Its first thread writes nothing but the
+// lines, so that the kernel counts how many bytes of them it has written, whatever kills
+// it; see bytesWritten.
 func printerMain(order string) error {
 	runtime.LockOSThread()
 	if syscall.Gettid() != syscall.Getpid() { // once more: it may be the first one then
@@ -92,8 +91,8 @@ func printerMain(order string) error {
 	return nil
 }
 
-// bytesWritten is how many bytes a printer has written that has ended, and that nobody
-// has waited for. Go's own threads write too, to wake each other.
+// bytesWritten returns how many bytes a printer has written that has ended and was not
+// waited for. Only its first thread counts: Go's own threads write too, to wake each other.
 func bytesWritten(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/io", pid, pid))
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// relayProcess is a qemu-relay that is started again when it was killed.
+// relayProcess is a qemu-relay that the test kills and starts again.
 type relayProcess struct {
 	t       *testing.T
 	program string
@@ -33,7 +33,7 @@ type relayProcess struct {
 	next chan struct{} // closed when another one is up
 }
 
-// startRelay starts a relay of channels. The test ends it.
+// startRelay starts a relay of channels. It is killed at the end of the test.
 func startRelay(t *testing.T, names ...string) *relayProcess {
 	t.Helper()
 	r := &relayProcess{t: t, program: harness.DemoProgram(t, "qemu-relay"), names: names, next: make(chan struct{})}
@@ -49,7 +49,7 @@ func startRelay(t *testing.T, names ...string) *relayProcess {
 // address returns the TCP address of a channel.
 func (r *relayProcess) address(name string) string { return fmt.Sprintf("127.0.0.1:%d", r.ports[name]) }
 
-// start starts it and returns when all its endpoints are there.
+// start starts the relay and returns when it serves all channels.
 func (r *relayProcess) start() {
 	r.t.Helper()
 	r.run, r.ended = harness.NewCommand(r.t, r.program, append([]string{"serve"}, r.names...)...), make(chan struct{})
@@ -93,7 +93,7 @@ func (r *relayProcess) killAndRestart() {
 	r.start()
 }
 
-// stop ends it as its service does.
+// stop ends the relay by a signal and waits for its end.
 func (r *relayProcess) stop() {
 	r.t.Helper()
 	r.down()

@@ -40,8 +40,8 @@ func TestJournalIsRemoved(t *testing.T) {
 	harness.OwnFolders(t)
 	writeSettings(t, `"retentionMiB": 1024`)
 	relay := startRelay(t, "serial")
-	seat := lockSerial(t, relay)
-	defer seat.Close()
+	lock := lockSerial(t, relay)
+	defer lock.Close()
 	order := printJob{privatePath(t, "serial", "vm.out"), "serial", 0, 1 << 20, 0, true}
 	printAndWait(t, order)
 	awaitPrinted(t, 1<<20)
@@ -85,8 +85,8 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	harness.OwnFolders(t)
 	writeSettings(t, `"retentionMiB": 1024`)
 	relay := startRelay(t, "serial")
-	seat := lockSerial(t, relay)
-	defer seat.Close()
+	lock := lockSerial(t, relay)
+	defer lock.Close()
 	const size = 32 << 20
 	ended := startPrinting(t, printJob{privatePath(t, "serial", "vm.out"), "serial", 0, size, 16 << 20, true})
 	last := string(appendLine(nil, "serial", 0, size/lineBytes-1))

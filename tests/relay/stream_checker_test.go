@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// streamChecker compares what a client gets with the journal, as it comes. It finds out
-// by the lines' numbers where that began.
+// streamChecker compares what a client gets with the journal, as it comes. It finds the
+// offset of the first byte by the numbers of the lines.
 type streamChecker struct {
 	journal *journalFiles
 	offset  int64 // of the next byte; -1: it is not known yet
@@ -15,7 +15,7 @@ type streamChecker struct {
 	bytes   int64
 }
 
-// Write takes what comes; its error is that of the first byte that is wrong.
+// Write takes what the client gets. It fails at the first byte that is wrong.
 func (f *streamChecker) Write(data []byte) (int, error) {
 	f.bytes += int64(len(data))
 	if f.offset < 0 {
@@ -30,7 +30,7 @@ func (f *streamChecker) Write(data []byte) (int, error) {
 	return len(data), err
 }
 
-// locate finds the offset of head, if there is a whole line.
+// locate finds the offset of head, if it has a whole line.
 func (f *streamChecker) locate() error {
 	begin := 0
 	if !f.boot {
