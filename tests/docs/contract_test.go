@@ -85,7 +85,7 @@ func TestContractOfVMJSON(t *testing.T) {
 	rows := contractTable(t, "`vm.json` = `mkMicrovm`")
 	compareNames(t, rows, jsonFields(t, "go/internal/vmconfig/machine.go", vmFields))
 
-	run := filepath.Join(harness.Build(t, "tools"), "bin", "microvm-run")
+	run := harness.Tool(t, "microvm-run")
 	dir := t.TempDir()
 	harness.Must(t, dir, "bash", "-c", "mkdir other && { head -c 514 /dev/zero; printf HdrS; } >bzImage && cp bzImage other && touch initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
 	// dryRun tells how QEMU is started for the plain machine with one change.
@@ -224,9 +224,7 @@ func TestContractOfChannels(t *testing.T) {
 
 	bin := filepath.Join(harness.Build(t, "tools"), "bin")
 	config := filepath.Join(dir, "config.json")
-	if err := os.WriteFile(config, []byte(`{"directory": "`+dir+`/endpoints"}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	harness.WriteFile(t, config, `{"directory": "`+dir+`/endpoints"}`)
 	harness.Setenv(t, "QEMU_RELAY_CONFIG", config)
 	harness.Must(t, dir, "mkdir", "endpoints")
 	harness.Must(t, dir, filepath.Join(bin, "qemu-relay"), "units", "--output", "units")
@@ -260,12 +258,9 @@ var routePattern = regexp.MustCompile(`"((?:GET|POST) /[a-z]+)":`)
 // The requests of the table are those that control sockets answer.
 func TestContractOfHTTP(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile(filepath.Join(harness.Root, "go", "internal", "ctl", "server", "server.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	source := harness.ReadFile(t, filepath.Join(harness.Root, "go", "internal", "ctl", "server", "server.go"))
 	var routes []string
-	for _, match := range routePattern.FindAllStringSubmatch(string(source), -1) {
+	for _, match := range routePattern.FindAllStringSubmatch(source, -1) {
 		routes = append(routes, match[1])
 	}
 	rows := contractTable(t, "request")

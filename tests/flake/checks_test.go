@@ -53,11 +53,8 @@ func TestVendorHash(t *testing.T) {
 	harness.Must(t, copied, "go", "mod", "tidy", "-diff")
 	harness.Must(t, copied, "go", "mod", "vendor")
 	got := strings.TrimSpace(lastLine(harness.Must(t, copied, "nix", "hash", "path", "vendor")))
-	want, err := os.ReadFile(filepath.Join(harness.Root, "nix", "vendor-hash.nix"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(want), `"`+got+`"`) {
+	want := harness.ReadFile(t, filepath.Join(harness.Root, "nix", "vendor-hash.nix"))
+	if !strings.Contains(want, `"`+got+`"`) {
 		t.Errorf("the modules have hash %s (write it into nix/vendor-hash.nix, which says %s)", got, want)
 	}
 }

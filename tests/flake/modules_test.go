@@ -143,15 +143,12 @@ func TestModulesBuildUnits(t *testing.T) {
 					t.Fatal(output)
 				}
 				units := regexp.MustCompile(`(?m)^/nix/store/\S*-qemu-relay-units$`).FindString(output)
-				text, err := os.ReadFile(filepath.Join(units, "share", "systemd", "user", "qemu-serial-relay.service"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				config := regexp.MustCompile(`/nix/store/[a-z0-9]*-qemu-relay\.json`).FindString(string(text))
+				text := harness.ReadFile(t, filepath.Join(units, "share", "systemd", "user", "qemu-serial-relay.service"))
+				config := regexp.MustCompile(`/nix/store/[a-z0-9]*-qemu-relay\.json`).FindString(text)
 				if config == "" || !strings.Contains(made, config) {
 					t.Errorf("the settings of the unit are %q, not those of the module: %s", config, made)
 				}
-				texts[string(text)] = true
+				texts[text] = true
 			}
 			if len(texts) != 2 {
 				t.Errorf("other settings, the same unit: %v", texts)

@@ -2,7 +2,6 @@ package flake
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -36,11 +35,8 @@ func TestStrangersFlake(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, output)
 		}
 	}
-	made, err := os.ReadFile(filepath.Join(folder, "result", "share", "microvm", "vm.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	harness.GoldenJSON(t, filepath.Join("testdata", "vm", "my-vm.json"), storeHash.ReplaceAllString(string(made), "/nix/store/…/"))
+	made := harness.ReadFile(t, filepath.Join(folder, "result", "share", "microvm", "vm.json"))
+	harness.GoldenJSON(t, filepath.Join("testdata", "vm", "my-vm.json"), storeHash.ReplaceAllString(made, "/nix/store/…/"))
 }
 
 // A VM takes an image that was made apart from it. The command that a guest starts with

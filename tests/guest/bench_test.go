@@ -1,7 +1,6 @@
 package guest
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,11 +13,8 @@ func TestBenchKernel(t *testing.T) {
 	minimalDemo(t)
 	dir := t.TempDir()
 	harness.Must(t, harness.Root, "scripts/bench", "kernel", "--quick", "--output", dir)
-	text, err := os.ReadFile(filepath.Join(dir, "guest-kernel.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if rows := strings.Count(string(text), "\n| q35 | ") + strings.Count(string(text), "\n| microvm | "); rows != 10 || strings.Contains(string(text), "NaN") {
+	text := harness.ReadFile(t, filepath.Join(dir, "guest-kernel.md"))
+	if rows := strings.Count(text, "\n| q35 | ") + strings.Count(text, "\n| microvm | "); rows != 10 || strings.Contains(text, "NaN") {
 		t.Errorf("%d figures of boots, want 10:\n%s", rows, text)
 	}
 }
@@ -28,14 +24,11 @@ func TestBenchBoot(t *testing.T) {
 	harness.OnlyAll(t)
 	dir := t.TempDir()
 	harness.Must(t, harness.Root, "scripts/bench", "boot", "--rounds", "1", "--output", dir)
-	text, err := os.ReadFile(filepath.Join(dir, "boot.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(text), "\n| | tcg, q35 | tcg, microvm |") {
+	text := harness.ReadFile(t, filepath.Join(dir, "boot.md"))
+	if !strings.Contains(text, "\n| | tcg, q35 | tcg, microvm |") {
 		t.Errorf("no columns of the two machine types:\n%s", text)
 	}
-	if rows := strings.Count(string(text), "\n| microvm-") + strings.Count(string(text), "\n| QEMU's") + strings.Count(string(text), "\n| processor"); rows != 5 || strings.Contains(string(text), "NaN") {
+	if rows := strings.Count(text, "\n| microvm-") + strings.Count(text, "\n| QEMU's") + strings.Count(text, "\n| processor"); rows != 5 || strings.Contains(text, "NaN") {
 		t.Errorf("%d figures of boots, want 5:\n%s", rows, text)
 	}
 }

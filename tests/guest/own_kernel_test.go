@@ -40,11 +40,8 @@ func kernelDeveloper(t *testing.T) (home string) {
 	modules := demoPackage(t, "linuxPackages.kernel", "package.modules")
 	busybox := demoPackage(t, "busybox", "package.override { enableStatic = true; }")
 	var vm struct{ Kernel string }
-	text, err := os.ReadFile(filepath.Join(harness.Build(t, "console-demo"), "share", "microvm", "vm.json"))
-	if err == nil {
-		err = json.Unmarshal(text, &vm)
-	}
-	if err != nil {
+	text := harness.ReadFile(t, filepath.Join(harness.Build(t, "console-demo"), "share", "microvm", "vm.json"))
+	if err := json.Unmarshal([]byte(text), &vm); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"GOPATH", "GOCACHE"} {
@@ -148,16 +145,13 @@ func runTestRefuses(t *testing.T, bin, folder string, changes change) string {
 func changedJSON(t *testing.T, from, to, changes string) {
 	t.Helper()
 	fields := map[string]any{}
-	text, err := os.ReadFile(from)
-	for _, part := range []string{string(text), changes} {
-		if err == nil {
-			err = json.Unmarshal([]byte(part), &fields)
+	for _, part := range []string{harness.ReadFile(t, from), changes} {
+		if err := json.Unmarshal([]byte(part), &fields); err != nil {
+			t.Fatal(err)
 		}
 	}
 	maps.DeleteFunc(fields, func(_ string, value any) bool { return value == nil })
-	if err == nil {
-		text, err = json.Marshal(fields)
-	}
+	text, err := json.Marshal(fields)
 	if err != nil {
 		t.Fatal(err)
 	}

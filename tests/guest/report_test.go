@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -173,11 +172,8 @@ func TestGuestWithoutALogin(t *testing.T) {
 // What docs/run-test.md shows of a vm.json is taken.
 func TestRunTestDocument(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join(harness.Root, "docs", "run-test.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, part := range strings.Split(string(text), "\n```") {
+	text := harness.ReadFile(t, filepath.Join(harness.Root, "docs", "run-test.md"))
+	for i, part := range strings.Split(text, "\n```") {
 		if shown, ok := strings.CutPrefix(part, "json\n"); ok && i%2 == 1 {
 			path := demoWith(t, func(vm map[string]any) {
 				if err := json.Unmarshal([]byte("{"+shown+"}"), &vm); err != nil {

@@ -35,9 +35,7 @@ func assemble(t *testing.T, text string) string {
 		harness.Skip(t, "as", "install binutils")
 	}
 	source := filepath.Join(t.TempDir(), "kernel.s")
-	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	harness.WriteFile(t, source, text)
 	harness.Must(t, harness.Root, "as", "--32", "-o", source+".o", source)
 	harness.Must(t, harness.Root, "ld", "-m", "elf_i386", "-Ttext=0x100000", "-o", source+".elf", source+".o")
 	return source + ".elf"

@@ -17,17 +17,14 @@ func TestBenchRelay(t *testing.T) {
 	harness.OnlyAll(t)
 	dir := t.TempDir()
 	harness.Must(t, harness.Root, "scripts/bench", "relay", "--quick", "--only", "qemu-relay", "--output", dir)
-	data, err := os.ReadFile(filepath.Join(dir, "relay.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := harness.ReadFile(t, filepath.Join(dir, "relay.json"))
 	var results struct {
 		Figures []struct {
 			Candidate, Name, Cannot string
 			Values                  []float64
 		}
 	}
-	if err := json.Unmarshal(data, &results); err != nil {
+	if err := json.Unmarshal([]byte(data), &results); err != nil {
 		t.Fatal(err)
 	}
 	moved := 0

@@ -119,10 +119,7 @@ func TestCheckLines(t *testing.T) {
 // without one: it has those of this QEMU.
 func TestRelayedKnowsTheOptionsOfThisQEMU(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile(filepath.Join(harness.Root, "go/internal/qemu/options.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	source := harness.ReadFile(t, filepath.Join(harness.Root, "go/internal/qemu/options.go"))
 	// A value stands one space behind its option; the explanation, in words, more.
 	option := regexp.MustCompile(`(?m)^--?([A-Za-z0-9-]+)(?: or -([a-z]+))?(?:$|\s{2,}\S+ \S)`)
 	found := 0
@@ -132,7 +129,7 @@ func TestRelayedKnowsTheOptionsOfThisQEMU(t *testing.T) {
 				continue
 			}
 			found++
-			if !strings.Contains(string(source), strconv.Quote(name)) {
+			if !strings.Contains(source, strconv.Quote(name)) {
 				t.Errorf("%q: -%s is not among the options without a value", match[0], name)
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -20,9 +19,7 @@ func writeSettings(t *testing.T, more string) {
 	t.Helper()
 	path := filepath.Join(harness.Getenv(t, "XDG_RUNTIME_DIR"), "config.json")
 	text := fmt.Sprintf(`{"directory": %q, %s}`, filepath.Dir(path), more)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	harness.WriteFile(t, path, text)
 	harness.Setenv(t, "QEMU_RELAY_CONFIG", path)
 }
 

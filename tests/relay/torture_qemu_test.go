@@ -116,11 +116,8 @@ func TestQEMUAnswersInTheStorm(t *testing.T) {
 func guestArgs(t *testing.T) []string {
 	t.Helper()
 	var machine struct{ Kernel, Initrd string }
-	text, err := os.ReadFile(filepath.Join(harness.Build(t, "console-demo"), "share/microvm/vm.json"))
-	if err == nil {
-		err = json.Unmarshal(text, &machine)
-	}
-	if err != nil {
+	text := harness.ReadFile(t, filepath.Join(harness.Build(t, "console-demo"), "share/microvm/vm.json"))
+	if err := json.Unmarshal([]byte(text), &machine); err != nil {
 		t.Fatal(err)
 	}
 	return []string{

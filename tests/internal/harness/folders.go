@@ -15,7 +15,7 @@ func OwnFolders(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	Setenv(t, "XDG_RUNTIME_DIR", dir)
 	Setenv(t, "XDG_STATE_HOME", filepath.Join(dir, "state"))
 	return dir

@@ -33,7 +33,7 @@ func InSystemd(t *testing.T, home, script string) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if home == "" {
 		home = t.TempDir()
 	}
