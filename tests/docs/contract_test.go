@@ -88,14 +88,14 @@ func TestContractOfVMJSON(t *testing.T) {
 	run := harness.Tool(t, "microvm-run")
 	dir := t.TempDir()
 	harness.Must(t, dir, "bash", "-c", "mkdir other && { head -c 514 /dev/zero; printf HdrS; } >bzImage && cp bzImage other && touch initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
-	// dryRun tells how QEMU is started for the plain machine with one change.
+	// dryRun returns how QEMU is started for the plain machine with one change.
 	dryRun := func(field, value string, flags ...string) (string, error) {
 		vm := map[string]any{
 			"name": "plain", "machine": "q35", "accel": "tcg", "kernel": "bzImage",
 			"consoles": []any{map[string]any{"name": "serial", "device": "ttyS0", "port": 4440}},
 		}
 		if field == "ports" {
-			delete(vm, "consoles") // it is for who names none
+			delete(vm, "consoles") // it is for a vm.json without consoles
 		}
 		place := vm
 		if inner, ok := strings.CutPrefix(field, "consoles[]."); ok {
@@ -229,7 +229,7 @@ func TestContractOfChannels(t *testing.T) {
 	harness.Must(t, dir, "mkdir", "endpoints")
 	harness.Must(t, dir, filepath.Join(bin, "qemu-relay"), "units", "--output", "units")
 
-	// A QEMU that only tells its arguments, while the endpoints are there.
+	// A QEMU that only prints its arguments, while the endpoints are there.
 	qemu := filepath.Join(dir, "qemu-system-x86_64")
 	if err := os.WriteFile(qemu, []byte("#!/bin/sh\necho \"$@\"\nls "+dir+"/endpoints\n"), 0o700); err != nil {
 		t.Fatal(err)

@@ -18,8 +18,8 @@ esac
 exec REAL "$@"
 `
 
-// ncShim is somebody at a real nc who waits for the port, presses Enter until
-// the guest asks for a login, and then leaves.
+// ncShim does with a real nc what a user does: wait for the port, press Enter until the
+// guest asks for a login, and leave.
 const ncShim = `#!/bin/bash
 connect() { until REAL "$@"; do sleep 0.2; done; }
 export -f connect

@@ -10,8 +10,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// What `nix flake check` runs, one by one, so that each is told by its name. A
-// check that lacks a tool says "skipped: TOOL: …" in its output.
+// The checks of `nix flake check`, each in a subtest of its name. A check that lacks a tool
+// prints "skipped: TOOL: …".
 func TestFlakeChecks(t *testing.T) {
 	t.Parallel()
 	var names []string

@@ -11,10 +11,10 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// longFlag is a flag in the lines of --help that tell of flags.
+// longFlag matches a flag in the output of --help.
 var longFlag = regexp.MustCompile(`(?m)^ {3}--([a-z][a-z-]*)`)
 
-// packaged are the programs of the package, and the flags that --help tells.
+// packaged returns the package's share folder, and the flags that --help lists, by program.
 func packaged(t *testing.T) (share string, flags map[string][]string) {
 	t.Helper()
 	tools := harness.Build(t, "tools")

@@ -145,7 +145,7 @@ func TestGuestAgent(t *testing.T) {
 	}
 }
 
-// setSize logs in and has the agent tell a console its size.
+// setSize logs in, and sets the size of the console by the agent.
 func setSize(a agent, device string, terminal *harness.Session, rows, columns int) {
 	a.t.Helper()
 	harness.Login(terminal)

@@ -8,9 +8,9 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// The guest prints numbered lines on both consoles at once. Nobody is attached
-// for the first half of them; then one client of each kind is. Missing 0,
-// repeated 0, in order: in the journal's files and at each client.
+// The guest prints numbered lines on both consoles at once. No client is attached for the
+// first half of them, then one of each kind. Missing 0, repeated 0, in order: in the files
+// of the journal and at each client.
 func TestExact(t *testing.T) {
 	t.Parallel()
 	dir := harness.OwnFolders(t)
@@ -60,7 +60,7 @@ func shells(t *testing.T, dir string) {
 }
 
 // attachHalfWay attaches a client of each kind to each console once half of its
-// lines are printed. Nobody was there before.
+// lines are printed. No client may have been there before.
 func attachHalfWay(t *testing.T, dir string, before []harness.Console) [][]*harness.Client {
 	t.Helper()
 	programs := []string{harness.DemoProgram(t, "connect-serial"), harness.DemoProgram(t, "connect-console")}

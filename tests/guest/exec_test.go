@@ -59,7 +59,7 @@ func TestExec(t *testing.T) {
 	}
 }
 
-// A command that outlives its guest is told what has become of that.
+// microvm-exec says how the guest ended if that ends before the command.
 func TestExecToTheGuestsEnd(t *testing.T) {
 	t.Parallel()
 	for _, end := range []struct {

@@ -91,7 +91,7 @@ func TestInsideKVMFallback(t *testing.T) {
 	}
 }
 
-// A user who may not open /dev/kvm gets an emulated machine, or an error with the
+// A user without permission to open /dev/kvm gets an emulated machine, or an error with the
 // remedy, which works.
 func TestInsideKVMPermission(t *testing.T) {
 	onlyInsideKVM(t)

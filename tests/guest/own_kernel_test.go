@@ -33,8 +33,8 @@ func demoPackage(t *testing.T, attribute, apply string) string {
 	return output[strings.LastIndex(output, "\n")+1:] // without the warnings before it
 }
 
-// kernelDeveloper makes the home of somebody who has built a kernel: the demo's,
-// whose drivers are modules.
+// kernelDeveloper makes the home of a user that has built a kernel: that of the demo, whose
+// drivers are modules.
 func kernelDeveloper(t *testing.T) (home string) {
 	t.Helper()
 	modules := demoPackage(t, "linuxPackages.kernel", "package.modules")
@@ -55,7 +55,7 @@ func kernelDeveloper(t *testing.T) (home string) {
 	return home
 }
 
-// A kernel from somebody's tree passes run-test, with Nix and without, as the
+// A kernel from a user's tree passes run-test, with Nix and without, as the
 // example's commands say.
 func TestOwnKernel(t *testing.T) {
 	t.Parallel()
@@ -86,7 +86,7 @@ var guestsThatLack = map[string]change{
 	"a power button":       {`{"modules": null, "modulesDir": null}`, `{}`},
 }
 
-// A kernel that lacks something is told what.
+// run-test names what a kernel lacks.
 func TestKernelThatLacks(t *testing.T) {
 	t.Parallel()
 	home := kernelDeveloper(t)

@@ -12,8 +12,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// demoWith writes the demo's vm.json, changed, as somebody would by hand, and
-// returns its path. What run-test keeps after a failure goes with the test.
+// demoWith writes a changed copy of the demo's vm.json and returns its path. What run-test
+// keeps after a failure is removed with the test.
 func demoWith(t *testing.T, change func(vm map[string]any)) string {
 	t.Helper()
 	harness.Setenv(t, "TMPDIR", harness.OwnFolders(t))

@@ -41,7 +41,7 @@ func assemble(t *testing.T, text string) string {
 	return source + ".elf"
 }
 
-// noAgent gives the guest's agent a port at whose other end is nobody.
+// noAgent gives the guest's agent a port without a peer.
 var noAgent = []any{"-chardev", "null,id=nobody", "-device", "virtserialport,chardev=nobody,name=org.qemu.guest_agent.0"}
 
 // waitReady waits until the demo's guest is ready.

@@ -115,8 +115,8 @@ func TestCheckLines(t *testing.T) {
 	}
 }
 
-// qemu.Relayed tells a user's option from a value by a list of the options
-// without one: it has those of this QEMU.
+// qemu.Relayed has a list of the options without a value, to distinguish options from
+// values. It has those of this QEMU.
 func TestRelayedKnowsTheOptionsOfThisQEMU(t *testing.T) {
 	t.Parallel()
 	source := harness.ReadFile(t, filepath.Join(harness.Root, "go/internal/qemu/options.go"))

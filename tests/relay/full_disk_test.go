@@ -19,9 +19,9 @@ import (
 // lossNotice is a notice to a client that bytes are missing, and why.
 var lossNotice = regexp.MustCompile(`\r\n\[(\d+) bytes were lost \(offset (\d+): write: ([a-z ]+)\)\]\r\n`)
 
-// A channel prints while somebody fills the disk: the guest is never stopped; what
-// could not be kept is counted exactly, told to who asks and to who reads; and with
-// the space, the journal goes on.
+// A channel prints while its disk is full: the guest is never stopped. The bytes that could
+// not be kept are counted exactly, and reported in the status and to each client. Once there
+// is space, the journal goes on.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	if !harness.InOwnMounts(t) {
@@ -37,7 +37,7 @@ func TestFullDisk(t *testing.T) {
 	printInto(t, syscall.ENOSPC.Error(), fill, func() { os.Remove(filler) })
 }
 
-// The same where it is not the disk that is full, but a quota.
+// The same with a quota that is used up.
 func TestFullQuota(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("mkfs.btrfs"); err != nil {
@@ -115,8 +115,8 @@ func awaitPrinted(t *testing.T, printed int64) relayStatus {
 	}
 }
 
-// checkLosses wants a reader to have got all three prints but the gaps, and to
-// have been told just those, and their cause.
+// checkLosses reports an error unless a reader has got all three prints except the gaps, and
+// a notice of each gap with its cause.
 func checkLosses(t *testing.T, state relayStatus, cause string, got []byte) {
 	t.Helper()
 	var all []byte

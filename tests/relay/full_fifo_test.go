@@ -12,9 +12,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// A real guest prints on hvc0 while the relay is held up for longer than the FIFO can
-// wait: QEMU drops what does not fit, and the status tells at which byte that was.
-// But there, nothing is missing.
+// A real guest prints on hvc0 while the relay is stopped until the FIFO is full: QEMU drops
+// what does not fit, and the status shows at which byte that was. Nothing else is missing.
 func TestFullFIFO(t *testing.T) {
 	const (
 		last = 40_000

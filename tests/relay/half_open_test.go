@@ -12,9 +12,9 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// A TCP peer vanishes: what is sent to it gets no answer any more, and nobody says
-// that it has gone. It costs the others and the relay nothing; status tells how far it
-// is behind; and it is dropped when the kernel gives it up, here sooner than elsewhere.
+// A TCP peer vanishes without a packet: what is sent to it gets no answer any more. That
+// costs the other clients and the relay nothing. The status shows how far the peer is behind,
+// until the kernel gives it up, here sooner than by default.
 func TestPeerVanishes(t *testing.T) {
 	t.Parallel()
 	if !harness.InOwnNetwork(t) {

@@ -17,8 +17,8 @@ import (
 // retentionNotice is a notice to a client that has fallen behind what is kept.
 var retentionNotice = regexp.MustCompile(`\r\n\[(\d+) bytes are no longer kept \(offset (\d+) to (\d+)\)\]\r\n`)
 
-// Clients that have read a little and then stopped fall behind what is kept; when
-// they read again, each is told exactly what is missing, and goes on behind it.
+// Clients that stop reading fall behind what is kept. When they read again, each gets a
+// notice of exactly what is missing, and goes on after it.
 func TestLaggard(t *testing.T) {
 	t.Parallel()
 	const printedBytes, early = 64 << 20, 100_000
@@ -94,7 +94,7 @@ func number(text []byte) int64 {
 	return n
 }
 
-// streamFrom asks for the serial channel's bytes, and to be told what is missing.
+// streamFrom asks for the bytes of the serial channel, with the number of missing ones.
 func streamFrom(t *testing.T, from string) (body io.Reader, offset, missing int64) {
 	t.Helper()
 	client := controlClient(t, "serial")

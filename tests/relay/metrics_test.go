@@ -10,7 +10,7 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// What GET /metrics tells is what Prometheus reads.
+// Prometheus reads what GET /metrics answers.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)

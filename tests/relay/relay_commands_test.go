@@ -46,8 +46,8 @@ func TestQEMUByHandHasPlainFIFOs(t *testing.T) {
 	}
 }
 
-// Who comes after the VM has ended gets its last boot from the first byte, by
-// each command that docs/relays.md names, and two readers of one FIFO share it.
+// A client that comes after the VM has ended gets the last boot from its first byte, by each
+// command that docs/relays.md names.
 func TestReadersOfTheLastBoot(t *testing.T) {
 	t.Parallel()
 	if !harness.InSystemdAsUser(t) {

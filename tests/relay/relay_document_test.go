@@ -47,8 +47,8 @@ var watched = map[string]struct {
 	"curl -sS --unix-socket $XDG_RUNTIME_DIR/qemu-relay/serial/ctl http://channel/status": {shows: `^\{"name":"serial","state":"relaying",`},
 }
 
-// Somebody at a terminal types every command of docs/relays.md, in its order,
-// as an ordinary user whose systemd is a real one.
+// Every command of docs/relays.md is typed in a terminal, in its order, by an ordinary user
+// with a real systemd.
 func TestRelayDocument(t *testing.T) {
 	t.Parallel()
 	if !harness.InSystemdAsUser(t) {

@@ -33,8 +33,8 @@ func TestReadOnlyState(t *testing.T) {
 	}
 }
 
-// Somebody removes the journal's folder while a channel prints: what was in it is
-// a gap, and the journal goes on.
+// The folder of the journal is removed while a channel prints: what was in it becomes a gap,
+// and the journal goes on.
 func TestJournalIsRemoved(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)

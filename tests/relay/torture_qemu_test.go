@@ -146,7 +146,7 @@ func killUntil(relay *relayProcess, limit time.Duration, done func() bool) (kill
 	return kills, nil
 }
 
-// endsIn tells whether text is near the end of a channel's journal.
+// endsIn reports whether text is near the end of a channel's journal.
 func endsIn(t *testing.T, name, text string) bool {
 	files, err := listSegments(journalDir(t, name))
 	if err != nil || len(files) == 0 {

@@ -17,14 +17,13 @@ type torture struct {
 	bytes    int64 // that each channel prints, at least
 }
 
-// tortureSeed is that of all random choices.
+// tortureSeed is the seed of all random choices.
 const tortureSeed = 2027
 
-// A QEMU prints numbered lines on three channels, in bursts, and is killed and
-// started again; so is the relay, at random moments, with nobody but this test to
-// start it; meanwhile clients of all kinds come and go, among them such as do not
-// read. Missing 0, repeated 0 in the journals; each client has got its range, until
-// it left or was cut off; and the relay answers all the time.
+// A QEMU prints numbered lines on three channels, in bursts, and is killed and started
+// again. So is the relay, at random moments, by this test alone. Meanwhile clients of all
+// kinds come and go, also clients that do not read. Missing 0, repeated 0 in the journals;
+// each client has got its range, until it left or was cut off; and the relay always answers.
 func TestTorture(t *testing.T) {
 	dose := torture{kills: 30, restarts: 6, bytes: 24 << 20}
 	if *harness.Long {
