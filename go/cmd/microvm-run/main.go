@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/consoletest"
 	"microvm-console/internal/guest"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/rundir"
@@ -84,7 +85,7 @@ func run(c *cli.Context) error {
 	if instead := onlyOne(c, "check", "dry-run", "exec"); instead != nil {
 		return instead
 	}
-	machine, err := cmdline.Machine(c)
+	machine, err := cmdline.Machine(c, vmconfig.Machine.CheckFiles, consoletest.CheckNames)
 	switch {
 	case err != nil:
 		return err
