@@ -45,18 +45,31 @@ func Machine(c *cli.Context, rules ...func(vmconfig.Machine) error) (vmconfig.Ma
 	return machine, Status(StatusUsage, machine.Validate())
 }
 
-// MachineName is the name of the VM that a program is to talk to: --name, or
-// the one in the vm.json of --config, or "" for the only one that runs. Its
-// errors have status StatusUsage.
+// MachineName returns the name of the VM that a program is to talk to: --name, or the one
+// in the vm.json of --config, or "" for the only one that runs. Its errors have status
+// StatusUsage.
 func MachineName(c *cli.Context) (string, error) {
+	name, _, err := MachineConsoles(c)
+	return name, err
+}
+
+// MachineConsoles is MachineName that also returns the VM's consoles; nil if its vm.json is
+// not at hand.
+func MachineConsoles(c *cli.Context) (string, []vmconfig.Console, error) {
+	name, path := c.String("name"), c.String("config")
 	if c.IsSet("name") {
-		name := c.String("name")
-		return name, Status(StatusUsage, vmconfig.CheckName(name)) // before it becomes a path
-	}
-	path := c.String("config")
-	if path == "" {
-		return "", nil
+		if err := vmconfig.CheckName(name); err != nil { // before it becomes a path
+			return "", nil, Status(StatusUsage, err)
+		}
+	} else if path == "" {
+		return "", nil, nil
 	}
 	machine, err := vmconfig.Load(path)
-	return machine.Name, Status(StatusUsage, err)
+	switch {
+	case !c.IsSet("name"):
+		return machine.Name, machine.Consoles, Status(StatusUsage, err)
+	case err != nil || machine.Name != name:
+		return name, nil, nil //nolint:nilerr // the vm.json is not the named VM's
+	}
+	return name, machine.Consoles, nil
 }

@@ -3,6 +3,7 @@ package attach
 import (
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,20 +11,21 @@ import (
 type output struct {
 	w         io.Writer
 	terminal  bool // w is a terminal: it is protected, and put back
-	keys      bool // a keyboard is at its side
-	questions bool // and what the terminal answers reaches the guest
+	questions bool // what the terminal answers reaches the guest
 	raw       bool
 	filter    Filter
 	stamps    *stamps   // nil: none
 	asked     time.Time // when the guest last asked the terminal something
 	buffer    []byte
+	restored  bool        // nothing was written since the terminal was put back
+	within    atomic.Bool // the last byte was not the end of a line
 }
 
+// newOutput returns an output to w. keys reports whether a keyboard is beside the terminal.
 func newOutput(w io.Writer, o Options, terminal, keys bool) *output {
 	out := &output{
 		w:         w,
 		terminal:  terminal,
-		keys:      keys,
 		questions: keys && !o.readOnly(),
 		raw:       o.Raw,
 	}
@@ -33,14 +35,17 @@ func newOutput(w io.Writer, o Options, terminal, keys bool) *output {
 	return out
 }
 
-// write writes what the guest has printed from offset on. live tells that it
-// did so just now.
+// write writes what the guest has printed from offset on. live reports whether it did so
+// just now.
 func (o *output) write(data []byte, offset int64, live bool) error {
-	o.buffer = o.buffer[:0]
+	o.buffer, o.restored = o.buffer[:0], false
 	if o.stamps == nil {
 		o.shown(data, live)
 	} else {
 		o.stamped(data, offset, live)
+	}
+	if n := len(o.buffer); n > 0 {
+		o.within.Store(o.buffer[n-1] != '\n')
 	}
 	return o.flush()
 }
@@ -65,11 +70,16 @@ func (o *output) shown(data []byte, live bool) {
 // quiet ends what has a terminal send things by itself: mouse and focus.
 const quiet = "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l"
 
-// close shows what stamps still hold back, and puts the terminal back.
-func (o *output) close() error {
-	o.buffer = o.buffer[:0]
+// restore shows what stamps still hold back, and puts the terminal back. More may be
+// written afterwards.
+func (o *output) restore() error {
+	if o.restored {
+		return nil
+	}
+	o.buffer, o.restored = o.buffer[:0], true
 	if o.stamps != nil {
 		o.showReturns(false)
+		o.stamps.place = begins
 	}
 	if o.terminal {
 		o.buffer = o.filter.AppendRestore(o.buffer)
