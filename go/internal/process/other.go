@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SignalOther sends a signal to a process that is no child of this one, if it is still
-// the process that is meant: meant is called when another process can no longer get
-// its id. A process that has ended, or is not meant, is no error.
+// SignalOther sends a signal to a process that is not a child of this one, if it is still
+// the process that is meant: meant is called once no other process can get its id. It
+// returns nil if the process has ended or is not meant.
 func SignalOther(pid int, signal unix.Signal, meant func() bool) error {
 	return withPidfd(pid, signal, meant, func(int) error { return nil })
 }

@@ -32,8 +32,12 @@ type consoles struct {
 	group      errgroup.Group    // runs them
 
 	mu     sync.Mutex
-	opened []*console.Console // in the order of declared; fewer while the VM starts
-	ports  []*guard.Port      // of each
+	opened []openConsole // in the order of declared; fewer while the VM starts
+}
+
+type openConsole struct {
+	*console.Console
+	port *guard.Port
 }
 
 // open opens the consoles with their listeners, marks a boot on each, and runs them until
@@ -80,7 +84,7 @@ func (cs *consoles) openOne(declared vmconfig.Console, listeners []net.Listener)
 	}
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	cs.opened, cs.ports = append(cs.opened, c), append(cs.ports, port)
+	cs.opened = append(cs.opened, openConsole{c, port})
 	cs.group.Go(c.Run)
 	return nil
 }
@@ -96,17 +100,10 @@ func (cs *consoles) finish(how string) {
 }
 
 // all returns the consoles that are open: in the order of vm.json, fewer while the VM starts.
-func (cs *consoles) all() []*console.Console {
+func (cs *consoles) all() []openConsole {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	return cs.opened
-}
-
-// refusals returns how many clients the port of console i has refused.
-func (cs *consoles) refusals(i int) int {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	return cs.ports[i].Refusals()
 }
 
 // relay returns the relay of the console called name, or ErrNoConsole.

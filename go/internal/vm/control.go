@@ -32,9 +32,10 @@ func (v *VM) Break(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	id := map[string]string{"id": qemu.ChardevID(v.consoles.declared[at])}
 	select {
 	case <-v.ready:
-		return v.qemu.sendBreak(ctx, qemu.ChardevID(v.consoles.declared[at]))
+		return v.qemu.monitor.Execute(ctx, "chardev-send-break", id, nil)
 	default:
 		return errors.New("the VM is still starting")
 	}

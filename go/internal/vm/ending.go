@@ -3,6 +3,9 @@ package vm
 import (
 	"cmp"
 	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guest"
@@ -74,16 +77,59 @@ func (v *VM) howEnded(start error) end {
 	if start != nil {
 		return end{start: start}
 	}
-	e := end{cause: v.watcher.found(), exit: v.qemu.exitError(false)}
+	e := end{last: v.watcher.events.last, cause: v.watcher.cause, exit: v.qemu.exitError(false)}
 	e.stopped, e.report = v.stop.result()
-	device := false
-	e.last, device = v.watcher.events.end()
 	switch {
 	case e.cause != nil:
-	case device:
+	case v.watcher.events.device:
 		e.cause = v.guest.ReportedPanic()
 	case e.last.Guest && e.last.Reason == "guest-reset":
 		e.cause = v.guest.FindPanic()
 	}
 	return e
+}
+
+// exitError is returned if QEMU has ended by itself, with an error.
+type exitError struct {
+	exit    int    // QEMU's exit status, or 128 plus the number of the signal that ended it
+	atStart bool   // its monitor had not answered yet
+	advice  string // more about this exit; or ""
+	words   string // what QEMU wrote last to its standard error, behind ": "; or ""
+}
+
+// How returns how QEMU has ended: "QEMU ended with status 1", "QEMU was killed by SIGSEGV".
+func (e *exitError) How() string {
+	how := fmt.Sprintf("QEMU ended with status %d", e.exit)
+	if e.exit > 128 {
+		signal := unix.Signal(e.exit - 128)
+		how = "QEMU was killed by " + cmp.Or(unix.SignalName(signal), signal.String())
+	}
+	if e.atStart {
+		how += " at its start"
+	}
+	return how
+}
+
+func (e *exitError) Error() string { return e.How() + e.advice + e.words }
+
+// exitError waits until QEMU has ended, and returns how.
+func (q *qemuProcess) exitError(atStart bool) *exitError {
+	e := &exitError{exit: q.process.Exit(), atStart: atStart, words: q.lastWords()}
+	if e.exit == 128+int(unix.SIGSYS) && q.sandbox {
+		e.advice = ": its sandbox forbids what its arguments need, as a network with a script " +
+			`(change qemuArgs, or set "sandbox": false in vm.json)`
+	}
+	return e
+}
+
+// lastWords returns what QEMU wrote last to its standard error, for the end of an error.
+func (q *qemuProcess) lastWords() string {
+	words := q.process.Stderr()
+	if words != "" {
+		words = ": " + words
+	}
+	if q.kvm {
+		words += " (KVM may not work here: try --accel tcg)"
+	}
+	return words
 }

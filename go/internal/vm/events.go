@@ -2,7 +2,6 @@ package vm
 
 import (
 	"encoding/json"
-	"sync"
 	"time"
 
 	"microvm-console/internal/guest"
@@ -28,7 +27,7 @@ type events struct {
 	port      chan struct{} // the guest has opened or closed its agent's port
 	halted    chan struct{} // QEMU has stopped the guest's processors
 
-	mu     sync.Mutex
+	// They are read once the monitor has ended.
 	last   shutdown // of the last SHUTDOWN
 	device bool     // QEMU's panic device was written to
 }
@@ -47,9 +46,7 @@ func (e *events) take(event qmp.Event) {
 	_ = json.Unmarshal(event.Data, &data) // of another event it is other data
 	switch {
 	case event.Name == "SHUTDOWN":
-		e.mu.Lock()
 		e.last = data
-		e.mu.Unlock()
 	case event.Name == "RESET" && data.Guest:
 		e.guest.Reset(e.outputs.written(), time.Now())
 		e.windows.forget()
@@ -59,9 +56,7 @@ func (e *events) take(event qmp.Event) {
 	case event.Name == "STOP":
 		notify(e.halted)
 	case event.Name == "GUEST_PANICKED":
-		e.mu.Lock()
 		e.device = true
-		e.mu.Unlock()
 		notify(e.panicked)
 	}
 }
@@ -77,13 +72,6 @@ func (e *events) portChanged(data json.RawMessage) {
 	}
 	e.guest.SetPort(port.Open)
 	notify(e.port)
-}
-
-// end returns the last SHUTDOWN, and whether QEMU's panic device was written to.
-func (e *events) end() (last shutdown, device bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.last, e.device
 }
 
 // notify makes a channel with room for one ready.

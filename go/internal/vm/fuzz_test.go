@@ -58,13 +58,12 @@ func FuzzEvent(f *testing.F) {
 		for range 2 { // one that has not been taken yet is not waited for
 			e.take(qmp.Event{Name: name, Data: data})
 		}
-		last, device := e.end()
 		for of, changed := range map[string]bool{
-			"SHUTDOWN":        last != shutdown{},
+			"SHUTDOWN":        e.last != shutdown{},
 			"RESET":           len(e.restarted) > 0 || g.State().Restarts > 0,
 			"VSERPORT_CHANGE": len(e.port) > 0,
 			"STOP":            len(e.halted) > 0,
-			"GUEST_PANICKED":  len(e.panicked) > 0 || device,
+			"GUEST_PANICKED":  len(e.panicked) > 0 || e.device,
 		} {
 			if changed && name != of {
 				t.Errorf("%q with %s has changed what %s is about", name, data, of)

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/console"
 	"microvm-console/internal/descriptor"
 	"microvm-console/internal/guest"
 	"microvm-console/internal/journal"
@@ -36,7 +35,7 @@ type output struct {
 }
 
 // openJournals opens the output of consoles that have a journal.
-func (o *outputs) openJournals(consoles []*console.Console) {
+func (o *outputs) openJournals(consoles []openConsole) {
 	for _, c := range consoles {
 		o.of = append(o.of, journalOutput(c.Relay()))
 	}

@@ -40,15 +40,15 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if err := v.machine.CheckDevices(); err != nil {
 		return qemu.Host{}, err
 	}
-	ports, listeners, err := openPorts(v.machine.Consoles, v.options.AutoPorts)
+	ports, listeners, err := openPorts(v.machine.Consoles, v.autoPorts)
 	if err != nil {
 		return qemu.Host{}, err
 	}
 	v.machine.Consoles = ports
 	v.record.setConsoles(ports)
-	if v.options.NoRelay {
+	if v.consoles.noRelay {
 		closePorts(listeners) // QEMU opens them again
-		v.options.Log("--no-relay: QEMU serves the ports to every user and web page of this host, and nothing is kept")
+		v.record.log("--no-relay: QEMU serves the ports to every user and web page of this host, and nothing is kept")
 	} else if err := v.consoles.open(ports, listeners); err != nil {
 		return qemu.Host{}, err
 	}
@@ -59,10 +59,10 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if err != nil {
 		return qemu.Host{}, err
 	}
-	if !v.options.NoRelay {
+	if !v.consoles.noRelay {
 		host.Pipe = Pipe(v.dir)
 	}
-	v.options.Log(fmt.Sprintf("accelerator %s (%s), machine type %s", host.Accel, reason, host.Type))
+	v.record.log(fmt.Sprintf("accelerator %s (%s), machine type %s", host.Accel, reason, host.Type))
 	if v.machine.Sandbox && !host.Features.Sandbox {
 		v.record.note(fmt.Sprintf("QEMU runs without a sandbox: %s was built without seccomp", v.machine.QEMU))
 	}

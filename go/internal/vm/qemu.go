@@ -3,17 +3,17 @@ package vm
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/guestagent"
 	"microvm-console/internal/process"
+	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/vmconfig"
@@ -23,6 +23,15 @@ import (
 // what follows.
 const askLimit = 2 * time.Second
 
+// What QEMU inherits, by number: its ends of two sockets, the VM's lock, and with NoRelay a
+// pipe for each console.
+const (
+	monitorFD = 3
+	agentFD   = 4
+	lockFD    = 5
+	pipesFD   = 6
+)
+
 // qemuProcess is QEMU with the connections to it. Its fields are set while it starts, and
 // read once VM.ready is closed.
 type qemuProcess struct {
@@ -31,32 +40,65 @@ type qemuProcess struct {
 	agent    *guestagent.Client // every request fails if the guest has no agent
 	warnings *warnings          // what QEMU writes to its standard error
 	group    errgroup.Group     // the goroutines that end with QEMU
+	extra    []string           // arguments behind all others
 	sandbox  bool
 	kvm      bool
 	line     string // see VM.Command
 }
 
-// start starts QEMU with argv. files are what it inherits behind the sockets of its monitor
-// and agent, and the lock; start closes them. events is called with QEMU's events.
-func (q *qemuProcess) start(argv []string, lock *rundir.Lock, files []*os.File, events func(qmp.Event)) error {
-	connections, err := openConnections(lock)
+// newQEMU returns the QEMU of a machine, not started. extra are arguments behind all others.
+func newQEMU(m vmconfig.Machine, extra []string) *qemuProcess {
+	return &qemuProcess{warnings: newWarnings(m.QEMU), extra: extra, sandbox: m.Sandbox}
+}
+
+// argv returns QEMU's command line for so many pipes of consoles.
+func (q *qemuProcess) argv(m vmconfig.Machine, host qemu.Host, pipes int) []string {
+	numbers := make([]int, pipes)
+	for i := range numbers {
+		numbers[i] = pipesFD + i
+	}
+	argv := qemu.Args(m, host)
+	q.line, q.kvm = qemu.Shell(slices.Concat(argv, q.extra)), host.Accel == "kvm"
+	argv = slices.Concat(argv, qemu.Bound(host), qemu.Control(m, monitorFD, numbers))
+	if !qemu.HasAgent(m.QEMUArgs) && !qemu.HasAgent(q.extra) {
+		argv = append(argv, qemu.Agent(m, host, agentFD)...)
+	}
+	return append(argv, q.extra...)
+}
+
+// start starts QEMU with argv, and reads from its monitor and its agent's port until it has
+// ended. QEMU inherits the lock, and pipes, which start closes. events is called with QEMU's
+// events.
+func (q *qemuProcess) start(argv []string, lock *rundir.Lock, pipes []*os.File, events func(qmp.Event)) (err error) {
+	var ours []net.Conn   // to the monitor and the agent
+	var theirs []*os.File // monitorFD, agentFD, lockFD
+	defer func() {
+		if err != nil {
+			closeAll(ours)
+			closeAll(append(theirs, pipes...))
+		}
+	}()
+	for range 2 {
+		conn, end, err := process.SocketPair()
+		if err != nil {
+			return err
+		}
+		ours, theirs = append(ours, conn), append(theirs, end)
+	}
+	inherited, err := lock.Inherit()
 	if err != nil {
-		closeAll(files)
 		return err
 	}
+	theirs = append(theirs, inherited)
 	var environment []string // all of ours: without a sandbox QEMU may open a window, which needs that
 	if q.sandbox {
 		environment = process.SmallEnvironment()
 	}
-	q.process, err = process.Start(process.Command{
-		Argv: argv, Files: append(connections.inherited, files...), Stderr: q.warnings, Env: environment,
-	})
+	q.process, err = process.Start(process.Command{Argv: argv, Files: append(theirs, pipes...), Stderr: q.warnings, Env: environment})
 	if err != nil {
-		connections.close()
-		closeAll(files)
 		return err
 	}
-	q.monitor, q.agent = qmp.New(connections.monitor, events), guestagent.New(connections.agent)
+	q.monitor, q.agent = qmp.New(ours[0], events), guestagent.New(ours[1])
 	q.group.Go(func() error {
 		defer q.monitor.Close()
 		return q.monitor.Run()
@@ -68,44 +110,9 @@ func (q *qemuProcess) start(argv []string, lock *rundir.Lock, files []*os.File, 
 	return nil
 }
 
-// connections are the connections to a QEMU that is about to start, and what it inherits:
-// its ends of them, and the VM's lock, as monitorFD, agentFD and lockFD.
-type connections struct {
-	monitor, agent net.Conn
-	inherited      []*os.File
-}
-
-func openConnections(lock *rundir.Lock) (c connections, err error) {
-	for _, ours := range []*net.Conn{&c.monitor, &c.agent} {
-		conn, theirs, err := process.SocketPair()
-		if err != nil {
-			c.close()
-			return c, err
-		}
-		*ours, c.inherited = conn, append(c.inherited, theirs)
-	}
-	inherited, err := lock.Inherit()
-	if err != nil {
-		c.close()
-		return c, err
-	}
-	c.inherited = append(c.inherited, inherited)
-	return c, nil
-}
-
-// close closes what is still open.
-func (c connections) close() {
-	for _, conn := range []net.Conn{c.monitor, c.agent} {
-		if conn != nil {
-			conn.Close()
-		}
-	}
-	closeAll(c.inherited)
-}
-
-func closeAll(files []*os.File) {
-	for _, file := range files {
-		file.Close()
+func closeAll[C io.Closer](all []C) {
+	for _, one := range all {
+		one.Close()
 	}
 }
 
@@ -127,14 +134,6 @@ func (q *qemuProcess) supports(command string) bool {
 	return err == nil && slices.ContainsFunc(commands, func(c struct{ Name string }) bool { return c.Name == command })
 }
 
-// sendBreak sends a break on the line of a console.
-func (q *qemuProcess) sendBreak(ctx context.Context, chardev string) error {
-	id := struct {
-		ID string `json:"id"`
-	}{chardev}
-	return q.monitor.Execute(ctx, "chardev-send-break", id, nil)
-}
-
 // terminate ends QEMU without asking the guest: by its monitor, or else by a signal.
 func (q *qemuProcess) terminate() {
 	limit, cancel := context.WithTimeout(context.Background(), askLimit)
@@ -145,60 +144,4 @@ func (q *qemuProcess) terminate() {
 	case <-limit.Done():
 		q.process.Kill()
 	}
-}
-
-// exitError is returned if QEMU has ended by itself, with an error.
-type exitError struct {
-	exit    int    // QEMU's exit status, or 128 plus the number of the signal that ended it
-	atStart bool   // its monitor had not answered yet
-	advice  string // more about this exit; or ""
-	words   string // what QEMU wrote last to its standard error, behind ": "; or ""
-}
-
-// How returns how QEMU has ended: "QEMU ended with status 1", "QEMU was killed by SIGSEGV".
-func (e *exitError) How() string {
-	how := fmt.Sprintf("QEMU ended with status %d", e.exit)
-	if e.exit > 128 {
-		how = "QEMU was killed by " + signalName(e.exit-128)
-	}
-	if e.atStart {
-		how += " at its start"
-	}
-	return how
-}
-
-func (e *exitError) Error() string { return e.How() + e.advice + e.words }
-
-func signalName(number int) string {
-	if name := unix.SignalName(unix.Signal(number)); name != "" {
-		return name
-	}
-	return fmt.Sprintf("signal %d", number)
-}
-
-// exitError waits until QEMU has ended, and returns how.
-func (q *qemuProcess) exitError(atStart bool) *exitError {
-	e := &exitError{exit: q.process.Exit(), atStart: atStart, words: q.lastWords()}
-	if e.exit == 128+int(unix.SIGSYS) && q.sandbox {
-		e.advice = ": its sandbox forbids what its arguments need, as a network with a script " +
-			`(change qemuArgs, or set "sandbox": false in vm.json)`
-	}
-	return e
-}
-
-// lastWords returns what QEMU wrote last to its standard error, for the end of an error.
-func (q *qemuProcess) lastWords() string {
-	words := q.process.Stderr()
-	if words != "" {
-		words = ": " + words
-	}
-	if q.kvm {
-		words += " (KVM may not work here: try --accel tcg)"
-	}
-	return words
-}
-
-// newQEMU returns the QEMU of a machine, not started.
-func newQEMU(m vmconfig.Machine) *qemuProcess {
-	return &qemuProcess{warnings: newWarnings(m.QEMU), sandbox: m.Sandbox}
 }

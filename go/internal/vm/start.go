@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"microvm-console/internal/qemu"
@@ -15,15 +14,6 @@ import (
 
 // handshakeLimit is how long QEMU may take until its monitor answers.
 const handshakeLimit = 30 * time.Second
-
-// What QEMU inherits, by number: its ends of two sockets, the VM's lock, and with NoRelay a
-// pipe for each console.
-const (
-	monitorFD = 3
-	agentFD   = 4
-	lockFD    = 5
-	pipesFD   = 6
-)
 
 // start starts QEMU and what watches it, and returns once the monitor answers.
 func (v *VM) start(ctx context.Context) error {
@@ -64,7 +54,7 @@ func (v *VM) start(ctx context.Context) error {
 // launch starts the process, and the goroutines that read what it sends.
 func (v *VM) launch(host qemu.Host) error {
 	var pipes []*os.File
-	if v.options.NoRelay {
+	if v.consoles.noRelay {
 		opened, err := v.outputs.openPipes(len(v.machine.Consoles))
 		if err != nil {
 			return err
@@ -73,9 +63,8 @@ func (v *VM) launch(host qemu.Host) error {
 	} else {
 		v.outputs.openJournals(v.consoles.all())
 	}
-	argv := v.argv(host, len(pipes))
 	v.guest.Start(time.Now())
-	if err := v.qemu.start(argv, v.lock, pipes, v.watcher.events.take); err != nil {
+	if err := v.qemu.start(v.qemu.argv(v.machine, host, len(pipes)), v.lock, pipes, v.watcher.events.take); err != nil {
 		v.outputs.close()
 		return err
 	}
@@ -86,20 +75,4 @@ func (v *VM) launch(host qemu.Host) error {
 	}
 	v.watcher.start()
 	return nil
-}
-
-// argv returns QEMU's command line for so many pipes of consoles.
-func (v *VM) argv(host qemu.Host, pipes int) []string {
-	numbers := make([]int, pipes)
-	for i := range numbers {
-		numbers[i] = pipesFD + i
-	}
-	argv := qemu.Args(v.machine, host)
-	v.qemu.line = qemu.Shell(slices.Concat(argv, v.options.QEMUArgs))
-	v.qemu.kvm = host.Accel == "kvm"
-	argv = slices.Concat(argv, qemu.Bound(host), qemu.Control(v.machine, monitorFD, numbers))
-	if !qemu.HasAgent(v.machine.QEMUArgs) && !qemu.HasAgent(v.options.QEMUArgs) {
-		argv = append(argv, qemu.Agent(v.machine, host, agentFD)...)
-	}
-	return append(argv, v.options.QEMUArgs...)
 }

@@ -14,7 +14,7 @@ func (v *VM) Status() state.Machine {
 	for i, c := range v.consoles.all() {
 		status.Consoles[i].Relay = c.Relay().Status()
 		status.Consoles[i].Relay.Socket = rundir.Socket(v.dir.Console(status.Consoles[i].Name))
-		status.Consoles[i].Refused = v.consoles.refusals(i)
+		status.Consoles[i].Refused = c.port.Refusals()
 	}
 	return status
 }
@@ -43,6 +43,9 @@ func (v *VM) AwaitReady(ctx context.Context) error {
 		}
 	}
 }
+
+// Printed is closed when a console has printed something.
+func (v *VM) Printed() <-chan struct{} { return v.guest.Printed() }
 
 // Tail is what a console printed last.
 type Tail struct {

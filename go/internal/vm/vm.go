@@ -44,18 +44,18 @@ type Options struct {
 
 // VM is one VM. New makes it, Run runs it once.
 type VM struct {
-	machine  vmconfig.Machine // with the ports in use, once the VM has started
-	options  Options
-	dir      rundir.Machine
-	lock     *rundir.Lock // from Run on
-	guest    *guest.Guest
-	record   *record
-	consoles *consoles
-	outputs  *outputs
-	windows  *windows
-	watcher  *watcher
-	qemu     *qemuProcess
-	stop     *stopper
+	machine   vmconfig.Machine // with the ports in use, once the VM has started
+	autoPorts bool             // see Options
+	dir       rundir.Machine
+	lock      *rundir.Lock // from Run on
+	guest     *guest.Guest
+	record    *record
+	consoles  *consoles
+	outputs   *outputs
+	windows   *windows
+	watcher   *watcher
+	qemu      *qemuProcess
+	stop      *stopper
 
 	executing atomic.Int64 // commands under way in the guest
 
@@ -70,15 +70,15 @@ type VM struct {
 func New(m vmconfig.Machine, options Options) *VM {
 	options, dir := options.complete(m), rundir.Of(m.Name)
 	v := &VM{
-		machine:  m,
-		options:  options,
-		dir:      dir,
-		guest:    newGuest(m),
-		qemu:     newQEMU(m),
-		stop:     &stopper{forced: make(chan struct{})},
-		ready:    make(chan struct{}),
-		ended:    make(chan struct{}),
-		finished: make(chan struct{}),
+		machine:   m,
+		autoPorts: options.AutoPorts,
+		dir:       dir,
+		guest:     newGuest(m),
+		qemu:      newQEMU(m, options.QEMUArgs),
+		stop:      &stopper{forced: make(chan struct{})},
+		ready:     make(chan struct{}),
+		ended:     make(chan struct{}),
+		finished:  make(chan struct{}),
 	}
 	v.record = newRecord(dir.State(), options.Log, v.guest, m.Name)
 	v.record.setConsoles(m.Consoles)
@@ -173,7 +173,7 @@ func (v *VM) run(ctx context.Context) error {
 	read, relayed := v.outputs.group.Wait(), v.consoles.group.Wait()
 	v.record.noteMore()
 	if end.err() == nil {
-		v.options.Log("ended: " + end.line())
+		v.record.log("ended: " + end.line())
 	}
 	return joined(end.err(), watched, read, relayed)
 }
@@ -183,7 +183,7 @@ func (v *VM) awaitEnd(ctx context.Context) {
 	select {
 	case <-v.qemu.done():
 	case <-ctx.Done():
-		v.options.Log("stopping the guest (Ctrl-C again ends it at once)")
+		v.record.log("stopping the guest (Ctrl-C again ends it at once)")
 		// The report is in the log, and QEMU's end is all that counts here.
 		_, _ = v.Stop(context.WithoutCancel(ctx), ctl.StopRequest{})
 		v.qemu.process.Kill()
@@ -201,6 +201,7 @@ func (v *VM) awaitWatchers() error {
 	v.qemu.agent.Close()
 	watched := v.qemu.group.Wait()
 	v.outputs.awaitRead()
+	v.watcher.noteRestarts() // the last may have come with QEMU's end
 	return joined(err, watched)
 }
 

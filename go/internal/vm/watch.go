@@ -2,13 +2,10 @@ package vm
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"microvm-console/internal/guest"
-	"microvm-console/internal/guestagent"
 	"microvm-console/internal/state"
 )
 
@@ -19,12 +16,6 @@ const (
 	// panicQuiet is how long all consoles are silent before the watcher looks for a panic's
 	// last line at the end of one.
 	panicQuiet = 2 * time.Second
-	// agentSilence is how long an agent that has answered before has to be silent to prove
-	// a panic.
-	agentSilence = 5 * time.Second
-	// pingPause is how long one ping of an agent that has not answered yet waits before the
-	// next one.
-	pingPause = 5 * time.Second
 )
 
 // watcher finds out what becomes of the guest, and ends QEMU if that is the guest's end. It
@@ -39,9 +30,7 @@ type watcher struct {
 	events   *events
 	silence  time.Duration // see Options
 	restarts int           // that the journals know of
-
-	mu    sync.Mutex
-	cause *guest.Error // why the watcher has ended QEMU
+	cause    *guest.Error  // why run has ended QEMU; it is read once that has returned
 }
 
 // start has the guest watched until QEMU has ended.
@@ -106,19 +95,10 @@ func (w *watcher) terminate(found *guest.Error) {
 	if found == nil {
 		return
 	}
-	w.mu.Lock()
 	if w.cause == nil {
 		w.cause = found
 	}
-	w.mu.Unlock()
 	w.qemu.terminate()
-}
-
-// found returns why the watcher has ended QEMU; nil if it has not.
-func (w *watcher) found() *guest.Error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.cause
 }
 
 // checkReady changes the state of a guest that has become ready.
@@ -139,8 +119,10 @@ func (w *watcher) noteRestarts() {
 
 // noteSilence notes what to look at if no console has printed anything.
 func (w *watcher) noteSilence() {
-	if !w.guest.Silent() {
+	select {
+	case <-w.guest.Printed():
 		return
+	default:
 	}
 	w.record.note(fmt.Sprintf("no console has printed anything for %v (if this host is not just busy, look at console= in kernelParams and QEMU's "+
 		"arguments, at the kernel, which has to be a bzImage with drivers for these consoles, and try --accel tcg)", w.silence))
@@ -158,50 +140,6 @@ func (w *watcher) panicByText() *guest.Error {
 		w.record.noteLimited(note)
 	}
 	return proven
-}
-
-// agentAnswers reports whether the agent answers within agentSilence, or QEMU is ending:
-// then its end says more.
-func (w *watcher) agentAnswers() bool {
-	err := w.pingAgent(agentSilence)
-	return err == nil || errors.Is(err, guestagent.ErrClosed)
-}
-
-// pingAgent waits for an answer of the guest's agent, for limit at most. It returns
-// guestagent.ErrClosed if QEMU is ending.
-func (w *watcher) pingAgent(limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	err := w.qemu.agent.Ping(ctx)
-	if errors.As(err, new(*guestagent.Error)) {
-		return nil // a refusal is an answer
-	}
-	return err
-}
-
-// pingAgents pings the guest's agent whenever the guest has opened its port, until it
-// answers.
-func (w *watcher) pingAgents() {
-	for {
-		select {
-		case <-w.qemu.done():
-			return
-		case <-w.events.port:
-		}
-		for is := w.guest.State(); is.Port && !is.Agent; is = w.guest.State() {
-			err := w.pingAgent(pingPause)
-			switch {
-			case errors.Is(err, guestagent.ErrClosed):
-				return
-			case err != nil:
-				continue
-			}
-			w.guest.Answered(is.Restarts)
-			_ = w.record.publish() // status shows it all the same
-			notify(w.events.printed)
-			notify(w.windows.changed) // there may be sizes that it has not got
-		}
-	}
 }
 
 // whyHalted asks why QEMU has stopped the guest's processors, and returns the cause if they
