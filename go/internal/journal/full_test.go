@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -78,7 +80,9 @@ func TestRemovedFiles(t *testing.T) {
 func TestRemovedFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")
 	j := open(t, dir, DefaultRetention)
+	boot(t, j)
 	write(t, j, "lost")
+	j.EndBoot("removed")
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +96,50 @@ func TestRemovedFolder(t *testing.T) {
 	text, err := os.ReadFile(j.store.last().path(dir))
 	if err != nil || !strings.HasSuffix(string(text), "kept") {
 		t.Errorf("got %q, %v", text, err)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+	if boot, err := look(t, dir).Boot(0); err != nil || boot.How != "removed" {
+		t.Errorf("%+v, %v", boot, err)
+	}
+}
+
+// A pipe that is full when it is taken is noted behind what it holds, by splice(2) and
+// through memory, if what prints into it does not wait.
+func TestFullPipe(t *testing.T) {
+	for _, copies := range []bool{false, true} {
+		for _, overrun := range []string{"", "it was full"} {
+			j := open(t, t.TempDir(), DefaultRetention)
+			j.copies.Store(copies)
+			out, in := pipe(t)
+			write(t, j, "abc")
+			printed := int64(3)
+			for {
+				n, err := unix.Write(in, make([]byte, 1000))
+				if err != nil {
+					break
+				}
+				printed += int64(n)
+			}
+			for {
+				_, err := j.Take(out, overrun)
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, end := j.Range()
+			var want []Gap
+			if overrun != "" {
+				want = []Gap{{Offset: printed, Cause: overrun}}
+			}
+			if gaps := j.Gaps(); end != printed || !slices.Equal(gaps, want) || j.Exact() == copies {
+				t.Errorf("copies %t: %d bytes of %d, gaps %+v, want %+v", copies, end, printed, gaps, want)
+			}
+		}
 	}
 }
 
