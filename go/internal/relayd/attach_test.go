@@ -170,7 +170,7 @@ func TestBootWhileSomebodyLooks(t *testing.T) {
 	}()
 	const boots = 200
 	for boot := 1; boot <= boots; boot++ {
-		var lease *os.File
+		var lease *rundir.Lock
 		await(t, "the lease is taken", func() (free bool) {
 			var err error
 			lease, err = c.dir.AcquireVM()

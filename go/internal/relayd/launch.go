@@ -28,7 +28,7 @@ type Lease struct {
 
 	config Config
 	dir    rundir.Channel
-	lock   *os.File
+	lock   *rundir.Lock
 	client ctl.Client
 	out    *os.File // what QEMU prints to, kept
 
@@ -111,7 +111,7 @@ func (s *Lease) Carried() bool { return s.own != nil }
 
 // Lock is the VM's lock, for QEMU to inherit: it keeps the channel as long as it
 // lives.
-func (s *Lease) Lock() *os.File { return s.lock }
+func (s *Lease) Lock() *os.File { return s.lock.File() }
 
 // Orders calls obey with each order of the relay, until ctx ends, also over the
 // relay's restarts.

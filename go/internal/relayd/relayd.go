@@ -51,7 +51,7 @@ type Channel struct {
 	tcp     int // 0: none
 	port    guard.Port
 	started time.Time
-	lock    *os.File
+	lock    *rundir.Lock
 	console *console.Console
 	control net.Listener
 	orders  *orders

@@ -93,7 +93,7 @@ func (v *VM) launch(host qemu.Host) (*errgroup.Group, error) {
 		}
 		return nil, err
 	}
-	_ = v.lock.Name(started.PID()) // it names a QEMU that is left behind; the kernel knows it too
+	_ = v.lock.AddPID(started.PID()) // it names a QEMU that is left behind; the kernel knows it too
 	v.record.set(func(m *state.Machine) { m.QEMUPID = started.PID() })
 	for _, c := range v.consoles {
 		c.Relay().SetAttached(true)
