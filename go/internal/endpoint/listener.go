@@ -41,7 +41,8 @@ const acceptPause = 100 * time.Millisecond
 // InPlace reports whether a Unix socket is still at its path. A port always is.
 func (l Listeners) InPlace() bool {
 	return !slices.ContainsFunc(l, func(l net.Listener) bool {
-		return l.Addr().Network() == "unix" && !unixsock.InPlace(l)
+		socket, ok := l.(*unixsock.Listener)
+		return ok && !socket.InPlace()
 	})
 }
 

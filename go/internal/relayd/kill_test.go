@@ -216,12 +216,12 @@ func TestKeptDescriptors(t *testing.T) {
 		}
 		return os.NewFile(uintptr(fd), file.Name())
 	}
-	keeper := func() Keeper {
+	store := func() FDStore {
 		taken := map[string]*os.File{}
 		for name, file := range kept {
 			taken[name] = copyOf(file)
 		}
-		return Keeper{Kept: taken, Keep: func(name string, file *os.File) error {
+		return FDStore{Kept: taken, Keep: func(name string, file *os.File) error {
 			if kept[name] != nil {
 				t.Errorf("%s is kept twice", name)
 			}
@@ -240,7 +240,7 @@ func TestKeptDescriptors(t *testing.T) {
 	}
 	all.Channels["serial"] = settings.Channel{Enable: true, Input: true, TCP: listener.Addr().(*net.TCPAddr).Port}
 	listener.Close()
-	first, err := Open(Config{Name: "serial", Settings: all, Keeper: keeper()})
+	first, err := Open(Config{Name: "serial", Settings: all, Store: store()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func TestKeptDescriptors(t *testing.T) {
 		t.Fatalf("nobody listens between two relays: %v", err)
 	}
 	defer waiting.Close()
-	_, stop := run(t, Config{Name: "serial", Settings: all, Keeper: keeper()})
+	_, stop := run(t, Config{Name: "serial", Settings: all, Store: store()})
 	got := make([]byte, len("line 0\n"))
 	if _, err := io.ReadFull(waiting, got); err != nil || string(got) != "line 0\n" {
 		t.Errorf("got %q, %v", got, err)

@@ -37,8 +37,8 @@ import (
 type Config struct {
 	Name     string
 	Settings settings.Settings
-	// Keeper keeps descriptors over a crash. The zero Keeper keeps none.
-	Keeper Keeper
+	// Store keeps descriptors over a crash.
+	Store FDStore
 	// Log is called with a line when a QEMU comes or goes. nil: it is not.
 	Log func(line string)
 }
@@ -120,8 +120,10 @@ func (c *Channel) open(declared settings.Channel) (err error) {
 			return err
 		}
 	}
-	if err := c.config.Keeper.keepPair(c.dir.Name(), relay.VMPath(c.dir.Path())); err != nil {
-		return err
+	for _, end := range []string{".out", ".in"} {
+		if err := c.config.Store.keepFIFO(c.dir.Name()+".vm"+end, relay.VMPath(c.dir.Path())+end); err != nil {
+			return err
+		}
 	}
 	c.control, err = unixsock.Listen(c.dir.Ctl())
 	return err
@@ -159,7 +161,7 @@ func (c *Channel) Run(ctx context.Context) error {
 		return nil
 	})
 	err = group.Wait()
-	c.config.Keeper.forget(c.dir.Name() + socketName)
+	c.config.Store.forget(c.socketName())
 	if err != nil {
 		return fmt.Errorf("channel %q: %w", c.dir.Name(), err)
 	}

@@ -275,11 +275,11 @@ func TestRemovedFolder(t *testing.T) {
 func TestRenewedSocketIsKept(t *testing.T) {
 	directory := place(t)
 	calls := make(chan string, 100)
-	keeper := Keeper{
+	store := FDStore{
 		Keep:   func(name string, _ *os.File) error { calls <- "keep " + name; return nil },
 		Forget: func(name string) error { calls <- "forget " + name; return nil },
 	}
-	service, _ := run(t, Config{Name: "serial", Settings: in(directory), Keeper: keeper})
+	service, _ := run(t, Config{Name: "serial", Settings: in(directory), Store: store})
 	for len(calls) > 0 {
 		<-calls
 	}
