@@ -122,7 +122,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	case <-time.After(waitLimit):
 		t.Fatal("the relay does not end")
 	}
-	if text := relay.stderr.String(); relay.run.ProcessState.ExitCode() != 1 || !strings.Contains(text, "somebody has removed files there") {
+	if text := relay.stderr.String(); relay.run.ProcessState.ExitCode() != 1 || !strings.Contains(text, "files there were removed") {
 		t.Errorf("%v: %s", relay.run.ProcessState, text)
 	}
 	relay.start()

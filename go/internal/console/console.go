@@ -218,22 +218,20 @@ func (c *Console) heldByHand() bool {
 	return false
 }
 
-// Missing returns the names of the endpoints that are not in place, and why those cannot
-// be made that have an error.
-func (c *Console) Missing() (names []string, why map[string]error) {
+// Missing is an endpoint that is not in place.
+type Missing struct {
+	Name string // of its Slot
+	Err  error  // why it could not be made; nil: Repair makes it
+}
+
+// Missing returns the endpoints that are not in place.
+func (c *Console) Missing() (missing []Missing) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.slots {
-		if s.inPlace() {
-			continue
-		}
-		names = append(names, s.Name)
-		if s.err != nil {
-			if why == nil {
-				why = map[string]error{}
-			}
-			why[s.Name] = s.err
+		if !s.inPlace() {
+			missing = append(missing, Missing{s.Name, s.err})
 		}
 	}
-	return names, why
+	return missing
 }

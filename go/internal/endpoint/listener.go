@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -121,36 +122,15 @@ func serve(conn net.Conn, client *relay.Client, r *relay.Relay) {
 	cancel()
 }
 
-// sentGrace is how long 4 KiB of a client that may have gone wait for room: a guest that
-// reads makes room sooner, and gets all that a client has sent before it closed.
-const sentGrace = time.Second
-
 // typeFrom types what comes from a connection. One that has only finished typing goes on
 // reading; typeFrom returns when the client has gone.
 func typeFrom(conn net.Conn, r *relay.Relay) {
-	typist, err := r.Typist(relay.TypistInfo{Gone: func(ctx context.Context) error {
-		select {
-		case <-time.After(sentGrace):
-			return peer.Await(ctx, conn)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}})
+	typist, err := r.Typist(relay.TypistInfo{})
 	if err != nil {
 		return // it cannot happen: no seat is asked for
 	}
 	defer typist.Close()
-	data := make([]byte, 4096)
-	for {
-		n, err := conn.Read(data)
-		if n > 0 {
-			if _, err := typist.Write(data[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			break
-		}
-	}
+	to, from := peer.Writer{Writer: typist, Conn: conn, Gone: typist.Close}, struct{ io.Reader }{conn}
+	_, _ = io.CopyBuffer(to, from, make([]byte, 4096)) // an idle client costs no more
 	peer.AwaitEnd(conn)
 }

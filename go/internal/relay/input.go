@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"context"
 	"errors"
 	"os"
 	"sync"
@@ -20,7 +19,7 @@ const inputWhole = 4096
 const inputQueue = 16
 
 // input is what clients type, on its way to the guest. What is in the queue waits for
-// the guest as long as it takes; a client waits for room in the queue until it has gone.
+// the guest as long as it takes.
 type input struct {
 	fifo    *os.File
 	dropped bool // the device only prints: nothing is handed on
@@ -83,14 +82,11 @@ func (i *input) hand(fd int, piece typed) error {
 	return err
 }
 
-// errGone is returned when a client has gone whose input had to wait for room.
-var errGone = errors.New("relay: the client has gone")
-
-// write hands data on, of at most inputWhole bytes; while the guest does not read, it
-// keeps them in the queue, and they reach the guest whatever becomes of the client. While
-// the queue is full it waits. os.ErrClosed is returned when the machine has ended, errGone
-// when the client has gone.
-func (i *input) write(data []byte, gone AwaitGone) error {
+// write hands data on, of at most inputWhole bytes. While the guest does not read, it puts
+// them into the queue, from where they reach the guest even if the client leaves. While the
+// queue is full it waits. It returns os.ErrClosed once the machine has ended, or if closed
+// is closed meanwhile.
+func (i *input) write(data []byte, closed <-chan struct{}) error {
 	if i.dropped {
 		return nil
 	}
@@ -107,35 +103,11 @@ func (i *input) write(data []byte, gone AwaitGone) error {
 	select {
 	case i.queue <- piece:
 		return nil
-	default:
-	}
-	err := i.await(piece, gone)
-	if err != nil {
-		i.waiting.Add(-int64(len(data)))
-	}
-	return err
-}
-
-// await puts a piece into the queue once there is room.
-func (i *input) await(piece typed, gone AwaitGone) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	defer cancel()
-	left := make(chan struct{})
-	watching.Go(func() {
-		if gone(ctx) == nil {
-			close(left)
-		}
-	})
-	select {
-	case i.queue <- piece:
-		return nil
 	case <-i.done:
-		return os.ErrClosed
-	case <-left:
-		return errGone
+	case <-closed:
 	}
+	i.waiting.Add(-int64(len(data)))
+	return os.ErrClosed
 }
 
 // answer hands on what the relay itself answers. It drops that where the guest has

@@ -54,10 +54,12 @@ type Channel struct {
 	lock    *rundir.Lock
 	console *console.Console
 	control net.Listener
-	orders  *orders
+	orders  chan string     // to the launcher
+	ending  context.Context // ends when no boot can begin any more
+	end     context.CancelFunc
 
-	attaching sync.Mutex // held while it is looked whether a QEMU is there, and while a boot is marked
-	byHand    bool       // a QEMU that was started by hand is there
+	attaching sync.Mutex // held during a scan for QEMUs, and while a boot is marked
+	byHand    bool       // a QEMU that was started by hand is attached
 }
 
 // Open takes the channel's lock and opens its endpoints. An endpoint whose name belongs to
@@ -75,8 +77,9 @@ func Open(config Config) (*Channel, error) {
 		tcp:     declared.TCP,
 		port:    guard.Port{Shared: declared.Shared},
 		started: time.Now(),
-		orders:  &orders{},
+		orders:  make(chan string),
 	}
+	c.ending, c.end = context.WithCancel(context.Background())
 	if c.lock, err = c.dir.Acquire(); err != nil {
 		return nil, err
 	}
@@ -129,34 +132,32 @@ func (c *Channel) open(declared settings.Channel) (err error) {
 	return err
 }
 
-// Run serves the channel until ctx ends, its relay fails, or somebody has removed its
-// private files, and no VM is there. When it returns, nothing of it runs any more.
+// Run serves the channel until ctx ends, its relay fails, or its private files were removed
+// and no VM is attached. When it returns, nothing that it has started runs any more.
 func (c *Channel) Run(ctx context.Context) error {
 	defer c.lock.Close()
-	vm, names, err := c.watch()
+	vm, err := c.watchVM()
 	if err != nil {
-		c.console.Abandon()
-		c.control.Close()
+		c.Abandon()
 		return err
 	}
 	defer vm.Close()
-	defer names.Close()
-	c.look(true) // before a byte is taken: it may be of a machine that is there
+	c.scan(true) // before a byte is taken: it may be of a machine that is there
 	group, ctx := errgroup.WithContext(ctx)
-	serving, quiet := context.WithCancel(context.WithoutCancel(ctx))
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
-		defer quiet()
-		defer c.orders.end()
+		defer stopServing()
+		defer c.end()
 		return c.console.Run()
 	})
 	serve := func(control net.Listener) {
 		group.Go(func() error { return server.Serve(serving, control, c.handlers()) })
 	}
 	serve(c.control)
-	group.Go(func() error { return c.tend(ctx, names, serve) })
+	group.Go(func() error { return c.keepFiles(ctx, serve) })
 	group.Go(func() error {
 		c.followVM(ctx, vm)
-		c.orders.end() // from now on there is no boot
+		c.end()
 		c.console.Relay().Finish()
 		return nil
 	})
@@ -177,13 +178,13 @@ func (c *Channel) Abandon() {
 
 // Status returns the channel as it is now.
 func (c *Channel) Status() state.Machine {
-	missing, trouble := c.console.Missing()
-	var why map[string]string
-	for name, err := range trouble {
-		if why == nil {
-			why = map[string]string{}
+	var missing []string
+	why := map[string]string{}
+	for _, m := range c.console.Missing() {
+		missing = append(missing, m.Name)
+		if m.Err != nil {
+			why[m.Name] = reason(m.Err)
 		}
-		why[name] = reason(err)
 	}
 	relayed := c.console.Relay().Status()
 	relayed.Socket = c.public.Socket
@@ -207,7 +208,7 @@ func (c *Channel) Status() state.Machine {
 	}
 }
 
-// reason is why an endpoint cannot be made, without its name.
+// reason returns why an endpoint cannot be made, without its name.
 func reason(err error) string {
 	if foreign := (*rundir.ForeignError)(nil); errors.As(err, &foreign) {
 		return foreign.Why

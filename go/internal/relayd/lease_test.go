@@ -164,7 +164,7 @@ func TestBootWhileSomebodyLooks(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				c.look(true)
+				c.scan(true)
 			}
 		}
 	}()
