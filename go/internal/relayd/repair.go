@@ -22,8 +22,8 @@ const (
 	// repairDelay is how long after a file was removed the endpoints are made again: a
 	// user may be removing the others too, and their folder.
 	repairDelay = time.Second
-	// retryEvery is how often what cannot be made is tried again.
-	retryEvery = 5 * time.Second
+	// maxRetryDelay bounds the pause before another attempt, which doubles each time.
+	maxRetryDelay = 30 * time.Second
 )
 
 // endpoints returns the paths of the endpoints.
@@ -65,6 +65,7 @@ func (c *Channel) keepFiles(ctx context.Context, serve func(net.Listener)) error
 	}
 	defer events.Close()
 	all := append(append(c.endpoints(), c.private()...), c.dir.Ctl())
+	retryDelay := repairDelay
 	for touched := (time.Time{}); ctx.Err() == nil; {
 		if time.Since(touched) >= rundir.TouchEvery {
 			touched = time.Now()
@@ -75,10 +76,12 @@ func (c *Channel) keepFiles(ctx context.Context, serve func(net.Listener)) error
 		}
 		limit := rundir.TouchEvery
 		if len(c.console.Missing()) > 0 || slices.ContainsFunc(all, gone) {
-			limit = retryEvery
+			limit = retryDelay
+			retryDelay = min(2*retryDelay, maxRetryDelay)
 		}
 		if happened, _ := events.WaitLimited(ctx, limit); happened != 0 {
 			pause(ctx, repairDelay)
+			retryDelay = repairDelay
 		}
 		if ctx.Err() != nil {
 			return nil
