@@ -13,7 +13,6 @@ import (
 
 	"microvm-console/internal/descriptor"
 	"microvm-console/internal/journal"
-	"microvm-console/internal/openers"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
 )
@@ -43,11 +42,7 @@ type output struct {
 	journal *journal.Journal
 	drops   bool        // see Config.Drops
 	copies  atomic.Bool // the journal's file system cannot splice
-	boots   ownBoots
-}
-
-func newOutput(fifo *os.File, config Config) *output {
-	return &output{fifo: fifo, journal: config.Journal, drops: config.Drops, boots: ownBoots{enabled: config.OwnBoots}}
+	vm      *vm
 }
 
 // drain takes what comes until the FIFO is woken and empty. emptied is called whenever
@@ -90,12 +85,12 @@ func (o *output) takeAll(fd int) error {
 
 // takeOfBoot is take; it marks a boot that begins with the next byte.
 func (o *output) takeOfBoot(fd int) error {
-	if o.boots.pending() && descriptor.Unread(o.fifo) > 0 && o.boots.begin() {
+	if o.vm.boots.Load() == bootNext && descriptor.Unread(o.fifo) > 0 && o.vm.boots.CompareAndSwap(bootNext, bootKnown) {
 		_, _ = o.journal.Boot() // what cannot be marked is kept all the same
 	}
 	err := o.take(fd)
 	if errors.Is(err, io.EOF) {
-		o.boots.drained()
+		o.vm.emptied()
 	}
 	return err
 }
@@ -159,16 +154,4 @@ func (o *output) take(fd int) error {
 		return nil
 	}
 	return err
-}
-
-// held reports whether another process has the FIFO open for reading and writing.
-func (o *output) held() bool {
-	holders, _ := openers.HoldersOf(o.fifo)
-	return len(holders) > 0
-}
-
-// unread returns how many bytes are in the pipe.
-func (o *output) unread() int {
-	defer o.journal.Settle() // what is on its way is in neither
-	return descriptor.Unread(o.fifo)
 }

@@ -35,6 +35,7 @@ type roster struct {
 
 	mu      sync.Mutex
 	clients []*Client
+	taken   int // of limit
 	crowded int // how many were refused
 }
 
@@ -49,26 +50,19 @@ func newRoster(limit int) *roster {
 func (l *roster) add(c *Client) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	free := func(c *Client) bool { return !c.info.Reserved }
-	switch {
-	case l.closing.Err() != nil:
+	if l.closing.Err() != nil {
 		return ErrFinished
-	case free(c) && count(l.clients, free) >= l.limit:
-		l.crowded++
-		return ErrCrowded
+	}
+	if !c.info.Reserved {
+		if l.taken >= l.limit {
+			l.crowded++
+			return ErrCrowded
+		}
+		l.taken++
 	}
 	l.there.Add(1)
 	l.clients = append(l.clients, c)
 	return nil
-}
-
-func count(clients []*Client, counts func(*Client) bool) (n int) {
-	for _, c := range clients {
-		if counts(c) {
-			n++
-		}
-	}
-	return n
 }
 
 // remove ends what add began.
@@ -76,6 +70,9 @@ func (l *roster) remove(c *Client) {
 	defer l.there.Done()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !c.info.Reserved {
+		l.taken--
+	}
 	l.clients = slices.DeleteFunc(l.clients, func(other *Client) bool { return other == c })
 }
 
