@@ -175,7 +175,7 @@ func (c *Console) serve(s *Slot) {
 		return
 	}
 	var ctx context.Context
-	ctx, s.retire = context.WithCancel(context.Background())
+	ctx, s.retire = context.WithCancel(c.relay.Closing())
 	endpoint := s.endpoint
 	c.group.Go(func() error { return endpoint.Serve(ctx, c.relay) })
 }

@@ -58,8 +58,6 @@ func serveFile(ctx context.Context, r *relay.Relay, f file) error {
 	if err := f.watch(events); err != nil {
 		return err
 	}
-	ctx, cancel := accepting(ctx, r)
-	defer cancel()
 	for {
 		for !f.present(r) {
 			_, err := events.Wait(ctx)

@@ -57,10 +57,7 @@ func (l Listeners) Close() {
 // Serve serves each client that connects: this boot from its first byte, then live; and
 // what comes from it is typed into the console.
 func (l Listeners) Serve(ctx context.Context, r *relay.Relay) error {
-	ctx, cancel := accepting(ctx, r)
-	defer cancel()
-	stop := context.AfterFunc(ctx, l.Close)
-	defer stop()
+	defer context.AfterFunc(ctx, l.Close)()
 	var accepting sync.WaitGroup
 	defer accepting.Wait()
 	for _, listener := range l {
