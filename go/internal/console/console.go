@@ -30,7 +30,7 @@ type Config struct {
 	Journal string
 	// Retention bounds the stream.
 	Retention journal.Retention
-	// Relay is the rest of the relay's settings. Dir, Journal and Reserved are not looked at.
+	// Relay is the rest of the relay's settings. Dir and Journal are not looked at.
 	Relay relay.Config
 }
 
@@ -125,8 +125,8 @@ type Endpoint interface {
 	Close()
 }
 
-// qemuEndpoint is an Endpoint that a QEMU can have open by itself, in place of a console's
-// own FIFOs.
+// qemuEndpoint is an Endpoint that a QEMU that was started by hand can have open, in place of
+// the console's own FIFOs.
 type qemuEndpoint interface {
 	Endpoint
 	Held() bool
@@ -139,8 +139,6 @@ type Slot struct {
 	// Optional is set for one that the console can do without: any error of Open is left
 	// to Repair.
 	Optional bool
-	// ForQEMU is set for one that a QEMU can have open by itself, as a qemuEndpoint.
-	ForQEMU bool
 	// Open makes the endpoint.
 	Open func() (Endpoint, error)
 
@@ -181,14 +179,16 @@ func (c *Console) serve(s *Slot) {
 }
 
 // Repair makes the endpoints again that are not in place: their names were removed, or
-// lead to another file, or could not be had before. While a QEMU that was started by hand
-// has an endpoint open, none that it could have open is made: it would lose its ends.
+// lead to another file, or could not be had before. One that a QEMU has open by itself is
+// left as it is: the QEMU would lose its ends.
 func (c *Console) Repair() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	byHand := c.heldByHand()
 	for _, s := range c.slots {
-		if !c.ended && !s.inPlace() && (!byHand || !s.ForQEMU) {
+		if c.ended || s.inPlace() {
+			continue
+		}
+		if e, ok := s.endpoint.(qemuEndpoint); !ok || !e.Held() {
 			c.replace(s)
 		}
 	}
@@ -206,16 +206,6 @@ func (c *Console) replace(s *Slot) {
 	s.retire = nil
 	_ = s.open() // Missing returns it
 	c.serve(s)
-}
-
-// heldByHand reports whether a QEMU that was started by hand has an endpoint open.
-func (c *Console) heldByHand() bool {
-	for _, s := range c.slots {
-		if e, ok := s.endpoint.(qemuEndpoint); ok && e.Held() {
-			return true
-		}
-	}
-	return false
 }
 
 // Missing is an endpoint that is not in place.

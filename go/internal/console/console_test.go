@@ -67,8 +67,8 @@ func startPublic(t *testing.T) *bench {
 	t.Helper()
 	public := rundir.PublicOf(t.TempDir(), "test")
 	b := startWith(t, setup{slots: []Slot{
-		{Name: public.In, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(public.In) }},
-		{Name: public.Out, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenOutFIFO(public.Out) }},
+		{Name: public.In, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(public.In) }},
+		{Name: public.Out, Open: func() (Endpoint, error) { return endpoint.OpenOutFIFO(public.Out) }},
 		{Name: public.PTY, Open: func() (Endpoint, error) { return endpoint.OpenPTY(public.PTY, "") }},
 	}})
 	b.public = public

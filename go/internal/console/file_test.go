@@ -165,7 +165,7 @@ func TestOutputOnlyDropsInput(t *testing.T) {
 	in := filepath.Join(t.TempDir(), "in")
 	b := startWith(t, setup{
 		relay: relay.Config{OutputOnly: true},
-		slots: []Slot{{Name: in, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(in) }}},
+		slots: []Slot{{Name: in, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(in) }}},
 	})
 	b.relay.SetAttached(true)
 	file := b.opener(in, os.O_WRONLY)
@@ -272,8 +272,8 @@ func TestEndpointThatIsAnothersKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := startWith(t, setup{slots: []Slot{
-		{Name: in, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(in) }},
-		{Name: out, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenOutFIFO(out) }},
+		{Name: in, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(in) }},
+		{Name: out, Open: func() (Endpoint, error) { return endpoint.OpenOutFIFO(out) }},
 	}})
 	b.console.Repair()
 	missing := b.console.Missing()

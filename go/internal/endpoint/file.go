@@ -15,7 +15,8 @@ import (
 )
 
 // file is an endpoint that programs open by its name in the file system, one at a time as
-// far as the relay can see: a FIFO, or a pseudo-terminal.
+// far as the relay can see: a FIFO, or a pseudo-terminal. If it is an io.Reader, what is read
+// is typed, until an error ends the client's visit.
 type file interface {
 	io.Writer
 	info() relay.ClientInfo
@@ -25,11 +26,8 @@ type file interface {
 	present(*relay.Relay) bool
 	// origin returns the offset at which the client begins that has just come.
 	origin(*relay.Relay) int64
-	// conn is what Write and typeInto wait for.
+	// conn is what Write and Read wait for.
 	conn() *os.File
-	// typeInto types what the client writes, until conn is woken or the client has to
-	// leave. over reports that this ends its visit.
-	typeInto(typist io.Writer) (over bool)
 	// reset makes the endpoint ready for the next client, unless ctx has ended: another
 	// endpoint has its name then. at is how far the last client came. It is errForeign if
 	// the name is that of a file that is not ours.
@@ -118,10 +116,11 @@ func (s *fileServer) visit(client *relay.Client) error {
 			}
 		}
 	})
-	beside.Go(func() {
-		if s.typeInto(typist) {
-			cancel()
-		}
-	})
+	if from, ok := s.file.(io.Reader); ok {
+		beside.Go(func() {
+			defer cancel()
+			_, _ = io.CopyBuffer(typist, from, make([]byte, 4096))
+		})
+	}
 	return client.CopyTo(ctx, s.file)
 }

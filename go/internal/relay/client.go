@@ -51,12 +51,13 @@ func (r *Relay) join(info ClientInfo, reader *journal.Reader) (*Client, error) {
 	if err := r.clients.add(c); err != nil {
 		return nil, err
 	}
-	leave := sync.OnceFunc(func() { r.clients.remove(c) })
 	// A client that has to leave is not waited for, whatever keeps it from closing.
-	unhook := context.AfterFunc(r.clients.serving, leave)
+	remove := func() { r.clients.remove(c) }
+	unhook := context.AfterFunc(r.clients.serving, remove)
 	c.leave = func() {
-		unhook()
-		leave()
+		if unhook() { // not for a second time
+			remove()
+		}
 	}
 	return c, nil
 }

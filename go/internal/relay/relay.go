@@ -32,8 +32,6 @@ type Config struct {
 	Dir string
 	// Journal keeps the bytes. The relay closes it when it finishes.
 	Journal *journal.Journal
-	// Reserved is how many of MaxClients are left to clients with ClientInfo.Reserved.
-	Reserved int
 	// Drops is set if a VM that finds vm.out full does not wait, but drops what does not
 	// fit: QEMU's virtio console does.
 	Drops bool
@@ -72,7 +70,7 @@ func New(config Config) (*Relay, error) {
 		ownBoots: config.OwnBoots,
 		out:      &output{fifo: out, journal: config.Journal, vm: vm, drops: config.Drops},
 		in:       newInput(in, config.OutputOnly),
-		clients:  newRoster(MaxClients - config.Reserved),
+		clients:  newRoster(),
 		seat:     &seat{moved: config.SeatMoved},
 		vm:       vm,
 	}

@@ -11,7 +11,7 @@ import (
 	"microvm-console/internal/state"
 )
 
-// MaxClients is how many clients a console has at most.
+// MaxClients is how many clients a console has at most, besides those with a reserved place.
 const MaxClients = 256
 
 // ErrCrowded is returned when a console has as many clients as it takes.
@@ -26,7 +26,6 @@ const lastReads = 2 * time.Second
 
 // roster is the clients that are there, in the order in which they came.
 type roster struct {
-	limit   int             // of those that have no reserved place
 	closing context.Context // ends when none can join any more
 	close   context.CancelFunc
 	serving context.Context // ends when all have to leave
@@ -35,12 +34,12 @@ type roster struct {
 
 	mu      sync.Mutex
 	clients []*Client
-	taken   int // of limit
+	taken   int // how many have no reserved place
 	crowded int // how many were refused
 }
 
-func newRoster(limit int) *roster {
-	l := &roster{limit: limit}
+func newRoster() *roster {
+	l := &roster{}
 	l.closing, l.close = context.WithCancel(context.Background())
 	l.serving, l.stop = context.WithCancel(context.Background())
 	return l
@@ -54,7 +53,7 @@ func (l *roster) add(c *Client) error {
 		return ErrFinished
 	}
 	if !c.info.Reserved {
-		if l.taken >= l.limit {
+		if l.taken == MaxClients {
 			l.crowded++
 			return ErrCrowded
 		}

@@ -18,8 +18,8 @@ import (
 func (c *Channel) slots() []console.Slot {
 	stream := c.console.Relay().Journal()
 	slots := []console.Slot{
-		{Name: c.public.In, ForQEMU: true, Open: func() (console.Endpoint, error) { return endpoint.OpenInFIFO(c.public.In) }},
-		{Name: c.public.Out, ForQEMU: true, Open: func() (console.Endpoint, error) { return endpoint.OpenOutFIFO(c.public.Out) }},
+		{Name: c.public.In, Open: func() (console.Endpoint, error) { return endpoint.OpenInFIFO(c.public.In) }},
+		{Name: c.public.Out, Open: func() (console.Endpoint, error) { return endpoint.OpenOutFIFO(c.public.Out) }},
 		{Name: c.public.Socket, Open: c.openSocket},
 		{Name: c.public.PTY, Open: func() (console.Endpoint, error) { return endpoint.OpenPTY(c.public.PTY, c.viaPTY()) }},
 		{Name: c.public.Log, Open: func() (console.Endpoint, error) { return endpoint.OpenLogLink(c.public.Log, stream) }},

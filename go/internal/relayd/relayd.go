@@ -84,14 +84,14 @@ func Open(config Config) (*Channel, error) {
 		return nil, err
 	}
 	if err := c.open(declared); err != nil {
-		c.lock.Close()
+		c.Abandon()
 		return nil, fmt.Errorf("channel %q: %w", config.Name, err)
 	}
 	return c, nil
 }
 
-// open opens the console and the control socket. On an error nothing is left open.
-func (c *Channel) open(declared settings.Channel) (err error) {
+// open opens the console and the control socket.
+func (c *Channel) open(declared settings.Channel) error {
 	dir, err := c.dir.Journal()
 	if err != nil {
 		return err
@@ -104,7 +104,6 @@ func (c *Channel) open(declared settings.Channel) (err error) {
 			Boots: c.config.Settings.Boots,
 		},
 		Relay: relay.Config{
-			Reserved:   2,                                // the FIFO and the terminal
 			Drops:      !settings.BuiltIn(c.config.Name), // serial ports and the like wait
 			OutputOnly: !declared.Input,
 			OwnBoots:   true,
@@ -113,11 +112,6 @@ func (c *Channel) open(declared settings.Channel) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			c.console.Abandon()
-		}
-	}()
 	for _, slot := range c.slots() {
 		if err := c.console.Add(slot); err != nil {
 			return err
@@ -128,8 +122,12 @@ func (c *Channel) open(declared settings.Channel) (err error) {
 			return err
 		}
 	}
-	c.control, err = unixsock.Listen(c.dir.Ctl())
-	return err
+	control, err := unixsock.Listen(c.dir.Ctl())
+	if err != nil {
+		return err
+	}
+	c.control = control
+	return nil
 }
 
 // Run serves the channel until ctx ends, its relay fails, or its private files were removed
@@ -171,8 +169,12 @@ func (c *Channel) Run(ctx context.Context) error {
 
 // Abandon closes a channel that is not run.
 func (c *Channel) Abandon() {
-	c.console.Abandon()
-	c.control.Close()
+	if c.console != nil {
+		c.console.Abandon()
+	}
+	if c.control != nil {
+		c.control.Close()
+	}
 	c.lock.Close()
 }
 

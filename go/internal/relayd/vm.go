@@ -76,22 +76,22 @@ func (c *Channel) scan(closed bool) {
 	if closed && !launched && !byHand {
 		c.console.Relay().Gone() // before status shows it: the next one may start then
 	}
-	c.setAttached(launched || byHand)
+	switch {
+	case launched:
+		c.setAttached(true, "a QEMU has come")
+	case byHand:
+		c.setAttached(true, "a QEMU that was started by hand has come")
+	default:
+		c.setAttached(false, "the QEMU has gone")
+	}
 }
 
-// setAttached notes whether a QEMU is attached, or about to start. The caller holds c.attaching.
-func (c *Channel) setAttached(attached bool) {
-	if !c.console.Relay().SetAttached(attached) || c.config.Log == nil {
-		return
+// setAttached notes whether a QEMU is attached, or about to start, and logs event if that is
+// new. The caller holds c.attaching.
+func (c *Channel) setAttached(attached bool, event string) {
+	if c.console.Relay().SetAttached(attached) && c.config.Log != nil {
+		c.config.Log(c.dir.Name() + ": " + event)
 	}
-	what := "the QEMU has gone"
-	switch {
-	case attached && c.byHand:
-		what = "a QEMU that was started by hand has come"
-	case attached:
-		what = "a QEMU has come"
-	}
-	c.config.Log(c.dir.Name() + ": " + what)
 }
 
 // Boot makes the channel ready for a QEMU that is about to start, and returns the number of
@@ -113,7 +113,7 @@ func (c *Channel) Boot() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	c.setAttached(true)
+	c.setAttached(true, "a QEMU has come")
 	return number, nil
 }
 

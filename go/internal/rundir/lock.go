@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,12 +29,8 @@ type LeftError struct {
 }
 
 func (e *LeftError) Error() string {
-	pids := make([]string, len(e.PIDs))
-	for i, pid := range e.PIDs {
-		pids[i] = strconv.Itoa(pid)
-	}
 	return fmt.Sprintf("vm %q: its QEMU still runs (pid %s), though the process that started it has ended (end it with microvm-shutdown --force --name %s)",
-		e.Name, strings.Join(pids, " and "), e.Name)
+		e.Name, strings.Trim(fmt.Sprint(e.PIDs), "[]"), e.Name)
 }
 
 // Is makes a LeftError an ErrLocked.
