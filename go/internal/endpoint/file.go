@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"sync"
@@ -29,13 +28,9 @@ type file interface {
 	// conn is what Write and Read wait for.
 	conn() *os.File
 	// reset makes the endpoint ready for the next client, unless ctx has ended: another
-	// endpoint has its name then. at is how far the last client came. It is errForeign if
-	// the name is that of a file that is not ours.
+	// endpoint has its name then. at is how far the last client came.
 	reset(ctx context.Context, at int64) error
 }
-
-// errForeign is returned for an endpoint whose name leads to a file that is not ours.
-var errForeign = errors.New("its name is another's")
 
 // fileServer serves a file endpoint.
 type fileServer struct {
@@ -68,10 +63,6 @@ func serveFile(ctx context.Context, r *relay.Relay, f file) error {
 			return nil //nolint:nilerr // the machine has ended, and the endpoint with it
 		}
 		over, err := s.receive(ctx, client)
-		if errors.Is(err, errForeign) {
-			<-ctx.Done()
-			return nil
-		}
 		if over || err != nil {
 			return err
 		}
@@ -86,7 +77,7 @@ const opening = unix.IN_OPEN | unix.IN_CLOSE
 func (s *fileServer) receive(ctx context.Context, client *relay.Client) (over bool, err error) {
 	defer client.Close()
 	err = s.visit(client)
-	if s.relay.Serving().Err() != nil || isEnd(err) {
+	if client.Context().Err() != nil || isEnd(err) {
 		return true, nil
 	}
 	if err := s.reset(ctx, client.Offset()); err != nil || ctx.Err() != nil {
@@ -97,7 +88,7 @@ func (s *fileServer) receive(ctx context.Context, client *relay.Client) (over bo
 
 // visit serves one client until it leaves or has to, and returns why it ended.
 func (s *fileServer) visit(client *relay.Client) error {
-	ctx, cancel := context.WithCancel(s.relay.Serving())
+	ctx, cancel := context.WithCancel(client.Context())
 	typist, err := s.relay.Typist(relay.TypistInfo{})
 	if err != nil {
 		cancel()

@@ -104,7 +104,7 @@ func accept(ctx context.Context, l net.Listener, r *relay.Relay) {
 func serve(conn net.Conn, client *relay.Client, r *relay.Relay) {
 	defer client.Close()
 	defer conn.Close()
-	ctx, cancel := context.WithCancel(r.Serving())
+	ctx, cancel := context.WithCancel(client.Context())
 	defer cancel()
 	// A client that has to leave, or has gone, is not waited for.
 	stop := context.AfterFunc(ctx, func() { conn.Close() })

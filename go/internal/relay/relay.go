@@ -109,9 +109,6 @@ func (r *Relay) Abandon() {
 // Closing ends when no client can join any more: the VM has ended.
 func (r *Relay) Closing() context.Context { return r.clients.closing }
 
-// Serving ends when the clients that are still there have to leave.
-func (r *Relay) Serving() context.Context { return r.clients.serving }
-
 // Journal returns the relay's journal.
 func (r *Relay) Journal() *journal.Journal { return r.journal }
 

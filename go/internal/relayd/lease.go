@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
@@ -38,7 +37,7 @@ type Lease struct {
 	dir    rundir.Channel
 	lock   *rundir.Lock
 	client ctl.Client
-	out    *os.File // what QEMU prints to, kept; nil: the relay runs here
+	out    *os.File // what QEMU prints to, kept
 
 	own    *Channel // nil: a service serves the channel
 	stop   context.CancelFunc
@@ -57,7 +56,11 @@ func Attach(ctx context.Context, config Config) (*Lease, error) {
 	l := &Lease{config: config, dir: dir, lock: lock, client: ctl.Client{Path: dir.Ctl()}}
 	limit, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	if err := l.boot(limit); err != nil {
+	err = l.boot(limit)
+	if err == nil {
+		err = l.openOut()
+	}
+	if err != nil {
 		return nil, errors.Join(err, l.Leave())
 	}
 	return l, nil
@@ -89,16 +92,19 @@ func pause(ctx context.Context, length time.Duration) {
 	}
 }
 
-// ask asks the relay that runs. What QEMU prints to is opened here too, so that its content
-// outlives QEMU if the service is stopped; for reading only: a process that has it open
-// for both is taken for a QEMU.
+// ask asks the relay that runs.
 func (l *Lease) ask(ctx context.Context) (err error) {
 	if l.Boot, err = l.client.Boot(ctx); err != nil {
 		return err
 	}
-	if l.Relay, err = l.client.ChannelStatus(ctx); err != nil {
-		return err
-	}
+	l.Relay, err = l.client.ChannelStatus(ctx)
+	return err
+}
+
+// openOut opens what QEMU prints to, so that its content outlives QEMU if the service is
+// stopped. It opens it for reading only: a process that has it open for both is taken for a
+// QEMU.
+func (l *Lease) openOut() (err error) {
 	l.out, err = os.OpenFile(relay.VMPath(l.dir.Path())+".out", os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 	return err
 }
@@ -124,8 +130,9 @@ func (l *Lease) serve(context.Context) error {
 // Carried reports whether the relay ends with Leave.
 func (l *Lease) Carried() bool { return l.own != nil }
 
-// Lock is the VM's lock, for QEMU to inherit: it keeps the channel as long as it lives.
-func (l *Lease) Lock() *os.File { return l.lock.File() }
+// Lock returns a copy of the VM's lock, for QEMU to inherit: it keeps the channel as long as
+// it lives, and this process until Leave. The caller closes it.
+func (l *Lease) Lock() (*os.File, error) { return l.lock.Inherit() }
 
 // Orders calls handle with each order of the relay, until ctx ends, also over the relay's
 // restarts.
@@ -146,17 +153,18 @@ func (l *Lease) Orders(ctx context.Context, handle func(order string)) {
 // Leave gives up the channel, unless a QEMU has it, once all that was printed is in the
 // journal. A relay that runs here ends, once its clients have all.
 func (l *Lease) Leave() error {
-	defer l.lock.Close() // also if it has been handed over
-	var errs *multierror.Error
+	defer l.lock.Close()
+	defer l.out.Close() // also if it is nil
+	var err error
 	switch {
 	case l.own != nil:
 		l.lock.Close() // the relay sees the VM leave
 		l.stop()
-		errs = multierror.Append(errs, l.served.Wait())
+		err = l.served.Wait()
 	case l.out != nil:
-		errs = multierror.Append(errs, l.awaitDrained(), l.out.Close())
+		err = l.awaitDrained()
 	}
-	if err := errs.ErrorOrNil(); err != nil {
+	if err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}
 	return nil

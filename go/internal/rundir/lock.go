@@ -98,9 +98,6 @@ func (l *Lock) isOf(named os.FileInfo) bool {
 	return err == nil && os.SameFile(held, named)
 }
 
-// File returns the file, for a process to inherit. It stays the lock's.
-func (l *Lock) File() *os.File { return l.file }
-
 // Close closes the file. The lock is free unless another process has inherited it.
 func (l *Lock) Close() { l.file.Close() }
 
