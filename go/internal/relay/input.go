@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"os"
 	"sync"
@@ -24,8 +25,8 @@ type input struct {
 	fifo    *os.File
 	dropped bool // the device only prints: nothing is handed on
 	queue   chan typed
-	done    chan struct{}
-	closed  sync.Once
+	ended   context.Context
+	end     context.CancelFunc
 	waiting atomic.Int64 // bytes in the queue
 
 	mu    sync.Mutex // held while the FIFO is written to or emptied
@@ -40,7 +41,9 @@ type typed struct {
 }
 
 func newInput(fifo *os.File, dropped bool) *input {
-	return &input{fifo: fifo, dropped: dropped, queue: make(chan typed, inputQueue), done: make(chan struct{})}
+	i := &input{fifo: fifo, dropped: dropped, queue: make(chan typed, inputQueue)}
+	i.ended, i.end = context.WithCancel(context.Background())
+	return i
 }
 
 // run hands the queue on until close.
@@ -51,7 +54,7 @@ func (i *input) run() error {
 	}
 	for {
 		select {
-		case <-i.done:
+		case <-i.ended.Done():
 			return nil
 		case piece := <-i.queue:
 			var failed error
@@ -103,7 +106,7 @@ func (i *input) write(data []byte, closed <-chan struct{}) error {
 	select {
 	case i.queue <- piece:
 		return nil
-	case <-i.done:
+	case <-i.ended.Done():
 	case <-closed:
 	}
 	i.waiting.Add(-int64(len(data)))
@@ -137,8 +140,6 @@ func (i *input) flush() error {
 
 // close ends run, and drops what the guest has not read.
 func (i *input) close() {
-	i.closed.Do(func() {
-		close(i.done)
-		i.fifo.Close()
-	})
+	i.end()
+	i.fifo.Close()
 }

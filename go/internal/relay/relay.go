@@ -74,7 +74,8 @@ func New(config Config) (*Relay, error) {
 		seat:     &seat{moved: config.SeatMoved},
 		vm:       vm,
 	}
-	r.prober = newProber(r, config.OutputOnly)
+	_, end := r.journal.Range()
+	r.prober = &prober{relay: r, answered: end}
 	return r, nil
 }
 

@@ -56,17 +56,15 @@ func Attach(ctx context.Context, config Config) (*Lease, error) {
 	l := &Lease{config: config, dir: dir, lock: lock, client: ctl.Client{Path: dir.Ctl()}}
 	limit, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	err = l.boot(limit)
-	if err == nil {
-		err = l.openOut()
-	}
-	if err != nil {
+	if err := l.boot(limit); err != nil {
 		return nil, errors.Join(err, l.Leave())
 	}
 	return l, nil
 }
 
-// boot has the channel's relay mark a boot, and starts one if none runs.
+// boot has the channel's relay mark a boot, and starts one if none runs. It opens what QEMU
+// prints to, so that its content outlives QEMU if the service is stopped: for reading only,
+// since a process that has it open for both is taken for a QEMU.
 func (l *Lease) boot(ctx context.Context) error {
 	for {
 		start := l.serve
@@ -74,6 +72,10 @@ func (l *Lease) boot(ctx context.Context) error {
 			start = l.ask
 		}
 		err := start(ctx)
+		if err == nil {
+			l.out, err = os.OpenFile(relay.VMPath(l.dir.Path())+".out", os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+			return err
+		}
 		// A relay that has just started does not answer yet, and one that has just ended
 		// does not hold its lock any more.
 		starting := errors.Is(err, ctl.ErrNoAnswer) || errors.Is(err, ctl.ErrEnding) || errors.Is(err, rundir.ErrLocked)
@@ -98,14 +100,6 @@ func (l *Lease) ask(ctx context.Context) (err error) {
 		return err
 	}
 	l.Relay, err = l.client.ChannelStatus(ctx)
-	return err
-}
-
-// openOut opens what QEMU prints to, so that its content outlives QEMU if the service is
-// stopped. It opens it for reading only: a process that has it open for both is taken for a
-// QEMU.
-func (l *Lease) openOut() (err error) {
-	l.out, err = os.OpenFile(relay.VMPath(l.dir.Path())+".out", os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 	return err
 }
 

@@ -130,27 +130,22 @@ func (l *Lock) Release() error {
 		return unlessGone(err)
 	}
 	defer base.Close()
-	folder, err := base.OpenRoot(l.folder.name)
-	if err != nil {
+	lock := filepath.Join(l.folder.name, lockName)
+	if named, err := base.Lstat(lock); err != nil || !l.isOf(named) {
 		return unlessGone(err)
 	}
-	defer folder.Close()
-	if named, err := folder.Lstat(lockName); err != nil || !l.isOf(named) {
-		return unlessGone(err)
-	}
-	entries, err := fs.ReadDir(folder.FS(), ".")
+	entries, err := fs.ReadDir(base.FS(), l.folder.name)
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		if entry.Name() == lockName {
-			continue
-		}
-		if err := folder.RemoveAll(entry.Name()); err != nil {
-			return err
+		if path := filepath.Join(l.folder.name, entry.Name()); path != lock {
+			if err := base.RemoveAll(path); err != nil {
+				return err
+			}
 		}
 	}
-	if err := folder.Remove(lockName); err != nil {
+	if err := base.Remove(lock); err != nil {
 		return unlessGone(err)
 	}
 	err = base.Remove(l.folder.name)
