@@ -14,15 +14,20 @@ import (
 	"microvm-console/internal/unixsock"
 )
 
+// public returns the paths of the channel's endpoints.
+func (c *Channel) public() rundir.Public {
+	return rundir.PublicOf(c.config.Settings.Directory, c.config.Name)
+}
+
 // slots returns the channel's endpoints.
 func (c *Channel) slots() []console.Slot {
-	stream := c.console.Relay().Journal()
+	public, stream := c.public(), c.console.Relay().Journal()
 	slots := []console.Slot{
-		{Name: c.public.In, Open: func() (console.Endpoint, error) { return endpoint.OpenInFIFO(c.public.In) }},
-		{Name: c.public.Out, Open: func() (console.Endpoint, error) { return endpoint.OpenOutFIFO(c.public.Out) }},
-		{Name: c.public.Socket, Open: c.openSocket},
-		{Name: c.public.PTY, Open: func() (console.Endpoint, error) { return endpoint.OpenPTY(c.public.PTY, c.viaPTY()) }},
-		{Name: c.public.Log, Open: func() (console.Endpoint, error) { return endpoint.OpenLogLink(c.public.Log, stream) }},
+		{Name: public.In, Open: func() (console.Endpoint, error) { return endpoint.OpenInFIFO(public.In) }},
+		{Name: public.Out, Open: func() (console.Endpoint, error) { return endpoint.OpenOutFIFO(public.Out) }},
+		{Name: public.Socket, Open: c.openSocket},
+		{Name: public.PTY, Open: func() (console.Endpoint, error) { return endpoint.OpenPTY(public.PTY, c.viaPTY()) }},
+		{Name: public.Log, Open: func() (console.Endpoint, error) { return endpoint.OpenLogLink(public.Log, stream) }},
 	}
 	if c.tcp != 0 {
 		slots = append(slots, console.Slot{Name: fmt.Sprintf("localhost:%d", c.tcp), Optional: true, Open: c.openPort})
@@ -45,7 +50,7 @@ func (c *Channel) viaPTY() string {
 func (c *Channel) socketName() string { return c.dir.Name() + ".sock" }
 
 func (c *Channel) openSocket() (console.Endpoint, error) {
-	path := c.public.Socket
+	path := c.public().Socket
 	usable := func(net.Listener) bool {
 		exists, err := rundir.Usable(path, os.ModeSocket)
 		return exists && err == nil

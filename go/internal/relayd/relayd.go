@@ -47,7 +47,6 @@ type Config struct {
 type Channel struct {
 	config  Config
 	dir     rundir.Channel
-	public  rundir.Public
 	tcp     int // 0: none
 	port    guard.Port
 	started time.Time
@@ -73,7 +72,6 @@ func Open(config Config) (*Channel, error) {
 	c := &Channel{
 		config:  config,
 		dir:     rundir.OfChannel(config.Name),
-		public:  rundir.PublicOf(config.Settings.Directory, config.Name),
 		tcp:     declared.TCP,
 		port:    guard.Port{Shared: declared.Shared},
 		started: time.Now(),
@@ -188,8 +186,8 @@ func (c *Channel) Status() state.Machine {
 			why[m.Name] = reason(m.Err)
 		}
 	}
-	relayed := c.console.Relay().Status()
-	relayed.Socket = c.public.Socket
+	public, relayed := c.public(), c.console.Relay().Status()
+	relayed.Socket = public.Socket
 	return state.Machine{
 		Name:    c.dir.Name(),
 		State:   state.Relaying,
@@ -201,7 +199,7 @@ func (c *Channel) Status() state.Machine {
 			Port:    c.tcp,
 			Refused: c.port.Refusals(),
 			Endpoints: map[string]string{
-				"in": c.public.In, "out": c.public.Out, "sock": c.public.Socket, "pty": c.public.PTY, "log": c.public.Log,
+				"in": public.In, "out": public.Out, "sock": public.Socket, "pty": public.PTY, "log": public.Log,
 			},
 			Missing: missing,
 			Trouble: why,

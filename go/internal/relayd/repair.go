@@ -28,7 +28,8 @@ const (
 
 // endpoints returns the paths of the endpoints.
 func (c *Channel) endpoints() []string {
-	return []string{c.public.In, c.public.Out, c.public.Socket, c.public.PTY, c.public.Log}
+	public := c.public()
+	return []string{public.In, public.Out, public.Socket, public.PTY, public.Log}
 }
 
 // private returns the paths of what QEMU plugs into, and of the locks.

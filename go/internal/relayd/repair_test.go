@@ -283,7 +283,7 @@ func TestRenewedSocketIsKept(t *testing.T) {
 	for len(calls) > 0 {
 		<-calls
 	}
-	os.Remove(service.public.Socket)
+	os.Remove(service.public().Socket)
 	for _, want := range []string{"forget serial.sock", "keep serial.sock"} {
 		select {
 		case got := <-calls:
