@@ -152,7 +152,7 @@ func report(ctx context.Context, channels []*relayd.Channel) error {
 	for {
 		well := true
 		for i, open := range channels {
-			well = health[i].Look(open) && well
+			well = health[i].Check(open) && well
 		}
 		state := "STATUS=" + summary(channels)
 		if well {

@@ -109,7 +109,7 @@ func AwaitEnd(conn net.Conn) {
 type looker struct {
 	conn   net.Conn
 	pause  time.Duration // until the table is to be asked again
-	absent bool          // the last answer was that nobody holds the other end
+	absent bool          // by the last answer, no process holds the other end
 }
 
 func (l *looker) tcp() bool {

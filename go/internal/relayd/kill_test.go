@@ -20,6 +20,9 @@ import (
 	"microvm-console/internal/testsupport/numbered"
 )
 
+// Relays are killed at any moment while numbered lines come at full speed, with clients:
+// none is missing in the journal, none repeated, and a client that stays attached gets the
+// whole of it or is cut off.
 func TestKilledRelayLosesNothing(t *testing.T) {
 	const lines, kills = 1_500_000, 20
 	directory := place(t)
@@ -165,6 +168,7 @@ func TestLinkToATerminalThatHasGone(t *testing.T) {
 	}
 }
 
+// size returns how many bytes are in the journal.
 func size(t *testing.T) int64 {
 	t.Helper()
 	dir, err := rundir.OfChannel("serial").Journal()
@@ -182,6 +186,7 @@ func size(t *testing.T) int64 {
 	return end
 }
 
+// length returns how many bytes the lines up to, not including, lines have.
 func length(lines int) int64 {
 	var bytes int64
 	for n := range lines {
@@ -190,6 +195,7 @@ func length(lines int) int64 {
 	return bytes
 }
 
+// whole wants the journal to hold just the lines up to, not including, lines.
 func whole(t *testing.T, lines int) {
 	t.Helper()
 	dir, err := rundir.OfChannel("serial").Journal()
@@ -206,6 +212,8 @@ func whole(t *testing.T, lines int) {
 	}
 }
 
+// What a machine that has ended left in the FIFO outlives the relay too if its descriptors
+// are kept; so do the endpoints that clients connect to.
 func TestKeptDescriptors(t *testing.T) {
 	directory := place(t)
 	kept := map[string]*os.File{}

@@ -92,6 +92,7 @@ func TestLease(t *testing.T) {
 	}
 }
 
+// A QEMU that was started by hand on the VM side is attached.
 func TestQEMUByHand(t *testing.T) {
 	lines := make(chan string, 10)
 	config := Config{Name: "serial", Settings: in(place(t)), Log: func(line string) { lines <- line }}
@@ -139,6 +140,7 @@ func TestQEMUByHand(t *testing.T) {
 	}
 }
 
+// A launcher that comes as the service ends waits for the next relay, or runs one itself.
 func TestLauncherAsTheServiceEnds(t *testing.T) {
 	config := Config{Name: "serial", Settings: in(place(t))}
 	for range 20 {
@@ -158,7 +160,9 @@ func TestLauncherAsTheServiceEnds(t *testing.T) {
 	}
 }
 
-func TestBootWhileSomebodyLooks(t *testing.T) {
+// Whenever the channel is scanned for QEMUs, a boot that was marked is the only one of its
+// machine.
+func TestBootDuringScans(t *testing.T) {
 	c, _ := run(t, Config{Name: "serial", Settings: in(place(t))})
 	out := machine(t) // of this process: no QEMU by hand
 	stop, stopped := make(chan struct{}), make(chan struct{})
