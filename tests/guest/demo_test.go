@@ -106,6 +106,15 @@ func TestConsoles(t *testing.T) {
 	if code := serial.Status(); code != 0 {
 		t.Errorf("connect-serial has status %d at the VM's end", code)
 	}
+	boots := harness.Must(t, harness.Root, harness.DemoProgram(t, "console-log"), "--list", "ttyS0")
+	if !regexp.MustCompile(`(?m)^0 +1 .* stopped by agent$`).MatchString(boots) {
+		t.Errorf("console-log lists\n%s", boots)
+	}
+	for _, at := range status.Consoles {
+		if log := harness.Must(t, harness.Root, harness.DemoProgram(t, "console-log"), at.Device); int64(len(log)) < at.Relay.End || !strings.Contains(log, "login:") {
+			t.Errorf("console-log prints %d bytes of %s, which had printed %d before its end", len(log), at.Device, at.Relay.End)
+		}
+	}
 }
 
 // Without relays QEMU serves the ports, as people know it.

@@ -121,7 +121,7 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 		return o, errors.New("--channel and --name: a channel is no VM's (give one of them)")
 	}
 	if o.Force && o.ReadOnly {
-		return o, errors.New("--force and --read-only: who only watches needs no seat (give one of them)")
+		return o, errors.New("--force and --read-only: a client that only watches needs no seat (give one of them)")
 	}
 	if o.Boot > 0 {
 		return o, fmt.Errorf("boot: %d has not been yet (0 is this one, -1 the one before)", o.Boot)

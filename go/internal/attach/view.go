@@ -74,7 +74,7 @@ func (v *View) SayEnded(e follow.Event, next string) {
 // missing says that bytes are missing; -1 if the number is unknown.
 func (v *View) missing(bytes int64) {
 	if bytes < 0 {
-		v.notices.say("bytes may be missing here: the status tells why")
+		v.notices.say("bytes may be missing here (the status shows why)")
 		return
 	}
 	v.notices.say("%d bytes are missing here", bytes)

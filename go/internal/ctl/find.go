@@ -36,7 +36,7 @@ func (e *NotRunningError) Error() string {
 // Is makes a NotRunningError an ErrNotRunning.
 func (e *NotRunningError) Is(target error) bool { return target == ErrNotRunning }
 
-// ErrSeveral tells that a name is needed to pick one of several machines.
+// ErrSeveral is returned if a name is needed to pick one of several machines.
 var ErrSeveral = errors.New("several machines run")
 
 const (
