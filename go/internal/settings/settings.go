@@ -6,6 +6,7 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,10 +83,11 @@ func (s Settings) Names() []string {
 
 // all are the channels in the order of Names, also those that are disabled.
 func (s Settings) all() []string {
-	names := slices.Sorted(maps.Keys(s.Channels))
-	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
-	return names
+	return slices.SortedFunc(maps.Keys(s.Channels), Compare)
 }
+
+// Compare orders the names of channels as Names does.
+func Compare(a, b string) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a, b)) }
 
 // BuiltIn tells whether a channel need not be declared: serial, monitor, debugcon.
 func BuiltIn(name string) bool { return slices.Contains(builtIn, name) }
