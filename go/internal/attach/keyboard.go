@@ -75,6 +75,7 @@ func (s *session) send(ctx context.Context, client ctl.Client, request ctl.Strea
 	if s.options.Force {
 		request.Seat = ctl.SeatForce
 	}
+	request.OnOthers = func(through string) { s.notices.say("another process has typed through %s", through) }
 	var first []byte
 	more := true
 	if !s.screen.keys {

@@ -51,7 +51,7 @@ func (f *InFIFO) Close() { f.file.Close() }
 // process can write to the FIFO any more.
 func (f *InFIFO) Serve(ctx context.Context, r *relay.Relay) error {
 	defer f.Close()
-	typist, err := r.Typist(relay.TypistInfo{})
+	typist, err := r.Typist(relay.TypistInfo{Through: f.path})
 	if err != nil {
 		return err
 	}

@@ -97,12 +97,12 @@ func accept(ctx context.Context, l net.Listener, r *relay.Relay) {
 			conn.Close()
 			continue
 		}
-		clients.Go(func() { serve(conn, client, r) })
+		clients.Go(func() { serve(conn, l.Addr().String(), client, r) })
 	}
 }
 
-// serve serves a connection until it ends.
-func serve(conn net.Conn, client *relay.Client, r *relay.Relay) {
+// serve serves a connection to the socket at address until it ends.
+func serve(conn net.Conn, address string, client *relay.Client, r *relay.Relay) {
 	defer client.Close()
 	defer conn.Close()
 	ctx, cancel := context.WithCancel(r.Serving())
@@ -114,7 +114,7 @@ func serve(conn net.Conn, client *relay.Client, r *relay.Relay) {
 	defer typing.Wait()
 	typing.Go(func() {
 		defer cancel()
-		typeFrom(conn, r)
+		typeFrom(conn, address, r)
 	})
 	_ = client.CopyTo(ctx, conn) // whatever the reason, it leaves
 	cancel()
@@ -126,8 +126,8 @@ const sentGrace = time.Second
 
 // typeFrom types what comes from a connection. One that has only finished typing goes on
 // reading; typeFrom returns when the client has gone.
-func typeFrom(conn net.Conn, r *relay.Relay) {
-	typist, err := r.Typist(relay.TypistInfo{Gone: func(ctx context.Context) error {
+func typeFrom(conn net.Conn, address string, r *relay.Relay) {
+	typist, err := r.Typist(relay.TypistInfo{Through: address, Gone: func(ctx context.Context) error {
 		select {
 		case <-time.After(sentGrace):
 			return peer.Await(ctx, conn)

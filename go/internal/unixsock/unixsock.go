@@ -73,6 +73,9 @@ type named struct {
 	socket os.FileInfo
 }
 
+// Addr returns the socket's path.
+func (n *named) Addr() net.Addr { return &net.UnixAddr{Net: "unix", Name: n.path} }
+
 // InPlace reports whether the socket of a listener that Listen or Named has returned is
 // still at its path.
 func InPlace(listener net.Listener) bool {

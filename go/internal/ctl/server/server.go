@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -61,7 +62,9 @@ func OfRelays(find func(console string) (*relay.Relay, error)) Handlers {
 				return nil, err
 			}
 			seats := map[string]relay.Seat{ctl.SeatTake: relay.TakeSeat, ctl.SeatForce: relay.ForceSeat}
-			typist, err := r.Typist(relay.TypistInfo{Name: request.Client, Seat: seats[request.Seat], Gone: gone})
+			typist, err := r.Typist(relay.TypistInfo{
+				Name: request.Client, Seat: seats[request.Seat], Through: cmp.Or(request.Client, "the control socket"), Gone: gone,
+			})
 			if err != nil {
 				return nil, err
 			}
@@ -85,6 +88,8 @@ type Typist interface {
 	io.Writer
 	// Lost gets why the typist may not type any more: a *relay.SeatTakenError.
 	Lost() <-chan error
+	// Others gets the endpoints by which other clients type though this one has the seat.
+	Others() <-chan string
 	// Close gives up the seat, and ends a Write that waits.
 	Close()
 }
