@@ -20,12 +20,13 @@ func (j *Journal) BootNumber() int {
 	return j.last().boot
 }
 
-// BootRange is where a boot begins and ends. back is 0 for the newest boot, -1
-// for the one before, and so on. The newest one has not ended: its end is where
-// the stream ends now. An earlier one of which nothing is kept is ErrNotKept; it is
-// another error where nothing was ever printed.
+// BootRange returns where a boot begins and ends: 0 is the newest, -1 the one before, and
+// so on; see Snapshot.Boots for which there are. The newest one has not ended: its end is
+// where the stream ends now. The error is ErrNotKept if nothing is kept of it, and another
+// one if nothing was ever printed.
 func (j *Journal) BootRange(back int) (start, end int64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.segments.bootRange(back)
+	boot, err := choose(j.segments.boots(), back)
+	return boot.Start, boot.End, err
 }

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,9 +45,6 @@ func (e *LossError) Error() string {
 
 // gapsName is the file of the gaps that have been, a line of JSON for each.
 const gapsName = "gaps"
-
-// newSuffix is added to the name of a file that is being written to take its place.
-const newSuffix = ".new"
 
 // maxGaps bounds how many gaps are reported one by one: older ones are counted with
 // the next one.
@@ -156,16 +151,6 @@ func (j *Journal) save() error {
 	return nil
 }
 
-// writeFile is os.WriteFile with other flags.
-func writeFile(path string, flags int, data []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|flags, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	return errors.Join(err, file.Close())
-}
-
 // readGaps reads the file of gaps. A shortage is an error; if the file cannot be read
 // for another reason, it is set aside, and oldest is where that is reported.
 func (j *Journal) readGaps(oldest int64) error {
@@ -205,12 +190,7 @@ func parseGaps(text []byte) (all gaps) {
 		if min(gap.Offset, gap.Bytes, int64(gap.Folded)) < 0 || max(gap.Offset, gap.Bytes) > maxOffset {
 			continue
 		}
-		gap.Cause = strings.Map(func(r rune) rune {
-			if unicode.IsPrint(r) {
-				return r
-			}
-			return '?'
-		}, gap.Cause)
+		gap.Cause = printable(gap.Cause)
 		all.add(gap)
 	}
 	return all

@@ -53,6 +53,7 @@ type Journal struct {
 	more     chan struct{}     // closed when the stream grows; nil: no reader waits
 	closed   bool
 	gaps     gaps
+	boots    bootLog
 	loss     *Gap // that goes on; nil: none
 	lines    int  // in the file of gaps, that this writer has added
 	unsaved  bool // the file of gaps has to be written again
@@ -82,8 +83,8 @@ func (j *Journal) Close() error {
 		_ = j.begin(segment{start: j.last().end(), boot: j.last().boot}) // else it is seen when the journal is opened
 	}
 	j.mark(time.Time{})
-	err := j.save()
-	j.closed = true
+	err := errors.Join(j.save(), j.boots.file.save(j.boots.boots))
+	j.closed, j.boots.file.closed = true, true
 	j.wake()
 	return errors.Join(err, j.file.Close(), j.index.close(), j.lock.Close())
 }
@@ -110,6 +111,7 @@ func (j *Journal) Boot() (int, error) {
 	if err := j.begin(next); err != nil {
 		return 0, err
 	}
+	j.boots.begin(next.boot)
 	j.retain()
 	return next.boot, nil
 }
@@ -165,7 +167,7 @@ func (j *Journal) grown(n int) {
 	if now.Sub(j.marked) >= markEvery {
 		j.index.note(offset, now)
 		j.mark(now)
-		_ = j.save() // else the next time
+		_ = errors.Join(j.save(), j.boots.file.save(j.boots.boots)) // else the next time
 	}
 }
 

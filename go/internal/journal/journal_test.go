@@ -293,7 +293,8 @@ func TestTimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start, end, err := snapshot.BootRange(0)
+	newest, err := snapshot.Boot(0)
+	start, end := newest.Start, newest.End
 	if err != nil || start != 4 || end != 6 {
 		t.Fatalf("the boot lies from %d to %d, %v", start, end, err)
 	}

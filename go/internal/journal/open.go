@@ -21,7 +21,7 @@ func Open(dir string, retention Retention) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
 	}
-	j := &Journal{dir: dir, retention: retention, full: retention.segmentBytes(), lock: lock}
+	j := &Journal{dir: dir, retention: retention, full: retention.segmentBytes(), lock: lock, boots: newBootLog(dir)}
 	if err := j.resume(); err != nil {
 		j.lock.Close()
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
@@ -42,6 +42,9 @@ func (j *Journal) resume() error {
 		oldest = found[0].start
 	}
 	if err := j.readGaps(oldest); err != nil {
+		return err
+	}
+	if err := j.boots.open(); err != nil {
 		return err
 	}
 	for _, s := range unfit {

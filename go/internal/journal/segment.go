@@ -32,38 +32,33 @@ func (s segment) path(dir string) string {
 // segments are all that is kept of a stream, oldest first.
 type segments []segment
 
-// bootRange is where a boot begins and ends; see Journal.BootRange.
-func (all segments) bootRange(back int) (start, end int64, err error) {
-	newest := all[len(all)-1].boot
-	wanted, found := newest+back, false
-	for _, s := range all {
-		if s.boot != wanted {
-			continue
+// boots returns the boots of which something is kept, with number, start and end. One
+// that printed nothing counts only if it is the newest, and has a mark.
+func (all segments) boots() (boots []Boot) {
+	for i, s := range all {
+		newest := i == len(all)-1 && s.boot > 0
+		if len(boots) > 0 && boots[len(boots)-1].Number == s.boot {
+			boots[len(boots)-1].End = s.end()
+		} else if s.size > 0 || newest {
+			boots = append(boots, Boot{Number: s.boot, Start: s.start, End: s.end()})
 		}
-		if !found {
-			start, found = s.start, true
-		}
-		end = s.end()
 	}
-	if back == 0 && newest == 0 && start == end {
-		return 0, 0, errors.New("nothing was printed yet")
-	}
-	if !found || wanted == 0 && start == end {
-		return 0, 0, fmt.Errorf("boot: %d %w (%s)", back, ErrNotKept, all.choice())
-	}
-	return start, end, nil
+	return boots
 }
 
-// choice says which boots can be asked for. One without a mark of which nothing was
-// printed is none.
-func (all segments) choice() string {
-	newest := all[len(all)-1].boot
-	for _, s := range all {
-		if s.boot < newest && (s.boot > 0 || s.size > 0) {
-			return fmt.Sprintf("choose one from %d, the oldest, to 0, the newest", s.boot-newest)
-		}
+// choose returns the boot that back means: 0 is the newest.
+func choose(boots []Boot, back int) (Boot, error) {
+	newest := len(boots) - 1
+	at := newest + back
+	switch {
+	case back == 0 && newest < 0:
+		return Boot{}, errors.New("nothing was printed yet")
+	case at >= 0 && at <= newest:
+		return boots[at], nil
+	case newest < 1:
+		return Boot{}, fmt.Errorf("boot: %d %w (0, the newest, is the only one)", back, ErrNotKept)
 	}
-	return "0, the newest, is the only one"
+	return Boot{}, fmt.Errorf("boot: %d %w (choose one from %d, the oldest, to 0, the newest)", back, ErrNotKept, -newest)
 }
 
 // maxOffset and maxBoot bound what a name may say: behind them is room for a

@@ -14,10 +14,11 @@ import (
 type Snapshot struct {
 	dir      string
 	segments segments
+	written  bool
 }
 
-// Look reads which part of the stream is kept in dir. It takes no lock and
-// changes nothing. A folder without a stream is an os.ErrNotExist.
+// Look reads which part of the stream is kept in dir. It changes nothing, and keeps no
+// writer out. The error is os.ErrNotExist if the folder holds no stream.
 func Look(dir string) (*Snapshot, error) {
 	found, _, err := list(dir)
 	if err == nil && len(found) == 0 {
@@ -26,12 +27,7 @@ func Look(dir string) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
 	}
-	return &Snapshot{dir, found}, nil
-}
-
-// BootRange is where a boot begins and ends; see Journal.BootRange.
-func (s *Snapshot) BootRange(back int) (start, end int64, err error) {
-	return s.segments.bootRange(back)
+	return &Snapshot{dir, found, isWritten(dir)}, nil
 }
 
 // Copy writes the bytes from offset start to end to w. For bytes that are missing
