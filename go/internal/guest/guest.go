@@ -71,7 +71,7 @@ func New(consoles []Console) *Guest {
 	return g
 }
 
-// Start says that the guest starts now.
+// Start is called when the guest starts.
 func (g *Guest) Start(now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -87,9 +87,9 @@ func (g *Guest) State() State {
 	return s
 }
 
-// Print takes what console i has printed. end is how many bytes it has printed in all,
-// data the last of them: less, if some are no longer kept. It returns a sentence for each
-// process that the kernel has killed for want of memory.
+// Print takes what console i has printed. end is how many bytes it has printed in all;
+// data are the last of them, without those that are no longer kept. It returns a sentence
+// for each process that the kernel has killed for want of memory.
 func (g *Guest) Print(i int, data []byte, end int64, now time.Time) (killed []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -159,8 +159,8 @@ func (g *Guest) Silent() bool {
 	return !slices.ContainsFunc(g.consoles, func(c *console) bool { return c.total > 0 })
 }
 
-// SetPort says whether the guest has its agent's port open. An agent whose port is closed
-// answers no more.
+// SetPort is called when the guest has opened or closed its agent's port. An agent whose
+// port is closed does not answer.
 func (g *Guest) SetPort(open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -168,16 +168,16 @@ func (g *Guest) SetPort(open bool) {
 	g.boot.agent = g.boot.agent && open
 }
 
-// Answered says that the guest's agent has answered, at a time when the guest had
-// restarted so often.
+// Answered is called when the guest's agent has answered a question that was asked after
+// so many restarts.
 func (g *Guest) Answered(restarts int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.boot.agent = g.boot.port && g.restarts == restarts
 }
 
-// Greet finds out whether the guest has become ready, and reports whether that is new.
-func (g *Guest) Greet(now time.Time) bool {
+// CheckReady reports whether the guest is ready and was not before.
+func (g *Guest) CheckReady(now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	by := ""

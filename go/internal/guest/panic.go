@@ -32,8 +32,8 @@ func (g *Guest) findPanic(still bool) (found *Error, at *console) {
 	return nil, nil
 }
 
-// FindPanic returns the panic that the consoles show, whatever the guest does now; nil:
-// none.
+// FindPanic returns the panic that the consoles show, whatever the guest does now; nil if
+// there is none.
 func (g *Guest) FindPanic() *Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,8 +62,8 @@ type Suspicion struct {
 	restarts int
 }
 
-// Suspect returns the panic that text alone shows; nil: none. The processors prove
-// nothing: a panicked kernel may spin or halt.
+// Suspect returns the panic that text alone shows; nil if there is none. The processors
+// prove nothing: a panicked kernel may spin or halt.
 func (g *Guest) Suspect() *Suspicion {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -83,10 +83,10 @@ func (g *Guest) Suspect() *Suspicion {
 	return s
 }
 
-// Judge returns the panic if it is proven, or why it is not, as a note; neither, if
-// something has happened since Suspect. agentAnswers reports whether the agent has answered
-// since.
-func (g *Guest) Judge(s *Suspicion, agentAnswers bool) (proven *Error, note string) {
+// Confirm returns the panic if it is proven, or why it is not, as a note. It returns
+// neither if a console has printed, or the guest has restarted, since Suspect. agentAnswers
+// is whether the agent has answered since.
+func (g *Guest) Confirm(s *Suspicion, agentAnswers bool) (proven *Error, note string) {
 	g.mu.Lock()
 	changed := g.printed() != s.printed || g.restarts != s.restarts
 	g.mu.Unlock()

@@ -25,7 +25,7 @@ func (v *VM) listener(i int) func(data []byte, end int64) {
 
 // greet finds out whether the guest is ready.
 func (v *VM) greet() {
-	if now, _ := v.record.now(); now.State == state.Booting && v.guest.Greet(time.Now()) {
+	if now, _ := v.record.now(); now.State == state.Booting && v.guest.CheckReady(time.Now()) {
 		_ = v.record.become(state.Ready) // status shows it all the same
 	}
 }

@@ -32,7 +32,7 @@ func (v *VM) judge() {
 			v.greet()
 		case <-v.events.restarted:
 			v.awaitRead()
-			v.condemn(v.guest.JudgeRestart(time.Now()))
+			v.condemn(v.guest.CheckRestart())
 			_ = v.record.become(state.Booting) // status shows it all the same
 			v.greet()
 		case <-v.events.panicked:
@@ -74,7 +74,7 @@ func (v *VM) panicByText() *guest.Error {
 	if suspicion == nil {
 		return nil
 	}
-	proven, note := v.guest.Judge(suspicion, suspicion.AskAgent && v.agentAnswers())
+	proven, note := v.guest.Confirm(suspicion, suspicion.AskAgent && v.agentAnswers())
 	if note != "" {
 		v.record.noteLimited(note)
 	}
@@ -105,9 +105,9 @@ func (v *VM) whyHalted() *guest.Error {
 	}
 	switch is.Status {
 	case "internal-error":
-		return v.guest.Lose("QEMU has stopped its processors after an error of its own or of KVM" + v.lastWords())
+		return v.guest.Lost("QEMU has stopped its processors after an error of its own or of KVM" + v.lastWords())
 	case "watchdog":
-		return v.guest.Lose("its watchdog has not heard from it in time")
+		return v.guest.Lost("its watchdog has not heard from it in time")
 	case "guest-panicked":
 		return v.guest.ReportedPanic()
 	case "io-error":
