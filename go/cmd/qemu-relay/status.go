@@ -85,7 +85,7 @@ func ask(ctx context.Context, names []string) (channels []state.Machine, running
 		_, status, err := ctl.FindChannel(ctx, name)
 		switch {
 		case errors.Is(err, ctl.ErrNotRunning):
-			channels = append(channels, state.Machine{Consoles: []state.Console{{Name: name, Device: "-" + name}}})
+			channels = append(channels, state.Machine{Consoles: []state.Console{{Name: name, Device: settings.Option(name)}}})
 		case err != nil:
 			return nil, 0, err
 		default:

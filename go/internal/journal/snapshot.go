@@ -30,6 +30,9 @@ func Look(dir string) (*Snapshot, error) {
 	return &Snapshot{dir, found, isWritten(dir)}, nil
 }
 
+// End returns the offset behind the newest byte.
+func (s *Snapshot) End() int64 { return s.segments[len(s.segments)-1].end() }
+
 // Copy writes the bytes from offset start to end to w. For bytes that are missing
 // among them, or are dropped meanwhile, it returns a *GapError, or several joined,
 // once all that is left is written.

@@ -100,15 +100,19 @@ func (c *Channel) look(closed bool) {
 
 // setAttached notes whether a QEMU is there, or about to start. The caller holds c.attaching.
 func (c *Channel) setAttached(attached bool) {
-	changed := c.console.Relay().SetAttached(attached)
+	if !c.console.Relay().SetAttached(attached) {
+		return
+	}
+	what := "a QEMU has come"
 	switch {
-	case !changed || c.config.Log == nil:
-	case attached && c.byHand:
-		c.config.Log(fmt.Sprintf("%s: a QEMU that was started by hand has come", c.dir.Name()))
-	case attached:
-		c.config.Log(fmt.Sprintf("%s: a QEMU has come", c.dir.Name()))
-	default:
-		c.config.Log(fmt.Sprintf("%s: the QEMU has gone", c.dir.Name()))
+	case !attached:
+		c.console.Relay().EndBoot("its QEMU has gone") // unless the launcher has said how
+		what = "the QEMU has gone"
+	case c.byHand:
+		what = "a QEMU that was started by hand has come"
+	}
+	if c.config.Log != nil {
+		c.config.Log(c.dir.Name() + ": " + what)
 	}
 }
 
@@ -141,6 +145,7 @@ func (c *Channel) handlers() server.Handlers {
 	h.Status, h.Orders = c.Status, c.Orders
 	h.Break = func(context.Context, string) error { return c.Order(ctl.OrderBreak) }
 	h.Boot = func(context.Context) (int, error) { return c.Boot() }
+	h.NoteRestart, h.EndBoot = c.console.Relay().NoteRestart, c.console.Relay().EndBoot
 	return h
 }
 

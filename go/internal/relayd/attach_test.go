@@ -38,7 +38,11 @@ func TestLease(t *testing.T) {
 	}
 	// A QEMU inherits the lease: it is free when that has gone, not before.
 	qemu := exec.Command("bash", "-c", "echo; read")
-	qemu.ExtraFiles = []*os.File{lease.Lock()}
+	lock, err := lease.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	qemu.ExtraFiles = []*os.File{lock}
 	in, err := qemu.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +50,7 @@ func TestLease(t *testing.T) {
 	if err := qemu.Start(); err != nil {
 		t.Fatal(err)
 	}
+	lock.Close()
 	orders, quiet := context.WithCancel(t.Context())
 	obeyed := make(chan string, 1)
 	obeying := make(chan struct{})

@@ -3,8 +3,11 @@ package relayd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/rundir"
@@ -39,8 +42,8 @@ type Lease struct {
 
 // Attach takes the VM's lock of a channel and has its relay mark a boot. If no relay
 // runs, the launcher carries one, until Leave. rundir.ErrVMAttached tells that a
-// VM is attached. The caller hands Lock to QEMU, and calls Leave when that has
-// ended.
+// VM is attached. The caller hands Lock to QEMU. When that has ended, it calls AwaitDrained,
+// EndBoot and Leave.
 func Attach(ctx context.Context, config Config) (*Lease, error) {
 	dir := rundir.OfChannel(config.Name)
 	lock, err := dir.AcquireVM()
@@ -109,9 +112,15 @@ func (s *Lease) carry(config Config) error {
 // Carried tells whether the relay ends with Leave.
 func (s *Lease) Carried() bool { return s.own != nil }
 
-// Lock is the VM's lock, for QEMU to inherit: it keeps the channel as long as it
-// lives.
-func (s *Lease) Lock() *os.File { return s.lock }
+// Lock returns a copy of the VM's lock, for QEMU to inherit: it keeps the channel as long as
+// it lives, and this process until Leave. The caller closes it.
+func (s *Lease) Lock() (*os.File, error) {
+	fd, err := unix.FcntlInt(s.lock.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", s.lock.Name(), err)
+	}
+	return os.NewFile(uintptr(fd), s.lock.Name()), nil
+}
 
 // Orders calls obey with each order of the relay, until ctx ends, also over the
 // relay's restarts.

@@ -24,6 +24,30 @@ func (s *Lease) keepOut() (err error) {
 	return err
 }
 
+// EndBoot records how the boot has ended; see journal.Journal.EndBoot. The caller has
+// called AwaitDrained, and calls Leave next. An error costs nothing but this record.
+func (s *Lease) EndBoot(ctx context.Context, how string) error {
+	if s.own != nil {
+		s.own.console.Relay().EndBoot(how)
+		return nil
+	}
+	err := s.client.EndBoot(ctx, how)
+	if err != nil && !s.dir.Running() { // its service was stopped meanwhile
+		return s.stepIn(func(own *Channel) { own.console.Relay().EndBoot(how) })
+	}
+	return err
+}
+
+// NoteRestart records that the guest has restarted by itself. An error costs nothing but
+// this record.
+func (s *Lease) NoteRestart(ctx context.Context) error {
+	if s.own != nil {
+		s.own.console.Relay().NoteRestart()
+		return nil
+	}
+	return s.client.NoteRestart(ctx)
+}
+
 // Leave gives up the channel, unless a QEMU has it, once all that was printed is in
 // the journal. A relay that is carried ends, once all is with its clients.
 func (s *Lease) Leave() error {
@@ -33,22 +57,22 @@ func (s *Lease) Leave() error {
 		s.stop()
 		err = <-s.done
 	} else if s.out != nil {
-		err = s.awaitDrained()
+		err = s.AwaitDrained()
 	}
 	if s.out != nil {
 		s.out.Close()
 	}
-	s.lock.Close() // also where it has been handed over
+	s.lock.Close()
 	if err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}
 	return nil
 }
 
-// awaitDrained waits until the channel's relay has taken all, and where it was
-// stopped meanwhile, does that for it. A splice holds the pipe until the bytes
-// are in the file: an empty pipe is a journal that has all.
-func (s *Lease) awaitDrained() error {
+// AwaitDrained waits until all that QEMU has printed is in the journal, and takes it
+// there if the channel's service was stopped meanwhile. A splice holds the pipe until the
+// bytes are in the file: an empty pipe is a journal that has all.
+func (s *Lease) AwaitDrained() error {
 	for deadline := time.Now().Add(drainLimit); ; time.Sleep(time.Millisecond) {
 		left, err := unix.IoctlGetInt(int(s.out.Fd()), unix.TIOCINQ)
 		switch {
@@ -59,18 +83,20 @@ func (s *Lease) awaitDrained() error {
 		case s.dir.Running():
 			continue
 		}
-		if err := s.drain(); err != nil && !errors.Is(err, rundir.ErrLocked) {
+		if err := s.stepIn(func(*Channel) {}); err != nil && !errors.Is(err, rundir.ErrLocked) {
 			return err
 		}
 	}
 }
 
-// drain runs a relay that ends when all is taken.
-func (s *Lease) drain() error {
+// stepIn runs a relay for a service that was stopped: until all is taken. first is called
+// before.
+func (s *Lease) stepIn(first func(*Channel)) error {
 	own, err := Open(s.config)
 	if err != nil {
 		return err
 	}
+	first(own)
 	ended, end := context.WithCancel(context.Background())
 	end()
 	return own.Run(ended)
