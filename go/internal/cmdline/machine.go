@@ -24,20 +24,14 @@ func MachineFlags() []cli.Flag {
 	}
 }
 
-// Machine reads the machine that --config names, changed by the flags of
-// MachineFlags, and looks for its files. Its errors have status StatusUsage.
-func Machine(c *cli.Context) (vmconfig.Machine, error) { return machine(c, vmconfig.LoadWithFiles) }
-
-// MachineWithoutFiles is Machine for a program that starts nothing: the machine's files
-// need not be there.
-func MachineWithoutFiles(c *cli.Context) (vmconfig.Machine, error) { return machine(c, vmconfig.Load) }
-
-func machine(c *cli.Context, load func(path string) (vmconfig.Machine, error)) (vmconfig.Machine, error) {
+// Machine reads the vm.json that --config names and changes it by the flags of
+// MachineFlags. The rules are those of vmconfig.Load. Its errors have status StatusUsage.
+func Machine(c *cli.Context, rules ...func(vmconfig.Machine) error) (vmconfig.Machine, error) {
 	path := c.String("config")
 	if path == "" {
 		return vmconfig.Machine{}, Usage("config: no vm.json was named (use --config FILE, or set MICROVM_CONFIG)")
 	}
-	machine, err := load(path)
+	machine, err := vmconfig.Load(path, rules...)
 	if err != nil {
 		return vmconfig.Machine{}, Status(StatusUsage, err)
 	}

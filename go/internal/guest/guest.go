@@ -9,7 +9,6 @@ package guest
 
 import (
 	"bytes"
-	"slices"
 	"sync"
 	"time"
 )
@@ -45,7 +44,8 @@ type boot struct {
 // Guest is a guest. It may be used by several goroutines at once.
 type Guest struct {
 	mu       sync.Mutex
-	read     *sync.Cond // when more has been read of a console
+	read     *sync.Cond    // when more has been read of a console
+	printed  chan struct{} // closed when a console has printed
 	consoles []*console
 	boot     boot
 	restarts int
@@ -63,7 +63,7 @@ type State struct {
 
 // New returns a guest that has not started.
 func New(consoles []Console) *Guest {
-	g := &Guest{}
+	g := &Guest{printed: make(chan struct{})}
 	g.read = sync.NewCond(&g.mu)
 	for _, c := range consoles {
 		g.consoles = append(g.consoles, &console{Console: c})
@@ -99,6 +99,9 @@ func (g *Guest) Print(i int, data []byte, end int64, now time.Time) (killed []st
 	if len(data) > 0 {
 		c.last = now
 		c.keep(data)
+	}
+	if end > 0 && g.silent() {
+		close(g.printed)
 	}
 	c.total = end
 	for len(data) > 0 {
@@ -152,12 +155,11 @@ func (g *Guest) Tail(i, n int) (lines []string, total int64) {
 	return lastLines(c.kept, n), c.total
 }
 
-// Silent reports whether no console has printed anything yet.
-func (g *Guest) Silent() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return !slices.ContainsFunc(g.consoles, func(c *console) bool { return c.total > 0 })
-}
+// Printed is closed when a console has printed something.
+func (g *Guest) Printed() <-chan struct{} { return g.printed }
+
+// silent reports whether no console has printed anything yet. The caller holds the lock.
+func (g *Guest) silent() bool { return g.total() == 0 }
 
 // SetPort is called when the guest has opened or closed its agent's port. An agent whose
 // port is closed does not answer.

@@ -248,6 +248,19 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// Printed is closed with the first byte of any console, and not before.
+func TestPrinted(t *testing.T) {
+	s := begin(t)
+	s.g.Print(1, nil, 0, s.now)
+	select {
+	case <-s.g.Printed():
+		t.Error("nothing was printed")
+	default:
+	}
+	s.prints(1, "x").prints(0, "y")
+	<-s.g.Printed()
+}
+
 // AwaitRead waits for bytes, and no longer than its limit.
 func TestAwaitRead(t *testing.T) {
 	s := begin(t)

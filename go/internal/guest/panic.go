@@ -71,7 +71,7 @@ func (g *Guest) Suspect() *Suspicion {
 	if found == nil {
 		return nil
 	}
-	s := &Suspicion{found: found, printed: g.printed(), restarts: g.restarts}
+	s := &Suspicion{found: found, printed: g.total(), restarts: g.restarts}
 	switch {
 	case !g.silentSince(at):
 		s.doubt = "another console has printed since"
@@ -88,7 +88,7 @@ func (g *Guest) Suspect() *Suspicion {
 // is whether the agent has answered since.
 func (g *Guest) Confirm(s *Suspicion, agentAnswers bool) (proven *Error, note string) {
 	g.mu.Lock()
-	changed := g.printed() != s.printed || g.restarts != s.restarts
+	changed := g.total() != s.printed || g.restarts != s.restarts
 	g.mu.Unlock()
 	doubt := s.doubt
 	switch {
@@ -103,9 +103,8 @@ func (g *Guest) Confirm(s *Suspicion, agentAnswers bool) (proven *Error, note st
 		s.found.Device, s.found.Message, doubt)
 }
 
-// printed returns how many bytes the consoles have printed in all. The caller holds the
-// lock.
-func (g *Guest) printed() (sum int64) {
+// total returns how many bytes the consoles have printed in all. The caller holds the lock.
+func (g *Guest) total() (sum int64) {
 	for _, c := range g.consoles {
 		sum += c.total
 	}

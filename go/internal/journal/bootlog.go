@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"time"
@@ -11,6 +12,10 @@ const bootsName = "boots"
 
 // maxRestarts bounds how many restarts are kept of a boot: the newest.
 const maxRestarts = 100
+
+// ErrNotKept is returned for a boot of which nothing is kept: it is too long ago, or never
+// was.
+var ErrNotKept = errors.New("is not kept")
 
 // Boot is one boot of which something is kept.
 type Boot struct {
@@ -45,8 +50,8 @@ type bootLog struct {
 	file  lineFile[bootRecord]
 }
 
-func newBootLog(dir string) bootLog {
-	return bootLog{file: lineFile[bootRecord]{path: filepath.Join(dir, bootsName), most: 1000}}
+func newBootLog(dir string) *bootLog {
+	return &bootLog{file: lineFile[bootRecord]{path: filepath.Join(dir, bootsName), most: 1000}}
 }
 
 // open reads the file. An error is a shortage; a file that cannot be read for another
@@ -114,13 +119,59 @@ func (l *bootLog) restart(number int, offset int64) {
 	l.file.append(*record, l.boots)
 }
 
+// forget removes the records of boots of which no segment is left.
+func (l *bootLog) forget(left segments) {
+	before := len(l.boots)
+	l.boots = slices.DeleteFunc(l.boots, func(record bootRecord) bool {
+		_, found := slices.BinarySearchFunc(left, record.Number, func(s segment, number int) int { return s.boot - number })
+		return !found
+	})
+	l.file.stale = l.file.stale || len(l.boots) < before
+}
+
+// Boot marks the place where a boot begins, and returns its number: 1 for the
+// first one, then one more each time. What comes before the first mark is of boot 0.
+func (j *Journal) Boot() (int, error) {
+	defer j.exclusive()()
+	if j.closed {
+		return 0, ErrClosed
+	}
+	last := j.store.last()
+	next := segment{start: last.end(), boot: last.boot + 1}
+	if err := j.begin(next); err != nil {
+		return 0, err
+	}
+	j.store.boots.begin(next.boot)
+	j.store.retain(time.Now())
+	return next.boot, nil
+}
+
+// BootNumber returns the number of the newest boot, from 1; 0 before the first one. It
+// counts the boots that printed nothing too.
+func (j *Journal) BootNumber() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.store.last().boot
+}
+
+// BootRange returns where a boot begins and ends: 0 is the newest, -1 the one before, and
+// so on, of those that Snapshot.Boots returns. The newest one has not ended: its end is
+// where the stream ends now. The error is ErrNotKept if nothing is kept of it, and another
+// one if nothing was ever printed.
+func (j *Journal) BootRange(back int) (start, end int64, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	boot, err := choose(j.store.segments.boots(), back)
+	return boot.Start, boot.End, err
+}
+
 // EndBoot records how the newest boot has ended. The first call for a boot counts; before
 // the first boot, and after Close, it does nothing.
 func (j *Journal) EndBoot(how string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if number := j.last().boot; number > 0 {
-		j.boots.end(number, printable(how))
+	if number := j.store.last().boot; number > 0 {
+		j.store.boots.end(number, printable(how))
 	}
 }
 
@@ -129,47 +180,7 @@ func (j *Journal) EndBoot(how string) {
 func (j *Journal) NoteRestart() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if last := j.last(); last.boot > 0 {
-		j.boots.restart(last.boot, last.end())
+	if last := j.store.last(); last.boot > 0 {
+		j.store.boots.restart(last.boot, last.end())
 	}
-}
-
-// Boots returns the boots of which something is kept, oldest first. A boot that printed
-// nothing is one only if it is the newest.
-func (s *Snapshot) Boots() []Boot {
-	log := newBootLog(s.dir)
-	text, _ := log.file.read() // nothing but the times depends on it
-	records := parseBoots(text)
-	boots := s.segments.boots()
-	for i := range boots {
-		boot := &boots[i]
-		record := *recordOf(&records, boot.Number)
-		boot.Started, boot.Ended, boot.How, boot.Restarts = record.Started, record.Ended, record.How, record.Restarts
-		boot.Last = s.lastOf(boot.Number)
-	}
-	return boots
-}
-
-// Boot returns a boot: 0 is the newest, -1 the one before, and so on, of those that Boots
-// returns. The error is ErrNotKept if nothing is kept of it, and another one if nothing was
-// ever printed.
-func (s *Snapshot) Boot(back int) (Boot, error) {
-	return choose(s.Boots(), back)
-}
-
-// Written reports whether a process had the journal open for writing when Look looked.
-func (s *Snapshot) Written() bool { return s.written }
-
-// lastOf returns when the last byte of a boot came, by the index.
-func (s *Snapshot) lastOf(boot int) time.Time {
-	for _, segment := range slices.Backward(s.segments) {
-		if segment.boot != boot || segment.size == 0 {
-			continue
-		}
-		marks, err := readIndex(segment.path(s.dir) + indexSuffix)
-		if err == nil && len(marks) > 0 {
-			return marks[len(marks)-1].Time
-		}
-	}
-	return time.Time{}
 }

@@ -18,13 +18,16 @@ type segment struct {
 	size  int64 // bytes
 }
 
-// end is the offset behind the segment's last byte.
+// end returns the offset behind the segment's last byte.
 func (s segment) end() int64 { return s.start + s.size }
+
+// same reports whether two segments are the same one.
+func (s segment) same(other segment) bool { return s.start == other.start && s.boot == other.boot }
 
 // segmentName is start and boot, so that names sort as the segments do.
 const segmentName = "%020d.%06d.log"
 
-// path is the segment's file in dir.
+// path returns the segment's file in dir.
 func (s segment) path(dir string) string {
 	return filepath.Join(dir, fmt.Sprintf(segmentName, s.start, s.boot))
 }
@@ -44,6 +47,18 @@ func (all segments) boots() (boots []Boot) {
 		}
 	}
 	return boots
+}
+
+// printed returns how many boots have printed something of which something is kept.
+func (all segments) printed() (n int) {
+	boot := -1
+	for _, s := range all {
+		if s.size > 0 && s.boot != boot {
+			boot = s.boot
+			n++
+		}
+	}
+	return n
 }
 
 // choose returns the boot that back means: 0 is the newest.
@@ -127,15 +142,15 @@ func fit(all segments) (found, unfit segments) {
 	return found, unfit
 }
 
-// sweep removes what is in dir for no segment: the index of one that has gone, and a
-// list of gaps that was not finished. What cannot be removed stays.
+// sweep removes what is in dir for no segment: the index of one that has gone, and
+// records that were not finished. What cannot be removed stays.
 func sweep(dir string, found segments) {
 	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {
 		name, index := strings.CutSuffix(entry.Name(), indexSuffix)
 		s, ok := parseName(name)
-		has := func(here segment) bool { return here.start == s.start && here.boot == s.boot }
-		if index && ok && !slices.ContainsFunc(found, has) || entry.Name() == gapsName+newSuffix {
+		unfinished := entry.Name() == gapsName+newSuffix || entry.Name() == bootsName+newSuffix
+		if index && ok && !slices.ContainsFunc(found, s.same) || unfinished {
 			_ = os.Remove(filepath.Join(dir, entry.Name()))
 		}
 	}

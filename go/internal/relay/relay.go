@@ -148,7 +148,7 @@ func (r *Relay) Status() *state.Relay {
 	status := &state.Relay{
 		Journal:   r.journal.Dir(),
 		Attached:  r.vm.attached(),
-		Exact:     !r.out.copies.Load(),
+		Exact:     r.journal.Exact(),
 		Boot:      r.journal.BootNumber(),
 		Start:     r.BootStart(),
 		Oldest:    oldest,

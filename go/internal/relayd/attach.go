@@ -93,7 +93,8 @@ func (c *Channel) look(closed bool) {
 	}
 	c.byHand = byHand
 	if closed && !locked && !byHand {
-		c.console.Relay().Gone() // before status shows it: the next one may start then
+		c.console.Relay().EndBoot("QEMU ended") // unless it is known better
+		c.console.Relay().Gone()                // before status shows it: the next one may start then
 	}
 	c.setAttached(locked || byHand)
 }
