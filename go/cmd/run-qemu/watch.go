@@ -2,11 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/guest"
 	"microvm-console/internal/plaintext"
@@ -32,20 +29,14 @@ type watch struct {
 	mu       sync.Mutex
 	count    *guest.Guest // knows of resets alone: which of them are restarts
 	restarts []restart
-	shutdown shutdown
-	panicked bool // QEMU's panic device has reported a panic since the last restart
+	last     guest.Shutdown // the data of the last SHUTDOWN
+	panicked bool           // QEMU's panic device has reported a panic since the last restart
 }
 
 // restart is a restart of the guest by itself.
 type restart struct {
 	ends []int64 // how much each console had printed in this boot
 	at   time.Time
-}
-
-// shutdown is the data of QEMU's events SHUTDOWN and RESET.
-type shutdown struct {
-	Guest  bool   `json:"guest"`
-	Reason string `json:"reason"` // "guest-shutdown", "guest-reset", "host-signal", …
 }
 
 func newWatch(names []string, consoles []*relayd.Lease) *watch {
@@ -59,13 +50,13 @@ func newWatch(names []string, consoles []*relayd.Lease) *watch {
 
 // event takes an event of QEMU's. It does not wait.
 func (w *watch) event(e qmp.Event) {
-	var data shutdown
+	var data guest.Shutdown
 	_ = json.Unmarshal(e.Data, &data) // other events have other data
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
 	case e.Name == "SHUTDOWN":
-		w.shutdown = data
+		w.last = data
 	case e.Name == "GUEST_PANICKED":
 		w.panicked = true
 	case e.Name == "RESET" && data.Guest:
@@ -115,12 +106,12 @@ func (w *watch) judge() (found *guest.Error, suspected *guest.Suspicion) {
 	}
 	w.replay(g, read, restart{w.printed(), time.Now()})
 	switch {
-	case w.shutdown.Guest && w.shutdown.Reason == "guest-shutdown":
-		return nil, nil
 	case w.panicked:
 		return g.ReportedPanic(), nil
-	case w.shutdown.Guest && w.shutdown.Reason == "guest-reset":
+	case w.last.Reset():
 		return g.FindPanic(), nil
+	case w.last.Guest:
+		return nil, nil
 	case g.State().ReadyBy != "":
 		return nil, g.Suspect()
 	case found != nil:
@@ -151,14 +142,8 @@ func (w *watch) how(found *guest.Error, status int) string {
 	switch {
 	case found != nil:
 		return plaintext.Line(found.How())
-	case status > 128:
-		return "killed by " + unix.SignalName(unix.Signal(status-128))
-	case status != 0 || w.shutdown.Reason == "":
-		return fmt.Sprintf("QEMU ended with status %d", status)
-	case w.shutdown.Guest && w.shutdown.Reason == "guest-shutdown":
-		return "powered off"
-	case w.shutdown.Guest && w.shutdown.Reason == "guest-reset":
-		return "restarted, and QEMU ended (-no-reboot)"
+	case status != 0:
+		return guest.ExitHow(status)
 	}
-	return "QEMU was ended (" + plaintext.Line(w.shutdown.Reason) + ")"
+	return plaintext.Line(w.last.How())
 }
