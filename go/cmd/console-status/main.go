@@ -1,21 +1,20 @@
-// Command console-status shows the consoles of running microVMs: where they
-// are served, what was printed, and who is attached.
+// Command console-status shows the consoles of running microVMs, and the channels of
+// qemu-relay: where they are served, what was printed, and who is attached.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/cmdline"
-	"microvm-console/internal/ctl"
 	"microvm-console/internal/display"
 	"microvm-console/internal/logs"
-	"microvm-console/internal/rundir"
+	"microvm-console/internal/settings"
 	"microvm-console/internal/state"
 )
 
@@ -24,58 +23,122 @@ func main() { cmdline.Main(app()) }
 func app() *cli.App {
 	return &cli.App{
 		Name:  "console-status",
-		Usage: "show the consoles of running microVMs",
-		Description: `Shows whether the guest is ready, and for each console its device and endpoints, whether the VM is attached,
-the number of the boot, the bytes it has printed, its clients and how far they
-are behind, and what was lost, if anything; and what should be known of the guest,
-as a process that was killed for want of memory. Without a name, of all VMs that run.
+		Usage: "show the consoles of running microVMs, and the channels of qemu-relay",
+		Description: `Shows whether the guest is ready, and for each console its device and endpoints, whether QEMU is running,
+the number of the boot, the bytes it has printed, its clients and their lag,
+and how many bytes were lost, if any; and what should be known of the guest, as a
+process that was killed for want of memory. Without a name, it shows every VM and
+every channel of yours that is running.
 
 A VM is starting until QEMU runs, then booting, and ready when the guest's agent
 answers or a console shows a login. --wait-ready waits for that.
 
---json prints what the VM's control socket tells, a line of JSON for each VM.
---watch shows it again every second, until the VM has ended or Ctrl-C.
+--json prints the answer of the control socket: of one VM or one channel, if it is
+named, else {"vms": [...], "channels": [...]}.
+--watch shows it again every second, until what it shows has ended or Ctrl-C.
 
-Exit status: 0 done; 2 wrong usage; 3 no such VM, none runs, or one that was waited
-for has ended; 5 it was not ready within --timeout.`,
+Exit status: 0 done; 1 a VM or a channel does not answer; 2 wrong usage; 3 no such VM
+or channel, or none is running, or a VM that was waited for has ended; 5 it was not
+ready within --timeout.`,
 		Flags: []cli.Flag{
 			cmdline.ConfigFlag(),
-			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or all that run)"),
+			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or all VMs and channels)"),
+			&cli.StringFlag{Name: "channel", Usage: "show the channel `NAME` of qemu-relay"},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 			&cli.BoolFlag{Name: "watch", Usage: "show it again every second"},
 			&cli.BoolFlag{Name: "wait-ready", Usage: "wait until the guest is ready"},
 			&cli.DurationFlag{Name: "timeout", Usage: "with --wait-ready: wait at most `TIME`"},
 		},
-		Action: func(c *cli.Context) error {
-			if err := cmdline.NoArguments(c); err != nil {
-				return err
-			}
-			name, err := cmdline.MachineName(c)
-			if err != nil {
-				return err
-			}
-			if err := waitReady(c, name); err != nil {
-				return err
-			}
-			show := display.Table
-			if c.Bool("json") {
-				show = display.JSON
-			}
-			if c.Bool("watch") {
-				return watch(c.Context, name, display.New(c.App.Writer, show))
-			}
-			machines, err := look(c.Context, name)
-			if err != nil {
-				return err
-			}
-			return show(c.App.Writer, machines)
-		},
+		Action: run,
 	}
 }
 
-// waitReady waits until the machine called name, or all that run where it is "",
-// are ready, if that is asked for.
-func waitReady(c *cli.Context, name string) error {
+func run(c *cli.Context) error {
+	if err := cmdline.NoArguments(c); err != nil {
+		return err
+	}
+	t, err := targetOf(c)
+	if err != nil {
+		return err
+	}
+	if err := waitReady(c, t); err != nil {
+		return err
+	}
+	print := func(w io.Writer, all state.All) error {
+		return t.print(w, all, c.Bool("json"), display.Width(c.App.Writer))
+	}
+	if c.Bool("watch") {
+		return watch(c.Context, t, display.New(c.App.Writer), print)
+	}
+	all, err := t.ask(c.Context)
+	if len(all.VMs)+len(all.Channels) == 0 {
+		return cmdline.Status(cmdline.StatusNoVM, logs.Explain(err))
+	}
+	return errors.Join(err, print(c.App.Writer, all))
+}
+
+// targetOf reads the flags that say what to show.
+func targetOf(c *cli.Context) (target, error) {
+	t := target{channel: c.String("channel")}
+	if !c.IsSet("channel") {
+		var err error
+		t.vm, err = cmdline.MachineName(c)
+		return t, err
+	}
+	switch err := settings.CheckName(t.channel); { // before it becomes a path
+	case err != nil:
+		return t, cmdline.Usage("channel: %w", err)
+	case c.IsSet("name"):
+		return t, cmdline.Usage("--channel and --name: a channel is not a VM's (give one of them)")
+	case c.Bool("wait-ready"):
+		return t, cmdline.Usage("--channel and --wait-ready: only a VM becomes ready (give one of them)")
+	}
+	return t, nil
+}
+
+// print prints what ask has returned, on a terminal of so many columns; 0: no terminal.
+func (t target) print(w io.Writer, all state.All, json bool, width int) error {
+	switch {
+	case !json:
+		return display.Table(w, all, width)
+	case t.vm != "":
+		return display.JSON(w, all.VMs[0])
+	case t.channel != "":
+		return display.JSON(w, all.Channels[0])
+	}
+	return display.JSON(w, all)
+}
+
+// watchEvery is the pause between two looks.
+const watchEvery = time.Second
+
+// watch shows the target again and again, until nothing of it is running or ctx ends. If
+// nothing is running at first, that is an error.
+func watch(ctx context.Context, t target, d *display.Display, print func(io.Writer, state.All) error) error {
+	for first := true; ; first = false {
+		all, err := t.ask(ctx)
+		if len(all.VMs)+len(all.Channels) == 0 {
+			if first && ctx.Err() == nil {
+				return cmdline.Status(cmdline.StatusNoVM, logs.Explain(err))
+			}
+			return nil
+		}
+		if err := d.Show(func(w io.Writer) error { return print(w, all) }); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(watchEvery):
+		}
+	}
+}
+
+// errNotReady is why a wait ends whose time limit has passed.
+var errNotReady = errors.New("not ready")
+
+// waitReady waits until the VMs of a target are ready, if the user asks for that.
+func waitReady(c *cli.Context, t target) error {
 	limit := c.Duration("timeout")
 	switch {
 	case c.IsSet("timeout") && limit <= 0:
@@ -85,86 +148,11 @@ func waitReady(c *cli.Context, name string) error {
 	case !c.Bool("wait-ready"):
 		return nil
 	}
-	machines, err := look(c.Context, name)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := cmdline.Limited(c.Context, limit, errNotReady)
 	defer cancel()
-	var group errgroup.Group
-	for _, machine := range machines {
-		group.Go(func() error { return awaitOne(ctx, limit, machine.Name) })
-	}
-	return group.Wait()
-}
-
-// errNotReady is why a wait ends whose time limit has passed.
-var errNotReady = errors.New("not ready")
-
-func awaitOne(ctx context.Context, limit time.Duration, name string) error {
-	_, err := ctl.Client{Path: rundir.Of(name).Ctl()}.AwaitReady(ctx)
-	switch {
-	case errors.Is(err, errNotReady):
-		return cmdline.Status(cmdline.StatusTimeout,
-			fmt.Errorf("vm %q: not ready within %v (see what it prints: connect-serial)", name, limit))
-	case errors.Is(err, ctl.ErrNeverReady):
-		return cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("vm %q: %w", name, err))
+	err := t.awaitReady(ctx)
+	if errors.Is(err, errNotReady) {
+		return cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("%w within %v (see what it prints: connect-serial)", err, limit))
 	}
 	return err
-}
-
-// look asks the machine called name, or all that run where it is "". It waits
-// for one whose start is under way. No machine is an error with its status.
-func look(ctx context.Context, name string) ([]state.Machine, error) {
-	names := []string{name}
-	if running, err := rundir.Running(); err != nil {
-		return nil, err
-	} else if name == "" && len(running) > 0 {
-		names = nil
-		for _, machine := range running {
-			names = append(names, machine.Name())
-		}
-	}
-	var machines []state.Machine
-	var missing error
-	for _, name := range names {
-		_, status, err := ctl.Find(ctx, name)
-		switch {
-		case errors.Is(err, ctl.ErrSeveral): // several were just started: look again
-			return look(ctx, "")
-		case err != nil:
-			missing = cmdline.Status(cmdline.StatusNoVM, logs.Explain(err))
-		default:
-			machines = append(machines, status)
-		}
-	}
-	if len(machines) == 0 {
-		return nil, missing
-	}
-	return machines, nil
-}
-
-// watchEvery is the pause between two looks.
-const watchEvery = time.Second
-
-// watch shows the machines again and again, until none is left or ctx ends.
-// None at first is an error.
-func watch(ctx context.Context, name string, d *display.Display) error {
-	for first := true; ; first = false {
-		machines, err := look(ctx, name)
-		if err != nil {
-			if first && ctx.Err() == nil {
-				return err
-			}
-			return nil //nolint:nilerr // what was watched has ended, or who watched has left
-		}
-		if err := d.Show(machines); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(watchEvery):
-		}
-	}
 }

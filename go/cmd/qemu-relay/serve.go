@@ -175,12 +175,16 @@ func summary(channels []*relayd.Channel) string {
 	for _, open := range channels {
 		status := open.Status()
 		relay := status.Consoles[0].Relay
-		vm := "no VM"
+		qemu := "no QEMU"
 		if relay.Attached {
-			vm = "a VM is attached"
+			qemu = "QEMU is running"
 		}
-		words = append(words, fmt.Sprintf("%s: %s, boot %d, %d bytes, %d clients, %d gaps",
-			status.Name, vm, relay.Boot, relay.End-relay.Start, len(relay.Clients), len(relay.Gaps)))
+		lost, unknown := relay.Lost()
+		words = append(words, fmt.Sprintf("%s: %s, boot %d, %d bytes, %d clients, %d bytes lost",
+			status.Name, qemu, relay.Boot, relay.End-relay.Start, len(relay.Clients), lost))
+		if unknown {
+			words[len(words)-1] += " and perhaps more"
+		}
 	}
 	return strings.Join(words, "; ")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -9,7 +10,6 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/display"
-	"microvm-console/internal/rundir"
 	"microvm-console/internal/settings"
 	"microvm-console/internal/state"
 )
@@ -19,13 +19,13 @@ func status() *cli.Command {
 		Name:      "status",
 		Usage:     "show the channels, their endpoints and their clients",
 		ArgsUsage: "[CHANNEL...]",
-		Description: `Shows for each channel whether a VM is attached, the number of the boot, the bytes
-it has printed, who reads and how far behind, and what was lost, if anything.
+		Description: `Shows for each channel whether QEMU is running, the number of the boot, the bytes it
+has printed, its clients and their lag, and how many bytes were lost, if any.
 
---json prints what the relays' control sockets tell, a line of JSON for each.
+--json prints the answers of the relays' control sockets, a line of JSON for each.
 
-Exit status: 0 done; 2 wrong usage or settings; 3 none of the channels has a
-relay.`,
+Exit status: 0 done; 2 wrong usage or settings; 3 no relay of the channels is
+running.`,
 		Flags: []cli.Flag{
 			configFlag(),
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
@@ -49,35 +49,48 @@ func showStatus(c *cli.Context) error {
 	if len(names) == 0 {
 		names = all.Names()
 	}
-	running, consoles, err := ask(c.Context, names)
+	channels, running, err := ask(c.Context, names)
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		err = display.JSON(c.App.Writer, running)
-	} else {
-		err = display.Consoles(c.App.Writer, consoles)
+	if err := show(c, channels); err != nil {
+		return err
 	}
-	if err == nil && len(running) == 0 {
-		err = cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("no relay runs (start one with systemctl --user start qemu-%s-relay.service, or qemu-relay serve %s)", names[0], names[0]))
+	if running == 0 {
+		return cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("no relay is running (start one with systemctl --user start qemu-%s-relay.service, or qemu-relay serve %s)", names[0], names[0]))
 	}
-	return err
+	return nil
 }
 
-// ask asks the relays of the channels. One without a relay has a console without
-// one.
-func ask(ctx context.Context, names []string) (running []state.Machine, consoles []state.Console, err error) {
-	for _, name := range names {
-		dir := rundir.OfChannel(name)
-		if !dir.Running() {
-			consoles = append(consoles, state.Console{Name: name, Device: "-" + name})
+// show prints channels: in JSON those whose relays are running, in a table all.
+func show(c *cli.Context, channels []state.Machine) error {
+	if !c.Bool("json") {
+		return display.Table(c.App.Writer, state.All{Channels: channels}, display.Width(c.App.Writer))
+	}
+	for _, channel := range channels {
+		if channel.State == "" {
 			continue
 		}
-		status, err := ctl.Client{Path: dir.Ctl()}.Status(ctx)
-		if err != nil {
-			return nil, nil, fmt.Errorf("channel %q: %w", name, err)
+		if err := display.JSON(c.App.Writer, channel); err != nil {
+			return err
 		}
-		running, consoles = append(running, status), append(consoles, status.Consoles...)
 	}
-	return running, consoles, nil
+	return nil
+}
+
+// ask asks the relays of channels, and returns how many are running. A channel whose relay
+// is not running has a console without a relay.
+func ask(ctx context.Context, names []string) (channels []state.Machine, running int, err error) {
+	for _, name := range names {
+		_, status, err := ctl.FindChannel(ctx, name)
+		switch {
+		case errors.Is(err, ctl.ErrNotRunning):
+			channels = append(channels, state.Machine{Consoles: []state.Console{{Name: name, Device: settings.Option(name)}}})
+		case err != nil:
+			return nil, 0, err
+		default:
+			channels, running = append(channels, status), running+1
+		}
+	}
+	return channels, running, nil
 }

@@ -6,12 +6,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
+	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/plaintext"
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
@@ -33,60 +36,103 @@ type launch struct {
 
 // run starts QEMU on its channels and returns its exit status when it has ended.
 func (l *launch) run(ctx context.Context) (status int, err error) {
-	relays := l.relays()
-	l.leases = map[string]*relayd.Lease{}
-	err = l.attach(ctx, relays)
-	if err == nil {
-		l.announce(relays)
-		status, err = l.runQEMU(ctx, relays)
+	relays := qemu.Relayed(l.program, l.user, display(), l.channels())
+	var errs *multierror.Error
+	defer func() {
+		for _, lease := range l.leases {
+			errs = multierror.Append(errs, lease.Leave())
+		}
+		if left := errs.ErrorOrNil(); left != nil {
+			err = errors.Join(err, left)
+		}
+	}()
+	if err := l.attach(ctx, relays); err != nil {
+		return 0, err
+	}
+	l.announce(relays)
+	w := l.watch(relays)
+	if status, err = l.runQEMU(ctx, relays, w); err != nil {
+		return status, err
 	}
 	for _, lease := range l.leases {
-		err = errors.Join(err, lease.Leave())
+		errs = multierror.Append(errs, lease.AwaitDrained())
 	}
-	return status, err
+	if !l.goesOn(status) {
+		l.conclude(ctx, w, status)
+	}
+	return status, nil
 }
 
-// relays decides which channel QEMU gets.
-func (l *launch) relays() qemu.Relays {
-	pipes := map[string]string{}
+// goesOn reports whether a QEMU that has ended with status goes on in the background.
+func (l *launch) goesOn(status int) bool {
+	return status == 0 && slices.Contains(l.user, "-daemonize")
+}
+
+// recordLimit bounds how long the relays may take to record how the boot has ended.
+const recordLimit = 5 * time.Second
+
+// conclude prints what has become of the guest, and has the relays record it.
+func (l *launch) conclude(ctx context.Context, w *watch, status int) {
+	found, suspected := w.judge()
+	if found != nil {
+		l.log("guest %s", plaintext.Line(found.How()))
+	}
+	if suspected != nil {
+		l.log("%s ends with %q: the guest may have panicked", suspected.Device(), suspected.Message())
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
+	defer cancel()
+	for _, lease := range l.leases {
+		_ = lease.EndBoot(limited, w.how(found, status)) // only the list of boots lacks it
+	}
+}
+
+// channels returns what QEMU is to be connected with: the channels of the settings.
+func (l *launch) channels() []qemu.Channel {
+	if onlyAsks(l.user) {
+		return nil
+	}
+	var all []qemu.Channel
+	ports := 0
 	for _, name := range l.settings.Names() {
-		if slices.Contains(qemu.Channels, name) && !onlyAsks(l.user) {
-			pipes[name] = relay.VMPath(rundir.OfChannel(name).Path())
+		c := qemu.Channel{Name: name, Device: settings.Device(name), Pipe: relay.VMPath(rundir.OfChannel(name).Path())}
+		all = append(all, c)
+		if c.Device == "serial" {
+			ports++
 		}
 	}
-	return qemu.Relayed(l.program, l.user, display(), pipes)
+	if ports > 0 && !l.settings.Channels["serial"].Enable {
+		// The first serial port stays the guest's ttyS0: another channel does not take its place.
+		all = append([]qemu.Channel{{Name: "serial", Device: "serial"}}, all...)
+	}
+	return all
 }
 
 // attach takes the leases of all channels that QEMU gets.
 func (l *launch) attach(ctx context.Context, relays qemu.Relays) error {
-	for _, name := range qemu.Channels {
-		if !relays.Connected(name) {
-			continue
-		}
-		lease, err := relayd.Attach(ctx, relayd.Config{Name: name, Settings: l.settings})
+	l.leases = map[string]*relayd.Lease{}
+	for _, c := range relays.Connected {
+		lease, err := relayd.Attach(ctx, relayd.Config{Name: c.Name, Settings: l.settings})
 		if err != nil {
 			return err
 		}
-		l.leases[name] = lease
+		l.leases[c.Name] = lease
 		if lease.Carried() && slices.Contains(l.user, "-daemonize") {
-			return cmdline.Usage("-daemonize: the relay of %s would end at once (start its service first: systemctl --user start qemu-%s-relay.service)", name, name)
+			return cmdline.Usage("-daemonize: the relay of %s would end at once (start its service first: systemctl --user start qemu-%s-relay.service)", c.Name, c.Name)
 		}
 	}
 	return nil
 }
 
-// announce says who serves which channel.
+// announce prints which relay serves which channel.
 func (l *launch) announce(relays qemu.Relays) {
-	for _, name := range qemu.Channels {
-		lease := l.leases[name]
-		if lease == nil {
-			continue
-		}
+	for _, c := range relays.Connected {
+		lease := l.leases[c.Name]
 		files := lease.Relay.Consoles[0].Files()
 		if lease.Carried() {
-			l.log("%s: boot %d on %s, relayed here until QEMU ends", name, lease.Boot, files)
+			l.log("%s: boot %d on %s, relayed here until QEMU ends", c.Name, lease.Boot, files)
 		} else {
-			l.log("%s: boot %d on %s, relayed by pid %d", name, lease.Boot, files, lease.Relay.PID)
+			l.log("%s: boot %d on %s, relayed by pid %d", c.Name, lease.Boot, files, lease.Relay.PID)
 		}
 	}
 	for _, taken := range relays.Taken {
@@ -97,6 +143,18 @@ func (l *launch) announce(relays qemu.Relays) {
 	}
 }
 
+// watch returns what watches the guest: the channels that its kernel may print to.
+func (l *launch) watch(relays qemu.Relays) *watch {
+	var names []string
+	var leases []*relayd.Lease
+	for _, c := range relays.Connected {
+		if c.Device == "serial" || c.Device == "virtconsole" {
+			names, leases = append(names, c.Name), append(leases, l.leases[c.Name])
+		}
+	}
+	return newWatch(names, leases)
+}
+
 // monitorID is the character device of our monitor: no name that a user takes.
 const monitorID = "run-qemu-monitor"
 
@@ -104,7 +162,7 @@ const monitorID = "run-qemu-monitor"
 const firstFD = 3
 
 // runQEMU starts QEMU and waits for its end. When ctx ends it is asked to end.
-func (l *launch) runQEMU(ctx context.Context, relays qemu.Relays) (status int, err error) {
+func (l *launch) runQEMU(ctx context.Context, relays qemu.Relays, w *watch) (status int, err error) {
 	conn, theirs, err := process.SocketPair()
 	if err != nil {
 		return 0, err
@@ -119,7 +177,7 @@ func (l *launch) runQEMU(ctx context.Context, relays qemu.Relays) (status int, e
 		}
 		files = append(files, lock)
 	}
-	argv := slices.Concat([]string{l.program}, relays.Args, l.user)
+	argv := slices.Concat([]string{l.program}, relays.Args, l.user, relays.Behind)
 	if !onlyAsks(l.user) {
 		argv = append(argv, qemu.Monitor(monitorID, firstFD)...)
 	}
@@ -128,7 +186,7 @@ func (l *launch) runQEMU(ctx context.Context, relays qemu.Relays) (status int, e
 		conn.Close()
 		return 0, err
 	}
-	l.attend(ctx, started, qmp.New(conn, func(qmp.Event) {}))
+	l.attend(ctx, started, qmp.New(conn, w.event), w)
 	return started.Exit(), nil
 }
 
@@ -138,39 +196,73 @@ func closeAll(files []*os.File) {
 	}
 }
 
-// attend stays with QEMU until it ends, and passes the relays' orders on to its
-// monitor.
-func (l *launch) attend(ctx context.Context, started *process.Process, monitor *qmp.Client) {
+// lastEvents bounds how long the events of a QEMU that has ended are read.
+const lastEvents = time.Second
+
+// attend stays with QEMU until it ends, passes the relays' orders on to its monitor, and
+// has them record restarts of the guest.
+func (l *launch) attend(ctx context.Context, started *process.Process, monitor *qmp.Client, w *watch) {
 	living, ended := context.WithCancel(context.Background())
 	var group errgroup.Group
-	group.Go(monitor.Run)
+	read := make(chan struct{}) // closed when the monitor has no more to say
+	group.Go(func() error {
+		defer close(read)
+		return monitor.Run()
+	})
 	group.Go(func() error { return monitor.Handshake(living) })
-	if lease := l.leases["serial"]; lease != nil {
+	for name, lease := range l.leases {
+		if settings.Device(name) != "serial" {
+			continue
+		}
 		group.Go(func() error {
-			lease.Orders(living, func(order string) { l.obey(living, monitor, order) })
+			lease.Orders(living, func(order string) { l.obey(living, monitor, name, order) })
 			return nil
 		})
 	}
+	group.Go(func() error {
+		l.noteRestarts(living, w)
+		return nil
+	})
 	select {
 	case <-started.Done():
 	case <-ctx.Done():
 		_ = started.Signal(unix.SIGTERM) // it ends by that, or has ended
 		<-started.Done()
 	}
+	if !l.goesOn(started.Exit()) {
+		select {
+		case <-read:
+		case <-time.After(lastEvents): // a process that QEMU has started holds the socket
+		}
+	}
 	ended()
 	monitor.Close()
 	_ = group.Wait() // what they say is that QEMU has ended
 }
 
-// obey does what the relay of the serial port asks for.
-func (l *launch) obey(ctx context.Context, monitor *qmp.Client, order string) {
+// noteRestarts has the relays record the restarts of the guest, until ctx ends.
+func (l *launch) noteRestarts(ctx context.Context, w *watch) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.restarted:
+		}
+		for _, lease := range l.leases {
+			_ = lease.NoteRestart(ctx) // only the list of boots lacks it
+		}
+	}
+}
+
+// obey does what the relay of a serial port asks for.
+func (l *launch) obey(ctx context.Context, monitor *qmp.Client, channel, order string) {
 	if order != ctl.OrderBreak {
 		return
 	}
 	id := struct {
 		ID string `json:"id"`
-	}{qemu.SerialChardev}
+	}{qemu.ChardevOf(channel)}
 	if err := monitor.Execute(ctx, "chardev-send-break", id, nil); err != nil {
-		l.log("serial: break: %v", err)
+		l.log("%s: break: %v", channel, err)
 	}
 }

@@ -111,6 +111,7 @@ func (k *keyboard) send(ctx context.Context, client ctl.Client, request ctl.Stre
 	if k.force {
 		request.Seat = ctl.SeatForce
 	}
+	request.OnOthers = func(through string) { k.notices.say("another process has typed through %s", through) }
 	var first []byte
 	more := true
 	if !k.terminal {

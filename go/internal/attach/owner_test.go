@@ -104,6 +104,7 @@ type owner struct {
 	// holder has the writer's seat; "": it is free. lost takes it from another.
 	holder string
 	lost   chan error
+	others chan string // gets the endpoint by which another client types
 	stop   func()
 }
 
@@ -119,7 +120,7 @@ func machine(t *testing.T, text string) (*guest, *owner) {
 // own starts an owner. It is stopped with the test at the latest.
 func own(t *testing.T, g *guest) *owner {
 	t.Helper()
-	o := &owner{guest: g, cut: make(chan struct{}), lost: make(chan error, 1)}
+	o := &owner{guest: g, cut: make(chan struct{}), lost: make(chan error, 1), others: make(chan string)}
 	stop := serve(t, server.Handlers{Status: o.status, Stream: o.stream, Input: o.input, Size: o.size})
 	o.stop = sync.OnceFunc(func() {
 		o.breakOff()
@@ -204,7 +205,7 @@ func (o *owner) input(request ctl.StreamRequest) (server.Typist, error) {
 	if o.holder != "" && request.Seat != ctl.SeatForce {
 		return nil, &relay.SeatTakenError{Holder: o.holder}
 	}
-	return &typing{o.guest, o.cut, o.lost}, nil
+	return &typing{o.guest, o.cut, o.lost, o.others}, nil
 }
 
 // reading is one client's stream.
@@ -246,12 +247,15 @@ func (r *reading) Close() error { return nil }
 
 // typing is one client's input.
 type typing struct {
-	guest *guest
-	cut   chan struct{}
-	lost  chan error
+	guest  *guest
+	cut    chan struct{}
+	lost   chan error
+	others chan string
 }
 
 func (w *typing) Lost() <-chan error { return w.lost }
+
+func (w *typing) Others() <-chan string { return w.others }
 
 func (w *typing) Close() {}
 

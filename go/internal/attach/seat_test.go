@@ -64,3 +64,23 @@ func TestKeyboardAndTheSeat(t *testing.T) {
 		t.Errorf("typed %q", guest.typed)
 	}
 }
+
+// The holder of the seat is shown each time that others begin to type, and types on.
+func TestOthersType(t *testing.T) {
+	guest, owner := machine(t, "text")
+	s := newScreen(t, false)
+	ended := s.start(Options{})
+	s.press("a")
+	guest.awaitTyped(t, "a")
+	for _, through := range []string{"/tmp/qemu-serial.in", "a client\x1b[2J"} {
+		owner.others <- through
+	}
+	s.await("\r\n[another process has typed through /tmp/qemu-serial.in]\r\n")
+	s.await("\r\n[another process has typed through a client\\x1b[2J]\r\n")
+	s.press("b")
+	guest.awaitTyped(t, "ab")
+	s.press("\x1d")
+	if err := result(t, ended); err != nil {
+		t.Error(err)
+	}
+}

@@ -13,6 +13,8 @@
 //	POST /size?console=serial&client=me&rows=24&columns=80   a terminal's size
 //	POST /exec                 run a command in the guest (ExecRequest, ExecFrame)
 //	POST /boot                 a QEMU is about to start on the channel
+//	POST /boot/restart         its guest has restarted by itself
+//	POST /boot/end?how=text    it has ended
 //	GET  /orders               what its launcher is asked to do, line by line
 //
 // A machine cannot be told of a boot; a channel cannot be stopped, and is not

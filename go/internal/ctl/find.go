@@ -54,9 +54,33 @@ const (
 // one that runs where name is empty, and its status. It waits for a machine
 // whose start is under way.
 func Find(ctx context.Context, name string) (Client, state.Machine, error) {
+	return find(ctx, func() (Client, state.Machine, time.Duration, error) { return look(ctx, name) })
+}
+
+// FindChannel returns a client for the relay of a channel, and its status. It waits for a
+// relay that is starting. It returns ErrNotRunning if the channel has no relay.
+func FindChannel(ctx context.Context, name string) (Client, state.Machine, error) {
+	channel := rundir.OfChannel(name)
+	client := Client{channel.Ctl()}
+	return find(ctx, func() (Client, state.Machine, time.Duration, error) {
+		if !channel.Running() {
+			return client, state.Machine{}, 0, fmt.Errorf("channel %q: its relay is %w (start it with systemctl --user start qemu-%s-relay.service, or QEMU with run-qemu)",
+				name, ErrNotRunning, name)
+		}
+		status, err := client.ChannelStatus(ctx)
+		if err != nil {
+			return client, status, startLimit, fmt.Errorf("channel %q: %w", name, err)
+		}
+		return client, status, 0, nil
+	})
+}
+
+// find calls look until it succeeds, or has failed for as long as it says that it is worth
+// waiting.
+func find(ctx context.Context, look func() (Client, state.Machine, time.Duration, error)) (Client, state.Machine, error) {
 	begin := time.Now()
 	for {
-		client, status, waitFor, err := look(ctx, name)
+		client, status, waitFor, err := look()
 		if err == nil || time.Since(begin) >= waitFor {
 			return client, status, err
 		}

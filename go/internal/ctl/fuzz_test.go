@@ -85,6 +85,8 @@ func (t *typist) Close() { t.end() }
 
 func (t *typist) Lost() <-chan error { return nil }
 
+func (t *typist) Others() <-chan string { return nil }
+
 func (s *strict) handlers() server.Handlers {
 	valid := func(r ctl.StreamRequest) bool {
 		return r.Boot <= 0 && (r.Seat == "" || r.Seat == ctl.SeatTake || r.Seat == ctl.SeatForce)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 )
 
@@ -22,6 +24,10 @@ type SeatTakenError struct {
 
 func (e *SeatTakenError) Error() string { return e.Holder + " has the writer's seat" }
 
+// HeaderThrough is in an interim answer (102) to an input that has the writer's seat: another
+// client has typed, by the endpoint that the header names, escaped as in a query.
+const HeaderThrough = "Microvm-Typed-Through"
+
 // HeaderHolder names the client that has the writer's seat, escaped as in a query.
 const HeaderHolder = "Microvm-Seat-Holder"
 
@@ -30,6 +36,15 @@ const HeaderHolder = "Microvm-Seat-Holder"
 // waits while the guest does not read. It returns a *SeatTakenError if another client has
 // the writer's seat, or takes it meanwhile.
 func (c Client) Input(ctx context.Context, request StreamRequest, body io.Reader) error {
+	if request.OnOthers != nil {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: func(_ int, header textproto.MIMEHeader) error {
+			through, err := url.QueryUnescape(header.Get(HeaderThrough))
+			if err == nil && through != "" {
+				request.OnOthers(through)
+			}
+			return err
+		}})
+	}
 	response, err := c.request(ctx, http.MethodPost, "/input?"+request.query(), body)
 	if err != nil {
 		return err

@@ -42,6 +42,24 @@ func (c Client) Boot(ctx context.Context) (int, error) {
 	return answer.Boot, wantOK(code, err)
 }
 
+// NoteRestart says to a channel's relay that the guest of its QEMU has restarted by itself.
+func (c Client) NoteRestart(ctx context.Context) error {
+	response, err := c.send(ctx, http.MethodPost, "/boot/restart")
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// EndBoot says to a channel's relay how its QEMU has ended: "powered off".
+func (c Client) EndBoot(ctx context.Context, how string) error {
+	response, err := c.send(ctx, http.MethodPost, "/boot/end?"+url.Values{"how": {how}}.Encode())
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
 // Orders calls obey with each order of a channel's relay to the launcher of its
 // QEMU. It returns when the connection ends, which is io.EOF where the relay
 // has ended it, or ctx does.

@@ -33,9 +33,13 @@ type StreamRequest struct {
 	// Terminal tells that a terminal is at the client's end, which answers
 	// what the guest asks it.
 	Terminal bool
-	// Seat is what an input asks for: SeatTake, SeatForce, or "" to type as long as
-	// nobody has the seat.
+	// Seat is what an input asks for: SeatTake, SeatForce, or "" to type while the seat is
+	// free, or its holder types nothing.
 	Seat string
+	// OnOthers is called if another client types though this one has the seat, since this
+	// one has typed nothing for a while. through names the endpoint by which it does. It must
+	// not wait. nil: it is not called.
+	OnOthers func(through string)
 	// Gaps has the answer broken off where bytes are missing; one that begins
 	// there tells how many. Else it goes on behind them, and only status tells.
 	Gaps bool

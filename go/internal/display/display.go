@@ -1,34 +1,46 @@
-// Package display shows people, and programs, what control sockets tell.
+// Package display shows the state of VMs and channels: as tables for people, and as JSON.
 package display
 
 import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"os"
+
+	"golang.org/x/term"
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/plaintext"
-	"microvm-console/internal/state"
 )
 
-// Display shows machines again and again: on a terminal at the same place,
-// elsewhere one below the other.
+// Width returns how many columns the terminal w has; 0 if w is not a terminal.
+func Width(w io.Writer) int {
+	file, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// Display shows something again and again: on a terminal in the same place, elsewhere
+// one below the other.
 type Display struct {
 	w        io.Writer
-	print    func(io.Writer, []state.Machine) error
 	terminal bool
 	begun    bool
 }
 
-// New returns a display on w that prints machines with print.
-func New(w io.Writer, print func(io.Writer, []state.Machine) error) *Display {
-	return &Display{w: w, print: print, terminal: cmdline.IsTerminal(w)}
-}
+// New returns a display on w.
+func New(w io.Writer) *Display { return &Display{w: w, terminal: cmdline.IsTerminal(w)} }
 
-// Show shows machines in one write, so that nothing flickers.
-func (d *Display) Show(machines []state.Machine) error {
+// Show shows what print prints, in one write, so that nothing flickers.
+func (d *Display) Show(print func(io.Writer) error) error {
 	var text bytes.Buffer
-	if err := d.print(&text, machines); err != nil {
+	if err := print(&text); err != nil {
 		return err
 	}
 	out := text.Bytes()
@@ -44,16 +56,12 @@ func (d *Display) Show(machines []state.Machine) error {
 	return err
 }
 
-// JSON prints each machine as a line of JSON, in printable characters alone.
-func JSON(w io.Writer, machines []state.Machine) error {
-	for _, machine := range machines {
-		text, err := json.Marshal(machine)
-		if err != nil {
-			return err
-		}
-		if _, err := w.Write(append(plaintext.JSON(text), '\n')); err != nil {
-			return err
-		}
+// JSON prints value as a line of JSON, in printable characters alone.
+func JSON(w io.Writer, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
 	}
-	return nil
+	_, err = w.Write(append(plaintext.JSON(text), '\n'))
+	return err
 }

@@ -3,6 +3,7 @@ package display
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"testing"
 	"unicode"
 
@@ -28,10 +29,11 @@ func FuzzStatus(f *testing.F) {
 			return
 		}
 		var table, text bytes.Buffer
-		if err := Table(&table, []state.Machine{status, status}); err != nil {
+		all := state.All{VMs: []state.Machine{status, status}, Channels: []state.Machine{status}}
+		if err := errors.Join(Table(&table, all, 0), Table(&table, all, 80)); err != nil {
 			t.Fatal(err)
 		}
-		if err := JSON(&text, []state.Machine{status}); err != nil {
+		if err := JSON(&text, status); err != nil {
 			return // a year that RFC 3339 does not have
 		}
 		for _, shown := range []string{table.String(), text.String()} {

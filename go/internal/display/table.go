@@ -3,39 +3,52 @@ package display
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 
 	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
 )
 
-// Table prints each machine as a few lines for people.
-func Table(w io.Writer, machines []state.Machine) error {
+// Table prints VMs, each as a few lines, and then channels, for people. width is how many
+// columns there are; 0: any number.
+func Table(w io.Writer, all state.All, width int) error {
 	var text strings.Builder
-	for i, machine := range machines {
-		if i > 0 {
-			text.WriteByte('\n')
-		}
-		printf(&text, "%s\n", title(machine))
-		consoles(&text, machine)
+	for _, vm := range all.VMs {
+		separate(&text)
+		printf(&text, "%s\n", title(vm))
+		consoles(&text, "CONSOLE", vm, width)
+	}
+	if len(all.Channels) > 0 {
+		separate(&text)
+		channels(&text, all.Channels, width)
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
 }
 
-// Consoles prints the consoles of a machine without its name, for what is none:
-// channels.
-func Consoles(w io.Writer, all []state.Console) error {
-	var text strings.Builder
-	consoles(&text, state.Machine{Consoles: all})
-	_, err := io.WriteString(w, text.String())
-	return err
+// separate puts an empty line between the parts of a text.
+func separate(text *strings.Builder) {
+	if text.Len() > 0 {
+		text.WriteByte('\n')
+	}
 }
 
-func consoles(w io.Writer, machine state.Machine) {
-	columns(w, machine.Consoles)
+// channels prints channels in one table.
+func channels(w io.Writer, all []state.Machine, width int) {
+	merged := state.Machine{State: state.Relaying}
+	for _, channel := range all {
+		merged.Consoles = append(merged.Consoles, channel.Consoles...)
+	}
+	consoles(w, "CHANNEL", merged, width)
+}
+
+// consoles prints the consoles of a VM, or channels, under the heading name.
+func consoles(w io.Writer, name string, machine state.Machine, width int) {
+	columns(w, name, machine.Consoles, width)
 	clients(w, machine.Consoles)
 	for _, console := range machine.Consoles {
 		remarks(w, machine.State, console)
@@ -45,7 +58,7 @@ func consoles(w io.Writer, machine state.Machine) {
 	}
 }
 
-// title says which machine it is.
+// title returns the line about a VM.
 func title(machine state.Machine) string {
 	words := []string{machine.State}
 	if machine.State == state.Ready {
@@ -61,28 +74,76 @@ func title(machine state.Machine) string {
 	}
 	words = append(words, fmt.Sprintf("pid %d", machine.PID))
 	if machine.QEMUPID != 0 {
-		words = append(words, fmt.Sprintf("QEMU's %d", machine.QEMUPID))
+		words = append(words, fmt.Sprintf("QEMU pid %d", machine.QEMUPID))
 	}
 	return machine.Name + ": " + strings.Join(words, ", ")
 }
 
-// columns prints a line for each console.
-func columns(w io.Writer, consoles []state.Console) {
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "CONSOLE\tDEVICE\tVM\tBOOT\tBYTES\tCLIENTS\tGAPS\tENDPOINTS")
+// columns prints a line for each console. Where that is too wide for the terminal, the
+// endpoints have lines of their own.
+func columns(w io.Writer, name string, consoles []state.Console, width int) {
+	rows := [][]string{{name, "DEVICE", "STATE", "BOOT", "BYTES", "CLIENTS", "LOST", "ENDPOINTS"}}
 	for _, console := range consoles {
-		printf(t, "%s\t%s\t", console.Name, console.Device)
-		if relay := console.Relay; relay != nil {
-			printf(t, "%s\t%d\t%d\t%d\t%d\t%s\n", attached(relay), relay.Boot, relay.End-relay.Start,
-				len(relay.Clients), len(relay.Gaps), endpoints(console))
-		} else {
-			printf(t, "-\t-\t-\t-\t-\t%s\n", endpoints(console))
-		}
+		rows = append(rows, row(console))
 	}
-	_ = t.Flush() // to a string
+	text := align(rows)
+	if width > 0 && widest(text) > width {
+		var figures, ends [][]string
+		for _, cells := range rows {
+			last := len(cells) - 1
+			figures, ends = append(figures, cells[:last]), append(ends, []string{cells[0], cells[last]})
+		}
+		text = align(figures) + "\n" + align(ends)
+	}
+	_, _ = io.WriteString(w, text) // to a string
 }
 
-// endpoints are where a console can be reached.
+// row returns the cells of a console.
+func row(console state.Console) []string {
+	relay := console.Relay
+	if relay == nil {
+		return []string{console.Name, console.Device, "-", "-", "-", "-", "-", endpoints(console)}
+	}
+	is := "no QEMU"
+	if relay.Attached {
+		is = "running"
+	}
+	return []string{console.Name, console.Device, is, strconv.Itoa(relay.Boot), strconv.FormatInt(relay.End-relay.Start, 10),
+		strconv.Itoa(len(relay.Clients)), lost(relay), endpoints(console)}
+}
+
+// lost returns how many bytes were lost, with a question mark for gaps of unknown size.
+func lost(relay *state.Relay) string {
+	bytes, unknown := relay.Lost()
+	switch {
+	case unknown && bytes == 0:
+		return "?"
+	case unknown:
+		return fmt.Sprintf("%d+?", bytes)
+	}
+	return strconv.FormatInt(bytes, 10)
+}
+
+// align returns rows of cells as lines of text, in columns.
+func align(rows [][]string) string {
+	var text strings.Builder
+	t := tabwriter.NewWriter(&text, 0, 8, 2, ' ', 0)
+	for _, cells := range rows {
+		printf(t, "%s\n", cells)
+	}
+	_ = t.Flush() // to a string
+	return text.String()
+}
+
+// widest returns the length of the longest line of a text.
+func widest(text string) (length int) {
+	for line := range strings.Lines(text) {
+		length = max(length, utf8.RuneCountInString(line)-1)
+	}
+	return length
+}
+
+// endpoints returns where a console can be reached.
 func endpoints(console state.Console) string {
 	var words []string
 	if console.Port != 0 {
@@ -97,35 +158,24 @@ func endpoints(console state.Console) string {
 	return strings.Join(words, ", ")
 }
 
-func attached(relay *state.Relay) string {
-	if relay.Attached {
-		return "attached"
-	}
-	return "away"
-}
-
 // clients prints a line for each client, if there are any.
 func clients(w io.Writer, consoles []state.Console) {
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	first := true
+	rows := [][]string{{"CLIENT OF", "NAME", "BY", "SINCE", "LAG", "TERMINAL"}}
 	for _, console := range consoles {
 		if console.Relay == nil {
 			continue
 		}
 		for _, client := range console.Relay.Clients {
-			if first {
-				fmt.Fprintln(t, "\nCLIENT OF\tNAME\tBY\tSINCE\tBEHIND\tTERMINAL")
-			}
-			first = false
-			printf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", console.Name, client.Client, client.Kind,
-				client.Since.Local().Format("15:04:05"), client.Lag, terminal(client))
+			rows = append(rows, []string{console.Name, client.Client, client.Kind,
+				client.Since.Local().Format("15:04:05"), strconv.FormatInt(client.Lag, 10), terminal(client)})
 		}
 	}
-	_ = t.Flush() // to a string
+	if len(rows) > 1 {
+		_, _ = io.WriteString(w, "\n"+align(rows)) // to a string
+	}
 }
 
-// terminal tells whether a client has a terminal, and whether it has the
-// writer's seat.
+// terminal returns whether a client has a terminal, and whether it has the writer's seat.
 func terminal(client state.Client) string {
 	switch {
 	case client.Terminal && client.Writes:
@@ -138,12 +188,12 @@ func terminal(client state.Client) string {
 	return "-"
 }
 
-// remarks prints what should not be so.
+// remarks prints what the user should know of a console.
 func remarks(w io.Writer, is string, console state.Console) {
 	relay := console.Relay
 	switch {
 	case relay == nil && (is == state.Starting || console.Port == 0):
-		return // it has none yet, or is none of QEMU's
+		return // its relay does not run yet, or it is a channel
 	case relay == nil:
 		printf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)
 		return
@@ -156,13 +206,13 @@ func remarks(w io.Writer, is string, console state.Console) {
 	}
 	for _, gap := range relay.Gaps {
 		if gap.Bytes == 0 {
-			printf(w, "%s: bytes may be missing at offset %d (%s)\n", console.Name, gap.Offset, gap.Cause)
+			printf(w, "%s: bytes may have been lost at offset %d (%s)\n", console.Name, gap.Offset, gap.Cause)
 			continue
 		}
-		printf(w, "%s: %d bytes are missing at offset %d (%s)\n", console.Name, gap.Bytes, gap.Offset, gap.Cause)
+		printf(w, "%s: %d bytes were lost at offset %d (%s)\n", console.Name, gap.Bytes, gap.Offset, gap.Cause)
 	}
 	if !relay.Exact {
-		printf(w, "%s: bytes may be lost where the VM's owner is killed (the file system of %s cannot splice)\n", console.Name, relay.Journal)
+		printf(w, "%s: bytes may be lost if the VM's owner is killed (the file system of %s cannot splice)\n", console.Name, relay.Journal)
 	}
 	if relay.Input > 0 {
 		printf(w, "%s: %d bytes typed wait for the guest\n", console.Name, relay.Input)
@@ -191,12 +241,19 @@ func refused(w io.Writer, console state.Console) {
 }
 
 // printf is fmt.Fprintf for what a control socket has answered: each string among args
-// becomes one of printable characters alone, so that it ends no line and no column, and
-// is obeyed by no terminal.
+// becomes printable characters alone, so that it ends no line and no column, and no
+// terminal obeys it. The cells of a row are separated by tabs.
 func printf(w io.Writer, format string, args ...any) {
 	for i, arg := range args {
-		if text, ok := arg.(string); ok {
-			args[i] = strings.Map(printable, text)
+		switch arg := arg.(type) {
+		case string:
+			args[i] = strings.Map(printable, arg)
+		case []string:
+			cells := make([]string, len(arg))
+			for j, cell := range arg {
+				cells[j] = strings.Map(printable, cell)
+			}
+			args[i] = strings.Join(cells, "\t")
 		}
 	}
 	fmt.Fprintf(w, format, args...)

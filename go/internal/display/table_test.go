@@ -2,6 +2,7 @@ package display
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -33,20 +34,20 @@ var demo = state.Machine{
 	},
 }
 
-const demoTable = `demo: ready after 2.1 s (login on ttyS0), q35, tcg, pid 812, QEMU's 813
-CONSOLE  DEVICE  VM        BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
-serial   ttyS0   attached  3     17786  4        0     tcp localhost:4440, unix /run/demo/serial/sock
-console  hvc0    away      0     0      0        2     tcp localhost:4441, unix /run/demo/console/sock
+const demoTable = `demo: ready after 2.1 s (login on ttyS0), q35, tcg, pid 812, QEMU pid 813
+CONSOLE  DEVICE  STATE    BOOT  BYTES  CLIENTS  LOST   ENDPOINTS
+serial   ttyS0   running  3     17786  4        0      tcp localhost:4440, unix /run/demo/serial/sock
+console  hvc0    no QEMU  0     0      0        512+?  tcp localhost:4441, unix /run/demo/console/sock
 
-CLIENT OF  NAME                BY      SINCE     BEHIND  TERMINAL
-serial     127.0.0.1:52311     tcp     07:08:09  0       -
-serial     connect-serial[9]   stream  07:08:09  120     yes, it types
-serial     connect-serial[10]  stream  07:08:09  0       yes
-serial     evil?]0;title?      stream  07:08:09  0       -
+CLIENT OF  NAME                BY      SINCE     LAG  TERMINAL
+serial     127.0.0.1:52311     tcp     07:08:09  0    -
+serial     connect-serial[9]   stream  07:08:09  120  yes, it types
+serial     connect-serial[10]  stream  07:08:09  0    yes
+serial     evil?]0;title?      stream  07:08:09  0    -
 console: port 4441 has refused 3 clients (those of other users, and web browsers)
-console: 512 bytes are missing at offset 77 (disk full)
-console: bytes may be missing at offset 99 (it was full)
-console: bytes may be lost where the VM's owner is killed (the file system of /state/demo/console cannot splice)
+console: 512 bytes were lost at offset 77 (disk full)
+console: bytes may have been lost at offset 99 (it was full)
+console: bytes may be lost if the VM's owner is killed (the file system of /state/demo/console cannot splice)
 console: 4 bytes typed wait for the guest
 `
 
@@ -54,8 +55,8 @@ console: 4 bytes typed wait for the guest
 var plain = state.Machine{Name: "plain", Notes: []state.Note{{Time: since, Text: "out of \amemory"}}, State: state.Booting, PID: 900, Restarts: 2, Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Port: 4442}}}
 
 const plainTable = `plain: booting, restarted 2 times, pid 900
-CONSOLE  DEVICE  VM  BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
-serial   ttyS0   -   -     -      -        -     tcp localhost:4442
+CONSOLE  DEVICE  STATE  BOOT  BYTES  CLIENTS  LOST  ENDPOINTS
+serial   ttyS0   -      -     -      -        -     tcp localhost:4442
 serial: QEMU itself serves it, to one client at a time; nothing is kept
 07:08:09: out of ?memory
 `
@@ -64,8 +65,8 @@ serial: QEMU itself serves it, to one client at a time; nothing is kept
 var starting = state.Machine{Name: "new", State: "starting", PID: 900, Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Port: 4443}}}
 
 const startingTable = `new: starting, pid 900
-CONSOLE  DEVICE  VM  BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
-serial   ttyS0   -   -     -      -        -     tcp localhost:4443
+CONSOLE  DEVICE  STATE  BOOT  BYTES  CLIENTS  LOST  ENDPOINTS
+serial   ttyS0   -      -     -      -        -     tcp localhost:4443
 `
 
 // shortOf is a channel that lacks endpoints and memory for its FIFO.
@@ -77,32 +78,59 @@ var shortOf = state.Machine{Name: "serial", State: state.Relaying, PID: 900, Con
 	Relay:     &state.Relay{Exact: true, FIFOBytes: 8192},
 }}}
 
-const shortOfTable = `serial: relaying, pid 900
-CONSOLE  DEVICE   VM    BOOT  BYTES  CLIENTS  GAPS  ENDPOINTS
-serial   -serial  away  0     0      0        0     /tmp/qemu-serial.{in,out,sock,pty,log}
+const shortOfTable = `CHANNEL  DEVICE   STATE    BOOT  BYTES  CLIENTS  LOST  ENDPOINTS
+serial   -serial  no QEMU  0     0      0        0     /tmp/qemu-serial.{in,out,sock,pty,log}
 serial: /tmp/qemu-serial.in is not this relay's: belongs to user 65534, not to us (do not use it; once it is removed, the relay makes its own)
 serial: /tmp/qemu-serial.out was removed (the relay makes it again)
 serial: the FIFO from QEMU holds 8192 bytes, not 1048576: this user has used up the memory for pipes (a virtio console drops what does not fit; end other relays, or raise /proc/sys/fs/pipe-user-pages-soft)
 `
 
+// silent is a channel that lost an unknown number of bytes.
+var silent = state.Machine{Name: "monitor", Consoles: []state.Console{{
+	Name: "monitor", Device: "-monitor", Relay: &state.Relay{Exact: true, Attached: true, Gaps: []state.Gap{{Offset: 5, Cause: "killed"}}},
+}}}
+
+const channelsTable = `CHANNEL  DEVICE    STATE    BOOT  BYTES  CLIENTS  LOST  ENDPOINTS
+monitor  -monitor  running  0     0      0        ?     unix 
+monitor: bytes may have been lost at offset 5 (killed)
+`
+
+// narrowTable is that of a VM on a terminal of 80 columns.
+const narrowTable = `narrow: booting, pid 900
+CONSOLE  DEVICE  STATE    BOOT  BYTES  CLIENTS  LOST
+serial   ttyS0   running  1     7      0        0
+
+CONSOLE  ENDPOINTS
+serial   tcp localhost:4440, unix /run/user/1000/microvm/narrow/serial/sock
+`
+
+var narrow = state.Machine{Name: "narrow", State: state.Booting, PID: 900, Consoles: []state.Console{{
+	Name: "serial", Device: "ttyS0", Port: 4440,
+	Relay: &state.Relay{Socket: "/run/user/1000/microvm/narrow/serial/sock", Exact: true, Attached: true, Boot: 1, End: 7},
+}}}
+
 func TestTable(t *testing.T) {
-	for _, row := range []struct {
-		name     string
-		machines []state.Machine
-		want     string
+	for _, test := range []struct {
+		name  string
+		all   state.All
+		width int
+		want  string
 	}{
-		{"one machine", []state.Machine{demo}, demoTable},
-		{"without a relay", []state.Machine{plain}, plainTable},
-		{"while it starts", []state.Machine{starting}, startingTable},
-		{"a channel that lacks something", []state.Machine{shortOf}, shortOfTable},
-		{"two machines", []state.Machine{demo, plain}, demoTable + "\n" + plainTable},
+		{"one VM", state.All{VMs: []state.Machine{demo}}, 0, demoTable},
+		{"on a wide terminal", state.All{VMs: []state.Machine{demo}}, 120, demoTable},
+		{"on a narrow terminal", state.All{VMs: []state.Machine{narrow}}, 80, narrowTable},
+		{"without a relay", state.All{VMs: []state.Machine{plain}}, 0, plainTable},
+		{"while it starts", state.All{VMs: []state.Machine{starting}}, 0, startingTable},
+		{"a channel that lacks something", state.All{Channels: []state.Machine{shortOf}}, 0, shortOfTable},
+		{"two VMs and a channel", state.All{VMs: []state.Machine{demo, plain}, Channels: []state.Machine{silent}}, 0,
+			demoTable + "\n" + plainTable + "\n" + channelsTable},
 	} {
-		t.Run(row.name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := Table(&out, row.machines); err != nil {
+			if err := Table(&out, test.all, test.width); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(row.want, out.String()); diff != "" {
+			if diff := cmp.Diff(test.want, out.String()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -111,10 +139,11 @@ func TestTable(t *testing.T) {
 
 func TestDisplay(t *testing.T) {
 	var out bytes.Buffer
-	d := New(&out, Table)
+	d := New(&out)
 	d.terminal = true
 	for range 2 {
-		if err := d.Show([]state.Machine{plain}); err != nil {
+		err := d.Show(func(w io.Writer) error { return Table(w, state.All{VMs: []state.Machine{plain}}, 0) })
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

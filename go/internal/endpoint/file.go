@@ -89,7 +89,7 @@ func (s *fileServer) receive(ctx context.Context, client *relay.Client) (over bo
 // visit serves one client until it leaves or has to, and returns why it ended.
 func (s *fileServer) visit(client *relay.Client) error {
 	ctx, cancel := context.WithCancel(client.Context())
-	typist, err := s.relay.Typist(relay.TypistInfo{})
+	typist, err := s.relay.Typist(relay.TypistInfo{Through: s.info().Name})
 	if err != nil {
 		cancel()
 		return err

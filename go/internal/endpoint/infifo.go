@@ -60,7 +60,7 @@ func (f *InFIFO) Close() {
 func (f *InFIFO) Serve(ctx context.Context, r *relay.Relay) error {
 	defer f.Close()
 	defer context.AfterFunc(ctx, func() { f.keep.Close() })()
-	typist, err := r.Typist(relay.TypistInfo{})
+	typist, err := r.Typist(relay.TypistInfo{Through: f.path})
 	if err != nil {
 		return err
 	}

@@ -96,12 +96,12 @@ func accept(ctx context.Context, l net.Listener, r *relay.Relay) {
 			conn.Close()
 			continue
 		}
-		clients.Go(func() { serve(conn, client, r) })
+		clients.Go(func() { serve(conn, l.Addr().String(), client, r) })
 	}
 }
 
-// serve serves a connection until it ends.
-func serve(conn net.Conn, client *relay.Client, r *relay.Relay) {
+// serve serves a connection to the socket at address until it ends.
+func serve(conn net.Conn, address string, client *relay.Client, r *relay.Relay) {
 	defer client.Close()
 	defer conn.Close()
 	ctx, cancel := context.WithCancel(client.Context())
@@ -113,7 +113,7 @@ func serve(conn net.Conn, client *relay.Client, r *relay.Relay) {
 	defer typing.Wait()
 	typing.Go(func() {
 		defer cancel()
-		typeFrom(conn, r)
+		typeFrom(conn, address, r)
 	})
 	_ = client.CopyTo(ctx, conn) // whatever the reason, it leaves
 	cancel()
@@ -121,8 +121,8 @@ func serve(conn net.Conn, client *relay.Client, r *relay.Relay) {
 
 // typeFrom types what comes from a connection. One that has only finished typing goes on
 // reading; typeFrom returns when the client has gone.
-func typeFrom(conn net.Conn, r *relay.Relay) {
-	typist, err := r.Typist(relay.TypistInfo{})
+func typeFrom(conn net.Conn, address string, r *relay.Relay) {
+	typist, err := r.Typist(relay.TypistInfo{Through: address})
 	if err != nil {
 		return // it cannot happen: no seat is asked for
 	}

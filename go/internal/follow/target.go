@@ -118,20 +118,14 @@ func (p Place) channel() (string, error) {
 
 // findChannel finds the relay of a channel.
 func findChannel(ctx context.Context, name string) (Target, error) {
-	dir := rundir.OfChannel(name)
-	if !dir.Running() {
-		return Target{}, &FindError{fmt.Errorf("channel %q: no relay runs (start it with systemctl --user start qemu-%s-relay.service, or QEMU with run-qemu)", name, name)}
+	client, status, err := ctl.FindChannel(ctx, name)
+	if errors.Is(err, ctl.ErrNotRunning) {
+		return Target{}, &FindError{err}
 	}
-	client := ctl.Client{Path: dir.Ctl()}
-	for begin := time.Now(); ; wait(ctx, retryEvery) {
-		status, err := client.ChannelStatus(ctx)
-		if err == nil {
-			return Target{client, "qemu-relay", true, status.Consoles[0], ownerOf(status)}, nil
-		}
-		if ctx.Err() != nil || time.Since(begin) > startLimit {
-			return Target{}, fmt.Errorf("channel %q: %w", name, err)
-		}
+	if err != nil {
+		return Target{}, err
 	}
+	return Target{client, "qemu-relay", true, status.Consoles[0], ownerOf(status)}, nil
 }
 
 // consoleOf finds a console by its device or its name.

@@ -30,6 +30,9 @@ func Look(dir string) (*Snapshot, error) {
 	return &Snapshot{dir, found, isWritten(dir)}, nil
 }
 
+// End returns the offset behind the newest byte.
+func (s *Snapshot) End() int64 { return s.segments[len(s.segments)-1].end() }
+
 // Written reports whether a process had the journal open for writing when Look looked.
 func (s *Snapshot) Written() bool { return s.written }
 

@@ -1,16 +1,23 @@
 package qemu_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"microvm-console/internal/qemu"
 )
 
-// pipes are the paths that the tests of Relayed connect.
-var pipes = map[string]string{"serial": "/run/serial/vm", "monitor": "/run/monitor/vm", "debugcon": "/run/debugcon/vm"}
+// channel is a channel whose name is that of its device.
+func channel(name string) qemu.Channel {
+	return qemu.Channel{Name: name, Device: name, Pipe: "/run/" + name + "/vm"}
+}
+
+// channels are those that the tests of Relayed connect.
+var channels = []qemu.Channel{channel("serial"), channel("monitor"), channel("debugcon")}
 
 const (
 	onSerial   = "-serial pipe:/run/serial/vm"
@@ -57,15 +64,15 @@ func TestRelayedConnectsWhatTheUserHasNot(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := qemu.Relayed("qemu-system-x86_64", test.user, true, pipes)
+			got := qemu.Relayed("qemu-system-x86_64", test.user, true, channels)
 			want := qemu.Relays{Args: strings.Fields(test.args), Taken: test.taken}
+			for _, c := range channels {
+				if strings.Contains(test.args, "-"+c.Name+" ") {
+					want.Connected = append(want.Connected, c)
+				}
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
-			}
-			for _, channel := range qemu.Channels {
-				if got, want := got.Connected(channel), strings.Contains(test.args, "-"+channel+" "); got != want {
-					t.Errorf("Connected(%q) is %t", channel, got)
-				}
 			}
 		})
 	}
@@ -90,7 +97,7 @@ func TestRelayedNeedsNoDisplay(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := qemu.Relayed("qemu-system-x86_64", strings.Fields(test.user), test.display, pipes)
+			got := qemu.Relayed("qemu-system-x86_64", strings.Fields(test.user), test.display, channels)
 			if diff := cmp.Diff(strings.Fields(test.want), got.Args); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -112,17 +119,71 @@ func TestRelayedKnowsWhoHasADebugConsole(t *testing.T) {
 	}
 	for program, want := range tests {
 		t.Run(program, func(t *testing.T) {
-			got := qemu.Relayed(program, nil, true, pipes)
-			if got.Connected("debugcon") != want || (len(got.Absent) == 0) != want {
+			got := qemu.Relayed(program, nil, true, channels)
+			if slices.Contains(got.Connected, channel("debugcon")) != want || (len(got.Absent) == 0) != want {
 				t.Errorf("got %v, absent %v", got.Args, got.Absent)
 			}
 		})
 	}
 }
 
-func TestRelayedLeavesAChannelWithoutAPipeAlone(t *testing.T) {
-	got := qemu.Relayed("qemu-system-arm", []string{"-monitor", "stdio"}, true, map[string]string{"serial": "/a, b"})
-	if diff := cmp.Diff(qemu.Relays{Args: []string{"-serial", "pipe:/a, b"}}, got); diff != "" {
+func TestRelayedWithAComma(t *testing.T) {
+	c := qemu.Channel{Name: "serial", Device: "serial", Pipe: "/a, b"}
+	got := qemu.Relayed("qemu-system-arm", []string{"-monitor", "stdio"}, true, []qemu.Channel{c})
+	if diff := cmp.Diff(qemu.Relays{Args: []string{"-serial", "pipe:/a, b"}, Connected: []qemu.Channel{c}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Channels beside the three: a serial port has the place of its turn, the user's first.
+func TestRelayedOtherChannels(t *testing.T) {
+	com2 := qemu.Channel{Name: "com2", Device: "serial", Pipe: "/run/com2/vm"}
+	com3 := qemu.Channel{Name: "com3", Device: "serial", Pipe: "/run/com,3/vm"}
+	const (
+		onCom2 = "-chardev pipe,id=relay-com2,path=/run/com2/vm -serial chardev:relay-com2"
+		onCom3 = "-chardev pipe,id=relay-com3,path=/run/com,,3/vm -serial chardev:relay-com3"
+	)
+	serials := []qemu.Channel{channel("serial"), com2, com3}
+	for _, test := range []struct {
+		name     string
+		channels []qemu.Channel
+		user     string
+		want     string // USER stands for the user's arguments
+		taken    []qemu.Taken
+	}{
+		{"serial ports", serials, "", onSerial + " " + onCom2 + " " + onCom3, nil},
+		{"one of the user's", serials, "-serial stdio", "USER " + onCom2 + " " + onCom3, []qemu.Taken{{Channel: "serial", Option: "-serial stdio"}}},
+		{"two of the user's", serials, "-serial stdio -serial null", "USER " + onCom3,
+			[]qemu.Taken{{Channel: "serial", Option: "-serial stdio"}, {Channel: "com2", Option: "-serial null"}}},
+		{"a device of the user's comes behind QEMU's own ports", serials, "-device isa-serial,chardev=a", "", []qemu.Taken{
+			{Channel: "serial", Option: "-device isa-serial,chardev=a"}, {Channel: "com2", Option: "-device isa-serial,chardev=a"},
+			{Channel: "com3", Option: "-device isa-serial,chardev=a"},
+		}},
+		{"the user connects one", serials, "-chardev pipe,id=a,path=/run/com2/vm -device pci-serial,chardev=a", onSerial + " " + onCom3,
+			[]qemu.Taken{{Channel: "com2", Option: "-chardev pipe,id=a,path=/run/com2/vm"}}},
+		{"the user connects the first one", serials, "-serial pipe:/run/serial/vm", "USER " + onCom2 + " " + onCom3,
+			[]qemu.Taken{{Channel: "serial", Option: "-serial pipe:/run/serial/vm"}}},
+		{"the first one keeps its place", []qemu.Channel{{Name: "serial", Device: "serial"}, com2}, "", "-serial none " + onCom2, nil},
+		{"the user's keeps it", []qemu.Channel{{Name: "serial", Device: "serial"}, com2}, "-serial stdio", "USER " + onCom2, nil},
+		{"monitors", []qemu.Channel{
+			channel("monitor"), {Name: "hmp2", Device: "monitor", Pipe: "/run/hmp2/vm"}, {Name: "qmp", Device: "qmp", Pipe: "/run/qmp/vm"},
+		}, "-monitor none", "-chardev pipe,id=relay-hmp2,path=/run/hmp2/vm -monitor chardev:relay-hmp2 " +
+			"-chardev pipe,id=relay-qmp,path=/run/qmp/vm -qmp chardev:relay-qmp", []qemu.Taken{{Channel: "monitor", Option: "-monitor none"}}},
+		{"a virtio console", []qemu.Channel{{Name: "hvc0", Device: "virtconsole", Pipe: "/run/hvc0/vm"}}, "-M q35",
+			"-chardev pipe,id=relay-hvc0,path=/run/hvc0/vm -device virtio-serial,id=bus-relay-hvc0 -device virtconsole,bus=bus-relay-hvc0.0,chardev=relay-hvc0", nil},
+		{"a virtio console without PCI", []qemu.Channel{{Name: "hvc0", Device: "virtconsole", Pipe: "/run/hvc0/vm"}}, "-machine microvm,acpi=on",
+			"-chardev pipe,id=relay-hvc0,path=/run/hvc0/vm -device virtio-serial-device,id=bus-relay-hvc0 -device virtconsole,bus=bus-relay-hvc0.0,chardev=relay-hvc0", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := qemu.Relayed("qemu-system-x86_64", strings.Fields(test.user), true, test.channels)
+			before, behind, _ := strings.Cut(test.want, "USER")
+			want, all := [][]string{strings.Fields(before), strings.Fields(behind)}, [][]string{got.Args, got.Behind}
+			if diff := cmp.Diff(want, all, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("arguments (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.taken, got.Taken); diff != "" {
+				t.Errorf("the user's (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Seat is what a typist wants of the writer's seat. Of all clients, one may have it: then
@@ -13,7 +14,8 @@ import (
 type Seat int
 
 const (
-	// NoSeat types while the seat is free. What is typed while it is taken is dropped.
+	// NoSeat types while the seat is free, or its holder has typed nothing for seatIdle. What
+	// is typed otherwise is dropped.
 	NoSeat Seat = iota
 	// TakeSeat takes the seat if it is free, or has the same client.
 	TakeSeat
@@ -33,13 +35,17 @@ func (e *SeatTakenError) Error() string { return e.Holder + " has the writer's s
 type TypistInfo struct {
 	Name string // the name that its client has chosen
 	Seat Seat
+	// Through is the endpoint by which the client types, such as the path of a FIFO: it is
+	// what the holder of the seat gets from Others.
+	Through string
 }
 
 // Typist types into the console for one client.
 type Typist struct {
 	relay  *Relay
 	info   TypistInfo
-	lost   chan error // with room for the one time that the seat is lost
+	lost   chan error  // with room for the one time that the seat is lost
+	others chan string // with room for one
 	closed context.Context
 	close  context.CancelFunc
 }
@@ -47,7 +53,7 @@ type Typist struct {
 // Typist returns what types into the console for a client. It returns a *SeatTakenError
 // if another client has the seat that this one is to have. The caller calls Close.
 func (r *Relay) Typist(info TypistInfo) (*Typist, error) {
-	t := &Typist{relay: r, info: info, lost: make(chan error, 1)}
+	t := &Typist{relay: r, info: info, lost: make(chan error, 1), others: make(chan string, 1)}
 	t.closed, t.close = context.WithCancel(context.Background())
 	if info.Seat == NoSeat {
 		return t, nil
@@ -62,6 +68,10 @@ func (r *Relay) Typist(info TypistInfo) (*Typist, error) {
 // Lost gets why the typist may not type any more: a *SeatTakenError.
 func (t *Typist) Lost() <-chan error { return t.lost }
 
+// Others gets TypistInfo.Through of a client that types though this one has the seat, since
+// this one has typed nothing for seatIdle: once, until this one types again.
+func (t *Typist) Others() <-chan string { return t.others }
+
 // Close gives up the seat. A Write that waits returns.
 func (t *Typist) Close() {
 	t.close()
@@ -72,18 +82,17 @@ func (t *Typist) Close() {
 // Without a seat, a terminal's answers are left out. It returns a *SeatTakenError if the
 // seat was lost, and os.ErrClosed if the typist is closed, or the machine has ended.
 func (t *Typist) Write(data []byte) (int, error) {
-	holder := t.relay.seat.current()
 	typed := slices.Clone(data)
-	switch {
-	case holder == t:
-	case t.info.Seat == NoSeat && holder != nil:
-		return len(data), nil // one client writes
-	case t.info.Seat == NoSeat:
-		typed = answer.ReplaceAll(typed, nil)
-	case holder == nil:
-		return 0, os.ErrClosed
-	default:
-		return 0, &SeatTakenError{holder.info.Name}
+	keys := answer.ReplaceAll(data, nil)
+	if t.info.Seat == NoSeat {
+		typed = keys
+	}
+	admitted, err := t.relay.seat.admit(t, len(keys) > 0)
+	if err != nil {
+		return 0, err
+	}
+	if !admitted {
+		return len(data), nil
 	}
 	for chunk := range slices.Chunk(typed, inputWhole) {
 		if err := t.relay.in.write(chunk, t.closed.Done()); err != nil {
@@ -99,12 +108,18 @@ func (t *Typist) Write(data []byte) (int, error) {
 // guest: several terminals may have been asked, and the relay answers too.
 var answer = regexp.MustCompile(`\x1b\[[?>]?[0-9;]*(?:[Rnct]|\$y)`)
 
+// seatIdle is how long the holder of the seat has to type nothing before what clients
+// without a seat type reaches the guest.
+const seatIdle = 10 * time.Second
+
 // seat is the writer's seat.
 type seat struct {
 	moved func() // called when it was taken or left; nil: it is not
 
 	mu     sync.Mutex
-	holder *Typist // nil: it is free
+	holder *Typist   // nil: it is free
+	used   time.Time // when the holder took the seat, or typed last
+	shared bool      // another client has typed since
 }
 
 // take gives the seat to t if it is free, or by force.
@@ -119,8 +134,38 @@ func (s *seat) take(t *Typist) error {
 		}
 		old.lost <- &SeatTakenError{t.info.Name}
 	}
-	s.holder = t
+	s.holder, s.used, s.shared = t, time.Now(), false
 	return nil
+}
+
+// admit reports whether t may type now. keys is set if it types more than a terminal's
+// answers.
+func (s *seat) admit(t *Typist, keys bool) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.holder == t:
+		if keys {
+			s.used, s.shared = time.Now(), false
+		}
+		return true, nil
+	case t.info.Seat != NoSeat && s.holder == nil:
+		return false, os.ErrClosed
+	case t.info.Seat != NoSeat:
+		return false, &SeatTakenError{s.holder.info.Name}
+	case s.holder == nil:
+		return true, nil
+	case time.Since(s.used) < seatIdle:
+		return false, nil
+	}
+	if keys && !s.shared {
+		s.shared = true
+		select {
+		case s.holder.others <- t.info.Through:
+		default:
+		}
+	}
+	return true, nil
 }
 
 // leave frees the seat, if t has it.

@@ -46,7 +46,8 @@ type Lease struct {
 
 // Attach takes the VM's lock of a channel and has its relay mark a boot. If no relay runs,
 // one runs in this process until Leave. It returns rundir.ErrVMAttached if a VM is
-// attached. The caller hands Lock to QEMU, and calls Leave when that has ended.
+// attached. The caller hands Lock to QEMU. When that has ended, it calls AwaitDrained, EndBoot
+// and Leave.
 func Attach(ctx context.Context, config Config) (*Lease, error) {
 	dir := rundir.OfChannel(config.Name)
 	lock, err := dir.AcquireVM()
@@ -144,6 +145,30 @@ func (l *Lease) Orders(ctx context.Context, handle func(order string)) {
 	}
 }
 
+// EndBoot records how the boot has ended; see journal.Journal.EndBoot. An error costs
+// nothing but this record.
+func (l *Lease) EndBoot(ctx context.Context, how string) error {
+	if l.own != nil {
+		l.own.console.Relay().EndBoot(how)
+		return nil
+	}
+	err := l.client.EndBoot(ctx, how)
+	if err != nil && !l.dir.Running() { // its service was stopped meanwhile
+		return l.stepIn(func(own *Channel) { own.console.Relay().EndBoot(how) })
+	}
+	return err
+}
+
+// NoteRestart records that the guest has restarted by itself. An error costs nothing but
+// this record.
+func (l *Lease) NoteRestart(ctx context.Context) error {
+	if l.own != nil {
+		l.own.console.Relay().NoteRestart()
+		return nil
+	}
+	return l.client.NoteRestart(ctx)
+}
+
 // Leave gives up the channel, unless a QEMU has it, once all that was printed is in the
 // journal. A relay that runs here ends, once its clients have all.
 func (l *Lease) Leave() error {
@@ -156,7 +181,7 @@ func (l *Lease) Leave() error {
 		l.stop()
 		err = l.served.Wait()
 	case l.out != nil:
-		err = l.awaitDrained()
+		err = l.AwaitDrained()
 	}
 	if err != nil {
 		return fmt.Errorf("relay: %w", err)
@@ -164,10 +189,10 @@ func (l *Lease) Leave() error {
 	return nil
 }
 
-// awaitDrained waits until the channel's relay has taken all, and takes it itself if the
-// relay was stopped meanwhile. A splice holds the pipe until the bytes are in the file: an
+// AwaitDrained waits until all that QEMU has printed is in the journal, and takes it there
+// if the channel's relay was stopped meanwhile. A splice holds the pipe until the bytes are in the file: an
 // empty pipe is a journal that has all. The kernel does not report that a pipe is empty.
-func (l *Lease) awaitDrained() error {
+func (l *Lease) AwaitDrained() error {
 	for deadline := time.Now().Add(drainLimit); ; time.Sleep(time.Millisecond) {
 		left := descriptor.Unread(l.out)
 		switch {
@@ -178,18 +203,20 @@ func (l *Lease) awaitDrained() error {
 		case l.dir.Running():
 			continue
 		}
-		if err := l.drain(); err != nil && !errors.Is(err, rundir.ErrLocked) {
+		if err := l.stepIn(func(*Channel) {}); err != nil && !errors.Is(err, rundir.ErrLocked) {
 			return err
 		}
 	}
 }
 
-// drain runs a relay that ends when all is taken.
-func (l *Lease) drain() error {
+// stepIn runs a relay in place of a service that was stopped, until all is taken. It calls
+// first before.
+func (l *Lease) stepIn(first func(*Channel)) error {
 	own, err := Open(l.config)
 	if err != nil {
 		return err
 	}
+	first(own)
 	ended, end := context.WithCancel(context.Background())
 	end()
 	return own.Run(ended)

@@ -124,6 +124,7 @@ func (c *Channel) handlers() server.Handlers {
 	h := server.OfRelays(func(string) (*relay.Relay, error) { return c.console.Relay(), nil })
 	h.Status, h.Break, h.NextOrder = c.Status, c.Break, c.NextOrder
 	h.Boot = func(context.Context) (int, error) { return c.Boot() }
+	h.NoteRestart, h.EndBoot = c.console.Relay().NoteRestart, c.console.Relay().EndBoot
 	return h
 }
 

@@ -6,6 +6,7 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,19 +83,44 @@ func (s Settings) Names() []string {
 
 // all are the channels in the order of Names, also those that are disabled.
 func (s Settings) all() []string {
-	names := slices.Sorted(maps.Keys(s.Channels))
-	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
-	return names
+	return slices.SortedFunc(maps.Keys(s.Channels), Compare)
 }
+
+// Compare orders the names of channels as Names does.
+func Compare(a, b string) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a, b)) }
 
 // BuiltIn tells whether a channel need not be declared: serial, monitor, debugcon.
 func BuiltIn(name string) bool { return slices.Contains(builtIn, name) }
 
-// controlsQEMU reports whether a channel is a monitor of QEMU: the built-in one, or one
-// that is named like a monitor.
-func controlsQEMU(name string) bool {
-	return strings.Contains(name, "monitor") || strings.Contains(name, "qmp") || strings.Contains(name, "hmp")
+// Device returns what a channel is connected with by its name: "serial", "monitor", "qmp"
+// and "debugcon" are QEMU's options, "virtconsole" is a device. It is a serial port unless
+// the name says otherwise: hvc1 is a virtio console, and a name with monitor, hmp or qmp in
+// it is a monitor of QEMU.
+func Device(name string) string {
+	switch {
+	case strings.Contains(name, "qmp"):
+		return "qmp"
+	case strings.Contains(name, "monitor"), strings.Contains(name, "hmp"):
+		return "monitor"
+	case name == debugcon:
+		return debugcon
+	case strings.HasPrefix(name, "hvc"):
+		return "virtconsole"
+	}
+	return "serial"
 }
+
+// Option returns the option of QEMU's for a channel, as people read it: "-serial", "-device
+// virtconsole".
+func Option(name string) string {
+	if device := Device(name); device != "virtconsole" {
+		return "-" + device
+	}
+	return "-device virtconsole"
+}
+
+// controlsQEMU reports whether a channel is a monitor of QEMU.
+func controlsQEMU(name string) bool { return Device(name) == "monitor" || Device(name) == "qmp" }
 
 func rank(name string) int {
 	if i := slices.Index(builtIn, name); i >= 0 {

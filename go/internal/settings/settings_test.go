@@ -204,3 +204,14 @@ func TestFind(t *testing.T) {
 		})
 	}
 }
+
+func TestDevice(t *testing.T) {
+	for name, want := range map[string][2]string{
+		"serial": {"serial", "-serial"}, "monitor": {"monitor", "-monitor"}, "debugcon": {"debugcon", "-debugcon"},
+		"com2": {"serial", "-serial"}, "hvc0": {"virtconsole", "-device virtconsole"}, "my-qmp": {"qmp", "-qmp"}, "hmp2": {"monitor", "-monitor"},
+	} {
+		if diff := cmp.Diff(want, [2]string{settings.Device(name), settings.Option(name)}); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}

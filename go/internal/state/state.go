@@ -36,6 +36,12 @@ type Machine struct {
 	Consoles []Console `json:"consoles"`
 }
 
+// All is every VM and every channel that a user has running.
+type All struct {
+	VMs      []Machine `json:"vms"`
+	Channels []Machine `json:"channels"`
+}
+
 // The states of a machine.
 const (
 	Starting = "starting" // QEMU does not run yet
@@ -72,6 +78,16 @@ type Console struct {
 	// Relay is what the relay of this console does; nil where QEMU itself
 	// serves the port.
 	Relay *Relay `json:"relay,omitempty"`
+}
+
+// Lost returns how many bytes were printed that could not be kept. unknown is set if there
+// are gaps of unknown size.
+func (r *Relay) Lost() (bytes int64, unknown bool) {
+	for _, gap := range r.Gaps {
+		bytes += gap.Bytes
+		unknown = unknown || gap.Bytes == 0
+	}
+	return bytes, unknown
 }
 
 // Files returns the paths of a channel's endpoints, which differ in their endings alone,

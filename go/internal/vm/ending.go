@@ -1,9 +1,7 @@
 package vm
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 
 	"golang.org/x/sys/unix"
 
@@ -18,7 +16,7 @@ type end struct {
 	cause   *guest.Error   // why the guest has ended unasked
 	stopped bool           // a stop was asked for
 	report  ctl.StopReport // of that stop
-	last    shutdown       // what QEMU said last about its end
+	last    guest.Shutdown // what QEMU said last about its end
 	exit    *exitError     // QEMU's exit
 }
 
@@ -52,12 +50,8 @@ func (e end) how() string {
 		return "stopped by " + e.report.Stage
 	case e.stopped:
 		return "stopped"
-	case e.last.Guest && e.last.Reason == "guest-reset":
-		return "restarted, and QEMU ended (-no-reboot)"
-	case e.last.Guest:
-		return "powered off"
 	}
-	return "QEMU was ended (" + cmp.Or(e.last.Reason, "status 0") + ")"
+	return e.last.How()
 }
 
 // line returns how the VM has ended for the user, if that is no error.
@@ -83,7 +77,7 @@ func (v *VM) howEnded(start error) end {
 	case e.cause != nil:
 	case v.watcher.events.device:
 		e.cause = v.guest.ReportedPanic()
-	case e.last.Guest && e.last.Reason == "guest-reset":
+	case e.last.Reset():
 		e.cause = v.guest.FindPanic()
 	}
 	return e
@@ -99,15 +93,10 @@ type exitError struct {
 
 // How returns how QEMU has ended: "QEMU ended with status 1", "QEMU was killed by SIGSEGV".
 func (e *exitError) How() string {
-	how := fmt.Sprintf("QEMU ended with status %d", e.exit)
-	if e.exit > 128 {
-		signal := unix.Signal(e.exit - 128)
-		how = "QEMU was killed by " + cmp.Or(unix.SignalName(signal), signal.String())
-	}
 	if e.atStart {
-		how += " at its start"
+		return guest.ExitHow(e.exit) + " at its start"
 	}
-	return how
+	return guest.ExitHow(e.exit)
 }
 
 func (e *exitError) Error() string { return e.How() + e.advice + e.words }

@@ -26,15 +26,15 @@ func TestEnd(t *testing.T) {
 		text string // the error, or the line if there is no error
 		fail bool
 	}{
-		{"it powers off", end{exit: clean, last: shutdown{Guest: true, Reason: "guest-shutdown"}}, "powered off", "powered off", false},
-		{"it restarts without a restart", end{exit: clean, last: shutdown{Guest: true, Reason: "guest-reset"}},
+		{"it powers off", end{exit: clean, last: guest.Shutdown{Guest: true, Reason: "guest-shutdown"}}, "powered off", "powered off", false},
+		{"it restarts without a restart", end{exit: clean, last: guest.Shutdown{Guest: true, Reason: "guest-reset"}},
 			"restarted, and QEMU ended (-no-reboot)", "restarted, and QEMU ended (-no-reboot)", false},
-		{"it is stopped", end{exit: clean, stopped: true, report: byACPI, last: shutdown{Guest: true}},
+		{"it is stopped", end{exit: clean, stopped: true, report: byACPI, last: guest.Shutdown{Guest: true}},
 			"stopped by acpi", "stopped by acpi in 0.0 s (agent: no answer)", false},
 		{"it is stopped by SIGKILL", end{exit: &exitError{exit: 128 + 9}, stopped: true, report: ctl.StopReport{Stage: "sigkill"}},
 			"stopped by sigkill", "stopped by sigkill in 0.0 s", false},
 		{"no stage has worked", end{exit: &exitError{exit: 128 + 9}, stopped: true}, "stopped", "stopped", false},
-		{"another process ends QEMU", end{exit: clean, last: shutdown{Reason: "host-signal"}},
+		{"another process ends QEMU", end{exit: clean, last: guest.Shutdown{Reason: "host-signal"}},
 			"QEMU was ended (host-signal)", "QEMU was ended (host-signal)", false},
 		{"QEMU says nothing", end{exit: clean}, "QEMU was ended (status 0)", "QEMU was ended (status 0)", false},
 		{"it panics", end{exit: clean, cause: &guest.Error{Cause: guest.Panicked, Message: "Kernel panic - not syncing: \x1b[2J"}},

@@ -9,12 +9,6 @@ import (
 	"microvm-console/internal/qmp"
 )
 
-// shutdown is the data of QEMU's events SHUTDOWN and RESET.
-type shutdown struct {
-	Guest  bool   `json:"guest"`
-	Reason string `json:"reason"` // "guest-shutdown", "host-qmp-quit", …
-}
-
 // events are QEMU's, as they come. Each channel has room for one.
 type events struct {
 	guest   *guest.Guest
@@ -28,8 +22,8 @@ type events struct {
 	halted    chan struct{} // QEMU has stopped the guest's processors
 
 	// They are read once the monitor has ended.
-	last   shutdown // of the last SHUTDOWN
-	device bool     // QEMU's panic device was written to
+	last   guest.Shutdown // of the last SHUTDOWN
+	device bool           // QEMU's panic device was written to
 }
 
 func newEvents(g *guest.Guest, o *outputs, w *windows) *events {
@@ -42,7 +36,7 @@ func newEvents(g *guest.Guest, o *outputs, w *windows) *events {
 
 // take takes an event. It is called by the monitor's reader, and does not wait.
 func (e *events) take(event qmp.Event) {
-	var data shutdown
+	var data guest.Shutdown
 	_ = json.Unmarshal(event.Data, &data) // of another event it is other data
 	switch {
 	case event.Name == "SHUTDOWN":

@@ -59,7 +59,7 @@ func FuzzEvent(f *testing.F) {
 			e.take(qmp.Event{Name: name, Data: data})
 		}
 		for of, changed := range map[string]bool{
-			"SHUTDOWN":        e.last != shutdown{},
+			"SHUTDOWN":        e.last != guest.Shutdown{},
 			"RESET":           len(e.restarted) > 0 || g.State().Restarts > 0,
 			"VSERPORT_CHANGE": len(e.port) > 0,
 			"STOP":            len(e.halted) > 0,

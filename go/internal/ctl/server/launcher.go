@@ -29,6 +29,19 @@ func (h Handlers) boot(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, ctl.BootReply{Boot: number})
 }
 
+// maxHow bounds how a boot has ended, in bytes.
+const maxHow = 1000
+
+// endBoot answers POST /boot/end.
+func (h Handlers) endBoot(w http.ResponseWriter, r *http.Request) {
+	how := r.URL.Query().Get("how")
+	if how == "" || len(how) > maxHow {
+		http.Error(w, fmt.Sprintf("how: want 1 to %d bytes", maxHow), http.StatusBadRequest)
+		return
+	}
+	h.EndBoot(how)
+}
+
 // orders answers GET /orders with a line for each order, as they come.
 func (h Handlers) orders(w http.ResponseWriter, r *http.Request) {
 	out := flusher{w, http.NewResponseController(w)}

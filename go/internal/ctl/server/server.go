@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -39,6 +40,10 @@ type Handlers struct {
 	// Boot is for who is about to start a QEMU on a channel: it marks a boot,
 	// and returns its number.
 	Boot func(context.Context) (int, error)
+	// NoteRestart and EndBoot are for the launcher: the guest has restarted by itself, and
+	// how QEMU has ended.
+	NoteRestart func()
+	EndBoot     func(how string)
 	// NextOrder waits for what the launcher of a channel's QEMU is asked to do next, such as
 	// ctl.OrderBreak. Its error ends the answer.
 	NextOrder func(ctx context.Context) (string, error)
@@ -61,7 +66,9 @@ func OfRelays(find func(console string) (*relay.Relay, error)) Handlers {
 				return nil, err
 			}
 			seats := map[string]relay.Seat{ctl.SeatTake: relay.TakeSeat, ctl.SeatForce: relay.ForceSeat}
-			typist, err := r.Typist(relay.TypistInfo{Name: request.Client, Seat: seats[request.Seat]})
+			typist, err := r.Typist(relay.TypistInfo{
+				Name: request.Client, Seat: seats[request.Seat], Through: cmp.Or(request.Client, "the control socket"),
+			})
 			if err != nil {
 				return nil, err
 			}
@@ -85,6 +92,8 @@ type Typist interface {
 	io.Writer
 	// Lost gets why the typist may not type any more: a *relay.SeatTakenError.
 	Lost() <-chan error
+	// Others gets the endpoints by which other clients type though this one has the seat.
+	Others() <-chan string
 	// Close gives up the seat, and ends a Write that waits.
 	Close()
 }
@@ -128,17 +137,19 @@ func (h Handlers) routes() http.Handler {
 		parameters []string
 		handle     http.HandlerFunc
 	}{
-		"GET /status":  {h.Status != nil, nil, func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, h.Status()) }},
-		"GET /metrics": {h.Status != nil, nil, h.metrics},
-		"POST /stop":   {h.Stop != nil, []string{"timeout", "force"}, h.stop},
-		"GET /stream":  {h.Stream != nil, streamParameters, h.stream},
-		"POST /input":  {h.Input != nil, streamParameters, h.input},
-		"POST /break":  {h.Break != nil, []string{"console"}, h.sendBreak},
-		"POST /boot":   {h.Boot != nil, nil, h.boot},
-		"GET /orders":  {h.NextOrder != nil, nil, h.orders},
-		"GET /ready":   {h.AwaitReady != nil, nil, h.ready},
-		"POST /exec":   {h.Exec != nil, nil, h.exec()},
-		"POST /size":   {h.Size != nil, []string{"console", "client", "rows", "columns"}, h.size},
+		"GET /status":        {h.Status != nil, nil, func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, h.Status()) }},
+		"GET /metrics":       {h.Status != nil, nil, h.metrics},
+		"POST /stop":         {h.Stop != nil, []string{"timeout", "force"}, h.stop},
+		"GET /stream":        {h.Stream != nil, streamParameters, h.stream},
+		"POST /input":        {h.Input != nil, streamParameters, h.input},
+		"POST /break":        {h.Break != nil, []string{"console"}, h.sendBreak},
+		"POST /boot":         {h.Boot != nil, nil, h.boot},
+		"POST /boot/restart": {h.NoteRestart != nil, nil, func(http.ResponseWriter, *http.Request) { h.NoteRestart() }},
+		"POST /boot/end":     {h.EndBoot != nil, []string{"how"}, h.endBoot},
+		"GET /orders":        {h.NextOrder != nil, nil, h.orders},
+		"GET /ready":         {h.AwaitReady != nil, nil, h.ready},
+		"POST /exec":         {h.Exec != nil, nil, h.exec()},
+		"POST /size":         {h.Size != nil, []string{"console", "client", "rows", "columns"}, h.size},
 	} {
 		if route.there {
 			mux.HandleFunc(pattern, checked(pattern, route.parameters, route.handle))

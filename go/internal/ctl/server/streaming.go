@@ -94,12 +94,26 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(to, r.Body)
 		typed <- err
 	}()
-	select {
-	case err = <-typed:
-	case err = <-typist.Lost():
-	}
+	err = await(w, typist, typed)
 	if !seatTaken(w, err) && err != nil {
 		http.Error(w, err.Error(), http.StatusGone)
+	}
+}
+
+// await waits until all is typed or the typist has lost the seat, and returns why that
+// failed. Meanwhile it names others that type.
+func await(w http.ResponseWriter, typist Typist, typed <-chan error) error {
+	for {
+		select {
+		case err := <-typed:
+			return err
+		case err := <-typist.Lost():
+			return err
+		case through := <-typist.Others():
+			w.Header().Set(ctl.HeaderThrough, url.QueryEscape(through))
+			w.WriteHeader(http.StatusProcessing)
+			w.Header().Del(ctl.HeaderThrough)
+		}
 	}
 }
 

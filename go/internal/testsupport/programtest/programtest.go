@@ -23,11 +23,11 @@ import (
 )
 
 // Main is the TestMain of a package with transcripts. programs are run in
-// processes of their own; so are the stand-in fake-qemu, and owner and await,
-// with which a transcript has machines that run.
+// processes of their own; so are the stand-in fake-qemu, and owner, relays and await,
+// with which a transcript has VMs and channels that run.
 func Main(m *testing.M, programs ...*cli.App) {
 	commands := map[string]func(){"fake-qemu": qemutest.Main}
-	for _, program := range append(programs, owner(), await()) {
+	for _, program := range append(programs, owner(), await(), relays()) {
 		commands[program.Name] = func() { cmdline.Main(program) }
 	}
 	testscript.Main(m, commands)

@@ -1,7 +1,7 @@
 // Package qemutest is a stand-in for QEMU at the process boundary, for tests
 // of what starts, watches and stops one.
 //
-// It takes the command line that package qemu writes, speaks the monitor
+// It takes the command lines that package qemu writes, for microvm-run and for run-qemu, speaks the monitor
 // protocol on the inherited descriptor (a break is told on the first console),
 // opens the consoles' pipes or serves their ports, and prints to the pipes or the
 // taps. Words of the kernel command line tell it how to behave:
@@ -119,14 +119,14 @@ var (
 
 // listen opens the consoles' pipes and ports, and echoes what comes from there.
 func (f *fake) listen() {
+	for _, serial := range f.values("-serial") {
+		if path, ok := strings.CutPrefix(serial, "pipe:"); ok {
+			f.openPipe(path)
+		}
+	}
 	for _, chardev := range f.values("-chardev") {
 		if pipe := pipeWord.FindStringSubmatch(chardev); pipe != nil {
-			path := strings.ReplaceAll(pipe[1], ",,", ",") // as QEMU reads it
-			in, out := open(path+".in"), open(path+".out")
-			if f.first == nil {
-				f.first = out
-			}
-			f.echoes = append(f.echoes, func() { f.serve(in, out) })
+			f.openPipe(strings.ReplaceAll(pipe[1], ",,", ",")) // as QEMU reads it
 			continue
 		}
 		port := portWord.FindStringSubmatch(chardev)
@@ -148,6 +148,15 @@ func (f *fake) listen() {
 			}
 		}()
 	}
+}
+
+// openPipe opens the pipe of a console.
+func (f *fake) openPipe(path string) {
+	in, out := open(path+".in"), open(path+".out")
+	if f.first == nil {
+		f.first = out
+	}
+	f.echoes = append(f.echoes, func() { f.serve(in, out) })
 }
 
 // serve is the guest at the end of a console; unless told otherwise, an echo.
@@ -175,7 +184,7 @@ func open(path string) *os.File {
 // monitor speaks QMP until it is told to end.
 func (f *fake) monitor() {
 	at := slices.IndexFunc(f.values("-chardev"), func(value string) bool {
-		return strings.HasPrefix(value, "socket,id=qmp,")
+		return strings.HasPrefix(value, "socket,id=qmp,") || strings.HasPrefix(value, "socket,id=run-qemu-monitor,")
 	})
 	conn, err := net.FileConn(inherited(f.values("-chardev")[at]))
 	if err != nil {

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"microvm-console/internal/guest"
+	"microvm-console/internal/plaintext"
+	"microvm-console/internal/qmp"
+	"microvm-console/internal/relayd"
+)
+
+const (
+	// keptRestarts is how many restarts of the guest are kept, the newest: more than
+	// package guest takes for a loop.
+	keptRestarts = 20
+	// readBack is how much of what a console printed before a restart is read, in bytes:
+	// the last of it shows a panic, or a login.
+	readBack = 256 << 10
+)
+
+// watch is what QEMU reports of its guest.
+type watch struct {
+	consoles  []*relayd.Lease // what the guest's kernel may print to
+	names     []guest.Console
+	restarted chan struct{} // gets each restart, with room for some
+
+	mu       sync.Mutex
+	count    *guest.Guest // knows of resets alone: which of them are restarts
+	restarts []restart
+	last     guest.Shutdown // the data of the last SHUTDOWN
+	panicked bool           // QEMU's panic device has reported a panic since the last restart
+}
+
+// restart is a restart of the guest by itself.
+type restart struct {
+	ends []int64 // how much each console had printed in this boot
+	at   time.Time
+}
+
+func newWatch(names []string, consoles []*relayd.Lease) *watch {
+	w := &watch{consoles: consoles, restarted: make(chan struct{}, keptRestarts)}
+	for _, name := range names {
+		w.names = append(w.names, guest.Console{Device: name, Login: true})
+	}
+	w.count = guest.New(w.names)
+	return w
+}
+
+// event takes an event of QEMU's. It does not wait.
+func (w *watch) event(e qmp.Event) {
+	var data guest.Shutdown
+	_ = json.Unmarshal(e.Data, &data) // other events have other data
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case e.Name == "SHUTDOWN":
+		w.last = data
+	case e.Name == "GUEST_PANICKED":
+		w.panicked = true
+	case e.Name == "RESET" && data.Guest:
+		w.reset(restart{w.printed(), time.Now()})
+	}
+}
+
+// printed returns how much each console has printed in this boot.
+func (w *watch) printed() []int64 {
+	ends := make([]int64, len(w.consoles))
+	for i, c := range w.consoles {
+		if end, err := c.Printed(); err == nil { // else its journal cannot be read, nor its text later
+			ends[i] = end - c.Start()
+		}
+	}
+	return ends
+}
+
+// reset takes note of a reset. The caller holds the lock.
+func (w *watch) reset(r restart) {
+	before := w.count.State().Restarts
+	w.count.Reset(r.ends, r.at)
+	if w.count.State().Restarts == before {
+		return // it belongs to the restart before
+	}
+	w.panicked = false
+	w.restarts = append(w.restarts, r)
+	w.restarts = w.restarts[max(0, len(w.restarts)-keptRestarts):]
+	select {
+	case w.restarted <- struct{}{}:
+	default: // a guest that restarts all the time
+	}
+}
+
+// judge returns why the guest has ended, if that is a panic or that it restarted again and
+// again; and a panic of which there is no proof. It is called once QEMU has ended, and all
+// that it printed is in the journals.
+func (w *watch) judge() (found *guest.Error, suspected *guest.Suspicion) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g := guest.New(w.names)
+	read := make([]int64, len(w.consoles))
+	for _, r := range w.restarts {
+		w.replay(g, read, r)
+		g.Reset(r.ends, r.at)
+		found = g.CheckRestart()
+	}
+	w.replay(g, read, restart{w.printed(), time.Now()})
+	switch {
+	case w.panicked:
+		return g.ReportedPanic(), nil
+	case w.last.Reset():
+		return g.FindPanic(), nil
+	case w.last.Guest:
+		return nil, nil
+	case g.State().ReadyBy != "":
+		return nil, g.Suspect()
+	case found != nil:
+		return found, nil
+	}
+	return nil, g.Suspect()
+}
+
+// replay feeds g with what the consoles printed up to a restart, from what was read before
+// on.
+func (w *watch) replay(g *guest.Guest, read []int64, to restart) {
+	for i, c := range w.consoles {
+		text, err := c.Text(c.Start()+max(read[i], to.ends[i]-readBack), c.Start()+to.ends[i])
+		if err != nil {
+			continue // there is nothing to be said of what cannot be read
+		}
+		g.Print(i, text, to.ends[i], to.at)
+		read[i] = to.ends[i]
+	}
+	g.CheckReady(to.at)
+}
+
+// how returns how the boot has ended, for the list of boots: in the words of microvm-run if
+// found says why, else by QEMU's exit status.
+func (w *watch) how(found *guest.Error, status int) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case found != nil:
+		return plaintext.Line(found.How())
+	case status != 0:
+		return guest.ExitHow(status)
+	}
+	return plaintext.Line(w.last.How())
+}

@@ -1,0 +1,39 @@
+package guest
+
+import (
+	"cmp"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Shutdown is the data of QEMU's events SHUTDOWN and RESET.
+type Shutdown struct {
+	Guest  bool   `json:"guest"`  // the guest has caused it
+	Reason string `json:"reason"` // "guest-shutdown", "host-qmp-quit", …
+}
+
+// Reset reports whether the guest has restarted.
+func (s Shutdown) Reset() bool { return s.Guest && s.Reason == "guest-reset" }
+
+// How returns how a QEMU has ended that ended with status 0, after the last SHUTDOWN, if
+// there was any: "powered off".
+func (s Shutdown) How() string {
+	switch {
+	case s.Reset():
+		return "restarted, and QEMU ended (-no-reboot)"
+	case s.Guest:
+		return "powered off"
+	}
+	return "QEMU was ended (" + cmp.Or(s.Reason, "status 0") + ")"
+}
+
+// ExitHow returns how a QEMU has ended with an exit status, or with 128 plus the number of
+// a signal: "QEMU ended with status 1", "QEMU was killed by SIGSEGV".
+func ExitHow(exit int) string {
+	if exit <= 128 {
+		return fmt.Sprintf("QEMU ended with status %d", exit)
+	}
+	signal := unix.Signal(exit - 128)
+	return "QEMU was killed by " + cmp.Or(unix.SignalName(signal), signal.String())
+}
