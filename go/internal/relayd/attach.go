@@ -107,7 +107,6 @@ func (c *Channel) setAttached(attached bool) {
 	what := "a QEMU has come"
 	switch {
 	case !attached:
-		c.console.Relay().EndBoot("its QEMU has gone") // unless the launcher has said how
 		what = "the QEMU has gone"
 	case c.byHand:
 		what = "a QEMU that was started by hand has come"
