@@ -224,7 +224,7 @@ func TestContractOfChannels(t *testing.T) {
 
 	bin := filepath.Join(harness.Build(t, "tools"), "bin")
 	config := filepath.Join(dir, "config.json")
-	harness.WriteFile(t, config, `{"directory": "`+dir+`/endpoints"}`)
+	harness.WriteFile(t, config, `{"directory": "`+dir+`/endpoints", "channels": {"com2": {}}}`)
 	harness.Setenv(t, "QEMU_RELAY_CONFIG", config)
 	harness.Must(t, dir, "mkdir", "endpoints")
 	harness.Must(t, dir, filepath.Join(bin, "qemu-relay"), "units", "--output", "units")
@@ -253,7 +253,7 @@ func TestContractOfChannels(t *testing.T) {
 }
 
 // routePattern is a path of a control socket in the code.
-var routePattern = regexp.MustCompile(`"((?:GET|POST) /[a-z]+)":`)
+var routePattern = regexp.MustCompile(`"((?:GET|POST) /[a-z/]+)": *{`)
 
 // The requests of the table are those that control sockets answer.
 func TestContractOfHTTP(t *testing.T) {

@@ -1,5 +1,5 @@
-// Command run-qemu starts QEMU with its serial port, its monitor and its debug
-// console on persistent relays.
+// Command run-qemu starts QEMU with its serial ports, its monitor and its debug console on
+// persistent relays.
 package main
 
 import (
@@ -22,17 +22,21 @@ func app() *cli.App {
 		Name:      "run-qemu",
 		Usage:     "start QEMU with its serial port, monitor and debugcon on persistent relays",
 		ArgsUsage: "[QEMU arguments...]",
-		Description: `Connects QEMU's serial, monitor and debugcon with the channels of qemu-relay, and
-passes all arguments on. Where no relay of a channel runs, it is carried here until
-QEMU ends. A -serial, -monitor or -debugcon among the arguments wins. Without a
-display (DISPLAY, WAYLAND_DISPLAY), and without an option for one, QEMU gets
+		Description: `Connects QEMU with every channel of qemu-relay that the settings enable: serial,
+monitor and debugcon, and others, which are further serial ports unless they are called
+hvc0, or like a monitor. All arguments are passed on. If no relay of a channel is running, it
+is carried here until QEMU ends. A -serial, -monitor or -debugcon among the arguments wins.
+Without a display (DISPLAY, WAYLAND_DISPLAY), and without an option for one, QEMU gets
 -display none.
+
+When QEMU has ended, a line says so if its guest has panicked, or has restarted again and
+again.
 
 QEMU is the program $QEMU, or qemu-system-x86_64. The settings are those of
 qemu-relay. --help and --version alone are this program's; QEMU has -help and
 -version.
 
-Exit status: QEMU's, or 128 and the number of the signal that ended it; 1 where it
+Exit status: QEMU's, or 128 and the number of the signal that ended it; 1 if it
 could not be started; 2 wrong settings.`,
 		SkipFlagParsing: true,
 		Action:          run,
@@ -68,14 +72,14 @@ func run(c *cli.Context) error {
 	return cmdline.Quiet(status)
 }
 
-// onlyAsks tells whether QEMU will not start a machine but print something.
+// onlyAsks reports whether QEMU will only print something, and start no machine.
 func onlyAsks(args []string) bool {
 	return slices.ContainsFunc(args, func(arg string) bool {
 		return slices.Contains([]string{"-h", "-help", "--help", "-version", "--version", "help", "?"}, arg)
 	})
 }
 
-// display tells whether there is a display to open a window on.
+// display reports whether there is a display to open a window on.
 func display() bool {
 	return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
 }

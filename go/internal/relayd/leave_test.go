@@ -1,0 +1,67 @@
+package relayd
+
+import (
+	"testing"
+
+	"microvm-console/internal/journal"
+)
+
+// The launcher has the relay record how a boot has ended, and the guest's restarts: the
+// relay of a service, one that is carried, and one for a service that was stopped.
+func TestLeaseRecordsTheEnd(t *testing.T) {
+	for _, test := range []struct {
+		name               string
+		service, isStopped bool
+	}{
+		{"a service", true, false}, {"carried", false, false}, {"a service that is stopped", true, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			config := Config{Name: "serial", Settings: in(place(t))}
+			stop := func() {}
+			if test.service {
+				_, stop = run(t, config)
+			}
+			lease, err := Attach(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := machine(t).WriteString("first\n"); err != nil {
+				t.Fatal(err)
+			}
+			if printed, err := lease.Printed(); printed != lease.Start()+6 || err != nil {
+				t.Errorf("printed %d, %v", printed, err)
+			}
+			if err := lease.NoteRestart(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if test.isStopped {
+				stop()
+			}
+			if _, err := machine(t).WriteString("last\n"); err != nil {
+				t.Fatal(err)
+			}
+			if err := lease.AwaitDrained(); err != nil {
+				t.Error(err)
+			}
+			if text, err := lease.Text(lease.Start()+2, lease.Start()+11); string(text) != "rst\nlast\n" || err != nil {
+				t.Errorf("printed %q, %v", text, err)
+			}
+			if err := lease.EndBoot(t.Context(), "powered off"); err != nil {
+				t.Error(err)
+			}
+			dir := lease.Relay.Consoles[0].Relay.Journal
+			if err := lease.Leave(); err != nil {
+				t.Error(err)
+			}
+			stop()
+			kept, err := journal.Look(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			boot, err := kept.Boot(0)
+			if err != nil || len(boot.Restarts) != 1 || boot.How != "powered off" {
+				t.Errorf("%+v, %v", boot, err)
+			}
+		})
+	}
+}
