@@ -18,7 +18,7 @@ var noLonger = regexp.MustCompile(`\r\n\[(\d+) bytes are no longer kept \(offset
 // Clients that have read a little and then stopped fall behind what is kept; when
 // they read again, each is told exactly what is missing, and goes on behind it.
 func TestLaggard(t *testing.T) {
-	const printedBytes, early = 64 << 20, 100_000
+	const printedBytes, early = 256 << 20, 100_000 // of which 64 MiB may be kept for them
 	private(t)
 	ports, settings := freePorts(t, "serial")
 	setUp(t, `"retentionMiB": 16, `+settings)
@@ -79,6 +79,36 @@ func TestLaggard(t *testing.T) {
 	}
 	if !bytes.Equal(readUntil(t, again, last), all[at:]) {
 		t.Errorf("the stream that goes on at %d gets other bytes", at)
+	}
+	relay.end()
+}
+
+// A client that reads more slowly than the guest prints loses nothing, although more has been
+// printed meanwhile than is kept without it.
+func TestSlowClient(t *testing.T) {
+	private(t)
+	setUp(t, `"retentionMiB": 16`)
+	relay := serving(t, "serial")
+	seat := sit(t, relay)
+	defer seat.Close()
+	conn, err := net.Dial("unix", publicPath(t, "serial", "sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const boots, bytesOfBoot, some = 60, 1 << 20, 4096
+	var all, got []byte
+	for boot := range boots {
+		printAll(t, printed{channelPath(t, "serial", "vm.out"), "serial", boot, bytesOfBoot, 0, true})
+		for number := range bytesOfBoot / lineBytes {
+			all = appendLine(all, "serial", boot, number)
+		}
+		got = append(got, readSome(t, conn, some)...)
+	}
+	drained(t, boots*bytesOfBoot)
+	got = append(got, readUntil(t, conn, all[len(all)-lineBytes:])...)
+	if !bytes.Equal(got, all) {
+		t.Errorf("got %d bytes of %d, or other ones: %q", len(got), len(all), noLonger.Find(got))
 	}
 	relay.end()
 }

@@ -53,11 +53,11 @@ func TestJournalIsRemoved(t *testing.T) {
 		t.Fatalf("%+v", state)
 	}
 	gap := state.Gaps[0]
-	if gap.Offset != 0 || !strings.Contains(gap.Cause, "somebody has removed") {
+	if gap.Offset != 0 || !strings.Contains(gap.Cause, "their file was removed") {
 		t.Errorf("%+v", gap)
 	}
 	text := must(t, root, program(t, "qemu-relay"), "status", "serial")
-	if !strings.Contains(text, "bytes are missing at offset 0 (somebody has removed ") {
+	if !strings.Contains(text, "bytes are missing at offset 0 (their file was removed)") {
 		t.Error(text)
 	}
 	var all strings.Builder

@@ -12,10 +12,11 @@ import (
 // Log shows a boot that a snapshot holds, as a terminal that attaches shows what
 // has been. Of the options it takes Boot, Timestamps and Raw.
 func Log(snapshot *journal.Snapshot, o Options, out *os.File) error {
-	start, end, err := snapshot.BootRange(o.Boot)
+	boot, err := snapshot.Boot(o.Boot)
 	if err != nil {
 		return err
 	}
+	start, end := boot.Start, boot.End
 	screen := newOutput(out, o, term.IsTerminal(int(out.Fd())), false)
 	if screen.stamps != nil {
 		screen.stamps.past = snapshot.Times(start, end)

@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// all reads what a journal has from offset 0 on, with a mark where a reader learns
-// that something is missing.
+// all reads what a journal has from offset 0 on, with a mark where something is missing.
 func all(t *testing.T, j *Journal) string {
 	t.Helper()
 	reader := j.NewReader(0)
@@ -47,7 +46,7 @@ func sum(gaps []Gap) (bytes int64) {
 // Whatever is done to the files of a journal that is open, each byte comes once, or
 // is a gap that is counted.
 func TestDamageFromOutside(t *testing.T) {
-	newest := func(j *Journal) string { return j.last().path(j.dir) }
+	newest := func(j *Journal) string { return j.store.last().path(j.Dir()) }
 	for _, test := range []struct {
 		name   string
 		damage func(j *Journal) error
@@ -57,7 +56,7 @@ func TestDamageFromOutside(t *testing.T) {
 		{"emptied", func(j *Journal) error { return os.Truncate(newest(j), 0) }, "11111[5]6", 5},
 		{"cut", func(j *Journal) error { return os.Truncate(newest(j), 2) }, "1111122[3]6", 3},
 		{"removed", func(j *Journal) error { return os.Remove(newest(j)) }, "11111[5]6", 5},
-		{"the folder removed", func(j *Journal) error { return os.RemoveAll(j.dir) }, "[10]6", 10},
+		{"the folder removed", func(j *Journal) error { return os.RemoveAll(j.Dir()) }, "[10]6", 10},
 		{"appended to", func(j *Journal) error {
 			return writeFile(newest(j), os.O_APPEND, []byte("what another program writes"))
 		}, "11111222226", 0},
@@ -65,13 +64,13 @@ func TestDamageFromOutside(t *testing.T) {
 			return errors.Join(os.Remove(newest(j)), os.WriteFile(newest(j), []byte("xxx"), 0o600))
 		}, "11111[5]6", 5},
 		{"renamed", func(j *Journal) error { return os.Rename(newest(j), newest(j)+".old") }, "11111[5]6", 5},
-		{"an old one emptied", func(j *Journal) error { return os.Truncate(j.segments[1].path(j.dir), 0) }, "[5]222226", 5},
-		{"an old one cut", func(j *Journal) error { return os.Truncate(j.segments[1].path(j.dir), 2) }, "11[3]222226", 3},
+		{"an old one emptied", func(j *Journal) error { return os.Truncate(j.store.segments[0].path(j.Dir()), 0) }, "[5]222226", 5},
+		{"an old one cut", func(j *Journal) error { return os.Truncate(j.store.segments[0].path(j.Dir()), 2) }, "11[3]222226", 3},
 		{"an old one appended to", func(j *Journal) error {
-			return writeFile(j.segments[1].path(j.dir), os.O_APPEND, []byte("xxx"))
+			return writeFile(j.store.segments[0].path(j.Dir()), os.O_APPEND, []byte("xxx"))
 		}, "11111222226", 0},
 		{"a name taken", func(j *Journal) error {
-			return os.Mkdir(segment{start: 10, boot: 2}.path(j.dir), 0o700)
+			return os.Mkdir(segment{start: 10, boot: 2}.path(j.Dir()), 0o700)
 		}, "11111222226", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -95,7 +94,7 @@ func TestDamageFromOutside(t *testing.T) {
 			if err := j.Close(); err != nil {
 				t.Error(err)
 			}
-			j = open(t, j.dir, DefaultRetention)
+			j = open(t, j.Dir(), DefaultRetention)
 			if _, end := j.Range(); end != 11 || !slices.Equal(j.Gaps(), gaps) {
 				t.Errorf("opened again, it ends at %d, with %+v, and had %+v", end, j.Gaps(), gaps)
 			}
@@ -155,9 +154,6 @@ func TestDamageWhileClosed(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
 			j := open(t, dir, DefaultRetention)
-			if err := os.Remove(segment{}.path(dir)); err != nil {
-				t.Fatal(err)
-			}
 			for _, text := range []string{"11111", "22222"} {
 				boot(t, j)
 				write(t, j, text)
@@ -193,20 +189,20 @@ func TestManyGaps(t *testing.T) {
 	reader := j.NewReader(0)
 	defer reader.Close()
 	const losses = 3 * maxGaps
-	told := int64(0)
+	reported := int64(0)
 	for range losses {
 		j.Lose(7, errors.New("no space"))
 		write(t, j, "x")
 		var loss *LossError
 		if _, err := reader.Read(t.Context(), nil); errors.As(err, &loss) {
-			told += loss.Gap.Bytes
+			reported += loss.Gap.Bytes
 		}
 		reads(t, reader, "x")
 	}
 	for range 2 {
 		gaps := j.Gaps()
-		if sum(gaps) != 7*losses || told != 7*losses || len(gaps) != maxGaps || gaps[0].Bytes != 7*(losses-maxGaps+1) {
-			t.Errorf("%d bytes in %d gaps, %d told; the first is %+v", sum(gaps), len(gaps), told, gaps[0])
+		if sum(gaps) != 7*losses || reported != 7*losses || len(gaps) != maxGaps || gaps[0].Bytes != 7*(losses-maxGaps+1) {
+			t.Errorf("%d bytes in %d gaps, %d reported; the first is %+v", sum(gaps), len(gaps), reported, gaps[0])
 		}
 		j.Close()
 		j = open(t, dir, DefaultRetention)
@@ -221,7 +217,7 @@ func TestLeftovers(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"gaps.new", "00000000000000000009.000009.log.index", "mine.index"} {
+	for _, name := range []string{"gaps.new", "boots.new", "00000000000000000009.000009.log.index", "mine.index"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -250,6 +246,7 @@ func TestGapsArePruned(t *testing.T) {
 		}
 		boot(t, j)
 	}
+	write(t, j, "x")
 	boot(t, j)
 	j.Lose(5, errors.New("no space"))
 	write(t, j, "x")
@@ -266,7 +263,7 @@ func TestGapsArePruned(t *testing.T) {
 func TestLossBeforeADoubt(t *testing.T) {
 	j := open(t, t.TempDir(), DefaultRetention)
 	write(t, j, "abc")
-	j.Doubt(2, "it was full")
+	doubt(j, 2, "it was full")
 	j.Lose(9, errors.New("no space"))
 	write(t, j, "defg")
 	if text := all(t, j); text != "abc(9)de(0)fg" {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // maxSteps bounds a sequence: Go takes an input of more than 10 s for one that hangs, also
@@ -19,20 +21,23 @@ const maxSteps = 300
 func FuzzSequence(f *testing.F) {
 	f.Add([]byte{0, 200, 2, 255, 4, 0, 0, 3, 5, 2, 6, 100, 9, 0, 2, 90, 5, 1})
 	f.Add([]byte{4, 0, 2, 255, 9, 2, 2, 255, 9, 5, 0, 9, 5, 0, 8, 1, 0, 40, 6, 255})
+	f.Add([]byte{2, 255, 4, 0, 11, 1, 4, 1, 11, 2, 2, 100, 10, 2, 2, 255, 10, 2, 6, 1, 2, 255, 10, 2, 10, 2, 2, 255, 9, 3}) // time passes
 	f.Add([]byte{2, 255, 2, 255, 2, 255, 2, 255, 2, 255, 2, 255, 5, 9, 5, 5, 4, 0, 4, 0, 9, 4, 5, 17})
-	f.Add([]byte("0020701002@202.000\x95\xd6\xc7X")) // appended to two files, of which one is empty
+	f.Add([]byte{8, 48, 0, 48, 5, 48, 9, 48, 8, 50, 4, 50, 8, 50, 6, 48, 8, 48, 9, 214, 9, 88}) // appended to two files, of which one is empty
 	f.Fuzz(func(t *testing.T, steps []byte) {
-		s, err := newSequence(t.TempDir(), false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		steps = steps[:min(len(steps), 2*maxSteps)]
-		for ; len(steps) > 1 && s.wrong == nil; steps = steps[2:] {
-			s.step(steps[0], steps[1])
-		}
-		if err := s.end(); err != nil {
-			t.Error(err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			s, err := newSequence(t.TempDir(), false, time.Sleep)
+			if err != nil {
+				t.Fatal(err)
+			}
+			steps = steps[:min(len(steps), 2*maxSteps)]
+			for ; len(steps) > 1 && s.wrong == nil; steps = steps[2:] {
+				s.step(steps[0], steps[1])
+			}
+			if err := s.end(); err != nil {
+				t.Error(err)
+			}
+		})
 	})
 }
 
@@ -82,7 +87,7 @@ func FuzzList(f *testing.F) {
 func FuzzGaps(f *testing.F) {
 	f.Add([]byte(`{"offset":5,"bytes":7,"cause":"write: no space left on device"}`), int64(0), int64(20))
 	f.Add([]byte("{\"offset\":5,\"bytes\":7,\"taken\":true}\n\n{\"offset\":12,\"bytes\":1,\"taken\":true}\n{\"offset\":-1}\n{"), int64(3), int64(20))
-	f.Add(bytes.Repeat([]byte("x"), 2*maxGapLine), int64(0), int64(1))
+	f.Add(bytes.Repeat([]byte("x"), 2*maxLine), int64(0), int64(1))
 	f.Fuzz(func(t *testing.T, text []byte, from, to int64) {
 		all := parseGaps(text)
 		again := parseGaps([]byte(strings.Join(lines(all), "\n")))

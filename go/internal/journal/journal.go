@@ -11,10 +11,12 @@
 //     goes on where its files end.
 //   - A segment's name says where it begins and of which boot it is, so that
 //     nothing but the files is needed to read the stream again.
-//   - Beside the bytes lies an index of times, which is optional: without it, or
-//     a part of it, the times are unknown and nothing else is.
+//   - Beside the bytes lie an index of times and records of boots, which are optional:
+//     without them, or a part of them, the times are unknown and nothing else is.
 //   - Retention unlinks whole segments, oldest first, and never the newest, which is
-//     bounded too; so does a disk that is full. A reader that has one open does not keep its space.
+//     bounded too. What open readers still have to read is kept longer, up to four
+//     times as much. A full disk unlinks without regard to readers. A reader that has
+//     a segment open does not keep its space.
 //   - What cannot be kept, or was taken away from outside, is a gap with its
 //     place, size and cause; the stream goes on behind it. A gap is forgotten
 //     with the bytes around it, and not before.
@@ -26,66 +28,87 @@ package journal
 import (
 	"errors"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // SegmentBytes is the size at which a segment is full.
 const SegmentBytes = 16 << 20
 
+// ErrClosed is returned once the journal is closed.
+var ErrClosed = errors.New("journal: closed")
+
 // Journal is a stream, open for its one writer. Readers may be many.
 type Journal struct {
-	dir       string
-	retention Retention
-	full      int64 // bytes of a full segment
+	full   int64       // size of a full segment, in bytes
+	copies atomic.Bool // the file system has no splice(2)
 
 	writing sync.Mutex // held while bytes move, which readers do not wait for
-	file    *os.File   // the newest segment
-	lock    *os.File
-	index   indexWriter
-	marked  time.Time // when the index and the record of the end were written
+	head    *head      // of the newest segment
 
-	mu       sync.Mutex        // taken behind writing, and for a moment only
-	segments segments          // the last one is written
-	newest   func(path string) // called with the path of each new segment; may be nil
-	more     chan struct{}     // closed when the stream grows; nil: no reader waits
-	closed   bool
-	gaps     gaps
-	loss     *Gap // that goes on; nil: none
-	lines    int  // in the file of gaps, that this writer has added
-	unsaved  bool // the file of gaps has to be written again
+	mu        sync.Mutex // taken after writing, and for a moment only
+	store     *store
+	onSegment func(path string) // called with the path of each new segment; may be nil
+	growth    signal
+	closed    bool
 }
 
-// Dir is the folder of the journal's files.
-func (j *Journal) Dir() string { return j.dir }
+// signal wakes those that wait for it.
+type signal struct{ sent chan struct{} } // nil: none waits
+
+// wait returns a channel that send closes.
+func (s *signal) wait() <-chan struct{} {
+	if s.sent == nil {
+		s.sent = make(chan struct{})
+	}
+	return s.sent
+}
+
+func (s *signal) send() {
+	if s.sent != nil {
+		close(s.sent)
+		s.sent = nil
+	}
+}
+
+// Dir returns the folder of the journal's files.
+func (j *Journal) Dir() string { return j.store.dir }
 
 // OnSegment calls f with the path of the newest segment: at once with that of the
 // present one, and then with that of each that begins. f must not call the journal.
 func (j *Journal) OnSegment(f func(path string)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.newest = f
-	f(j.last().path(j.dir))
+	j.onSegment = f
+	f(j.store.last().path(j.store.dir))
 }
 
-// Close gives up the journal. Readers get what is there, and then ErrClosed. The
-// error says that gaps could not be saved.
+// Range returns which part of the stream is kept: the offsets of its oldest byte and
+// behind its newest one.
+func (j *Journal) Range() (oldest, end int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.store.segments[0].start, j.store.last().end()
+}
+
+// Close closes the journal. Readers get what is there, and then ErrClosed. The error
+// says that gaps, or boots, could not be saved.
 func (j *Journal) Close() error {
 	defer j.exclusive()()
 	if j.closed {
 		return nil
 	}
-	j.found() // a loss ends with its writer, too
-	if left := j.trimmed(); left < j.last().size {
-		_ = j.begin(segment{start: j.last().end(), boot: j.last().boot}) // else it is seen when the journal is opened
+	last := *j.store.last()
+	j.store.gaps.endLoss()
+	if j.head.length(last.size) < last.size {
+		_ = j.begin(segment{start: last.end(), boot: last.boot}) // else Open notices it
 	}
-	j.mark(time.Time{})
-	err := j.save()
+	j.store.record()
 	j.closed = true
-	j.wake()
-	return errors.Join(err, j.file.Close(), j.index.close(), j.lock.Close())
+	j.growth.send()
+	return errors.Join(j.store.close(), j.head.close())
 }
 
 // exclusive takes both locks; the function that it returns gives them up.
@@ -98,93 +121,42 @@ func (j *Journal) exclusive() (release func()) {
 	}
 }
 
-// Boot marks the place where a boot begins, and returns its number: 1 for the
-// first one, then one more each time. A boot of which nothing was printed is
-// one all the same. What comes before the first mark is of boot 0.
-func (j *Journal) Boot() (int, error) {
-	defer j.exclusive()()
-	if j.closed {
-		return 0, ErrClosed
-	}
-	next := segment{start: j.last().end(), boot: j.last().boot + 1}
-	if err := j.begin(next); err != nil {
-		return 0, err
-	}
-	j.retain()
-	return next.boot, nil
-}
-
-// last is the segment that is written. The caller holds the lock.
-func (j *Journal) last() *segment { return &j.segments[len(j.segments)-1] }
-
 // begin makes a new segment and writes there from now on; on an error the old one
-// stays. What is missing at the end of the old one becomes a gap. The caller holds
-// both locks.
+// stays. What is missing at the end of the old one becomes a gap, and one that is empty is
+// removed. The caller holds both locks.
 func (j *Journal) begin(s segment) error {
-	file, err := j.create(s.path(j.dir))
+	file, err := j.store.create(s.path(j.store.dir))
 	if err != nil {
 		return err
 	}
-	old, left := j.file, j.trimmed()
-	j.file = file
-	_ = j.index.close() // nothing depends on it
-	j.index = indexWriter{path: s.path(j.dir) + indexSuffix, flags: os.O_TRUNC}
-	at := len(j.segments)
-	if at > 0 && j.last().start == s.start && j.last().boot == s.boot {
-		j.segments = j.segments[:at-1] // its empty file was removed
+	at := len(j.store.segments) - 1              // of the old one; -1: none
+	if at >= 0 && s.same(j.store.segments[at]) { // it was empty, and create has removed its file
+		j.store.segments = j.store.segments[:at]
+		at = -1
 	}
-	j.segments = append(j.segments, s)
-	if old != nil {
-		_ = old.Close() // there is nothing that could be done
-		if at < len(j.segments) {
-			j.trim(at-1, left)
+	length := int64(-1)
+	if at >= 0 {
+		length = j.store.segments[at].size
+		if j.head != nil {
+			length = j.head.length(length)
 		}
 	}
-	j.mark(time.Time{})
-	if j.newest != nil {
-		j.newest(s.path(j.dir))
+	if j.head != nil {
+		_ = j.head.close() // all that was written is in the file
+	}
+	j.head = &head{file: file, index: indexWriter{path: s.path(j.store.dir) + indexSuffix, flags: os.O_TRUNC}}
+	j.store.segments = append(j.store.segments, s)
+	if at >= 0 {
+		j.store.shorten(at, length)
+	}
+	j.store.record()
+	if j.onSegment != nil {
+		j.onSegment(s.path(j.store.dir))
 	}
 	return nil
 }
 
-// grown takes note of n bytes that have been written to the last segment, and
-// wakes the readers. The caller holds the lock of the writer.
-func (j *Journal) grown(n int) {
-	if n == 0 {
-		return
-	}
-	now := time.Now()
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	last := j.last()
-	offset := last.end()
-	last.size += int64(n)
-	j.found()
-	j.retain()
-	j.wake()
-	if now.Sub(j.marked) >= markEvery {
-		j.index.note(offset, now)
-		j.mark(now)
-		_ = j.save() // else the next time
-	}
-}
-
-// mark records where the stream ends; now is when, or zero to have the next bytes
-// marked too.
-func (j *Journal) mark(now time.Time) {
-	j.marked = now
-	writeRecord(j.lock, j.last().end(), j.last().boot)
-}
-
-// wake wakes the readers that wait. The caller holds the lock.
-func (j *Journal) wake() {
-	if j.more != nil {
-		close(j.more)
-		j.more = nil
-	}
-}
-
-// place returns where the next bytes go in the last segment, and how many it takes.
+// place returns where the next bytes go in the newest segment, and how many it takes.
 // The caller holds the lock of the writer.
 func (j *Journal) place() (at int64, room int, err error) {
 	j.mu.Lock()
@@ -192,41 +164,89 @@ func (j *Journal) place() (at int64, room int, err error) {
 	if j.closed {
 		return 0, 0, ErrClosed
 	}
-	last := *j.last()
-	switch left := j.trimmed(); {
-	case left < last.size: // what comes next has no place there
-		if err := j.begin(segment{start: last.end(), boot: last.boot}); err != nil {
+	last := *j.store.last()
+	next := segment{start: last.end(), boot: last.boot}
+	most := j.store.retention.Bytes
+	switch {
+	case j.head.length(last.size) < last.size: // what comes next has no place there
+		if err := j.begin(next); err != nil {
 			return 0, 0, err
 		}
 	case last.size >= j.full:
 		// If none can be made, the old one grows on, up to what is kept in all.
-		if err := j.begin(segment{start: last.end(), boot: last.boot}); err != nil && last.size >= j.retention.Bytes {
+		if err := j.begin(next); err != nil && last.size >= most {
 			return 0, 0, err
 		}
 	}
-	at = j.last().size
+	at = j.store.last().size
 	if at >= j.full { // no new segment could be made
-		return at, int(min(spliceAtMost, j.retention.Bytes-at)), nil
+		return at, int(min(spliceAtMost, most-at)), nil
 	}
 	return at, int(j.full - at), nil
 }
 
-// trimmed returns how much of the last segment is in its file; -1 if that was removed.
-// If it is not known, it is what should be there. What was appended from outside is
-// cut off. The caller holds both locks.
-func (j *Journal) trimmed() int64 {
-	if j.file == nil {
-		return 0
+// grown notes that n bytes have been written to the newest segment, and wakes the
+// readers. The caller holds the lock of the writer.
+func (j *Journal) grown(n int) {
+	if n == 0 {
+		return
 	}
-	size := j.last().size
-	var stat unix.Stat_t
-	switch err := unix.Fstat(int(j.file.Fd()), &stat); {
-	case err != nil:
-		return size
-	case stat.Nlink == 0:
-		return -1
-	case stat.Size > size:
-		_ = j.file.Truncate(size) // else it is written over
+	now := time.Now()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	last := j.store.last()
+	offset := last.end()
+	marks := now.Sub(j.head.marked) >= markEvery
+	if marks {
+		j.store.readers.sample(offset, now)
 	}
-	return min(size, stat.Size)
+	last.size += int64(n)
+	j.store.gaps.endLoss()
+	j.store.retain(now)
+	j.growth.send()
+	if marks {
+		j.head.index.note(offset, now)
+		j.head.marked = now
+		j.store.record()
+		_ = j.store.save() // else the next time
+	}
+}
+
+// retry returns nil if what failed with err can be tried again; see
+// store.retryAfterENOSPC. The caller holds the lock of the writer.
+func (j *Journal) retry(err error) error {
+	if err == nil {
+		return nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.store.retryAfterENOSPC(err)
+}
+
+// missing notes what is missing of the file of a segment, which may have been dropped
+// since. The caller holds no lock.
+func (j *Journal) missing(s segment) error {
+	defer j.exclusive()()
+	at := slices.IndexFunc(j.store.segments, s.same)
+	if at < 0 {
+		return nil
+	}
+	s = j.store.segments[at]
+	length := int64(-1)
+	switch info, err := os.Lstat(s.path(j.store.dir)); {
+	case err == nil:
+		length = info.Size()
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	next := segment{start: s.end(), boot: s.boot}
+	switch {
+	case length >= s.size || at < len(j.store.segments)-1:
+	case j.closed: // nothing is written any more, but a reader must find the end
+		j.store.segments = append(j.store.segments, next)
+	default:
+		return j.begin(next)
+	}
+	j.store.shorten(at, length)
+	return nil
 }

@@ -189,7 +189,7 @@ func TestRetention(t *testing.T) {
 				write(t, j, "1234\n")
 			}
 			j.mu.Lock()
-			j.retain()
+			j.store.retain(time.Now())
 			j.mu.Unlock()
 			if oldest, end := j.Range(); oldest != test.oldest || end != 50 {
 				t.Errorf("kept from %d to %d, want from %d", oldest, end, test.oldest)
@@ -208,8 +208,8 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// A reader that has a file open gets no more of it once it is dropped, and does not
-// keep its space.
+// A reader that has a file open gets no more of it once it is dropped because the disk is
+// full, and does not keep its space.
 func TestReaderOfWhatHasGone(t *testing.T) {
 	j := open(t, t.TempDir(), Retention{Bytes: 1 << 30, Boots: 1})
 	write(t, j, "old")
@@ -222,6 +222,9 @@ func TestReaderOfWhatHasGone(t *testing.T) {
 	write(t, j, "er")
 	boot(t, j)
 	write(t, j, "new")
+	if err := j.retry(unix.ENOSPC); err != nil {
+		t.Fatal(err)
+	}
 	if info, err := reader.file.Stat(); err != nil || info.Size() != 0 {
 		t.Errorf("%d bytes are held, %v", info.Size(), err)
 	}
@@ -240,10 +243,11 @@ func TestKeptByAnotherName(t *testing.T) {
 	j := open(t, dir, Retention{Bytes: 1 << 30, Boots: 1})
 	write(t, j, "old")
 	other := filepath.Join(t.TempDir(), "mine")
-	if err := os.Link(j.last().path(dir), other); err != nil {
+	if err := os.Link(j.store.last().path(dir), other); err != nil {
 		t.Fatal(err)
 	}
 	boot(t, j)
+	write(t, j, "new")
 	if text, err := os.ReadFile(other); err != nil || string(text) != "old" {
 		t.Errorf("got %q, %v", text, err)
 	}
@@ -293,7 +297,8 @@ func TestTimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start, end, err := snapshot.BootRange(0)
+	newest, err := snapshot.Boot(0)
+	start, end := newest.Start, newest.End
 	if err != nil || start != 4 || end != 6 {
 		t.Fatalf("the boot lies from %d to %d, %v", start, end, err)
 	}
@@ -324,7 +329,8 @@ func TestSnapshotCopies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	boot(t, j) // drops "two"; "one" had gone before
+	boot(t, j)
+	write(t, j, "four") // drops "two"; "one" had gone before
 	for _, test := range []struct {
 		name       string
 		start, end int64
@@ -348,13 +354,13 @@ func TestSnapshotCopies(t *testing.T) {
 
 func TestOnSegment(t *testing.T) {
 	j := open(t, t.TempDir(), DefaultRetention)
-	var told []string
-	j.OnSegment(func(path string) { told = append(told, filepath.Base(path)) })
+	var paths []string
+	j.OnSegment(func(path string) { paths = append(paths, filepath.Base(path)) })
 	write(t, j, "abc")
 	boot(t, j)
 	want := []string{"00000000000000000000.000000.log", "00000000000000000003.000001.log"}
-	if !slices.Equal(told, want) {
-		t.Errorf("told of %q, want %q", told, want)
+	if !slices.Equal(paths, want) {
+		t.Errorf("called with %q, want %q", paths, want)
 	}
 }
 
@@ -382,7 +388,7 @@ func FuzzIndex(f *testing.F) {
 func spliceForever(dir string) error {
 	j, err := Open(dir, Retention{Bytes: 1 << 40, Boots: 1 << 20})
 	for err == nil {
-		if _, err = j.Splice(3, nil); errors.Is(err, io.EOF) {
+		if _, err = j.Take(3, ""); errors.Is(err, io.EOF) {
 			_, err = unix.Poll([]unix.PollFd{{Fd: 3, Events: unix.POLLIN}}, -1)
 			if errors.Is(err, unix.EINTR) {
 				err = nil
@@ -485,19 +491,27 @@ func appends(t testing.TB, j *Journal, line []byte) map[string]func() {
 	}
 	return map[string]func(){
 		"write": func() { check(j.Write(line)) },
-		"splice": func() {
+		"take": func() {
 			_, err := unix.Write(in, line)
-			n, spliced := j.Splice(out, nil)
-			check(n, errors.Join(err, spliced))
+			n, taken := j.Take(out, "")
+			check(n, errors.Join(err, taken))
 		},
 	}
 }
 
 func TestAppendsWithoutAllocation(t *testing.T) {
-	for name, run := range appends(t, open(t, t.TempDir(), DefaultRetention), make([]byte, 64)) {
-		if allocations := testing.AllocsPerRun(1000, run); allocations > 0 {
-			t.Errorf("%s: %v allocations", name, allocations)
+	held := open(t, t.TempDir(), Retention{Bytes: 4 << 20, Boots: 2})
+	defer held.NewReader(0).Close()
+	fill(t, held, 8)
+	for which, j := range map[string]*Journal{"alone": open(t, t.TempDir(), DefaultRetention), "more than must be, for a reader": held} {
+		for name, run := range appends(t, j, make([]byte, 64)) {
+			if allocations := testing.AllocsPerRun(1000, run); allocations > 0 {
+				t.Errorf("%s, %s: %v allocations", which, name, allocations)
+			}
 		}
+	}
+	if kept := kept(held); kept != 8 {
+		t.Errorf("%d MiB are kept", kept)
 	}
 }
 

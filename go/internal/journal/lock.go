@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,17 +20,27 @@ var ErrInUse = errors.New("another process writes it")
 // that was cut or removed while no journal was open ends before it.
 const recordBytes = 64
 
+// lockName is the file that the writer has locked, with the record.
+const lockName = "lock"
+
+// lookTries is how often the lock is tried again, with a pause of a millisecond, while
+// others only look whether there is a writer.
+const lookTries = 1000
+
 // takeLock takes the lock of the journal in dir.
 func takeLock(dir string) (*os.File, error) {
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	for {
-		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EINTR) {
+	err = flock(lock, unix.LOCK_EX)
+	// A process that only looks whether there is a writer shares the lock for an instant.
+	for range lookTries {
+		if !errors.Is(err, unix.EWOULDBLOCK) || errors.Is(flock(lock, unix.LOCK_SH), unix.EWOULDBLOCK) {
 			break
 		}
+		time.Sleep(time.Millisecond)
+		err = flock(lock, unix.LOCK_EX)
 	}
 	switch {
 	case err == nil:
@@ -40,6 +51,27 @@ func takeLock(dir string) (*os.File, error) {
 		err = fmt.Errorf("lock: %w", err)
 	}
 	return nil, errors.Join(err, lock.Close())
+}
+
+// flock is flock(2), which does not wait.
+func flock(file *os.File, how int) error {
+	for {
+		err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// isWritten reports whether a process has the journal in dir open for writing. It shares
+// the lock for an instant, for which takeLock allows.
+func isWritten(dir string) bool {
+	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer lock.Close()
+	return errors.Is(flock(lock, unix.LOCK_SH), unix.EWOULDBLOCK)
 }
 
 // owner names the process that holds the lock, as far as the record does.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,60 +20,75 @@ func Open(dir string, retention Retention) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
 	}
-	j := &Journal{dir: dir, retention: retention, full: retention.segmentBytes(), lock: lock}
+	j := &Journal{full: retention.segmentBytes(), store: &store{
+		dir: dir, lock: lock, retention: retention, readers: readers{}, gaps: newGapLog(dir), boots: newBootLog(dir),
+	}}
 	if err := j.resume(); err != nil {
-		j.lock.Close()
+		j.store.lock.Close()
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
 	}
-	_ = j.save() // else later
+	_ = j.store.save() // else later
 	return j, nil
 }
 
 // resume finds the place where the stream ends, and what is missing before it.
 func (j *Journal) resume() error {
-	found, unfit, err := list(j.dir)
+	found, unfit, err := list(j.store.dir)
 	if err != nil {
 		return err
 	}
-	end, boot := readRecord(j.lock)
+	end, boot := readRecord(j.store.lock)
 	oldest := end
 	if len(found) > 0 {
 		oldest = found[0].start
 	}
-	if err := j.readGaps(oldest); err != nil {
+	if err := j.store.gaps.open(oldest); err != nil {
+		return err
+	}
+	if err := j.store.boots.open(); err != nil {
 		return err
 	}
 	for _, s := range unfit {
 		if s.size > 0 { // else it says nothing
 			end, boot = max(end, s.end()), max(boot, s.boot)
 		}
-		_ = setAside(s.path(j.dir)) // else it stays, and is passed over again
+		_ = setAside(s.path(j.store.dir)) // else it stays, and is passed over again
 	}
-	sweep(j.dir, found)
-	j.segments = found
+	sweep(j.store.dir, found)
+	j.store.segments = found
 	if len(found) == 0 {
 		if end > 0 {
-			j.addGap(Gap{Offset: end, Cause: "all files of the journal were removed while it was not open"})
+			j.store.gaps.add(Gap{Offset: end, Cause: "all files of the journal were removed while it was not open"})
 		}
 		return j.begin(segment{start: end, boot: boot})
 	}
-	next := found[0].start
-	for _, s := range append(slices.Clone(found), segment{start: end}) {
-		for _, hole := range j.gaps.uncovered(next, s.start) {
-			j.addGap(hole)
-		}
-		next = max(next, s.end())
-	}
-	j.forget()
-	last := *j.last()
+	j.store.noteHoles(end)
+	last := *j.store.last()
 	if last.end() >= end && last.boot >= boot {
-		file, err := os.OpenFile(last.path(j.dir), os.O_RDWR|unix.O_NOFOLLOW, 0)
+		file, err := os.OpenFile(last.path(j.store.dir), os.O_RDWR|unix.O_NOFOLLOW, 0)
 		if err == nil {
-			j.file, j.index = file, indexWriter{path: last.path(j.dir) + indexSuffix}
-			j.mark(time.Time{})
+			j.head = &head{file: file, index: indexWriter{path: last.path(j.store.dir) + indexSuffix}}
+			j.store.record()
 			return nil
 		}
 	}
 	// The newest file has lost its end, or cannot be written to.
 	return j.begin(segment{start: max(end, last.end()), boot: max(boot, last.boot)})
+}
+
+// noteHoles notes what is missing in a stream that ends at end, and forgets what lies
+// before it, and what is empty.
+func (s *store) noteHoles(end int64) {
+	next := s.segments[0].start
+	for _, here := range append(slices.Clone(s.segments), segment{start: end}) {
+		for _, hole := range s.gaps.gaps.uncovered(next, here.start) {
+			s.gaps.add(hole)
+		}
+		next = max(next, here.end())
+	}
+	for at := range slices.Backward(s.segments) {
+		s.removeEmpty(at)
+	}
+	s.gaps.forget(s.segments[0].start)
+	s.boots.forget(s.segments)
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
+	"time"
 )
 
-// GapError tells that bytes which a reader had not read are no longer kept.
-// The reader goes on behind them.
+// GapError is returned to a reader where bytes are no longer kept. The reader goes on
+// behind them.
 type GapError struct {
 	From, To int64 // the first byte that is missing, and the first that is not
 }
@@ -18,7 +20,7 @@ func (e *GapError) Error() string {
 	return fmt.Sprintf("%d bytes are no longer kept (offset %d to %d)", e.To-e.From, e.From, e.To)
 }
 
-// Missing tells whether err is that bytes are missing where a reader is, and it
+// Missing reports whether err says that bytes are missing where a reader was, and that it
 // goes on behind them: a *GapError, or a *LossError.
 func Missing(err error) bool {
 	var gap *GapError
@@ -26,27 +28,46 @@ func Missing(err error) bool {
 	return errors.As(err, &gap) || errors.As(err, &loss)
 }
 
-// Reader reads the stream from an offset on, and then waits for more. It is
-// for one goroutine; many readers may read at once.
+// Reader reads the stream from an offset on, and then waits for more. Only Offset may be
+// called from several goroutines; many readers may read at once.
+//
+// What a reader still has to read is kept, up to four times Retention.Bytes in all, unless
+// it has read nothing for 30 s although there was something, or the disk is full.
 type Reader struct {
 	journal *Journal
-	offset  int64
+	offset  atomic.Int64
 	file    *os.File // of segment
 	segment segment  // that holds offset
 	end     int64    // of what is known to be there
-	told    int      // how many of the losses at offset the reader was told
+	passed  int      // how many of the losses at offset have been returned
+
+	// Guarded by the journal's lock; see readers.
+	sampled int64     // the offset at the last sample
+	active  time.Time // when the reader last made progress, or had nothing to read
 }
 
 // NewReader returns a reader at offset. The caller calls Close.
 func (j *Journal) NewReader(offset int64) *Reader {
-	return &Reader{journal: j, offset: offset}
+	r := &Reader{journal: j, sampled: offset, active: time.Now()}
+	r.offset.Store(offset)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.store.readers[r] = struct{}{}
+	return r
 }
 
-// Offset is that of the next byte.
-func (r *Reader) Offset() int64 { return r.offset }
+// Offset returns that of the next byte.
+func (r *Reader) Offset() int64 { return r.offset.Load() }
 
-// Close closes the reader.
+// Close closes the reader. What was kept only for it may go.
 func (r *Reader) Close() error {
+	j := r.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.store.readers, r)
+	if !j.closed { // else another process may write it
+		j.store.retain(time.Now())
+	}
 	if r.file == nil {
 		return nil
 	}
@@ -75,19 +96,25 @@ func (r *Reader) Losses() int64 {
 	}
 }
 
-// Wait waits until there is something to read, or ctx ends. It is a *GapError
-// where bytes have gone meanwhile, a *LossError where some were never kept, and
-// ErrClosed where the journal was closed and all of it has been read.
+// Wait waits until there is something to read, or ctx ends. It returns a *GapError if
+// bytes have gone meanwhile, a *LossError if some were never kept, and ErrClosed if the
+// journal was closed and all of it has been read.
 func (r *Reader) Wait(ctx context.Context) error {
+	_, err := r.wait(ctx)
+	return err
+}
+
+// wait is Wait; it returns what there is to read.
+func (r *Reader) wait(ctx context.Context) (part, error) {
 	for {
-		_, more, err := r.locate()
+		p, more, err := r.locate()
 		if more == nil || err != nil {
-			return err
+			return p, err
 		}
 		select {
 		case <-more:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return part{}, context.Cause(ctx)
 		}
 	}
 }
@@ -113,45 +140,42 @@ func (r *Reader) Read(ctx context.Context, data []byte) (int, error) {
 	}
 }
 
-// Part tells where what comes next lies: there bytes at a place in a file, which
-// stays the reader's. It waits for them as Wait does. The caller says with Skip
-// how many of them it took, or with Cut that the file ends before them.
+// Part returns where what comes next lies: there bytes at a place in a file, which
+// stays the reader's. It waits for them as Wait does. The caller calls Skip with the
+// number of bytes that it took, or Cut if the file ends before them.
 func (r *Reader) Part(ctx context.Context) (file *os.File, at, there int64, err error) {
-	for r.file == nil || r.offset < r.segment.start || r.offset >= r.end {
-		if err := r.Wait(ctx); err != nil {
+	for r.file == nil || r.Offset() < r.segment.start || r.Offset() >= r.end {
+		next, err := r.wait(ctx)
+		if err != nil {
 			return nil, 0, 0, err
 		}
-		part, more, err := r.locate()
-		if more != nil || err != nil {
-			continue // it has gone since; Wait will tell
-		}
-		err = r.open(part.segment)
-		if errors.Is(err, os.ErrNotExist) {
-			err = r.journal.missing(part.segment)
-			if err == nil {
-				continue // Wait will tell
+		err = r.open(next.segment)
+		if errors.Is(err, os.ErrNotExist) { // the next wait returns what is missing
+			if err = r.journal.missing(next.segment); err == nil {
+				continue
 			}
 		}
 		if err != nil {
 			return nil, 0, 0, err
 		}
-		r.end = part.end
+		r.end = next.end
 	}
-	return r.file, r.offset - r.segment.start, r.end - r.offset, nil
+	offset := r.Offset()
+	return r.file, offset - r.segment.start, r.end - offset, nil
 }
 
 // Skip passes over n bytes.
 func (r *Reader) Skip(n int64) {
 	if n > 0 {
-		r.offset, r.told = r.offset+n, 0
+		r.offset.Add(n)
+		r.passed = 0
 	}
 }
 
-// Cut tells that the file of the Part ends before its time: its segment has been
-// dropped for want of space, or somebody has cut it off. What is missing is told
-// by the next Wait.
+// Cut is called if the file of the Part ends too early: its segment has been dropped for
+// want of space, or it was cut from outside. The next Wait returns what is missing.
 func (r *Reader) Cut() error {
-	r.end = r.offset
+	r.end = r.Offset()
 	r.file.Close() // another file may have its name now
 	r.file = nil
 	return r.journal.missing(r.segment)
@@ -163,35 +187,32 @@ type part struct {
 	end     int64
 }
 
-// locate finds the segment that holds the next byte. Where that has not come
-// yet, more is a channel that is closed when it may have.
+// locate finds the segment that holds the next byte. If that has not come yet, more is a
+// channel that is closed when it may have.
 func (r *Reader) locate() (p part, more <-chan struct{}, err error) {
 	j := r.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	loss := j.lossAt(r.offset, r.told)
-	if loss != nil && loss.Offset == r.offset {
-		r.told++
+	offset := r.Offset()
+	loss := j.store.gaps.lossAt(offset, r.passed)
+	if loss != nil && loss.Offset == offset {
+		r.passed++
 		return p, nil, &LossError{*loss}
 	}
 	// From the end: most readers are there.
-	at := len(j.segments) - 1
-	for at > 0 && j.segments[at-1].end() > r.offset {
+	at := len(j.store.segments) - 1
+	for at > 0 && j.store.segments[at-1].end() > offset {
 		at--
 	}
-	here := j.segments[at]
+	here := j.store.segments[at]
 	switch {
-	case r.offset < here.start:
-		gap := &GapError{From: r.offset, To: here.start}
-		r.Skip(here.start - r.offset)
-		return p, nil, gap
-	case r.offset >= here.end() && j.closed:
+	case offset < here.start:
+		r.Skip(here.start - offset)
+		return p, nil, &GapError{From: offset, To: here.start}
+	case offset >= here.end() && j.closed:
 		return p, nil, ErrClosed
-	case r.offset >= here.end():
-		if j.more == nil {
-			j.more = make(chan struct{})
-		}
-		return p, j.more, nil
+	case offset >= here.end():
+		return p, j.growth.wait(), nil
 	}
 	p = part{here, here.end()}
 	if loss != nil {
@@ -202,10 +223,10 @@ func (r *Reader) locate() (p part, more <-chan struct{}, err error) {
 
 // open opens the segment's file, unless it is open.
 func (r *Reader) open(s segment) error {
-	if r.file != nil && r.segment.start == s.start && r.segment.boot == s.boot {
+	if r.file != nil && r.segment.same(s) {
 		return nil
 	}
-	file, err := os.Open(s.path(r.journal.dir))
+	file, err := os.Open(s.path(r.journal.store.dir))
 	if err != nil {
 		return err
 	}

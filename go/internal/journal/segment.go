@@ -18,13 +18,16 @@ type segment struct {
 	size  int64 // bytes
 }
 
-// end is the offset behind the segment's last byte.
+// end returns the offset behind the segment's last byte.
 func (s segment) end() int64 { return s.start + s.size }
+
+// same reports whether two segments are the same one.
+func (s segment) same(other segment) bool { return s.start == other.start && s.boot == other.boot }
 
 // segmentName is start and boot, so that names sort as the segments do.
 const segmentName = "%020d.%06d.log"
 
-// path is the segment's file in dir.
+// path returns the segment's file in dir.
 func (s segment) path(dir string) string {
 	return filepath.Join(dir, fmt.Sprintf(segmentName, s.start, s.boot))
 }
@@ -32,38 +35,45 @@ func (s segment) path(dir string) string {
 // segments are all that is kept of a stream, oldest first.
 type segments []segment
 
-// bootRange is where a boot begins and ends; see Journal.BootRange.
-func (all segments) bootRange(back int) (start, end int64, err error) {
-	newest := all[len(all)-1].boot
-	wanted, found := newest+back, false
-	for _, s := range all {
-		if s.boot != wanted {
-			continue
+// boots returns the boots of which something is kept, with number, start and end. One
+// that printed nothing counts only if it is the newest, and has a mark.
+func (all segments) boots() (boots []Boot) {
+	for i, s := range all {
+		newest := i == len(all)-1 && s.boot > 0
+		if len(boots) > 0 && boots[len(boots)-1].Number == s.boot {
+			boots[len(boots)-1].End = s.end()
+		} else if s.size > 0 || newest {
+			boots = append(boots, Boot{Number: s.boot, Start: s.start, End: s.end()})
 		}
-		if !found {
-			start, found = s.start, true
-		}
-		end = s.end()
 	}
-	if back == 0 && newest == 0 && start == end {
-		return 0, 0, errors.New("nothing was printed yet")
-	}
-	if !found || wanted == 0 && start == end {
-		return 0, 0, fmt.Errorf("boot: %d %w (%s)", back, ErrNotKept, all.choice())
-	}
-	return start, end, nil
+	return boots
 }
 
-// choice says which boots can be asked for. One without a mark of which nothing was
-// printed is none.
-func (all segments) choice() string {
-	newest := all[len(all)-1].boot
+// printed returns how many boots have printed something of which something is kept.
+func (all segments) printed() (n int) {
+	boot := -1
 	for _, s := range all {
-		if s.boot < newest && (s.boot > 0 || s.size > 0) {
-			return fmt.Sprintf("choose one from %d, the oldest, to 0, the newest", s.boot-newest)
+		if s.size > 0 && s.boot != boot {
+			boot = s.boot
+			n++
 		}
 	}
-	return "0, the newest, is the only one"
+	return n
+}
+
+// choose returns the boot that back means: 0 is the newest.
+func choose(boots []Boot, back int) (Boot, error) {
+	newest := len(boots) - 1
+	at := newest + back
+	switch {
+	case back == 0 && newest < 0:
+		return Boot{}, errors.New("nothing was printed yet")
+	case at >= 0 && at <= newest:
+		return boots[at], nil
+	case newest < 1:
+		return Boot{}, fmt.Errorf("boot: %d %w (0, the newest, is the only one)", back, ErrNotKept)
+	}
+	return Boot{}, fmt.Errorf("boot: %d %w (choose one from %d, the oldest, to 0, the newest)", back, ErrNotKept, -newest)
 }
 
 // maxOffset and maxBoot bound what a name may say: behind them is room for a
@@ -132,15 +142,15 @@ func fit(all segments) (found, unfit segments) {
 	return found, unfit
 }
 
-// sweep removes what is in dir for no segment: the index of one that has gone, and a
-// list of gaps that was not finished. What cannot be removed stays.
+// sweep removes what is in dir for no segment: the index of one that has gone, and
+// records that were not finished. What cannot be removed stays.
 func sweep(dir string, found segments) {
 	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {
 		name, index := strings.CutSuffix(entry.Name(), indexSuffix)
 		s, ok := parseName(name)
-		has := func(here segment) bool { return here.start == s.start && here.boot == s.boot }
-		if index && ok && !slices.ContainsFunc(found, has) || entry.Name() == gapsName+newSuffix {
+		unfinished := entry.Name() == gapsName+newSuffix || entry.Name() == bootsName+newSuffix
+		if index && ok && !slices.ContainsFunc(found, s.same) || unfinished {
 			_ = os.Remove(filepath.Join(dir, entry.Name()))
 		}
 	}

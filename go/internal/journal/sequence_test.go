@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,10 +37,18 @@ type sequence struct {
 	lost     map[int64]int64 // bytes that could not be kept, by offset
 	damaged  []span          // taken away from outside
 	pipe     [2]int
-	boots    int    // the number of the newest boot
+	boots    []int64 // where each began, from boot 0 on
+	ends     map[int]string
+	restarts map[int]int
+	forgot   bool   // the records of boots, as they were not saved
 	restore  func() // takes back what was appended to a file
 	wrong    error
 	attempts int // of what fails
+
+	clock    func(time.Duration) // lets time pass; nil: time is real
+	progress time.Time           // when the live reader has read something last, or had read all
+	noticed  time.Time           // when the journal may have noticed that it does not; zero: not yet
+	cut      bool                // what the live reader had to read has been dropped
 }
 
 // span is a part of the stream, from one offset to another one.
@@ -51,8 +61,11 @@ const (
 	sequenceSegment = 512
 )
 
-func newSequence(dir string, failing bool) (*sequence, error) {
-	s := &sequence{dir: filepath.Join(dir, "journal"), failing: failing, lost: map[int64]int64{}, restore: func() {}}
+func newSequence(dir string, failing bool, clock func(time.Duration)) (*sequence, error) {
+	s := &sequence{
+		dir: filepath.Join(dir, "journal"), failing: failing, clock: clock, lost: map[int64]int64{}, restore: func() {},
+		boots: []int64{0}, ends: map[int]string{}, restarts: map[int]int{},
+	}
 	for n := 0; len(s.stream) < 1<<20; n++ {
 		s.stream = numbered.Append(s.stream, n)
 	}
@@ -99,13 +112,14 @@ func (s *sequence) open() {
 		s.live.Close()
 	}
 	s.live = s.j.NewReader(int64(len(s.kept)))
+	s.progress, s.noticed, s.cut = time.Now(), time.Time{}, false
 	for _, gap := range s.j.Gaps() {
-		if s.failing && strings.Contains(gap.Cause, "set aside") { // what is in none is told by that
+		if s.failing && strings.Contains(gap.Cause, "set aside") { // the gaps are in no file then
 			clear(s.lost)
 		}
 	}
-	if boot := s.j.BootNumber(); boot != s.boots {
-		s.fail("opened again at boot %d, not %d", boot, s.boots)
+	if boot := s.j.BootNumber(); boot != len(s.boots)-1 {
+		s.fail("opened again at boot %d, not %d", boot, len(s.boots)-1)
 	}
 	if _, end := s.j.Range(); end != int64(len(s.kept)) {
 		s.fail("opened again, the stream ends at %d, not %d", end, len(s.kept))
@@ -113,20 +127,22 @@ func (s *sequence) open() {
 }
 
 // close closes the journal, or has its process be killed, once that has seen what was
-// appended to the newest file: later, it could not be told from what was printed. If it cannot save its gaps, it says so, and they need not
-// be known any more. If it is killed, a loss that went on is not known either.
+// appended to the newest file: later, that would look like what was printed.
+// If it cannot save its gaps, it says so, and they need not be known any more. If it is
+// killed, a loss that went on is not known either.
 func (s *sequence) close(kill bool) {
 	if kill {
 		s.print(1, false)
 	}
-	saved := !s.j.unsaved
+	saved := !s.j.store.gaps.file.stale
 	if kill {
-		if s.j.loss != nil {
-			s.lost[s.j.loss.Offset] -= s.j.loss.Bytes
+		if loss := s.j.store.gaps.loss; loss != nil {
+			s.lost[loss.Offset] -= loss.Bytes
 		}
-		s.j.file.Close()
-		s.j.index.close()
-		s.j.lock.Close()
+		s.forgot = s.forgot || s.j.store.boots.file.stale
+		s.j.head.close()
+		s.j.store.lock.Close()
+		s.j.closed = true // it does nothing any more
 	} else if err := s.j.Close(); err != nil {
 		saved = false
 		if !s.failing {
@@ -156,19 +172,15 @@ func (s *sequence) print(n int, splice bool) {
 		sent += max(0, n)
 	}
 	for at := 0; at < len(data) && s.wrong == nil; {
-		n, err := s.j.Splice(s.pipe[0], nil)
-		if err == nil {
-			s.keep(data[at : at+n])
-			at += n
-			continue
+		_, before := s.j.Range()
+		n, err := s.j.Take(s.pipe[0], "")
+		s.again(err)
+		_, end := s.j.Range()
+		kept := int(end - before)
+		s.keep(data[at : at+kept])
+		if kept < n {
+			s.lose(n - kept)
 		}
-		// As the relay does it.
-		part := make([]byte, 64<<10)
-		if n, err = unix.Read(s.pipe[0], part); err != nil {
-			s.again(err)
-			continue
-		}
-		s.write(data[at : at+n])
 		at += n
 	}
 }
@@ -177,15 +189,81 @@ func (s *sequence) write(data []byte) {
 	n, err := s.j.Write(data)
 	s.keep(data[:n])
 	if err != nil {
-		if !s.failing {
-			s.fail("write: %w", err)
-		}
 		s.j.Lose(int64(len(data)-n), err)
-		s.lost[int64(len(s.kept))] += int64(len(data) - n)
+		s.lose(len(data) - n)
 	}
 }
 
-func (s *sequence) keep(data []byte) { s.kept = append(s.kept, data...) }
+// lose notes that bytes could not be kept.
+func (s *sequence) lose(n int) {
+	if !s.failing {
+		s.fail("%d bytes at %d could not be kept", n, len(s.kept))
+	}
+	s.lost[int64(len(s.kept))] += int64(n)
+}
+
+// keep notes what has been kept, and checks what has gone for it.
+func (s *sequence) keep(data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	caughtUp := s.live.Offset() >= int64(len(s.kept))
+	s.kept = append(s.kept, data...)
+	now := time.Now()
+	if caughtUp {
+		s.progress, s.noticed = now, time.Time{}
+	} else if s.noticed.IsZero() && now.Sub(s.progress) >= markEvery {
+		s.noticed = now
+	}
+	if !s.failing {
+		s.checkRetention(now)
+	}
+}
+
+// checkRetention wants no more to be kept than must be, and that to be kept which the live
+// reader has to read.
+func (s *sequence) checkRetention(now time.Time) {
+	oldest, end := s.j.Range()
+	offset := s.live.Offset()
+	holds := offset < s.j.store.segments[0].end() && end-oldest <= heldFactor*sequenceBytes &&
+		(s.noticed.IsZero() || now.Sub(s.noticed) < idleLimit)
+	if boots := s.printedBoots(); (end-oldest > sequenceBytes || boots > sequenceBoots) && !holds {
+		s.fail("from %d to %d is too much, or %d boots", oldest, end, boots)
+	}
+	if offset < oldest && !s.cut && len(s.damaged) == 0 &&
+		end-offset <= heldFactor*sequenceBytes-sequenceSegment && now.Sub(s.progress) < idleLimit {
+		s.fail("a reader at %d is cut off: %d to %d is kept", offset, oldest, end)
+	}
+	s.cut = offset < oldest
+}
+
+// printedBoots returns how many boots that have printed something are kept.
+func (s *sequence) printedBoots() int {
+	if len(s.damaged) > 0 {
+		return s.j.store.segments.printed()
+	}
+	count := 0
+	for _, boot := range s.keptBoots() {
+		if boot.to > boot.from {
+			count++
+		}
+	}
+	return count
+}
+
+// keptBoots returns the part that is kept of each boot, by number. It is not known if
+// something was taken away.
+func (s *sequence) keptBoots() (all []span) {
+	oldest, end := s.j.Range()
+	for i, start := range s.boots {
+		next := end
+		if i+1 < len(s.boots) {
+			next = s.boots[i+1]
+		}
+		all = append(all, span{max(start, oldest), max(next, oldest)})
+	}
+	return all
+}
 
 // damage does to the files what another program might, while the journal is open, or
 // closed. how and at choose what.
@@ -219,7 +297,7 @@ func (s *sequence) damage(how, at int, open bool) {
 		// Only where the next file, which is not empty, says how long this one was, and
 		// as long as it is there; or where the journal does.
 		newest := at%len(all) == len(all)-1
-		written := open && here.start == s.j.last().start && here.boot == s.j.last().boot
+		written := open && here.same(*s.j.store.last())
 		if written && !s.failing || !newest && s.bounded(here, all[at%len(all)+1], open) {
 			err = writeFile(path, os.O_APPEND, []byte("what another program writes"))
 		}
@@ -230,10 +308,11 @@ func (s *sequence) damage(how, at int, open bool) {
 		if !open { // it is another journal then
 			return
 		}
-		err, left = os.RemoveAll(s.dir), here.size        // a part, if it fails
+		err, left = os.RemoveAll(s.dir), here.size // a part, if it fails
+		s.damaged = append(s.damaged, span{0, int64(len(s.kept))})
 		for missing := true; missing && s.wrong == nil; { // nothing else knows of the stream then
 			s.print(1, false)
-			_, err := os.Lstat(s.j.last().path(s.dir))
+			_, err := os.Lstat(s.j.store.last().path(s.dir))
 			missing = s.failing && s.again(err)
 		}
 		s.damaged = append(s.damaged, span{0, int64(len(s.kept))})
@@ -246,24 +325,24 @@ func (s *sequence) damage(how, at int, open bool) {
 // bounded reports whether the next file says how long a file was. What was appended to
 // the newest one from outside says nothing: the journal cuts it off.
 func (s *sequence) bounded(here, next segment, open bool) bool {
-	if last := *s.j.last(); open && next.start == last.start && next.boot == last.boot {
+	if last := *s.j.store.last(); open && next.same(last) {
 		next = last
 	}
 	return here.end() == next.start && next.size > 0
 }
 
-// told is what a reader was told while it read.
-type told struct {
+// outcome is what a reader got.
+type outcome struct {
 	missing []span
 	losses  map[int64]int64
 	text    []byte
 }
 
 // read reads at most limit bytes, and checks them.
-func (s *sequence) read(r *Reader, limit int) told {
+func (s *sequence) read(r *Reader, limit int) outcome {
 	ended, end := context.WithCancel(context.Background())
 	end() // there is nothing to wait for
-	got := told{losses: map[int64]int64{}}
+	got := outcome{losses: map[int64]int64{}}
 	data := make([]byte, 200)
 	for len(got.text) < limit && s.wrong == nil {
 		at := r.Offset()
@@ -295,8 +374,7 @@ func (s *sequence) read(r *Reader, limit int) told {
 	return got
 }
 
-// check reads all there is, and compares that, and what is told of the rest, with what
-// must be there.
+// check reads all there is, and compares that, and the gaps, with what must be there.
 func (s *sequence) check() {
 	if _, end := s.j.Range(); end != int64(len(s.kept)) {
 		s.fail("the stream ends at %d, not %d", end, len(s.kept))
@@ -323,12 +401,16 @@ func (s *sequence) check() {
 		}
 	}
 	for offset, bytes := range s.lost {
-		ongoing := s.j.loss != nil && s.j.loss.Offset == offset
+		loss := s.j.store.gaps.loss
+		ongoing := loss != nil && loss.Offset == offset
 		if offset >= oldest && listed[offset] != bytes || !inHole(offset) && !ongoing && got.losses[offset] != bytes {
-			s.fail("%d bytes were lost at %d: listed %d, told %d", bytes, offset, listed[offset], got.losses[offset])
+			s.fail("%d bytes were lost at %d: listed %d, reported %d", bytes, offset, listed[offset], got.losses[offset])
 		}
 	}
-	s.checkDisk()
+	if boots := s.printedBoots(); !s.failing && len(s.damaged) == 0 && oldest > 0 && boots < sequenceBoots &&
+		int64(len(s.kept))-oldest < sequenceBytes-sequenceSegment {
+		s.fail("from %d to %d is too little, and %d boots", oldest, len(s.kept), boots)
+	}
 	s.checkSnapshot(got)
 }
 
@@ -349,21 +431,8 @@ func (s *sequence) checkMissing(part span, list gaps) {
 	}
 }
 
-// checkDisk wants retention to be a bound, and no more to have gone than must.
-func (s *sequence) checkDisk() {
-	oldest, end := s.j.Range()
-	boot := s.j.segments[0].boot
-	switch {
-	case s.failing:
-	case end-oldest > sequenceBytes || s.boots-boot >= sequenceBoots:
-		s.fail("from %d to %d is too much, or from boot %d to %d", oldest, end, boot, s.boots)
-	case oldest > 0 && end-oldest < sequenceBytes-sequenceSegment && s.boots-boot < sequenceBoots-1 && len(s.damaged) == 0:
-		s.fail("from %d to %d is too little, and from boot %d to %d", oldest, end, boot, s.boots)
-	}
-}
-
-// checkSnapshot wants one who only looks to get the same as a reader.
-func (s *sequence) checkSnapshot(got told) {
+// checkSnapshot wants a snapshot to hold the same as a reader gets.
+func (s *sequence) checkSnapshot(got outcome) {
 	for {
 		var text bytes.Buffer
 		snapshot, err := Look(s.dir)
@@ -378,27 +447,83 @@ func (s *sequence) checkSnapshot(got told) {
 			continue
 		}
 		if len(got.missing) == 0 && err != nil || !bytes.Equal(text.Bytes(), got.text) {
-			s.fail("one who looks gets %d bytes, %v; a reader %d, and %+v is missing", text.Len(), err, len(got.text), got.missing)
+			s.fail("a snapshot has %d bytes, %v; a reader %d, and %+v is missing", text.Len(), err, len(got.text), got.missing)
+		}
+		// What another program has appended to the newest file is there until the next byte.
+		if err == nil && !s.failing && len(s.damaged) == 0 && snapshot.segments[len(snapshot.segments)-1].end() == int64(len(s.kept)) {
+			s.checkBoots(snapshot)
 		}
 		return
 	}
 }
 
+// checkBoots wants a snapshot to have the boots that count, and what was recorded of them.
+func (s *sequence) checkBoots(snapshot *Snapshot) {
+	if !snapshot.Written() {
+		s.fail("the writer is not noticed")
+	}
+	boots := snapshot.Boots()
+	for back, left := 0, len(boots); left > 0; back, left = back-1, left-1 {
+		if boot, err := snapshot.Boot(back); err != nil || boot.Number != boots[left-1].Number {
+			s.fail("boot %d is %+v, %w, not %+v", back, boot, err, boots[left-1])
+		}
+	}
+	for number, kept := range s.keptBoots() {
+		newest := number > 0 && number == len(s.boots)-1
+		if kept.from >= kept.to && !newest {
+			continue
+		}
+		if len(boots) == 0 {
+			s.fail("boot %d is missing", number)
+			return
+		}
+		boot := boots[0]
+		boots = boots[1:]
+		if boot.Number != number || boot.Start != kept.from || boot.End != kept.to {
+			s.fail("boot %d, %+v, is %+v", number, kept, boot)
+		}
+		if s.forgot || number == 0 {
+			continue
+		}
+		how, ended := s.ends[number]
+		if boot.How != how || boot.Ended.IsZero() == ended || boot.Started.IsZero() || len(boot.Restarts) != min(maxRestarts, s.restarts[number]) {
+			s.fail("boot %d ended %q, and restarted %d times: %+v", number, how, s.restarts[number], boot)
+		}
+	}
+	if len(boots) > 0 {
+		s.fail("%+v are no boots that count", boots)
+	}
+}
+
+// record notes how the newest boot ends, or that the guest restarts.
+func (s *sequence) record(how int) {
+	number := len(s.boots) - 1
+	if how%2 == 0 {
+		s.j.NoteRestart()
+		s.restarts[number]++
+		return
+	}
+	text := fmt.Sprint("by ", how)
+	s.j.EndBoot(text)
+	if _, ended := s.ends[number]; !ended {
+		s.ends[number] = text
+	}
+}
+
 // step does one thing.
 func (s *sequence) step(what, how byte) {
-	switch what % 10 {
+	switch what % 12 {
 	case 0, 1:
 		s.print(4*int(how), false)
 	case 2, 3:
 		s.print(4*int(how), true)
 	case 4:
-		if number, err := s.j.Boot(); err == nil {
-			s.boots++
-			if number != s.boots {
-				s.fail("boot %d, not %d", number, s.boots)
-			}
-		} else if !s.failing {
-			s.fail("boot: %w", err)
+		number, err := s.j.Boot()
+		if err == nil {
+			s.boots = append(s.boots, int64(len(s.kept)))
+		}
+		if err == nil && number != len(s.boots)-1 || err != nil && !s.failing {
+			s.fail("boot %d, %w, not %d", number, err, len(s.boots)-1)
 		}
 	case 5:
 		s.close(how%4 == 0)
@@ -407,12 +532,22 @@ func (s *sequence) step(what, how byte) {
 		}
 		s.open()
 	case 6, 7:
+		before := s.live.Offset()
 		s.read(s.live, int(how))
+		if s.live.Offset() != before {
+			s.progress, s.noticed, s.cut = time.Now(), time.Time{}, false
+		}
 	case 8:
-		s.j.Doubt(int64(how%3), "it was full")
+		doubt(s.j, int64(how%3), "it was full")
 	case 9:
 		s.damage(int(how), int(how)/6, true)
 		s.check()
+	case 10:
+		if s.clock != nil {
+			s.clock([]time.Duration{5 * time.Millisecond, time.Second, idleLimit * 2 / 3}[how%3])
+		}
+	case 11:
+		s.record(int(how))
 	}
 }
 
@@ -428,14 +563,14 @@ func (s *sequence) end() error {
 }
 
 // runSequence does things in random order.
-func runSequence(dir string, seed uint64, steps int, failing bool) error {
+func runSequence(dir string, seed uint64, steps int, failing bool, clock func(time.Duration)) error {
 	random := rand.New(rand.NewPCG(seed, 0))
-	s, err := newSequence(dir, failing)
+	s, err := newSequence(dir, failing, clock)
 	if err != nil {
 		return err
 	}
 	for step := 0; step < steps && s.wrong == nil; step++ {
-		s.step(byte(random.IntN(10)), byte(random.IntN(256)))
+		s.step(byte(random.IntN(12)), byte(random.IntN(256)))
 		if step%10 == 0 {
 			s.check()
 		}
@@ -446,9 +581,11 @@ func runSequence(dir string, seed uint64, steps int, failing bool) error {
 // Things are done to a journal in random order.
 func TestSequences(t *testing.T) {
 	for seed := range uint64(20) {
-		if err := runSequence(t.TempDir(), seed, 200, false); err != nil {
-			t.Errorf("seed %d: %v", seed, err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			if err := runSequence(t.TempDir(), seed, 200, false, time.Sleep); err != nil {
+				t.Errorf("seed %d: %v", seed, err)
+			}
+		})
 	}
 }
 
@@ -514,7 +651,7 @@ func runShortage(dir string) {
 	runtime.LockOSThread() // calls are counted by thread
 	seed, err := strconv.ParseUint(os.Getenv("JOURNAL_TEST_SEED"), 10, 64)
 	if err == nil {
-		err = runSequence(dir, seed, 100, true)
+		err = runSequence(dir, seed, 100, true, nil)
 	}
 	if err != nil {
 		fmt.Println(err)

@@ -9,15 +9,16 @@ import (
 	"time"
 )
 
-// Snapshot is what a journal held when Look looked, for those who do not write
-// it: another process may, or none.
+// Snapshot is what a journal held when Look looked, for a process that does not write it:
+// another one may.
 type Snapshot struct {
 	dir      string
 	segments segments
+	written  bool
 }
 
-// Look reads which part of the stream is kept in dir. It takes no lock and
-// changes nothing. A folder without a stream is an os.ErrNotExist.
+// Look reads which part of the stream is kept in dir. It changes nothing, and keeps no
+// writer out. The error is os.ErrNotExist if the folder holds no stream.
 func Look(dir string) (*Snapshot, error) {
 	found, _, err := list(dir)
 	if err == nil && len(found) == 0 {
@@ -26,12 +27,46 @@ func Look(dir string) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
 	}
-	return &Snapshot{dir, found}, nil
+	return &Snapshot{dir, found, isWritten(dir)}, nil
 }
 
-// BootRange is where a boot begins and ends; see Journal.BootRange.
-func (s *Snapshot) BootRange(back int) (start, end int64, err error) {
-	return s.segments.bootRange(back)
+// Written reports whether a process had the journal open for writing when Look looked.
+func (s *Snapshot) Written() bool { return s.written }
+
+// Boots returns the boots of which something is kept, oldest first. A boot that printed
+// nothing is one of them only if it is the newest.
+func (s *Snapshot) Boots() []Boot {
+	text, _ := newBootLog(s.dir).file.read() // only the times, and how a boot ended, depend on it
+	records := parseBoots(text)
+	boots := s.segments.boots()
+	for i := range boots {
+		boot := &boots[i]
+		record := recordOf(&records, boot.Number)
+		boot.Started, boot.Ended, boot.How, boot.Restarts = record.Started, record.Ended, record.How, record.Restarts
+		boot.Last = s.lastOf(boot.Number)
+	}
+	return boots
+}
+
+// Boot returns a boot: 0 is the newest, -1 the one before, and so on, of those that Boots
+// returns. The error is ErrNotKept if nothing is kept of it, and another one if nothing was
+// ever printed.
+func (s *Snapshot) Boot(back int) (Boot, error) {
+	return choose(s.Boots(), back)
+}
+
+// lastOf returns when the last byte of a boot came, by the index.
+func (s *Snapshot) lastOf(boot int) time.Time {
+	for _, segment := range slices.Backward(s.segments) {
+		if segment.boot != boot || segment.size == 0 {
+			continue
+		}
+		marks, err := readIndex(segment.path(s.dir) + indexSuffix)
+		if err == nil && len(marks) > 0 {
+			return marks[len(marks)-1].Time
+		}
+	}
+	return time.Time{}
 }
 
 // Copy writes the bytes from offset start to end to w. For bytes that are missing
@@ -95,8 +130,7 @@ func (s *Snapshot) Times(start, end int64) Times {
 // Times are marks in the order of their offsets.
 type Times []Mark
 
-// At is when the byte at offset came, to indexEvery; zero where that is not
-// known.
+// At returns when the byte at offset came, to markEvery; zero if that is not known.
 func (t Times) At(offset int64) time.Time {
 	i, exact := slices.BinarySearchFunc(t, offset, func(m Mark, offset int64) int { return int(m.Offset - offset) })
 	switch {

@@ -44,11 +44,12 @@ func (r *Relay) Join(info ClientInfo, offset int64) (*Client, error) {
 	return r.join(context.Background(), info, r.journal.NewReader(offset))
 }
 
-// join is Join for what reader reads until ctx ends. On an error reader has opened nothing.
+// join is Join for what reader reads until ctx ends. On an error it closes reader.
 func (r *Relay) join(ctx context.Context, info ClientInfo, reader *journal.Reader) (*Client, error) {
 	c := &Client{info: info, since: time.Now(), reader: reader}
 	c.offset.Store(reader.Offset())
 	if err := r.clients.add(c); err != nil {
+		reader.Close()
 		return nil, err
 	}
 	c.ctx, c.leave = context.WithCancel(ctx)

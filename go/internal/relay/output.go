@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -40,8 +38,7 @@ func openPair(dir string) (out, in *os.File, err error) {
 type output struct {
 	fifo    *os.File
 	journal *journal.Journal
-	drops   bool        // see Config.Drops
-	copies  atomic.Bool // the journal's file system cannot splice
+	overrun string // the cause of a gap if the pipe is full; "": the VM waits
 	vm      *vm
 }
 
@@ -98,59 +95,8 @@ func (o *output) takeOfBoot(fd int) error {
 // dropped, but less may have fitted into the pipe's last page behind that.
 const overrun = "here, or less than 4096 bytes before, a virtio console found vm.out full"
 
-// heldUp is how long a look may take to be worth something: the process may have been
-// suspended in between, and does not know then how full the pipe is now.
-const heldUp = time.Millisecond
-
-// noteFull notes that the pipe is full: what was dropped meanwhile belongs behind what
-// is in it, or into its last page. The bytes must be taken at once.
-func (o *output) noteFull(fd int) {
-	for begin := time.Now(); ; begin = time.Now() {
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-		_, err := unix.Poll(poll, 0)
-		if err == nil && poll[0].Revents&unix.POLLOUT == 0 {
-			o.journal.Doubt(int64(descriptor.Unread(o.fifo)), overrun)
-			return
-		}
-		if time.Since(begin) < heldUp {
-			return
-		}
-	}
-}
-
-// take moves a part of what is in the pipe. It returns io.EOF if that is empty. What the
-// journal cannot take is dropped and counted: the guest must not wait.
+// take moves a part of what is in the pipe. It returns io.EOF if that is empty.
 func (o *output) take(fd int) error {
-	var look func()
-	if o.drops {
-		look = func() { o.noteFull(fd) }
-	}
-	if !o.copies.Load() {
-		_, err := o.journal.Splice(fd, look)
-		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, journal.ErrClosed) {
-			return err
-		}
-		if journal.ErrNoSplice(err) {
-			o.copies.Store(true)
-		}
-	}
-	data := make([]byte, 64<<10)
-	if look != nil {
-		look()
-	}
-	n, err := unix.Read(fd, data)
-	switch {
-	case errors.Is(err, unix.EAGAIN), err == nil && n == 0:
-		return io.EOF
-	case errors.Is(err, unix.EINTR):
-		return nil
-	case err != nil:
-		return os.NewSyscallError("read", err)
-	}
-	written, err := o.journal.Write(data[:n])
-	if err != nil && !errors.Is(err, journal.ErrClosed) {
-		o.journal.Lose(int64(n-written), err)
-		return nil
-	}
+	_, err := o.journal.Take(fd, o.overrun)
 	return err
 }

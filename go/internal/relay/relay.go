@@ -68,11 +68,14 @@ func New(config Config) (*Relay, error) {
 	r := &Relay{
 		journal:  config.Journal,
 		ownBoots: config.OwnBoots,
-		out:      &output{fifo: out, journal: config.Journal, vm: vm, drops: config.Drops},
+		out:      &output{fifo: out, journal: config.Journal, vm: vm},
 		in:       newInput(in, config.OutputOnly),
 		clients:  newRoster(),
 		seat:     &seat{moved: config.SeatMoved},
 		vm:       vm,
+	}
+	if config.Drops {
+		r.out.overrun = overrun
 	}
 	_, end := r.journal.Range()
 	r.prober = &prober{relay: r, answered: end}
@@ -118,7 +121,7 @@ func (r *Relay) Held() bool { return openers.Held(r.out.fifo) }
 
 // Unread returns how many bytes the machine has printed that are not in the journal yet.
 func (r *Relay) Unread() int {
-	defer r.journal.Settle() // what is on its way is in neither
+	defer r.journal.AwaitWrite() // what is on its way is in neither
 	return descriptor.Unread(r.out.fifo)
 }
 
@@ -152,7 +155,7 @@ func (r *Relay) Status() *state.Relay {
 	status := &state.Relay{
 		Journal:   r.journal.Dir(),
 		Attached:  attached,
-		Exact:     !r.out.copies.Load(),
+		Exact:     r.journal.Exact(),
 		Boot:      r.journal.BootNumber(),
 		Start:     r.BootStart(),
 		Oldest:    oldest,

@@ -179,11 +179,11 @@ func size(t *testing.T) int64 {
 	if err != nil {
 		return 0
 	}
-	_, end, err := snapshot.BootRange(0)
+	boot, err := snapshot.Boot(0)
 	if err != nil {
 		return 0
 	}
-	return end
+	return boot.End
 }
 
 // length returns how many bytes the lines up to, not including, lines have.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/journal"
+	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 )
 
@@ -72,9 +74,15 @@ func TestLease(t *testing.T) {
 	if _, err := Attach(t.Context(), config); !errors.Is(err, rundir.ErrVMAttached) {
 		t.Errorf("a second VM beside a QEMU: %v", err)
 	}
+	if boot := newestBoot(t); boot.Number != 1 || !boot.Ended.IsZero() {
+		t.Errorf("with a QEMU: %+v", boot)
+	}
 	in.Close()
 	qemu.Wait()
 	await(t, "the end of QEMU is not seen", attached(false))
+	if boot := newestBoot(t); boot.Number != 1 || boot.How != "QEMU ended" || boot.Ended.IsZero() {
+		t.Errorf("without a QEMU: %+v", boot)
+	}
 	stop()
 	// Without a service the launcher carries the relay.
 	lease, err = Attach(t.Context(), config)
@@ -89,6 +97,64 @@ func TestLease(t *testing.T) {
 	}
 	if rundir.OfChannel("serial").Running() || rundir.OfChannel("serial").HasVM() {
 		t.Error("the channel is still taken")
+	}
+}
+
+// newestBoot returns the newest boot of the serial channel.
+func newestBoot(t *testing.T) journal.Boot {
+	t.Helper()
+	dir, err := rundir.OfChannel("serial").Journal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := journal.Look(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	boot, err := snapshot.Boot(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return boot
+}
+
+// A boot goes on while its relay is exchanged for another one, and ends with its QEMU; what is
+// known better of the end stays.
+func TestBootOutlivesItsRelay(t *testing.T) {
+	config := Config{Name: "serial", Settings: in(place(t))}
+	service, stop := run(t, config)
+	service.scan(true) // also if Run has not scanned yet: no QEMU is there
+	qemu := func() (end func()) {
+		command := exec.Command("bash", "-c", `exec 3<>"$1"; echo booted >&3; read`, "-", relay.VMPath(rundir.OfChannel("serial").Path())+".out")
+		in, err := command.StdinPipe()
+		if err == nil {
+			err = command.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() {
+			in.Close()
+			command.Wait()
+		}
+	}
+	end := qemu()
+	await(t, "the boot is not seen", func() bool { return size(t) == 7 && newestBoot(t).Number == 1 })
+	stop()
+	service, _ = run(t, config)
+	await(t, "the QEMU is not seen", func() bool { return service.Status().Consoles[0].Relay.Attached })
+	if boot := newestBoot(t); boot.Number != 1 || !boot.Ended.IsZero() {
+		t.Errorf("a relay later: %+v", boot)
+	}
+	end()
+	await(t, "the end is not seen", func() bool { return newestBoot(t).How == "QEMU ended" })
+	end = qemu()
+	await(t, "the next boot is not seen", func() bool { return size(t) == 14 && newestBoot(t).Number == 2 })
+	service.console.Relay().EndBoot("powered off")
+	end()
+	await(t, "the end is not seen", func() bool { return !service.Status().Consoles[0].Relay.Attached })
+	if boot := newestBoot(t); boot.Number != 2 || boot.How != "powered off" {
+		t.Errorf("%+v", boot)
 	}
 }
 

@@ -74,7 +74,8 @@ func (c *Channel) scan(closed bool) {
 	}
 	c.byHand = byHand
 	if closed && !launched && !byHand {
-		c.console.Relay().Gone() // before status shows it: the next one may start then
+		c.console.Relay().EndBoot("QEMU ended") // unless it is known better
+		c.console.Relay().Gone()                // before status shows it: the next one may start then
 	}
 	switch {
 	case launched:

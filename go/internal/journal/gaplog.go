@@ -1,0 +1,101 @@
+package journal
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+)
+
+// gapsName is the file of the gaps.
+const gapsName = "gaps"
+
+// gapLog is the gaps of what is kept, in memory and in a file.
+type gapLog struct {
+	gaps gaps
+	loss *Gap // that goes on; nil: none
+	file lineFile[Gap]
+}
+
+func newGapLog(dir string) *gapLog {
+	return &gapLog{file: lineFile[Gap]{path: filepath.Join(dir, gapsName), most: 2 * maxGaps}}
+}
+
+// open reads the file. An error is a shortage; a file that cannot be read for another
+// reason is set aside, and oldest is the offset at which that is reported.
+func (l *gapLog) open(oldest int64) error {
+	text, err := l.file.read()
+	if shortage(err) {
+		return err
+	}
+	if err != nil {
+		_ = setAside(l.file.path) // else it stays
+		l.add(Gap{Offset: oldest, Cause: fmt.Sprintf("%s, which was set aside: %v", l.file.path, err)})
+		return nil
+	}
+	l.gaps = parseGaps(text)
+	return nil
+}
+
+// add adds a gap.
+func (l *gapLog) add(gap Gap) {
+	if l.gaps.add(gap) {
+		l.file.append(gap, l.gaps)
+	}
+}
+
+// lose notes that bytes at offset could not be kept. They are one gap until endLoss.
+func (l *gapLog) lose(offset, bytes int64, cause error) {
+	if l.loss == nil {
+		l.loss = &Gap{Offset: offset, Cause: cause.Error()}
+	}
+	l.loss.Bytes += bytes
+}
+
+// endLoss ends a loss that goes on, if there is one: something was kept again.
+func (l *gapLog) endLoss() {
+	if l.loss != nil {
+		l.add(*l.loss)
+		l.loss = nil
+	}
+}
+
+// forget removes the gaps that end before oldest.
+func (l *gapLog) forget(oldest int64) {
+	before := len(l.gaps)
+	l.gaps = slices.DeleteFunc(l.gaps, func(gap Gap) bool { return gap.behind() < oldest })
+	l.file.stale = l.file.stale || len(l.gaps) < before
+}
+
+// list returns the gaps as they are reported, in the order of their offsets.
+func (l *gapLog) list() (all []Gap) {
+	for _, gap := range l.gaps {
+		all = append(all, gap.summary())
+	}
+	if l.loss != nil {
+		all = append(all, *l.loss)
+	}
+	return all
+}
+
+// lossAt returns the first gap from offset on whose bytes were never kept, without the
+// first passed ones at offset; nil if there is none.
+func (l *gapLog) lossAt(offset int64, passed int) *Gap {
+	for _, gap := range l.gaps {
+		switch {
+		case gap.Taken || gap.Offset < offset:
+		case gap.Offset == offset && passed > 0:
+			passed--
+		default:
+			gap = gap.summary()
+			return &gap
+		}
+	}
+	return nil
+}
+
+// Gaps returns the gaps of what is kept, in the order of their offsets.
+func (j *Journal) Gaps() []Gap {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.store.gaps.list()
+}
