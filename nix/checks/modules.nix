@@ -1,5 +1,5 @@
 # Both modules, with the least that stands for nixpkgs' module system: what they
-# set, without types and merging. tests/modules_test.go has the real ones.
+# set, without types and merging. tests/flake/modules_test.go has the real ones.
 {
   lib,
   runCommand,

@@ -1,6 +1,6 @@
 # A NixOS machine with our module: a user's session starts the relays, and a QEMU
 # plugs into them. A package set that has no NixOS skips it and says so; there,
-# tests/module_units_test.go runs the same script on the host's systemd.
+# tests/relay/module_units_test.go runs the same script on the host's systemd.
 {
   qemu_kvm,
   runCommand,
@@ -27,7 +27,7 @@ let
       for channel in ["serial", "monitor", "debugcon"]:
           machine.wait_for_unit(f"qemu-{channel}-relay.service", "developer")
       session = "XDG_RUNTIME_DIR=/run/user/1000"
-      script = "${../../tests/testdata/session.sh} ${../../scripts/run-qemu.sh}"
+      script = "${../../tests/relay/testdata/session.sh} ${../../scripts/run-qemu.sh}"
       print(machine.succeed(f"su - developer -c '{session} bash {script}'"))
     '';
   };

@@ -5,7 +5,7 @@
   writeText,
 }:
 let
-  golden = builtins.fromJSON (builtins.readFile ../../tests/testdata/vm/console-demo.json);
+  golden = builtins.fromJSON (builtins.readFile ../../tests/flake/testdata/vm/console-demo.json);
 in
 runCommand "vm-json" { } ''
   lines() { sed -E 's|/nix/store/[^"]*/|/nix/store/…/|g; s/[,{]/&\n/g' $1; }

@@ -12,6 +12,7 @@ let
   bound = [
     "connect-console"
     "connect-serial"
+    "console-log"
     "console-status"
     "microvm-exec"
     "microvm-run"

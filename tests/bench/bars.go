@@ -29,6 +29,11 @@ func (r *results) bars(text *strings.Builder) {
 			bar(fmt.Sprintf("%d clients: at least the best rival (%s); %s", clients, rival, mine), ratio, "%.2f of it", ratio >= 1)
 		}
 	}
+	for _, clients := range clientCounts {
+		name := fmt.Sprintf("rate %d", clients)
+		ratio := r.ratio(oursUnix, name, oldUnix, name).median
+		bar(fmt.Sprintf("clients: %d: at least 0.9 of the older build", clients), ratio, "%.2f of it", ratio >= 0.9)
+	}
 	trip := r.ratio(oursUnix, "p50", "socat, Unix socket", "p50").median
 	bar("round trip, p50: at most 1.3 times socat's", trip, "%.2f", trip <= 1.3)
 	cpu := r.spread(oursUnix, "idle cpu").median

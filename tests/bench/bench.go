@@ -13,6 +13,7 @@ import (
 type bench struct {
 	command string // that was typed
 	relay   string // the program qemu-relay
+	before  string // an older build of it; "": none
 	work    string // a folder for all that is made
 	rounds  int
 	moves   bool // measure nothing but how fast bytes move
@@ -56,7 +57,7 @@ func (b *bench) choose(words string) {
 		for word := range strings.SplitSeq(words, ",") {
 			wanted = wanted || strings.Contains(c.name, word)
 		}
-		if !wanted {
+		if !wanted || c.before && b.before == "" {
 			continue
 		}
 		if _, err := exec.LookPath(c.program); c.program != "" && err != nil {

@@ -23,6 +23,7 @@ type candidate struct {
 	plug    string // how the guest plugs in: "fifo" or "unix"
 	clients int    // how many it can serve with all bytes; 0: any number
 	ours    bool   // qemu-relay itself
+	before  bool   // the qemu-relay of --before
 	// start starts it on a guest that is ready. idle more channels stand beside.
 	start func(s *setup, idle int) error
 }
@@ -52,7 +53,11 @@ func (c candidate) open(b *bench, does string, bytes int64, clients, idle int) (
 	if err != nil {
 		return nil, err
 	}
-	s := &setup{dir: dir, relay: b.relay, clients: clients, channel: filepath.Join(dir, "vm")}
+	relay := b.relay
+	if c.before {
+		relay = b.before
+	}
+	s := &setup{dir: dir, relay: relay, clients: clients, channel: filepath.Join(dir, "vm")}
 	b.open.Store(s)
 	err = s.makeChannel(c.plug)
 	if err == nil && c.ours {

@@ -20,6 +20,7 @@ const limit = "limit"
 const (
 	oursUnix = "qemu-relay, Unix socket"
 	oursTCP  = "qemu-relay, TCP"
+	oldUnix  = "qemu-relay of --before, Unix socket"
 )
 
 // candidates are all, in the order of the table.
@@ -27,6 +28,7 @@ var candidates = []candidate{
 	{name: limit, command: "a FIFO for each client, written by the guest itself", plug: "fifo"},
 	{name: oursUnix, command: "qemu-relay serve, journal on disk, 256 MiB kept", plug: "fifo", ours: true, start: startOurs("unix")},
 	{name: oursTCP, command: "qemu-relay serve, journal on disk, 256 MiB kept", plug: "fifo", ours: true, start: startOurs("tcp")},
+	{name: oldUnix, command: "the same, of an older build", plug: "fifo", ours: true, before: true, start: startOurs("unix")},
 	{name: "socat, FIFO pair", command: "socat -u -b 65536 PIPE:vm.out PIPE:pub.out, and back for .in", program: "socat", plug: "fifo", clients: 1, start: startSocatPair},
 	{name: "socat, Unix socket", command: "socat -b 65536 UNIX-LISTEN:sock,fork OPEN:vm.out!!OPEN:vm.in", program: "socat", plug: "fifo", clients: 1, start: startSocatSocket},
 	{name: "ser2net", command: "tcp and unix with readbuf=65536, chardelay off, max-connections", program: "ser2net", plug: "unix", start: startSer2net},

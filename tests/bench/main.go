@@ -51,6 +51,7 @@ func run(args []string) error {
 	output := flags.String("output", "", "write relay.md, relay.svg and relay.json into `DIR` (docs/performance, unless --quick)")
 	flags.BoolVar(&b.moves, "rates", false, "measure only how fast bytes move")
 	flags.StringVar(&b.relay, "relay", "qemu-relay", "the `PROGRAM` to measure")
+	flags.StringVar(&b.before, "before", "", "measure an older build of qemu-relay, `PROGRAM`, beside it")
 	flags.IntVar(&b.rounds, "rounds", 5, "how often everything is measured, by turns")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/display"
+	"microvm-console/internal/logs"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
 )
@@ -132,7 +133,7 @@ func look(ctx context.Context, name string) ([]state.Machine, error) {
 		case errors.Is(err, ctl.ErrSeveral): // several were just started: look again
 			return look(ctx, "")
 		case err != nil:
-			missing = cmdline.Status(cmdline.StatusNoVM, err)
+			missing = cmdline.Status(cmdline.StatusNoVM, logs.Explain(err))
 		default:
 			machines = append(machines, status)
 		}

@@ -12,6 +12,7 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guestcommand"
+	"microvm-console/internal/logs"
 )
 
 func main() { cmdline.Main(app()) }
@@ -74,7 +75,7 @@ func runIn(ctx context.Context, c *cli.Context, name string, command []string) e
 	case errors.Is(err, ctl.ErrSeveral):
 		return cmdline.Status(cmdline.StatusUsage, err)
 	case err != nil:
-		return cmdline.Status(cmdline.StatusNoVM, err)
+		return cmdline.Status(cmdline.StatusNoVM, logs.Explain(err))
 	}
 	if c.Bool("wait-ready") {
 		if _, err := client.AwaitReady(ctx); err != nil {

@@ -35,7 +35,7 @@ func execute(c *cli.Context, machine vmconfig.Machine, command []string) error {
 	group.Go(func() error {
 		ctx, cancel := cmdline.Limited(c.Context, limit, guestcommand.ErrTimeLimit)
 		defer cancel()
-		// Once nobody waits for the VM any more it is to end.
+		// Nothing waits for the VM after that.
 		defer func() { _, _ = v.Stop(context.WithoutCancel(c.Context), ctl.StopRequest{}) }()
 		ran = guestcommand.Ended(ctx, command[0], limit, runCommand(ctx, c, v, machine.Name, command))
 		return nil

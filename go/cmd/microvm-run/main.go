@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/consoletest"
 	"microvm-console/internal/guest"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/rundir"
@@ -84,7 +85,7 @@ func run(c *cli.Context) error {
 	if instead := onlyOne(c, "check", "dry-run", "exec"); instead != nil {
 		return instead
 	}
-	machine, err := cmdline.Machine(c)
+	machine, err := cmdline.Machine(c, vmconfig.Machine.CheckFiles, consoletest.CheckNames)
 	switch {
 	case err != nil:
 		return err
@@ -108,7 +109,7 @@ func run(c *cli.Context) error {
 	return explain(c, group.Wait())
 }
 
-// onlyOne wants no more than one of some flags.
+// onlyOne returns an error if more than one of some flags are given.
 func onlyOne(c *cli.Context, flags ...string) error {
 	first := ""
 	for _, flag := range flags {
@@ -123,8 +124,8 @@ func onlyOne(c *cli.Context, flags ...string) error {
 	return nil
 }
 
-// announce prints one line per endpoint once the VM runs, and one when its guest
-// is ready, which a service manager is told too.
+// announce prints one line per console once the VM runs, and one when its guest is ready.
+// It notifies a service manager then.
 func announce(c *cli.Context, v *vm.VM) error {
 	select {
 	case <-v.Ready():
@@ -141,16 +142,19 @@ func announce(c *cli.Context, v *vm.VM) error {
 			return err
 		}
 	}
-	_ = v.AwaitReady(c.Context) // why it will never be is for Run to tell
+	_ = v.AwaitReady(c.Context) // Run returns why it never is
 	status := v.Status()
 	if status.ReadyBy == "" {
 		return nil
 	}
-	_, err := fmt.Fprintf(c.App.Writer, "%s: READY after %.1f s (%s)\n", c.App.Name, status.ReadySeconds, status.ReadyBy)
-	return errors.Join(err, systemd.Notify("READY=1"))
+	if _, err := fmt.Fprintf(c.App.Writer, "%s: READY after %.1f s (%s)\n", c.App.Name, status.ReadySeconds, status.ReadyBy); err != nil {
+		return err
+	}
+	return systemd.Notify("READY=1")
 }
 
-// explain shows the last lines of a guest that has ended badly, and gives an error of Run its status.
+// explain prints the last lines of a guest that has ended unasked, and returns the error of
+// Run with its exit status.
 func explain(c *cli.Context, err error) error {
 	var cause *guest.Error
 	switch {

@@ -29,12 +29,18 @@ func endLeftBehind(ctx context.Context, left *rundir.LeftError, timeout time.Dur
 		ended := awaitFree(limit, machine)
 		cancel()
 		if ended {
-			lock, err := machine.Acquire()
-			if err == nil {
-				err = lock.Release()
-			}
-			return fmt.Sprintf("%s: its QEMU was left behind; ended by %s in %.1f s", left.Name, unix.SignalName(signal), time.Since(begin).Seconds()), err
+			line = fmt.Sprintf("%s: its QEMU was left behind; ended by %s in %.1f s", left.Name, unix.SignalName(signal), time.Since(begin).Seconds())
+			return line, removeFolder(machine)
 		}
 	}
 	return "", cmdline.Status(cmdline.StatusTimeout, left)
+}
+
+// removeFolder removes the folder of a machine that does not run.
+func removeFolder(machine rundir.Machine) error {
+	lock, err := machine.Acquire()
+	if err != nil {
+		return err
+	}
+	return lock.Release()
 }

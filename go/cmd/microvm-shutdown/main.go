@@ -13,6 +13,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/logs"
 	"microvm-console/internal/rundir"
 )
 
@@ -84,7 +85,7 @@ func stopAll(c *cli.Context, request ctl.StopRequest) error {
 		return err
 	}
 	if len(machines) == 0 {
-		return cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("vm: %w (start one with microvm-run)", ctl.ErrNotRunning))
+		return cmdline.Status(cmdline.StatusNoVM, &ctl.NotRunningError{})
 	}
 	lines, errs := make([]string, len(machines)), make([]error, len(machines))
 	var group sync.WaitGroup
@@ -116,7 +117,7 @@ func stop(ctx context.Context, name string, request ctl.StopRequest) (line strin
 	case errors.Is(err, ctl.ErrSeveral):
 		return "", cmdline.Status(cmdline.StatusUsage, fmt.Errorf("%w, or --all", err))
 	case err != nil:
-		return "", cmdline.Status(cmdline.StatusNoVM, err)
+		return "", cmdline.Status(cmdline.StatusNoVM, logs.Explain(err))
 	}
 	limit, cancel := context.WithTimeout(ctx, request.Timeout+answerLimit)
 	defer cancel()

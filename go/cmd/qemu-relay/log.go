@@ -1,16 +1,13 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/attach"
 	"microvm-console/internal/cmdline"
-	"microvm-console/internal/journal"
-	"microvm-console/internal/rundir"
+	"microvm-console/internal/logs"
 	"microvm-console/internal/settings"
 )
 
@@ -21,7 +18,8 @@ func log() *cli.Command {
 		ArgsUsage: "CHANNEL",
 		Description: `Prints a boot from its first byte, and ends: the relay need not run. Elsewhere than
 on a terminal the bytes are exactly those that QEMU wrote. To follow what comes,
-use tail -F on the channel's .log, or connect to its socket.`,
+use tail -F on the channel's .log, or connect to its socket. console-log --channel
+does the same, lists the boots and follows them.`,
 		Flags: []cli.Flag{
 			configFlag(),
 			&cli.IntFlag{Name: "boot", Usage: "print boot `N`: 0 is the newest, -1 the one before"},
@@ -48,21 +46,12 @@ func printLog(c *cli.Context) error {
 	if err != nil {
 		return cmdline.Status(cmdline.StatusUsage, err)
 	}
-	dir, err := rundir.OfChannel(names[0]).Journal()
+	channel, err := logs.OfChannel(names[0])
 	if err != nil {
-		return err
+		return attach.WithStatus(err)
 	}
-	snapshot, err := journal.Look(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("channel %q: nothing was ever printed there (%s)", names[0], dir))
+	o := attach.Options{
+		Program: c.App.Name, Boot: boot, Timestamps: c.Bool("timestamps"), Raw: c.Bool("raw"), Colour: cmdline.Colour(os.Stdout),
 	}
-	if err != nil {
-		return err
-	}
-	o := attach.Options{Boot: boot, Timestamps: c.Bool("timestamps"), Raw: c.Bool("raw")}
-	err = attach.Log(snapshot, o, os.Stdout)
-	if errors.Is(err, journal.ErrNotKept) {
-		return cmdline.Status(cmdline.StatusUsage, err)
-	}
-	return err
+	return attach.WithStatus(attach.ShowBoot(channel, o, os.Stdout, c.App.ErrWriter))
 }

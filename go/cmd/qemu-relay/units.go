@@ -53,10 +53,11 @@ func makeUnits(c *cli.Context) error {
 		}
 		changes, err := systemd.Install(filepath.Join(dir, "systemd", "user"), all)
 		tell(c.App.Writer, changes)
-		if err == nil {
-			advise(c.App.Writer, all, changes)
+		if err != nil {
+			return err
 		}
-		return err
+		advise(c.App.Writer, all, changes)
+		return nil
 	case c.IsSet("output"):
 		if output == "" {
 			return cmdline.Usage("output: no folder was named")

@@ -43,7 +43,7 @@ Exit status: 0 all checks passed; 1 a check failed, or the test was interrupted;
 			&cli.DurationFlag{Name: "timeout", Value: 2 * time.Minute, Usage: "bound each check by `TIME`"},
 			&cli.StringFlag{Name: "run", Usage: "make only the checks whose names match `REGEXP`"},
 			&cli.BoolFlag{Name: "list", Usage: "print the names of the checks, and start nothing"},
-			&cli.IntFlag{Name: "lines", Value: vmconfig.NumberedLines, Usage: "have the guest print `N` numbered lines on each console"},
+			&cli.IntFlag{Name: "lines", Value: consoletest.DefaultLines, Usage: "have the guest print `N` numbered lines on each console"},
 			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "do it all `N` times, and show statistics"},
 			&cli.StringFlag{Name: "format", Value: "pretty", Usage: "report in `FORMAT`: " + strings.Join(report.Formats(), ", ")},
 			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`, and what pretty shows to standard output"},
@@ -61,11 +61,11 @@ func test(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	read := cmdline.Machine
-	if c.Bool("list") {
-		read = cmdline.MachineWithoutFiles
+	rules := []func(vmconfig.Machine) error{consoletest.CheckNames}
+	if !c.Bool("list") {
+		rules = append(rules, vmconfig.Machine.CheckFiles)
 	}
-	machine, err := read(c)
+	machine, err := cmdline.Machine(c, rules...)
 	if err != nil {
 		return err
 	}

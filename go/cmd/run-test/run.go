@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
@@ -70,7 +71,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	}
 	run.Duration = time.Since(run.Started)
 	if ended != nil && !run.Failed() {
-		run.Results = append(run.Results, report.Result{Name: vmconfig.CheckEndsWell, Err: ended})
+		run.Results = append(run.Results, report.Result{Name: consoletest.NameEndsWell, Err: ended})
 		t.pretty.Progress(run.Results[len(run.Results)-1], true)
 	}
 	t.describe(&run, v, ended)
@@ -129,9 +130,12 @@ func kept(c *cli.Context, run *report.Run, folder string) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // the VM did not come so far
 	}
-	if err == nil && len(entries) > 0 && (c.Bool("keep") || !run.Passed()) {
+	if err != nil {
+		return multierror.Append(err, os.RemoveAll(folder)).ErrorOrNil()
+	}
+	if len(entries) > 0 && (c.Bool("keep") || !run.Passed()) {
 		run.Kept = folder
 		return nil
 	}
-	return errors.Join(err, os.RemoveAll(folder))
+	return os.RemoveAll(folder)
 }

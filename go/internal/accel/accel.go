@@ -71,13 +71,14 @@ func verdictFor(ctx context.Context, m vmconfig.Machine) (v verdict, remembered 
 		return v, true, nil
 	}
 	v, err = probe(ctx, qemu.ProbeArgs(m.QEMU, m.Kernel, qemu.Type(m, "kvm")), probeLimits)
-	if err == nil {
-		verdicts.Remember(key, v)
+	if err != nil {
+		return verdict{}, false, err
 	}
-	return v, false, err
+	verdicts.Remember(key, v)
+	return v, false, nil
 }
 
-// openKVM tells why KVM cannot be opened through device, and what to do.
+// openKVM opens KVM through device. Its error is the reason and the remedy.
 func openKVM(device string) error {
 	file, err := os.OpenFile(device, os.O_RDWR, 0)
 	if err == nil {

@@ -9,11 +9,16 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/follow"
+	"microvm-console/internal/journal"
+	"microvm-console/internal/logs"
 	"microvm-console/internal/settings"
 )
 
-// App is the program called name, which attaches to the console on device.
-// channel is the channel of qemu-relay that stands for it; "" for none.
+// App returns the program called name, which attaches to the console on device. channel is
+// the channel of qemu-relay to which it attaches if no VM is named and none runs; "" for
+// none.
 func App(name, device, channel string) *cli.App {
 	return &cli.App{
 		Name:  name,
@@ -22,14 +27,18 @@ func App(name, device, channel string) *cli.App {
 and types what you type. Many terminals may be attached; one has the
 writer's seat and types, the others watch, and a key takes the seat once it is free.
 Ctrl-] leaves (choose another key with --escape to type Ctrl-] into the guest); the
-VM goes on.
+VM goes on. If the VM ends, the terminal waits for its next start and goes on there;
+--once ends with the VM. A line marks where a boot begins.
 
 What could harm your terminal, or have it type by itself, is not shown: titles,
 the clipboard, mouse reports, questions of the past. --raw shows everything.
 
-Where stdin or stdout is no terminal, stdout gets the bytes as they are, and
+If stdin or stdout is not a terminal, stdout gets the bytes as they are, and
 stdin is typed; after its end the output goes on until --timeout passes or the
 VM ends. A terminal at stdout is protected all the same.
+
+--boot -1 shows the boot before the newest one, also of a VM that does not run.
+console-log lists the boots, and prints each of them.
 
 Exit status: 0 you left, the time limit passed, or the VM has ended; 1 an error,
 or the VM's owner was killed; 2 wrong usage; 3 no such VM, or it is not running.`, device),
@@ -41,6 +50,7 @@ or the VM's owner was killed; 2 wrong usage; 3 no such VM, or it is not running.
 			&cli.IntFlag{Name: "boot", Usage: "show boot `N`: 0 is this one, -1 the one before"},
 			&cli.BoolFlag{Name: "read-only", Usage: "type nothing"},
 			&cli.BoolFlag{Name: "force", Usage: "take the writer's seat from whoever has it"},
+			&cli.BoolFlag{Name: "once", Usage: "at a terminal: end with the VM"},
 			&cli.BoolFlag{Name: "timestamps", Usage: "begin each line with the time at which it came"},
 			&cli.BoolFlag{Name: "raw", Usage: "show on a terminal everything that the guest prints"},
 			&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "leave with `KEY`"},
@@ -50,7 +60,7 @@ or the VM's owner was killed; 2 wrong usage; 3 no such VM, or it is not running.
 	}
 }
 
-// unnamed says when a program attaches to its channel by itself.
+// unnamed returns when a program attaches to its own channel.
 func unnamed(channel string) string {
 	if channel == "" {
 		return ""
@@ -66,20 +76,34 @@ func action(c *cli.Context, device, channel string) error {
 	if err != nil {
 		return cmdline.Status(cmdline.StatusUsage, err)
 	}
-	return Run(c.Context, o, os.Stdin, os.Stdout, c.App.ErrWriter)
+	return WithStatus(Run(c.Context, o, os.Stdin, os.Stdout, c.App.ErrWriter))
+}
+
+// WithStatus gives an error of Run, or of package logs, its exit status. One that a VM does
+// not run says how its last boot ended.
+func WithStatus(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ctl.ErrSeveral), errors.Is(err, follow.ErrNoConsole),
+		errors.Is(err, ctl.ErrNotKept), errors.Is(err, journal.ErrNotKept):
+		return cmdline.Status(cmdline.StatusUsage, err)
+	case errors.As(err, new(*follow.FindError)), errors.Is(err, logs.ErrNone):
+		return cmdline.Status(cmdline.StatusNoVM, logs.Explain(err))
+	}
+	return err
 }
 
 // options reads the flags.
 func options(c *cli.Context, device, channel string) (Options, error) {
 	o := Options{
 		Program:    c.App.Name,
-		Channel:    c.String("channel"),
-		OwnChannel: channel,
-		Device:     device,
+		Place:      follow.Place{Channel: c.String("channel"), OwnChannel: channel, Console: device},
 		From:       c.String("from"),
 		Boot:       c.Int("boot"),
 		ReadOnly:   c.Bool("read-only"),
 		Force:      c.Bool("force"),
+		Once:       c.Bool("once"),
 		Timestamps: c.Bool("timestamps"),
 		Raw:        c.Bool("raw"),
 		Timeout:    c.Duration("timeout"),
@@ -89,15 +113,15 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 		return o, fmt.Errorf("from: %q is no place in the stream (start, now, -BYTES or an offset)", o.From)
 	}
 	if c.IsSet("channel") {
-		if err := settings.CheckName(o.Channel); err != nil { // before it becomes a path
+		if err := settings.CheckName(o.Place.Channel); err != nil { // before it becomes a path
 			return o, fmt.Errorf("channel: %w", err)
 		}
 	}
-	if o.Channel != "" && c.IsSet("name") {
+	if o.Place.Channel != "" && c.IsSet("name") {
 		return o, errors.New("--channel and --name: a channel is no VM's (give one of them)")
 	}
 	if o.Force && o.ReadOnly {
-		return o, errors.New("--force and --read-only: who only watches needs no seat (give one of them)")
+		return o, errors.New("--force and --read-only: a client that only watches needs no seat (give one of them)")
 	}
 	if o.Boot > 0 {
 		return o, fmt.Errorf("boot: %d has not been yet (0 is this one, -1 the one before)", o.Boot)
@@ -109,6 +133,6 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 	if o.Escape, err = ParseKey(c.String("escape")); err != nil {
 		return o, err
 	}
-	o.Machine, err = cmdline.MachineName(c)
+	o.Place.Machine, o.Consoles, err = cmdline.MachineConsoles(c)
 	return o, err
 }

@@ -59,7 +59,7 @@ type Filter struct {
 	asked bool   // a question was let through; see Asked
 }
 
-// Append appends to dst what of src may pass. live tells that src is printed
+// Append appends to dst what of src may pass. live reports whether src is printed
 // just now: a question to the terminal from the past is never passed on, for
 // the answer would be typed into a program that did not ask.
 func (f *Filter) Append(dst, src []byte, live bool) []byte {
@@ -81,7 +81,7 @@ func (f *Filter) Append(dst, src []byte, live bool) []byte {
 	return dst
 }
 
-// Asked tells whether a question to the terminal was let through since the
+// Asked reports whether a question to the terminal was let through since the
 // last call: its answer may be under way.
 func (f *Filter) Asked() bool {
 	asked := f.asked
@@ -224,7 +224,7 @@ func (f *Filter) sequence(dst []byte, c byte, live bool) []byte {
 	return dst
 }
 
-// opensString tells whether ESC c begins a control string: DCS, SOS, OSC, PM,
+// opensString reports whether ESC c begins a control string: DCS, SOS, OSC, PM,
 // APC, and the title of screen(1).
 func opensString(c byte) bool {
 	switch c {

@@ -12,6 +12,7 @@ import (
 	"github.com/creack/pty"
 
 	"microvm-console/internal/ctl/server"
+	"microvm-console/internal/follow"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
@@ -58,7 +59,7 @@ func showHistory(b *testing.B, size int64, user io.Reader, in, out *os.File) {
 	b.SetBytes(size)
 	first := time.Duration(0)
 	for b.Loop() {
-		session := newSession(Options{Program: "bench", Device: "ttyS0", From: "start"}, in, out, io.Discard)
+		session := newSession(Options{Program: "bench", Place: follow.Place{Console: "ttyS0"}, From: "start", Once: true}, in, out, io.Discard)
 		ctx, cancel := context.WithCancelCause(b.Context())
 		ended := make(chan error, 1)
 		begin := time.Now()

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"microvm-console/internal/follow"
 	"microvm-console/internal/testsupport/programtest"
 )
 
@@ -68,7 +69,7 @@ func TestInteractiveOptions(t *testing.T) {
 			guest.await(t, "a stream", func() bool { return guest.streams > 0 })
 			guest.print("\r\n\x1b]0;t\a# \x1b[6n")
 			s.await(row.shown)
-			if questions := row.options.Raw || row.options == (Options{}) || row.options.Escape != 0 || row.options.Colour; !questions && strings.Contains(s.String(), "\x1b[6n") {
+			if questions := !row.options.ReadOnly && row.options.Boot == 0; !questions && strings.Contains(s.String(), "\x1b[6n") {
 				t.Errorf("the terminal was asked: %q", s.String())
 			}
 			s.press(row.keys)
@@ -104,7 +105,7 @@ func TestInteractiveDeafGuest(t *testing.T) {
 func TestInteractiveEnd(t *testing.T) {
 	guest, _ := machine(t, "# ")
 	s := newScreen(t, false)
-	ended := s.start(Options{})
+	ended := s.start(Options{Once: true})
 	s.await("# ")
 	guest.end()
 	if err := result(t, ended); err != nil {
@@ -117,10 +118,10 @@ func TestInteractiveEnd(t *testing.T) {
 func TestInteractiveOwnerGone(t *testing.T) {
 	_, owner := machine(t, "# ")
 	s := newScreen(t, false)
-	ended := s.start(Options{})
+	ended := s.start(Options{Once: true})
 	s.await("# ")
 	owner.stop()
-	if err := result(t, ended); !errors.Is(err, errBroken) {
+	if err := result(t, ended); !errors.Is(err, follow.ErrLost) {
 		t.Errorf("it ended with %v", err)
 	}
 	s.await("\r\n[connection to demo lost]\r\n")
@@ -130,7 +131,7 @@ func TestInteractiveOwnerGone(t *testing.T) {
 func TestInteractiveLeftWhileLost(t *testing.T) {
 	_, owner := machine(t, "# ")
 	s := newScreen(t, false)
-	s.comeBack = time.Hour // the key is pressed before that
+	s.returnLimit = time.Hour // the key is pressed before that
 	ended := s.start(Options{})
 	s.await("# ")
 	owner.stop()

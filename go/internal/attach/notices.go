@@ -3,35 +3,77 @@ package attach
 import (
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
+	"microvm-console/internal/journal"
 	"microvm-console/internal/plaintext"
 )
 
 // notices are lines to the user that are not the guest's.
 type notices struct {
 	w           io.Writer
-	lead        string // what takes the cursor to a line of its own
 	prefix, end string
+	// out is the output whose screen the lines are on; nil if they are elsewhere. A line
+	// then begins at the start of one.
+	out *output
 }
 
-// terminalNotices are for a terminal in raw mode.
-func terminalNotices(w io.Writer, dim bool) notices {
+// newNotices returns notices to log, each with the name of a program.
+func newNotices(log io.Writer, program string) notices {
+	return notices{w: log, prefix: program + ": ", end: "\n"}
+}
+
+// onScreen returns notices for a terminal in raw mode.
+func onScreen(out *output, dim bool) notices {
 	if dim {
-		return notices{w, "\r\n", "\x1b[2m[", "]\x1b[0m\r\n"}
+		return notices{out.w, "\x1b[2m[", "]\x1b[0m\r\n", out}
 	}
-	return notices{w, "\r\n", "[", "]\r\n"}
+	return notices{out.w, "[", "]\r\n", out}
 }
 
 // say prints a line of printable characters: another client's name may be in it.
 func (n notices) say(format string, args ...any) {
-	fmt.Fprintf(n.w, "%s%s%s%s", n.lead, n.prefix, plaintext.Line(fmt.Sprintf(format, args...)), n.end)
-}
-
-// begin prints a line where the cursor is at the start of one.
-func (n notices) begin(format string, args ...any) {
-	n.lead = ""
-	n.say(format, args...)
+	fmt.Fprintf(n.w, "%s%s%s%s", newLine(n.out), n.prefix, plaintext.Line(fmt.Sprintf(format, args...)), n.end)
 }
 
 // bell rings at the terminal.
 func (n notices) bell() { fmt.Fprint(n.w, "\a") }
+
+// newLine returns what takes the cursor to the start of a line, where it is afterwards.
+func newLine(out *output) string {
+	if out == nil || !out.within.Swap(false) {
+		return ""
+	}
+	return "\r\n"
+}
+
+// rule prints the line that marks a boot on a terminal.
+func (o *output) rule(boot journal.Boot, dim bool) error {
+	const length = 4
+	dash, dot := "─", "·"
+	if !utf8Locale() {
+		dash, dot = "-", "-"
+	}
+	line := fmt.Sprintf("boot %d", boot.Number)
+	if !boot.Started.IsZero() {
+		line += " " + dot + boot.Started.Local().Format(" 15:04:05")
+	}
+	line = strings.Repeat(dash, length) + " " + line + " " + strings.Repeat(dash, length)
+	if dim {
+		line = "\x1b[2m" + line + "\x1b[0m"
+	}
+	_, err := fmt.Fprintf(o.w, "%s%s\r\n", newLine(o), line)
+	return err
+}
+
+// utf8Locale reports whether the terminal shows UTF-8, by the variables of locale(7).
+func utf8Locale() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if value := os.Getenv(name); value != "" {
+			value = strings.ToUpper(value)
+			return strings.HasSuffix(value, "UTF-8") || strings.HasSuffix(value, "UTF8")
+		}
+	}
+	return false
+}

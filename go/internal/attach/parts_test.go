@@ -79,7 +79,7 @@ func TestStampsAndReturns(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := o.close(); err != nil {
+			if err := o.restore(); err != nil {
 				t.Fatal(err)
 			}
 			if text.String() != test.want {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/follow"
 )
 
 // piped is a session between two pipes.
@@ -36,7 +37,7 @@ type piped struct {
 // startPipe starts a session that gets its input from p.in.
 func startPipe(t *testing.T, o Options) *piped {
 	t.Helper()
-	o.Program, o.Device = "connect-serial", "ttyS0"
+	o.Program, o.Place.Console = "connect-serial", "ttyS0"
 	if o.From == "" {
 		o.From = "start"
 	}
@@ -195,7 +196,7 @@ func TestPipeToTerminal(t *testing.T) {
 	s := newScreen(t, false)
 	in, _ := pipe(t)
 	ended := make(chan error, 1)
-	session := newSession(Options{Device: "ttyS0", From: "start"}, in, s.tty, io.Discard)
+	session := newSession(Options{Place: follow.Place{Console: "ttyS0"}, From: "start"}, in, s.tty, io.Discard)
 	go func() { ended <- session.attach(context.Background()) }()
 	guest.await(t, "a stream", func() bool { return guest.streams > 0 })
 	guest.print("\x1b]0;evil\a\x1b[1mhello\x1b[6n")
@@ -213,9 +214,9 @@ func TestPipeToTerminal(t *testing.T) {
 
 func TestNoMachine(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	p := startPipe(t, Options{Machine: "nobody"})
+	p := startPipe(t, Options{Place: follow.Place{Machine: "nobody"}})
 	var coder interface{ ExitCode() int }
-	if err := result(t, p.ended); !errors.As(err, &coder) || coder.ExitCode() != cmdline.StatusNoVM {
+	if err := WithStatus(result(t, p.ended)); !errors.As(err, &coder) || coder.ExitCode() != cmdline.StatusNoVM {
 		t.Error(err)
 	}
 }
@@ -227,7 +228,7 @@ func TestNoConsole(t *testing.T) {
 	} {
 		machine(t, "")
 		in, out := pipe(t)
-		err := Run(t.Context(), Options{Device: device}, in, out, io.Discard)
+		err := Run(t.Context(), Options{Place: follow.Place{Console: device}}, in, out, io.Discard)
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: %v", device, err)
 		}

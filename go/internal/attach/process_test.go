@@ -5,7 +5,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
+
+	"microvm-console/internal/follow"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
@@ -15,9 +18,9 @@ import (
 // show "boom".
 func panicking() *cli.App {
 	return &cli.App{Name: "panicking", Action: func(c *cli.Context) error {
-		o := Options{Program: "panicking", Device: "ttyS0", From: "start"}
+		o := Options{Program: "panicking", Place: follow.Place{Console: "ttyS0"}, From: "start"}
 		s := newSession(o, os.Stdin, os.Stdout, os.Stderr)
-		s.screen.w = mistaken{os.Stdout}
+		s.view.out.w = mistaken{os.Stdout}
 		return s.attach(c.Context)
 	}}
 }
@@ -44,14 +47,15 @@ func TestProcess(t *testing.T) {
 		{"SIGHUP", "connect-serial", sends(unix.SIGHUP), 1, "connect-serial: interrupted: "},
 		{"SIGINT from outside", "connect-serial", sends(unix.SIGINT), 1, "connect-serial: interrupted: "},
 		{"a panic", "panicking", func(_ *testing.T, o *owner, _ *exec.Cmd) { o.guest.print("boom") }, 2, "panic: a mistake"},
-		{"the end of the VM", "connect-serial", func(_ *testing.T, o *owner, _ *exec.Cmd) { o.guest.end() }, 0, "[demo has ended]\r\n"},
+		{"the end of the VM", "connect-serial --once", func(_ *testing.T, o *owner, _ *exec.Cmd) { o.guest.end() }, 0, "[demo has ended]\r\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Setenv("NO_COLOR", "1")
 			t.Setenv("GORACE", "atexit_sleep_ms=0")
 			_, owner := machine(t, "\x1b[?7l# ")
 			s := newScreen(t, false)
-			command := s.command(row.program)
+			words := strings.Fields(row.program)
+			command := s.command(words[0], words[1:]...)
 			s.await("# ")
 			s.wantRaw()
 			row.end(t, owner, command)

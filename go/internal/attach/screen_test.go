@@ -1,10 +1,11 @@
 package attach
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,8 +21,8 @@ type screen struct {
 	user   *os.File // the terminal's own side
 	tty    *os.File // what programs see
 	before unix.Termios
-	// comeBack is how long a session waits for a machine that was there.
-	comeBack time.Duration
+	// returnLimit is how long a session waits for a machine that was there.
+	returnLimit time.Duration
 
 	mu      sync.Mutex
 	text    []byte
@@ -35,7 +36,7 @@ func newScreen(t *testing.T, stuck bool) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &screen{t: t, user: user, tty: tty, comeBack: 500 * time.Millisecond, changed: make(chan struct{})}
+	s := &screen{t: t, user: user, tty: tty, returnLimit: 500 * time.Millisecond, changed: make(chan struct{})}
 	s.before = s.termios()
 	var reading sync.WaitGroup
 	if !stuck {
@@ -67,10 +68,16 @@ func (s *screen) read() {
 // await waits until text is on the screen.
 func (s *screen) await(text string) {
 	s.t.Helper()
+	s.awaitThat(strconv.Quote(text), func(shown string) bool { return strings.Contains(shown, text) })
+}
+
+// awaitThat waits until what holds of the text on the screen.
+func (s *screen) awaitThat(what string, holds func(shown string) bool) {
+	s.t.Helper()
 	late := time.After(10 * time.Second)
 	for {
 		s.mu.Lock()
-		found, changed := bytes.Contains(s.text, []byte(text)), s.changed
+		found, changed := holds(string(s.text)), s.changed
 		s.mu.Unlock()
 		if found {
 			return
@@ -78,7 +85,7 @@ func (s *screen) await(text string) {
 		select {
 		case <-changed:
 		case <-late:
-			s.t.Fatalf("%q: not within 10 s on a screen with %q", text, s.String())
+			s.t.Fatalf("%s: not within 10 s on a screen with %q", what, s.String())
 		}
 	}
 }
@@ -155,12 +162,12 @@ func (s *screen) wantRestored() {
 
 // start runs a session on the screen, and returns how it ends.
 func (s *screen) start(o Options) (ended chan error) {
-	o.Program, o.Device = "connect-serial", "ttyS0"
+	o.Program, o.Place.Console = "connect-serial", "ttyS0"
 	if o.From == "" {
 		o.From = "start"
 	}
 	session := newSession(o, s.tty, s.tty, s.t.Output())
-	session.comeBack = s.comeBack
+	session.returnLimit = s.returnLimit
 	ended = make(chan error, 1)
 	go func() { ended <- session.attach(context.Background()) }()
 	return ended

@@ -14,7 +14,7 @@ const maxParameter = 32767
 // marker that pass whatever their parameters: editing and moving about (@ A-I
 // K-M P S X Z ` a d e f), repeating (b), colours (m) and the scroll region (r).
 //
-// Not among them, so that nobody need wonder: g and ESC H (the user's tab
+// Not among them on purpose: g and ESC H (the user's tab
 // stops), i (printing), p and q (LEDs, cursor shape), t (the window), x y z
 // (reports, tests, rectangles).
 const passing = "@ABCDEFGHIKLMPSXZ`abdefmr"
@@ -42,7 +42,7 @@ func (f *Filter) appendControl(dst []byte, final byte, live bool) []byte {
 	return append(dst, final)
 }
 
-// question tells whether a control sequence asks the terminal for what any
+// question reports whether a control sequence asks the terminal for what any
 // program may know: is it well (5 n), where is the cursor (6 n), what is it
 // (c, > c), how large is it (18 t).
 func question(held string, final byte) bool {
@@ -57,7 +57,7 @@ func question(held string, final byte) bool {
 	return false
 }
 
-// harmless tells whether a control sequence may pass that is no question.
+// harmless reports whether a control sequence may pass that is no question.
 func harmless(held string, final byte) bool {
 	if !numbers(held, final == 'm') {
 		return false
@@ -75,7 +75,7 @@ func harmless(held string, final byte) bool {
 	return strings.IndexByte(passing, final) >= 0
 }
 
-// numbers tells whether held is parameters of a sensible size, and nothing
+// numbers reports whether held is parameters of a sensible size, and nothing
 // else. Only colours have subparameters, behind ":".
 func numbers(held string, sub bool) bool {
 	number := 0

@@ -4,59 +4,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"microvm-console/internal/cmdline"
-	"microvm-console/internal/ctl"
-	"microvm-console/internal/journal"
+	"microvm-console/internal/follow"
+	"microvm-console/internal/logs"
 )
 
-const (
-	// patience is how long a session that has been told to end waits for a
-	// write that its output does not take.
-	patience = time.Second
-	// settle is how long a connection whose input has failed waits for the
-	// stream to tell why.
-	settle = time.Second
-)
+// writeLimit is how long a session that ends waits for a write that its output does not
+// take.
+const writeLimit = time.Second
 
 var (
-	// errEnded is why a connection ends whose stream has ended regularly.
+	// errEnded is returned for a session whose stream has ended.
 	errEnded = errors.New("the stream has ended")
-	// errBroken is why a connection ends that can be made again.
-	errBroken = errors.New("connection lost")
-	// errStuck tells that the output has not taken what was written to it.
+	// errStuck is returned if the output has not taken what was written to it.
 	errStuck = errors.New("output: takes nothing more")
 )
 
-// session is one attachment, over any number of connections.
+// session is one attachment, over any number of connections and, if it stays, of starts of
+// a VM.
 type session struct {
-	options Options
-	in      *os.File
-	fd      int // of in, asked for once: whoever gave it may close it behind a session that is stuck
-	screen  *output
-	notices notices
-	typed   chan []byte // what was typed and not yet sent; closed at its end
-	offset  int64       // of the next byte to be shown
-	// comeBack is how long a machine is waited for that was there.
-	comeBack time.Duration
-	told     string // who has the writer's seat, as it was said
-	opened   bool   // a connection was made
-	shown    bool   // bytes came over the last one
+	options     Options
+	view        *View
+	keyboard    *keyboard
+	stay        bool
+	returnLimit time.Duration // see follow.Request
+	group       *errgroup.Group
+	sender      *sender
 }
 
-// run runs the session until something ends it, and returns what: errEnded,
-// errLeft, errTimeLimit, or what went wrong. take gets what comes from s.in.
+// run runs the session until something ends it, and returns that: errEnded, errLeft,
+// errTimeLimit, or what went wrong.
 //
-// Everything it started has ended when it returns, unless it is errStuck: then
-// one goroutine is left in a write that nothing can end.
-func (s *session) run(ctx context.Context, first target, take func(context.Context, []byte) error) error {
+// Everything it started has ended when it returns, unless it is errStuck: then one
+// goroutine is left in a write that nothing can end.
+func (s *session) run(ctx context.Context, t follow.Target) error {
 	limited := ctx
 	if s.options.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -64,19 +50,25 @@ func (s *session) run(ctx context.Context, first target, take func(context.Conte
 		defer cancel()
 	}
 	group, running := errgroup.WithContext(limited)
-	group.Go(func() error { return caught(func() error { return s.read(running, take) }) })
-	group.Go(func() error { return caught(func() error { return s.follow(running, first) }) })
+	s.group, s.sender = group, &sender{keyboard: s.keyboard, start: s.start}
+	s.start(func() error { return s.keyboard.read(running) })
+	s.start(func() error { return s.follow(running, t) })
 	done := make(chan error, 1)
 	go func() { done <- group.Wait() }()
-	err := waitPatiently(running, done)
+	err := waitToEnd(running, done)
 	if ctx.Err() != nil && !errors.Is(err, errStuck) {
 		return fmt.Errorf("interrupted: %w", context.Cause(ctx))
 	}
 	return err
 }
 
-// waitPatiently waits for done, and after the end of ctx only a little more.
-func waitPatiently(ctx context.Context, done <-chan error) error {
+// start runs a part of the session. A panic in it becomes an error.
+func (s *session) start(part func() error) {
+	s.group.Go(func() error { return caught(part) })
+}
+
+// waitToEnd waits for done, and after the end of ctx only a little more.
+func waitToEnd(ctx context.Context, done <-chan error) error {
 	select {
 	case err := <-done:
 		return err
@@ -85,111 +77,65 @@ func waitPatiently(ctx context.Context, done <-chan error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(patience):
+	case <-time.After(writeLimit):
 		return errStuck
 	}
 }
 
-// follow shows the stream, over one connection after the other, until it ends.
-func (s *session) follow(ctx context.Context, t target) error {
-	request := ctl.StreamRequest{
-		Console:  t.console.Name,
-		From:     s.options.From,
-		Boot:     s.options.Boot,
-		Client:   fmt.Sprintf("%s[%d]", s.options.Program, os.Getpid()),
-		Terminal: s.screen.questions,
-		Gaps:     true,
+// follow shows the stream, and types, until the stream ends, which is errEnded.
+func (s *session) follow(ctx context.Context, t follow.Target) error {
+	request := follow.Request{
+		From:        s.options.From,
+		Boot:        s.options.Boot,
+		Client:      fmt.Sprintf("%s[%d]", s.options.Program, os.Getpid()),
+		Terminal:    s.view.out.questions,
+		Stay:        s.stay,
+		ReturnLimit: s.returnLimit,
 	}
-	for tries := 1; ; tries++ {
-		err := s.connection(ctx, t, request)
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case !errors.Is(err, errBroken) || s.options.Boot < 0 || tries == maxTries:
-			return err
-		case s.shown:
-			s.notices.say("connection to %s lost", t.name)
-			s.shown, tries = false, 0
+	defer s.sender.disconnect()
+	err := follow.Run(ctx, t, request, func(e follow.Event) error {
+		if e.Kind == follow.Lost || e.Kind == follow.Ended {
+			s.sender.disconnect()
 		}
-		if t, err = s.again(ctx, t); err != nil {
+		if err := s.view.Handle(e); err != nil {
 			return err
 		}
-		request.Console, request.From = t.console.Name, strconv.FormatInt(s.offset, 10)
-		if s.offset > t.console.Relay.End { // its journal is not the one it was
-			request.From = "start"
+		switch e.Kind {
+		case follow.Connected:
+			s.sender.connect(ctx, e.Target, request.Client)
+		case follow.Ended:
+			s.announceEnd(e)
 		}
+		return nil
+	})
+	if err == nil {
+		return errEnded
 	}
+	return err
 }
 
-// connection shows the stream and types, until the stream ends (errEnded) or
-// breaks (errBroken).
-func (s *session) connection(ctx context.Context, t target, request ctl.StreamRequest) error {
-	stream, err := t.client.Stream(ctx, request)
-	switch {
-	case err != nil && s.opened:
-		return fmt.Errorf("%w: %w", errBroken, err)
-	case errors.Is(err, ctl.ErrNotKept):
-		return cmdline.Status(cmdline.StatusUsage, err)
-	case err != nil:
-		return err
-	case s.opened:
-		s.notices.say("connected again")
-	}
-	defer stream.Close()
-	s.opened = true
-	s.recall(t.console.Relay.Journal, stream)
-	switch {
-	case stream.Gap > 0:
-		s.notices.say("%d bytes are missing here", stream.Gap)
-	case stream.Gap < 0:
-		s.notices.say("bytes may be missing here: the status tells why")
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	defer context.AfterFunc(ctx, func() { stream.Close() })() // also where the input has failed
-	group.Go(func() error { return caught(func() error { return s.show(stream) }) })
-	if !s.options.readOnly() {
-		group.Go(func() error { return caught(func() error { return s.send(ctx, t.client, request) }) })
-		if s.screen.keys {
-			group.Go(func() error { return caught(func() error { return s.tellSize(ctx, t.client, request) }) })
-		}
-	}
-	return group.Wait()
-}
-
-// recall looks up when the bytes of the past came that a stream begins with, if
-// that is to be shown. Where it cannot be known, they are shown without.
-func (s *session) recall(dir string, stream *ctl.Stream) {
-	if s.screen.stamps == nil {
+// announceEnd says on a terminal that the stream has ended, and how.
+func (s *session) announceEnd(e follow.Event) {
+	s.sender.afterEnd = true
+	if !s.keyboard.terminal {
 		return
 	}
-	s.screen.stamps.past = nil
-	if snapshot, err := journal.Look(dir); err == nil {
-		s.screen.stamps.past = snapshot.Times(stream.Offset, stream.Live)
+	switch {
+	case s.options.Boot < 0:
+		s.view.notices.say("the end of boot %d", s.options.Boot)
+	case s.stay:
+		s.view.SayEnded(e, fmt.Sprintf("waiting for its next start; %v leaves", s.options.Escape))
+	default:
+		s.view.SayEnded(e, "")
 	}
 }
 
-// show shows a stream until it ends, which is errEnded.
-func (s *session) show(stream *ctl.Stream) error {
-	s.offset = stream.Offset
-	chunk := make([]byte, 32<<10)
-	for {
-		n, err := stream.Read(chunk)
-		past := min(max(0, int(stream.Live-s.offset)), n)
-		if err := s.screen.write(chunk[:past], s.offset, false); err != nil {
-			return err
-		}
-		if err := s.screen.write(chunk[past:n], s.offset+int64(past), true); err != nil {
-			return err
-		}
-		s.offset += int64(n)
-		s.shown = s.shown || n > 0
-		if errors.Is(err, io.EOF) {
-			return errEnded
-		}
-		if err != nil {
-			return fmt.Errorf("%w: %w", errBroken, err)
-		}
+// endOf says that what was attached to has ended, and of a VM how, if that is known.
+func endOf(e follow.Event) string {
+	if e.Target.Channel || e.Boot.Started.IsZero() {
+		return e.Target.Name + " has ended"
 	}
+	return e.Target.Name + " ended: " + logs.Log{Machine: e.Target.Name}.How(e.Boot, false)
 }
 
 // panicked is a panic on its way to the goroutine that puts the terminal back.
@@ -210,7 +156,7 @@ func caught(run func() error) (err error) {
 	return run()
 }
 
-// raise panics again where err is a panic that was caught.
+// raise panics again if err is a panic that was caught.
 func raise(err error) {
 	var p *panicked
 	if errors.As(err, &p) {

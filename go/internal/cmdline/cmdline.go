@@ -45,9 +45,10 @@ func Main(app *cli.App) {
 func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
 	prepare(app, args, stdout, stderr)
 	if text, ok, err := describe(app, args[1:]); ok {
-		if err == nil {
-			_, err = io.WriteString(stdout, text)
+		if err != nil {
+			return report(app.Name, err, stderr)
 		}
+		_, err = io.WriteString(stdout, text)
 		return report(app.Name, err, stderr)
 	}
 	return report(app.Name, app.RunContext(ctx, completable(args)), stderr)

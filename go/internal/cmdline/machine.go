@@ -24,20 +24,14 @@ func MachineFlags() []cli.Flag {
 	}
 }
 
-// Machine reads the machine that --config names, changed by the flags of
-// MachineFlags, and looks for its files. Its errors have status StatusUsage.
-func Machine(c *cli.Context) (vmconfig.Machine, error) { return machine(c, vmconfig.LoadWithFiles) }
-
-// MachineWithoutFiles is Machine for a program that starts nothing: the machine's files
-// need not be there.
-func MachineWithoutFiles(c *cli.Context) (vmconfig.Machine, error) { return machine(c, vmconfig.Load) }
-
-func machine(c *cli.Context, load func(path string) (vmconfig.Machine, error)) (vmconfig.Machine, error) {
+// Machine reads the vm.json that --config names and changes it by the flags of
+// MachineFlags. The rules are those of vmconfig.Load. Its errors have status StatusUsage.
+func Machine(c *cli.Context, rules ...func(vmconfig.Machine) error) (vmconfig.Machine, error) {
 	path := c.String("config")
 	if path == "" {
 		return vmconfig.Machine{}, Usage("config: no vm.json was named (use --config FILE, or set MICROVM_CONFIG)")
 	}
-	machine, err := load(path)
+	machine, err := vmconfig.Load(path, rules...)
 	if err != nil {
 		return vmconfig.Machine{}, Status(StatusUsage, err)
 	}
@@ -51,18 +45,31 @@ func machine(c *cli.Context, load func(path string) (vmconfig.Machine, error)) (
 	return machine, Status(StatusUsage, machine.Validate())
 }
 
-// MachineName is the name of the VM that a program is to talk to: --name, or
-// the one in the vm.json of --config, or "" for the only one that runs. Its
-// errors have status StatusUsage.
+// MachineName returns the name of the VM that a program is to talk to: --name, or the one
+// in the vm.json of --config, or "" for the only one that runs. Its errors have status
+// StatusUsage.
 func MachineName(c *cli.Context) (string, error) {
+	name, _, err := MachineConsoles(c)
+	return name, err
+}
+
+// MachineConsoles is MachineName that also returns the VM's consoles; nil if its vm.json is
+// not at hand.
+func MachineConsoles(c *cli.Context) (string, []vmconfig.Console, error) {
+	name, path := c.String("name"), c.String("config")
 	if c.IsSet("name") {
-		name := c.String("name")
-		return name, Status(StatusUsage, vmconfig.CheckName(name)) // before it becomes a path
-	}
-	path := c.String("config")
-	if path == "" {
-		return "", nil
+		if err := vmconfig.CheckName(name); err != nil { // before it becomes a path
+			return "", nil, Status(StatusUsage, err)
+		}
+	} else if path == "" {
+		return "", nil, nil
 	}
 	machine, err := vmconfig.Load(path)
-	return machine.Name, Status(StatusUsage, err)
+	switch {
+	case !c.IsSet("name"):
+		return machine.Name, machine.Consoles, Status(StatusUsage, err)
+	case err != nil || machine.Name != name:
+		return name, nil, nil //nolint:nilerr // the vm.json is not the named VM's
+	}
+	return name, machine.Consoles, nil
 }

@@ -35,7 +35,7 @@ func config(t *testing.T, more string) (path string, m vmconfig.Machine) {
 func machine(t *testing.T, args ...string) (m vmconfig.Machine, status int, stderr string) {
 	t.Helper()
 	app := &cli.App{Name: "demo", Flags: cmdline.MachineFlags(), Action: func(c *cli.Context) (err error) {
-		m, err = cmdline.Machine(c)
+		m, err = cmdline.Machine(c, vmconfig.Machine.CheckFiles)
 		return err
 	}}
 	var out, errs bytes.Buffer

@@ -18,11 +18,11 @@ func (s *Suite) declared() []Check {
 		console := s.machine.CheckConsole(declared)
 		check := Check{
 			Name:  declared.Name,
-			Needs: []string{vmconfig.CheckPrinted},
+			Needs: []string{namePrinted},
 			Limit: time.Duration(declared.TimeoutSeconds) * time.Second,
 		}
 		if console.HasLogin() {
-			check.Needs = append(check.Needs, vmconfig.CheckLogin(console.Device))
+			check.Needs = append(check.Needs, nameLogin(console.Device))
 		}
 		switch {
 		case declared.Run != "":
@@ -30,7 +30,7 @@ func (s *Suite) declared() []Check {
 		case declared.Send != "":
 			check.Run = s.answers(declared, console.Device)
 		default:
-			check.Needs = []string{vmconfig.CheckPrinted} // no shell is asked
+			check.Needs = []string{namePrinted} // no shell is asked
 			check.Run = s.prints(declared, console.Device)
 			check.AfterEnd = true
 		}

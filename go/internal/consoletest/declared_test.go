@@ -3,7 +3,6 @@ package consoletest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -16,7 +15,7 @@ import (
 
 // suiteOn is a suite that is connected to one console, ttyS0.
 func suiteOn(console *Console, shell bool, checks ...vmconfig.Check) *Suite {
-	s := NewSuite(vmconfig.Machine{Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0"}}, Checks: checks}, nil, vmconfig.NumberedLines)
+	s := NewSuite(vmconfig.Machine{Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0"}}, Checks: checks}, nil, DefaultLines)
 	s.consoles = []*Console{console}
 	if shell {
 		s.shells["ttyS0"] = console
@@ -131,27 +130,6 @@ func TestFindEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// No declared check has the name of one that the suite makes by itself.
-func TestNamesAreTheSuitesOwn(t *testing.T) {
-	no := false
-	for _, login := range []*bool{nil, &no} {
-		machine, err := vmconfig.Parse([]byte(`{"name": "m", "kernel": "k"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range machine.Consoles {
-			machine.Consoles[i].Login = login
-		}
-		for _, check := range NewSuite(machine, nil, vmconfig.NumberedLines).Checks() {
-			machine.Checks = []vmconfig.Check{{Name: check.Name, Expect: "x"}}
-			want := fmt.Sprintf("checks[0].name: %q is a check that run-test makes by itself", check.Name)
-			if err := machine.Validate(); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%v, want %s", err, want)
-			}
-		}
-	}
-}
-
 // The checks of a guest without a login are those of the machine, and the declared
 // ones; the others are skipped.
 func TestChecksWithoutALogin(t *testing.T) {
@@ -161,14 +139,14 @@ func TestChecksWithoutALogin(t *testing.T) {
 		Checks:   []vmconfig.Check{{Name: "printed", Expect: "x"}, {Name: "command", Console: "console", Run: "true"}},
 	}
 	var got []string
-	for _, check := range NewSuite(machine, nil, vmconfig.NumberedLines).Checks() {
+	for _, check := range NewSuite(machine, nil, DefaultLines).Checks() {
 		if check.Skip != "" {
 			check.Name = "(" + check.Name + ")"
 		}
 		got = append(got, check.Name)
 	}
 	want := []string{
-		vmconfig.CheckStarts, vmconfig.CheckPrinted, "(login on ttyS0)", "login on hvc0", "printed", "command",
+		nameStarts, namePrinted, "(login on ttyS0)", "login on hvc0", "printed", "command",
 		"(what ttyS0 writes to /dev/hvc0 arrives there)", "(what hvc0 writes to /dev/ttyS0 arrives there)",
 		"(100000 numbered lines on ttyS0, at two clients and in the journal, beside one that never reads)",
 		"100000 numbered lines on hvc0, at two clients and in the journal, beside one that never reads",
@@ -179,7 +157,7 @@ func TestChecksWithoutALogin(t *testing.T) {
 	}
 	machine.Consoles = machine.Consoles[:1]
 	machine.Checks = nil
-	checks := NewSuite(machine, nil, vmconfig.NumberedLines).Checks()
+	checks := NewSuite(machine, nil, DefaultLines).Checks()
 	if last := checks[len(checks)-1]; last.Name != "the VM ends, nothing left behind" || !last.AfterEnd || !last.Always {
 		t.Errorf("the last check is %+v", last)
 	}

@@ -85,10 +85,11 @@ func (s *Suite) client(ctx context.Context, console vmconfig.Console) (net.Conn,
 			continue
 		}
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address(endpoint))
-		if err == nil {
-			context.AfterFunc(ctx, func() { conn.Close() })
+		if err != nil {
+			return nil, err
 		}
-		return conn, err
+		context.AfterFunc(ctx, func() { conn.Close() })
+		return conn, nil
 	}
 	return nil, fmt.Errorf("no console %q", console.Name)
 }

@@ -31,14 +31,17 @@ func (c *Console) Login(ctx context.Context) error {
 	return err
 }
 
-// Shell has the guest's shell run command and returns what it printed, with
+// Shell runs a command in the guest's shell and returns what it printed, with
 // plain line ends. A command with another status than 0 is an error.
 func (c *Console) Shell(ctx context.Context, command string) (string, error) {
 	output, status, err := c.command(ctx, command)
-	if err == nil && status != 0 {
-		err = fmt.Errorf("%s: %q ended with status %d: %s", c.Device, command, status, strings.TrimSpace(output))
+	if err != nil {
+		return output, err
 	}
-	return output, err
+	if status != 0 {
+		return output, fmt.Errorf("%s: %q ended with status %d: %s", c.Device, command, status, strings.TrimSpace(output))
+	}
+	return output, nil
 }
 
 // command is Shell with the command's status.

@@ -51,31 +51,31 @@ const noLogin = "vm.json says that there is no login"
 // stand on each other: make them in their order.
 func (s *Suite) Checks() []Check {
 	checks := []Check{
-		{Name: vmconfig.CheckStarts, Run: s.start},
-		{Name: vmconfig.CheckPrinted, Run: s.connect, Needs: []string{vmconfig.CheckStarts}},
+		{Name: nameStarts, Run: s.start},
+		{Name: namePrinted, Run: s.connect, Needs: []string{nameStarts}},
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(vmconfig.CheckLogin(console.Device), s.login(console.Device), console))
+		checks = append(checks, shellCheck(nameLogin(console.Device), s.login(console.Device), console))
 	}
 	checks = append(checks, s.declared()...)
 	for _, from := range s.machine.Consoles {
 		for _, to := range s.machine.Consoles {
 			if from != to {
-				checks = append(checks, shellCheck(vmconfig.CheckAcross(from.Device, to.Device), s.across(from.Device, to.Device), from, to))
+				checks = append(checks, shellCheck(nameAcross(from.Device, to.Device), s.across(from.Device, to.Device), from, to))
 			}
 		}
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(vmconfig.CheckLines(console.Device, s.lines), s.exact(console), console))
+		checks = append(checks, shellCheck(nameLines(console.Device, s.lines), s.exact(console), console))
 	}
 	return append(checks, s.stop())
 }
 
 // shellCheck is a check that needs a shell on consoles.
 func shellCheck(name string, run func(context.Context) error, consoles ...vmconfig.Console) Check {
-	check := Check{Name: name, Run: run, Needs: []string{vmconfig.CheckPrinted}}
+	check := Check{Name: name, Run: run, Needs: []string{namePrinted}}
 	for _, console := range consoles {
-		if login := vmconfig.CheckLogin(console.Device); login != name {
+		if login := nameLogin(console.Device); login != name {
 			check.Needs = append(check.Needs, login)
 		}
 		if !console.HasLogin() {
@@ -89,9 +89,9 @@ func shellCheck(name string, run func(context.Context) error, consoles ...vmconf
 // button. One without may know no ACPI, or have ended by itself.
 func (s *Suite) stop() Check {
 	if slices.ContainsFunc(s.machine.Consoles, vmconfig.Console.HasLogin) {
-		return Check{Name: vmconfig.CheckShutdown, Run: s.shutdown, Needs: []string{vmconfig.CheckPrinted}, Always: true}
+		return Check{Name: nameShutdown, Run: s.shutdown, Needs: []string{namePrinted}, Always: true}
 	}
-	return Check{Name: vmconfig.CheckEnds, Run: s.end, Needs: []string{vmconfig.CheckPrinted}, Always: true, AfterEnd: true}
+	return Check{Name: nameEnds, Run: s.end, Needs: []string{namePrinted}, Always: true, AfterEnd: true}
 }
 
 // start waits until the machine runs.
@@ -111,15 +111,10 @@ func (s *Suite) connect(ctx context.Context) error {
 	if s.began.IsZero() {
 		return errors.New("not run: the VM has not started")
 	}
-	for printed := int64(0); printed == 0; {
-		for _, endpoint := range s.vm.Status().Consoles {
-			printed += endpoint.Relay.End - endpoint.Relay.Start
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("no console prints anything: %w", context.Cause(ctx))
-		}
+	select {
+	case <-s.vm.Printed():
+	case <-ctx.Done():
+		return fmt.Errorf("no console prints anything: %w", context.Cause(ctx))
 	}
 	for _, endpoint := range s.vm.Status().Consoles {
 		if clients := len(endpoint.Relay.Clients); clients > 0 {
@@ -135,25 +130,30 @@ func (s *Suite) connect(ctx context.Context) error {
 	return s.firstBytes(ctx)
 }
 
-// firstBytes compares what each client has got first with the journal.
+// firstBytes compares the first bytes of each client with those of the journal.
 func (s *Suite) firstBytes(ctx context.Context) error {
 	for i, endpoint := range s.vm.Status().Consoles {
-		size := min(beginning, endpoint.Relay.End-endpoint.Relay.Start)
-		stream, err := s.vm.Stream(ctx, ctl.StreamRequest{Console: endpoint.Name})
+		kept, err := s.firstKept(ctx, endpoint)
 		if err != nil {
 			return err
 		}
-		kept := make([]byte, size)
-		_, err = io.ReadFull(stream, kept)
-		stream.Close()
-		if err == nil {
-			err = s.consoles[i].Began(ctx, kept)
-		}
-		if err != nil {
+		if err := s.consoles[i].Began(ctx, kept); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// firstKept returns the first bytes that a console's journal has of this boot.
+func (s *Suite) firstKept(ctx context.Context, endpoint state.Console) ([]byte, error) {
+	stream, err := s.vm.Stream(ctx, ctl.StreamRequest{Console: endpoint.Name})
+	if err != nil {
+		return nil, err
+	}
+	defer stream.Close()
+	kept := make([]byte, min(beginning, endpoint.Relay.End-endpoint.Relay.Start))
+	_, err = io.ReadFull(stream, kept)
+	return kept, err
 }
 
 // beginning is how many bytes of a console are compared, at most.

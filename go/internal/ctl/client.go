@@ -38,18 +38,24 @@ func (c Client) Status(ctx context.Context) (state.Machine, error) {
 // of it, is an error.
 func (c Client) ChannelStatus(ctx context.Context) (state.Machine, error) {
 	status, err := c.Status(ctx)
-	if err == nil && (len(status.Consoles) == 0 || status.Consoles[0].Relay == nil) {
-		err = errors.New("control socket: the answer is not the status of a channel")
+	if err != nil {
+		return status, err
 	}
-	return status, err
+	if len(status.Consoles) == 0 || status.Consoles[0].Relay == nil {
+		return status, errors.New("control socket: the answer is not the status of a channel")
+	}
+	return status, nil
 }
 
 // wantOK returns err, or an error if an answer in JSON has another status than 200.
 func wantOK(code int, err error) error {
-	if err == nil && code != http.StatusOK {
+	if err != nil {
+		return err
+	}
+	if code != http.StatusOK {
 		return fmt.Errorf("control socket: status %d", code)
 	}
-	return err
+	return nil
 }
 
 // ErrNeverReady tells that a guest ends that was waited for.

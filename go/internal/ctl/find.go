@@ -11,10 +11,32 @@ import (
 	"microvm-console/internal/state"
 )
 
-// ErrNotRunning tells that no such machine runs.
+// ErrNotRunning is returned, as a *NotRunningError, if no such machine runs.
 var ErrNotRunning = errors.New("not running")
 
-// ErrSeveral tells that a name is needed to pick one of several machines.
+// NotRunningError is the ErrNotRunning of a machine.
+type NotRunningError struct {
+	// Name is that of the machine; "" if any would do.
+	Name string
+	// Last says how its last boot ended; "" if that is not known. It is a part of a
+	// sentence: "ended 16:03, powered off".
+	Last string
+}
+
+func (e *NotRunningError) Error() string {
+	switch {
+	case e.Name == "":
+		return fmt.Sprintf("vm: %v (start one with microvm-run)", ErrNotRunning)
+	case e.Last == "":
+		return fmt.Sprintf("vm %q: %v (start it with microvm-run)", e.Name, ErrNotRunning)
+	}
+	return fmt.Sprintf("vm %q: %v; its last boot %s (console-log --name %s prints it; start it with microvm-run)", e.Name, ErrNotRunning, e.Last, e.Name)
+}
+
+// Is makes a NotRunningError an ErrNotRunning.
+func (e *NotRunningError) Is(target error) bool { return target == ErrNotRunning }
+
+// ErrSeveral is returned if a name is needed to pick one of several machines.
 var ErrSeveral = errors.New("several machines run")
 
 const (
@@ -60,7 +82,7 @@ func look(ctx context.Context, name string) (client Client, status state.Machine
 		return Client{}, state.Machine{}, 0, fmt.Errorf("vm %q: %w", machine.Name(), err)
 	}
 	if !locked {
-		return Client{}, state.Machine{}, grace, fmt.Errorf("vm %q: %w (start it with microvm-run)", name, ErrNotRunning)
+		return Client{}, state.Machine{}, grace, &NotRunningError{Name: machine.Name()}
 	}
 	client = Client{machine.Ctl()}
 	status, err = client.Status(ctx)
@@ -81,7 +103,7 @@ func only() (machine rundir.Machine, waitFor time.Duration, err error) {
 	case err != nil:
 		return machine, 0, err
 	case len(running) == 0:
-		return machine, grace, fmt.Errorf("vm: %w (start one with microvm-run)", ErrNotRunning)
+		return machine, grace, &NotRunningError{}
 	case len(running) > 1:
 		names := make([]string, len(running))
 		for i, machine := range running {

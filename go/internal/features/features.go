@@ -35,22 +35,28 @@ func Of(ctx context.Context, program string) (qemu.Features, error) {
 		return features, nil
 	}
 	features, err := ask(ctx, program)
-	if err == nil {
-		found.Remember(key, features)
+	if err != nil {
+		return qemu.Features{}, err
 	}
-	return features, err
+	found.Remember(key, features)
+	return features, nil
 }
 
-// ask runs the program. One that was built without seccomp refuses the sandbox's
-// option, and is asked for its help alone.
+// ask runs the program with -help. A program that was built without seccomp refuses the
+// option of the sandbox, and is run again without it.
 func ask(ctx context.Context, program string) (qemu.Features, error) {
 	text, sandbox, err := help(ctx, qemu.HelpArgs(program, true))
-	if err == nil && !sandbox {
-		text, _, err = help(ctx, qemu.HelpArgs(program, false))
+	if err != nil {
+		return qemu.Features{}, err
+	}
+	if !sandbox {
+		if text, _, err = help(ctx, qemu.HelpArgs(program, false)); err != nil {
+			return qemu.Features{}, err
+		}
 	}
 	features := qemu.ReadHelp(text)
 	features.Sandbox = sandbox
-	return features, err
+	return features, nil
 }
 
 // help runs argv and returns what it prints, and whether it ended with status 0.

@@ -13,29 +13,43 @@ import (
 type Cause string
 
 const (
-	// Panicked is a guest whose kernel has panicked.
-	Panicked Cause = "guest panicked"
-	// OutOfMemory is one whose kernel has panicked for want of memory.
-	OutOfMemory Cause = "guest panicked, out of memory"
-	// Looping is one that restarts again and again.
-	Looping Cause = "guest restarts again and again"
-	// Lost is one whose processors QEMU has stopped for good.
-	Lost Cause = "guest lost"
+	// Panicked: its kernel has panicked.
+	Panicked Cause = "panicked"
+	// OutOfMemory: its kernel has panicked for want of memory.
+	OutOfMemory Cause = "panicked, out of memory"
+	// Looping: it restarts again and again.
+	Looping Cause = "looping"
+	// Lost: QEMU has stopped its processors for good.
+	Lost Cause = "lost"
 )
 
 // Error is returned for a guest that has ended, or was ended, for a Cause.
 type Error struct {
-	Cause   Cause
-	Message string // of a panic, the kernel's line: "Kernel panic - not syncing: …"
+	Cause Cause
+	// Message is the kernel's line if it has panicked: "Kernel panic - not syncing: …".
+	// Otherwise it says what has happened.
+	Message string
 	Device  string // the console that showed it; "": none did
 	// Lines are the last lines of that console, without their ends.
 	Lines []string
 }
 
+// How returns what has become of the guest: "panicked: Kernel panic - not syncing: …",
+// "restarted 5 times in a minute", "lost: …". The guest's own words may be in it.
+func (e *Error) How() string {
+	if e.Cause == Looping {
+		return e.Message
+	}
+	return fmt.Sprintf("%s: %s", e.Cause, e.Message)
+}
+
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s: %s", e.Cause, e.Message)
-	if e.Cause == OutOfMemory {
+	text := "guest " + e.How()
+	switch e.Cause {
+	case OutOfMemory:
 		text += " (give it more with memoryMiB)"
+	case Looping:
+		text += ", and was never ready (see why in what it printed before)"
 	}
 	return text
 }
@@ -70,13 +84,13 @@ func panicCause(message string) Cause {
 	return Panicked
 }
 
-// silentPanic is a panic that no console shows.
+// silentPanic returns the Error of a panic that no console shows.
 func silentPanic() *Error {
 	return &Error{Cause: Panicked, Message: "QEMU's panic device says so; no console shows the kernel's words"}
 }
 
-// errorOf returns an Error with the last lines of the console that says most: the first
-// one that has printed anything. The caller holds the lock.
+// errorOf returns an Error with the last lines of the first console that has printed
+// anything. The caller holds the lock.
 func (g *Guest) errorOf(cause Cause, message string) *Error {
 	e := &Error{Cause: cause, Message: message}
 	for _, c := range g.consoles {
@@ -88,8 +102,9 @@ func (g *Guest) errorOf(cause Cause, message string) *Error {
 	return e
 }
 
-// Lose returns the Error of a guest whose processors QEMU has stopped for good.
-func (g *Guest) Lose(message string) *Error {
+// Lost returns the Error of a guest whose processors QEMU has stopped for good; message
+// says why.
+func (g *Guest) Lost(message string) *Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.errorOf(Lost, message)

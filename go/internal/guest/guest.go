@@ -9,7 +9,6 @@ package guest
 
 import (
 	"bytes"
-	"slices"
 	"sync"
 	"time"
 )
@@ -45,7 +44,8 @@ type boot struct {
 // Guest is a guest. It may be used by several goroutines at once.
 type Guest struct {
 	mu       sync.Mutex
-	read     *sync.Cond // when more has been read of a console
+	read     *sync.Cond    // when more has been read of a console
+	printed  chan struct{} // closed when a console has printed
 	consoles []*console
 	boot     boot
 	restarts int
@@ -63,7 +63,7 @@ type State struct {
 
 // New returns a guest that has not started.
 func New(consoles []Console) *Guest {
-	g := &Guest{}
+	g := &Guest{printed: make(chan struct{})}
 	g.read = sync.NewCond(&g.mu)
 	for _, c := range consoles {
 		g.consoles = append(g.consoles, &console{Console: c})
@@ -71,7 +71,7 @@ func New(consoles []Console) *Guest {
 	return g
 }
 
-// Start says that the guest starts now.
+// Start is called when the guest starts.
 func (g *Guest) Start(now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -87,9 +87,9 @@ func (g *Guest) State() State {
 	return s
 }
 
-// Print takes what console i has printed. end is how many bytes it has printed in all,
-// data the last of them: less, if some are no longer kept. It returns a sentence for each
-// process that the kernel has killed for want of memory.
+// Print takes what console i has printed. end is how many bytes it has printed in all;
+// data are the last of them, without those that are no longer kept. It returns a sentence
+// for each process that the kernel has killed for want of memory.
 func (g *Guest) Print(i int, data []byte, end int64, now time.Time) (killed []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -99,6 +99,9 @@ func (g *Guest) Print(i int, data []byte, end int64, now time.Time) (killed []st
 	if len(data) > 0 {
 		c.last = now
 		c.keep(data)
+	}
+	if end > 0 && g.silent() {
+		close(g.printed)
 	}
 	c.total = end
 	for len(data) > 0 {
@@ -123,8 +126,9 @@ func (c *console) keep(data []byte) {
 	}
 }
 
-// AwaitRead waits until each console's bytes have been read up to ends, or limit passes.
-func (g *Guest) AwaitRead(ends []int64, limit time.Duration) {
+// AwaitRead waits until each console's bytes have been read up to ends, for limit at most,
+// and reports whether they have.
+func (g *Guest) AwaitRead(ends []int64, limit time.Duration) bool {
 	late := false
 	timer := time.AfterFunc(limit, func() {
 		g.mu.Lock()
@@ -141,6 +145,7 @@ func (g *Guest) AwaitRead(ends []int64, limit time.Duration) {
 			g.read.Wait()
 		}
 	}
+	return !late
 }
 
 // Tail returns the last lines of console i, up to n, without their ends, and how many
@@ -152,15 +157,14 @@ func (g *Guest) Tail(i, n int) (lines []string, total int64) {
 	return lastLines(c.kept, n), c.total
 }
 
-// Silent reports whether no console has printed anything yet.
-func (g *Guest) Silent() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return !slices.ContainsFunc(g.consoles, func(c *console) bool { return c.total > 0 })
-}
+// Printed is closed when a console has printed something.
+func (g *Guest) Printed() <-chan struct{} { return g.printed }
 
-// SetPort says whether the guest has its agent's port open. An agent whose port is closed
-// answers no more.
+// silent reports whether no console has printed anything yet. The caller holds the lock.
+func (g *Guest) silent() bool { return g.total() == 0 }
+
+// SetPort is called when the guest has opened or closed its agent's port. An agent whose
+// port is closed does not answer.
 func (g *Guest) SetPort(open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -168,16 +172,16 @@ func (g *Guest) SetPort(open bool) {
 	g.boot.agent = g.boot.agent && open
 }
 
-// Answered says that the guest's agent has answered, at a time when the guest had
-// restarted so often.
+// Answered is called when the guest's agent has answered a question that was asked after
+// so many restarts.
 func (g *Guest) Answered(restarts int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.boot.agent = g.boot.port && g.restarts == restarts
 }
 
-// Greet finds out whether the guest has become ready, and reports whether that is new.
-func (g *Guest) Greet(now time.Time) bool {
+// CheckReady reports whether the guest is ready and was not before.
+func (g *Guest) CheckReady(now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	by := ""

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -49,7 +50,7 @@ func (s *story) agentAnswers() *story {
 // ready wants the guest to have become ready by something, after so many seconds.
 func (s *story) ready(by string, seconds float64) {
 	s.t.Helper()
-	s.g.Greet(s.now)
+	s.g.CheckReady(s.now)
 	if is := s.g.State(); is.ReadyBy != by || is.ReadySeconds != seconds {
 		s.t.Errorf("ready by %q after %v s, want %q after %v s", is.ReadyBy, is.ReadySeconds, by, seconds)
 	}
@@ -112,7 +113,7 @@ func TestRestarts(t *testing.T) {
 		{"five restarts of a guest that was ready in between", func(s *story) {
 			for i := range 5 {
 				if i == 3 {
-					s.prints(0, loginText).g.Greet(s.now)
+					s.prints(0, loginText).g.CheckReady(s.now)
 				}
 				s.prints(0, bootText).after(time.Second).resets()
 			}
@@ -123,11 +124,18 @@ func TestRestarts(t *testing.T) {
 			}
 		}, 6, Looping},
 		{"a restart behind a panic", func(s *story) { s.prints(1, panicText).resets() }, 1, Panicked},
+		{"a panic behind many lines", func(s *story) { s.prints(0, strings.Repeat(bootText, 5000)+panicText).resets() }, 1, Panicked},
+		{"a restart behind a panic for want of memory", func(s *story) {
+			s.prints(0, "Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled\r\n").resets()
+		}, 1, OutOfMemory},
+		{"a restart that was asked for", func(s *story) {
+			s.prints(0, bootText+panicText+"[    9.0] reboot: Restarting system\r\n").resets()
+		}, 1, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := begin(t)
 			test.happens(s)
-			found := s.g.JudgeRestart(s.now)
+			found := s.g.CheckRestart()
 			if restarts := s.g.State().Restarts; restarts != test.restarts {
 				t.Errorf("%d restarts, want %d", restarts, test.restarts)
 			}
@@ -151,6 +159,7 @@ func TestSuspicion(t *testing.T) {
 		{"nothing", func(s *story) { s.prints(0, bootText) }, nil, false, false, ""},
 		{"an agent that is silent now", func(s *story) { s.agentAnswers().prints(0, deadText) }, nil, false, true, ""},
 		{"an agent that answers", func(s *story) { s.agentAnswers().prints(0, deadText) }, nil, true, false, "the guest's agent still answers"},
+		{"words printed by a user", func(s *story) { s.agentAnswers().prints(0, bootText+deadText+"root@demo:~# ") }, nil, false, false, ""},
 		{"no agent", func(s *story) { s.prints(0, deadText) }, nil, false, false, "no agent has answered before that would be silent now"},
 		{"another console goes on", func(s *story) {
 			s.agentAnswers().prints(0, deadText).after(time.Second).prints(1, "# ")
@@ -176,7 +185,7 @@ func TestSuspicion(t *testing.T) {
 			if test.later != nil {
 				test.later(s)
 			}
-			proven, note := s.g.Judge(suspicion, test.answers)
+			proven, note := s.g.Confirm(suspicion, test.answers)
 			want := ""
 			if test.note != "" {
 				want = prefix + test.note + " (if the guest has panicked, end it with microvm-shutdown --force)"
@@ -185,6 +194,45 @@ func TestSuspicion(t *testing.T) {
 				t.Errorf("got %v, %q, want proven %t, %q", proven, note, test.proven, want)
 			}
 		})
+	}
+}
+
+// What has become of a guest, as it is recorded and as an error says it.
+func TestHow(t *testing.T) {
+	for _, test := range []struct {
+		of         *Error
+		how, error string
+	}{
+		{&Error{Cause: Panicked, Message: "Kernel panic - not syncing: x"},
+			"panicked: Kernel panic - not syncing: x", "guest panicked: Kernel panic - not syncing: x"},
+		{&Error{Cause: OutOfMemory, Message: "x"}, "panicked, out of memory: x", "guest panicked, out of memory: x (give it more with memoryMiB)"},
+		{&Error{Cause: Looping, Message: "restarted 5 times in a minute"}, "restarted 5 times in a minute",
+			"guest restarted 5 times in a minute, and was never ready (see why in what it printed before)"},
+		{&Error{Cause: Lost, Message: "x"}, "lost: x", "guest lost: x"},
+	} {
+		if how := test.of.How(); how != test.how || test.of.Error() != test.error {
+			t.Errorf("got %q, %q, want %q, %q", how, test.of.Error(), test.how, test.error)
+		}
+	}
+}
+
+// The guest is lost: the error has the last lines of the first console that has printed.
+func TestLost(t *testing.T) {
+	if e := begin(t).prints(1, bootText).g.Lost("x"); e.Cause != Lost || e.Device != "hvc0" || e.Lines[len(e.Lines)-1] != "[    1.0] booting" {
+		t.Errorf("got %+v", e)
+	}
+	if e := begin(t).g.Lost("x"); e.Device != "" || len(e.Lines) != 0 {
+		t.Errorf("of consoles that printed nothing: %+v", e)
+	}
+}
+
+// QEMU's panic device is believed, whether a console shows the kernel's words or not.
+func TestReportedPanic(t *testing.T) {
+	if e := begin(t).prints(0, bootText).g.ReportedPanic(); !e.Panic() || e.Message != silentPanic().Message {
+		t.Errorf("without words: %+v", e)
+	}
+	if e := begin(t).prints(1, panicText).g.ReportedPanic(); e.Message != "Kernel panic - not syncing: no root" || e.Device != "hvc0" {
+		t.Errorf("with words: %+v", e)
 	}
 }
 
@@ -200,12 +248,29 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// Printed is closed with the first byte of any console, and not before.
+func TestPrinted(t *testing.T) {
+	s := begin(t)
+	s.g.Print(1, nil, 0, s.now)
+	select {
+	case <-s.g.Printed():
+		t.Error("nothing was printed")
+	default:
+	}
+	s.prints(1, "x").prints(0, "y")
+	<-s.g.Printed()
+}
+
 // AwaitRead waits for bytes, and no longer than its limit.
 func TestAwaitRead(t *testing.T) {
 	s := begin(t)
-	s.g.AwaitRead([]int64{1, 0}, time.Millisecond) // it returns
+	if s.g.AwaitRead([]int64{1, 0}, time.Millisecond) {
+		t.Error("nothing was read")
+	}
 	go s.g.Print(0, []byte("x"), 1, s.now)
-	s.g.AwaitRead([]int64{1, 0}, time.Minute)
+	if !s.g.AwaitRead([]int64{1, 0}, time.Minute) {
+		t.Error("what was printed was not read")
+	}
 	if _, total := s.g.Tail(0, 1); total != 1 {
 		t.Errorf("%d bytes were read, want 1", total)
 	}

@@ -32,8 +32,8 @@ func (g *Guest) findPanic(still bool) (found *Error, at *console) {
 	return nil, nil
 }
 
-// FindPanic returns the panic that the consoles show, whatever the guest does now; nil:
-// none.
+// FindPanic returns the panic that the consoles show, whatever the guest does now; nil if
+// there is none.
 func (g *Guest) FindPanic() *Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,8 +62,8 @@ type Suspicion struct {
 	restarts int
 }
 
-// Suspect returns the panic that text alone shows; nil: none. The processors prove
-// nothing: a panicked kernel may spin or halt.
+// Suspect returns the panic that text alone shows; nil if there is none. The processors
+// prove nothing: a panicked kernel may spin or halt.
 func (g *Guest) Suspect() *Suspicion {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -71,7 +71,7 @@ func (g *Guest) Suspect() *Suspicion {
 	if found == nil {
 		return nil
 	}
-	s := &Suspicion{found: found, printed: g.printed(), restarts: g.restarts}
+	s := &Suspicion{found: found, printed: g.total(), restarts: g.restarts}
 	switch {
 	case !g.silentSince(at):
 		s.doubt = "another console has printed since"
@@ -83,12 +83,12 @@ func (g *Guest) Suspect() *Suspicion {
 	return s
 }
 
-// Judge returns the panic if it is proven, or why it is not, as a note; neither, if
-// something has happened since Suspect. agentAnswers reports whether the agent has answered
-// since.
-func (g *Guest) Judge(s *Suspicion, agentAnswers bool) (proven *Error, note string) {
+// Confirm returns the panic if it is proven, or why it is not, as a note. It returns
+// neither if a console has printed, or the guest has restarted, since Suspect. agentAnswers
+// is whether the agent has answered since.
+func (g *Guest) Confirm(s *Suspicion, agentAnswers bool) (proven *Error, note string) {
 	g.mu.Lock()
-	changed := g.printed() != s.printed || g.restarts != s.restarts
+	changed := g.total() != s.printed || g.restarts != s.restarts
 	g.mu.Unlock()
 	doubt := s.doubt
 	switch {
@@ -103,9 +103,8 @@ func (g *Guest) Judge(s *Suspicion, agentAnswers bool) (proven *Error, note stri
 		s.found.Device, s.found.Message, doubt)
 }
 
-// printed returns how many bytes the consoles have printed in all. The caller holds the
-// lock.
-func (g *Guest) printed() (sum int64) {
+// total returns how many bytes the consoles have printed in all. The caller holds the lock.
+func (g *Guest) total() (sum int64) {
 	for _, c := range g.consoles {
 		sum += c.total
 	}

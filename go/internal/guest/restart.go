@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// loopRestarts is how often a guest restarts in loopTime, and never becomes
-	// ready, before it is taken for one that never will.
+	// loopRestarts is how often a guest restarts in loopTime without becoming ready
+	// until it is looping.
 	loopRestarts = 5
 	loopTime     = time.Minute
 	// resetTime is how long after a reset another one can belong to it.
@@ -37,8 +37,8 @@ func (r *resets) add(printed int64, now time.Time) bool {
 
 func (r *resets) forget() { r.times = nil }
 
-// Reset says that the machine was reset, at a time when the consoles had printed up to
-// ends: what they print from there on is the next boot's.
+// Reset is called when the machine was reset, with how much each console had printed then:
+// what it prints from there on belongs to the next boot.
 func (g *Guest) Reset(ends []int64, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -53,18 +53,17 @@ func (g *Guest) Reset(ends []int64, now time.Time) {
 	g.boot = boot{began: now}
 }
 
-// JudgeRestart returns what a restart is the end of: of a guest that has panicked, or has
-// restarted too often; nil: of neither. It is called once all that was printed before the
-// restart has been read.
-func (g *Guest) JudgeRestart(now time.Time) *Error {
+// CheckRestart returns an Error if the restart was the end of a guest that has panicked, or
+// that has restarted too often. It is called once all that was printed before the restart
+// has been read.
+func (g *Guest) CheckRestart() *Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if found, _ := g.findPanic(false); found != nil {
 		return found
 	}
-	if again := len(g.resets.times); again >= loopRestarts {
-		return g.errorOf(Looping, fmt.Sprintf("%d times within %.0f s, and it was never ready (see why in what it printed before)",
-			again, now.Sub(g.resets.times[0]).Seconds()))
+	if n := len(g.resets.times); n >= loopRestarts {
+		return g.errorOf(Looping, fmt.Sprintf("restarted %d times in a minute", n))
 	}
 	return nil
 }

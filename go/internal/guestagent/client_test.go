@@ -78,14 +78,14 @@ func TestAChangeIsAskedForOnlyOfWhoAnswers(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		done := make(chan error)
-		go func() { done <- c.SetTime(ctx, time.Unix(1, 5)) }()
+		go func() { done <- c.SetConsoleSize(ctx, "hvc0", 24, 80) }()
 		args := p.asked(CommandSyncDelimited)
 		synctest.Wait() // nothing more is sent
 		if p.requests.Buffered() > 0 {
 			t.Error("the command was sent before the answer")
 		}
 		p.say(synced(args))
-		if diff := cmp.Diff(map[string]any{"time": 1000000005.0}, p.asked(CommandSetTime)); diff != "" {
+		if diff := cmp.Diff(map[string]any{"device": "hvc0", "rows": 24.0, "columns": 80.0}, p.asked(CommandSetConsoleSize)); diff != "" {
 			t.Error(diff)
 		}
 		p.say("{\"return\": {}}\n")

@@ -28,18 +28,6 @@ func (i Info) Supports(name string) bool {
 	return slices.ContainsFunc(i.Commands, func(c Command) bool { return c.Name == name && c.Enabled })
 }
 
-// OSInfo tells what runs in the guest; every field may be empty.
-type OSInfo struct {
-	ID            string `json:"id,omitempty"`          // as in os-release(5): "debian"
-	Name          string `json:"name,omitempty"`        // "Debian GNU/Linux"
-	PrettyName    string `json:"pretty-name,omitempty"` // "Debian GNU/Linux 12 (bookworm)"
-	Version       string `json:"version,omitempty"`     // "12 (bookworm)"
-	VersionID     string `json:"version-id,omitempty"`  // "12"
-	KernelRelease string `json:"kernel-release,omitempty"`
-	KernelVersion string `json:"kernel-version,omitempty"`
-	Machine       string `json:"machine,omitempty"` // as of uname(2): "x86_64"
-}
-
 // Ping tells whether an agent answers.
 func (c *Client) Ping(ctx context.Context) error {
 	return c.execute(ctx, request{command: CommandPing}, nil)
@@ -50,24 +38,6 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	var info Info
 	err := c.execute(ctx, request{command: CommandInfo}, &info)
 	return info, err
-}
-
-// OSInfo asks what runs in the guest.
-func (c *Client) OSInfo(ctx context.Context) (OSInfo, error) {
-	var info OSInfo
-	err := c.execute(ctx, request{command: CommandOSInfo}, &info)
-	return info, err
-}
-
-// SetTime sets the guest's clock.
-func (c *Client) SetTime(ctx context.Context, t time.Time) error {
-	args := SetTimeArgs{Time: t.UnixNano()}
-	return c.execute(ctx, request{command: CommandSetTime, args: args, changes: true}, nil)
-}
-
-// SetTimeArgs are the arguments of CommandSetTime: nanoseconds since 1970.
-type SetTimeArgs struct {
-	Time int64 `json:"time"`
 }
 
 // SetConsoleSize tells the guest the size of the window on a console, a device

@@ -41,18 +41,23 @@ func (c *Client) execute(ctx context.Context, r request, out any) error {
 			return fmt.Errorf("%s: %w", r.command, err)
 		}
 	}
-	line, err := c.exchange(ctx, r, want{limit: max(r.limit, MaxReply)})
-	if err == nil {
-		err = decode(line, out)
-	}
-	var refusal *Error
-	if err != nil && !errors.As(err, &refusal) {
-		c.synced = false
-	}
-	if err != nil {
+	if err := c.answer(ctx, r, out); err != nil {
+		var refusal *Error
+		if !errors.As(err, &refusal) {
+			c.synced = false
+		}
 		return fmt.Errorf("%s: %w", r.command, err)
 	}
 	return nil
+}
+
+// answer sends a request and decodes the answer into out.
+func (c *Client) answer(ctx context.Context, r request, out any) error {
+	line, err := c.exchange(ctx, r, want{limit: max(r.limit, MaxReply)})
+	if err != nil {
+		return err
+	}
+	return decode(line, out)
 }
 
 // acquire waits for the turn; release gives it on.

@@ -2,7 +2,6 @@ package initrd
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -22,7 +21,7 @@ import (
 // unpacked before this one.
 //
 // The library also loses some errors of w. The buffer in between keeps the
-// first one, and tells it at the end.
+// first one, and returns it at the end.
 func Write(w io.Writer, entries []Entry) error {
 	buffer := bufio.NewWriterSize(w, 64<<10)
 	archive := cpio.NewWriter(buffer)
@@ -31,7 +30,10 @@ func Write(w io.Writer, entries []Entry) error {
 			return fmt.Errorf("archive: %s: %w", e.Path, err)
 		}
 	}
-	if err := errors.Join(archive.Close(), buffer.Flush()); err != nil {
+	if err := archive.Close(); err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	if err := buffer.Flush(); err != nil {
 		return fmt.Errorf("archive: %w", err)
 	}
 	return nil

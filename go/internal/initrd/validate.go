@@ -98,8 +98,11 @@ func (f File) mode() (uint32, error) {
 		return 0o644, nil
 	}
 	bits, err := strconv.ParseUint(f.Mode, 8, 32)
-	if err == nil && bits > 0o777 {
-		err = strconv.ErrRange
+	if err != nil {
+		return 0, err
 	}
-	return uint32(bits), err
+	if bits > 0o777 {
+		return 0, strconv.ErrRange
+	}
+	return uint32(bits), nil
 }

@@ -46,6 +46,35 @@ func TestSmallEnvironment(t *testing.T) {
 	}
 }
 
+// KillOther returns once the process has ended; one that is not meant goes on.
+func TestKillOther(t *testing.T) {
+	p := start(t, "trap '' TERM; exec sleep 1000", nil)
+	meant := false
+	isMeant := func() bool { return meant }
+	if err := process.KillOther(p.PID(), isMeant, hangLimit); err != nil {
+		t.Error(err)
+	}
+	if err := unix.Kill(p.PID(), 0); err != nil {
+		t.Errorf("a process that was not meant: %v", err)
+	}
+	fd, err := unix.PidfdOpen(p.PID(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	meant = true
+	if err := process.KillOther(p.PID(), isMeant, hangLimit); err != nil {
+		t.Error(err)
+	}
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0); n != 1 {
+		t.Errorf("KillOther returned while the process ran (%v)", err)
+	}
+	ended(t, p)
+	if err := process.KillOther(p.PID(), isMeant, hangLimit); err != nil {
+		t.Errorf("a process that has ended: %v", err)
+	}
+}
+
 func TestSignalOther(t *testing.T) {
 	p := start(t, "exec sleep 1000", nil)
 	if err := process.SignalOther(p.PID(), unix.SIGKILL, func() bool { return false }); err != nil {

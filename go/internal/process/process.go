@@ -87,14 +87,12 @@ func Start(c Command) (*Process, error) {
 func (p *Process) run(command *exec.Cmd, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := command.Start()
-	if err == nil {
-		p.handle = command.Process
-	}
-	started <- err
-	if err != nil {
+	if err := command.Start(); err != nil {
+		started <- err
 		return
 	}
+	p.handle = command.Process
+	started <- nil
 	p.err = command.Wait()
 	close(p.done)
 }

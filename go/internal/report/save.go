@@ -3,13 +3,16 @@ package report
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+
+	"microvm-console/internal/atomicfile"
 
 	"golang.org/x/sys/unix"
 )
 
-// CheckPath tells, before anything is tested, whether Save could write a report
+// CheckPath returns an error, before anything is tested, if Save could not write a report
 // there.
 func CheckPath(path string) error {
 	if path == "" {
@@ -19,36 +22,33 @@ func CheckPath(path string) error {
 		return fmt.Errorf("%s: exists and is no regular file", path)
 	}
 	folder := filepath.Dir(path)
-	info, err := os.Stat(folder)
-	if err == nil && !info.IsDir() {
-		err = errors.New("no folder")
-	}
-	if err == nil {
-		err = unix.Access(folder, unix.W_OK)
-	}
-	var stat *os.PathError
-	if errors.As(err, &stat) {
-		err = stat.Err // what is at fault is named already
-	}
-	if err != nil {
+	if err := writable(folder); err != nil {
 		return fmt.Errorf("%s: %s cannot be written to: %w", path, folder, err)
 	}
 	return nil
 }
 
-// Save writes the report to a file, in one of Formats, by a temporary file beside
-// it: whoever looks there finds the old file or the whole new one.
-func (r Report) Save(path, format string) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+// writable returns why no file can be made in a folder, without its name.
+func writable(folder string) error {
+	info, err := os.Stat(folder)
+	var failed *os.PathError
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
 	if err != nil {
 		return err
 	}
-	err = errors.Join(r.Write(temp, format), temp.Chmod(0o644), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
+	if !info.IsDir() {
+		return errors.New("no folder")
 	}
+	return unix.Access(folder, unix.W_OK)
+}
+
+// Save writes the report to a file, in one of Formats.
+func (r Report) Save(path, format string) error {
+	err := atomicfile.Write(path, 0o644, func(w io.Writer) error { return r.Write(w, format) })
 	if err != nil {
-		return errors.Join(fmt.Errorf("%s: %w", path, err), os.Remove(temp.Name()))
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }

@@ -27,6 +27,9 @@ type Machine struct {
 	Agent bool `json:"agent,omitempty"`
 	// Restarts is how often the guest has restarted itself.
 	Restarts int `json:"restarts,omitempty"`
+	// Ended is how the VM has ended, once QEMU has: "powered off", "stopped by acpi". The
+	// clients still get what it has printed last.
+	Ended string `json:"ended,omitempty"`
 	// Notes are what the user should know, oldest first.
 	Notes []Note `json:"notes,omitempty"`
 	// Consoles in the order of vm.json.

@@ -44,14 +44,17 @@ func Decode(data []byte, into any) error {
 	}
 	sound := compare(tree, reflect.TypeOf(into).Elem(), "", wrong)
 	repeated(data, func(path string) { wrong(path, "stands there twice") })
-	text, err := json.Marshal(sound)
-	if err == nil {
-		err = json.Unmarshal(text, into)
-	}
-	if err != nil {
-		errs = multierror.Append(errs, err) // of an unmarshaler that compare does not know
-	}
+	errs = multierror.Append(errs, fill(into, sound)) // fails if compare does not know an unmarshaler
 	return errs.ErrorOrNil()
+}
+
+// fill decodes a tree into the struct that into points to.
+func fill(into, tree any) error {
+	text, err := json.Marshal(tree)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
 }
 
 // syntaxError adds the line to an error of the JSON parser.

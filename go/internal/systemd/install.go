@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"microvm-console/internal/atomicfile"
 
 	"github.com/hashicorp/go-multierror"
 )
@@ -33,11 +36,7 @@ func Install(dir string, units []Unit) (Changes, error) {
 	for _, unit := range units {
 		path := filepath.Join(dir, unit.Name())
 		texts[path] = unit.Text()
-		list, err := changes.of(path, texts[path])
-		if err == nil {
-			*list = append(*list, path)
-		}
-		errs = multierror.Append(errs, unit.Validate(), err)
+		errs = multierror.Append(errs, unit.Validate(), changes.add(path, texts[path]))
 	}
 	if err := errs.ErrorOrNil(); err != nil {
 		return Changes{}, err
@@ -65,25 +64,30 @@ func writeAll(paths []string, texts map[string]string) (written []string, err er
 	return written, nil
 }
 
-// of is the list on which the unit file at path belongs if it is to have text.
-func (c *Changes) of(path, text string) (*[]string, error) {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return &c.Written, nil
-	} else if err != nil {
-		return nil, err
+// add adds the unit file at path, which is to have a text, to the list that it belongs on.
+func (c *Changes) add(path, text string) error {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.Written = append(c.Written, path)
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	old, err := os.ReadFile(path)
 	switch {
 	case err == nil && string(old) == text:
-		return &c.Unchanged, nil
+		c.Unchanged = append(c.Unchanged, path)
 	case ours(path):
-		return &c.Replaced, nil
+		c.Replaced = append(c.Replaced, path)
+	default:
+		return fmt.Errorf("unit %s: is not ours (move it away)", path)
 	}
-	return nil, fmt.Errorf("unit %s: is not ours (move it away)", path)
+	return nil
 }
 
-// ours tells whether the file at path is one that we have written, and no link
-// to one: links are made by Nix modules, and theirs.
+// ours reports whether the file at path is one that we have written. A link is not: Nix
+// modules make those.
 func ours(path string) bool {
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() {
@@ -127,23 +131,16 @@ func removeOthers(dir string, texts map[string]string) (removed []string, err er
 	return removed, nil
 }
 
-// write gives the file at path the text: whatever goes wrong, it is the old file
-// or the new one.
+// write gives the file at path the text.
 func write(path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".qemu-relay-*")
-	if err != nil {
+	err := atomicfile.Write(path, 0o644, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
 		return err
-	}
-	_, err = temp.WriteString(text)
-	err = errors.Join(err, temp.Chmod(0o644), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
+	})
 	if err != nil {
-		os.Remove(temp.Name())
 		return fmt.Errorf("unit %s: %w", path, err)
 	}
 	return nil

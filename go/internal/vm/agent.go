@@ -2,65 +2,61 @@ package vm
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
 	"microvm-console/internal/guestagent"
-	"microvm-console/internal/qemu"
 )
 
-// portChanged takes note of whether the guest has its agent's port open. It is
-// called by the monitor's reader.
-func (v *VM) portChanged(data json.RawMessage) {
-	var port struct {
-		ID   string
-		Open bool
-	}
-	if json.Unmarshal(data, &port) != nil || port.ID != qemu.AgentPort {
-		return // another port, of the user's
-	}
-	v.guest.SetPort(port.Open)
-	notify(v.events.port)
+const (
+	// agentSilence is how long an agent that has answered before has to be silent to prove
+	// a panic.
+	agentSilence = 5 * time.Second
+	// pingPause is how long one ping of an agent that has not answered yet waits before the
+	// next one.
+	pingPause = 5 * time.Second
+)
+
+// agentAnswers reports whether the agent answers within agentSilence, or QEMU is ending:
+// then its end says more.
+func (w *watcher) agentAnswers() bool {
+	err := w.pingAgent(agentSilence)
+	return err == nil || errors.Is(err, guestagent.ErrClosed)
 }
 
-// patience is how long one greeting of the agent waits before the next one.
-const patience = 5 * time.Second
+// pingAgent waits for an answer of the guest's agent, for limit at most. It returns
+// guestagent.ErrClosed if QEMU is ending.
+func (w *watcher) pingAgent(limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	err := w.qemu.agent.Ping(ctx)
+	if errors.As(err, new(*guestagent.Error)) {
+		return nil // a refusal is an answer
+	}
+	return err
+}
 
-// tendAgent greets the guest's agent whenever the guest has opened its port, until
-// it answers. It lives as long as QEMU.
-func (v *VM) tendAgent() {
+// pingAgents pings the guest's agent whenever the guest has opened its port, until it
+// answers.
+func (w *watcher) pingAgents() {
 	for {
 		select {
-		case <-v.qemu.process.Done():
+		case <-w.qemu.done():
 			return
-		case <-v.events.port:
+		case <-w.events.port:
 		}
-		for v.greetAgent() {
+		for is := w.guest.State(); is.Port && !is.Agent; is = w.guest.State() {
+			err := w.pingAgent(pingPause)
+			switch {
+			case errors.Is(err, guestagent.ErrClosed):
+				return
+			case err != nil:
+				continue
+			}
+			w.guest.Answered(is.Restarts)
+			_ = w.record.publish() // status shows it all the same
+			notify(w.events.printed)
+			notify(w.windows.changed) // there may be sizes that it has not got
 		}
 	}
-}
-
-// greetAgent greets the agent once, if its port is open, and tells whether to try
-// again.
-func (v *VM) greetAgent() (again bool) {
-	is := v.guest.State()
-	if !is.Port || is.Agent {
-		return false
-	}
-	limit, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	err := v.qemu.agent.Ping(limit)
-	var refusal *guestagent.Error
-	switch {
-	case errors.Is(err, guestagent.ErrClosed):
-		return false // QEMU is ending
-	case err != nil && !errors.As(err, &refusal): // a refusal is an answer
-		return true
-	}
-	v.guest.Answered(is.Restarts)
-	_ = v.record.publish() // status shows it all the same
-	notify(v.events.spoke)
-	notify(v.windows.changed) // there may be sizes that it has not got
-	return true               // unless it is this boot's agent that has answered
 }

@@ -1,151 +1,135 @@
 package vm
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/console"
-	"microvm-console/internal/ctl"
-	"microvm-console/internal/ctl/server"
 	"microvm-console/internal/endpoint"
 	"microvm-console/internal/guard"
 	"microvm-console/internal/journal"
-	"microvm-console/internal/qemu"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/vmconfig"
 )
 
-// ErrNoConsole is returned if a machine has no console of a name, or no relay for it.
+// ErrNoConsole is returned if a VM has no console of a name, or no relay for it.
 var ErrNoConsole = errors.New("is not served here")
 
-// openConsoles opens each console with its listeners, and marks a new boot. On an error
-// the listeners are closed; the consoles that run end with the machine.
-func (v *VM) openConsoles(listeners [][]net.Listener) error {
-	for i, declared := range v.machine.Consoles {
-		port := v.guard(declared)
-		c, err := v.openConsole(declared, port.Guard(listeners[i]))
-		if err != nil {
+// consoles are the consoles of a VM that have a journal and a relay.
+type consoles struct {
+	declared   []vmconfig.Console // those of vm.json
+	dir        rundir.Machine
+	journalDir func(console string) (string, error)
+	noRelay    bool              // none is opened
+	refused    func(text string) // is called with a note for each client that was refused
+	seatMoved  func()            // see relay.Config
+	group      errgroup.Group    // runs them
+
+	mu     sync.Mutex
+	opened []openConsole // in the order of declared; fewer while the VM starts
+}
+
+type openConsole struct {
+	*console.Console
+	port *guard.Port
+}
+
+// open opens the consoles with their listeners, marks a boot on each, and runs them until
+// finish. declared are those of vm.json, with the ports in use. On an error the listeners
+// are closed; the consoles that were opened run on.
+func (cs *consoles) open(declared []vmconfig.Console, listeners [][]net.Listener) error {
+	for i, d := range declared {
+		if err := cs.openOne(d, listeners[i]); err != nil {
 			closePorts(listeners[i:])
-			return fmt.Errorf("console %q: %w", declared.Name, err)
+			return fmt.Errorf("console %q: %w", d.Name, err)
 		}
-		v.mu.Lock()
-		v.consoles, v.tcp = append(v.consoles, c), append(v.tcp, port)
-		v.mu.Unlock()
-		v.relayed.Go(c.Run)
 	}
 	return nil
 }
 
-// guard returns the TCP port of a console, which notes each refusal.
-func (v *VM) guard(console vmconfig.Console) *guard.Port {
-	return &guard.Port{Shared: console.Shared, OnRefusal: func(reason string) {
-		v.record.noteLimited(fmt.Sprintf("%s: port %d refused %s", console.Name, console.Port, reason))
-	}}
-}
-
-func (v *VM) openConsole(declared vmconfig.Console, ports []net.Listener) (*console.Console, error) {
-	dir, err := v.options.JournalDir(declared.Name)
+func (cs *consoles) openOne(declared vmconfig.Console, listeners []net.Listener) error {
+	dir, err := cs.journalDir(declared.Name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	folder := v.dir.Console(declared.Name)
+	folder := cs.dir.Console(declared.Name)
 	c, err := console.Open(console.Config{
 		Dir: folder, Journal: dir, Retention: journal.DefaultRetention,
-		Relay: relay.Config{Drops: !declared.IsSerial(), SeatMoved: func() { notify(v.windows.changed) }},
+		Relay: relay.Config{Drops: !declared.IsSerial(), SeatMoved: cs.seatMoved},
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = c.Add(console.Slot{Name: "port", Open: func() (console.Endpoint, error) { return endpoint.Listeners(ports), nil }})
-	if err == nil {
-		err = c.Add(console.Slot{Name: rundir.Socket(folder), Open: func() (console.Endpoint, error) {
-			return endpoint.ListenUnix(rundir.Socket(folder))
-		}})
+	port := &guard.Port{Shared: declared.Shared, OnRefusal: func(reason string) {
+		cs.refused(fmt.Sprintf("%s: port %d refused %s", declared.Name, declared.Port, reason))
+	}}
+	for _, slot := range []console.Slot{
+		{Name: "port", Open: func() (console.Endpoint, error) { return endpoint.Listeners(port.Guard(listeners)), nil }},
+		{Name: rundir.Socket(folder), Open: func() (console.Endpoint, error) { return endpoint.ListenUnix(rundir.Socket(folder)) }},
+	} {
+		if err := c.Add(slot); err != nil {
+			c.Abandon()
+			return err
+		}
 	}
-	if err == nil {
-		_, err = c.Boot()
-	}
-	if err != nil {
+	if _, err := c.Boot(); err != nil {
 		c.Abandon()
-		return nil, err
+		return err
 	}
-	return c, nil
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.opened = append(cs.opened, openConsole{c, port})
+	cs.group.Go(c.Run)
+	return nil
 }
 
-// finishConsoles says to the consoles that nothing more will be printed.
-func (v *VM) finishConsoles() {
-	for _, c := range v.allConsoles() {
+// finish records how the VM has ended, and has the consoles end: nothing more will be
+// printed.
+func (cs *consoles) finish(how string) {
+	for _, c := range cs.all() {
+		c.Relay().EndBoot(how)
 		c.Relay().SetAttached(false)
 		c.Relay().Finish()
 	}
 }
 
-func (v *VM) allConsoles() []*console.Console {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.consoles
+// all returns the consoles that are open: in the order of vm.json, fewer while the VM starts.
+func (cs *consoles) all() []openConsole {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return cs.opened
 }
 
-// relayOf finds the relay of the console called name.
-func (v *VM) relayOf(name string) (*relay.Relay, error) {
-	if v.options.NoRelay {
-		return nil, fmt.Errorf("console %q: %w but by QEMU itself (start without --no-relay)", name, ErrNoConsole)
-	}
-	for i, c := range v.allConsoles() {
-		if v.machine.Consoles[i].Name == name {
-			return c.Relay(), nil
-		}
-	}
-	return nil, v.noConsole(name)
-}
-
-// noConsole returns why there is no relay of the console called name.
-func (v *VM) noConsole(name string) error {
-	var names []string
-	for _, console := range v.machine.Consoles {
-		names = append(names, console.Name)
-	}
-	if slices.Contains(names, name) {
-		return fmt.Errorf("console %q: %w yet (wait until the VM has started)", name, ErrNoConsole)
-	}
-	return fmt.Errorf("console %q: %w (choose one of %s)", name, ErrNoConsole, strings.Join(names, ", "))
-}
-
-// Stream returns a console's bytes; see server.OpenStream. The caller closes it.
-func (v *VM) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
-	r, err := v.relayOf(request.Console)
+// relay returns the relay of the console called name, or ErrNoConsole.
+func (cs *consoles) relay(name string) (*relay.Relay, error) {
+	at, err := cs.find(name)
 	if err != nil {
 		return nil, err
 	}
-	return server.OpenStream(ctx, r, request)
+	if cs.noRelay {
+		return nil, fmt.Errorf("console %q: %w but by QEMU itself (start without --no-relay)", name, ErrNoConsole)
+	}
+	opened := cs.all()
+	if at >= len(opened) {
+		return nil, fmt.Errorf("console %q: %w yet (wait until the VM has started)", name, ErrNoConsole)
+	}
+	return opened[at].Relay(), nil
 }
 
-// Break sends a break on the line of a console.
-func (v *VM) Break(ctx context.Context, name string) error {
-	at := slices.IndexFunc(v.machine.Consoles, func(c vmconfig.Console) bool { return c.Name == name })
-	if at < 0 {
-		return v.noConsole(name)
+// find returns the place of the console called name in vm.json, or ErrNoConsole.
+func (cs *consoles) find(name string) (int, error) {
+	var names []string
+	for i, declared := range cs.declared {
+		if declared.Name == name {
+			return i, nil
+		}
+		names = append(names, declared.Name)
 	}
-	select {
-	case <-v.ready:
-	default:
-		return errors.New("the machine is still starting")
-	}
-	id := struct {
-		ID string `json:"id"`
-	}{qemu.ChardevID(v.machine.Consoles[at])}
-	return v.qemu.monitor.Execute(ctx, "chardev-send-break", id, nil)
-}
-
-// handlers are what the control socket does.
-func (v *VM) handlers() server.Handlers {
-	h := server.OfRelays(v.relayOf)
-	h.Status, h.Stop, h.AwaitReady = v.Status, v.Stop, v.AwaitReady
-	h.Break, h.Exec, h.Size = v.Break, v.Exec, v.Size
-	return h
+	return 0, fmt.Errorf("console %q: %w (choose one of %s)", name, ErrNoConsole, strings.Join(names, ", "))
 }

@@ -2,57 +2,76 @@ package vm
 
 import (
 	"encoding/json"
-	"fmt"
+	"time"
 
-	"golang.org/x/sys/unix"
-
-	"microvm-console/internal/ctl"
+	"microvm-console/internal/guest"
+	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
 )
 
-// shutdown is the data of QEMU's event SHUTDOWN (and RESET).
+// shutdown is the data of QEMU's events SHUTDOWN and RESET.
 type shutdown struct {
 	Guest  bool   `json:"guest"`
 	Reason string `json:"reason"` // "guest-shutdown", "host-qmp-quit", …
 }
 
-// event takes QEMU's events. It is called by the monitor's reader, and hands
-// on without waiting.
-func (v *VM) event(e qmp.Event) {
-	var data shutdown
-	_ = json.Unmarshal(e.Data, &data) // an event with other data is none of ours
-	switch {
-	case e.Name == "SHUTDOWN":
-		v.mu.Lock()
-		v.shutdown = data
-		v.mu.Unlock()
-	case e.Name == "RESET" && data.Guest:
-		v.wasReset()
-		notify(v.events.restarted)
-	case e.Name == "VSERPORT_CHANGE":
-		v.portChanged(e.Data)
-	case e.Name == "STOP":
-		notify(v.events.halted)
-	case e.Name == "GUEST_PANICKED":
-		notify(v.events.panicked)
-		v.mu.Lock()
-		v.panicked = true
-		v.mu.Unlock()
-	}
-}
-
-// events are what judge and the agent's greeter wait for: channels with room for one.
+// events are QEMU's, as they come. Each channel has room for one.
 type events struct {
-	spoke     chan struct{} // a console printed something
-	restarted chan struct{} // the guest restarted
+	guest   *guest.Guest
+	outputs *outputs
+	windows *windows
+
+	printed   chan struct{} // a console has printed something
+	restarted chan struct{} // the guest has restarted
 	panicked  chan struct{} // QEMU's panic device was written to
 	port      chan struct{} // the guest has opened or closed its agent's port
 	halted    chan struct{} // QEMU has stopped the guest's processors
+
+	// They are read once the monitor has ended.
+	last   shutdown // of the last SHUTDOWN
+	device bool     // QEMU's panic device was written to
 }
 
-func newEvents() *events {
+func newEvents(g *guest.Guest, o *outputs, w *windows) *events {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
-	return &events{one(), one(), one(), one(), one()}
+	return &events{
+		guest: g, outputs: o, windows: w,
+		printed: one(), restarted: one(), panicked: one(), port: one(), halted: one(),
+	}
+}
+
+// take takes an event. It is called by the monitor's reader, and does not wait.
+func (e *events) take(event qmp.Event) {
+	var data shutdown
+	_ = json.Unmarshal(event.Data, &data) // of another event it is other data
+	switch {
+	case event.Name == "SHUTDOWN":
+		e.last = data
+	case event.Name == "RESET" && data.Guest:
+		e.guest.Reset(e.outputs.written(), time.Now())
+		e.windows.forget()
+		notify(e.restarted)
+	case event.Name == "VSERPORT_CHANGE":
+		e.portChanged(event.Data)
+	case event.Name == "STOP":
+		notify(e.halted)
+	case event.Name == "GUEST_PANICKED":
+		e.device = true
+		notify(e.panicked)
+	}
+}
+
+// portChanged takes whether the guest has its agent's port open.
+func (e *events) portChanged(data json.RawMessage) {
+	var port struct {
+		ID   string
+		Open bool
+	}
+	if json.Unmarshal(data, &port) != nil || port.ID != qemu.AgentPort {
+		return // another port, of the user's
+	}
+	e.guest.SetPort(port.Open)
+	notify(e.port)
 }
 
 // notify makes a channel with room for one ready.
@@ -61,74 +80,4 @@ func notify(event chan<- struct{}) {
 	case event <- struct{}{}:
 	default:
 	}
-}
-
-// result tells how the machine ended, once QEMU and its watchers have.
-func (v *VM) result() error {
-	v.stop.turn.Lock() // a stop under way knows the stage
-	v.stop.mu.Lock()
-	stopped, report := v.stop.asked, v.stop.report
-	v.stop.mu.Unlock()
-	v.stop.turn.Unlock()
-	v.mu.Lock()
-	cause, event, last := v.cause, v.panicked, v.shutdown
-	v.mu.Unlock()
-	switch {
-	case cause != nil:
-	case event:
-		cause = v.guest.ReportedPanic()
-	case last.Guest && last.Reason == "guest-reset":
-		cause = v.guest.FindPanic()
-	}
-	if cause != nil {
-		v.mu.Lock()
-		v.cause = cause // for the commands in the guest
-		v.mu.Unlock()
-		return cause
-	}
-	if !stopped && v.qemu.process.Exit() != 0 {
-		return v.exitError("")
-	}
-	v.options.Log("ended: " + ending(stopped, last, report))
-	return nil
-}
-
-// exitError returns how QEMU, which has ended, ended. when is empty, or " at its start".
-func (v *VM) exitError(when string) error {
-	switch exit := v.qemu.process.Exit(); {
-	case exit == 128+int(unix.SIGSYS) && v.machine.Sandbox:
-		return fmt.Errorf("qemu: ended by signal %d (SIGSYS)%s: its sandbox forbids what its arguments need, as a network with a script "+
-			`(change qemuArgs, or set "sandbox": false in vm.json)%s`, exit-128, when, v.lastWords())
-	case exit > 128:
-		return fmt.Errorf("qemu: ended by signal %d%s%s", exit-128, when, v.lastWords())
-	default:
-		return fmt.Errorf("qemu: ended with status %d%s%s", exit, when, v.lastWords())
-	}
-}
-
-// lastWords is what QEMU said on its standard error, for an error.
-func (v *VM) lastWords() string {
-	words := v.qemu.process.Stderr()
-	if words != "" {
-		words = ": " + words
-	}
-	if v.Status().Accel == "kvm" {
-		words += " (KVM may not work here: try --accel tcg)"
-	}
-	return words
-}
-
-// ending is half a sentence on a regular end.
-func ending(stopped bool, last shutdown, report ctl.StopReport) string {
-	switch {
-	case report.Stage != "":
-		return report.String()
-	case stopped:
-		return "stopped"
-	case last.Guest:
-		return "the guest powered off"
-	case last.Reason != "":
-		return last.Reason
-	}
-	return "QEMU quit"
 }

@@ -113,7 +113,7 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 	go func() {
 		left <- v.Exec(t.Context(), shell("while [ -e "+dir+" ]; do sleep 0.1; done"), new(collected).take)
 	}()
-	await(t, "command", func() bool { return v.execs.Load() == 1 })
+	await(t, "command", func() bool { return v.executing.Load() == 1 })
 	report, err := v.Stop(t.Context(), ctl.StopRequest{})
 	if err != nil || report.Stage != "agent" {
 		t.Errorf("stopped by %+v, %v", report, err)

@@ -51,24 +51,25 @@ func FuzzEvent(f *testing.F) {
 		f.Add(name, []byte(`{"guest":1,"open":[]`))
 	}
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		v := &VM{events: newEvents(), guest: guest.New(nil), windows: newWindows(), qemu: &launched{}}
-		v.guest.SetPort(true)
-		v.guest.Answered(0)
+		g := guest.New(nil)
+		g.SetPort(true)
+		g.Answered(0)
+		e := newEvents(g, &outputs{guest: g}, newWindows(g))
 		for range 2 { // one that has not been taken yet is not waited for
-			v.event(qmp.Event{Name: name, Data: data})
+			e.take(qmp.Event{Name: name, Data: data})
 		}
 		for of, changed := range map[string]bool{
-			"SHUTDOWN":        v.shutdown != shutdown{},
-			"RESET":           len(v.events.restarted) > 0 || v.guest.State().Restarts > 0,
-			"VSERPORT_CHANGE": len(v.events.port) > 0,
-			"STOP":            len(v.events.halted) > 0,
-			"GUEST_PANICKED":  len(v.events.panicked) > 0 || v.panicked,
+			"SHUTDOWN":        e.last != shutdown{},
+			"RESET":           len(e.restarted) > 0 || g.State().Restarts > 0,
+			"VSERPORT_CHANGE": len(e.port) > 0,
+			"STOP":            len(e.halted) > 0,
+			"GUEST_PANICKED":  len(e.panicked) > 0 || e.device,
 		} {
 			if changed && name != of {
 				t.Errorf("%q with %s has changed what %s is about", name, data, of)
 			}
 		}
-		if is := v.guest.State(); !is.Agent && len(v.events.port) == 0 && len(v.events.restarted) == 0 || is.Port != is.Agent {
+		if is := g.State(); !is.Agent && len(e.port) == 0 && len(e.restarted) == 0 || is.Port != is.Agent {
 			t.Errorf("%q with %s: %+v", name, data, is)
 		}
 	})

@@ -12,10 +12,11 @@ import (
 
 	"microvm-console/internal/loopback"
 	"microvm-console/internal/process"
+	"microvm-console/internal/rundir"
 )
 
-// Leftovers tells all that is left of a machine whose Run has returned: its
-// process, its folder, its ports. nil: nothing is.
+// Leftovers returns an error for all that is left of a VM whose Run has returned: its
+// process, its folder, its ports.
 func (v *VM) Leftovers() error {
 	var errs *multierror.Error
 	status := v.Status()
@@ -26,8 +27,8 @@ func (v *VM) Leftovers() error {
 		errs = multierror.Append(errs, fmt.Errorf("left behind: %s", v.dir.Path()))
 	}
 	for _, console := range status.Consoles {
-		listeners, err := loopback.Listen(console.Port, "not by this machine's doing")
-		if err != nil && !v.takenByOthers(console.Port) {
+		listeners, err := loopback.Listen(console.Port, "not opened by this VM")
+		if err != nil && !takenByOthers(console.Port, status.QEMUPID) {
 			errs = multierror.Append(errs, fmt.Errorf("left behind: %w", err))
 		}
 		loopback.Close(listeners)
@@ -35,15 +36,22 @@ func (v *VM) Leftovers() error {
 	return errs.ErrorOrNil()
 }
 
-// heirsLimit is how long a process that is killed may take to end.
-const heirsLimit = 5 * time.Second
+// takenByOthers reports whether a process that is neither this one nor its QEMU listens on
+// a port: it was free when that process came.
+func takenByOthers(port, qemu int) bool {
+	pid, _ := loopback.Owner(port)
+	return pid != 0 && pid != os.Getpid() && pid != qemu
+}
 
-// endHeirs ends the processes that still have the machine's lock when QEMU has ended:
-// those that it has started, or QEMU itself, if the program of vm.json is a script that
-// runs it as a child. Else the next start of the machine would find them.
-func (v *VM) endHeirs() error {
-	for deadline := time.Now().Add(heirsLimit); ; time.Sleep(10 * time.Millisecond) {
-		heirs := v.lock.Heirs()
+// killLimit is how long a process that is killed may take to end.
+const killLimit = 5 * time.Second
+
+// killHeirs ends the processes that still have a VM's lock when QEMU has ended: those that
+// it has started, or QEMU itself, if the program of vm.json is a script that runs it as a
+// child. Else the next start of the VM would find them.
+func killHeirs(lock *rundir.Lock) error {
+	for deadline := time.Now().Add(killLimit); ; {
+		heirs := lock.Heirs()
 		switch {
 		case len(heirs) == 0:
 			return nil
@@ -51,17 +59,10 @@ func (v *VM) endHeirs() error {
 			return fmt.Errorf("left behind: the processes %d, which QEMU has started", heirs)
 		}
 		for _, pid := range heirs {
-			err := process.SignalOther(pid, unix.SIGKILL, func() bool { return slices.Contains(v.lock.Heirs(), pid) })
-			if err != nil {
-				return err
+			isHeir := func() bool { return slices.Contains(lock.Heirs(), pid) }
+			if err := process.KillOther(pid, isHeir, time.Until(deadline)); err != nil {
+				return fmt.Errorf("left behind: %w", err)
 			}
 		}
 	}
-}
-
-// takenByOthers tells whether a process that is neither ours nor our QEMU listens on
-// a port: the port was free when it came.
-func (v *VM) takenByOthers(port int) bool {
-	pid, _ := loopback.Owner(port)
-	return pid != 0 && pid != os.Getpid() && pid != v.Status().QEMUPID
 }

@@ -40,7 +40,7 @@ func TestAQEMUBehindAScriptEnds(t *testing.T) {
 	if err := unix.Kill(v.Status().QEMUPID, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "ended by signal 9") {
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "QEMU was killed by SIGKILL") {
 		t.Errorf("Run: %v", err)
 	}
 	if alive(pid) {
@@ -98,7 +98,7 @@ func TestSandbox(t *testing.T) {
 		m := machine(t)
 		m.QEMU, m.Sandbox = script(t, m.QEMU, `[ "$1" = -sandbox ] && exit`, `kill -SYS $$`), true
 		_, ended := run(t, m)
-		const want = `ended by signal 31 (SIGSYS) at its start: its sandbox forbids what its arguments need, as a network with a script (change qemuArgs, or set "sandbox": false in vm.json)`
+		const want = `QEMU was killed by SIGSYS at its start: its sandbox forbids what its arguments need, as a network with a script (change qemuArgs, or set "sandbox": false in vm.json)`
 		if err := <-ended; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Run: %v", err)
 		}

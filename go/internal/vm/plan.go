@@ -13,8 +13,8 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// Plan decides what vm.json leaves open for this host, and gives half a
-// sentence on why the accelerator is what it is.
+// Plan decides what vm.json leaves open for this host. reason is why the accelerator is what
+// it is: "as asked for".
 func Plan(ctx context.Context, m vmconfig.Machine) (host qemu.Host, reason string, err error) {
 	choice, err := accel.Choose(ctx, m)
 	if err != nil {
@@ -30,26 +30,26 @@ func Plan(ctx context.Context, m vmconfig.Machine) (host qemu.Host, reason strin
 	return host, choice.Reason, nil
 }
 
-// Pipe gives the path of a console's pipe in a machine's folder.
+// Pipe returns the function that returns the path of a console's pipe in the VM's folder.
 func Pipe(dir rundir.Machine) func(vmconfig.Console) string {
 	return func(console vmconfig.Console) string { return relay.VMPath(dir.Console(console.Name)) }
 }
 
-// plan is Plan for the machine itself, with its ports and its relays opened.
+// plan is Plan for this VM. It opens the VM's ports and consoles.
 func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if err := v.machine.CheckDevices(); err != nil {
 		return qemu.Host{}, err
 	}
-	ports, listeners, err := openPorts(v.machine.Consoles, v.options.AutoPorts)
+	ports, listeners, err := openPorts(v.machine.Consoles, v.autoPorts)
 	if err != nil {
 		return qemu.Host{}, err
 	}
 	v.machine.Consoles = ports
-	v.showConsoles()
-	if v.options.NoRelay {
+	v.record.setConsoles(ports)
+	if v.consoles.noRelay {
 		closePorts(listeners) // QEMU opens them again
-		v.options.Log("--no-relay: QEMU serves the ports to every user and web page of this host, and nothing is kept")
-	} else if err := v.openConsoles(listeners); err != nil {
+		v.record.log("--no-relay: QEMU serves the ports to every user and web page of this host, and nothing is kept")
+	} else if err := v.consoles.open(ports, listeners); err != nil {
 		return qemu.Host{}, err
 	}
 	if err := v.record.become(state.Starting); err != nil {
@@ -59,10 +59,10 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if err != nil {
 		return qemu.Host{}, err
 	}
-	if !v.options.NoRelay {
+	if !v.consoles.noRelay {
 		host.Pipe = Pipe(v.dir)
 	}
-	v.options.Log(fmt.Sprintf("accelerator %s (%s), machine type %s", host.Accel, reason, host.Type))
+	v.record.log(fmt.Sprintf("accelerator %s (%s), machine type %s", host.Accel, reason, host.Type))
 	if v.machine.Sandbox && !host.Features.Sandbox {
 		v.record.note(fmt.Sprintf("QEMU runs without a sandbox: %s was built without seccomp", v.machine.QEMU))
 	}

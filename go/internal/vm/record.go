@@ -11,6 +11,7 @@ import (
 	"microvm-console/internal/guest"
 	"microvm-console/internal/plaintext"
 	"microvm-console/internal/state"
+	"microvm-console/internal/vmconfig"
 )
 
 const (
@@ -23,8 +24,8 @@ const (
 	notesWithin = time.Minute
 )
 
-// record is what a machine shows of itself: in its status, in state.json, and in lines
-// that the user reads.
+// record is what a VM shows of itself: in its status, in state.json, and in lines that the
+// user reads.
 type record struct {
 	path  string // of state.json
 	log   func(line string)
@@ -34,7 +35,7 @@ type record struct {
 
 	mu      sync.Mutex
 	machine state.Machine // without what the guest's state has, and without relays
-	changed chan struct{} // closed and replaced when State, or the guest's state, changes
+	changed chan struct{} // closed and replaced when State, Ended, or the guest's state changes
 	limited int           // calls of noteLimited since the last noteMore
 }
 
@@ -45,7 +46,7 @@ func newRecord(path string, log func(string), g *guest.Guest, name string) *reco
 	}
 }
 
-// now returns what is shown, and what is closed when it changes.
+// now returns what is shown, and a channel that is closed when it changes.
 func (r *record) now() (state.Machine, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -63,7 +64,22 @@ func (r *record) set(change func(*state.Machine)) {
 	change(&r.machine)
 }
 
-// become changes the machine's state. From "stopping" there is no way back.
+// end shows how the VM has ended.
+func (r *record) end(how string) error {
+	r.set(func(m *state.Machine) { m.Ended = how })
+	return r.publish()
+}
+
+// setConsoles shows the consoles of vm.json, with their ports.
+func (r *record) setConsoles(consoles []vmconfig.Console) {
+	shown := make([]state.Console, len(consoles))
+	for i, c := range consoles {
+		shown[i] = state.Console{Name: c.Name, Device: c.Device, Port: c.Port}
+	}
+	r.set(func(m *state.Machine) { m.Consoles = shown })
+}
+
+// become changes the VM's state, unless it is "stopping".
 func (r *record) become(next string) error {
 	r.set(func(m *state.Machine) {
 		if m.State != state.Stopping {
@@ -98,7 +114,8 @@ func (r *record) write() error {
 	return os.Rename(fresh, r.path)
 }
 
-// note shows what the user should know, in a line of printable characters and in status.
+// note shows what the user should know: in the log, as a line of printable characters, and
+// in the status.
 func (r *record) note(text string) {
 	text = plaintext.Line(text)
 	r.log(text)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/guest"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/state"
 	"microvm-console/internal/vmconfig"
@@ -23,16 +24,17 @@ type window struct {
 	given size            // what the guest has got
 }
 
-// windows are those of a machine, by the names of their consoles.
+// windows give the guest the sizes of the terminals on its consoles.
 type windows struct {
-	changed chan struct{} // with room for one: a size, or the one that counts is another
+	guest   *guest.Guest
+	changed chan struct{} // with room for one: a size has changed, or the writer
 
 	mu sync.Mutex
-	of map[string]*window
+	of map[string]*window // by console
 }
 
-func newWindows() *windows {
-	return &windows{changed: make(chan struct{}, 1), of: map[string]*window{}}
+func newWindows(g *guest.Guest) *windows {
+	return &windows{guest: g, changed: make(chan struct{}, 1), of: map[string]*window{}}
 }
 
 // forget forgets what the guest has got: it has restarted.
@@ -56,55 +58,55 @@ func (ws *windows) change(console string, f func(*window)) {
 	f(w)
 }
 
-// Size takes note of the size of a client's terminal. See ctl.SizeRequest.
+// Size sets the size of a client's terminal. See ctl.SizeRequest.
 func (v *VM) Size(request ctl.SizeRequest) error {
-	r, err := v.relayOf(request.Console)
+	r, err := v.consoles.relay(request.Console)
 	if err != nil {
 		return err
 	}
-	there := r.Status().Clients
-	v.windows.change(request.Console, func(w *window) {
-		for client := range w.sizes { // a client that has gone is forgotten
-			if !slices.ContainsFunc(there, func(c state.Client) bool { return c.Client == client }) {
+	v.windows.set(request, r.Status().Clients)
+	return nil
+}
+
+// set sets the size of a client's terminal, and forgets those of clients that have gone.
+func (ws *windows) set(request ctl.SizeRequest, clients []state.Client) {
+	ws.change(request.Console, func(w *window) {
+		for client := range w.sizes {
+			if !slices.ContainsFunc(clients, func(c state.Client) bool { return c.Client == client }) {
 				delete(w.sizes, client)
 			}
 		}
 		w.sizes[request.Client], w.last = size{request.Rows, request.Columns}, request.Client
 	})
-	notify(v.windows.changed)
-	return nil
+	notify(ws.changed)
 }
 
-// fit gives the guest the sizes of terminals, as they are told and as the
-// writer's seat moves. It lives as long as QEMU.
-func (v *VM) fit() {
+// run gives the guest the sizes as they and the writers change, until QEMU has ended.
+func (ws *windows) run(q *qemuProcess, consoles *consoles) {
 	byQEMU := false
 	for asked := false; ; {
 		select {
-		case <-v.qemu.process.Done():
+		case <-q.done():
 			return
-		case <-v.windows.changed:
+		case <-ws.changed:
 		}
 		if !asked {
-			asked, byQEMU = true, v.knows(commandResize)
+			asked, byQEMU = true, q.supports(commandResize)
 		}
-		for i, console := range v.machine.Consoles {
-			if want, ok := v.wanted(i, console.Name); ok && v.resize(console, want, byQEMU) {
-				v.windows.change(console.Name, func(w *window) { w.given = want })
+		for i, c := range consoles.all() {
+			declared := consoles.declared[i]
+			want, ok := ws.wanted(declared.Name, c.Relay().Status().Writer)
+			if ok && ws.resize(q, declared, want, byQEMU) {
+				ws.change(declared.Name, func(w *window) { w.given = want })
 			}
 		}
 	}
 }
 
-// wanted is the size that a console is to have, if it has another one: that of
-// who has the writer's seat.
-func (v *VM) wanted(i int, console string) (want size, ok bool) {
-	consoles := v.allConsoles()
-	if i >= len(consoles) {
-		return size{}, false
-	}
-	writer := consoles[i].Relay().Status().Writer
-	v.windows.change(console, func(w *window) {
+// wanted returns the size that a console is to have, if it has another one: that of the
+// writer's terminal.
+func (ws *windows) wanted(console, writer string) (want size, ok bool) {
+	ws.change(console, func(w *window) {
 		if writer == "" {
 			writer = w.last
 		}
@@ -114,33 +116,24 @@ func (v *VM) wanted(i int, console string) (want size, ok bool) {
 	return want, ok
 }
 
-// commandResize is a command of QEMU's monitor that tells a virtio-console its
-// size. QEMU 10.2 does not have it yet.
+// commandResize is the command of QEMU's monitor that sets the size of a virtio-console.
+// QEMU 10.2 does not have it yet.
 const commandResize = "chardev-window-size-changed"
 
-// knows tells whether QEMU's monitor has a command.
-func (v *VM) knows(command string) bool {
-	limit, cancel := context.WithTimeout(context.Background(), askLimit)
-	defer cancel()
-	var commands []struct{ Name string }
-	err := v.qemu.monitor.Execute(limit, "query-commands", nil, &commands)
-	return err == nil && slices.ContainsFunc(commands, func(c struct{ Name string }) bool { return c.Name == command })
-}
-
-// sizeLimit is how long a guest may take to be told a size.
+// sizeLimit is how long one resize may take.
 const sizeLimit = 5 * time.Second
 
-// resize tells the guest the size of a console: by QEMU where that can, else by
-// the agent. Where neither can, the guest does not get it.
-func (v *VM) resize(console vmconfig.Console, to size, byQEMU bool) (done bool) {
+// resize sets the size of a console in the guest: by QEMU if it can, else by the agent. It
+// reports whether the guest has got it.
+func (ws *windows) resize(q *qemuProcess, console vmconfig.Console, to size, byQEMU bool) bool {
 	limit, cancel := context.WithTimeoutCause(context.Background(), sizeLimit, errors.New("no answer"))
 	defer cancel()
 	if byQEMU && !console.IsSerial() {
-		return v.qemu.monitor.Execute(limit, commandResize, struct {
+		return q.monitor.Execute(limit, commandResize, struct {
 			ID      string `json:"id"`
 			Columns int    `json:"cols"`
 			Rows    int    `json:"rows"`
 		}{qemu.ChardevID(console), to.columns, to.rows}, nil) == nil
 	}
-	return v.Status().Agent && v.qemu.agent.SetConsoleSize(limit, console.Device, to.rows, to.columns) == nil
+	return ws.guest.State().Agent && q.agent.SetConsoleSize(limit, console.Device, to.rows, to.columns) == nil
 }

@@ -41,7 +41,7 @@ func TestSizeFollowsTheSeat(t *testing.T) {
 	shown(t, v, "ttyS0 80x24")
 	terminal(t, v, "serial", "b", 30, 100) // with nobody there, the newest
 	shown(t, v, "ttyS0 80x24", "ttyS0 100x30")
-	seat, err := v.consoles[0].Relay().Typist(relay.TypistInfo{Name: "a", Seat: relay.TakeSeat})
+	seat, err := v.consoles.all()[0].Relay().Typist(relay.TypistInfo{Name: "a", Seat: relay.TakeSeat})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,31 +1,23 @@
-// Package vm owns one machine: it starts QEMU, watches it, and stops it.
+// Package vm owns one VM: it starts QEMU, watches it, and stops it.
 //
-// Invariants: QEMU never outlives the process that started it, whatever ends
-// that; nothing of a machine is left behind when Run has returned; nothing
-// that this machine did not start is ever stopped. One owner speaks QEMU's
-// monitor protocol: the VM. Everybody else asks its control socket.
+// Invariants: QEMU never outlives the process that started it, whatever ends that; nothing
+// of a VM is left when Run has returned; nothing that this VM did not start is ever
+// stopped. Only the VM speaks QEMU's monitor protocol. Other processes ask its control
+// socket.
 package vm
 
 import (
 	"context"
-	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sync/errgroup"
 
-	"microvm-console/internal/console"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/ctl/server"
-	"microvm-console/internal/guard"
 	"microvm-console/internal/guest"
-	"microvm-console/internal/guestagent"
 	"microvm-console/internal/plaintext"
-	"microvm-console/internal/process"
-	"microvm-console/internal/qemu"
-	"microvm-console/internal/qmp"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/unixsock"
 	"microvm-console/internal/vmconfig"
@@ -37,89 +29,87 @@ type Options struct {
 	QEMUArgs []string
 	// AutoPorts replaces a port that is taken by a free one.
 	AutoPorts bool
-	// NoRelay has QEMU serve the consoles' ports itself: to one client at a
-	// time, and without a journal.
+	// NoRelay has QEMU serve the consoles' ports itself: to one client at a time, and
+	// without a journal.
 	NoRelay bool
-	// JournalDir gives the folder of a console's journal. nil: that of
-	// rundir.Machine.Journal.
+	// JournalDir returns the folder of a console's journal. nil: rundir.Machine.Journal.
 	JournalDir func(console string) (string, error)
-	// Silence is how long the consoles may print nothing after QEMU's start
-	// before that is told. 0: 10 s.
+	// Silence is how long the consoles may print nothing after QEMU's start before there is
+	// a note. 0: 10 s.
 	Silence time.Duration
-	// Log is called with each line that the user should read: printable characters
-	// alone (package plaintext). nil for none.
+	// Log is called with each line that the user should read: printable characters only
+	// (package plaintext). nil: it is not called.
 	Log func(line string)
 }
 
-// VM is one machine. New makes it, Run runs it once.
+// VM is one VM. New makes it, Run runs it once.
 type VM struct {
-	machine vmconfig.Machine
-	options Options
-	dir     rundir.Machine
-	lock    *rundir.Lock // from Run on
-	guest   *guest.Guest
-	record  *record
-	events  *events
-	windows *windows
-	stop    *stopping
+	machine   vmconfig.Machine // with the ports in use, once the VM has started
+	autoPorts bool             // see Options
+	dir       rundir.Machine
+	lock      *rundir.Lock // from Run on
+	guest     *guest.Guest
+	record    *record
+	consoles  *consoles
+	outputs   *outputs
+	windows   *windows
+	watcher   *watcher
+	qemu      *qemuProcess
+	stop      *stopper
 
-	ready chan struct{} // closed when QEMU runs and its ports are open
-	ended chan struct{} // closed when QEMU has ended, or will not start
-	over  chan struct{} // closed when Run returns
-	execs atomic.Int64  // commands under way in the guest
+	executing atomic.Int64 // commands under way in the guest
 
-	relayed errgroup.Group // runs the consoles
-	qemu    *launched
+	ready    chan struct{} // closed when QEMU runs and its ports are open
+	ended    chan struct{} // closed when it is known how QEMU has ended, or that it does not start
+	finished chan struct{} // closed when Run returns
 
-	mu       sync.Mutex
-	consoles []*console.Console // none with NoRelay
-	tcp      []*guard.Port      // of the consoles that have a relay
-	shutdown shutdown           // what QEMU said last about its end
-	panicked bool               // QEMU has reported a panic
-	cause    *guest.Error       // of a guest that ended unasked
+	cause *guest.Error // of a guest that has ended unasked; read once ended is closed
 }
 
-// launched is QEMU and what watches it. Its fields are set while the machine starts, and
-// read once VM.ready is closed.
-type launched struct {
-	process  *process.Process
-	monitor  *qmp.Client
-	agent    *guestagent.Client // every request fails if the guest has none
-	taps     []*tap             // of the consoles
-	warnings *warnings          // what QEMU writes to its standard error
-	line     string             // see Command
-}
-
-// New returns the machine m, not yet started. m must be valid.
+// New returns the VM of m, not yet started. m must be valid.
 func New(m vmconfig.Machine, options Options) *VM {
-	log := options.Log
+	options, dir := options.complete(m), rundir.Of(m.Name)
+	v := &VM{
+		machine:   m,
+		autoPorts: options.AutoPorts,
+		dir:       dir,
+		guest:     newGuest(m),
+		qemu:      newQEMU(m, options.QEMUArgs),
+		stop:      &stopper{forced: make(chan struct{})},
+		ready:     make(chan struct{}),
+		ended:     make(chan struct{}),
+		finished:  make(chan struct{}),
+	}
+	v.record = newRecord(dir.State(), options.Log, v.guest, m.Name)
+	v.record.setConsoles(m.Consoles)
+	v.windows = newWindows(v.guest)
+	v.outputs = &outputs{guest: v.guest}
+	v.consoles = &consoles{
+		declared: m.Consoles, dir: dir, journalDir: options.JournalDir, noRelay: options.NoRelay,
+		refused: v.record.noteLimited, seatMoved: func() { notify(v.windows.changed) },
+	}
+	v.watcher = &watcher{
+		qemu: v.qemu, guest: v.guest, record: v.record, consoles: v.consoles, outputs: v.outputs, windows: v.windows,
+		events: newEvents(v.guest, v.outputs, v.windows), silence: options.Silence,
+	}
+	return v
+}
+
+// complete returns the options with what is left alone filled in.
+func (o Options) complete(m vmconfig.Machine) Options {
+	log := o.Log
 	if log == nil {
 		log = func(string) {}
 	}
 	// A guest's words may be in a line, and it goes to a terminal.
-	options.Log = func(line string) { log(plaintext.Line(line)) }
-	if options.Silence == 0 {
-		options.Silence = silence
+	o.Log = func(line string) { log(plaintext.Line(line)) }
+	if o.Silence == 0 {
+		o.Silence = silenceLimit
 	}
-	v := &VM{
-		machine: m,
-		options: options,
-		dir:     rundir.Of(m.Name),
-		guest:   newGuest(m),
-		events:  newEvents(),
-		windows: newWindows(),
-		stop:    &stopping{hurry: make(chan struct{})},
-		qemu:    &launched{warnings: newWarnings(m.QEMU)},
-		ready:   make(chan struct{}),
-		ended:   make(chan struct{}),
-		over:    make(chan struct{}),
+	if o.JournalDir == nil {
+		o.JournalDir = rundir.Of(m.Name).Journal
 	}
-	v.record = newRecord(v.dir.State(), options.Log, v.guest, m.Name)
-	if options.JournalDir == nil {
-		v.options.JournalDir = v.dir.Journal
-	}
-	v.showConsoles()
-	return v
+	return o
 }
 
 func newGuest(m vmconfig.Machine) *guest.Guest {
@@ -130,22 +120,21 @@ func newGuest(m vmconfig.Machine) *guest.Guest {
 	return guest.New(consoles)
 }
 
-// Ready is closed when QEMU runs and its ports are open. It says nothing about
-// the guest.
+// Ready is closed when QEMU runs and its ports are open, whatever the guest does.
 func (v *VM) Ready() <-chan struct{} { return v.ready }
 
 // Finished is closed when Run returns.
-func (v *VM) Finished() <-chan struct{} { return v.over }
+func (v *VM) Finished() <-chan struct{} { return v.finished }
 
-// Run starts the machine and returns when it has ended and nothing of it is
-// left. It is nil where the guest, or a stop, ended it; a *guest.Error if
-// the guest has ended unasked; rundir.ErrLocked where another process runs a machine
-// of this name. When ctx ends, the machine is stopped as by Stop.
+// Run starts the VM and returns when it has ended and nothing of it is left. The error is
+// nil if the guest, or a stop, has ended it; a *guest.Error if the guest has ended unasked;
+// rundir.ErrLocked if another process runs a VM of this name. When ctx ends, the VM is
+// stopped as by Stop.
 func (v *VM) Run(ctx context.Context) error {
-	defer close(v.over)
+	defer close(v.finished)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	v.startable(cancel)
+	v.stop.startBy(cancel)
 	lock, err := v.dir.Acquire()
 	if err != nil {
 		close(v.ended)
@@ -155,7 +144,7 @@ func (v *VM) Run(ctx context.Context) error {
 	listener, err := unixsock.Listen(v.dir.Ctl())
 	if err != nil {
 		close(v.ended)
-		return multierror.Append(err, lock.Release()).ErrorOrNil()
+		return joined(err, lock.Release())
 	}
 	serving, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	var group errgroup.Group
@@ -165,64 +154,62 @@ func (v *VM) Run(ctx context.Context) error {
 		return nil
 	})
 	err = v.run(ctx)
-	if errors.Is(err, errAbandoned) {
-		v.options.Log("ended: " + err.Error())
-		err = nil
-	}
-	close(v.ended)
 	quiet()
 	return joined(err, group.Wait(), lock.Release())
 }
 
-// joined is the first error alone where the clean-up went well, so that it
-// stays one line.
-func joined(err error, cleanup ...error) error {
-	if errors.Join(cleanup...) == nil {
-		return err
-	}
-	return multierror.Append(err, cleanup...).ErrorOrNil()
-}
-
-// run starts QEMU and stays until it has ended, and the relays with it.
+// run starts QEMU and returns when QEMU and the consoles have ended.
 func (v *VM) run(ctx context.Context) error {
-	host, err := v.plan(ctx)
+	err := v.start(ctx)
 	if err == nil {
-		err = v.runQEMU(ctx, host)
+		v.awaitEnd(ctx)
 	}
-	v.finishConsoles()
-	if ended := v.relayed.Wait(); ended != nil {
-		return joined(ended, err)
+	watched := v.awaitWatchers()
+	end := v.howEnded(err)
+	v.cause = end.cause
+	_ = v.record.end(end.how()) // the journals have it too
+	close(v.ended)
+	v.consoles.finish(end.how())
+	read, relayed := v.outputs.group.Wait(), v.consoles.group.Wait()
+	v.record.noteMore()
+	if end.err() == nil {
+		v.record.log("ended: " + end.line())
 	}
-	return err
+	return joined(end.err(), watched, read, relayed)
 }
 
-// runQEMU starts QEMU and stays until it has ended.
-func (v *VM) runQEMU(ctx context.Context, host qemu.Host) error {
-	watchers, err := v.start(ctx, host)
-	if err != nil {
-		return err
-	}
+// awaitEnd returns when QEMU has ended. It stops the VM when ctx ends.
+func (v *VM) awaitEnd(ctx context.Context) {
 	select {
-	case <-v.qemu.process.Done():
+	case <-v.qemu.done():
 	case <-ctx.Done():
-		v.options.Log("stopping the guest (Ctrl-C again ends it at once)")
-		// The report is for those who ask for a stop; here QEMU's end is all.
+		v.record.log("stopping the guest (Ctrl-C again ends it at once)")
+		// The report is in the log, and QEMU's end is all that counts here.
 		_, _ = v.Stop(context.WithoutCancel(ctx), ctl.StopRequest{})
 		v.qemu.process.Kill()
 	}
-	if err := v.settled(watchers); err != nil {
-		return joined(err, v.result())
-	}
-	return v.result()
 }
 
-// settled waits for those who watch a QEMU that has ended: its end closes its
-// descriptors, and that of the relays the journals, and so ends them.
-func (v *VM) settled(watchers *errgroup.Group) error {
-	<-v.qemu.process.Done()
-	ended := v.endHeirs() // they may have inherited the other ends too
+// awaitWatchers returns when all is known of a QEMU that has ended, or is about to: its last
+// events, and what the consoles have printed.
+func (v *VM) awaitWatchers() error {
+	if v.qemu.process == nil {
+		return nil // it was not started
+	}
+	<-v.qemu.done()
+	err := killHeirs(v.lock) // they may have inherited QEMU's ends of the connections
 	v.qemu.agent.Close()
-	v.finishConsoles()
-	defer v.record.noteMore()
-	return joined(ended, watchers.Wait())
+	watched := v.qemu.group.Wait()
+	v.outputs.awaitRead()
+	v.watcher.noteRestarts() // the last may have come with QEMU's end
+	return joined(err, watched)
+}
+
+// joined returns all errors as one; a single one as it is, so that its text stays one line.
+func joined(errs ...error) error {
+	all := multierror.Append(nil, errs...)
+	if len(all.Errors) == 1 {
+		return all.Errors[0]
+	}
+	return all.ErrorOrNil()
 }

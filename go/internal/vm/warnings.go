@@ -20,10 +20,10 @@ const (
 // each different one on once. A Write never waits, so that QEMU does not.
 type warnings struct {
 	program string      // QEMU's name, with which it begins its lines
-	lines   chan string // has room for all that is ever sent
+	lines   chan string // with room for all that is ever sent
 
 	mu   sync.Mutex // a process that QEMU has started may write after its end
-	rest []byte     // the line that has no end yet, at most maxWarning bytes of it
+	rest []byte     // of the line that has no end yet, at most maxWarning bytes
 	seen map[string]bool
 }
 
@@ -73,17 +73,17 @@ func (w *warnings) take() {
 	w.lines <- line
 }
 
-// passWarnings notes what QEMU writes to its standard error while it runs. It
-// returns when QEMU has ended.
-func (v *VM) passWarnings() {
+// pass calls note with each line that QEMU writes to its standard error, until QEMU has
+// ended.
+func (w *warnings) pass(ended <-chan struct{}, note func(text string)) {
 	for {
 		select {
-		case line := <-v.qemu.warnings.lines:
-			v.record.note("qemu: " + line)
-		case <-v.qemu.process.Done():
-			v.qemu.warnings.finish()
-			for len(v.qemu.warnings.lines) > 0 {
-				v.record.note("qemu: " + <-v.qemu.warnings.lines)
+		case line := <-w.lines:
+			note("qemu: " + line)
+		case <-ended:
+			w.finish()
+			for len(w.lines) > 0 {
+				note("qemu: " + <-w.lines)
 			}
 			return
 		}

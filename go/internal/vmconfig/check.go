@@ -14,8 +14,8 @@ import (
 // With Run, a command's answer is looked at. With Send, text is typed. With
 // neither, the console is waited for to have printed something.
 type Check struct {
-	// Name names it in the report: printable, and no other check's, of run-test
-	// neither. Required.
+	// Name names it in the report: printable, and unlike that of any other check.
+	// Required. run-test refuses the names of its own checks too.
 	Name string `json:"name"`
 	// Console is the name of the console that is meant. Default: the first one.
 	Console string `json:"console,omitempty"`
@@ -75,7 +75,6 @@ func (m Machine) CheckConsole(c Check) Console {
 // validateChecks looks at each check and at what they must not share.
 func (m Machine) validateChecks(wrong func(field, format string, args ...any)) {
 	names := map[string]int{}
-	own := m.ownChecks()
 	for i, check := range m.Checks {
 		at := fmt.Sprintf("checks[%d]", i)
 		within := func(field, format string, args ...any) { wrong(at+"."+field, format, args...) }
@@ -85,7 +84,6 @@ func (m Machine) validateChecks(wrong func(field, format string, args ...any)) {
 			names[check.Name] = i
 		}
 		check.validateName(within)
-		check.validateOwnName(own, within)
 		m.validateCheckConsole(check, within)
 		check.validateAction(within)
 		check.validateWant(within)

@@ -42,15 +42,6 @@ var checkMistakes = []struct {
 		`checks[4].name: "a\x1b[2J" is no name of a check (printable characters, no space at its ends)`,
 		"checks[5].name: is 121 bytes long (at most 120)",
 	}},
-	{"names of run-test's own", []string{
-		`{"name": "the VM starts", "run": "true"}`, `{"name": "login on ttyS0", "run": "true"}`, `{"name": "login on ttyS1", "run": "true"}`,
-		`{"name": "what hvc0 writes to /dev/ttyS0 arrives there", "run": "true"}`, `{"name": "the VM ends well", "run": "true"}`,
-	}, []string{
-		`checks[0].name: "the VM starts" is a check that run-test makes by itself (choose another name)`,
-		`checks[1].name: "login on ttyS0" is a check that run-test makes by itself (choose another name)`,
-		`checks[3].name: "what hvc0 writes to /dev/ttyS0 arrives there" is a check that run-test makes by itself (choose another name)`,
-		`checks[4].name: "the VM ends well" is a check that run-test makes by itself (choose another name)`,
-	}},
 	{"two nameless ones are not the same", []string{`{"run": "true"}`, `{"run": "true"}`}, []string{
 		"checks[0].name: is missing", "checks[1].name: is missing",
 	}},

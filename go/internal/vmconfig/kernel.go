@@ -57,7 +57,7 @@ func isMultiboot(head []byte) bool {
 // maxNotes is how many bytes of notes are looked at.
 const maxNotes = 64 << 10
 
-// isPVH tells whether the file is an ELF file with the note of a PVH kernel, as a
+// isPVH reports whether the file is an ELF file with the note of a PVH kernel, as a
 // vmlinux has (XEN_ELFNOTE_PHYS32_ENTRY): of name "Xen" and type 18.
 func isPVH(file io.ReaderAt) bool {
 	image, err := elf.NewFile(file)

@@ -82,23 +82,19 @@ func (c Console) HasLogin() bool { return c.Login == nil || *c.Login }
 func (c Console) IsSerial() bool { return strings.HasPrefix(c.Device, "ttyS") }
 
 // Load reads the vm.json at path. Its error is a *multierror.Error with one
-// entry per mistake, each naming the file and the field.
-func Load(path string) (Machine, error) {
-	return load(path, func(Machine) error { return nil })
-}
-
-// LoadWithFiles is Load, whose error also has what CheckFiles finds.
-func LoadWithFiles(path string) (Machine, error) {
-	return load(path, Machine.CheckFiles)
-}
-
-func load(path string, check func(Machine) error) (Machine, error) {
+// entry per mistake, each naming the file and the field. rules find more mistakes than
+// Validate does, such as CheckFiles; they are reported with the others.
+func Load(path string, rules ...func(Machine) error) (Machine, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return Machine{}, err
 	}
 	machine, err := Parse(data)
-	return machine, multierror.Prefix(strictjson.AllMistakes(err, check(machine)), path+":")
+	var more *multierror.Error
+	for _, rule := range rules {
+		more = multierror.Append(more, rule(machine))
+	}
+	return machine, multierror.Prefix(strictjson.AllMistakes(err, more.ErrorOrNil()), path+":")
 }
 
 // Parse is Load for data that has been read. With an error, the machine has the fields

@@ -60,10 +60,10 @@ type flusher struct {
 
 func (f flusher) Write(data []byte) (int, error) {
 	n, err := f.ResponseWriter.Write(data)
-	if err == nil {
-		err = f.control.Flush()
+	if err != nil {
+		return n, err
 	}
-	return n, err
+	return n, f.control.Flush()
 }
 
 // input answers POST /input by typing what comes, as it comes.

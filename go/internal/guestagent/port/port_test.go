@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What a port does needs a guest: tests/agent_test.go has one. Here is only how
+// What a port does needs a guest: tests/guest/agent_test.go has one. Here is only how
 // the wait for one ends.
 func TestOpenEndsWithItsContext(t *testing.T) {
 	enough := errors.New("enough")

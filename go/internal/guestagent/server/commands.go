@@ -52,7 +52,8 @@ func (s *Server) end(_ context.Context, args guestagent.ShutdownArgs) (any, erro
 
 func (s *Server) time(context.Context, none) (any, error) { return time.Now().UnixNano(), nil }
 
-// setTimeArgs are guestagent.SetTimeArgs, of which the time may be missing.
+// setTimeArgs are the arguments of guest-set-time: nanoseconds since 1970. Without a time,
+// the guest's hardware clock counts.
 type setTimeArgs struct {
 	Time *int64 `json:"time"`
 }

@@ -7,11 +7,21 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"microvm-console/internal/guestagent"
 )
 
-// osInfo tells what uname(2) and os-release(5) say. A guest may be without the
+// osInfoReply is the answer to guest-get-osinfo. Every field may be empty.
+type osInfoReply struct {
+	ID            string `json:"id,omitempty"`          // as in os-release(5): "debian"
+	Name          string `json:"name,omitempty"`        // "Debian GNU/Linux"
+	PrettyName    string `json:"pretty-name,omitempty"` // "Debian GNU/Linux 12 (bookworm)"
+	Version       string `json:"version,omitempty"`     // "12 (bookworm)"
+	VersionID     string `json:"version-id,omitempty"`  // "12"
+	KernelRelease string `json:"kernel-release,omitempty"`
+	KernelVersion string `json:"kernel-version,omitempty"`
+	Machine       string `json:"machine,omitempty"` // as of uname(2): "x86_64"
+}
+
+// osInfo answers with what uname(2) and os-release(5) say. A guest may not have the
 // latter.
 func (s *Server) osInfo(context.Context, none) (any, error) {
 	var name unix.Utsname
@@ -19,7 +29,7 @@ func (s *Server) osInfo(context.Context, none) (any, error) {
 		return nil, err
 	}
 	release := osRelease("/etc/os-release", "/usr/lib/os-release")
-	return guestagent.OSInfo{
+	return osInfoReply{
 		ID:            release["ID"],
 		Name:          release["NAME"],
 		PrettyName:    release["PRETTY_NAME"],

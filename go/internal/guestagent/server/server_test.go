@@ -73,11 +73,19 @@ func TestInfo(t *testing.T) {
 }
 
 func TestOSInfoIsThatOfThisMachine(t *testing.T) {
-	ctx, client, _ := connected(t)
-	info, err := client.OSInfo(ctx)
+	host := newRaw(t)
+	host.say(`{"execute": "guest-get-osinfo"}` + "\n")
+	var answer struct {
+		Return struct {
+			ID, Machine   string
+			KernelRelease string `json:"kernel-release"`
+		}
+	}
+	host.hear(&answer)
+	info := answer.Return
 	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil || info.KernelRelease != strings.TrimSpace(string(release)) || info.Machine == "" {
-		t.Errorf("%v, %+v", err, info)
+	if info.KernelRelease != strings.TrimSpace(string(release)) || info.Machine == "" {
+		t.Errorf("%+v", info)
 	}
 	names, err := os.ReadFile("/etc/os-release")
 	if err == nil && (info.ID == "" || !strings.Contains(string(names), info.ID)) {

@@ -10,6 +10,7 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/state"
 	"microvm-console/internal/vm"
+	"microvm-console/internal/vmconfig"
 )
 
 // owner is the least that can own a machine: `owner --config FILE`. With --for
@@ -17,7 +18,7 @@ import (
 func owner() *cli.App {
 	flags := append(cmdline.MachineFlags(), &cli.BoolFlag{Name: "no-relay"}, &cli.DurationFlag{Name: "for"})
 	return &cli.App{Name: "owner", Flags: flags, Action: func(c *cli.Context) error {
-		machine, err := cmdline.Machine(c)
+		machine, err := cmdline.Machine(c, vmconfig.Machine.CheckFiles)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"microvm-console/internal/cmdline"
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/logs"
+	"microvm-console/internal/rundir"
+	"microvm-console/internal/vmconfig"
+)
+
+// find returns the log that is meant, of what runs or has ended.
+func find(ctx context.Context, o options) (logs.Log, error) {
+	machine, channel := o.place.Machine, o.place.Channel
+	if machine == "" && channel == "" {
+		var err error
+		if machine, channel, err = running(o); err != nil {
+			return logs.Log{}, err
+		}
+	}
+	if channel != "" {
+		return logs.OfChannel(channel)
+	}
+	consoles := o.consoles
+	if consoles == nil {
+		consoles = consolesOf(ctx, machine)
+	}
+	return logs.OfConsole(machine, o.place.Console, consoles)
+}
+
+// running returns the only VM that runs, or else the channel that is printed if none does.
+// If its relay does not run either, the error lists what has a log: none of it is guessed.
+func running(o options) (machine, channel string, err error) {
+	machines, err := rundir.Running()
+	if err != nil {
+		return "", "", err
+	}
+	switch {
+	case len(machines) == 1:
+		return machines[0].Name(), "", nil
+	case len(machines) > 1:
+		names := make([]string, len(machines))
+		for i, machine := range machines {
+			names[i] = machine.Name()
+		}
+		return "", "", fmt.Errorf("%w: %s (pick one with --name)", ctl.ErrSeveral, strings.Join(names, ", "))
+	case o.place.Console == "" && rundir.OfChannel(ownChannel).Running():
+		return "", ownChannel, nil
+	}
+	names, channels, err := logs.All()
+	if err != nil {
+		return "", "", err
+	}
+	var choice []string
+	for _, name := range names {
+		choice = append(choice, "--name "+name)
+	}
+	for _, name := range channels {
+		choice = append(choice, "--channel "+name)
+	}
+	if len(choice) == 0 {
+		return "", "", fmt.Errorf("vm: none runs, and %w (start one with microvm-run)", logs.ErrNone)
+	}
+	return "", "", cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("vm: none runs (choose a log: %s)", strings.Join(choice, ", ")))
+}
+
+// consolesOf returns the consoles of a VM that runs; nil if they are not known.
+func consolesOf(ctx context.Context, machine string) []vmconfig.Console {
+	status, err := ctl.Client{Path: rundir.Of(machine).Ctl()}.Status(ctx)
+	if err != nil {
+		return nil
+	}
+	var consoles []vmconfig.Console
+	for _, console := range status.Consoles {
+		consoles = append(consoles, vmconfig.Console{Name: console.Name, Device: console.Device})
+	}
+	return consoles
+}

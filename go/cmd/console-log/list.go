@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"microvm-console/internal/journal"
+	"microvm-console/internal/logs"
+	"microvm-console/internal/plaintext"
+)
+
+// bootLine is a boot in the output of --list --json.
+type bootLine struct {
+	Boot     int               `json:"boot"`   // for --boot
+	Number   int               `json:"number"` // of all starts
+	Started  time.Time         `json:"started,omitzero"`
+	Ended    time.Time         `json:"ended,omitzero"`
+	Seconds  float64           `json:"seconds,omitzero"`
+	Start    int64             `json:"start"` // offset of the first byte
+	End      int64             `json:"end"`   // offset behind the last byte
+	How      string            `json:"how"`   // it ended
+	Restarts []journal.Restart `json:"restarts,omitempty"`
+}
+
+// list prints the boots of a log, oldest first.
+func list(w io.Writer, log logs.Log, snapshot *journal.Snapshot, asJSON bool) error {
+	boots := snapshot.Boots()
+	lines := make([]bootLine, len(boots))
+	for i, boot := range boots {
+		newest := i == len(boots)-1
+		running := newest && boot.Ended.IsZero() && snapshot.Written()
+		ended := cmp.Or(boot.Ended, boot.Last)
+		if running {
+			ended = time.Now()
+		}
+		line := bootLine{
+			Boot: i - len(boots) + 1, Number: boot.Number, Started: boot.Started, Ended: boot.Ended,
+			Start: boot.Start, End: boot.End, How: log.How(boot, running), Restarts: boot.Restarts,
+		}
+		if !boot.Started.IsZero() && !ended.IsZero() {
+			line.Seconds = max(0, ended.Sub(boot.Started).Seconds())
+		}
+		lines[i] = line
+	}
+	if asJSON {
+		return printJSON(w, lines)
+	}
+	return printTable(w, lines)
+}
+
+func printJSON(w io.Writer, lines []bootLine) error {
+	encoder := json.NewEncoder(w)
+	for _, line := range lines {
+		if err := encoder.Encode(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printTable prints a line for each boot, and for each restart of its guest one below it.
+func printTable(w io.Writer, lines []bootLine) error {
+	var text bytes.Buffer
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprint(table, "BOOT\tNUMBER\tSTARTED\tTIME\tBYTES\tEND\n")
+	for _, line := range lines {
+		fmt.Fprintf(table, "%d\t%d\t%s\t%s\t%d\t%s\n", line.Boot, line.Number,
+			date(line.Started), duration(line.Seconds), line.End-line.Start, plaintext.Line(line.How))
+		for _, restart := range line.Restarts {
+			fmt.Fprintf(table, "\t\t  %s\t%s\t%d\tthe guest restarted\n",
+				restart.Time.Local().Format(time.TimeOnly), duration(restart.Time.Sub(line.Started).Seconds()), restart.Offset-line.Start)
+		}
+	}
+	_ = table.Flush() // a Buffer takes everything
+	_, err := w.Write(text.Bytes())
+	return err
+}
+
+func date(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format(time.DateTime)
+}
+
+// duration returns seconds as people read them, to a tenth if they are few. 0 is unknown.
+func duration(seconds float64) string {
+	switch {
+	case seconds == 0:
+		return "-"
+	case seconds < 60:
+		return fmt.Sprintf("%.1fs", seconds)
+	}
+	return time.Duration(seconds * float64(time.Second)).Round(time.Second).String()
+}

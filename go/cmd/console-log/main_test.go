@@ -1,0 +1,14 @@
+package main
+
+import (
+	"testing"
+
+	"microvm-console/internal/attach"
+	"microvm-console/internal/testsupport/programtest"
+)
+
+func TestMain(m *testing.M) {
+	programtest.Main(m, app(), attach.App("connect-serial", "ttyS0", "serial"))
+}
+
+func TestTranscripts(t *testing.T) { programtest.Run(t) }

@@ -1,0 +1,57 @@
+package attach
+
+import (
+	"context"
+	"sync"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/follow"
+)
+
+// sender sends what is typed, and the size of the terminal, over one connection after the
+// other.
+type sender struct {
+	keyboard *keyboard
+	start    func(part func() error) // runs a part of the session
+	running  sync.WaitGroup
+	cancel   context.CancelFunc // of what is sent; nil: nothing is
+	afterEnd bool               // the next connection is to another start of the VM
+}
+
+// connect sends to a console from now on, until disconnect is called or ctx ends. client is
+// the name under which the stream is read.
+func (s *sender) connect(ctx context.Context, t follow.Target, client string) {
+	s.disconnect()
+	if s.afterEnd {
+		s.keyboard.forget()
+	}
+	s.afterEnd = false
+	if s.keyboard.readOnly {
+		return
+	}
+	ctx, s.cancel = context.WithCancel(ctx)
+	request := ctl.StreamRequest{Console: t.Console.Name, Client: client, Terminal: s.keyboard.terminal}
+	s.run(func() error { return s.keyboard.send(ctx, t.Client, request) })
+	if s.keyboard.terminal {
+		s.run(func() error { return s.keyboard.sendSize(ctx, t.Client, request) })
+	}
+}
+
+// run runs a part of what is sent over the present connection.
+func (s *sender) run(part func() error) {
+	s.running.Add(1)
+	s.start(func() error {
+		defer s.running.Done()
+		return part()
+	})
+}
+
+// disconnect ends what is sent over the present connection.
+func (s *sender) disconnect() {
+	if s.cancel == nil {
+		return
+	}
+	s.cancel()
+	s.running.Wait()
+	s.cancel = nil
+}

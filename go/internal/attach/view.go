@@ -1,0 +1,155 @@
+package attach
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/term"
+
+	"microvm-console/internal/follow"
+	"microvm-console/internal/journal"
+	"microvm-console/internal/logs"
+)
+
+// View shows the events of a stream: the bytes on an output, and on a terminal where boots
+// begin. What the user must know besides goes to a log.
+type View struct {
+	out     *output
+	notices notices
+	colour  bool
+	lost    bool
+}
+
+// NewView returns a View on out, with notices on log. Of the options it takes Program,
+// Timestamps, Raw and Colour. The caller calls Close.
+func NewView(o Options, out *os.File, log io.Writer) *View {
+	o.ReadOnly = true
+	return newView(o, newOutput(out, o, term.IsTerminal(int(out.Fd())), false), log)
+}
+
+func newView(o Options, out *output, log io.Writer) *View {
+	return &View{out: out, notices: newNotices(log, o.Program), colour: o.Colour}
+}
+
+// Handle shows an event.
+func (v *View) Handle(e follow.Event) error {
+	switch e.Kind {
+	case follow.Connected:
+		if v.lost {
+			v.notices.say("connected again")
+		}
+		v.lost = false
+		v.recall(e.Target.Console.Relay.Journal, e.Offset, e.Live)
+	case follow.Boot:
+		if v.out.terminal {
+			return v.out.rule(e.Boot, v.colour)
+		}
+	case follow.Data:
+		return v.out.write(e.Data, e.Offset, !e.History)
+	case follow.Gap:
+		v.missing(e.Missing)
+	case follow.Lost:
+		v.lost = true
+		v.notices.say("connection to %s lost", e.Target.Name)
+	case follow.Ended:
+		v.lost = false
+		return v.out.restore() // what the guest has set is not for the next start
+	}
+	return nil
+}
+
+// SayEnded says that what was followed has ended, how, and what happens next; "" if
+// nothing does.
+func (v *View) SayEnded(e follow.Event, next string) {
+	if next != "" {
+		next = "; " + next
+	}
+	v.notices.say("%s%s", endOf(e), next)
+}
+
+// missing says that bytes are missing; -1 if the number is unknown.
+func (v *View) missing(bytes int64) {
+	if bytes < 0 {
+		v.notices.say("bytes may be missing here (the status shows why)")
+		return
+	}
+	v.notices.say("%d bytes are missing here", bytes)
+}
+
+// recall looks up when the bytes of the past came with which a stream begins, if that is
+// to be shown. If it is not known they are shown without.
+func (v *View) recall(dir string, start, end int64) {
+	if v.out.stamps == nil {
+		return
+	}
+	v.out.stamps.past = nil
+	if snapshot, err := journal.Look(dir); err == nil {
+		v.out.stamps.past = snapshot.Times(start, end)
+	}
+}
+
+// Show shows what a snapshot has from offset start to end.
+func (v *View) Show(snapshot *journal.Snapshot, start, end int64) error {
+	if v.out.stamps != nil {
+		v.out.stamps.past = snapshot.Times(start, end)
+	}
+	return follow.Kept(snapshot, start, end, v.Handle)
+}
+
+// showEnded shows a boot of a console that is not served. It returns missing, which says
+// so, if nothing is kept of the console.
+func (v *View) showEnded(o Options, missing error) error {
+	log, err := logs.OfChannel(o.Place.Channel)
+	if o.Place.Channel == "" {
+		log, err = logs.OfConsole(o.Place.Machine, o.Place.Console, o.Consoles)
+	}
+	if errors.Is(err, logs.ErrNone) || o.Place.Channel == "" && o.Place.Machine == "" {
+		return missing
+	}
+	if err != nil {
+		return err
+	}
+	return v.showBoot(log, o)
+}
+
+// ShowBoot shows a boot of a log on out. Of the options it takes From, Boot and those of
+// NewView. Its error is also journal.ErrNotKept.
+func ShowBoot(log logs.Log, o Options, out *os.File, notices io.Writer) error {
+	return NewView(o, out, notices).showBoot(log, o)
+}
+
+func (v *View) showBoot(log logs.Log, o Options) error {
+	snapshot, err := log.Look()
+	if err != nil {
+		return err
+	}
+	boot, err := snapshot.Boot(o.Boot)
+	if err != nil {
+		return err
+	}
+	err = v.Show(snapshot, position(o.From, boot), boot.End)
+	return cmp.Or(err, v.Close())
+}
+
+// position returns the offset that from means in a boot that has ended; see
+// ctl.StreamRequest.
+func position(from string, boot journal.Boot) int64 {
+	if from == "now" {
+		return boot.End
+	}
+	offset, err := strconv.ParseInt(from, 10, 64)
+	if err != nil { // "start"
+		return boot.Start
+	}
+	if strings.HasPrefix(from, "-") {
+		offset += boot.End
+	}
+	return min(max(boot.Start, offset), boot.End)
+}
+
+// Close puts the terminal back.
+func (v *View) Close() error { return v.out.restore() }

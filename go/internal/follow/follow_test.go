@@ -1,0 +1,157 @@
+package follow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/follow"
+	"microvm-console/internal/relay"
+	"microvm-console/internal/relayd"
+	"microvm-console/internal/rundir"
+	"microvm-console/internal/settings"
+)
+
+// hangLimit is when a test gives up.
+const hangLimit = 30 * time.Second
+
+// story is what a reader was told, as one text.
+type story struct {
+	mu      sync.Mutex
+	text    string
+	changed chan struct{}
+}
+
+func (s *story) handle(e follow.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch e.Kind {
+	case follow.Connected:
+		s.text += "<connected>"
+	case follow.Boot:
+		s.text += fmt.Sprintf("<boot %d at %d>", e.Boot.Number, e.Offset)
+	case follow.Data:
+		s.text += string(e.Data)
+	case follow.Gap:
+		s.text += fmt.Sprintf("<%d missing>", e.Missing)
+	case follow.Lost:
+		s.text += "<lost>"
+	case follow.Ended:
+		s.text += "<ended>"
+	}
+	close(s.changed)
+	s.changed = make(chan struct{})
+	return nil
+}
+
+// await waits until the story ends with text.
+func (s *story) await(t *testing.T, text string) {
+	t.Helper()
+	late := time.After(hangLimit)
+	for {
+		s.mu.Lock()
+		now, changed := s.text, s.changed
+		s.mu.Unlock()
+		if strings.HasSuffix(now, text) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			t.Fatalf("%q does not end with %q", now, text)
+		}
+	}
+}
+
+// runChannel runs the relay of the channel serial until stop is called.
+func runChannel(t *testing.T, dir string) (client ctl.Client, stop func()) {
+	t.Helper()
+	all := settings.Default()
+	all.Directory = dir
+	c, err := relayd.Open(relayd.Config{Name: "serial", Settings: all, Log: func(string) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return ctl.Client{Path: rundir.OfChannel("serial").Ctl()}, stop
+}
+
+// boot begins a boot, which prints text.
+func boot(t *testing.T, client ctl.Client, text string) {
+	t.Helper()
+	lock, err := rundir.OfChannel("serial").AcquireVM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if _, err := client.Boot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	path := relay.VMPath(rundir.OfChannel("serial").Path()) + ".out"
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A reader that stays sees where the boots of a channel begin, also while it reads, and
+// goes on with the next relay, each byte once.
+func TestRunOverBootsAndRelays(t *testing.T) {
+	dir, err := os.MkdirTemp("", "follow") // short enough for sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	t.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state"))
+	client, stop := runChannel(t, dir)
+	boot(t, client, "one\n")
+	target, err := follow.Find(t.Context(), follow.Place{Channel: "serial"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := &story{changed: make(chan struct{})}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	errOver := errors.New("over")
+	done := make(chan error, 1)
+	go func() { done <- follow.Run(ctx, target, follow.Request{From: "start", Stay: true}, seen.handle) }()
+	seen.await(t, "one\n")
+	boot(t, client, "two\n")
+	seen.await(t, "two\n")
+	stop()
+	seen.await(t, "<ended>")
+	client, stop = runChannel(t, dir)
+	defer stop()
+	boot(t, client, "three\n")
+	seen.await(t, "three\n")
+	cancel(errOver)
+	if err := <-done; !errors.Is(err, errOver) {
+		t.Errorf("it ends with %v", err)
+	}
+	want := "<connected><boot 1 at 0>one\n<boot 2 at 4>two\n<ended><connected><boot 3 at 8>three\n"
+	if diff := cmp.Diff(want, seen.text); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,38 @@
+package follow
+
+import (
+	"context"
+	"path/filepath"
+
+	"microvm-console/internal/rundir"
+)
+
+// nextStart waits until another owner serves what last was, and returns it then.
+func nextStart(ctx context.Context, last Target) (Target, error) {
+	dir := rundir.Of(last.Name).Path()
+	if last.Channel {
+		dir = rundir.OfChannel(last.Console.Name).Path()
+	}
+	changes := watch(filepath.Dir(dir))
+	defer changes.close()
+	for {
+		changes.add(dir) // it may be a new folder
+		if t, err := findAgain(ctx, last); err == nil && t.owner != last.owner {
+			return t, nil
+		}
+		if ctx.Err() != nil {
+			return Target{}, context.Cause(ctx)
+		}
+		changes.wait(ctx)
+	}
+}
+
+// findAgain is Find of what last was. It does not wait for a start if nothing runs.
+func findAgain(ctx context.Context, last Target) (Target, error) {
+	if !last.Channel {
+		if locked, err := rundir.Of(last.Name).Locked(); err != nil || !locked {
+			return Target{}, errStarting
+		}
+	}
+	return Find(ctx, last.place())
+}

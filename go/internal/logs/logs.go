@@ -1,0 +1,193 @@
+// Package logs finds what is kept of the consoles of VMs and of channels, running or
+// ended, and says how their boots have ended.
+package logs
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/journal"
+	"microvm-console/internal/rundir"
+	"microvm-console/internal/vmconfig"
+)
+
+// Log is the journal of a console, or of a channel.
+type Log struct {
+	Machine string // the VM; "" for a channel
+	Name    string // of the console, or of the channel
+	Dir     string // of the journal
+}
+
+// String names the log as errors do.
+func (l Log) String() string {
+	if l.Machine == "" {
+		return fmt.Sprintf("channel %q", l.Name)
+	}
+	return fmt.Sprintf("vm %q: console %s", l.Machine, l.Name)
+}
+
+// Look returns what the journal holds just now. The error is os.ErrNotExist if nothing was
+// ever printed.
+func (l Log) Look() (*journal.Snapshot, error) { return journal.Look(l.Dir) }
+
+// ErrNone is returned if nothing is kept of a VM, a console or a channel.
+var ErrNone = errors.New("no log is kept")
+
+// OfChannel returns the log of a channel. Its error is ErrNone if there is none.
+func OfChannel(name string) (Log, error) {
+	dir, err := rundir.OfChannel(name).Journal()
+	if err != nil {
+		return Log{}, err
+	}
+	if _, err := journal.Look(dir); err != nil {
+		return Log{}, fmt.Errorf("channel %q: %w (nothing was ever printed there: %s)", name, ErrNone, dir)
+	}
+	return Log{Name: name, Dir: dir}, nil
+}
+
+// OfConsole returns the log of a console of a VM, which is given by its name or its device;
+// "" is the first one. consoles are those of the VM's vm.json; nil if that is not at hand:
+// then a device is that of the default consoles. The error is ErrNone if there is no log.
+func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error) {
+	all, err := ofMachine(machine)
+	if err != nil {
+		return Log{}, err
+	}
+	if consoles == nil {
+		consoles = vmconfig.DefaultConsoles()
+	}
+	// A console that vm.json does not name may have been one when the VM ran last.
+	order := func(l Log) int {
+		at := slices.IndexFunc(consoles, func(c vmconfig.Console) bool { return c.Name == l.Name })
+		if at < 0 {
+			return len(consoles)
+		}
+		return at
+	}
+	slices.SortStableFunc(all, func(a, b Log) int { return cmp.Compare(order(a), order(b)) })
+	names := make([]string, len(all))
+	for i, log := range all {
+		names[i] = log.Name
+		at := order(log)
+		if console == "" || console == log.Name || at < len(consoles) && consoles[at].Device == console {
+			return log, nil
+		}
+	}
+	if len(all) == 0 {
+		return Log{}, fmt.Errorf("vm %q: %w (it has not been started yet)", machine, ErrNone)
+	}
+	return Log{}, fmt.Errorf("vm %q: %w of console %q (choose one of %s)", machine, ErrNone, console, strings.Join(names, ", "))
+}
+
+// ofMachine returns the logs of a VM's consoles, by name.
+func ofMachine(machine string) ([]Log, error) {
+	base, err := rundir.Of(machine).Journal("")
+	if err != nil {
+		return nil, err
+	}
+	var logs []Log
+	for _, name := range folders(base) {
+		if dir := filepath.Join(base, name); kept(dir) {
+			logs = append(logs, Log{machine, name, dir})
+		}
+	}
+	return logs, nil
+}
+
+// All returns the names of the VMs and of the channels of which something is kept.
+func All() (machines, channels []string, err error) {
+	base, err := rundir.Of("").Journal("")
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range folders(base) {
+		if logs, err := ofMachine(name); err == nil && len(logs) > 0 {
+			machines = append(machines, name)
+		}
+	}
+	if base, err = rundir.OfChannel("").Journal(); err != nil {
+		return nil, nil, err
+	}
+	for _, name := range folders(base) {
+		if kept(filepath.Join(base, name)) {
+			channels = append(channels, name)
+		}
+	}
+	return machines, channels, nil
+}
+
+// kept reports whether a folder holds a stream.
+func kept(dir string) bool {
+	_, err := journal.Look(dir)
+	return err == nil
+}
+
+// folders returns the names of the folders in dir, in order.
+func folders(dir string) []string {
+	entries, _ := os.ReadDir(dir) // one that does not exist has none
+	var names []string
+	for _, entry := range entries {
+		if entry.IsDir() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
+// How returns how a boot has ended, in a few words. running reports whether it is the
+// newest one of a journal that a process writes.
+func (l Log) How(boot journal.Boot, running bool) string {
+	switch {
+	case boot.How != "":
+		return boot.How
+	case running:
+		return "running"
+	case boot.Started.IsZero(): // an earlier version kept it
+		return "unknown"
+	case l.Machine == "":
+		return "unknown (no relay ran)"
+	}
+	return "killed"
+}
+
+// Explain returns err. If it is that a VM does not run, its text says from now on how the
+// VM's last boot has ended.
+func Explain(err error) error {
+	missing := (*ctl.NotRunningError)(nil)
+	if !errors.As(err, &missing) || missing.Name == "" {
+		return err
+	}
+	log, problem := OfConsole(missing.Name, "", nil)
+	if problem != nil {
+		return err
+	}
+	snapshot, problem := log.Look()
+	if problem != nil {
+		return err
+	}
+	boot, problem := snapshot.Boot(0)
+	if problem != nil {
+		return err
+	}
+	missing.Last = fmt.Sprintf("ended%s, %s", clock(cmp.Or(boot.Ended, boot.Last), time.Now()), log.How(boot, false))
+	return err
+}
+
+// clock returns a time as it is said at now: with its day if that is another one. A time
+// that is not known is left out.
+func clock(when, now time.Time) string {
+	switch when, now = when.Local(), now.Local(); {
+	case when.IsZero():
+		return ""
+	case when.Format(time.DateOnly) == now.Format(time.DateOnly):
+		return when.Format(" 15:04")
+	}
+	return when.Format(" 2006-01-02 15:04")
+}

@@ -1,0 +1,147 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"microvm-console/internal/guestagent"
+	"microvm-console/internal/process"
+	"microvm-console/internal/qemu"
+	"microvm-console/internal/qmp"
+	"microvm-console/internal/rundir"
+	"microvm-console/internal/vmconfig"
+)
+
+// askLimit bounds one request to the monitor, so that a QEMU that hangs does not hold up
+// what follows.
+const askLimit = 2 * time.Second
+
+// What QEMU inherits, by number: its ends of two sockets, the VM's lock, and with NoRelay a
+// pipe for each console.
+const (
+	monitorFD = 3
+	agentFD   = 4
+	lockFD    = 5
+	pipesFD   = 6
+)
+
+// qemuProcess is QEMU with the connections to it. Its fields are set while it starts, and
+// read once VM.ready is closed.
+type qemuProcess struct {
+	process  *process.Process
+	monitor  *qmp.Client
+	agent    *guestagent.Client // every request fails if the guest has no agent
+	warnings *warnings          // what QEMU writes to its standard error
+	group    errgroup.Group     // the goroutines that end with QEMU
+	extra    []string           // arguments behind all others
+	sandbox  bool
+	kvm      bool
+	line     string // see VM.Command
+}
+
+// newQEMU returns the QEMU of a machine, not started. extra are arguments behind all others.
+func newQEMU(m vmconfig.Machine, extra []string) *qemuProcess {
+	return &qemuProcess{warnings: newWarnings(m.QEMU), extra: extra, sandbox: m.Sandbox}
+}
+
+// argv returns QEMU's command line for so many pipes of consoles.
+func (q *qemuProcess) argv(m vmconfig.Machine, host qemu.Host, pipes int) []string {
+	numbers := make([]int, pipes)
+	for i := range numbers {
+		numbers[i] = pipesFD + i
+	}
+	argv := qemu.Args(m, host)
+	q.line, q.kvm = qemu.Shell(slices.Concat(argv, q.extra)), host.Accel == "kvm"
+	argv = slices.Concat(argv, qemu.Bound(host), qemu.Control(m, monitorFD, numbers))
+	if !qemu.HasAgent(m.QEMUArgs) && !qemu.HasAgent(q.extra) {
+		argv = append(argv, qemu.Agent(m, host, agentFD)...)
+	}
+	return append(argv, q.extra...)
+}
+
+// start starts QEMU with argv, and reads from its monitor and its agent's port until it has
+// ended. QEMU inherits the lock, and pipes, which start closes. events is called with QEMU's
+// events.
+func (q *qemuProcess) start(argv []string, lock *rundir.Lock, pipes []*os.File, events func(qmp.Event)) (err error) {
+	var ours []net.Conn   // to the monitor and the agent
+	var theirs []*os.File // monitorFD, agentFD, lockFD
+	defer func() {
+		if err != nil {
+			closeAll(ours)
+			closeAll(append(theirs, pipes...))
+		}
+	}()
+	for range 2 {
+		conn, end, err := process.SocketPair()
+		if err != nil {
+			return err
+		}
+		ours, theirs = append(ours, conn), append(theirs, end)
+	}
+	inherited, err := lock.Inherit()
+	if err != nil {
+		return err
+	}
+	theirs = append(theirs, inherited)
+	var environment []string // all of ours: without a sandbox QEMU may open a window, which needs that
+	if q.sandbox {
+		environment = process.SmallEnvironment()
+	}
+	q.process, err = process.Start(process.Command{Argv: argv, Files: append(theirs, pipes...), Stderr: q.warnings, Env: environment})
+	if err != nil {
+		return err
+	}
+	q.monitor, q.agent = qmp.New(ours[0], events), guestagent.New(ours[1])
+	q.group.Go(func() error {
+		defer q.monitor.Close()
+		return q.monitor.Run()
+	})
+	q.group.Go(func() error {
+		defer q.agent.Close()
+		return q.agent.Run()
+	})
+	return nil
+}
+
+func closeAll[C io.Closer](all []C) {
+	for _, one := range all {
+		one.Close()
+	}
+}
+
+// done is closed when QEMU has ended.
+func (q *qemuProcess) done() <-chan struct{} { return q.process.Done() }
+
+// execute has the monitor execute a command, within askLimit. It returns qmp.ErrClosed if
+// QEMU is ending. arguments and result may be nil.
+func (q *qemuProcess) execute(ctx context.Context, command string, arguments, result any) error {
+	limit, cancel := context.WithTimeoutCause(ctx, askLimit, errors.New("the monitor does not answer"))
+	defer cancel()
+	return q.monitor.Execute(limit, command, arguments, result)
+}
+
+// supports reports whether the monitor has a command.
+func (q *qemuProcess) supports(command string) bool {
+	var commands []struct{ Name string }
+	err := q.execute(context.Background(), "query-commands", nil, &commands)
+	return err == nil && slices.ContainsFunc(commands, func(c struct{ Name string }) bool { return c.Name == command })
+}
+
+// terminate ends QEMU without asking the guest: by its monitor, or else by a signal.
+func (q *qemuProcess) terminate() {
+	limit, cancel := context.WithTimeout(context.Background(), askLimit)
+	defer cancel()
+	_ = q.execute(limit, "quit", nil, nil) // its effect counts
+	select {
+	case <-q.done():
+	case <-limit.Done():
+		q.process.Kill()
+	}
+}

@@ -1,0 +1,226 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/guest"
+	"microvm-console/internal/state"
+)
+
+func TestReadyAtALogin(t *testing.T) {
+	for _, options := range []Options{{AutoPorts: true}, {AutoPorts: true, NoRelay: true}} {
+		v, ended := runWith(t, machine(t, "fake.print="+printed(t, bootText+loginText)), options)
+		if err := ready(t, v); err != nil {
+			t.Fatal(err)
+		}
+		status := v.Status()
+		if status.State != state.Ready || status.ReadyBy != "login on ttyS0" || status.ReadySeconds <= 0 {
+			t.Errorf("got %+v", status)
+		}
+		stop(t, v, ended)
+		if err := ready(t, v); !errors.Is(err, ctl.ErrNeverReady) {
+			t.Errorf("after the end: %v", err)
+		}
+	}
+}
+
+// A guest that restarts is ready once its next boot shows a login: that of the
+// last one counts no more.
+func TestReadyAgain(t *testing.T) {
+	v, ended := run(t, machine(t, "fake.print="+printed(t, bootText+loginText), "fake.reset", "fake.again="+printed(t, bootText+loginText)))
+	started(t, v)
+	await(t, "a guest that has restarted", func() bool { return v.Status().Restarts == 1 && v.Status().State == state.Booting })
+	if err := v.Break(t.Context(), "serial"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ready(t, v); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, v, ended)
+}
+
+func TestWhoWaitsForAGuestThatEnds(t *testing.T) {
+	v, ended := run(t, machine(t))
+	started(t, v)
+	waited := make(chan error, 1)
+	go func() { waited <- ready(t, v) }()
+	stop(t, v, ended)
+	if err := <-waited; !errors.Is(err, ctl.ErrNeverReady) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What does not end a guest is a note, and the guest runs on.
+func TestNotes(t *testing.T) {
+	oom := "[    9.1] Out of memory: Killed process 77 (hog) total-vm:1kB\r\n"
+	for _, test := range []struct {
+		name  string
+		words []string
+		want  string
+	}{
+		{"no console prints", nil, "no console has printed anything for 20ms (if this host is not just busy, look at console= in kernelParams"},
+		{"a process is killed", []string{"fake.print=" + printed(t, bootText+oom)}, "the guest is out of memory: its kernel has killed process 77 (hog)"},
+		{"paused by hand", []string{"fake.print=" + printed(t, bootText), "fake.halt=paused"}, "the guest was paused by QEMU's monitor"},
+		{"its disk has no room", []string{"fake.print=" + printed(t, bootText), "fake.halt=io-error"}, "the guest stands still until a disk of it works again"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			log := make(chan string, 100)
+			options := Options{AutoPorts: true, Log: func(line string) { log <- line }}
+			if test.words == nil {
+				options.Silence = 20 * time.Millisecond
+			}
+			v, ended := runWith(t, machine(t, test.words...), options)
+			for line := ""; !strings.HasPrefix(line, test.want); {
+				select {
+				case line = <-log:
+				case <-time.After(hangLimit):
+					t.Fatalf("it is not in the log: %+v", v.Status().Notes)
+				}
+			}
+			await(t, "note", func() bool { return len(v.Status().Notes) == 1 })
+			if note := v.Status().Notes[0]; !strings.HasPrefix(note.Text, test.want) || note.Time.IsZero() {
+				t.Errorf("noted %+v", note)
+			}
+			stop(t, v, ended)
+		})
+	}
+}
+
+// QEMU is asked why it has stopped the processors.
+func TestHalts(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		words []string
+		want  guest.Error
+		lines string // the last of them
+	}{
+		{"KVM gives up", []string{"fake.print=" + printed(t, bootText), "fake.halt=internal-error"},
+			guest.Error{Cause: guest.Lost, Message: "QEMU has stopped its processors after an error of its own or of KVM", Device: "ttyS0"}, "[    1.0] booting"},
+		{"its watchdog bites", []string{"fake.halt=watchdog"},
+			guest.Error{Cause: guest.Lost, Message: "its watchdog has not heard from it in time"}, ""},
+		{"a panic that stops QEMU", []string{"fake.print=" + printed(t, bootText+panicText), "fake.halt=guest-panicked"},
+			guest.Error{Cause: guest.Panicked, Message: "Kernel panic - not syncing: no root", Device: "ttyS0"}, "[    1.9]  panic+0x1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v, ended := run(t, machine(t, test.words...))
+			var got *guest.Error
+			if err := <-ended; !errors.As(err, &got) {
+				t.Fatalf("Run: %v", err)
+			}
+			if got.Cause != test.want.Cause || got.Message != test.want.Message || got.Device != test.want.Device {
+				t.Errorf("got %v on %s, want %v on %s", got, got.Device, &test.want, test.want.Device)
+			}
+			if last := strings.Join(got.Lines[max(0, len(got.Lines)-1):], ""); last != test.lines {
+				t.Errorf("the last line is %q, want %q", last, test.lines)
+			}
+			if err := v.Leftovers(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestPanicEndsTheMachine(t *testing.T) {
+	for _, test := range []struct {
+		name, word string
+	}{
+		{"a restart behind the panic line", "fake.reset"},
+		{"the panic device", "fake.panicked"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, options := range []Options{{AutoPorts: true}, {AutoPorts: true, NoRelay: true}} {
+				v, ended := runWith(t, machine(t, test.word, "fake.print="+printed(t, bootText+panicText)), options)
+				var panicked *guest.Error
+				if err := <-ended; !errors.As(err, &panicked) || panicked.Message != "Kernel panic - not syncing: no root" {
+					t.Errorf("Run: %v (without relay: %t)", err, options.NoRelay)
+				}
+				if err := v.Leftovers(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// Text alone proves a panic if an agent that has answered before is silent. Package guest
+// has the other conditions.
+func TestPanicByTextAlone(t *testing.T) {
+	for _, test := range []struct {
+		name, agent string
+		noted       string // "": it is believed
+	}{
+		{"an agent that is silent now", "fake.agent=freezes", ""},
+		{"an agent that answers", "fake.agent", `ttyS0 ends with "Kernel panic - not syncing: no root", which is no proof: the guest's agent still answers`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v, ended := run(t, machine(t, "fake.print="+printed(t, bootText+loginText), "fake.again="+printed(t, "\r\n"+deadText), test.agent))
+			if err := ready(t, v); err != nil {
+				t.Fatal(err)
+			}
+			started(t, v) // a login may be seen before that
+			await(t, "agent", func() bool { return v.Status().Agent })
+			if err := v.Break(t.Context(), "serial"); err != nil {
+				t.Fatal(err)
+			}
+			if test.noted == "" {
+				var panicked *guest.Error
+				if err := <-ended; !errors.As(err, &panicked) || panicked.Message != "Kernel panic - not syncing: no root" {
+					t.Errorf("Run: %v", err)
+				}
+				return
+			}
+			await(t, "note", func() bool { return len(v.Status().Notes) > 0 })
+			if note := v.Status().Notes[0].Text; !strings.HasPrefix(note, test.noted) {
+				t.Errorf("noted %q, want %q", note, test.noted)
+			}
+			stop(t, v, ended)
+		})
+	}
+}
+
+// A console without a login does not make the guest ready, whatever it prints.
+func TestNoLogin(t *testing.T) {
+	m, none := machine(t), false
+	for _, login := range []*bool{nil, &none} {
+		m.Consoles[0].Login = login
+		g := newGuest(m)
+		g.Print(0, []byte(loginText), int64(len(loginText)), time.Now())
+		if ready := g.CheckReady(time.Now()); ready != (login == nil) {
+			t.Errorf("with a login on %v: ready %t", m.Consoles[0], ready)
+		}
+	}
+}
+
+// Of a flood of notes that a guest causes a few are in the log, and the number of the others.
+func TestFloodOfNotes(t *testing.T) {
+	const flood = 3000
+	var log []string
+	m := machine(t)
+	g := newGuest(m)
+	r := newRecord(filepath.Join(t.TempDir(), "state.json"), func(line string) { log = append(log, line) }, g, "m")
+	w := watcher{guest: g, record: r, events: newEvents(g, nil, nil)}
+	end := int64(0)
+	for i := range flood {
+		line := fmt.Sprintf("Out of memory: Killed process %d (\u009b2J) total-vm:1kB\r\n", i)
+		end += int64(len(line))
+		w.printed(0, []byte(line), end)
+	}
+	r.noteMore()
+	want := fmt.Sprintf("and %d more notes within a minute", flood-notesAtOnce)
+	if len(log) != notesAtOnce+1 || log[notesAtOnce] != want {
+		t.Errorf("%d lines, the last one %q; want %d, the last one %q", len(log), log[len(log)-1], notesAtOnce+1, want)
+	}
+	if want := `the guest is out of memory: its kernel has killed process 0 (\u009b2J)`; log[0] != want {
+		t.Errorf("the first line is %q, want %q", log[0], want)
+	}
+	shown, _ := r.now()
+	if last := shown.Notes[len(shown.Notes)-1]; last.Text != want {
+		t.Errorf("the last note is %+v, want %q", last, want)
+	}
+}

@@ -1,0 +1,272 @@
+package docs
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"microvm-console/tests/internal/harness"
+)
+
+// contractTable returns the rows of a table in docs/contract.md.
+func contractTable(t *testing.T, heading string) []harness.Row {
+	t.Helper()
+	return harness.TableRows(t, "docs/contract.md", heading)
+}
+
+// jsonFields are the JSON fields of the structs in a Go file, as the tables
+// write them: those of the type of a list or a map stand behind its name.
+// nested names the field behind whose name a struct's fields stand.
+func jsonFields(t *testing.T, file string, nested map[string]string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(harness.Root, file), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields []string
+	ast.Inspect(parsed, func(node ast.Node) bool {
+		spec, ok := node.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		structure, ok := spec.Type.(*ast.StructType)
+		if !ok {
+			return true
+		}
+		for _, field := range structure.Fields.List {
+			tag := ""
+			if field.Tag != nil {
+				tag = reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("json")
+			}
+			if name, _, _ := strings.Cut(tag, ","); name != "" {
+				fields = append(fields, nested[spec.Name.Name]+name)
+			}
+		}
+		return true
+	})
+	return fields
+}
+
+// compareNames compares the names of a table's rows with those of the code.
+func compareNames(t *testing.T, rows []harness.Row, want []string) {
+	t.Helper()
+	var got []string
+	for _, r := range rows {
+		got = append(got, r.Code(0)...)
+	}
+	for _, name := range want {
+		if !slices.Contains(got, name) {
+			t.Errorf("docs/contract.md lacks %s", name)
+		}
+	}
+	for _, name := range got {
+		if !slices.Contains(want, name) {
+			t.Errorf("docs/contract.md has %s, the code has not", name)
+		}
+	}
+}
+
+// vmFields is where the tables write the fields of a vm.json's structs.
+var vmFields = map[string]string{"Machine": "", "Console": "consoles[]."}
+
+// Every field of vm.json stands in the table, means what the table says when it
+// is left alone, and puts what the table says into QEMU's command line.
+func TestContractOfVMJSON(t *testing.T) {
+	t.Parallel()
+	harness.OwnFolders(t)
+	rows := contractTable(t, "`vm.json` = `mkMicrovm`")
+	compareNames(t, rows, jsonFields(t, "go/internal/vmconfig/machine.go", vmFields))
+
+	run := harness.Tool(t, "microvm-run")
+	dir := t.TempDir()
+	harness.Must(t, dir, "bash", "-c", "mkdir other && { head -c 514 /dev/zero; printf HdrS; } >bzImage && cp bzImage other && touch initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
+	// dryRun returns how QEMU is started for the plain machine with one change.
+	dryRun := func(field, value string, flags ...string) (string, error) {
+		vm := map[string]any{
+			"name": "plain", "machine": "q35", "accel": "tcg", "kernel": "bzImage",
+			"consoles": []any{map[string]any{"name": "serial", "device": "ttyS0", "port": 4440}},
+		}
+		if field == "ports" {
+			delete(vm, "consoles") // it is for a vm.json without consoles
+		}
+		place := vm
+		if inner, ok := strings.CutPrefix(field, "consoles[]."); ok {
+			place, field = vm["consoles"].([]any)[0].(map[string]any), inner
+		}
+		delete(place, field)
+		if value != "" {
+			place[field] = json.RawMessage(value)
+		}
+		text, err := json.Marshal(vm)
+		if err != nil {
+			t.Fatalf("%s: %s: %v", field, value, err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "vm.json"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return harness.Command(t, dir, run, append([]string{"--config", "vm.json", "--dry-run"}, flags...)...)
+	}
+	for _, r := range rows {
+		field := r.Code(0)[0]
+		without, err := dryRun(field, "")
+		leftAlone := without
+		if value := r.Code(1); len(value) > 0 { // else it is nothing that can be written
+			leftAlone, _ = dryRun(field, value[0])
+		}
+		switch {
+		case (r[1] == "required") != (err != nil):
+			t.Errorf("%s is %s, but a vm.json without it gives %v", field, r[1], err)
+		case leftAlone != without:
+			t.Errorf("%s is not %s when it is left alone:\n%s\n%s", field, r[1], without, leftAlone)
+		}
+		gets, flags := r.Code(3), []string(nil)
+		switch len(gets) {
+		case 0: // it is none of QEMU's business
+			gets = []string{oneLine(without)}
+		case 2:
+			gets, flags = gets[1:], gets[:1]
+		}
+		with, err := dryRun(field, r.Code(2)[0], flags...)
+		if err != nil || !strings.Contains(oneLine(with), gets[0]) {
+			t.Errorf("%s = %s does not give QEMU %q: %v\n%s", field, r.Code(2)[0], gets[0], err, with)
+		}
+	}
+}
+
+// oneLine is a command that was printed for a shell, on one line.
+func oneLine(command string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(command, "\\\n", " ")), " ")
+}
+
+// So does every field of a check.
+func TestContractOfChecks(t *testing.T) {
+	t.Parallel()
+	var rows []harness.Row
+	for _, r := range contractTable(t, "field of a check") {
+		for _, name := range r.Code(0) {
+			rows = append(rows, harness.Row{"`" + name + "`"})
+		}
+	}
+	compareNames(t, rows, jsonFields(t, "go/internal/vmconfig/check.go", nil))
+}
+
+// Every field of image.json stands in the table.
+func TestContractOfTheImage(t *testing.T) {
+	t.Parallel()
+	rows := contractTable(t, "`image.json` of `microvm-initrd` = `guest` of `mkMicrovm`")
+	compareNames(t, rows, jsonFields(t, "go/internal/initrd/image.go", map[string]string{"File": "files[]."}))
+}
+
+// The files of a running VM are those of the tables.
+func TestContractOfFiles(t *testing.T) {
+	t.Parallel()
+	dir := harness.OwnFolders(t)
+	vm := harness.Start(t, harness.DemoProgram(t, "microvm-run"), "--auto-ports")
+	vm.Expect(`hvc0 +tcp`, 1)
+	// The first line of a console is behind it: every file that is made at the
+	// start is there.
+	harness.Must(t, harness.Root, "bash", "-c", "until grep -q . "+dir+"/state/microvm/console-demo/serial/*.log; do sleep 0.05; done")
+	found := filesBelow(t, filepath.Join(dir, "microvm", "console-demo"))
+	found = append(found, filesBelow(t, filepath.Join(dir, "state", "microvm", "console-demo"))...)
+	harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"), "--force")
+
+	var told []string
+	for _, r := range contractTable(t, "file") {
+		told = append(told, r.Code(0)...)
+	}
+	for _, name := range found {
+		if !slices.Contains(told, name) {
+			t.Errorf("docs/contract.md lacks the file %s", name)
+		}
+	}
+	for _, name := range told {
+		if !slices.Contains(found, name) && name != "<console>/gaps" {
+			t.Errorf("docs/contract.md has the file %s, a running VM has not: %q", name, found)
+		}
+	}
+}
+
+// segmentPattern is the name of a segment of a journal.
+var segmentPattern = regexp.MustCompile(`[0-9]{20}\.[0-9]{6}\.log`)
+
+// filesBelow are the files below a VM's folder, as the tables write them.
+func filesBelow(t *testing.T, folder string) []string {
+	t.Helper()
+	var found []string
+	for _, path := range strings.Fields(harness.Must(t, folder, "find", ".", "-mindepth", "1", "!", "-type", "d", "-printf", `%P\n`)) {
+		path = segmentPattern.ReplaceAllString(path, "<offset>.<boot>.log")
+		for _, console := range []string{"serial/", "console/"} {
+			path = strings.Replace(path, console, "<console>/", 1)
+		}
+		found = append(found, path)
+	}
+	return found
+}
+
+// channelFields is where the tables write the fields of the settings' structs.
+var channelFields = map[string]string{"Settings": "", "Channel": "channels.<name>."}
+
+// Every setting of the relays stands in the table, and the units, QEMU's
+// arguments and the endpoints of each channel are those that it names.
+func TestContractOfChannels(t *testing.T) {
+	t.Parallel()
+	dir := harness.OwnFolders(t)
+	compareNames(t, contractTable(t, "settings file = option of `services.qemu-relay`"),
+		jsonFields(t, "go/internal/settings/settings.go", channelFields))
+
+	bin := filepath.Join(harness.Build(t, "tools"), "bin")
+	config := filepath.Join(dir, "config.json")
+	harness.WriteFile(t, config, `{"directory": "`+dir+`/endpoints"}`)
+	harness.Setenv(t, "QEMU_RELAY_CONFIG", config)
+	harness.Must(t, dir, "mkdir", "endpoints")
+	harness.Must(t, dir, filepath.Join(bin, "qemu-relay"), "units", "--output", "units")
+
+	// A QEMU that only prints its arguments, while the endpoints are there.
+	qemu := filepath.Join(dir, "qemu-system-x86_64")
+	if err := os.WriteFile(qemu, []byte("#!/bin/sh\necho \"$@\"\nls "+dir+"/endpoints\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	harness.Setenv(t, "QEMU", qemu)
+	told := harness.Must(t, dir, filepath.Join(bin, "run-qemu"), "-m", "64")
+	for _, r := range contractTable(t, "channel") {
+		unit, endpoints := r.Code(1)[0], r.Code(3)[0]
+		harness.Must(t, dir, "test", "-f", filepath.Join("units", unit))
+		argument := strings.Replace(r.Code(2)[0], "…", filepath.Join(dir, "qemu-relay"), 1)
+		if !strings.Contains(told, argument) {
+			t.Errorf("QEMU does not get %q:\n%s", argument, told)
+		}
+		stem, endings, _ := strings.Cut(strings.TrimSuffix(endpoints, "}"), "{")
+		for _, ending := range strings.Split(endings, ",") {
+			if !strings.Contains(told, stem+ending+"\n") {
+				t.Errorf("there is no endpoint %s:\n%s", stem+ending, told)
+			}
+		}
+	}
+}
+
+// routePattern is a path of a control socket in the code.
+var routePattern = regexp.MustCompile(`"((?:GET|POST) /[a-z]+)":`)
+
+// The requests of the table are those that control sockets answer.
+func TestContractOfHTTP(t *testing.T) {
+	t.Parallel()
+	source := harness.ReadFile(t, filepath.Join(harness.Root, "go", "internal", "ctl", "server", "server.go"))
+	var routes []string
+	for _, match := range routePattern.FindAllStringSubmatch(source, -1) {
+		routes = append(routes, match[1])
+	}
+	rows := contractTable(t, "request")
+	for _, r := range rows {
+		r[0], _, _ = strings.Cut(r[0], "?")
+		r[0] = "`" + strings.Trim(r[0], "`") + "`"
+	}
+	compareNames(t, rows, routes)
+}

@@ -1,0 +1,64 @@
+# docs/options.md, from the options of the modules themselves, with the least that
+# stands for nixpkgs' lib.
+let
+  inherit (builtins)
+    attrNames
+    concatStringsSep
+    isAttrs
+    map
+    toJSON
+    ;
+
+  types = {
+    bool = "true or false";
+    package = "package";
+    port = "port, 0 to 65535";
+    str = "text";
+    ints.positive = "whole number from 1";
+    nullOr = type: type;
+    attrsOf = inner: { attrs = inner.options; };
+    submodule = module: module;
+  };
+  lib = {
+    inherit types;
+    mkOption = option: option;
+    mkEnableOption = what: {
+      type = types.bool;
+      default = false;
+      description = "Whether to enable ${what}.";
+    };
+    literalExpression = text: { inherit text; };
+  };
+
+  # A value as one writes it in Nix; only what the options have.
+  value =
+    v:
+    if v ? text then
+      v.text
+    else if isAttrs v then
+      "{ ${concatStringsSep "" (map (name: "${name} = ${value v.${name}}; ") (attrNames v))}}"
+    else
+      toJSON v;
+
+  cell = name: show: option: if option ? ${name} then show option.${name} else "";
+  code = v: "`${value v}`";
+  line =
+    prefix: name: option:
+    "| `${prefix}${name}` | ${if isAttrs option.type then "attributes" else option.type} | ${
+      cell "default" code (option // (if option ? defaultText then { default = option.defaultText; } else { }))
+    } | ${cell "example" code option} | ${option.description} |\n"
+    + (
+      if isAttrs option.type then lines "${prefix}${name}.<name>." option.type.attrs else ""
+    );
+  lines = prefix: options: concatStringsSep "" (map (name: line prefix name options.${name}) (attrNames options));
+in
+''
+  # Options of the modules
+
+  `services.qemu-relay`, the same in NixOS (`nixosModules.default`) and in home-manager
+  (`homeModules.default`). Made from the options themselves: `scripts/test -run
+  TestOptionsDocument -update` writes this file.
+
+  | option | type | default | example | |
+  |---|---|---|---|---|
+  ${lines "services.qemu-relay." (import ../../../nix/modules/options.nix { inherit lib; package = { text = ""; }; })}''

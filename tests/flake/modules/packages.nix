@@ -1,0 +1,55 @@
+# A package set that is enough to evaluate whole module systems with the real
+# nixpkgs lib: the host's few packages, and a name for each that is only mentioned.
+{ nixpkgsLib }:
+let
+  lib = import (nixpkgsLib + "/lib");
+  host = (builtins.getFlake "path:${toString ../../hostpkgs}").legacyPackages.x86_64-linux;
+
+  named = name: {
+    inherit name;
+    pname = name;
+    version = "1";
+    type = "derivation";
+    outPath = "/none/${name}";
+    drvPath = "/none/${name}.drv";
+    meta.mainProgram = name;
+  };
+in
+host
+// lib.genAttrs [ "coreutils" "glibcLocales" "man" "shared-mime-info" "systemd" ] named
+// {
+  inherit lib;
+  runCommandLocal = host.runCommand;
+  writeTextFile = { name, ... }: named name;
+  stdenv.hostPlatform = lib.systems.elaborate "x86_64-linux";
+
+  # What is written in them is of no interest here.
+  formats =
+    lib.genAttrs
+      [
+        "ini"
+        "iniWithGlobalSection"
+        "javaProperties"
+        "json"
+        "keyValue"
+        "plist"
+        "toml"
+        "xml"
+        "yaml"
+      ]
+      (
+        format: _arguments: {
+          type = lib.types.anything;
+          lib.types.atom = lib.types.anything;
+          generate = name: _value: named "${name}-${format}";
+        }
+      );
+
+  # The part of a nixpkgs checkout that modules import.
+  path = host.runCommand "nixpkgs" { } ''
+    mkdir -p $out/nixos/modules/misc
+    cp -r ${nixpkgsLib + "/lib"} $out/lib
+    cp ${./assertions.nix} $out/nixos/modules/misc/assertions.nix
+    cp ${./meta.nix} $out/nixos/modules/misc/meta.nix
+  '';
+}

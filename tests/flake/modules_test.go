@@ -1,0 +1,158 @@
+package flake
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"microvm-console/tests/internal/harness"
+)
+
+// reference is the path that an environment variable names: the modules are
+// evaluated with the real nixpkgs lib and the whole of home-manager, neither of
+// which is part of this repository.
+func reference(t *testing.T, variable, what string) string {
+	t.Helper()
+	path := os.Getenv(variable)
+	if path == "" {
+		harness.Skip(t, variable, "set it to a checkout of "+what)
+	}
+	return path
+}
+
+// modules are our modules, by the attribute of the flake, and what evaluates
+// each of them.
+var modules = map[string]func(t *testing.T, settings string) string{
+	"nixosModules": func(t *testing.T, settings string) string {
+		return fmt.Sprintf("module: import ./tests/flake/modules/nixos.nix { inherit module; nixpkgsLib = %s; settings = %s; }",
+			reference(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"), settings)
+	},
+	"homeModules": func(t *testing.T, settings string) string {
+		return fmt.Sprintf("module: import ./tests/flake/modules/home-manager.nix { inherit module; nixpkgsLib = %s; homeManager = %s; settings = %s; }",
+			reference(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"), reference(t, "HOME_MANAGER", "nix-community/home-manager"), settings)
+	},
+}
+
+// evaluate returns what a module makes of settings, as JSON, or the error.
+func evaluate(t *testing.T, module, settings string) (string, error) {
+	t.Helper()
+	args := append([]string{"eval", "--json", "--impure"}, strings.Fields(os.Getenv("NIX_FLAGS"))...)
+	run := harness.NewCommandContext(t.Context(), t, "nix", append(args, ".#"+module+".default", "--apply", modules[module](t, settings))...)
+	run.Dir = harness.Root
+	var told strings.Builder
+	run.Stderr = &told
+	out, err := run.Output()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, told.String())
+	}
+	return string(out), nil
+}
+
+// everything sets whatever can be set.
+const everything = `{
+	enable = true; directory = "/run/q"; retentionMiB = 16; boots = 3;
+	channels.serial.tcp = 4450; channels.monitor.input = false; channels.debugcon.enable = false;
+	channels.uart-2.enable = true;
+}`
+
+// What the modules set, as golden files. Hashes of the store are left out.
+func TestModules(t *testing.T) {
+	t.Parallel()
+	hash := regexp.MustCompile(`/nix/store/[a-z0-9]{32}-`)
+	cases := map[string]string{"off": "{ }", "plain": "{ enable = true; }", "everything": everything}
+	for module := range modules {
+		for name, settings := range cases {
+			t.Run(module+"/"+name, func(t *testing.T) {
+				made, err := evaluate(t, module, settings)
+				if err != nil {
+					t.Fatal(err)
+				}
+				harness.GoldenJSON(t, filepath.Join("testdata", "modules", module+"-"+name+".json"), hash.ReplaceAllString(made, "/nix/store/"))
+			})
+		}
+	}
+}
+
+// A mistake ends the evaluation where Nix can see it, and else the build, with
+// the program's words.
+func TestMistakesInModules(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, settings, evaluating, building string }{
+		{
+			name: "a port twice", settings: `{ enable = true; channels.serial.tcp = 1; channels.monitor.tcp = 1; }`,
+			evaluating: "services.qemu-relay.channels: monitor serial have tcp = 1 (give each a port of its own)",
+		},
+		{
+			name: "no channel", settings: `{ enable = true; channels.serial.enable = false; channels.monitor.enable = false; channels.debugcon.enable = false; }`,
+			evaluating: "services.qemu-relay.channels: none is enabled",
+		},
+		{name: "no port", settings: `{ enable = true; channels.serial.tcp = 65536; }`, evaluating: "channels.serial.tcp"},
+		{name: "no setting", settings: `{ enable = true; channels.serial.port = 1; }`, evaluating: "channels.serial.port"},
+		{name: "a folder", settings: `{ enable = true; directory = "tmp"; }`, building: `json: directory: "tmp" is no absolute path`},
+		{name: "a name", settings: `{ enable = true; channels.A = { }; }`, building: `json: channels: "A" is no channel name`},
+	}
+	for module := range modules {
+		for _, test := range tests {
+			t.Run(module+"/"+test.name, func(t *testing.T) {
+				made, err := evaluate(t, module, test.settings)
+				if test.evaluating != "" {
+					if err == nil || !strings.Contains(err.Error(), test.evaluating) {
+						t.Errorf("want %q, got %v", test.evaluating, err)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if output, err := realise(t, made); err == nil || !strings.Contains(output, test.building) {
+					t.Errorf("want %q, got %v: %s", test.building, err, output)
+				}
+			})
+		}
+	}
+}
+
+// realise builds what a module's settings need.
+func realise(t *testing.T, made string) (string, error) {
+	t.Helper()
+	var parsed struct{ Builds []string }
+	if err := json.Unmarshal([]byte(made), &parsed); err != nil || len(parsed.Builds) == 0 {
+		t.Fatalf("%v: nothing to build in %s", err, made)
+	}
+	return harness.Command(t, harness.Root, "nix-store", append([]string{"--realise"}, parsed.Builds...)...)
+}
+
+// The units of both modules are built, hold the path of the settings, and so
+// differ where the settings do: that is what restarts them.
+func TestModulesBuildUnits(t *testing.T) {
+	t.Parallel()
+	for module := range modules {
+		t.Run(module, func(t *testing.T) {
+			texts := map[string]bool{}
+			for _, settings := range []string{`{ enable = true; }`, everything} {
+				made, err := evaluate(t, module, settings)
+				if err != nil {
+					t.Fatal(err)
+				}
+				output, err := realise(t, made)
+				if err != nil {
+					t.Fatal(output)
+				}
+				units := regexp.MustCompile(`(?m)^/nix/store/\S*-qemu-relay-units$`).FindString(output)
+				text := harness.ReadFile(t, filepath.Join(units, "share", "systemd", "user", "qemu-serial-relay.service"))
+				config := regexp.MustCompile(`/nix/store/[a-z0-9]*-qemu-relay\.json`).FindString(text)
+				if config == "" || !strings.Contains(made, config) {
+					t.Errorf("the settings of the unit are %q, not those of the module: %s", config, made)
+				}
+				texts[text] = true
+			}
+			if len(texts) != 2 {
+				t.Errorf("other settings, the same unit: %v", texts)
+			}
+		})
+	}
+}

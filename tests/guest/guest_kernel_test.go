@@ -1,0 +1,116 @@
+package guest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"microvm-console/tests/internal/harness"
+)
+
+// minimalDemo is the demo on the guest kernel. Where the store does not have that
+// yet, it is built only if all is asked for.
+func minimalDemo(t *testing.T) string {
+	t.Helper()
+	words := append([]string{"path-info"}, strings.Fields(os.Getenv("NIX_FLAGS"))...)
+	if _, err := harness.Command(t, harness.Root, "nix", append(words, ".#guest-kernel")...); err != nil && !*harness.All {
+		harness.Skip(t, "guest-kernel", "it takes minutes to build (scripts/test --all does)")
+	}
+	return harness.Build(t, "console-demo-minimal")
+}
+
+func TestGuestKernelRunTest(t *testing.T) {
+	t.Parallel()
+	demo := minimalDemo(t)
+	for _, kind := range []string{"q35", "microvm"} {
+		t.Run(kind, func(t *testing.T) {
+			harness.OwnFolders(t)
+			output := harness.Must(t, harness.Root, filepath.Join(demo, "bin", "run-test"), "--machine", kind)
+			if !strings.Contains(output, "13 passed, 0 failed") || !strings.Contains(output, "machine type "+kind) {
+				t.Error(output)
+			}
+		})
+	}
+}
+
+// A static Go program in the guest finds what it and an agent need.
+func TestGuestKernelServesPrograms(t *testing.T) {
+	t.Parallel()
+	demo := minimalDemo(t)
+	harness.Setenv(t, "CGO_ENABLED", "0")
+	guestProgram := filepath.Join(t.TempDir(), "guestprogram")
+	harness.Must(t, ".", "go", "build", "-o", guestProgram, "./guestprogram")
+	text := harness.ReadFile(t, guestProgram)
+	config := harness.ChangedVM(t, demo, func(machine map[string]any) {
+		machine["name"] = "console-demo" // as consoles expects it
+		machine["initrd"] = withFile(t, machine["initrd"].(string), "guestprogram", text)
+	})
+	for _, kind := range []string{"q35", "microvm"} {
+		t.Run(kind, func(t *testing.T) {
+			dir := harness.OwnFolders(t)
+			vm := harness.Start(t, harness.Tool(t, "microvm-run"), "--config", config, "--auto-ports", "--machine", kind)
+			vm.Expect(`console  hvc0   tcp localhost:\d+`, 1)
+			terminal := harness.Start(t, "nc.openbsd", "-U", harness.Consoles(t, dir)[1].Relay.Socket)
+			harness.Login(terminal)
+			terminal.Send("/guestprogram\n")
+			terminal.Expect(`tried\b`, 1)
+			text := terminal.Printed()
+			if fine := strings.Count(text, "fine: "); fine != 12 || strings.Contains(text, "lacking: ") {
+				t.Errorf("%d things of 12 are fine:\n%s", fine, text)
+			}
+			harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"))
+			if status := vm.Status(); status != 0 {
+				t.Errorf("microvm-run has status %d", status)
+			}
+		})
+	}
+}
+
+// A panic reaches QEMU by the panic device: without it, a QEMU that may not
+// restart its guest would end with status 0.
+func TestGuestKernelTellsOfAPanic(t *testing.T) {
+	t.Parallel()
+	demo := minimalDemo(t)
+	config := harness.ChangedVM(t, demo, func(machine map[string]any) {
+		machine["kernelParams"] = []string{"rdinit=/no/such/init"}
+	})
+	chardev := regexp.MustCompile(`socket,(id=\w+),[\w=,]*`)
+	for _, kind := range []string{"q35", "microvm"} {
+		t.Run(kind, func(t *testing.T) {
+			harness.OwnFolders(t)
+			line := harness.Must(t, harness.Root, harness.Tool(t, "microvm-run"), "--config", config, "--machine", kind, "--accel", "tcg",
+				"--no-relay", "--dry-run", "--", "-no-reboot", "-action", "panic=exit-failure")
+			qemu := harness.Start(t, "bash", "-c", "exec "+chardev.ReplaceAllString(line, "null,$1"))
+			if status := qemu.Status(); status != 1 {
+				text := qemu.Printed()
+				t.Errorf("QEMU has status %d: %s", status, text)
+			}
+		})
+	}
+}
+
+// withFile is a copy of an initrd with one more program in it: Linux unpacks
+// archives (cpio, "newc") that stand one behind the other.
+func withFile(t *testing.T, initrd, name, text string) string {
+	t.Helper()
+	image := bytes.NewBufferString(harness.ReadFile(t, initrd))
+	pad := func() { image.Write(make([]byte, -image.Len()&3)) }
+	add := func(name string, mode, size int) {
+		pad()
+		// magic, inode, mode, uid, gid, links, mtime, size, devices, name's length, sum
+		fmt.Fprintf(image, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
+			0, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, len(name)+1, 0, name)
+		pad()
+	}
+	add(name, 0o100755, len(text))
+	image.WriteString(text)
+	add("TRAILER!!!", 0, 0)
+	pad()
+	path := filepath.Join(t.TempDir(), "initrd")
+	harness.WriteFile(t, path, image.String())
+	return path
+}

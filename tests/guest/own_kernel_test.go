@@ -1,0 +1,159 @@
+package guest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"microvm-console/tests/internal/harness"
+)
+
+// kernelTree is what make does in a kernel's tree once all is built.
+const kernelTree = `modules_install:
+	mkdir -p $(INSTALL_MOD_PATH)/lib
+	cp -rL MODULES/lib/modules $(INSTALL_MOD_PATH)/lib/
+	chmod -R u+w $(INSTALL_MOD_PATH)
+`
+
+// demoPackage is the store path of a package that the demo was built from.
+func demoPackage(t *testing.T, attribute, apply string) string {
+	t.Helper()
+	harness.Build(t, "console-demo")
+	packages := []string{"path:./tests/hostpkgs"}
+	if os.Getenv("NIX_FLAGS") == "" {
+		packages = []string{"--inputs-from", ".", "nixpkgs"}
+	}
+	packages[len(packages)-1] += "#" + attribute
+	args := append([]string{"eval", "--raw", "--apply", "package: toString (" + apply + ")"}, packages...)
+	output := harness.Must(t, harness.Root, "nix", args...)
+	return output[strings.LastIndex(output, "\n")+1:] // without the warnings before it
+}
+
+// kernelDeveloper makes the home of a user that has built a kernel: that of the demo, whose
+// drivers are modules.
+func kernelDeveloper(t *testing.T) (home string) {
+	t.Helper()
+	modules := demoPackage(t, "linuxPackages.kernel", "package.modules")
+	busybox := demoPackage(t, "busybox", "package.override { enableStatic = true; }")
+	var vm struct{ Kernel string }
+	text := harness.ReadFile(t, filepath.Join(harness.Build(t, "console-demo"), "share", "microvm", "vm.json"))
+	if err := json.Unmarshal([]byte(text), &vm); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"GOPATH", "GOCACHE"} {
+		harness.Setenv(t, name, strings.TrimSpace(harness.Must(t, harness.Root, "go", "env", name)))
+	}
+	home = harness.UserFlake(t, "")
+	harness.Setenv(t, "HOME", home)
+	harness.Setenv(t, "PATH", harness.Getenv(t, "PATH")+":"+busybox+"/bin")
+	harness.Must(t, home, "install", "-D", vm.Kernel, "linux/arch/x86/boot/bzImage")
+	harness.WriteFile(t, filepath.Join(home, "linux", "Makefile"), strings.ReplaceAll(kernelTree, "MODULES", modules))
+	return home
+}
+
+// A kernel from a user's tree passes run-test, with Nix and without, as the
+// example's commands say.
+func TestOwnKernel(t *testing.T) {
+	t.Parallel()
+	home := kernelDeveloper(t)
+	t.Cleanup(func() { // where a block fails half way
+		_, _ = harness.Command(t, home, "own-kernel/bin/microvm-shutdown", "--name", "own-kernel", "--force")
+	})
+	for _, block := range harness.BashBlocks(t, "examples/own-kernel/README.md") {
+		t.Logf("%s", block)
+		output := harness.Must(t, harness.Root, "bash", "-euo", "pipefail", "-c", block+"\nwait\n")
+		if strings.Contains(block, "run-test") && !strings.Contains(output, " 0 failed") {
+			t.Errorf("run-test has not passed:\n%s", output)
+		}
+	}
+}
+
+// change is what is merged into the example's guest.json and vm.json.
+type change struct{ guest, vm string }
+
+// guestsThatLack are guests that lack what the example's table says, by its first column:
+// the fields of guest.json and of vm.json that make them so; null takes one out.
+// Those that are the same are run once.
+var guestsThatLack = map[string]change{
+	"a kernel in the file": {`{}`, `{"kernel": "guest.json"}`},
+	"a serial console":     {`{}`, `{"kernelParams": ["8250.nr_uarts=0"]}`},
+	"a virtio console":     {`{"modules": null, "modulesDir": null}`, `{}`},
+	"an initrd":            {`{}`, `{"initrd": null}`},
+	"a power button":       {`{"modules": null, "modulesDir": null}`, `{}`},
+}
+
+// run-test names what a kernel lacks.
+func TestKernelThatLacks(t *testing.T) {
+	t.Parallel()
+	home := kernelDeveloper(t)
+	bin := filepath.Join(harness.Build(t, "tools"), "bin")
+	harness.Must(t, harness.Root, "cp", "-r", "examples/own-kernel", home)
+	folder := filepath.Join(home, "own-kernel")
+	harness.Must(t, folder, "ln", "-s", bin, "bin")
+	harness.Must(t, folder, "bash", "-euc", `ln -s ~/linux/arch/x86/boot/bzImage "$(command -v busybox)" . && make -C ~/linux modules_install INSTALL_MOD_PATH=$PWD/modules`)
+	rows := harness.TableRows(t, "examples/own-kernel/README.md", "without")
+	if len(rows) != len(guestsThatLack) {
+		t.Errorf("the table has %d rows, the test %d", len(rows), len(guestsThatLack))
+	}
+	byGuest := map[change][]harness.Row{}
+	for _, r := range rows {
+		changes, known := guestsThatLack[r[0]]
+		if !known {
+			t.Fatalf("the test does not know how to make a guest without %s", r[0])
+		}
+		byGuest[changes] = append(byGuest[changes], r)
+	}
+	for changes, rows := range byGuest {
+		t.Run(rows[0][0], func(t *testing.T) {
+			t.Parallel()
+			output := runTestRefuses(t, bin, folder, changes)
+			for _, r := range rows {
+				if want := r.Code(2)[0]; !strings.Contains(output, want) {
+					t.Errorf("without %s: no %q in:\n%s", r[0], want, output)
+				}
+			}
+		})
+	}
+}
+
+// runTestRefuses changes the example's guest, and returns what run-test prints of it.
+func runTestRefuses(t *testing.T, bin, folder string, changes change) string {
+	t.Helper()
+	own := t.TempDir()
+	guest, vm, initrd := filepath.Join(own, "guest.json"), filepath.Join(own, "vm.json"), filepath.Join(own, "initrd")
+	for _, name := range []string{"bin", "bzImage", "busybox", "modules"} { // the JSON files name them
+		harness.Must(t, folder, "ln", "-s", filepath.Join(folder, name), own)
+	}
+	changedJSON(t, filepath.Join(folder, "guest.json"), guest, changes.guest)
+	changedJSON(t, filepath.Join(folder, "vm.json"), vm, changes.vm)
+	// TestOwnKernel, which runs beside this, needs the ports of the example.
+	changedJSON(t, vm, vm, fmt.Sprintf(`{"consoles": [
+		{"name": "serial", "device": "ttyS0", "port": %d}, {"name": "console", "device": "hvc0", "port": %d}]}`, harness.FreePort(t), harness.FreePort(t)))
+	harness.Must(t, own, filepath.Join(bin, "microvm-initrd"), "--output", initrd, guest)
+	output, err := harness.Command(t, own, filepath.Join(bin, "run-test"), "--config", vm, "--timeout", "30s")
+	if err == nil {
+		t.Fatalf("run-test has passed:\n%s", output)
+	}
+	return output
+}
+
+// changedJSON writes a JSON file with other fields.
+func changedJSON(t *testing.T, from, to, changes string) {
+	t.Helper()
+	fields := map[string]any{}
+	for _, part := range []string{harness.ReadFile(t, from), changes} {
+		if err := json.Unmarshal([]byte(part), &fields); err != nil {
+			t.Fatal(err)
+		}
+	}
+	maps.DeleteFunc(fields, func(_ string, value any) bool { return value == nil })
+	text, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	harness.WriteFile(t, to, string(text))
+}

@@ -1,0 +1,189 @@
+package guest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"microvm-console/tests/internal/harness"
+)
+
+// demoWith writes a changed copy of the demo's vm.json and returns its path. What run-test
+// keeps after a failure is removed with the test.
+func demoWith(t *testing.T, change func(vm map[string]any)) string {
+	t.Helper()
+	harness.Setenv(t, "TMPDIR", harness.OwnFolders(t))
+	return harness.ChangedVM(t, harness.Build(t, "console-demo"), change)
+}
+
+// runTest is run-test of a vm.json of our own: its output and exit status.
+func runTest(t *testing.T, config string, args ...string) (output string, status int) {
+	t.Helper()
+	output, err := harness.Command(t, harness.Root, harness.Tool(t, "run-test"), append([]string{"--config", config}, args...)...)
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		t.Fatalf("run-test: %v", err)
+	}
+	if ended != nil {
+		status = ended.ExitCode()
+	}
+	return output, status
+}
+
+// evil is a command whose output terminals obey, and formats too.
+const evil = `printf '\033]0;evil\007\n1..99\nok 98 - no\n]]></failure>\377'; false`
+
+// consumers are programs of other people that read reports: the Debian package of
+// each, the words before the report, whether its status is 1 where a check has
+// failed, and what it says then.
+var consumers = []struct {
+	program, debian, report string
+	args                    []string
+	accuses                 bool
+	says                    string
+}{
+	{"prove", "perl", "report.tap", []string{"-e", "cat"}, true, "Failed test:  3"},
+	{"junitparser", "junitparser", "report.xml", []string{"verify"}, true, ""},
+	{"xmllint", "libxml2-utils", "report.xml", []string{"--xpath", "string(//testcase[failure]/@name)"}, false, "an answer"},
+}
+
+// Other people's programs understand the reports of a real guest, also of one that
+// prints what would break them.
+func TestReportsAreRead(t *testing.T) {
+	t.Parallel()
+	config := demoWith(t, func(vm map[string]any) {
+		vm["checks"] = append(vm["checks"].([]any), map[string]any{"name": "an answer", "run": evil, "expect": "well"})
+	})
+	for chosen, failed := range map[string]bool{"^tty": false, "^tty|^an answer": true} {
+		dir := t.TempDir()
+		harness.Setenv(t, "TMPDIR", dir)
+		output, status := runTest(t, config, "--run", chosen, "--keep", "--format", "junit", "--output", filepath.Join(dir, "report.xml"))
+		if (status != 0) != failed || strings.ContainsAny(output, "\x1b\a") {
+			t.Errorf("run-test has status %d: %q", status, output)
+		}
+		// In the other formats the report is where the journals are.
+		harness.Must(t, harness.Root, "bash", "-c", "cmp "+dir+"/report.xml "+dir+"/run-test-*/report.xml && mv "+dir+"/run-test-*/report.tap "+dir)
+		for _, c := range consumers {
+			t.Run(fmt.Sprintf("%s of a failure %v", c.program, failed), func(t *testing.T) {
+				if _, err := exec.LookPath(c.program); err != nil {
+					harness.Skip(t, c.program, "install Debian's "+c.debian)
+				}
+				says, err := harness.Command(t, harness.Root, c.program, append(c.args, filepath.Join(dir, c.report))...)
+				if accuses := err != nil; accuses != (c.accuses && failed) {
+					t.Errorf("%v\n%s", err, says)
+				}
+				if c.says != "" && strings.Contains(says, c.says) != failed {
+					t.Errorf("want %q where a check has failed, and only there:\n%s", c.says, says)
+				}
+			})
+		}
+	}
+}
+
+// A report in JSON has what docs/run-test.md says.
+func TestReportInJSON(t *testing.T) {
+	t.Parallel()
+	config := demoWith(t, func(map[string]any) {})
+	output, status := runTest(t, config, "--run", "^tty", "--repeat", "2", "--format", "json")
+	var report struct {
+		Machine string
+		Passed  bool
+		Runs    []struct {
+			VM                      string
+			Seconds, ToLoginSeconds float64
+			Checks                  []struct{ Name, Result string }
+		}
+		Statistics struct {
+			Runs, Passed   int
+			ToLoginSeconds struct{ Min, Median, Max float64 }
+			Checks         []struct{ Passed int }
+		}
+	}
+	if err := json.Unmarshal([]byte(output), &report); err != nil || status != 0 {
+		t.Fatalf("status %d, %v: %s", status, err, output)
+	}
+	spread := report.Statistics.ToLoginSeconds
+	switch {
+	case report.Machine != "console-demo", !report.Passed, len(report.Runs) != 2,
+		report.Statistics.Runs != 2, report.Statistics.Passed != 2, len(report.Statistics.Checks) != 2,
+		spread.Min <= 0, spread.Min > spread.Median, spread.Median > spread.Max:
+		t.Error(output)
+	}
+	for _, run := range report.Runs {
+		if run.Seconds < run.ToLoginSeconds || len(run.Checks) != 2 || run.Checks[1].Result != "passed" {
+			t.Errorf("%+v", run)
+		}
+	}
+}
+
+// A guest in which the other console is /dev/console does not pass the demo's own
+// checks.
+func TestRunTestSeesTheWrongConsole(t *testing.T) {
+	t.Parallel()
+	config := demoWith(t, func(vm map[string]any) {
+		consoles := vm["consoles"].([]any)
+		consoles[0], consoles[1] = consoles[1], consoles[0]
+		for _, check := range vm["checks"].([]any) {
+			check.(map[string]any)["console"] = "serial"
+		}
+	})
+	output, status := runTest(t, config, "--run", "^(tty|/proc|dmesg)")
+	for _, want := range []string{
+		`printed "hvc0 0\nttyS0 1\n", which has no "hvc0 1\nttyS0 0\n"`,
+		`"tty" on ttyS0 printed "/dev/ttyS0\n", which has no match of "^/dev/hvc0\\n$"`,
+		`which has no match of "ommand line:`,
+		"3 of 4 checks failed",
+	} {
+		if !strings.Contains(output, want) {
+			t.Errorf("it does not say %s", want)
+		}
+	}
+	if status != 1 || t.Failed() {
+		t.Errorf("status %d:\n%s", status, output)
+	}
+}
+
+// The demo as a guest that run-test knows nothing of: what needs a shell is skipped,
+// and what vm.json declares is checked by what is printed and typed.
+func TestGuestWithoutALogin(t *testing.T) {
+	t.Parallel()
+	config := demoWith(t, func(vm map[string]any) {
+		for _, console := range vm["consoles"].([]any) {
+			console.(map[string]any)["login"] = false
+		}
+		vm["checks"] = []any{
+			map[string]any{"name": "boots", "expect": "Linux version"},
+			map[string]any{"name": "asks", "match": `(?m)^\S+ login: `},
+			map[string]any{"name": "lets in", "send": "root\n", "match": `# `},
+			map[string]any{"name": "computes", "send": "echo R-$((6*7))\n", "match": `(?m)^R-42$`},
+			map[string]any{"name": "powers off", "send": "poweroff\n", "expect": "reboot: Power down"},
+		}
+	})
+	output, status := runTest(t, config)
+	if status != 0 || !strings.Contains(output, "8 passed, 0 failed, 6 skipped") {
+		t.Errorf("status %d:\n%s", status, output)
+	}
+}
+
+// What docs/run-test.md shows of a vm.json is taken.
+func TestRunTestDocument(t *testing.T) {
+	t.Parallel()
+	text := harness.ReadFile(t, filepath.Join(harness.Root, "docs", "run-test.md"))
+	for i, part := range strings.Split(text, "\n```") {
+		if shown, ok := strings.CutPrefix(part, "json\n"); ok && i%2 == 1 {
+			path := demoWith(t, func(vm map[string]any) {
+				if err := json.Unmarshal([]byte("{"+shown+"}"), &vm); err != nil {
+					t.Fatalf("%v: %s", err, shown)
+				}
+				if _, ok := vm["consoles"]; ok && len(vm["consoles"].([]any)) == 1 {
+					delete(vm, "checks") // which are about two
+				}
+			})
+			harness.Must(t, harness.Root, harness.Tool(t, "microvm-run"), "--config", path, "--check")
+		}
+	}
+}

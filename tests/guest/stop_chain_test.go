@@ -1,0 +1,151 @@
+package guest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"microvm-console/tests/internal/harness"
+)
+
+// spinner is a guest that says that it is there and then keeps its processor
+// busy, deaf to every interrupt: no way to ask it anything. It is a kernel by the
+// Multiboot specification, which QEMU starts too.
+const spinner = `
+	.code32
+	.long 0x1BADB002, 0, -0x1BADB002
+	.globl _start
+_start:
+	cli
+	mov $0x3f8, %dx
+	mov $'!', %al
+	out %al, %dx
+1:	jmp 1b
+`
+
+// assemble makes a kernel of an assembler's text.
+func assemble(t *testing.T, text string) string {
+	t.Helper()
+	if _, err := exec.LookPath("as"); err != nil {
+		harness.Skip(t, "as", "install binutils")
+	}
+	source := filepath.Join(t.TempDir(), "kernel.s")
+	harness.WriteFile(t, source, text)
+	harness.Must(t, harness.Root, "as", "--32", "-o", source+".o", source)
+	harness.Must(t, harness.Root, "ld", "-m", "elf_i386", "-Ttext=0x100000", "-o", source+".elf", source+".o")
+	return source + ".elf"
+}
+
+// noAgent gives the guest's agent a port without a peer.
+var noAgent = []any{"-chardev", "null,id=nobody", "-device", "virtserialport,chardev=nobody,name=org.qemu.guest_agent.0"}
+
+// waitReady waits until the demo's guest is ready.
+func waitReady(t *testing.T, _ *harness.Session) {
+	t.Helper()
+	harness.Must(t, harness.Root, harness.DemoProgram(t, "console-status"), "--wait-ready", "--timeout", harness.WaitLimit.String())
+}
+
+// waitAgent waits until the guest's agent answers. A guest can be ready before that, by
+// its login, and an agent that has not answered yet has little time to.
+func waitAgent(t *testing.T, _ *harness.Session) {
+	t.Helper()
+	for late := time.Now().Add(harness.WaitLimit); ; time.Sleep(10 * time.Millisecond) {
+		text := harness.Must(t, harness.Root, harness.DemoProgram(t, "console-status"), "--json")
+		switch {
+		case strings.Contains(text, `"agent":true`):
+			return
+		case time.Now().After(late):
+			t.Fatalf("the agent does not answer: %s", text)
+		}
+	}
+}
+
+// A stop under seven guests: what works, how long it takes, with which status
+// each program ends, and that nothing is left behind.
+func TestStopChain(t *testing.T) {
+	t.Parallel()
+	shows := func(pattern string) func(*testing.T, *harness.Session) {
+		return func(t *testing.T, _ *harness.Session) {
+			t.Helper()
+			harness.Start(t, harness.DemoProgram(t, "connect-serial")).Expect(pattern, 1)
+		}
+	}
+	for _, guest := range []struct {
+		name   string
+		fields map[string]any                     // of its vm.json
+		until  func(*testing.T, *harness.Session) // the stop begins then
+		says   string                             // what microvm-shutdown says
+		status [2]int                             // of microvm-shutdown and microvm-run
+	}{
+		{"with an agent", nil, waitAgent, `stopped by agent in`, [2]int{0, 0}},
+		{"without an agent", map[string]any{"qemuArgs": noAgent}, waitReady,
+			`stopped by acpi in .* \(agent: no answer within 500ms\)`, [2]int{0, 0}},
+		{"that ignores the power button", map[string]any{"kernelParams": []string{"rdinit=/bin/busybox", "--", "sleep", "100000"}},
+			shows("Run /bin/busybox as init process"),
+			`stopped by quit in .* \(agent: no answer within 500ms; acpi: no effect within \d\.\d s\)`, [2]int{0, 0}},
+		{"early in its boot", nil, func(*testing.T, *harness.Session) {}, `stopped by (agent|acpi) in|start cancelled`, [2]int{0, 0}},
+		{"that spins", map[string]any{"kernel": assemble(t, spinner), "initrd": nil}, shows("!"),
+			`stopped by quit in .* \(agent: no answer within 500ms; acpi: no effect within \d\.\d s\)`, [2]int{0, 0}},
+		{"that has panicked", nil, panicIt, `not running`, [2]int{3, 4}},
+		{"whose QEMU is dead", nil, killQEMU, `not running`, [2]int{3, 1}},
+	} {
+		t.Run(strings.ReplaceAll(guest.name, " ", "-"), func(t *testing.T) {
+			t.Parallel()
+			dir := harness.OwnFolders(t)
+			harness.Setenv(t, "MICROVM_CONFIG", harness.DemoWith(t, guest.fields))
+			tools := filepath.Join(harness.Build(t, "tools"), "bin")
+			vm := harness.Start(t, filepath.Join(tools, "microvm-run"), "--accel", accelerator(), "--auto-ports")
+			vm.Expect(`console  hvc0   tcp localhost:\d+`, 1)
+			guest.until(t, vm)
+			timeout := harness.WaitLimit.String()
+			if strings.Contains(guest.says, "quit") { // its time is lost
+				timeout = "8s"
+			}
+			stop := harness.Start(t, filepath.Join(tools, "microvm-shutdown"), "--timeout", timeout)
+			got := [2]int{stop.Status(), vm.Status()}
+			said := stop.Printed()
+			if got != guest.status || !regexp.MustCompile(guest.says).MatchString(said) {
+				t.Errorf("status %d, want %d: %s", got, guest.status, said)
+			}
+			if left, err := os.ReadDir(filepath.Join(dir, "microvm")); err != nil || len(left) != 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+			t.Logf("a guest %s: status %d and %d: %s", guest.name, got[0], got[1], strings.TrimSpace(said))
+		})
+	}
+}
+
+// panicIt has the guest's kernel panic.
+func panicIt(t *testing.T, vm *harness.Session) {
+	t.Helper()
+	waitReady(t, vm)
+	_, _ = harness.Command(t, harness.Root, harness.DemoProgram(t, "microvm-exec"), "--", "sh", "-c", "echo c >/proc/sysrq-trigger") // it has no answer
+	<-vm.Ended
+	vm.Expect(`guest panicked: Kernel panic - not syncing: sysrq triggered crash`, 1)
+}
+
+// killQEMU kills the VM's QEMU.
+func killQEMU(t *testing.T, vm *harness.Session) {
+	t.Helper()
+	waitReady(t, vm)
+	text := harness.Must(t, harness.Root, harness.DemoProgram(t, "console-status"), "--json")
+	pid := regexp.MustCompile(`"qemuPid":(\d+)`).FindStringSubmatch(text)
+	if pid == nil {
+		t.Fatal(text)
+	}
+	number, _ := strconv.Atoi(pid[1]) // digits, by the pattern
+	qemu, err := os.FindProcess(number)
+	if err == nil {
+		err = qemu.Kill()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-vm.Ended
+	vm.Expect(`QEMU was killed by SIGKILL`, 1)
+}

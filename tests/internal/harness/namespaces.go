@@ -1,0 +1,59 @@
+package harness
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// namespaceVariable is set for a test that runs in namespaces of its own.
+const namespaceVariable = "MICROVM_TEST_NAMESPACE"
+
+// InOwnMounts reports whether the test runs with mounts of its own; see inNamespace.
+func InOwnMounts(t *testing.T) bool {
+	t.Helper()
+	return inNamespace(t, "--mount")
+}
+
+// InOwnNetwork reports whether the test runs with a network of its own, which has only
+// the loopback addresses; see inNamespace.
+func InOwnNetwork(t *testing.T) bool {
+	t.Helper()
+	if !inNamespace(t, "--net") {
+		return false
+	}
+	Must(t, Root, "ip", "link", "set", "lo", "up")
+	return true
+}
+
+// inNamespace reports whether the test runs in a namespace of its own, which ends with
+// it; option is that of unshare(1). If not, it runs the same test in one, in a process
+// of its own, with the same result, and the caller returns.
+func inNamespace(t *testing.T, option string) bool {
+	t.Helper()
+	if os.Getenv(namespaceVariable) != "" {
+		return true
+	}
+	if os.Getuid() != 0 {
+		Skip(t, "root", "unshare "+option+" needs it; run scripts/test as root")
+	}
+	if output, err := Command(t, Root, "unshare", option, "true"); err != nil {
+		Skip(t, "unshare "+option, "allow namespaces here: "+output)
+	}
+	Build(t, "console-demo") // in the namespace there may be no network to build it with
+	test, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := NewCommand(t, "unshare", option, test, "-test.v", "-test.count=1", "-test.timeout=10m", "-test.run", "^"+t.Name()+"$")
+	run.Env = append(run.Env, namespaceVariable+"=yes")
+	output, err := run.CombinedOutput()
+	t.Logf("with its own %s:\n%s", strings.TrimPrefix(option, "--"), output)
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case !strings.Contains(string(output), "--- PASS: "+t.Name()+" "):
+		t.Fatal("it was not run, or skipped")
+	}
+	return false
+}

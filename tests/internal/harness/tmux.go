@@ -1,0 +1,108 @@
+package harness
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Tmux is a window of a real terminal.
+type Tmux struct {
+	T      *testing.T
+	socket string
+}
+
+// OpenTmux opens a window with a shell in it.
+func OpenTmux(t *testing.T, dir, columns, rows string) *Tmux {
+	t.Helper()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		Skip(t, "tmux", "install Debian's tmux")
+	}
+	w := &Tmux{t, filepath.Join(dir, "tmux")}
+	w.Do("-u", "-f", "/dev/null", "new-session", "-d", "-x", columns, "-y", rows, "env", "PS1=host: ", "bash", "--norc", "--noprofile")
+	t.Cleanup(func() { _, _ = Command(t, Root, "tmux", "-S", w.socket, "kill-server") })
+	return w
+}
+
+// Do runs a command of tmux and returns what it says.
+func (w *Tmux) Do(args ...string) string {
+	w.T.Helper()
+	return Must(w.T, Root, "tmux", append([]string{"-S", w.socket}, args...)...)
+}
+
+// Screen is what the window shows: its lines without the spaces at their ends,
+// and where the cursor is.
+type Screen struct {
+	Lines  []string
+	Cursor string
+}
+
+// Screen looks at the window.
+func (w *Tmux) Screen() Screen {
+	w.T.Helper()
+	text := w.Do("display-message", "-p", "#{cursor_x},#{cursor_y} alternate #{alternate_on}", ";", "capture-pane", "-p")
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	return Screen{lines[1:], lines[0]}
+}
+
+// Last is the last line that is not empty.
+func (s Screen) Last() string {
+	for i := len(s.Lines) - 1; i >= 0; i-- {
+		if s.Lines[i] != "" {
+			return s.Lines[i]
+		}
+	}
+	return ""
+}
+
+// Row is a line of the screen, from 0; from -1 counted from its end.
+func (s Screen) Row(number int) string {
+	if number < 0 {
+		number += len(s.Lines)
+	}
+	if number >= len(s.Lines) {
+		return ""
+	}
+	return s.Lines[number]
+}
+
+func (s Screen) String() string { return s.Cursor + "\n" + strings.Join(s.Lines, "\n") }
+
+// Until waits until the window shows something, and returns it.
+func (w *Tmux) Until(what string, holds func(Screen) bool) Screen {
+	w.T.Helper()
+	for late := time.Now().Add(WaitLimit); ; time.Sleep(20 * time.Millisecond) {
+		now := w.Screen()
+		if holds(now) {
+			return now
+		}
+		if time.Now().After(late) {
+			w.T.Fatalf("the window does not show %s within %v:\n%v", what, WaitLimit, now)
+		}
+	}
+}
+
+// Shows waits until a line of the window matches pattern, and returns the screen.
+func (w *Tmux) Shows(pattern string) string {
+	w.T.Helper()
+	find := regexp.MustCompile("(?m)" + pattern)
+	return w.Until(pattern, func(s Screen) bool { return find.MatchString(s.String()) }).String()
+}
+
+// Prompt waits until the last line of the window ends with text.
+func (w *Tmux) Prompt(text string) {
+	w.T.Helper()
+	w.Until(text, func(s Screen) bool { return strings.HasSuffix(s.Last(), text) })
+}
+
+// Enter types a line.
+func (w *Tmux) Enter(line string) {
+	w.T.Helper()
+	w.Do("send-keys", "-l", "--", line, ";", "send-keys", "Enter")
+}
+
+// Press presses keys by their names.
+func (w *Tmux) Press(keys ...string) { w.T.Helper(); w.Do(append([]string{"send-keys"}, keys...)...) }

@@ -1,0 +1,71 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"microvm-console/tests/internal/harness"
+)
+
+// lockChannel takes the lock of a channel's VM, as run-qemu does. The caller closes the
+// file.
+func lockChannel(t *testing.T, name string) (*os.File, error) {
+	lock, err := os.OpenFile(privatePath(t, name, "vm.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for late := time.Now().Add(harness.WaitLimit); ; time.Sleep(time.Millisecond) {
+		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return lock, nil
+		}
+		if time.Now().After(late) { // a relay takes it for a moment, to see whether it is free
+			return nil, errors.Join(fmt.Errorf("%s: %w", lock.Name(), err), lock.Close())
+		}
+	}
+}
+
+// markBoot asks the relay to mark a boot, until one answers. A relay that is killed
+// meanwhile may have marked a boot in which nothing is printed.
+func markBoot(relay *relayProcess, name string) error {
+	for {
+		up := relay.awaitUp(context.Background())
+		response, err := controlClient(relay.t, name).Post("http://channel/boot", "", nil)
+		if err != nil && up.Err() != nil {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		switch {
+		case response.StatusCode == 200:
+			return nil
+		case err == nil:
+			return fmt.Errorf("boot: %s: %s", response.Status, text)
+		case up.Err() == nil:
+			return err
+		}
+	}
+}
+
+// lockSerial takes the VM's lock of the serial channel and marks a boot. The caller closes
+// the file.
+func lockSerial(t *testing.T, relay *relayProcess) *os.File {
+	t.Helper()
+	lock, err := lockChannel(t, "serial")
+	if err == nil {
+		err = markBoot(relay, "serial")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lock
+}
