@@ -40,10 +40,7 @@ func OpenInFIFO(path string) (*InFIFO, error) {
 func (f *InFIFO) InPlace() bool { return descriptor.IsAt(f.file, f.path) }
 
 // Held reports whether a QEMU has the FIFO open by itself.
-func (f *InFIFO) Held() bool {
-	holders, _ := openers.HoldersOf(f.file)
-	return len(holders) > 0
-}
+func (f *InFIFO) Held() bool { return openers.Held(f.file) }
 
 // Drop drops what was written while no VM was attached.
 func (f *InFIFO) Drop() error { return descriptor.Drain(f.file) }

@@ -61,13 +61,13 @@ func (l Listeners) Serve(ctx context.Context, r *relay.Relay) error {
 	var accepting sync.WaitGroup
 	defer accepting.Wait()
 	for _, listener := range l {
-		accepting.Go(func() { accept(ctx, listener, r) })
+		accepting.Go(func() { accept(listener, r) })
 	}
 	return nil
 }
 
 // accept serves the clients of one socket until it is closed and they have left.
-func accept(ctx context.Context, l net.Listener, r *relay.Relay) {
+func accept(l net.Listener, r *relay.Relay) {
 	var clients sync.WaitGroup
 	defer clients.Wait()
 	for {
@@ -76,10 +76,7 @@ func accept(ctx context.Context, l net.Listener, r *relay.Relay) {
 			return
 		}
 		if err != nil {
-			select {
-			case <-time.After(acceptPause):
-			case <-ctx.Done():
-			}
+			time.Sleep(acceptPause)
 			continue
 		}
 		if peer, ok := conn.(interface {

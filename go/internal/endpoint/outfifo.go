@@ -96,8 +96,7 @@ func (f *OutFIFO) InPlace() bool {
 func (f *OutFIFO) Held() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	holders, _ := openers.HoldersOf(f.file)
-	return len(holders) > 0
+	return openers.Held(f.file)
 }
 
 // Close closes the FIFO.

@@ -47,6 +47,12 @@ func HoldersAt(path string) (holders, others []int) {
 	return Holders(info)
 }
 
+// Held reports whether an open FIFO has holders.
+func Held(fifo *os.File) bool {
+	holders, _ := HoldersOf(fifo)
+	return len(holders) > 0
+}
+
 // HoldersOf is Holders for an open file, which may have no name any more.
 func HoldersOf(fifo *os.File) (holders, others []int) {
 	info, err := fifo.Stat()

@@ -69,15 +69,14 @@ func (o *output) drain(emptied func()) error {
 }
 
 // takeAll takes what is left in the pipe.
-func (o *output) takeAll(fd int) error {
-	for {
-		if err := o.take(fd); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
-		}
+func (o *output) takeAll(fd int) (err error) {
+	for err == nil {
+		err = o.take(fd)
 	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // takeOfBoot is take; it marks a boot that begins with the next byte.

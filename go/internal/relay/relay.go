@@ -117,10 +117,7 @@ func (r *Relay) Closing() context.Context { return r.clients.closing }
 func (r *Relay) Journal() *journal.Journal { return r.journal }
 
 // Held reports whether a QEMU has the VM side open.
-func (r *Relay) Held() bool {
-	holders, _ := openers.HoldersOf(r.out.fifo)
-	return len(holders) > 0
-}
+func (r *Relay) Held() bool { return openers.Held(r.out.fifo) }
 
 // Unread returns how many bytes the machine has printed that are not in the journal yet.
 func (r *Relay) Unread() int {

@@ -4,10 +4,10 @@ import (
 	"net"
 	"os"
 
-	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/descriptor"
+	"microvm-console/internal/loopback"
 )
 
 // FDStore keeps descriptors for the next process that serves the channel, as the store of
@@ -62,17 +62,13 @@ func (s FDStore) listen(names []string, usable func(net.Listener) bool, open fun
 	if err != nil || s.Keep == nil {
 		return listeners, err
 	}
-	var errs *multierror.Error
 	for i, listener := range listeners {
-		errs = multierror.Append(errs, s.keepListener(names[i], listener))
+		if err := s.keepListener(names[i], listener); err != nil {
+			loopback.Close(listeners)
+			return nil, err
+		}
 	}
-	if errs.ErrorOrNil() == nil {
-		return listeners, nil
-	}
-	for _, listener := range listeners {
-		listener.Close()
-	}
-	return nil, errs
+	return listeners, nil
 }
 
 // keepListener stores a listener in the place of an older one of the name.

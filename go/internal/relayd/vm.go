@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/ctl"
@@ -30,10 +29,11 @@ func (c *Channel) watchVM() (*openers.Watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	var errs *multierror.Error
-	errs = multierror.Append(errs, events.Add(c.dir.VMLock(), unix.IN_CLOSE_WRITE))
-	errs = multierror.Append(errs, events.Add(c.vmOut(), unix.IN_OPEN|unix.IN_CLOSE_WRITE))
-	if err := errs.ErrorOrNil(); err != nil {
+	err = events.Add(c.dir.VMLock(), unix.IN_CLOSE_WRITE)
+	if err == nil {
+		err = events.Add(c.vmOut(), unix.IN_OPEN|unix.IN_CLOSE_WRITE)
+	}
+	if err != nil {
 		events.Close()
 		return nil, err
 	}
