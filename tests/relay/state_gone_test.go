@@ -57,11 +57,11 @@ func TestJournalIsRemoved(t *testing.T) {
 		t.Fatalf("%+v", state)
 	}
 	gap := state.Gaps[0]
-	if gap.Offset != 0 || !strings.Contains(gap.Cause, "somebody has removed") {
+	if gap.Offset != 0 || !strings.Contains(gap.Cause, "their file was removed") {
 		t.Errorf("%+v", gap)
 	}
 	text := harness.Must(t, harness.Root, harness.DemoProgram(t, "qemu-relay"), "status", "serial")
-	if !strings.Contains(text, "bytes are missing at offset 0 (somebody has removed ") {
+	if !strings.Contains(text, "bytes are missing at offset 0 (their file was removed)") {
 		t.Error(text)
 	}
 	var all strings.Builder
@@ -127,7 +127,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	case <-time.After(harness.WaitLimit):
 		t.Fatal("the relay does not end")
 	}
-	if text := relay.stderr.String(); relay.run.ProcessState.ExitCode() != 1 || !strings.Contains(text, "somebody has removed files there") {
+	if text := relay.stderr.String(); relay.run.ProcessState.ExitCode() != 1 || !strings.Contains(text, "files there were removed") {
 		t.Errorf("%v: %s", relay.run.ProcessState, text)
 	}
 	relay.start()

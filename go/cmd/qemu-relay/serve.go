@@ -110,13 +110,13 @@ func enabled(all settings.Settings, path string, names []string) error {
 
 // openChannels opens all channels, or none. log gets a line when a QEMU comes or goes.
 func openChannels(all settings.Settings, names []string, log func(string)) ([]*relayd.Channel, error) {
-	keeper := relayd.Keeper{Kept: systemd.Stored()}
+	store := relayd.FDStore{Kept: systemd.Stored()}
 	if os.Getenv("NOTIFY_SOCKET") != "" {
-		keeper.Keep, keeper.Forget = systemd.Store, systemd.Forget
+		store.Keep, store.Forget = systemd.Store, systemd.Forget
 	}
 	var channels []*relayd.Channel
 	for _, name := range names {
-		open, err := relayd.Open(relayd.Config{Name: name, Settings: all, Keeper: keeper, Log: log})
+		open, err := relayd.Open(relayd.Config{Name: name, Settings: all, Store: store, Log: log})
 		if err != nil {
 			for _, open := range channels {
 				open.Abandon()
@@ -152,7 +152,7 @@ func report(ctx context.Context, channels []*relayd.Channel) error {
 	for {
 		well := true
 		for i, open := range channels {
-			well = health[i].Look(open) && well
+			well = health[i].Check(open) && well
 		}
 		state := "STATUS=" + summary(channels)
 		if well {

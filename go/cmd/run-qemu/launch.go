@@ -111,7 +111,13 @@ func (l *launch) runQEMU(ctx context.Context, relays qemu.Relays) (status int, e
 	}
 	files := []*os.File{theirs}
 	for _, lease := range l.leases {
-		files = append(files, lease.Lock())
+		lock, err := lease.Lock()
+		if err != nil {
+			conn.Close()
+			closeAll(files)
+			return 0, err
+		}
+		files = append(files, lock)
 	}
 	argv := slices.Concat([]string{l.program}, relays.Args, l.user)
 	if !onlyAsks(l.user) {
@@ -124,6 +130,12 @@ func (l *launch) runQEMU(ctx context.Context, relays qemu.Relays) (status int, e
 	}
 	l.attend(ctx, started, qmp.New(conn, func(qmp.Event) {}))
 	return started.Exit(), nil
+}
+
+func closeAll(files []*os.File) {
+	for _, file := range files {
+		file.Close()
+	}
 }
 
 // attend stays with QEMU until it ends, and passes the relays' orders on to its

@@ -198,7 +198,7 @@ func (o *owner) size(request ctl.SizeRequest) error {
 	return nil
 }
 
-func (o *owner) input(request ctl.StreamRequest, _ relay.AwaitGone) (server.Typist, error) {
+func (o *owner) input(request ctl.StreamRequest) (server.Typist, error) {
 	o.guest.mu.Lock()
 	defer o.guest.mu.Unlock()
 	if o.holder != "" && request.Seat != ctl.SeatForce {

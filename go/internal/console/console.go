@@ -30,7 +30,7 @@ type Config struct {
 	Journal string
 	// Retention bounds the stream.
 	Retention journal.Retention
-	// Relay is the rest of the relay's settings. Dir, Journal and Reserved are not looked at.
+	// Relay is the rest of the relay's settings. Dir and Journal are not looked at.
 	Relay relay.Config
 }
 
@@ -125,8 +125,8 @@ type Endpoint interface {
 	Close()
 }
 
-// qemuEndpoint is an Endpoint that a QEMU can have open by itself, in place of a console's
-// own FIFOs.
+// qemuEndpoint is an Endpoint that a QEMU that was started by hand can have open, in place of
+// the console's own FIFOs.
 type qemuEndpoint interface {
 	Endpoint
 	Held() bool
@@ -139,8 +139,6 @@ type Slot struct {
 	// Optional is set for one that the console can do without: any error of Open is left
 	// to Repair.
 	Optional bool
-	// ForQEMU is set for one that a QEMU can have open by itself, as a qemuEndpoint.
-	ForQEMU bool
 	// Open makes the endpoint.
 	Open func() (Endpoint, error)
 
@@ -175,20 +173,22 @@ func (c *Console) serve(s *Slot) {
 		return
 	}
 	var ctx context.Context
-	ctx, s.retire = context.WithCancel(context.Background())
+	ctx, s.retire = context.WithCancel(c.relay.Closing())
 	endpoint := s.endpoint
 	c.group.Go(func() error { return endpoint.Serve(ctx, c.relay) })
 }
 
 // Repair makes the endpoints again that are not in place: their names were removed, or
-// lead to another file, or could not be had before. While a QEMU that was started by hand
-// has an endpoint open, none that it could have open is made: it would lose its ends.
+// lead to another file, or could not be had before. One that a QEMU has open by itself is
+// left as it is: the QEMU would lose its ends.
 func (c *Console) Repair() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	byHand := c.heldByHand()
 	for _, s := range c.slots {
-		if !c.ended && !s.inPlace() && (!byHand || !s.ForQEMU) {
+		if c.ended || s.inPlace() {
+			continue
+		}
+		if e, ok := s.endpoint.(qemuEndpoint); !ok || !e.Held() {
 			c.replace(s)
 		}
 	}
@@ -208,32 +208,20 @@ func (c *Console) replace(s *Slot) {
 	c.serve(s)
 }
 
-// heldByHand reports whether a QEMU that was started by hand has an endpoint open.
-func (c *Console) heldByHand() bool {
-	for _, s := range c.slots {
-		if e, ok := s.endpoint.(qemuEndpoint); ok && e.Held() {
-			return true
-		}
-	}
-	return false
+// Missing is an endpoint that is not in place.
+type Missing struct {
+	Name string // of its Slot
+	Err  error  // why it could not be made; nil: Repair makes it
 }
 
-// Missing returns the names of the endpoints that are not in place, and why those cannot
-// be made that have an error.
-func (c *Console) Missing() (names []string, why map[string]error) {
+// Missing returns the endpoints that are not in place.
+func (c *Console) Missing() (missing []Missing) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.slots {
-		if s.inPlace() {
-			continue
-		}
-		names = append(names, s.Name)
-		if s.err != nil {
-			if why == nil {
-				why = map[string]error{}
-			}
-			why[s.Name] = s.err
+		if !s.inPlace() {
+			missing = append(missing, Missing{s.Name, s.err})
 		}
 	}
-	return names, why
+	return missing
 }

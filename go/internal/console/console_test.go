@@ -67,8 +67,8 @@ func startPublic(t *testing.T) *bench {
 	t.Helper()
 	public := rundir.PublicOf(t.TempDir(), "test")
 	b := startWith(t, setup{slots: []Slot{
-		{Name: public.In, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(public.In) }},
-		{Name: public.Out, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenOutFIFO(public.Out) }},
+		{Name: public.In, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(public.In) }},
+		{Name: public.Out, Open: func() (Endpoint, error) { return endpoint.OpenOutFIFO(public.Out) }},
 		{Name: public.PTY, Open: func() (Endpoint, error) { return endpoint.OpenPTY(public.PTY, "") }},
 	}})
 	b.public = public
@@ -169,7 +169,7 @@ func (b *bench) print(from, to int) {
 // typist types for a client.
 func (b *bench) typist(request ctl.StreamRequest) server.Typist {
 	b.t.Helper()
-	typist, err := b.input(request, nil)
+	typist, err := b.input(request)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -178,8 +178,8 @@ func (b *bench) typist(request ctl.StreamRequest) server.Typist {
 }
 
 // input is what the control socket does.
-func (b *bench) input(request ctl.StreamRequest, gone relay.AwaitGone) (server.Typist, error) {
-	return b.handlers().Input(request, gone)
+func (b *bench) input(request ctl.StreamRequest) (server.Typist, error) {
+	return b.handlers().Input(request)
 }
 
 func (b *bench) handlers() server.Handlers {

@@ -165,7 +165,7 @@ func TestOutputOnlyDropsInput(t *testing.T) {
 	in := filepath.Join(t.TempDir(), "in")
 	b := startWith(t, setup{
 		relay: relay.Config{OutputOnly: true},
-		slots: []Slot{{Name: in, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(in) }}},
+		slots: []Slot{{Name: in, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(in) }}},
 	})
 	b.relay.SetAttached(true)
 	file := b.opener(in, os.O_WRONLY)
@@ -272,16 +272,16 @@ func TestEndpointThatIsAnothersKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := startWith(t, setup{slots: []Slot{
-		{Name: in, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(in) }},
-		{Name: out, ForQEMU: true, Open: func() (Endpoint, error) { return endpoint.OpenOutFIFO(out) }},
+		{Name: in, Open: func() (Endpoint, error) { return endpoint.OpenInFIFO(in) }},
+		{Name: out, Open: func() (Endpoint, error) { return endpoint.OpenOutFIFO(out) }},
 	}})
 	b.console.Repair()
-	missing, why := b.console.Missing()
-	if got := strings.Join(missing, " "); got != in+" "+out {
-		t.Errorf("missing: %s", got)
+	missing := b.console.Missing()
+	if len(missing) != 2 || missing[0].Name != in || missing[1].Name != out {
+		t.Fatalf("missing: %v", missing)
 	}
-	for name, want := range map[string]string{in: ": is a file, not a FIFO (remove it, ", out: ": is a symbolic link, not a FIFO (remove it, "} {
-		if err := why[name]; err == nil || !strings.Contains(err.Error(), name+want) {
+	for i, want := range []string{in + ": is a file, not a FIFO (remove it, ", out + ": is a symbolic link, not a FIFO (remove it, "} {
+		if err := missing[i].Err; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
@@ -289,7 +289,7 @@ func TestEndpointThatIsAnothersKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.console.Repair()
-	if missing, why := b.console.Missing(); len(missing) > 0 || len(why) > 0 {
-		t.Errorf("once they are gone: missing %s, %v", missing, why)
+	if missing := b.console.Missing(); len(missing) > 0 {
+		t.Errorf("once they are gone: missing %v", missing)
 	}
 }

@@ -84,12 +84,7 @@ func TestHalfClosedClientWaitsForRoom(t *testing.T) {
 // fillInput fills the input, so that there is no room in it.
 func fillInput(t *testing.T, b *bench) {
 	t.Helper()
-	full, stop := context.WithCancel(t.Context())
-	defer stop()
-	typist, err := b.input(ctl.StreamRequest{}, func(context.Context) error {
-		<-full.Done()
-		return nil
-	})
+	typist, err := b.input(ctl.StreamRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +103,7 @@ func fillInput(t *testing.T, b *bench) {
 			t.Fatalf("%d bytes are queued", b.relay.Status().Input)
 		}
 	}
-	stop()
+	typist.Close()
 	if err := <-filled; err == nil {
 		t.Fatal(err)
 	}
@@ -140,7 +135,7 @@ func TestSeatOfAHolderThatIsKilled(t *testing.T) {
 	if _, err := holder.Write(make([]byte, 2<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("there is room for all: %v", err)
 	}
-	if _, err := b.input(ctl.StreamRequest{Client: "next", Seat: ctl.SeatTake}, nil); !errors.As(err, new(*relay.SeatTakenError)) {
+	if _, err := b.input(ctl.StreamRequest{Client: "next", Seat: ctl.SeatTake}); !errors.As(err, new(*relay.SeatTakenError)) {
 		t.Errorf("the seat of one that waits: %v", err)
 	}
 	holder.Close()
@@ -156,7 +151,7 @@ func TestSeatOfAHolderThatIsKilled(t *testing.T) {
 func TestClosedTypistWaitsForNoRoom(t *testing.T) {
 	b := start(t)
 	fillInput(t, b)
-	typist, err := b.input(ctl.StreamRequest{Client: "first", Seat: ctl.SeatTake}, nil)
+	typist, err := b.input(ctl.StreamRequest{Client: "first", Seat: ctl.SeatTake})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func TestWritersSeat(t *testing.T) {
 	say(raw, "dropped")
 	say(first, "1\x1b[24;80R")
 	reaches("1\x1b[24;80R")
-	_, err := b.input(ask("second", ctl.SeatTake), nil)
+	_, err := b.input(ask("second", ctl.SeatTake))
 	if !errors.As(err, new(*relay.SeatTakenError)) || err.Error() != "first has the writer's seat" {
 		t.Errorf("a second writer: %v", err)
 	}

@@ -19,7 +19,6 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/ctl/server"
-	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
 )
 
@@ -90,8 +89,6 @@ func (s *strict) handlers() server.Handlers {
 	valid := func(r ctl.StreamRequest) bool {
 		return r.Boot <= 0 && (r.Seat == "" || r.Seat == ctl.SeatTake || r.Seat == ctl.SeatForce)
 	}
-	ended := make(chan string)
-	close(ended)
 	return server.Handlers{
 		Status:     func() state.Machine { return status },
 		AwaitReady: func(context.Context) error { return ctl.ErrNeverReady },
@@ -103,8 +100,8 @@ func (s *strict) handlers() server.Handlers {
 			text := io.MultiReader(strings.NewReader("text"), iotest.ErrReader(map[bool]error{false: io.EOF, true: errors.New("a gap")}[r.Gaps]))
 			return &ctl.Stream{ReadCloser: closer{text, s.begin(valid(r), r)}}, nil
 		},
-		Input: func(r ctl.StreamRequest, gone relay.AwaitGone) (server.Typist, error) {
-			return &typist{s, s.begin(valid(r) && gone != nil, r)}, nil
+		Input: func(r ctl.StreamRequest) (server.Typist, error) {
+			return &typist{s, s.begin(valid(r), r)}, nil
 		},
 		Exec: func(_ context.Context, r ctl.ExecRequest, send func(ctl.ExecFrame) error) error {
 			named := func(variable string) bool { return strings.Index(variable, "=") > 0 }
@@ -119,9 +116,9 @@ func (s *strict) handlers() server.Handlers {
 			defer s.begin(r.Client != "" && min(r.Rows, r.Columns) > 0 && max(r.Rows, r.Columns) < 1<<16, r)()
 			return nil
 		},
-		Break:  func(context.Context, string) error { return nil },
-		Boot:   func(context.Context) (int, error) { return 0, ctl.ErrEnding },
-		Orders: func(context.Context) <-chan string { return ended },
+		Break:     func(context.Context, string) error { return nil },
+		Boot:      func(context.Context) (int, error) { return 0, ctl.ErrEnding },
+		NextOrder: func(context.Context) (string, error) { return "", ctl.ErrEnding },
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/ctl/server"
-	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
 	"microvm-console/internal/unixsock"
 )
@@ -154,7 +153,7 @@ func TestBadRequests(t *testing.T) {
 			return ctl.StopReport{Stage: wrong.Error()}, nil
 		},
 		Stream: func(context.Context, ctl.StreamRequest) (*ctl.Stream, error) { return nil, wrong },
-		Input:  func(ctl.StreamRequest, relay.AwaitGone) (server.Typist, error) { return nil, wrong },
+		Input:  func(ctl.StreamRequest) (server.Typist, error) { return nil, wrong },
 		Size:   func(ctl.SizeRequest) error { return wrong },
 		Exec:   func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error { return wrong },
 	})

@@ -24,24 +24,23 @@ func Control(file *os.File, f func(fd int) error) error {
 	return failed
 }
 
-// Unread returns how many bytes are in a pipe; 0 for one that is closed.
-func Unread(pipe *os.File) int {
-	bytes := 0
-	_ = Control(pipe, func(fd int) (err error) {
-		bytes, err = unix.IoctlGetInt(fd, unix.TIOCINQ)
+// query returns what get returns for a file's descriptor; 0 for a file that is closed.
+func query(file *os.File, get func(fd int) (int, error)) (value int) {
+	_ = Control(file, func(fd int) (err error) {
+		value, err = get(fd)
 		return err
 	})
-	return bytes
+	return value
+}
+
+// Unread returns how many bytes are in a pipe; 0 for one that is closed.
+func Unread(pipe *os.File) int {
+	return query(pipe, func(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.TIOCINQ) })
 }
 
 // Capacity returns how many bytes a pipe can hold; 0 for one that is closed.
 func Capacity(pipe *os.File) int {
-	bytes := 0
-	_ = Control(pipe, func(fd int) (err error) {
-		bytes, err = unix.FcntlInt(uintptr(fd), unix.F_GETPIPE_SZ, 0)
-		return err
-	})
-	return bytes
+	return query(pipe, func(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_GETPIPE_SZ, 0) })
 }
 
 // Drain drops what is in a pipe, which must not block.
@@ -62,18 +61,15 @@ func Drain(pipe *os.File) error {
 
 // Poll returns the events of poll(2) that a file has now: POLLERR, POLLHUP and POLLPRI;
 // 0 for one that is closed.
-func Poll(file *os.File) int16 {
-	var events int16
-	_ = Control(file, func(fd int) error {
+func Poll(file *os.File) int {
+	return query(file, func(fd int) (int, error) {
 		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
 		_, err := unix.Poll(poll, 0)
 		if errors.Is(err, unix.EINTR) {
 			_, err = unix.Poll(poll, 0)
 		}
-		events = poll[0].Revents
-		return err
+		return int(poll[0].Revents), err
 	})
-	return events
 }
 
 // IsAt reports whether an open file is the one at path.

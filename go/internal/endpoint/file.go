@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"sync"
@@ -15,7 +14,8 @@ import (
 )
 
 // file is an endpoint that programs open by its name in the file system, one at a time as
-// far as the relay can see: a FIFO, or a pseudo-terminal.
+// far as the relay can see: a FIFO, or a pseudo-terminal. If it is an io.Reader, what is read
+// is typed, until an error ends the client's visit.
 type file interface {
 	io.Writer
 	info() relay.ClientInfo
@@ -25,19 +25,12 @@ type file interface {
 	present(*relay.Relay) bool
 	// origin returns the offset at which the client begins that has just come.
 	origin(*relay.Relay) int64
-	// conn is what Write and typeInto wait for.
+	// conn is what Write and Read wait for.
 	conn() *os.File
-	// typeInto types what the client writes, until conn is woken or the client has to
-	// leave. over reports that this ends its visit.
-	typeInto(typist io.Writer) (over bool)
 	// reset makes the endpoint ready for the next client, unless ctx has ended: another
-	// endpoint has its name then. at is how far the last client came. It is errForeign if
-	// the name is that of a file that is not ours.
+	// endpoint has its name then. at is how far the last client came.
 	reset(ctx context.Context, at int64) error
 }
-
-// errForeign is returned for an endpoint whose name leads to a file that is not ours.
-var errForeign = errors.New("its name is another's")
 
 // fileServer serves a file endpoint.
 type fileServer struct {
@@ -58,8 +51,6 @@ func serveFile(ctx context.Context, r *relay.Relay, f file) error {
 	if err := f.watch(events); err != nil {
 		return err
 	}
-	ctx, cancel := accepting(ctx, r)
-	defer cancel()
 	for {
 		for !f.present(r) {
 			_, err := events.Wait(ctx)
@@ -72,10 +63,6 @@ func serveFile(ctx context.Context, r *relay.Relay, f file) error {
 			return nil //nolint:nilerr // the machine has ended, and the endpoint with it
 		}
 		over, err := s.receive(ctx, client)
-		if errors.Is(err, errForeign) {
-			<-ctx.Done()
-			return nil
-		}
 		if over || err != nil {
 			return err
 		}
@@ -90,7 +77,7 @@ const opening = unix.IN_OPEN | unix.IN_CLOSE
 func (s *fileServer) receive(ctx context.Context, client *relay.Client) (over bool, err error) {
 	defer client.Close()
 	err = s.visit(client)
-	if s.relay.Serving().Err() != nil || isEnd(err) {
+	if client.Context().Err() != nil || isEnd(err) {
 		return true, nil
 	}
 	if err := s.reset(ctx, client.Offset()); err != nil || ctx.Err() != nil {
@@ -101,7 +88,7 @@ func (s *fileServer) receive(ctx context.Context, client *relay.Client) (over bo
 
 // visit serves one client until it leaves or has to, and returns why it ended.
 func (s *fileServer) visit(client *relay.Client) error {
-	ctx, cancel := context.WithCancel(s.relay.Serving())
+	ctx, cancel := context.WithCancel(client.Context())
 	typist, err := s.relay.Typist(relay.TypistInfo{})
 	if err != nil {
 		cancel()
@@ -120,10 +107,11 @@ func (s *fileServer) visit(client *relay.Client) error {
 			}
 		}
 	})
-	beside.Go(func() {
-		if s.typeInto(typist) {
-			cancel()
-		}
-	})
+	if from, ok := s.file.(io.Reader); ok {
+		beside.Go(func() {
+			defer cancel()
+			_, _ = io.CopyBuffer(typist, from, make([]byte, 4096))
+		})
+	}
 	return client.CopyTo(ctx, s.file)
 }

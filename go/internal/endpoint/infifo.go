@@ -15,20 +15,25 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// InFIFO is a FIFO to the guest: NAME.in. It is kept open, so that a writer never waits
-// for a reader.
+// InFIFO is a FIFO to the guest: NAME.in.
 type InFIFO struct {
 	path string
-	file *os.File
+	file *os.File // the read end
+	keep *os.File // both ends, so that a writer never waits for a reader, and file has no end
 }
 
 // OpenInFIFO makes the FIFO, or takes one of ours that is there.
 func OpenInFIFO(path string) (*InFIFO, error) {
-	file, err := rundir.OpenFIFO(path)
+	keep, err := rundir.OpenFIFO(path)
 	if err != nil {
 		return nil, err
 	}
-	return &InFIFO{path, file}, nil
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		keep.Close()
+		return nil, err
+	}
+	return &InFIFO{path, file, keep}, nil
 }
 
 // InPlace reports whether the FIFO is still at its path.
@@ -44,78 +49,33 @@ func (f *InFIFO) Held() bool {
 func (f *InFIFO) Drop() error { return descriptor.Drain(f.file) }
 
 // Close closes the FIFO.
-func (f *InFIFO) Close() { f.file.Close() }
+func (f *InFIFO) Close() {
+	f.keep.Close()
+	f.file.Close()
+}
 
 // Serve types what is written to the FIFO while a VM is attached. Else it is left there,
 // for a QEMU that has this very FIFO open. After ctx has ended, Serve goes on until no
 // process can write to the FIFO any more.
 func (f *InFIFO) Serve(ctx context.Context, r *relay.Relay) error {
 	defer f.Close()
+	defer context.AfterFunc(ctx, func() { f.keep.Close() })()
 	typist, err := r.Typist(relay.TypistInfo{})
 	if err != nil {
 		return err
 	}
 	defer context.AfterFunc(r.Closing(), typist.Close)()
 	defer typist.Close()
-	if err := f.pass(ctx, r, f.file, typist); err != nil || r.Closing().Err() != nil {
-		return err
-	}
-	rest, err := f.rest()
-	if err != nil {
-		return err
-	}
-	defer rest.Close()
-	f.Close() // it is a writer too
-	return f.pass(r.Closing(), r, rest, typist)
-}
-
-// rest opens the FIFO again, so that its end is seen when the last writer has gone.
-func (f *InFIFO) rest() (rest *os.File, err error) {
-	err = descriptor.Control(f.file, func(fd int) error {
-		rest, err = os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", fd), os.O_RDONLY|unix.O_NONBLOCK, 0)
-		return err
-	})
-	return rest, err
-}
-
-// pass types what comes from file until its end, or ctx or the relay ends.
-func (f *InFIFO) pass(ctx context.Context, r *relay.Relay, file *os.File, typist io.Writer) error {
-	ctx, cancel := accepting(ctx, r)
-	defer cancel()
-	for ctx.Err() == nil {
-		vm := r.AwaitVM(ctx)
-		if vm == nil {
-			return nil
-		}
-		attached, cancel := context.WithCancel(ctx)
-		stop := context.AfterFunc(vm, cancel)
-		undo := descriptor.Until(attached, file)
-		err := typeAll(attached, file, typist)
+	for vm := r.AwaitVM(r.Closing()); vm != nil; vm = r.AwaitVM(r.Closing()) {
+		undo := descriptor.Until(vm, f.file)
+		_, err := io.CopyBuffer(typist, struct{ io.Reader }{f.file}, make([]byte, 4096))
 		undo()
-		stop()
-		cancel()
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, os.ErrClosed):
+		case errors.Is(err, os.ErrDeadlineExceeded): // the VM has gone
+		case err == nil, errors.Is(err, os.ErrClosed): // the end of the FIFO, or of the machine
 			return nil
-		case err != nil:
+		default:
 			return fmt.Errorf("%s: %w", f.path, err)
-		}
-	}
-	return nil
-}
-
-// typeAll types what comes from file until ctx ends. Its error is that of the file.
-func typeAll(ctx context.Context, file *os.File, typist io.Writer) error {
-	data := make([]byte, 4096)
-	for ctx.Err() == nil {
-		n, err := file.Read(data)
-		if n > 0 {
-			if _, err := typist.Write(data[:n]); err != nil {
-				return nil //nolint:nilerr // the machine has ended
-			}
-		}
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
 		}
 	}
 	return nil

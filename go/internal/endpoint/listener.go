@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -41,7 +42,8 @@ const acceptPause = 100 * time.Millisecond
 // InPlace reports whether a Unix socket is still at its path. A port always is.
 func (l Listeners) InPlace() bool {
 	return !slices.ContainsFunc(l, func(l net.Listener) bool {
-		return l.Addr().Network() == "unix" && !unixsock.InPlace(l)
+		socket, ok := l.(*unixsock.Listener)
+		return ok && !socket.InPlace()
 	})
 }
 
@@ -55,10 +57,7 @@ func (l Listeners) Close() {
 // Serve serves each client that connects: this boot from its first byte, then live; and
 // what comes from it is typed into the console.
 func (l Listeners) Serve(ctx context.Context, r *relay.Relay) error {
-	ctx, cancel := accepting(ctx, r)
-	defer cancel()
-	stop := context.AfterFunc(ctx, l.Close)
-	defer stop()
+	defer context.AfterFunc(ctx, l.Close)()
 	var accepting sync.WaitGroup
 	defer accepting.Wait()
 	for _, listener := range l {
@@ -105,7 +104,7 @@ func accept(ctx context.Context, l net.Listener, r *relay.Relay) {
 func serve(conn net.Conn, client *relay.Client, r *relay.Relay) {
 	defer client.Close()
 	defer conn.Close()
-	ctx, cancel := context.WithCancel(r.Serving())
+	ctx, cancel := context.WithCancel(client.Context())
 	defer cancel()
 	// A client that has to leave, or has gone, is not waited for.
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -120,36 +119,15 @@ func serve(conn net.Conn, client *relay.Client, r *relay.Relay) {
 	cancel()
 }
 
-// sentGrace is how long 4 KiB of a client that may have gone wait for room: a guest that
-// reads makes room sooner, and gets all that a client has sent before it closed.
-const sentGrace = time.Second
-
 // typeFrom types what comes from a connection. One that has only finished typing goes on
 // reading; typeFrom returns when the client has gone.
 func typeFrom(conn net.Conn, r *relay.Relay) {
-	typist, err := r.Typist(relay.TypistInfo{Gone: func(ctx context.Context) error {
-		select {
-		case <-time.After(sentGrace):
-			return peer.Await(ctx, conn)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}})
+	typist, err := r.Typist(relay.TypistInfo{})
 	if err != nil {
 		return // it cannot happen: no seat is asked for
 	}
 	defer typist.Close()
-	data := make([]byte, 4096)
-	for {
-		n, err := conn.Read(data)
-		if n > 0 {
-			if _, err := typist.Write(data[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			break
-		}
-	}
+	to, from := peer.Writer{Writer: typist, Conn: conn, Gone: typist.Close}, struct{ io.Reader }{conn}
+	_, _ = io.CopyBuffer(to, from, make([]byte, 4096)) // an idle client costs no more
 	peer.AwaitEnd(conn)
 }

@@ -29,13 +29,8 @@ func (l *LogLink) InPlace() bool {
 	return there && err == nil
 }
 
-// Serve waits until ctx or the relay ends.
-func (l *LogLink) Serve(ctx context.Context, r *relay.Relay) error {
-	ctx, cancel := accepting(ctx, r)
-	defer cancel()
-	<-ctx.Done()
-	return nil
-}
+// Serve has nothing to serve.
+func (l *LogLink) Serve(context.Context, *relay.Relay) error { return nil }
 
 // Close has nothing to close.
 func (l *LogLink) Close() {}

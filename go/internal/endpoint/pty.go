@@ -1,16 +1,14 @@
 package endpoint
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
@@ -29,95 +27,82 @@ const flushGrace = 2 * time.Second
 type PTY struct {
 	master *os.File
 	slave  string
-	link   string    // to via
-	via    string    // to slave, or slave itself
-	since  time.Time // when the client came; zero: none is there
+	links  [][2]string // each link and its target, from the terminal to the public name
+	since  time.Time   // when the client came; zero: none is there
 
 	mu      sync.Mutex
 	flushed bool // the client gets the start again
 }
 
 // OpenPTY makes a pseudo-terminal, mode 0600, and a symbolic link to it: by way of another
-// link, via, if that is not empty. The host gives the name of a terminal that has gone to
+// link, via, if that is not empty. The kernel gives the name of a terminal that has gone to
 // another one; so via is in a folder that is removed however this process ends.
 func OpenPTY(link, via string) (*PTY, error) {
-	master, slave, err := pty.Open()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("pty: %w", err)
 	}
-	p := &PTY{slave: slave.Name(), link: link, via: cmp.Or(via, slave.Name())}
-	// From the first closing on, the kernel reports that no program is there.
-	slave.Close()
-	p.master, err = waitable(master)
-	if err == nil {
-		err = os.Chmod(p.slave, 0o600)
-	}
-	if err == nil {
-		err = p.reset(context.Background(), 0)
-	}
-	if err != nil {
-		p.master.Close() // also if it is nil
+	p := &PTY{master: master}
+	if err := p.setUp(); err != nil {
+		master.Close()
 		return nil, fmt.Errorf("pty: %w", err)
 	}
-	if p.via != p.slave {
-		err = rundir.Link(p.slave, p.via)
+	p.links = [][2]string{{link, p.slave}}
+	if via != "" {
+		p.links = [][2]string{{via, p.slave}, {link, via}}
 	}
-	if err == nil {
-		err = rundir.Link(p.via, link)
-	}
-	if err != nil {
-		p.Close()
-		return nil, err
+	for _, l := range p.links {
+		if err := rundir.Link(l[1], l[0]); err != nil {
+			p.Close()
+			return nil, err
+		}
 	}
 	return p, nil
 }
 
-// waitable returns file, which it closes, in a form whose waiting can be ended.
-func waitable(file *os.File) (*os.File, error) {
-	defer file.Close()
-	var again *os.File
-	err := descriptor.Control(file, func(fd int) error {
-		own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+// setUp makes the slave usable; see pts(4) and ioctl_tty(2).
+func (p *PTY) setUp() error {
+	err := descriptor.Control(p.master, func(fd int) error {
+		number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 		if err != nil {
-			return os.NewSyscallError("dup", err)
+			return os.NewSyscallError("TIOCGPTN", err)
 		}
-		if err := unix.SetNonblock(own, true); err != nil {
-			_ = unix.Close(own) // nothing was written
-			return os.NewSyscallError("fcntl", err)
-		}
-		again = os.NewFile(uintptr(own), file.Name())
-		return nil
+		p.slave = fmt.Sprintf("/dev/pts/%d", number)
+		return os.NewSyscallError("TIOCSPTLCK", unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
 	})
-	return again, err
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(p.slave, 0o600); err != nil {
+		return err
+	}
+	return p.reset(context.Background(), 0) // from its closing on, the kernel reports that no program is there
 }
 
 // InPlace reports whether the link still leads to the terminal.
-func (p *PTY) InPlace() bool {
-	return leadsTo(p.link, p.via) && (p.via == p.slave || leadsTo(p.via, p.slave))
+func (p *PTY) InPlace() bool { return !slices.ContainsFunc(p.links, isAnothers) }
+
+// isAnothers reports whether a link leads somewhere else than to its target.
+func isAnothers(link [2]string) bool {
+	found, err := os.Readlink(link[0])
+	return err != nil || found != link[1]
 }
 
-func leadsTo(link, target string) bool {
-	found, err := os.Readlink(link)
-	return err == nil && found == target
+// Close closes the terminal, and removes the links to it.
+func (p *PTY) Close() {
+	for _, link := range p.links {
+		if isAnothers(link) {
+			break // and what leads to it is another terminal's
+		}
+		_ = os.Remove(link[0]) // it may just have been removed
+	}
+	p.master.Close()
 }
 
 // Serve serves the programs that open the terminal.
 func (p *PTY) Serve(ctx context.Context, r *relay.Relay) error {
 	defer p.Close()
 	return serveFile(ctx, r, p)
-}
-
-// Close closes the terminal, and removes the links to it.
-func (p *PTY) Close() {
-	if p.via == p.slave || leadsTo(p.via, p.slave) { // else they are another terminal's
-		if leadsTo(p.link, p.via) {
-			_ = os.Remove(p.link) // it may just have been removed
-		}
-		if p.via != p.slave {
-			_ = os.Remove(p.via)
-		}
-	}
-	p.master.Close()
 }
 
 func (p *PTY) info() relay.ClientInfo {
@@ -174,44 +159,36 @@ func (p *PTY) writeSome(fd int, data []byte) (int, error) {
 // settingUp reports whether the program has just come.
 func (p *PTY) settingUp() bool { return time.Since(p.since) < flushGrace }
 
-// typeInto types what the program writes, until it has gone, or gets the start again.
-func (p *PTY) typeInto(typist io.Writer) (over bool) {
+// Read reads what the program writes. Its error is errFlushed if the client gets the start
+// again.
+func (p *PTY) Read(data []byte) (n int, err error) {
 	raw, err := p.master.SyscallConn()
 	if err != nil {
-		return true
+		return 0, err
 	}
-	for {
-		var data []byte
-		ended := raw.Read(func(fd uintptr) bool {
-			data, err = p.readSome(int(fd))
-			return !errors.Is(err, unix.EAGAIN)
-		})
-		if ended == nil && err == nil && len(data) > 0 {
-			_, err = typist.Write(data)
-		}
-		if ended != nil || err != nil {
-			return true
-		}
-	}
+	ended := raw.Read(func(fd uintptr) bool {
+		n, err = p.readSome(int(fd), data)
+		return !errors.Is(err, unix.EAGAIN)
+	})
+	return n, errors.Join(err, ended)
 }
 
-// readSome reads what the program has written. In packet mode (ioctl_tty(2),
-// TIOCPKT) each read begins with a byte that says what it has done.
-func (p *PTY) readSome(fd int) ([]byte, error) {
+// readSome is Read if there is something. In packet mode (ioctl_tty(2), TIOCPKT) what is
+// read begins with a byte that says what the program has done.
+func (p *PTY) readSome(fd int, data []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	data := make([]byte, 1+4096)
 	n, err := unix.Read(fd, data)
 	if err != nil || n == 0 {
-		return nil, err
+		return 0, err
 	}
 	if data[0]&unix.TIOCPKT_FLUSHREAD != 0 && p.settingUp() {
 		p.flushed = true
 	}
 	if p.flushed {
-		return nil, errFlushed
+		return 0, errFlushed
 	}
-	return data[1:n], nil
+	return copy(data, data[1:n]), nil
 }
 
 // reset makes the terminal raw again, and drops what the last program has not

@@ -126,8 +126,9 @@ func (c *console) keep(data []byte) {
 	}
 }
 
-// AwaitRead waits until each console's bytes have been read up to ends, or limit passes.
-func (g *Guest) AwaitRead(ends []int64, limit time.Duration) {
+// AwaitRead waits until each console's bytes have been read up to ends, for limit at most,
+// and reports whether they have.
+func (g *Guest) AwaitRead(ends []int64, limit time.Duration) bool {
 	late := false
 	timer := time.AfterFunc(limit, func() {
 		g.mu.Lock()
@@ -144,6 +145,7 @@ func (g *Guest) AwaitRead(ends []int64, limit time.Duration) {
 			g.read.Wait()
 		}
 	}
+	return !late
 }
 
 // Tail returns the last lines of console i, up to n, without their ends, and how many

@@ -264,9 +264,13 @@ func TestPrinted(t *testing.T) {
 // AwaitRead waits for bytes, and no longer than its limit.
 func TestAwaitRead(t *testing.T) {
 	s := begin(t)
-	s.g.AwaitRead([]int64{1, 0}, time.Millisecond) // it returns
+	if s.g.AwaitRead([]int64{1, 0}, time.Millisecond) {
+		t.Error("nothing was read")
+	}
 	go s.g.Print(0, []byte("x"), 1, s.now)
-	s.g.AwaitRead([]int64{1, 0}, time.Minute)
+	if !s.g.AwaitRead([]int64{1, 0}, time.Minute) {
+		t.Error("what was printed was not read")
+	}
 	if _, total := s.g.Tail(0, 1); total != 1 {
 		t.Errorf("%d bytes were read, want 1", total)
 	}

@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// all reads what a journal has from offset 0 on, with a mark where a reader learns
-// that something is missing.
+// all reads what a journal has from offset 0 on, with a mark where something is missing.
 func all(t *testing.T, j *Journal) string {
 	t.Helper()
 	reader := j.NewReader(0)
@@ -190,20 +189,20 @@ func TestManyGaps(t *testing.T) {
 	reader := j.NewReader(0)
 	defer reader.Close()
 	const losses = 3 * maxGaps
-	told := int64(0)
+	reported := int64(0)
 	for range losses {
 		j.Lose(7, errors.New("no space"))
 		write(t, j, "x")
 		var loss *LossError
 		if _, err := reader.Read(t.Context(), nil); errors.As(err, &loss) {
-			told += loss.Gap.Bytes
+			reported += loss.Gap.Bytes
 		}
 		reads(t, reader, "x")
 	}
 	for range 2 {
 		gaps := j.Gaps()
-		if sum(gaps) != 7*losses || told != 7*losses || len(gaps) != maxGaps || gaps[0].Bytes != 7*(losses-maxGaps+1) {
-			t.Errorf("%d bytes in %d gaps, %d told; the first is %+v", sum(gaps), len(gaps), told, gaps[0])
+		if sum(gaps) != 7*losses || reported != 7*losses || len(gaps) != maxGaps || gaps[0].Bytes != 7*(losses-maxGaps+1) {
+			t.Errorf("%d bytes in %d gaps, %d reported; the first is %+v", sum(gaps), len(gaps), reported, gaps[0])
 		}
 		j.Close()
 		j = open(t, dir, DefaultRetention)

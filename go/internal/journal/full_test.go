@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,8 +19,8 @@ import (
 	"microvm-console/internal/testsupport/numbered"
 )
 
-// The files of a stream are removed under the journal: what was in them is a gap
-// that is told, and the stream goes on.
+// The files of a stream are removed under the journal: readers get a gap for what was in
+// them, and the stream goes on.
 func TestRemovedFiles(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -74,11 +76,13 @@ func TestRemovedFiles(t *testing.T) {
 	}
 }
 
-// Nobody reads, and the folder goes: the next bytes are kept all the same.
+// The folder is removed while no client reads: the next bytes are kept all the same.
 func TestRemovedFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")
 	j := open(t, dir, DefaultRetention)
+	boot(t, j)
 	write(t, j, "lost")
+	j.EndBoot("removed")
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +96,50 @@ func TestRemovedFolder(t *testing.T) {
 	text, err := os.ReadFile(j.store.last().path(dir))
 	if err != nil || !strings.HasSuffix(string(text), "kept") {
 		t.Errorf("got %q, %v", text, err)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+	if boot, err := look(t, dir).Boot(0); err != nil || boot.How != "removed" {
+		t.Errorf("%+v, %v", boot, err)
+	}
+}
+
+// A pipe that is full when it is taken is noted behind what it holds, by splice(2) and
+// through memory, if what prints into it does not wait.
+func TestFullPipe(t *testing.T) {
+	for _, copies := range []bool{false, true} {
+		for _, overrun := range []string{"", "it was full"} {
+			j := open(t, t.TempDir(), DefaultRetention)
+			j.copies.Store(copies)
+			out, in := pipe(t)
+			write(t, j, "abc")
+			printed := int64(3)
+			for {
+				n, err := unix.Write(in, make([]byte, 1000))
+				if err != nil {
+					break
+				}
+				printed += int64(n)
+			}
+			for {
+				_, err := j.Take(out, overrun)
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, end := j.Range()
+			var want []Gap
+			if overrun != "" {
+				want = []Gap{{Offset: printed, Cause: overrun}}
+			}
+			if gaps := j.Gaps(); end != printed || !slices.Equal(gaps, want) || j.Exact() == copies {
+				t.Errorf("copies %t: %d bytes of %d, gaps %+v, want %+v", copies, end, printed, gaps, want)
+			}
+		}
 	}
 }
 
@@ -132,7 +180,7 @@ func TestLosses(t *testing.T) {
 	}
 	reads(t, late, "def")
 	if after := j.NewReader(4); after.Losses() != 0 {
-		t.Error("a loss is told twice")
+		t.Error("a loss is reported twice")
 	}
 }
 
@@ -144,8 +192,8 @@ func doubt(j *Journal, ahead int64, cause string) {
 	j.store.gaps.add(Gap{Offset: end + ahead, Cause: cause})
 }
 
-// Bytes that may be missing are told where they would be, which is ahead when it is
-// found out, to who is there already and to who comes; and only once.
+// Bytes that may be missing are reported where they would be, which is ahead when they are
+// noted, to readers that are there already and to later ones; and only once.
 func TestDoubt(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, DefaultRetention)
@@ -159,9 +207,9 @@ func TestDoubt(t *testing.T) {
 		t.Errorf("gaps %+v", gaps)
 	}
 	reads(t, early, "abcde")
-	const told = "bytes may be missing here (offset 5: it was full)"
-	if _, err := early.Read(t.Context(), nil); !Missing(err) || err.Error() != told {
-		t.Errorf("told %v", err)
+	const want = "bytes may be missing here (offset 5: it was full)"
+	if _, err := early.Read(t.Context(), nil); !Missing(err) || err.Error() != want {
+		t.Errorf("got %v", err)
 	}
 	reads(t, early, "fg")
 	j.Close()
@@ -225,7 +273,7 @@ func fillDisk(dir string) {
 	if _, err := pinned.Read(context.Background(), make([]byte, 1<<20)); !errors.As(err, &gap) || gap.From != 1 {
 		fmt.Printf("a reader of what has gone: %v\n", err)
 	}
-	// Somebody else takes all there is.
+	// Another program takes all there is.
 	file, err := os.Create(other)
 	check(err)
 	lost := int64(0)
@@ -245,7 +293,7 @@ func fillDisk(dir string) {
 	check(err)
 	gaps := j.Gaps()
 	if len(gaps) != 1 || gaps[0].Bytes != lost || gaps[0].Offset != at || gaps[0].Cause != "write: "+unix.ENOSPC.Error() {
-		fmt.Printf("lost %d at %d, told %+v\n", lost, at, gaps)
+		fmt.Printf("lost %d at %d, reported %+v\n", lost, at, gaps)
 	}
 	text, err := os.ReadFile(j.store.last().path(j.Dir()))
 	check(err)

@@ -354,13 +354,13 @@ func TestSnapshotCopies(t *testing.T) {
 
 func TestOnSegment(t *testing.T) {
 	j := open(t, t.TempDir(), DefaultRetention)
-	var told []string
-	j.OnSegment(func(path string) { told = append(told, filepath.Base(path)) })
+	var paths []string
+	j.OnSegment(func(path string) { paths = append(paths, filepath.Base(path)) })
 	write(t, j, "abc")
 	boot(t, j)
 	want := []string{"00000000000000000000.000000.log", "00000000000000000003.000001.log"}
-	if !slices.Equal(told, want) {
-		t.Errorf("told of %q, want %q", told, want)
+	if !slices.Equal(paths, want) {
+		t.Errorf("called with %q, want %q", paths, want)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,18 +23,24 @@ const recordBytes = 64
 // lockName is the file that the writer has locked, with the record.
 const lockName = "lock"
 
+// lookTries is how often the lock is tried again, with a pause of a millisecond, while
+// others only look whether there is a writer.
+const lookTries = 1000
+
 // takeLock takes the lock of the journal in dir.
 func takeLock(dir string) (*os.File, error) {
 	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	for {
-		err = flock(lock, unix.LOCK_EX)
-		// A process that only looks whether there is a writer shares the lock for an instant.
+	err = flock(lock, unix.LOCK_EX)
+	// A process that only looks whether there is a writer shares the lock for an instant.
+	for range lookTries {
 		if !errors.Is(err, unix.EWOULDBLOCK) || errors.Is(flock(lock, unix.LOCK_SH), unix.EWOULDBLOCK) {
 			break
 		}
+		time.Sleep(time.Millisecond)
+		err = flock(lock, unix.LOCK_EX)
 	}
 	switch {
 	case err == nil:

@@ -77,6 +77,10 @@ func TestReadersAreNotCutOff(t *testing.T) {
 			r.Skip(1)
 			fill(t, j, 5)
 		}, 8},
+		{"the guest begins late", func(t *testing.T, j *Journal, r *Reader) {
+			time.Sleep(time.Hour)
+			fill(t, j, 10)
+		}, 10},
 		{"the guest was silent", func(t *testing.T, j *Journal, r *Reader) {
 			fill(t, j, 3)
 			r.Skip(3 << 20)

@@ -114,7 +114,7 @@ func (s *sequence) open() {
 	s.live = s.j.NewReader(int64(len(s.kept)))
 	s.progress, s.noticed, s.cut = time.Now(), time.Time{}, false
 	for _, gap := range s.j.Gaps() {
-		if s.failing && strings.Contains(gap.Cause, "set aside") { // what is in none is told by that
+		if s.failing && strings.Contains(gap.Cause, "set aside") { // the gaps are in no file then
 			clear(s.lost)
 		}
 	}
@@ -127,8 +127,9 @@ func (s *sequence) open() {
 }
 
 // close closes the journal, or has its process be killed, once that has seen what was
-// appended to the newest file: later, it could not be told from what was printed. If it cannot save its gaps, it says so, and they need not
-// be known any more. If it is killed, a loss that went on is not known either.
+// appended to the newest file: later, that would look like what was printed.
+// If it cannot save its gaps, it says so, and they need not be known any more. If it is
+// killed, a loss that went on is not known either.
 func (s *sequence) close(kill bool) {
 	if kill {
 		s.print(1, false)
@@ -330,18 +331,18 @@ func (s *sequence) bounded(here, next segment, open bool) bool {
 	return here.end() == next.start && next.size > 0
 }
 
-// told is what a reader was told while it read.
-type told struct {
+// outcome is what a reader got.
+type outcome struct {
 	missing []span
 	losses  map[int64]int64
 	text    []byte
 }
 
 // read reads at most limit bytes, and checks them.
-func (s *sequence) read(r *Reader, limit int) told {
+func (s *sequence) read(r *Reader, limit int) outcome {
 	ended, end := context.WithCancel(context.Background())
 	end() // there is nothing to wait for
-	got := told{losses: map[int64]int64{}}
+	got := outcome{losses: map[int64]int64{}}
 	data := make([]byte, 200)
 	for len(got.text) < limit && s.wrong == nil {
 		at := r.Offset()
@@ -373,8 +374,7 @@ func (s *sequence) read(r *Reader, limit int) told {
 	return got
 }
 
-// check reads all there is, and compares that, and what is told of the rest, with what
-// must be there.
+// check reads all there is, and compares that, and the gaps, with what must be there.
 func (s *sequence) check() {
 	if _, end := s.j.Range(); end != int64(len(s.kept)) {
 		s.fail("the stream ends at %d, not %d", end, len(s.kept))
@@ -404,7 +404,7 @@ func (s *sequence) check() {
 		loss := s.j.store.gaps.loss
 		ongoing := loss != nil && loss.Offset == offset
 		if offset >= oldest && listed[offset] != bytes || !inHole(offset) && !ongoing && got.losses[offset] != bytes {
-			s.fail("%d bytes were lost at %d: listed %d, told %d", bytes, offset, listed[offset], got.losses[offset])
+			s.fail("%d bytes were lost at %d: listed %d, reported %d", bytes, offset, listed[offset], got.losses[offset])
 		}
 	}
 	if boots := s.printedBoots(); !s.failing && len(s.damaged) == 0 && oldest > 0 && boots < sequenceBoots &&
@@ -431,8 +431,8 @@ func (s *sequence) checkMissing(part span, list gaps) {
 	}
 }
 
-// checkSnapshot wants one who only looks to get the same as a reader.
-func (s *sequence) checkSnapshot(got told) {
+// checkSnapshot wants a snapshot to hold the same as a reader gets.
+func (s *sequence) checkSnapshot(got outcome) {
 	for {
 		var text bytes.Buffer
 		snapshot, err := Look(s.dir)

@@ -112,7 +112,7 @@ func (s *store) drop() bool {
 
 // The causes of a gap whose bytes were kept once.
 const (
-	causeRemoved = "somebody has removed their file"
+	causeRemoved = "their file was removed"
 	causeCut     = "their file was cut from outside"
 	causeHole    = "their file was removed or cut while the journal was not open, or power failed"
 )

@@ -14,9 +14,9 @@ import (
 // addresses are what "localhost" may mean.
 var addresses = []string{"127.0.0.1", "::1"}
 
-// Listen listens on port, on each loopback address that this host has. A port
-// that is taken is an error that names its owner, and remedy: what to do. The
-// caller closes the listeners.
+// Listen listens on port, on each loopback address that this host has. If the port is
+// taken, its error names the process that has it, and remedy: what to do. The caller closes
+// the listeners.
 func Listen(port int, remedy string) ([]net.Listener, error) {
 	var listeners []net.Listener
 	for _, address := range addresses {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// owner names the process that listens on a TCP port, as far as /proc
-// shows it to us: `by pid 812, "microvm-run"; `. "" where it does not.
+// owner names the process that listens on a TCP port: `by pid 812, "microvm-run"; `. It
+// returns "" if /proc does not show it to this user.
 func owner(port int) string {
 	pid, name := Owner(port)
 	if pid == 0 {
@@ -21,8 +21,8 @@ func owner(port int) string {
 	return fmt.Sprintf("by pid %d, %q; ", pid, name)
 }
 
-// Owner is the process that listens on a TCP port, and its name; 0 where /proc does
-// not show it to us, or there is none.
+// Owner returns the process that listens on a TCP port, and its name; 0 if there is none, or
+// /proc does not show it to this user.
 func Owner(port int) (pid int, name string) {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		file, err := os.Open(table)
@@ -38,8 +38,8 @@ func Owner(port int) (pid int, name string) {
 	return 0, ""
 }
 
-// listenerInode looks in a table of proc(5), net/tcp, for the socket that
-// listens on port.
+// listenerInode returns the socket that listens on port, by a table of proc(5), net/tcp; ""
+// if there is none.
 func listenerInode(table io.Reader, port int) string {
 	const listen = "0A" // TCP_LISTEN
 	for lines := bufio.NewScanner(table); lines.Scan(); {
@@ -51,7 +51,7 @@ func listenerInode(table io.Reader, port int) string {
 	return ""
 }
 
-// holder looks for the process that has the socket open.
+// holder returns the process that has a socket open, and its name.
 func holder(socket string) (pid int, name string) {
 	links, _ := filepath.Glob("/proc/[0-9]*/fd/*") // the pattern is well formed
 	for _, link := range links {

@@ -22,14 +22,12 @@ func Holders(fifo os.FileInfo) (holders, others []int) {
 		if slices.Contains(skipped, opener.PID) {
 			continue
 		}
-		if !slices.Contains(others, opener.PID) {
-			others = append(others, opener.PID)
-		}
-		if opener.Both() && !slices.Contains(holders, opener.PID) {
+		others = append(others, opener.PID)
+		if opener.Both() {
 			holders = append(holders, opener.PID)
 		}
 	}
-	return holders, others
+	return slices.Compact(holders), slices.Compact(others) // those of a process are together
 }
 
 // managed reports whether the parent of this process is a service manager. A process that

@@ -8,6 +8,7 @@ package openers
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,16 +98,11 @@ func parse(text string) Opener {
 // that took it, and those that inherited it. owned reports whether the one that took
 // it is among them.
 func LockHolders(file os.FileInfo) (pids []int, owned bool) {
-	seen := map[int]bool{}
 	for _, opener := range Of(file) {
-		if !opener.Locked {
-			continue
-		}
-		owned = owned || opener.LockedBy == opener.PID
-		if !seen[opener.PID] {
-			seen[opener.PID] = true
+		if opener.Locked {
+			owned = owned || opener.LockedBy == opener.PID
 			pids = append(pids, opener.PID)
 		}
 	}
-	return pids, owned
+	return slices.Compact(pids), owned // those of a process are together
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -54,6 +55,13 @@ func (w *Watch) Wait(ctx context.Context) (events uint32, err error) {
 		data = data[unix.SizeofInotifyEvent+length:]
 	}
 	return events, err
+}
+
+// WaitLimited is Wait with a time limit.
+func (w *Watch) WaitLimited(ctx context.Context, limit time.Duration) (events uint32, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return w.Wait(ctx)
 }
 
 // Close ends the watching.

@@ -11,6 +11,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"syscall"
@@ -55,6 +56,28 @@ func Await(ctx context.Context, conn net.Conn) error {
 	return nil
 }
 
+// sentGrace is how long a Write waits before the peer is asked: a guest that reads makes
+// room sooner, and gets all that a client has sent before it closed.
+const sentGrace = time.Second
+
+// Writer writes what the peer of a connection has sent to Writer, which may wait for long.
+type Writer struct {
+	io.Writer
+	Conn net.Conn
+	Gone func() // ends a Write whose peer has gone
+}
+
+func (w Writer) Write(data []byte) (int, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	defer time.AfterFunc(sentGrace, func() {
+		if Await(ctx, w.Conn) == nil {
+			w.Gone()
+		}
+	}).Stop()
+	return w.Writer.Write(data)
+}
+
 // AwaitEnd is Await for a connection whose input has ended, so that nothing reads from it
 // any more. It sleeps until the kernel reports a change. The end of conn ends it.
 func AwaitEnd(conn net.Conn) {
@@ -86,7 +109,7 @@ func AwaitEnd(conn net.Conn) {
 type looker struct {
 	conn   net.Conn
 	pause  time.Duration // until the table is to be asked again
-	absent bool          // the last answer was that nobody holds the other end
+	absent bool          // by the last answer, no process holds the other end
 }
 
 func (l *looker) tcp() bool {

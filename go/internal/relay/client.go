@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -33,34 +32,39 @@ type Client struct {
 	info   ClientInfo
 	since  time.Time
 	reader *journal.Reader
-	offset atomic.Int64 // the reader's, for others
-	leave  func()
+	offset atomic.Int64    // the reader's, for others
+	ctx    context.Context // ends when the client has to leave
+	leave  context.CancelFunc
 }
 
 // Join enters a client that reads from offset on. It is ErrCrowded if there are too many,
 // and ErrFinished once the machine has ended. The caller calls Close, at the latest when
-// Serving ends.
+// the client's Context ends.
 func (r *Relay) Join(info ClientInfo, offset int64) (*Client, error) {
-	return r.join(info, r.journal.NewReader(offset))
+	return r.join(context.Background(), info, r.journal.NewReader(offset))
 }
 
-// join is Join for what reader reads. On an error it closes reader.
-func (r *Relay) join(info ClientInfo, reader *journal.Reader) (*Client, error) {
+// join is Join for what reader reads until ctx ends. On an error it closes reader.
+func (r *Relay) join(ctx context.Context, info ClientInfo, reader *journal.Reader) (*Client, error) {
 	c := &Client{info: info, since: time.Now(), reader: reader}
 	c.offset.Store(reader.Offset())
 	if err := r.clients.add(c); err != nil {
 		reader.Close()
 		return nil, err
 	}
-	leave := sync.OnceFunc(func() { r.clients.remove(c) })
+	c.ctx, c.leave = context.WithCancel(ctx)
+	unhook := context.AfterFunc(r.clients.serving, c.leave)
 	// A client that has to leave is not waited for, whatever keeps it from closing.
-	unhook := context.AfterFunc(r.clients.serving, leave)
-	c.leave = func() {
+	context.AfterFunc(c.ctx, func() {
 		unhook()
-		leave()
-	}
+		r.clients.remove(c)
+	})
 	return c, nil
 }
+
+// Context ends when the client has to leave: after Close, or some time after the machine
+// has ended.
+func (c *Client) Context() context.Context { return c.ctx }
 
 // Offset returns the offset of the next byte that the client will get.
 func (c *Client) Offset() int64 { return c.offset.Load() }
@@ -91,7 +95,14 @@ const sendAtMost = 1 << 20
 // that fails or ctx ends, and returns why. It returns journal.ErrClosed behind the last
 // byte of a machine that has ended. Bytes go to a socket without a copy.
 func (c *Client) CopyTo(ctx context.Context, w io.Writer) error {
-	direct := directOf(w)
+	// A socket gets the journal's pages themselves: they stay what they are.
+	var direct syscall.RawConn
+	if socket, ok := w.(syscall.Conn); ok {
+		var err error
+		if direct, err = socket.SyscallConn(); err != nil {
+			return err
+		}
+	}
 	for {
 		file, at, there, err := c.reader.Part(ctx)
 		var sent int64
@@ -116,24 +127,6 @@ func (c *Client) CopyTo(ctx context.Context, w io.Writer) error {
 			return err
 		}
 	}
-}
-
-// directOf returns what bytes may go to from the journal's pages, without a copy: a
-// socket. nil for others. The pages stay what they are: the journal is only
-// appended to.
-func directOf(w io.Writer) syscall.RawConn {
-	socket, ok := w.(interface {
-		net.Conn
-		syscall.Conn
-	})
-	if !ok {
-		return nil
-	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	return raw
 }
 
 // sendFile sends up to n bytes of a file from at on, and returns how many. It returns

@@ -20,13 +20,13 @@ const inputWhole = 4096
 const inputQueue = 16
 
 // input is what clients type, on its way to the guest. What is in the queue waits for
-// the guest as long as it takes; a client waits for room in the queue until it has gone.
+// the guest as long as it takes.
 type input struct {
 	fifo    *os.File
 	dropped bool // the device only prints: nothing is handed on
 	queue   chan typed
-	done    chan struct{}
-	closed  sync.Once
+	ended   context.Context
+	end     context.CancelFunc
 	waiting atomic.Int64 // bytes in the queue
 
 	mu    sync.Mutex // held while the FIFO is written to or emptied
@@ -41,7 +41,9 @@ type typed struct {
 }
 
 func newInput(fifo *os.File, dropped bool) *input {
-	return &input{fifo: fifo, dropped: dropped, queue: make(chan typed, inputQueue), done: make(chan struct{})}
+	i := &input{fifo: fifo, dropped: dropped, queue: make(chan typed, inputQueue)}
+	i.ended, i.end = context.WithCancel(context.Background())
+	return i
 }
 
 // run hands the queue on until close.
@@ -52,7 +54,7 @@ func (i *input) run() error {
 	}
 	for {
 		select {
-		case <-i.done:
+		case <-i.ended.Done():
 			return nil
 		case piece := <-i.queue:
 			var failed error
@@ -83,14 +85,11 @@ func (i *input) hand(fd int, piece typed) error {
 	return err
 }
 
-// errGone is returned when a client has gone whose input had to wait for room.
-var errGone = errors.New("relay: the client has gone")
-
-// write hands data on, of at most inputWhole bytes; while the guest does not read, it
-// keeps them in the queue, and they reach the guest whatever becomes of the client. While
-// the queue is full it waits. os.ErrClosed is returned when the machine has ended, errGone
-// when the client has gone.
-func (i *input) write(data []byte, gone AwaitGone) error {
+// write hands data on, of at most inputWhole bytes. While the guest does not read, it puts
+// them into the queue, from where they reach the guest even if the client leaves. While the
+// queue is full it waits. It returns os.ErrClosed once the machine has ended, or if closed
+// is closed meanwhile.
+func (i *input) write(data []byte, closed <-chan struct{}) error {
 	if i.dropped {
 		return nil
 	}
@@ -107,35 +106,11 @@ func (i *input) write(data []byte, gone AwaitGone) error {
 	select {
 	case i.queue <- piece:
 		return nil
-	default:
+	case <-i.ended.Done():
+	case <-closed:
 	}
-	err := i.await(piece, gone)
-	if err != nil {
-		i.waiting.Add(-int64(len(data)))
-	}
-	return err
-}
-
-// await puts a piece into the queue once there is room.
-func (i *input) await(piece typed, gone AwaitGone) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	defer cancel()
-	left := make(chan struct{})
-	watching.Go(func() {
-		if gone(ctx) == nil {
-			close(left)
-		}
-	})
-	select {
-	case i.queue <- piece:
-		return nil
-	case <-i.done:
-		return os.ErrClosed
-	case <-left:
-		return errGone
-	}
+	i.waiting.Add(-int64(len(data)))
+	return os.ErrClosed
 }
 
 // answer hands on what the relay itself answers. It drops that where the guest has
@@ -165,8 +140,6 @@ func (i *input) flush() error {
 
 // close ends run, and drops what the guest has not read.
 func (i *input) close() {
-	i.closed.Do(func() {
-		close(i.done)
-		i.fifo.Close()
-	})
+	i.end()
+	i.fifo.Close()
 }

@@ -11,7 +11,6 @@ import (
 
 	"microvm-console/internal/descriptor"
 	"microvm-console/internal/journal"
-	"microvm-console/internal/openers"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
 )
@@ -40,15 +39,7 @@ type output struct {
 	fifo    *os.File
 	journal *journal.Journal
 	overrun string // the cause of a gap if the pipe is full; "": the VM waits
-	boots   ownBoots
-}
-
-func newOutput(fifo *os.File, config Config) *output {
-	o := &output{fifo: fifo, journal: config.Journal, boots: ownBoots{enabled: config.OwnBoots}}
-	if config.Drops {
-		o.overrun = overrun
-	}
-	return o
+	vm      *vm
 }
 
 // drain takes what comes until the FIFO is woken and empty. emptied is called whenever
@@ -91,12 +82,12 @@ func (o *output) takeAll(fd int) error {
 
 // takeOfBoot is take; it marks a boot that begins with the next byte.
 func (o *output) takeOfBoot(fd int) error {
-	if o.boots.pending() && descriptor.Unread(o.fifo) > 0 && o.boots.begin() {
+	if o.vm.boots.Load() == bootNext && descriptor.Unread(o.fifo) > 0 && o.vm.boots.CompareAndSwap(bootNext, bootKnown) {
 		_, _ = o.journal.Boot() // what cannot be marked is kept all the same
 	}
 	err := o.take(fd)
 	if errors.Is(err, io.EOF) {
-		o.boots.drained()
+		o.vm.emptied()
 	}
 	return err
 }
@@ -109,16 +100,4 @@ const overrun = "here, or less than 4096 bytes before, a virtio console found vm
 func (o *output) take(fd int) error {
 	_, err := o.journal.Take(fd, o.overrun)
 	return err
-}
-
-// held reports whether another process has the FIFO open for reading and writing.
-func (o *output) held() bool {
-	holders, _ := openers.HoldersOf(o.fifo)
-	return len(holders) > 0
-}
-
-// unread returns how many bytes are in the pipe.
-func (o *output) unread() int {
-	defer o.journal.AwaitWrite() // what is on its way is in neither
-	return descriptor.Unread(o.fifo)
 }

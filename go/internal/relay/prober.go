@@ -20,13 +20,7 @@ var (
 // prober answers what the guest asks a terminal.
 type prober struct {
 	relay    *Relay
-	silent   bool
 	answered int64 // behind the last question that was answered
-}
-
-func newProber(r *Relay, silent bool) *prober {
-	_, end := r.journal.Range()
-	return &prober{relay: r, silent: silent, answered: end}
 }
 
 // answer answers, as a terminal of 24 rows and 80 columns would, what the guest has asked
@@ -34,7 +28,7 @@ func newProber(r *Relay, silent bool) *prober {
 // would wait for it. A question may come in pieces: a serial port is drained byte by byte.
 func (p *prober) answer() {
 	_, end := p.relay.journal.Range()
-	if p.silent || p.relay.seat.current() != nil {
+	if p.relay.in.dropped || p.relay.seat.current() != nil {
 		p.answered = end
 	}
 	open := min(end-p.answered, askedBytes)

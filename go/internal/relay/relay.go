@@ -22,6 +22,7 @@ import (
 
 	"microvm-console/internal/descriptor"
 	"microvm-console/internal/journal"
+	"microvm-console/internal/openers"
 	"microvm-console/internal/state"
 )
 
@@ -31,8 +32,6 @@ type Config struct {
 	Dir string
 	// Journal keeps the bytes. The relay closes it when it finishes.
 	Journal *journal.Journal
-	// Reserved is how many of MaxClients are left to clients with ClientInfo.Reserved.
-	Reserved int
 	// Drops is set if a VM that finds vm.out full does not wait, but drops what does not
 	// fit: QEMU's virtio console does.
 	Drops bool
@@ -48,13 +47,14 @@ type Config struct {
 
 // Relay is the relay of one console. New makes it, Run runs it once.
 type Relay struct {
-	journal *journal.Journal
-	out     *output
-	in      *input
-	clients *roster
-	seat    *seat
-	vm      *presence
-	prober  *prober
+	journal  *journal.Journal
+	ownBoots bool
+	out      *output
+	in       *input
+	clients  *roster
+	seat     *seat
+	vm       *vm
+	prober   *prober
 }
 
 // New makes the FIFOs. QEMU's end is the chardev `pipe,path=VMPath`. The caller calls Run,
@@ -64,15 +64,21 @@ func New(config Config) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
+	vm := newVM()
 	r := &Relay{
-		journal: config.Journal,
-		out:     newOutput(out, config),
-		in:      newInput(in, config.OutputOnly),
-		clients: newRoster(MaxClients - config.Reserved),
-		seat:    &seat{moved: config.SeatMoved},
-		vm:      newPresence(),
+		journal:  config.Journal,
+		ownBoots: config.OwnBoots,
+		out:      &output{fifo: out, journal: config.Journal, vm: vm},
+		in:       newInput(in, config.OutputOnly),
+		clients:  newRoster(),
+		seat:     &seat{moved: config.SeatMoved},
+		vm:       vm,
 	}
-	r.prober = newProber(r, config.OutputOnly)
+	if config.Drops {
+		r.out.overrun = overrun
+	}
+	_, end := r.journal.Range()
+	r.prober = &prober{relay: r, answered: end}
 	return r, nil
 }
 
@@ -87,7 +93,7 @@ func (r *Relay) Run() error {
 	drained := r.out.drain(r.prober.answer)
 	closed := r.journal.Close()
 	r.in.close()
-	r.vm.set(false)
+	r.vm.setAttached(false)
 	r.clients.dismiss(lastReads)
 	return errors.Join(drained, closed, group.Wait())
 }
@@ -107,17 +113,20 @@ func (r *Relay) Abandon() {
 // Closing ends when no client can join any more: the VM has ended.
 func (r *Relay) Closing() context.Context { return r.clients.closing }
 
-// Serving ends when the clients that are still there have to leave.
-func (r *Relay) Serving() context.Context { return r.clients.serving }
-
 // Journal returns the relay's journal.
 func (r *Relay) Journal() *journal.Journal { return r.journal }
 
 // Held reports whether a QEMU has the VM side open.
-func (r *Relay) Held() bool { return r.out.held() }
+func (r *Relay) Held() bool {
+	holders, _ := openers.HoldersOf(r.out.fifo)
+	return len(holders) > 0
+}
 
 // Unread returns how many bytes the machine has printed that are not in the journal yet.
-func (r *Relay) Unread() int { return r.out.unread() }
+func (r *Relay) Unread() int {
+	defer r.journal.AwaitWrite() // what is on its way is in neither
+	return descriptor.Unread(r.out.fifo)
+}
 
 // Printed returns the offset behind the newest byte that the machine has printed,
 // whether it is in the journal or still on its way there.
@@ -145,9 +154,10 @@ func (r *Relay) BootStart() int64 {
 // Status returns the relay's state now. Its Socket is left empty.
 func (r *Relay) Status() *state.Relay {
 	oldest, end := r.journal.Range()
+	attached, _ := r.vm.state()
 	status := &state.Relay{
 		Journal:   r.journal.Dir(),
-		Attached:  r.vm.attached(),
+		Attached:  attached,
 		Exact:     r.journal.Exact(),
 		Boot:      r.journal.BootNumber(),
 		Start:     r.BootStart(),

@@ -86,7 +86,7 @@ func TestOwnBoots(t *testing.T) {
 	b := start(t, Config{OwnBoots: true})
 	b.relay.Gone()
 	for boot := range int64(3) {
-		b.await("a boot is expected", b.relay.out.boots.pending)
+		b.await("a boot is expected", func() bool { return b.relay.vm.boots.Load() == bootNext })
 		if boot > 0 { // a machine that is seen before it prints
 			b.relay.SetAttached(true)
 		}

@@ -11,7 +11,7 @@ import (
 	"microvm-console/internal/state"
 )
 
-// MaxClients is how many clients a console has at most.
+// MaxClients is how many clients a console has at most, besides those with a reserved place.
 const MaxClients = 256
 
 // ErrCrowded is returned when a console has as many clients as it takes.
@@ -26,7 +26,6 @@ const lastReads = 2 * time.Second
 
 // roster is the clients that are there, in the order in which they came.
 type roster struct {
-	limit   int             // of those that have no reserved place
 	closing context.Context // ends when none can join any more
 	close   context.CancelFunc
 	serving context.Context // ends when all have to leave
@@ -35,11 +34,12 @@ type roster struct {
 
 	mu      sync.Mutex
 	clients []*Client
+	taken   int // how many have no reserved place
 	crowded int // how many were refused
 }
 
-func newRoster(limit int) *roster {
-	l := &roster{limit: limit}
+func newRoster() *roster {
+	l := &roster{}
 	l.closing, l.close = context.WithCancel(context.Background())
 	l.serving, l.stop = context.WithCancel(context.Background())
 	return l
@@ -49,26 +49,19 @@ func newRoster(limit int) *roster {
 func (l *roster) add(c *Client) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	free := func(c *Client) bool { return !c.info.Reserved }
-	switch {
-	case l.closing.Err() != nil:
+	if l.closing.Err() != nil {
 		return ErrFinished
-	case free(c) && count(l.clients, free) >= l.limit:
-		l.crowded++
-		return ErrCrowded
+	}
+	if !c.info.Reserved {
+		if l.taken == MaxClients {
+			l.crowded++
+			return ErrCrowded
+		}
+		l.taken++
 	}
 	l.there.Add(1)
 	l.clients = append(l.clients, c)
 	return nil
-}
-
-func count(clients []*Client, counts func(*Client) bool) (n int) {
-	for _, c := range clients {
-		if counts(c) {
-			n++
-		}
-	}
-	return n
 }
 
 // remove ends what add began.
@@ -76,6 +69,9 @@ func (l *roster) remove(c *Client) {
 	defer l.there.Done()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !c.info.Reserved {
+		l.taken--
+	}
 	l.clients = slices.DeleteFunc(l.clients, func(other *Client) bool { return other == c })
 }
 

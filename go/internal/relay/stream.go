@@ -43,9 +43,6 @@ type Stream struct {
 	client *Client
 	end    int64 // where an earlier boot ends; -1: this one goes on
 	gaps   bool
-	ctx    context.Context
-	cancel context.CancelFunc
-	unhook func() bool
 }
 
 // streamKind is the kind of a Stream.
@@ -80,11 +77,9 @@ func (r *Relay) Open(ctx context.Context, info ClientInfo, part Part, gaps bool)
 	}
 	s.Offset = reader.Offset()
 	info.Kind = streamKind
-	if s.client, err = r.join(info, reader); err != nil {
+	if s.client, err = r.join(ctx, info, reader); err != nil {
 		return nil, err
 	}
-	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.unhook = context.AfterFunc(r.Serving(), s.cancel)
 	return s, nil
 }
 
@@ -117,9 +112,9 @@ func (s *Stream) Read(data []byte) (int, error) {
 		}
 		data = data[:min(int64(len(data)), left)]
 	}
-	n, err := s.client.Read(s.ctx, data)
+	n, err := s.client.Read(s.client.ctx, data)
 	for !s.gaps && journal.Missing(err) {
-		n, err = s.client.Read(s.ctx, data)
+		n, err = s.client.Read(s.client.ctx, data)
 	}
 	if errors.Is(err, journal.ErrClosed) {
 		err = io.EOF
@@ -129,8 +124,6 @@ func (s *Stream) Read(data []byte) (int, error) {
 
 // Close makes the client leave.
 func (s *Stream) Close() error {
-	s.cancel()
-	s.unhook()
 	s.client.Close()
 	return nil
 }

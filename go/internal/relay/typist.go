@@ -29,15 +29,10 @@ type SeatTakenError struct {
 
 func (e *SeatTakenError) Error() string { return e.Holder + " has the writer's seat" }
 
-// AwaitGone waits until a client has gone; it returns nil then, and else the cause of
-// ctx's end.
-type AwaitGone func(ctx context.Context) error
-
 // TypistInfo is what a typist says of itself.
 type TypistInfo struct {
 	Name string // the name that its client has chosen
 	Seat Seat
-	Gone AwaitGone // nil: the client stays until Close
 }
 
 // Typist types into the console for one client.
@@ -54,9 +49,6 @@ type Typist struct {
 func (r *Relay) Typist(info TypistInfo) (*Typist, error) {
 	t := &Typist{relay: r, info: info, lost: make(chan error, 1)}
 	t.closed, t.close = context.WithCancel(context.Background())
-	if info.Gone == nil {
-		t.info.Gone = stays
-	}
 	if info.Seat == NoSeat {
 		return t, nil
 	}
@@ -77,9 +69,8 @@ func (t *Typist) Close() {
 }
 
 // Write types data, whole up to inputWhole bytes, and waits while the guest does not read.
-// It returns when the typist is closed, or its client has gone. Without a seat, a
-// terminal's answers are left out. It returns a *SeatTakenError if the seat was lost, and
-// os.ErrClosed if it was given up, or the machine has ended.
+// Without a seat, a terminal's answers are left out. It returns a *SeatTakenError if the
+// seat was lost, and os.ErrClosed if the typist is closed, or the machine has ended.
 func (t *Typist) Write(data []byte) (int, error) {
 	holder := t.relay.seat.current()
 	typed := slices.Clone(data)
@@ -95,29 +86,11 @@ func (t *Typist) Write(data []byte) (int, error) {
 		return 0, &SeatTakenError{holder.info.Name}
 	}
 	for chunk := range slices.Chunk(typed, inputWhole) {
-		if err := t.relay.in.write(chunk, t.gone); err != nil {
+		if err := t.relay.in.write(chunk, t.closed.Done()); err != nil {
 			return 0, err
 		}
 	}
 	return len(data), nil
-}
-
-// gone waits until the client has gone, or the typist is closed.
-func (t *Typist) gone(ctx context.Context) error {
-	either, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(t.closed, cancel)()
-	err := t.info.Gone(either)
-	if t.closed.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-// stays is the AwaitGone of a client that does not leave.
-func stays(ctx context.Context) error {
-	<-ctx.Done()
-	return context.Cause(ctx)
 }
 
 // answer is what a terminal says by itself when a program asks it: cursor

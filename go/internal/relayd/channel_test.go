@@ -101,19 +101,7 @@ func machine(t *testing.T) *os.File {
 	return file
 }
 
-// Relays are killed at any moment while numbered lines come at full speed, with
-// clients: none is missing in the journal, none repeated, and a client that stays
-// attached gets the whole of it or is cut off.
-// size is how many bytes are in the journal.
-// length is how many bytes the lines up to, not including, lines have.
-// whole wants the journal to hold just the lines up to, not including, lines.
-// What a machine that has ended left in the FIFO outlives the relay too where
-// somebody keeps the descriptors; so do the endpoints that one connects to.
-// A QEMU that somebody has started by hand on the VM side is attached.
-// A launcher that comes as the service ends waits for the next relay, or carries
-// one.
-// Endpoints that somebody has removed are told, and made again; at the latest by
-// the next relay.
+// Endpoints that were removed are reported, and made again, at the latest by the next relay.
 func TestRemovedEndpoints(t *testing.T) {
 	directory := place(t)
 	service, stop := run(t, Config{Name: "serial", Settings: in(directory)})
@@ -136,15 +124,15 @@ func TestHealth(t *testing.T) {
 	service, _ := run(t, Config{Name: "serial", Settings: in(place(t))})
 	var health Health
 	for range 3 {
-		if !health.Look(service) {
+		if !health.Check(service) {
 			t.Error("an idle channel is not well")
 		}
 	}
 	health.unread = 1 // there was something, and nothing was taken
-	if health.Look(service) {
+	if health.Check(service) {
 		t.Error("a channel that is not drained is well")
 	}
-	if !health.Look(service) {
+	if !health.Check(service) {
 		t.Error("it does not get well")
 	}
 }
@@ -232,6 +220,3 @@ func TestEndpointsOfAnotherUser(t *testing.T) {
 		t.Errorf("%s: %t, %v", public.In, exists, err)
 	}
 }
-
-// Whenever it is looked who is attached, a boot that was marked is the only one of
-// its machine.

@@ -20,6 +20,9 @@ import (
 	"microvm-console/internal/testsupport/numbered"
 )
 
+// Relays are killed at any moment while numbered lines come at full speed, with clients:
+// none is missing in the journal, none repeated, and a client that stays attached gets the
+// whole of it or is cut off.
 func TestKilledRelayLosesNothing(t *testing.T) {
 	const lines, kills = 1_500_000, 20
 	directory := place(t)
@@ -165,6 +168,7 @@ func TestLinkToATerminalThatHasGone(t *testing.T) {
 	}
 }
 
+// size returns how many bytes are in the journal.
 func size(t *testing.T) int64 {
 	t.Helper()
 	dir, err := rundir.OfChannel("serial").Journal()
@@ -182,6 +186,7 @@ func size(t *testing.T) int64 {
 	return boot.End
 }
 
+// length returns how many bytes the lines up to, not including, lines have.
 func length(lines int) int64 {
 	var bytes int64
 	for n := range lines {
@@ -190,6 +195,7 @@ func length(lines int) int64 {
 	return bytes
 }
 
+// whole wants the journal to hold just the lines up to, not including, lines.
 func whole(t *testing.T, lines int) {
 	t.Helper()
 	dir, err := rundir.OfChannel("serial").Journal()
@@ -206,6 +212,8 @@ func whole(t *testing.T, lines int) {
 	}
 }
 
+// What a machine that has ended left in the FIFO outlives the relay too if its descriptors
+// are kept; so do the endpoints that clients connect to.
 func TestKeptDescriptors(t *testing.T) {
 	directory := place(t)
 	kept := map[string]*os.File{}
@@ -216,12 +224,12 @@ func TestKeptDescriptors(t *testing.T) {
 		}
 		return os.NewFile(uintptr(fd), file.Name())
 	}
-	keeper := func() Keeper {
+	store := func() FDStore {
 		taken := map[string]*os.File{}
 		for name, file := range kept {
 			taken[name] = copyOf(file)
 		}
-		return Keeper{Kept: taken, Keep: func(name string, file *os.File) error {
+		return FDStore{Kept: taken, Keep: func(name string, file *os.File) error {
 			if kept[name] != nil {
 				t.Errorf("%s is kept twice", name)
 			}
@@ -240,7 +248,7 @@ func TestKeptDescriptors(t *testing.T) {
 	}
 	all.Channels["serial"] = settings.Channel{Enable: true, Input: true, TCP: listener.Addr().(*net.TCPAddr).Port}
 	listener.Close()
-	first, err := Open(Config{Name: "serial", Settings: all, Keeper: keeper()})
+	first, err := Open(Config{Name: "serial", Settings: all, Store: store()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +268,7 @@ func TestKeptDescriptors(t *testing.T) {
 		t.Fatalf("nobody listens between two relays: %v", err)
 	}
 	defer waiting.Close()
-	_, stop := run(t, Config{Name: "serial", Settings: all, Keeper: keeper()})
+	_, stop := run(t, Config{Name: "serial", Settings: all, Store: store()})
 	got := make([]byte, len("line 0\n"))
 	if _, err := io.ReadFull(waiting, got); err != nil || string(got) != "line 0\n" {
 		t.Errorf("got %q, %v", got, err)

@@ -37,8 +37,8 @@ import (
 type Config struct {
 	Name     string
 	Settings settings.Settings
-	// Keeper keeps descriptors over a crash. The zero Keeper keeps none.
-	Keeper Keeper
+	// Store keeps descriptors over a crash.
+	Store FDStore
 	// Log is called with a line when a QEMU comes or goes. nil: it is not.
 	Log func(line string)
 }
@@ -47,17 +47,18 @@ type Config struct {
 type Channel struct {
 	config  Config
 	dir     rundir.Channel
-	public  rundir.Public
 	tcp     int // 0: none
 	port    guard.Port
 	started time.Time
-	lock    *os.File
+	lock    *rundir.Lock
 	console *console.Console
 	control net.Listener
-	orders  *orders
+	orders  chan string     // to the launcher
+	ending  context.Context // ends when no boot can begin any more
+	end     context.CancelFunc
 
-	attaching sync.Mutex // held while it is looked whether a QEMU is there, and while a boot is marked
-	byHand    bool       // a QEMU that was started by hand is there
+	attaching sync.Mutex // held during a scan for QEMUs, and while a boot is marked
+	byHand    bool       // a QEMU that was started by hand is attached
 }
 
 // Open takes the channel's lock and opens its endpoints. An endpoint whose name belongs to
@@ -71,24 +72,24 @@ func Open(config Config) (*Channel, error) {
 	c := &Channel{
 		config:  config,
 		dir:     rundir.OfChannel(config.Name),
-		public:  rundir.PublicOf(config.Settings.Directory, config.Name),
 		tcp:     declared.TCP,
 		port:    guard.Port{Shared: declared.Shared},
 		started: time.Now(),
-		orders:  &orders{},
+		orders:  make(chan string),
 	}
+	c.ending, c.end = context.WithCancel(context.Background())
 	if c.lock, err = c.dir.Acquire(); err != nil {
 		return nil, err
 	}
 	if err := c.open(declared); err != nil {
-		c.lock.Close()
+		c.Abandon()
 		return nil, fmt.Errorf("channel %q: %w", config.Name, err)
 	}
 	return c, nil
 }
 
-// open opens the console and the control socket. On an error nothing is left open.
-func (c *Channel) open(declared settings.Channel) (err error) {
+// open opens the console and the control socket.
+func (c *Channel) open(declared settings.Channel) error {
 	dir, err := c.dir.Journal()
 	if err != nil {
 		return err
@@ -101,7 +102,6 @@ func (c *Channel) open(declared settings.Channel) (err error) {
 			Boots: c.config.Settings.Boots,
 		},
 		Relay: relay.Config{
-			Reserved:   2,                                // the FIFO and the terminal
 			Drops:      !settings.BuiltIn(c.config.Name), // serial ports and the like wait
 			OutputOnly: !declared.Input,
 			OwnBoots:   true,
@@ -110,56 +110,55 @@ func (c *Channel) open(declared settings.Channel) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			c.console.Abandon()
-		}
-	}()
 	for _, slot := range c.slots() {
 		if err := c.console.Add(slot); err != nil {
 			return err
 		}
 	}
-	if err := c.config.Keeper.keepPair(c.dir.Name(), relay.VMPath(c.dir.Path())); err != nil {
+	for _, end := range []string{".out", ".in"} {
+		if err := c.config.Store.keepFIFO(c.dir.Name()+".vm"+end, relay.VMPath(c.dir.Path())+end); err != nil {
+			return err
+		}
+	}
+	control, err := unixsock.Listen(c.dir.Ctl())
+	if err != nil {
 		return err
 	}
-	c.control, err = unixsock.Listen(c.dir.Ctl())
-	return err
+	c.control = control
+	return nil
 }
 
-// Run serves the channel until ctx ends, its relay fails, or somebody has removed its
-// private files, and no VM is there. When it returns, nothing of it runs any more.
+// Run serves the channel until ctx ends, its relay fails, or its private files were removed
+// and no VM is attached. When it returns, nothing that it has started runs any more.
 func (c *Channel) Run(ctx context.Context) error {
 	defer c.lock.Close()
-	vm, names, err := c.watch()
+	vm, err := c.watchVM()
 	if err != nil {
-		c.console.Abandon()
-		c.control.Close()
+		c.Abandon()
 		return err
 	}
 	defer vm.Close()
-	defer names.Close()
-	c.look(true) // before a byte is taken: it may be of a machine that is there
+	c.scan(true) // before a byte is taken: it may be of a machine that is there
 	group, ctx := errgroup.WithContext(ctx)
-	serving, quiet := context.WithCancel(context.WithoutCancel(ctx))
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
-		defer quiet()
-		defer c.orders.end()
+		defer stopServing()
+		defer c.end()
 		return c.console.Run()
 	})
 	serve := func(control net.Listener) {
 		group.Go(func() error { return server.Serve(serving, control, c.handlers()) })
 	}
 	serve(c.control)
-	group.Go(func() error { return c.tend(ctx, names, serve) })
+	group.Go(func() error { return c.keepFiles(ctx, serve) })
 	group.Go(func() error {
 		c.followVM(ctx, vm)
-		c.orders.end() // from now on there is no boot
+		c.end()
 		c.console.Relay().Finish()
 		return nil
 	})
 	err = group.Wait()
-	c.config.Keeper.forget(c.dir.Name() + socketName)
+	c.config.Store.forget(c.socketName())
 	if err != nil {
 		return fmt.Errorf("channel %q: %w", c.dir.Name(), err)
 	}
@@ -168,23 +167,27 @@ func (c *Channel) Run(ctx context.Context) error {
 
 // Abandon closes a channel that is not run.
 func (c *Channel) Abandon() {
-	c.console.Abandon()
-	c.control.Close()
+	if c.console != nil {
+		c.console.Abandon()
+	}
+	if c.control != nil {
+		c.control.Close()
+	}
 	c.lock.Close()
 }
 
 // Status returns the channel as it is now.
 func (c *Channel) Status() state.Machine {
-	missing, trouble := c.console.Missing()
-	var why map[string]string
-	for name, err := range trouble {
-		if why == nil {
-			why = map[string]string{}
+	var missing []string
+	why := map[string]string{}
+	for _, m := range c.console.Missing() {
+		missing = append(missing, m.Name)
+		if m.Err != nil {
+			why[m.Name] = reason(m.Err)
 		}
-		why[name] = reason(err)
 	}
-	relayed := c.console.Relay().Status()
-	relayed.Socket = c.public.Socket
+	public, relayed := c.public(), c.console.Relay().Status()
+	relayed.Socket = public.Socket
 	return state.Machine{
 		Name:    c.dir.Name(),
 		State:   state.Relaying,
@@ -196,7 +199,7 @@ func (c *Channel) Status() state.Machine {
 			Port:    c.tcp,
 			Refused: c.port.Refusals(),
 			Endpoints: map[string]string{
-				"in": c.public.In, "out": c.public.Out, "sock": c.public.Socket, "pty": c.public.PTY, "log": c.public.Log,
+				"in": public.In, "out": public.Out, "sock": public.Socket, "pty": public.PTY, "log": public.Log,
 			},
 			Missing: missing,
 			Trouble: why,
@@ -205,7 +208,7 @@ func (c *Channel) Status() state.Machine {
 	}
 }
 
-// reason is why an endpoint cannot be made, without its name.
+// reason returns why an endpoint cannot be made, without its name.
 func reason(err error) string {
 	if foreign := (*rundir.ForeignError)(nil); errors.As(err, &foreign) {
 		return foreign.Why

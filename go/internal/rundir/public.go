@@ -1,16 +1,18 @@
 package rundir
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// Public are a channel's endpoints that other programs open, in a folder that
-// may be everybody's, as /tmp.
+// Public is the endpoints of a channel that other programs open, in a folder that may be
+// shared by all users, such as /tmp.
 type Public struct {
 	In     string // FIFO: to the guest
 	Out    string // FIFO: from the guest
@@ -25,8 +27,8 @@ func PublicOf(directory, channel string) Public {
 	return Public{In: path(".in"), Out: path(".out"), Socket: path(".sock"), PTY: path(".pty"), Log: path(".log")}
 }
 
-// ForeignError is returned for a file that is not ours, or of another kind, and has the
-// name of one of ours.
+// ForeignError is returned for a file that has the name of one of ours, and belongs to
+// another user or is of another kind.
 type ForeignError struct {
 	Path string
 	Why  string // "belongs to user 1001, not to us"
@@ -36,35 +38,32 @@ func (e *ForeignError) Error() string {
 	return fmt.Sprintf("%s: %s (remove it, or choose another directory)", e.Path, e.Why)
 }
 
-// Usable tells whether there is something at path; it is a *ForeignError unless that
-// is of the wanted kind and ours. A link counts as itself.
+// Usable reports whether there is a file at path. It returns a *ForeignError if that is of
+// another kind than the wanted one, or not ours. A link counts as itself.
 func Usable(path string, kind os.FileMode) (exists bool, err error) {
-	var stat unix.Stat_t
-	if err := unix.Lstat(path, &stat); errors.Is(err, unix.ENOENT) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
-	} else if err != nil {
-		return false, &os.PathError{Op: "lstat", Path: path, Err: err}
 	}
-	switch found := kinds[stat.Mode&unix.S_IFMT]; {
-	case int(stat.Uid) != os.Getuid():
-		return true, &ForeignError{path, fmt.Sprintf("belongs to user %d, not to us", stat.Uid)}
-	case found != kinds[want[kind]]:
-		return true, &ForeignError{path, fmt.Sprintf("is %s, not %s", found, kinds[want[kind]])}
+	if err != nil {
+		return false, err
+	}
+	if owner := int(info.Sys().(*syscall.Stat_t).Uid); owner != os.Getuid() {
+		return true, &ForeignError{path, fmt.Sprintf("belongs to user %d, not to us", owner)}
+	}
+	if found := info.Mode().Type(); found != kind {
+		return true, &ForeignError{path, fmt.Sprintf("is %s, not %s", cmp.Or(kinds[found], "a device"), kinds[kind])}
 	}
 	return true, nil
 }
 
-var kinds = map[uint32]string{
-	unix.S_IFIFO: "a FIFO", unix.S_IFSOCK: "a socket", unix.S_IFLNK: "a symbolic link",
-	unix.S_IFREG: "a file", unix.S_IFDIR: "a folder", unix.S_IFCHR: "a device", unix.S_IFBLK: "a device",
+// kinds are the kinds of files but devices.
+var kinds = map[os.FileMode]string{
+	os.ModeNamedPipe: "a FIFO", os.ModeSocket: "a socket", os.ModeSymlink: "a symbolic link", os.ModeDir: "a folder", 0: "a file",
 }
 
-var want = map[os.FileMode]uint32{
-	os.ModeNamedPipe: unix.S_IFIFO, os.ModeSocket: unix.S_IFSOCK, os.ModeSymlink: unix.S_IFLNK,
-}
-
-// Link makes path a symbolic link to target, in the place of a link of ours that
-// is there: who opens path meanwhile finds the old one or the new one.
+// Link makes path a symbolic link to target, and replaces a link of ours that is there: a
+// process that opens path meanwhile finds the old one or the new one.
 func Link(target, path string) error {
 	if _, err := Usable(path, os.ModeSymlink); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package rundir
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -79,18 +80,19 @@ func TestLinkReplacesALinkOfOurs(t *testing.T) {
 	}
 }
 
-func TestSeatIsTakenOnce(t *testing.T) {
+func TestVMLockIsTakenOnce(t *testing.T) {
 	base(t)
 	channel := OfChannel("serial")
-	seat, err := channel.AcquireVM()
+	lock, err := channel.AcquireVM()
 	if err != nil || !channel.HasVM() || channel.Running() {
-		t.Fatalf("seated %t, running %t, %v", channel.HasVM(), channel.Running(), err)
+		t.Fatalf("VM %t, running %t, %v", channel.HasVM(), channel.Running(), err)
 	}
-	if _, err := channel.AcquireVM(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("by pid %d", os.Getpid())) {
-		t.Errorf("taken again: %v", err)
+	want := fmt.Sprintf("channel %q: a VM is attached already (by pid %d; stop that VM first)", "serial", os.Getpid())
+	if _, err := channel.AcquireVM(); !errors.Is(err, ErrVMAttached) || err.Error() != want {
+		t.Errorf("taken again: %v, want %s", err, want)
 	}
-	seat.Close()
+	lock.Close()
 	if channel.HasVM() {
-		t.Error("the seat is not free")
+		t.Error("the lock is not free")
 	}
 }

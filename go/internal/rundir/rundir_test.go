@@ -95,8 +95,8 @@ func TestPlanted(t *testing.T) {
 	}{
 		{"a symbolic link to a folder", func(path string) error { return os.Symlink(os.TempDir(), path) }, "is a symbolic link"},
 		{"a symbolic link to nothing", func(path string) error { return os.Symlink("none", path) }, "is a symbolic link"},
-		{"a file", func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is no folder"},
-		{"a FIFO", func(path string) error { return unix.Mkfifo(path, 0o600) }, "is no folder"},
+		{"a file", func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is a file, not a folder"},
+		{"a FIFO", func(path string) error { return unix.Mkfifo(path, 0o600) }, "is a FIFO, not a folder"},
 		{"somebody else's folder", plantForeign, "belongs to user 12345, not to us"},
 	}
 	for _, test := range tests {

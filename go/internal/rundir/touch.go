@@ -35,14 +35,11 @@ func (m Machine) Touch() {
 
 // KeepTouched touches the machine's folder every TouchEvery until ctx ends.
 func (m Machine) KeepTouched(ctx context.Context) {
-	every := time.NewTicker(TouchEvery)
-	defer every.Stop()
-	for {
+	for ctx.Err() == nil {
 		select {
-		case <-every.C:
+		case <-time.After(TouchEvery):
 			m.Touch()
 		case <-ctx.Done():
-			return
 		}
 	}
 }

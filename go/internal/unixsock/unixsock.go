@@ -2,93 +2,69 @@
 package unixsock
 
 import (
-	"fmt"
+	"context"
+	"errors"
 	"net"
 	"os"
-	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/rundir"
 )
 
-// Listen opens a Unix stream socket at path, mode 0600. A socket of ours that is
-// left there is replaced: the caller holds the owner's lock. Closing the listener
-// removes the socket.
-//
-// The socket gets its name only once it is private, also in a folder that every user
-// can write to.
-func Listen(path string) (net.Listener, error) {
+// Listener is a Unix stream socket at a path. Its name is removed with it, unless another
+// file has it by then.
+type Listener struct {
+	*net.UnixListener
+	path   string
+	socket os.FileInfo // nil: the name has been removed
+}
+
+// Listen opens a Unix stream socket at path, mode 0600. It replaces a socket of ours that
+// was left there: the caller holds the owner's lock.
+func Listen(path string) (*Listener, error) {
 	if err := rundir.CheckSocket(path); err != nil {
 		return nil, err
 	}
-	if _, err := rundir.Usable(path, os.ModeSocket); err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp(filepath.Dir(path), ".new-")
+	exists, err := rundir.Usable(path, os.ModeSocket)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // it is empty
-	listener, err := bind(dir)
-	if err != nil {
-		return nil, fmt.Errorf("listen %s: %w", path, err)
+	if exists {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
 	}
-	fresh := filepath.Join(dir, "s")
-	if err = os.Chmod(fresh, 0o600); err == nil {
-		err = os.Rename(fresh, path)
-	}
+	// bind(2) gives the file the mode of the socket (Linux, unix_bind_bsd): it is private from the
+	// first moment, also in a folder that every user can write to.
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		return errors.Join(raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), 0o600) }), err)
+	}}
+	listener, err := config.Listen(context.Background(), "unix", path)
 	if err != nil {
-		_ = listener.Close() // it has no name yet
 		return nil, err
 	}
-	return Named(listener, path), nil
+	return Named(listener.(*net.UnixListener), path), nil
 }
 
-// bind listens at "s" in dir, whose path may be longer than a socket's can be.
-func bind(dir string) (*net.UnixListener, error) {
-	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("open", err)
-	}
-	defer func() { _ = unix.Close(fd) }()
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: fmt.Sprintf("/proc/self/fd/%d/s", fd)})
-	if err != nil {
-		return nil, err
-	}
+// Named returns a Listener of one whose socket is at path.
+func Named(listener *net.UnixListener, path string) *Listener {
 	listener.SetUnlinkOnClose(false)
-	return listener, nil
+	socket, _ := os.Lstat(path)
+	return &Listener{listener, path, socket}
 }
 
-// Named returns listener, whose socket is at path, as Listen does: closing it removes the
-// socket, unless another one is at path by then.
-func Named(listener *net.UnixListener, path string) net.Listener {
-	socket, _ := os.Lstat(path) // nil: it has been removed already
-	return &named{listener, path, socket}
-}
-
-type named struct {
-	*net.UnixListener
-	path   string
-	socket os.FileInfo
-}
-
-// InPlace reports whether the socket of a listener that Listen or Named has returned is
-// still at its path.
-func InPlace(listener net.Listener) bool {
-	n, ok := listener.(*named)
-	return ok && n.inPlace()
-}
-
-func (n *named) inPlace() bool {
-	now, err := os.Lstat(n.path)
-	return err == nil && n.socket != nil && os.SameFile(now, n.socket)
+// InPlace reports whether the socket is still at its path.
+func (l *Listener) InPlace() bool {
+	now, err := os.Lstat(l.path)
+	return err == nil && l.socket != nil && os.SameFile(now, l.socket)
 }
 
 // Close removes the socket and closes the listener.
-func (n *named) Close() error {
-	if n.inPlace() {
-		_ = os.Remove(n.path) // it may just have been removed
+func (l *Listener) Close() error {
+	if l.InPlace() {
+		_ = os.Remove(l.path) // it may just have been removed
 	}
-	return n.UnixListener.Close()
+	return l.UnixListener.Close()
 }

@@ -83,12 +83,23 @@ func (o *outputs) written() []int64 {
 	return written
 }
 
-// readLimit bounds awaitRead on a host that is very busy.
-const readLimit = 30 * time.Second
+const (
+	// readLimit bounds awaitRead on a host that is very busy.
+	readLimit = 30 * time.Second
+	// lossCheck is how often awaitRead checks whether what it waits for was lost.
+	lossCheck = time.Second
+)
 
 // awaitRead waits until the guest's state takes into account what the consoles have
-// printed by now.
-func (o *outputs) awaitRead() { o.guest.AwaitRead(o.written(), readLimit) }
+// printed by now, without what a full disk has lost.
+func (o *outputs) awaitRead() {
+	ends := o.written()
+	for late := time.Now().Add(readLimit); !o.guest.AwaitRead(ends, lossCheck) && time.Now().Before(late); {
+		for i, end := range o.written() {
+			ends[i] = min(ends[i], end)
+		}
+	}
+}
 
 // run reads an output until it ends, and closes it.
 func (o output) run(printed func(data []byte, end int64)) error {

@@ -30,3 +30,19 @@ func TestTailsHaveAll(t *testing.T) {
 	}
 	stop(t, v, ended)
 }
+
+// What was lost is not waited for: a full disk does not hold up the end of a VM.
+func TestAwaitReadOfLostBytes(t *testing.T) {
+	asked := 0
+	written := func() int64 {
+		if asked++; asked > 1 {
+			return 0 // the journal could not take it
+		}
+		return 10
+	}
+	o := outputs{guest: newGuest(machine(t)), of: []output{{written: written}}}
+	o.awaitRead()
+	if asked != 2 {
+		t.Errorf("it was checked %d times how much is there, want 2", asked)
+	}
+}

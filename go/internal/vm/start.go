@@ -68,7 +68,7 @@ func (v *VM) launch(host qemu.Host) error {
 		v.outputs.close()
 		return err
 	}
-	_ = v.lock.Name(v.qemu.process.PID()) // it names a QEMU that is left behind; the kernel knows it too
+	_ = v.lock.AddPID(v.qemu.process.PID()) // it names a QEMU that is left behind; the kernel knows it too
 	v.record.set(func(m *state.Machine) { m.QEMUPID = v.qemu.process.PID() })
 	for _, c := range v.consoles.all() {
 		c.Relay().SetAttached(true)

@@ -31,21 +31,16 @@ func (h Handlers) boot(w http.ResponseWriter, r *http.Request) {
 
 // orders answers GET /orders with a line for each order, as they come.
 func (h Handlers) orders(w http.ResponseWriter, r *http.Request) {
-	orders := h.Orders(r.Context())
 	out := flusher{w, http.NewResponseController(w)}
 	if out.control.Flush() != nil {
 		return // it has gone
 	}
 	for {
-		select {
-		case order, more := <-orders:
-			if !more {
-				return
-			}
-			if _, err := fmt.Fprintln(out, order); err != nil {
-				return
-			}
-		case <-r.Context().Done():
+		order, err := h.NextOrder(r.Context())
+		if err != nil {
+			return
+		}
+		if _, err := fmt.Fprintln(out, order); err != nil {
 			return
 		}
 	}

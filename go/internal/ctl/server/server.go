@@ -27,8 +27,8 @@ type Handlers struct {
 	// Stream returns a console's bytes, until ctx ends at the latest.
 	Stream func(context.Context, ctl.StreamRequest) (*ctl.Stream, error)
 	// Input returns what types into a console; its error is a *relay.SeatTakenError if it may
-	// not. gone waits until the client has gone; nil: it stays.
-	Input func(request ctl.StreamRequest, gone relay.AwaitGone) (Typist, error)
+	// not.
+	Input func(request ctl.StreamRequest) (Typist, error)
 	// Exec runs a command in the guest, and hands what it prints to send; see
 	// Client.Exec.
 	Exec func(ctx context.Context, request ctl.ExecRequest, send func(ctl.ExecFrame) error) error
@@ -39,9 +39,9 @@ type Handlers struct {
 	// Boot is for who is about to start a QEMU on a channel: it marks a boot,
 	// and returns its number.
 	Boot func(context.Context) (int, error)
-	// Orders returns what the launcher of a channel's QEMU is asked to do, until
-	// ctx ends: ctl.OrderBreak.
-	Orders func(ctx context.Context) <-chan string
+	// NextOrder waits for what the launcher of a channel's QEMU is asked to do next, such as
+	// ctl.OrderBreak. Its error ends the answer.
+	NextOrder func(ctx context.Context) (string, error)
 }
 
 // OfRelays returns the Stream and Input of relays, which find finds by the names of their
@@ -55,13 +55,13 @@ func OfRelays(find func(console string) (*relay.Relay, error)) Handlers {
 			}
 			return OpenStream(ctx, r, request)
 		},
-		Input: func(request ctl.StreamRequest, gone relay.AwaitGone) (Typist, error) {
+		Input: func(request ctl.StreamRequest) (Typist, error) {
 			r, err := find(request.Console)
 			if err != nil {
 				return nil, err
 			}
 			seats := map[string]relay.Seat{ctl.SeatTake: relay.TakeSeat, ctl.SeatForce: relay.ForceSeat}
-			typist, err := r.Typist(relay.TypistInfo{Name: request.Client, Seat: seats[request.Seat], Gone: gone})
+			typist, err := r.Typist(relay.TypistInfo{Name: request.Client, Seat: seats[request.Seat]})
 			if err != nil {
 				return nil, err
 			}
@@ -135,7 +135,7 @@ func (h Handlers) routes() http.Handler {
 		"POST /input":  {h.Input != nil, streamParameters, h.input},
 		"POST /break":  {h.Break != nil, []string{"console"}, h.sendBreak},
 		"POST /boot":   {h.Boot != nil, nil, h.boot},
-		"GET /orders":  {h.Orders != nil, nil, h.orders},
+		"GET /orders":  {h.NextOrder != nil, nil, h.orders},
 		"GET /ready":   {h.AwaitReady != nil, nil, h.ready},
 		"POST /exec":   {h.Exec != nil, nil, h.exec()},
 		"POST /size":   {h.Size != nil, []string{"console", "client", "rows", "columns"}, h.size},

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -74,11 +73,7 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	var gone relay.AwaitGone
-	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
-		gone = func(ctx context.Context) error { return peer.Await(ctx, conn) }
-	}
-	typist, err := h.Input(request, gone)
+	typist, err := h.Input(request)
 	switch {
 	case seatTaken(w, err):
 		return
@@ -90,9 +85,13 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 	// A client that loses the seat gets its answer at once, and not when its input ends.
 	_ = http.NewResponseController(w).EnableFullDuplex() // it is HTTP/1
 	w.Header().Set("Connection", "close")
+	var to io.Writer = typist
+	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+		to = peer.Writer{Writer: typist, Conn: conn, Gone: typist.Close}
+	}
 	typed := make(chan error, 1)
 	go func() { // it ends with the body, which ends with the answer, or with the typist
-		_, err := io.Copy(typist, r.Body)
+		_, err := io.Copy(to, r.Body)
 		typed <- err
 	}()
 	select {

@@ -48,7 +48,7 @@ func TestAQEMUThatWasLeftBehindIsNamed(t *testing.T) {
 	m := Of("m")
 	lock := acquire(t, m)
 	pid, stdin := heir(t, lock)
-	if err := lock.Name(pid); err != nil {
+	if err := lock.AddPID(pid); err != nil {
 		t.Fatal(err)
 	}
 	if left := m.LeftBehind(); left != nil {

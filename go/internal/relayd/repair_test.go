@@ -110,11 +110,11 @@ func lacks(service *Channel) int { return len(service.Status().Consoles[0].Missi
 func (d *tended) remove() {
 	d.t.Helper()
 	before := map[string]os.FileInfo{}
-	for _, name := range append(d.service.names(), d.service.dir.Ctl()) {
+	for _, name := range append(d.service.endpoints(), d.service.dir.Ctl()) {
 		before[name], _ = os.Lstat(name)
 		os.Remove(name)
 	}
-	await(d.t, "the endpoints", func() bool { return lacks(d.service) == 0 && !d.service.lost() })
+	await(d.t, "the endpoints", func() bool { return lacks(d.service) == 0 && !d.service.noControl() })
 	for name, info := range before {
 		if now, err := os.Lstat(name); err != nil || now.Mode() != info.Mode() {
 			d.t.Errorf("%s: %v, %v", name, now, err)
@@ -183,11 +183,11 @@ func TestRemovedEndpointsOfAMachineByHand(t *testing.T) {
 	service, _ := run(t, Config{Name: "serial", Settings: in(directory)})
 	public := rundir.PublicOf(directory, "serial")
 	leave := sitByHand(t, public.In, public.Out)
-	for _, name := range service.names() {
+	for _, name := range service.endpoints() {
 		os.Remove(name)
 	}
 	await(t, "the socket", func() bool { return !gone(public.Socket) && !gone(public.PTY) && !gone(public.Log) })
-	time.Sleep(2 * mendAfter)
+	time.Sleep(2 * repairDelay)
 	missing := service.Status().Consoles[0].Missing
 	if strings.Join(missing, " ") != public.In+" "+public.Out {
 		t.Errorf("missing: %q", missing)
@@ -247,7 +247,7 @@ func TestRemovedFolder(t *testing.T) {
 	if err := os.RemoveAll(service.dir.Path()); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * mendAfter)
+	time.Sleep(2 * repairDelay)
 	if _, err := io.WriteString(out, "all the same"); err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func TestRemovedFolder(t *testing.T) {
 	case <-time.After(hangLimit):
 		t.Fatal("it does not end")
 	}
-	if err == nil || !strings.Contains(err.Error(), service.dir.Path()+": somebody has removed files there") {
+	if err == nil || !strings.Contains(err.Error(), service.dir.Path()+": files there were removed") {
 		t.Errorf("it ends with %v", err)
 	}
 	again, _ := run(t, config)
@@ -275,15 +275,15 @@ func TestRemovedFolder(t *testing.T) {
 func TestRenewedSocketIsKept(t *testing.T) {
 	directory := place(t)
 	calls := make(chan string, 100)
-	keeper := Keeper{
+	store := FDStore{
 		Keep:   func(name string, _ *os.File) error { calls <- "keep " + name; return nil },
 		Forget: func(name string) error { calls <- "forget " + name; return nil },
 	}
-	service, _ := run(t, Config{Name: "serial", Settings: in(directory), Keeper: keeper})
+	service, _ := run(t, Config{Name: "serial", Settings: in(directory), Store: store})
 	for len(calls) > 0 {
 		<-calls
 	}
-	os.Remove(service.public.Socket)
+	os.Remove(service.public().Socket)
 	for _, want := range []string{"forget serial.sock", "keep serial.sock"} {
 		select {
 		case got := <-calls:

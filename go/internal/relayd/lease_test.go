@@ -40,7 +40,11 @@ func TestLease(t *testing.T) {
 	}
 	// A QEMU inherits the lease: it is free when that has gone, not before.
 	qemu := exec.Command("bash", "-c", "echo; read")
-	qemu.ExtraFiles = []*os.File{lease.Lock()}
+	lock, err := lease.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	qemu.ExtraFiles = []*os.File{lock}
 	in, err := qemu.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -48,6 +52,7 @@ func TestLease(t *testing.T) {
 	if err := qemu.Start(); err != nil {
 		t.Fatal(err)
 	}
+	lock.Close()
 	orders, quiet := context.WithCancel(t.Context())
 	obeyed := make(chan string, 1)
 	obeying := make(chan struct{})
@@ -118,7 +123,7 @@ func newestBoot(t *testing.T) journal.Boot {
 func TestBootOutlivesItsRelay(t *testing.T) {
 	config := Config{Name: "serial", Settings: in(place(t))}
 	service, stop := run(t, config)
-	service.look(true) // also if Run has not looked yet: no QEMU is there
+	service.scan(true) // also if Run has not looked yet: no QEMU is there
 	qemu := func() (end func()) {
 		command := exec.Command("bash", "-c", `exec 3<>"$1"; echo booted >&3; read`, "-", relay.VMPath(rundir.OfChannel("serial").Path())+".out")
 		in, err := command.StdinPipe()
@@ -153,6 +158,7 @@ func TestBootOutlivesItsRelay(t *testing.T) {
 	}
 }
 
+// A QEMU that was started by hand on the VM side is attached.
 func TestQEMUByHand(t *testing.T) {
 	lines := make(chan string, 10)
 	config := Config{Name: "serial", Settings: in(place(t)), Log: func(line string) { lines <- line }}
@@ -200,6 +206,7 @@ func TestQEMUByHand(t *testing.T) {
 	}
 }
 
+// A launcher that comes as the service ends waits for the next relay, or runs one itself.
 func TestLauncherAsTheServiceEnds(t *testing.T) {
 	config := Config{Name: "serial", Settings: in(place(t))}
 	for range 20 {
@@ -219,7 +226,9 @@ func TestLauncherAsTheServiceEnds(t *testing.T) {
 	}
 }
 
-func TestBootWhileSomebodyLooks(t *testing.T) {
+// Whenever the channel is scanned for QEMUs, a boot that was marked is the only one of its
+// machine.
+func TestBootDuringScans(t *testing.T) {
 	c, _ := run(t, Config{Name: "serial", Settings: in(place(t))})
 	out := machine(t) // of this process: no QEMU by hand
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -230,13 +239,13 @@ func TestBootWhileSomebodyLooks(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				c.look(true)
+				c.scan(true)
 			}
 		}
 	}()
 	const boots = 200
 	for boot := 1; boot <= boots; boot++ {
-		var lease *os.File
+		var lease *rundir.Lock
 		await(t, "the lease is taken", func() (free bool) {
 			var err error
 			lease, err = c.dir.AcquireVM()

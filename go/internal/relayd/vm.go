@@ -1,0 +1,161 @@
+package relayd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/ctl"
+	"microvm-console/internal/ctl/server"
+	"microvm-console/internal/openers"
+	"microvm-console/internal/relay"
+)
+
+// vmOut returns the FIFO that QEMU prints to.
+func (c *Channel) vmOut() string { return relay.VMPath(c.dir.Path()) + ".out" }
+
+// watchVM watches for QEMUs that come and go: by the VM's lock, which a QEMU holds that a
+// launcher has started, and by the FIFO, which any QEMU opens. The caller closes the watch.
+func (c *Channel) watchVM() (*openers.Watch, error) {
+	file, err := os.OpenFile(c.dir.VMLock(), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	file.Close()
+	events, err := openers.NewWatch()
+	if err != nil {
+		return nil, err
+	}
+	var errs *multierror.Error
+	errs = multierror.Append(errs, events.Add(c.dir.VMLock(), unix.IN_CLOSE_WRITE))
+	errs = multierror.Append(errs, events.Add(c.vmOut(), unix.IN_OPEN|unix.IN_CLOSE_WRITE))
+	if err := errs.ErrorOrNil(); err != nil {
+		events.Close()
+		return nil, err
+	}
+	return events, nil
+}
+
+// rescanDelays are the pauses after an event before /proc is read again: a process that
+// opens a file has its descriptor only a moment later.
+var rescanDelays = []time.Duration{0, 10 * time.Millisecond, 100 * time.Millisecond, time.Second}
+
+// followVM keeps the relay informed of QEMUs that come and go, until ctx ends.
+func (c *Channel) followVM(ctx context.Context, events *openers.Watch) {
+	for {
+		happened, err := events.Wait(ctx)
+		if err != nil {
+			return
+		}
+		for _, pause := range rescanDelays {
+			more, _ := events.WaitLimited(ctx, pause)
+			if ctx.Err() != nil {
+				return
+			}
+			c.scan((happened|more)&unix.IN_CLOSE_WRITE != 0)
+			happened = 0
+		}
+	}
+}
+
+// scan finds out whether a QEMU is attached. closed is set if one may have gone.
+func (c *Channel) scan(closed bool) {
+	c.attaching.Lock()
+	defer c.attaching.Unlock()
+	launched := c.dir.HasVM()
+	holders, _ := openers.HoldersAt(c.vmOut())
+	byHand := !launched && len(holders) > 0
+	if byHand && !c.byHand { // what was typed before is not for it
+		_ = c.console.DropInput() // a FIFO that cannot be emptied fails its reader too
+	}
+	c.byHand = byHand
+	if closed && !launched && !byHand {
+		c.console.Relay().EndBoot("QEMU ended") // unless it is known better
+		c.console.Relay().Gone()                // before status shows it: the next one may start then
+	}
+	switch {
+	case launched:
+		c.setAttached(true, "a QEMU has come")
+	case byHand:
+		c.setAttached(true, "a QEMU that was started by hand has come")
+	default:
+		c.setAttached(false, "the QEMU has gone")
+	}
+}
+
+// setAttached notes whether a QEMU is attached, or about to start, and logs event if that is
+// new. The caller holds c.attaching.
+func (c *Channel) setAttached(attached bool, event string) {
+	if c.console.Relay().SetAttached(attached) && c.config.Log != nil {
+		c.config.Log(c.dir.Name() + ": " + event)
+	}
+}
+
+// Boot makes the channel ready for a QEMU that is about to start, and returns the number of
+// its boot. The process that asks holds the VM's lock. It returns ctl.ErrEnding if the
+// relay is about to end.
+func (c *Channel) Boot() (int, error) {
+	c.attaching.Lock() // a scan that began before must not report the old state later
+	defer c.attaching.Unlock()
+	if !c.dir.HasVM() {
+		return 0, fmt.Errorf("channel %q: no process holds the VM's lock (lock %s first)", c.dir.Name(), c.dir.VMLock())
+	}
+	if holders, _ := openers.HoldersAt(c.vmOut()); len(holders) > 0 {
+		return 0, fmt.Errorf("channel %q: a QEMU that was started by hand is attached (pid %d; stop it first)", c.dir.Name(), holders[0])
+	}
+	number, err := c.console.Boot()
+	if c.ending.Err() != nil {
+		return 0, ctl.ErrEnding
+	}
+	if err != nil {
+		return 0, err
+	}
+	c.setAttached(true, "a QEMU has come")
+	return number, nil
+}
+
+// handlers are what the control socket does. A channel has one console: the name of one in
+// a request is ignored.
+func (c *Channel) handlers() server.Handlers {
+	h := server.OfRelays(func(string) (*relay.Relay, error) { return c.console.Relay(), nil })
+	h.Status, h.Break, h.NextOrder = c.Status, c.Break, c.NextOrder
+	h.Boot = func(context.Context) (int, error) { return c.Boot() }
+	return h
+}
+
+// NextOrder waits for what the launcher of the channel's QEMU is asked to do next. It
+// returns ctl.ErrEnding when the channel ends.
+func (c *Channel) NextOrder(ctx context.Context) (string, error) {
+	select {
+	case order := <-c.orders:
+		return order, nil
+	case <-c.ending.Done():
+		return "", ctl.ErrEnding
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// orderLimit is how long a launcher may take to accept an order: it may be connecting, or
+// doing what it was asked before.
+const orderLimit = time.Second
+
+// Break asks the launcher of the channel's QEMU for a break on the line.
+func (c *Channel) Break(ctx context.Context, _ string) error {
+	limit, cancel := context.WithTimeout(ctx, orderLimit)
+	defer cancel()
+	if !c.dir.HasVM() {
+		cancel()
+	}
+	select {
+	case c.orders <- ctl.OrderBreak:
+		return nil
+	case <-c.ending.Done():
+	case <-limit.Done():
+	}
+	return fmt.Errorf("channel %q: no QEMU that run-qemu started is attached", c.dir.Name())
+}
