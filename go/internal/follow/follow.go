@@ -32,20 +32,20 @@ const (
 type Kind int
 
 const (
-	// Connected: a connection was made; Target, Offset and Live are set. It is the first
-	// event of Run, and the first one after each Lost and Ended.
+	// Connected says that a connection was made; Target, Offset and Live are set. It is
+	// the first event of Run, and the first one after each Lost and Ended.
 	Connected Kind = iota
-	// Boot: a boot begins at Offset. The boot that is under way when the reading begins
-	// is an event if it is read from its first byte on.
+	// Boot says that a boot begins at Offset. The boot that is under way when the reading
+	// begins is an event if it is read from its first byte on.
 	Boot
-	// Data: Data came, from Offset on. It is history up to the offset Live of the
+	// Data has bytes, from Offset on. They are history up to the offset Live of the
 	// connection, and no event has both.
 	Data
-	// Gap: bytes are missing before Offset.
+	// Gap says that bytes are missing before Offset.
 	Gap
-	// Lost: the connection has broken, and is made again.
+	// Lost says that the connection has broken, and is made again.
 	Lost
-	// Ended: the stream has ended regularly, or its owner was killed.
+	// Ended says that the stream has ended regularly, or its owner was killed.
 	Ended
 )
 
