@@ -226,7 +226,7 @@ func (f *follower) reconnect(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case limited.Err() != nil && f.request.Stay:
+		case f.request.Stay && (limited.Err() != nil || errors.Is(err, ctl.ErrNotRunning)):
 			return f.ended(ctx)
 		case limited.Err() != nil:
 			return fmt.Errorf("%w: %v does not come back (its owner was ended)", ErrLost, f.target)
