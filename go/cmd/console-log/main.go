@@ -137,10 +137,17 @@ func contradiction(c *cli.Context, o options) error {
 		return fmt.Errorf("boot: %d has not been yet (0 is the newest, -1 the one before)", o.boot)
 	case c.IsSet("since") && o.since <= 0:
 		return fmt.Errorf("since: invalid time %v: must be positive, such as 10m", o.since)
-	case c.Bool("json") && !c.Bool("list"):
-		return errors.New("--json: is the form of a list (give --list too)")
 	case c.Bool("follow") && (c.Bool("list") || o.boot < 0):
 		return errors.New("--follow: goes on with what comes (leave out --list and --boot)")
+	}
+	return listContradiction(c, o)
+}
+
+// listContradiction is contradiction for the flags of a list.
+func listContradiction(c *cli.Context, o options) error {
+	switch {
+	case c.Bool("json") && !c.Bool("list"):
+		return errors.New("--json: is the form of a list (give --list too)")
 	case c.Bool("list") && (o.oneBoot || c.IsSet("since")):
 		return errors.New("--list: lists all boots (leave out --boot and --since)")
 	}

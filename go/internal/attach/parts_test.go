@@ -1,11 +1,13 @@
 package attach
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"microvm-console/internal/follow"
 	"microvm-console/internal/journal"
 )
 
@@ -86,5 +88,39 @@ func TestStampsAndReturns(t *testing.T) {
 				t.Errorf("%s, in pieces of %d: got %q, want %q", test.name, size, text.String(), test.want)
 			}
 		}
+	}
+}
+
+// A boot is marked in a line of its own, in characters that the terminal shows.
+func TestRule(t *testing.T) {
+	started := time.Date(2026, 11, 27, 16, 3, 21, 0, time.Local)
+	for _, test := range []struct {
+		name, locale, before string
+		boot                 journal.Boot
+		dim                  bool
+		want                 string
+	}{
+		{"at the start of a line", "C.UTF-8", "", journal.Boot{Number: 12, Started: started}, false, "──── boot 12 · 16:03:21 ────\r\n"},
+		{"behind text", "de_DE.utf8", "# ", journal.Boot{Number: 1, Started: started}, false, "# \r\n──── boot 1 · 16:03:21 ────\r\n"},
+		{"in another encoding", "C", "text\r\n", journal.Boot{Number: 2, Started: started}, false, "text\r\n---- boot 2 - 16:03:21 ----\r\n"},
+		{"of an earlier version", "C.UTF-8", "", journal.Boot{Number: 3}, false, "──── boot 3 ────\r\n"},
+		{"dim", "C", "", journal.Boot{Number: 3}, true, "\x1b[2m---- boot 3 ----\x1b[0m\r\n"},
+	} {
+		t.Setenv("LC_ALL", test.locale)
+		var text strings.Builder
+		v := newView(Options{Colour: test.dim}, newOutput(&text, Options{}, true, false), io.Discard)
+		for _, e := range []follow.Event{{Kind: follow.Data, Data: []byte(test.before)}, {Kind: follow.Boot, Boot: test.boot}} {
+			if err := v.Handle(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if text.String() != test.want {
+			t.Errorf("%s: %q, want %q", test.name, text.String(), test.want)
+		}
+	}
+	var pipe strings.Builder
+	v := newView(Options{}, newOutput(&pipe, Options{}, false, false), io.Discard)
+	if err := v.Handle(follow.Event{Kind: follow.Boot, Boot: journal.Boot{Number: 1}}); err != nil || pipe.Len() > 0 {
+		t.Errorf("a pipe gets %q (%v)", pipe.String(), err)
 	}
 }

@@ -32,20 +32,20 @@ const (
 type Kind int
 
 const (
-	// Connected: a connection was made; Target, Offset and Live are set. It is the first
-	// event of Run, and the first one after each Lost and Ended.
+	// Connected says that a connection was made; Target, Offset and Live are set. It is
+	// the first event of Run, and the first one after each Lost and Ended.
 	Connected Kind = iota
-	// Boot: a boot begins at Offset. The boot that is under way when the reading begins
-	// is an event if it is read from its first byte on.
+	// Boot says that a boot begins at Offset. The boot that is under way when the reading
+	// begins is an event if it is read from its first byte on.
 	Boot
-	// Data: Data came, from Offset on. It is history up to the offset Live of the
+	// Data has bytes, from Offset on. They are history up to the offset Live of the
 	// connection, and no event has both.
 	Data
-	// Gap: bytes are missing before Offset.
+	// Gap says that bytes are missing before Offset.
 	Gap
-	// Lost: the connection has broken, and is made again.
+	// Lost says that the connection has broken, and is made again.
 	Lost
-	// Ended: the stream has ended regularly, or its owner was killed.
+	// Ended says that the stream has ended regularly, or its owner was killed.
 	Ended
 )
 
@@ -100,32 +100,25 @@ func Run(ctx context.Context, t Target, r Request, handle func(Event) error) err
 	f := &follower{request: r, target: t, from: r.From, at: &cursor{boots: &boots{}, handle: handle}}
 	for tries := 1; ; tries++ {
 		err := f.connection(ctx)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
 		if f.brought {
 			tries = 0
 		}
-		switch {
-		case errors.Is(err, errEnded):
-			err = f.ended(ctx)
-		case errors.Is(err, ErrLost) && r.Boot == 0 && tries < maxTries:
+		if errors.Is(err, ErrLost) && r.Boot == 0 && tries < maxTries && ctx.Err() == nil {
 			err = f.reconnect(ctx)
 		}
+		if errors.Is(err, errEnded) && ctx.Err() == nil {
+			if err := f.reportEnd(ctx); err != nil || !r.Stay {
+				return err
+			}
+			err = f.awaitStart(ctx)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err != nil {
-			return unlessOver(err)
+			return err
 		}
 	}
-}
-
-// errOver is returned for a stream that is not followed any further.
-var errOver = errors.New("over")
-
-func unlessOver(err error) error {
-	if errors.Is(err, errOver) {
-		return nil
-	}
-	return err
 }
 
 // follower is one Run.
@@ -186,19 +179,17 @@ func (f *follower) connection(ctx context.Context) error {
 	}
 }
 
-// ended reports the end of the stream. If the reader stays it finds the next start;
-// otherwise it returns errOver.
-func (f *follower) ended(ctx context.Context) error {
+// reportEnd reports that the stream has ended, and how.
+func (f *follower) reportEnd(ctx context.Context) error {
 	var boot journal.Boot
 	if f.request.Boot == 0 {
 		boot = endOfBoot(ctx, f.target.Console.Relay.Journal)
 	}
-	if err := f.at.handle(Event{Kind: Ended, Offset: f.at.offset, Boot: boot, Target: f.target}); err != nil {
-		return err
-	}
-	if !f.request.Stay {
-		return errOver
-	}
+	return f.at.handle(Event{Kind: Ended, Offset: f.at.offset, Boot: boot, Target: f.target})
+}
+
+// awaitStart waits for the next start of what has ended.
+func (f *follower) awaitStart(ctx context.Context) error {
 	next, err := nextStart(ctx, f.target)
 	if err != nil {
 		return err
@@ -207,7 +198,8 @@ func (f *follower) ended(ctx context.Context) error {
 	return nil
 }
 
-// reconnect finds the target again, which may have a new owner by then.
+// reconnect finds the target again, which may have a new owner by then. If the reader stays
+// and there is none, it returns errEnded.
 func (f *follower) reconnect(ctx context.Context) error {
 	if !f.lost && f.brought {
 		f.lost = true
@@ -225,9 +217,9 @@ func (f *follower) reconnect(ctx context.Context) error {
 			f.goOn(t)
 			return nil
 		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case limited.Err() != nil && f.request.Stay:
-			return f.ended(ctx)
+			return err
+		case f.request.Stay && (limited.Err() != nil || errors.Is(err, ctl.ErrNotRunning)):
+			return errEnded
 		case limited.Err() != nil:
 			return fmt.Errorf("%w: %v does not come back (its owner was ended)", ErrLost, f.target)
 		}
