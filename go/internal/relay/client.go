@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,7 +31,6 @@ type Client struct {
 	info   ClientInfo
 	since  time.Time
 	reader *journal.Reader
-	offset atomic.Int64    // the reader's, for others
 	ctx    context.Context // ends when the client has to leave
 	leave  context.CancelFunc
 }
@@ -47,7 +45,6 @@ func (r *Relay) Join(info ClientInfo, offset int64) (*Client, error) {
 // join is Join for what reader reads until ctx ends. On an error it closes reader.
 func (r *Relay) join(ctx context.Context, info ClientInfo, reader *journal.Reader) (*Client, error) {
 	c := &Client{info: info, since: time.Now(), reader: reader}
-	c.offset.Store(reader.Offset())
 	if err := r.clients.add(c); err != nil {
 		reader.Close()
 		return nil, err
@@ -67,7 +64,7 @@ func (r *Relay) join(ctx context.Context, info ClientInfo, reader *journal.Reade
 func (c *Client) Context() context.Context { return c.ctx }
 
 // Offset returns the offset of the next byte that the client will get.
-func (c *Client) Offset() int64 { return c.offset.Load() }
+func (c *Client) Offset() int64 { return c.reader.Offset() }
 
 // Close removes the client from the relay.
 func (c *Client) Close() {
@@ -79,9 +76,7 @@ func (c *Client) Close() {
 // client has fallen behind what is kept, a *journal.LossError if bytes could not be kept,
 // and journal.ErrClosed behind the last byte of a machine that has ended.
 func (c *Client) Read(ctx context.Context, data []byte) (int, error) {
-	n, err := c.reader.Read(ctx, data)
-	c.offset.Store(c.reader.Offset())
-	return n, err
+	return c.reader.Read(ctx, data)
 }
 
 // chunks are the buffers in which bytes go from the journal to a client that
@@ -122,7 +117,6 @@ func (c *Client) CopyTo(ctx context.Context, w io.Writer) error {
 		if errors.Is(err, io.EOF) {
 			err = c.reader.Cut()
 		}
-		c.offset.Store(c.reader.Offset())
 		if err != nil {
 			return err
 		}
