@@ -128,14 +128,15 @@ func TestHalts(t *testing.T) {
 
 func TestPanicEndsTheMachine(t *testing.T) {
 	for _, test := range []struct {
-		name, word string
+		name, word, text string
 	}{
-		{"a restart behind the panic line", "fake.reset"},
-		{"the panic device", "fake.panicked"},
+		{"a restart behind the panic line", "fake.reset", bootText + panicText},
+		{"the panic device", "fake.panicked", bootText + panicText},
+		{"QEMU's end, before all is read", "fake.once", strings.Repeat(bootText, 20_000) + panicText},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, options := range []Options{{AutoPorts: true}, {AutoPorts: true, NoRelay: true}} {
-				v, ended := runWith(t, machine(t, test.word, "fake.print="+printed(t, bootText+panicText)), options)
+				v, ended := runWith(t, machine(t, test.word, "fake.print="+printed(t, test.text)), options)
 				var panicked *guest.Error
 				if err := <-ended; !errors.As(err, &panicked) || panicked.Message != "Kernel panic - not syncing: no root" {
 					t.Errorf("Run: %v (without relay: %t)", err, options.NoRelay)

@@ -15,6 +15,7 @@
 //	fake.warn=FILE      prints FILE on stderr once QEMU has started
 //	fake.print=FILE     prints FILE on the first console
 //	fake.reset          reports a restart of the guest once that is printed, by three events
+//	fake.once           ends at a restart of the guest, as with -no-reboot, once that is printed
 //	fake.loop=FILE      prints FILE and reports a restart, again and again
 //	fake.again=FILE     prints FILE on the first console at a break
 //	fake.halt=STATUS    tells that the processors have stopped, for this status
@@ -283,6 +284,8 @@ func (f *fake) guest() {
 		for range 3 { // as with SeaBIOS
 			f.send(resetEvent)
 		}
+	case f.has("fake.once"):
+		f.end(true, "guest-reset")
 	case f.has("fake.loop"):
 		for ; ; time.Sleep(50 * time.Millisecond) {
 			f.print(f.words["fake.loop"])
