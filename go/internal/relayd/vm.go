@@ -29,13 +29,11 @@ func (c *Channel) watchVM() (*openers.Watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = events.Add(c.dir.VMLock(), unix.IN_CLOSE_WRITE)
-	if err == nil {
-		err = events.Add(c.vmOut(), unix.IN_OPEN|unix.IN_CLOSE_WRITE)
-	}
-	if err != nil {
-		events.Close()
-		return nil, err
+	for path, which := range map[string]uint32{c.dir.VMLock(): unix.IN_CLOSE_WRITE, c.vmOut(): unix.IN_OPEN | unix.IN_CLOSE_WRITE} {
+		if err := events.Add(path, which); err != nil {
+			events.Close()
+			return nil, err
+		}
 	}
 	return events, nil
 }
