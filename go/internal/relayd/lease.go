@@ -132,26 +132,15 @@ func (l *Lease) Lock() (*os.File, error) { return l.lock.Inherit() }
 // Orders calls handle with each order of the relay, until ctx ends, also over the relay's
 // restarts.
 func (l *Lease) Orders(ctx context.Context, handle func(order string)) {
-	for l.own == nil && ctx.Err() == nil {
+	for ctx.Err() == nil {
 		_ = l.client.Orders(ctx, handle) // a relay that has ended comes again
 		pause(ctx, retryPause)
-	}
-	for l.own != nil {
-		order, err := l.own.NextOrder(ctx)
-		if err != nil {
-			return
-		}
-		handle(order)
 	}
 }
 
 // EndBoot records how the boot has ended; see journal.Journal.EndBoot. An error costs
 // nothing but this record.
 func (l *Lease) EndBoot(ctx context.Context, how string) error {
-	if l.own != nil {
-		l.own.console.Relay().EndBoot(how)
-		return nil
-	}
 	err := l.client.EndBoot(ctx, how)
 	if err != nil && !l.dir.Running() { // its service was stopped meanwhile
 		return l.stepIn(func(own *Channel) { own.console.Relay().EndBoot(how) })
@@ -161,13 +150,7 @@ func (l *Lease) EndBoot(ctx context.Context, how string) error {
 
 // NoteRestart records that the guest has restarted by itself. An error costs nothing but
 // this record.
-func (l *Lease) NoteRestart(ctx context.Context) error {
-	if l.own != nil {
-		l.own.console.Relay().NoteRestart()
-		return nil
-	}
-	return l.client.NoteRestart(ctx)
-}
+func (l *Lease) NoteRestart(ctx context.Context) error { return l.client.NoteRestart(ctx) }
 
 // Leave gives up the channel, unless a QEMU has it, once all that was printed is in the
 // journal. A relay that runs here ends, once its clients have all.
@@ -190,8 +173,9 @@ func (l *Lease) Leave() error {
 }
 
 // AwaitDrained waits until all that QEMU has printed is in the journal, and takes it there
-// if the channel's relay was stopped meanwhile. A splice holds the pipe until the bytes are in the file: an
-// empty pipe is a journal that has all. The kernel does not report that a pipe is empty.
+// if the channel's relay was stopped meanwhile. A splice holds the pipe until the bytes are
+// in the file: an empty pipe is a journal that has all. The kernel does not report that a
+// pipe is empty.
 func (l *Lease) AwaitDrained() error {
 	for deadline := time.Now().Add(drainLimit); ; time.Sleep(time.Millisecond) {
 		left := descriptor.Unread(l.out)

@@ -67,7 +67,7 @@ func (f Folder) lock(name string) (*Lock, error) {
 			if err = lock.writePID(); err == nil {
 				return lock, nil
 			}
-		case errors.Is(err, unix.EWOULDBLOCK) && locked(file):
+		case errors.Is(err, unix.EWOULDBLOCK) && isHeld(file):
 			err = ErrLocked
 		case err == nil || errors.Is(err, unix.EWOULDBLOCK):
 			file.Close()
@@ -199,18 +199,18 @@ func (m Machine) holders() (pids []int, owned bool) {
 	return openers.LockHolders(info)
 }
 
-// Locked reports whether a process owns the machine just now. It returns an error that
+// Locked reports whether a process holds the owner's lock just now. It returns an error that
 // names a folder that is not ours: what answers there cannot be trusted.
-func (m Machine) Locked() (bool, error) {
+func (f Folder) Locked() (bool, error) {
 	if err := checkRuntimeDir(); err != nil {
 		return false, err
 	}
-	for _, dir := range []string{m.base, m.Path()} {
+	for _, dir := range []string{f.base, f.Path()} {
 		if err := ours(dir); err != nil {
 			return false, unlessGone(err)
 		}
 	}
-	return lockedAt(m.Lock())
+	return lockedAt(f.Lock())
 }
 
 // Acquire creates the channel's folder and takes the relay's lock. It returns ErrLocked,
@@ -238,7 +238,7 @@ func (c Channel) AcquireVM() (*Lock, error) {
 
 // Running reports whether a relay holds the channel's lock.
 func (c Channel) Running() bool {
-	held, _ := lockedAt(c.Lock())
+	held, _ := c.Locked()
 	return held
 }
 
@@ -255,12 +255,12 @@ func lockedAt(path string) (bool, error) {
 		return false, unlessGone(err)
 	}
 	defer file.Close()
-	return locked(file), nil
+	return isHeld(file), nil
 }
 
-// locked reports whether a process holds the lock of a file. It takes a shared lock for an
+// isHeld reports whether a process holds the lock of a file. It takes a shared lock for an
 // instant, which an owner's lock forbids, and another such question does not.
-func locked(file *os.File) bool {
+func isHeld(file *os.File) bool {
 	return errors.Is(unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
 }
 

@@ -120,29 +120,34 @@ func Socket(console string) string { return filepath.Join(console, "sock") }
 func (m Machine) Journal(console string) (string, error) { return state("microvm", m.name, console) }
 
 // Running returns the machines of this user that a process owns, by name.
-func Running() ([]Machine, error) {
+func Running() ([]Machine, error) { return locked(Base(), Of) }
+
+// RunningChannels returns the channels of this user that a relay serves, by name.
+func RunningChannels() ([]Channel, error) { return locked(channelBase(), OfChannel) }
+
+// locked returns the folders in base whose locks are held, by name.
+func locked[F interface{ Locked() (bool, error) }](base string, of func(name string) F) (found []F, err error) {
 	if err := checkRuntimeDir(); err != nil {
 		return nil, err
 	}
-	if err := ours(Base()); err != nil {
+	if err := ours(base); err != nil {
 		return nil, unlessGone(err)
 	}
-	entries, err := os.ReadDir(Base())
-	var running []Machine
+	entries, err := os.ReadDir(base)
 	for _, entry := range entries {
 		if !entry.IsDir() {
 			continue
 		}
-		machine := Of(entry.Name())
-		locked, err := machine.Locked()
+		folder := of(entry.Name())
+		held, err := folder.Locked()
 		if err != nil {
 			return nil, err
 		}
-		if locked {
-			running = append(running, machine)
+		if held {
+			found = append(found, folder)
 		}
 	}
-	return running, err
+	return found, err
 }
 
 // Channel is the private folder of a channel's persistent relay. It stays when its owner
