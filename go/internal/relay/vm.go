@@ -82,6 +82,13 @@ func (r *Relay) Boot() (int, error) {
 	return r.journal.Boot()
 }
 
+// EndBoot records how the newest boot has ended; see journal.Journal.EndBoot.
+func (r *Relay) EndBoot(how string) { r.journal.EndBoot(how) }
+
+// NoteRestart records that the guest has restarted by itself; see
+// journal.Journal.NoteRestart.
+func (r *Relay) NoteRestart() { r.journal.NoteRestart() }
+
 // DropInput drops what was typed and no guest has read.
 func (r *Relay) DropInput() error { return r.in.flush() }
 
