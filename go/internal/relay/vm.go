@@ -127,10 +127,3 @@ func (r *Relay) AwaitVM(ctx context.Context) context.Context {
 	}
 	return nil
 }
-
-// EndBoot records how the newest boot has ended; see journal.Journal.EndBoot.
-func (r *Relay) EndBoot(how string) { r.journal.EndBoot(how) }
-
-// NoteRestart records that the guest has restarted by itself; see
-// journal.Journal.NoteRestart.
-func (r *Relay) NoteRestart() { r.journal.NoteRestart() }

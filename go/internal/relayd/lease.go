@@ -104,8 +104,8 @@ func (l *Lease) ask(ctx context.Context) (err error) {
 	return err
 }
 
-// serve runs a relay in this process.
-func (l *Lease) serve(context.Context) error {
+// serve runs a relay in this process, and asks it.
+func (l *Lease) serve(limit context.Context) error {
 	own, err := Open(l.config)
 	if err != nil {
 		return err
@@ -117,9 +117,7 @@ func (l *Lease) serve(context.Context) error {
 	ctx, stop := context.WithCancel(context.Background()) // it ends after the QEMU does
 	l.own, l.stop = own, stop
 	l.served.Go(func() error { return own.Run(ctx) })
-	l.Boot, err = own.Boot()
-	l.Relay = own.Status()
-	return err
+	return l.ask(limit)
 }
 
 // Carried reports whether the relay ends with Leave.
@@ -132,26 +130,15 @@ func (l *Lease) Lock() (*os.File, error) { return l.lock.Inherit() }
 // Orders calls handle with each order of the relay, until ctx ends, also over the relay's
 // restarts.
 func (l *Lease) Orders(ctx context.Context, handle func(order string)) {
-	for l.own == nil && ctx.Err() == nil {
+	for ctx.Err() == nil {
 		_ = l.client.Orders(ctx, handle) // a relay that has ended comes again
 		pause(ctx, retryPause)
-	}
-	for l.own != nil {
-		order, err := l.own.NextOrder(ctx)
-		if err != nil {
-			return
-		}
-		handle(order)
 	}
 }
 
 // EndBoot records how the boot has ended; see journal.Journal.EndBoot. An error costs
 // nothing but this record.
 func (l *Lease) EndBoot(ctx context.Context, how string) error {
-	if l.own != nil {
-		l.own.console.Relay().EndBoot(how)
-		return nil
-	}
 	err := l.client.EndBoot(ctx, how)
 	if err != nil && !l.dir.Running() { // its service was stopped meanwhile
 		return l.stepIn(func(own *Channel) { own.console.Relay().EndBoot(how) })
@@ -161,13 +148,7 @@ func (l *Lease) EndBoot(ctx context.Context, how string) error {
 
 // NoteRestart records that the guest has restarted by itself. An error costs nothing but
 // this record.
-func (l *Lease) NoteRestart(ctx context.Context) error {
-	if l.own != nil {
-		l.own.console.Relay().NoteRestart()
-		return nil
-	}
-	return l.client.NoteRestart(ctx)
-}
+func (l *Lease) NoteRestart(ctx context.Context) error { return l.client.NoteRestart(ctx) }
 
 // Leave gives up the channel, unless a QEMU has it, once all that was printed is in the
 // journal. A relay that runs here ends, once its clients have all.
