@@ -146,13 +146,13 @@ func (l *launch) announce(relays qemu.Relays) {
 // watch returns what watches the guest: the channels that its kernel may print to.
 func (l *launch) watch(relays qemu.Relays) *watch {
 	var names []string
-	var leases []*relayd.Lease
+	var consoles []console
 	for _, c := range relays.Connected {
 		if c.Device == "serial" || c.Device == "virtconsole" {
-			names, leases = append(names, c.Name), append(leases, l.leases[c.Name])
+			names, consoles = append(names, c.Name), append(consoles, console{l.leases[c.Name]})
 		}
 	}
-	return newWatch(names, leases)
+	return newWatch(names, consoles)
 }
 
 // monitorID is the character device of our monitor: no name that a user takes.

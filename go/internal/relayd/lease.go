@@ -127,6 +127,9 @@ func (l *Lease) Carried() bool { return l.own != nil }
 // it lives, and this process until Leave. The caller closes it.
 func (l *Lease) Lock() (*os.File, error) { return l.lock.Inherit() }
 
+// Unread returns how many bytes QEMU has printed that are not in the journal yet.
+func (l *Lease) Unread() int { return descriptor.Unread(l.out) }
+
 // Orders calls handle with each order of the relay, until ctx ends, also over the relay's
 // restarts.
 func (l *Lease) Orders(ctx context.Context, handle func(order string)) {
@@ -171,11 +174,12 @@ func (l *Lease) Leave() error {
 }
 
 // AwaitDrained waits until all that QEMU has printed is in the journal, and takes it there
-// if the channel's relay was stopped meanwhile. A splice holds the pipe until the bytes are in the file: an
-// empty pipe is a journal that has all. The kernel does not report that a pipe is empty.
+// if the channel's relay was stopped meanwhile. A splice holds the pipe until the bytes are
+// in the file: an empty pipe is a journal that has all. The kernel does not report that a
+// pipe is empty.
 func (l *Lease) AwaitDrained() error {
 	for deadline := time.Now().Add(drainLimit); ; time.Sleep(time.Millisecond) {
-		left := descriptor.Unread(l.out)
+		left := l.Unread()
 		switch {
 		case left == 0:
 			return nil
