@@ -126,7 +126,7 @@ func newestBoot(t *testing.T) journal.Boot {
 func TestBootOutlivesItsRelay(t *testing.T) {
 	config := Config{Name: "serial", Settings: in(place(t))}
 	service, stop := run(t, config)
-	service.scan(ended) // also if Run has not looked yet: no QEMU is there
+	service.scan(ended) // also if Run has not scanned yet: no QEMU is there
 	qemu := func() (end func()) {
 		command := exec.Command("bash", "-c", `exec 3<>"$1"; echo booted >&3; read`, "-", relay.VMPath(rundir.OfChannel("serial").Path())+".out")
 		in, err := command.StdinPipe()
