@@ -215,7 +215,7 @@ func (l *launch) attend(ctx context.Context, started *process.Process, monitor *
 			continue
 		}
 		group.Go(func() error {
-			lease.Orders(living, func(order string) { l.obey(living, monitor, name, order) })
+			lease.Orders(living, func(order string) { l.follow(living, monitor, name, order) })
 			return nil
 		})
 	}
@@ -254,8 +254,8 @@ func (l *launch) noteRestarts(ctx context.Context, w *watch) {
 	}
 }
 
-// obey does what the relay of a serial port asks for.
-func (l *launch) obey(ctx context.Context, monitor *qmp.Client, channel, order string) {
+// follow does what the relay of a serial port asks for.
+func (l *launch) follow(ctx context.Context, monitor *qmp.Client, channel, order string) {
 	if order != ctl.OrderBreak {
 		return
 	}
