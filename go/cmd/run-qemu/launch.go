@@ -146,13 +146,13 @@ func (l *launch) announce(relays qemu.Relays) {
 // watch returns what watches the guest: the channels that its kernel may print to.
 func (l *launch) watch(relays qemu.Relays) *watch {
 	var names []string
-	var leases []*relayd.Lease
+	var consoles []console
 	for _, c := range relays.Connected {
 		if c.Device == "serial" || c.Device == "virtconsole" {
-			names, leases = append(names, c.Name), append(leases, l.leases[c.Name])
+			names, consoles = append(names, c.Name), append(consoles, console{l.leases[c.Name]})
 		}
 	}
-	return newWatch(names, leases)
+	return newWatch(names, consoles)
 }
 
 // monitorID is the character device of our monitor: no name that a user takes.
@@ -215,7 +215,7 @@ func (l *launch) attend(ctx context.Context, started *process.Process, monitor *
 			continue
 		}
 		group.Go(func() error {
-			lease.Orders(living, func(order string) { l.obey(living, monitor, name, order) })
+			lease.Orders(living, func(order string) { l.follow(living, monitor, name, order) })
 			return nil
 		})
 	}
@@ -254,8 +254,8 @@ func (l *launch) noteRestarts(ctx context.Context, w *watch) {
 	}
 }
 
-// obey does what the relay of a serial port asks for.
-func (l *launch) obey(ctx context.Context, monitor *qmp.Client, channel, order string) {
+// follow does what the relay of a serial port asks for.
+func (l *launch) follow(ctx context.Context, monitor *qmp.Client, channel, order string) {
 	if order != ctl.OrderBreak {
 		return
 	}

@@ -8,7 +8,6 @@ import (
 	"microvm-console/internal/guest"
 	"microvm-console/internal/plaintext"
 	"microvm-console/internal/qmp"
-	"microvm-console/internal/relayd"
 )
 
 const (
@@ -22,7 +21,7 @@ const (
 
 // watch is what QEMU reports of its guest.
 type watch struct {
-	consoles  []*relayd.Lease // what the guest's kernel may print to
+	consoles  []console // what the guest's kernel may print to
 	names     []guest.Console
 	restarted chan struct{} // gets each restart, with room for some
 
@@ -39,7 +38,7 @@ type restart struct {
 	at   time.Time
 }
 
-func newWatch(names []string, consoles []*relayd.Lease) *watch {
+func newWatch(names []string, consoles []console) *watch {
 	w := &watch{consoles: consoles, restarted: make(chan struct{}, keptRestarts)}
 	for _, name := range names {
 		w.names = append(w.names, guest.Console{Device: name, Login: true})
@@ -68,8 +67,8 @@ func (w *watch) event(e qmp.Event) {
 func (w *watch) printed() []int64 {
 	ends := make([]int64, len(w.consoles))
 	for i, c := range w.consoles {
-		if end, err := c.Printed(); err == nil { // else its journal cannot be read, nor its text later
-			ends[i] = end - c.Start()
+		if end, err := c.printed(); err == nil { // else its journal cannot be read, nor its text later
+			ends[i] = end - c.start()
 		}
 	}
 	return ends
@@ -124,7 +123,7 @@ func (w *watch) judge() (found *guest.Error, suspected *guest.Suspicion) {
 // on.
 func (w *watch) replay(g *guest.Guest, read []int64, to restart) {
 	for i, c := range w.consoles {
-		text, err := c.Text(c.Start()+max(read[i], to.ends[i]-readBack), c.Start()+to.ends[i])
+		text, err := c.text(c.start()+max(read[i], to.ends[i]-readBack), c.start()+to.ends[i])
 		if err != nil {
 			continue // there is nothing to be said of what cannot be read
 		}

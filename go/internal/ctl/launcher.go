@@ -60,10 +60,10 @@ func (c Client) EndBoot(ctx context.Context, how string) error {
 	return response.Body.Close()
 }
 
-// Orders calls obey with each order of a channel's relay to the launcher of its
+// Orders calls handle with each order of a channel's relay to the launcher of its
 // QEMU. It returns when the connection ends, which is io.EOF where the relay
 // has ended it, or ctx does.
-func (c Client) Orders(ctx context.Context, obey func(order string)) error {
+func (c Client) Orders(ctx context.Context, handle func(order string)) error {
 	response, err := c.send(ctx, http.MethodGet, "/orders")
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (c Client) Orders(ctx context.Context, obey func(order string)) error {
 	defer response.Body.Close()
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
-		obey(lines.Text())
+		handle(lines.Text())
 	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("control socket: %w", err)

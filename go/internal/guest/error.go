@@ -13,13 +13,13 @@ import (
 type Cause string
 
 const (
-	// Panicked: its kernel has panicked.
+	// Panicked is a guest whose kernel has panicked.
 	Panicked Cause = "panicked"
-	// OutOfMemory: its kernel has panicked for want of memory.
+	// OutOfMemory is a guest whose kernel has panicked for want of memory.
 	OutOfMemory Cause = "panicked, out of memory"
-	// Looping: it restarts again and again.
+	// Looping is a guest that restarts again and again.
 	Looping Cause = "looping"
-	// Lost: QEMU has stopped its processors for good.
+	// Lost is a guest whose processors QEMU has stopped for good.
 	Lost Cause = "lost"
 )
 

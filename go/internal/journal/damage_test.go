@@ -263,7 +263,7 @@ func TestGapsArePruned(t *testing.T) {
 func TestLossBeforeADoubt(t *testing.T) {
 	j := open(t, t.TempDir(), DefaultRetention)
 	write(t, j, "abc")
-	doubt(j, 2, "it was full")
+	doubt(j, 2)
 	j.Lose(9, errors.New("no space"))
 	write(t, j, "defg")
 	if text := all(t, j); text != "abc(9)de(0)fg" {

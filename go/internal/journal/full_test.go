@@ -185,11 +185,11 @@ func TestLosses(t *testing.T) {
 }
 
 // doubt notes that bytes may be missing behind the next ahead bytes, as Take does.
-func doubt(j *Journal, ahead int64, cause string) {
+func doubt(j *Journal, ahead int64) {
 	_, end := j.Range()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.store.gaps.add(Gap{Offset: end + ahead, Cause: cause})
+	j.store.gaps.add(Gap{Offset: end + ahead, Cause: "it was full"})
 }
 
 // Bytes that may be missing are reported where they would be, which is ahead when they are
@@ -200,8 +200,8 @@ func TestDoubt(t *testing.T) {
 	write(t, j, "abc")
 	early := j.NewReader(0)
 	defer early.Close()
-	doubt(j, 2, "it was full")
-	doubt(j, 2, "it was full")
+	doubt(j, 2)
+	doubt(j, 2)
 	write(t, j, "defg")
 	if gaps := j.Gaps(); len(gaps) != 1 || gaps[0] != (Gap{Offset: 5, Cause: "it was full"}) {
 		t.Errorf("gaps %+v", gaps)

@@ -35,8 +35,8 @@ func TestReadersAreNotCutOff(t *testing.T) {
 		do   func(t *testing.T, j *Journal, r *Reader)
 		want int64 // MiB that are kept behind what do has printed
 	}{
-		{"what it has not read", func(t *testing.T, j *Journal, r *Reader) { fill(t, j, 12) }, 12},
-		{"four times as much", func(t *testing.T, j *Journal, r *Reader) { fill(t, j, 100) }, 16},
+		{"what it has not read", func(t *testing.T, j *Journal, _ *Reader) { fill(t, j, 12) }, 12},
+		{"four times as much", func(t *testing.T, j *Journal, _ *Reader) { fill(t, j, 100) }, 16},
 		{"what it has read", func(t *testing.T, j *Journal, r *Reader) {
 			fill(t, j, 10)
 			r.Skip(8 << 20)
@@ -56,7 +56,7 @@ func TestReadersAreNotCutOff(t *testing.T) {
 				time.Sleep(limit - 2*time.Second)
 			}
 		}, 12},
-		{"it reads nothing", func(t *testing.T, j *Journal, r *Reader) {
+		{"it reads nothing", func(t *testing.T, j *Journal, _ *Reader) {
 			fill(t, j, 10)
 			time.Sleep(limit)
 			fill(t, j, 1)

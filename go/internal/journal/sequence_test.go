@@ -538,7 +538,7 @@ func (s *sequence) step(what, how byte) {
 			s.progress, s.noticed, s.cut = time.Now(), time.Time{}, false
 		}
 	case 8:
-		doubt(s.j, int64(how%3), "it was full")
+		doubt(s.j, int64(how%3))
 	case 9:
 		s.damage(int(how), int(how)/6, true)
 		s.check()

@@ -104,8 +104,8 @@ func (l *Lease) ask(ctx context.Context) (err error) {
 	return err
 }
 
-// serve runs a relay in this process.
-func (l *Lease) serve(context.Context) error {
+// serve runs a relay in this process, and asks it.
+func (l *Lease) serve(limit context.Context) error {
 	own, err := Open(l.config)
 	if err != nil {
 		return err
@@ -117,9 +117,7 @@ func (l *Lease) serve(context.Context) error {
 	ctx, stop := context.WithCancel(context.Background()) // it ends after the QEMU does
 	l.own, l.stop = own, stop
 	l.served.Go(func() error { return own.Run(ctx) })
-	l.Boot, err = own.Boot()
-	l.Relay = own.Status()
-	return err
+	return l.ask(limit)
 }
 
 // Carried reports whether the relay ends with Leave.
@@ -128,6 +126,9 @@ func (l *Lease) Carried() bool { return l.own != nil }
 // Lock returns a copy of the VM's lock, for QEMU to inherit: it keeps the channel as long as
 // it lives, and this process until Leave. The caller closes it.
 func (l *Lease) Lock() (*os.File, error) { return l.lock.Inherit() }
+
+// Unread returns how many bytes QEMU has printed that are not in the journal yet.
+func (l *Lease) Unread() int { return descriptor.Unread(l.out) }
 
 // Orders calls handle with each order of the relay, until ctx ends, also over the relay's
 // restarts.
@@ -178,7 +179,7 @@ func (l *Lease) Leave() error {
 // pipe is empty.
 func (l *Lease) AwaitDrained() error {
 	for deadline := time.Now().Add(drainLimit); ; time.Sleep(time.Millisecond) {
-		left := descriptor.Unread(l.out)
+		left := l.Unread()
 		switch {
 		case left == 0:
 			return nil

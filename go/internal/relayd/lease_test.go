@@ -98,6 +98,9 @@ func TestLease(t *testing.T) {
 	if rundir.OfChannel("serial").Running() || rundir.OfChannel("serial").HasVM() {
 		t.Error("the channel is still taken")
 	}
+	if boot := newestBoot(t); boot.Number != 2 || boot.How != ended {
+		t.Errorf("a relay that is carried: %+v", boot)
+	}
 }
 
 // newestBoot returns the newest boot of the serial channel.
@@ -123,7 +126,7 @@ func newestBoot(t *testing.T) journal.Boot {
 func TestBootOutlivesItsRelay(t *testing.T) {
 	config := Config{Name: "serial", Settings: in(place(t))}
 	service, stop := run(t, config)
-	service.scan(true) // also if Run has not scanned yet: no QEMU is there
+	service.scan(ended) // also if Run has not scanned yet: no QEMU is there
 	qemu := func() (end func()) {
 		command := exec.Command("bash", "-c", `exec 3<>"$1"; echo booted >&3; read`, "-", relay.VMPath(rundir.OfChannel("serial").Path())+".out")
 		in, err := command.StdinPipe()
@@ -141,21 +144,28 @@ func TestBootOutlivesItsRelay(t *testing.T) {
 	end := qemu()
 	await(t, "the boot is not seen", func() bool { return size(t) == 7 && newestBoot(t).Number == 1 })
 	stop()
-	service, _ = run(t, config)
-	await(t, "the QEMU is not seen", func() bool { return service.Status().Consoles[0].Relay.Attached })
+	service, stop = run(t, config)
+	attached := func() bool { return service.Status().Consoles[0].Relay.Attached }
+	await(t, "the QEMU is not seen", attached)
 	if boot := newestBoot(t); boot.Number != 1 || !boot.Ended.IsZero() {
 		t.Errorf("a relay later: %+v", boot)
 	}
 	end()
 	await(t, "the end is not seen", func() bool { return newestBoot(t).How == "QEMU ended" })
 	end = qemu()
-	await(t, "the next boot is not seen", func() bool { return size(t) == 14 && newestBoot(t).Number == 2 })
+	await(t, "the next boot is not seen", func() bool { return size(t) == 14 && newestBoot(t).Number == 2 && attached() })
 	service.console.Relay().EndBoot("powered off")
 	end()
-	await(t, "the end is not seen", func() bool { return !service.Status().Consoles[0].Relay.Attached })
+	await(t, "the end is not seen", func() bool { return !attached() })
 	if boot := newestBoot(t); boot.Number != 2 || boot.How != "powered off" {
 		t.Errorf("%+v", boot)
 	}
+	end = qemu()
+	await(t, "the third boot is not seen", func() bool { return size(t) == 21 && newestBoot(t).Number == 3 })
+	stop()
+	end()
+	run(t, config)
+	await(t, "the end is not seen", func() bool { return newestBoot(t).How == endedUnseen })
 }
 
 // A QEMU that was started by hand on the VM side is attached.
@@ -239,7 +249,7 @@ func TestBootDuringScans(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				c.scan(true)
+				c.scan(ended)
 			}
 		}
 	}()

@@ -28,9 +28,6 @@ func TestLeaseRecordsTheEnd(t *testing.T) {
 			if _, err := machine(t).WriteString("first\n"); err != nil {
 				t.Fatal(err)
 			}
-			if printed, err := lease.Printed(); printed != lease.Start()+6 || err != nil {
-				t.Errorf("printed %d, %v", printed, err)
-			}
 			if err := lease.NoteRestart(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -43,8 +40,8 @@ func TestLeaseRecordsTheEnd(t *testing.T) {
 			if err := lease.AwaitDrained(); err != nil {
 				t.Error(err)
 			}
-			if text, err := lease.Text(lease.Start()+2, lease.Start()+11); string(text) != "rst\nlast\n" || err != nil {
-				t.Errorf("printed %q, %v", text, err)
+			if unread := lease.Unread(); unread != 0 {
+				t.Errorf("%d bytes are not in the journal", unread)
 			}
 			if err := lease.EndBoot(t.Context(), "powered off"); err != nil {
 				t.Error(err)

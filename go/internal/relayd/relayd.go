@@ -125,6 +125,7 @@ func (c *Channel) open(declared settings.Channel) error {
 		return err
 	}
 	c.control = control
+	c.scan(endedUnseen)
 	return nil
 }
 
@@ -138,7 +139,7 @@ func (c *Channel) Run(ctx context.Context) error {
 		return err
 	}
 	defer vm.Close()
-	c.scan(true) // before a byte is taken: it may be of a machine that is there
+	c.scan(ended) // before a byte is taken: it may be of a machine that is there
 	group, ctx := errgroup.WithContext(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
@@ -153,6 +154,7 @@ func (c *Channel) Run(ctx context.Context) error {
 	group.Go(func() error { return c.keepFiles(ctx, serve) })
 	group.Go(func() error {
 		c.followVM(ctx, vm)
+		c.scan(ended) // a launcher may end its relay right behind its QEMU
 		c.end()
 		c.console.Relay().Finish()
 		return nil

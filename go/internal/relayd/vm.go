@@ -54,26 +54,43 @@ func (c *Channel) followVM(ctx context.Context, events *openers.Watch) {
 			if ctx.Err() != nil {
 				return
 			}
-			c.scan((happened|more)&unix.IN_CLOSE_WRITE != 0)
+			how := ""
+			if (happened|more)&unix.IN_CLOSE_WRITE != 0 {
+				how = ended
+			}
+			c.scan(how)
 			happened = 0
 		}
 	}
 }
 
-// scan finds out whether a QEMU is attached. closed is set if one may have gone.
-func (c *Channel) scan(closed bool) {
+// How a boot ends if it is not known better.
+const (
+	ended       = "QEMU ended"
+	endedUnseen = "QEMU ended while no relay ran"
+)
+
+// scan finds out whether a QEMU is attached. how is how one has ended that may have gone; ""
+// if none has.
+func (c *Channel) scan(how string) {
 	c.attaching.Lock()
 	defer c.attaching.Unlock()
+	boots := c.console.Relay().Journal()
+	before := boots.BootNumber()
 	launched := c.dir.HasVM()
 	holders, _ := openers.HoldersAt(c.vmOut())
 	byHand := !launched && len(holders) > 0
 	if byHand && !c.byHand { // what was typed before is not for it
 		_ = c.console.DropInput() // a FIFO that cannot be emptied fails its reader too
 	}
+	if c.byHand && !byHand && how == "" { // its last event is still to come
+		how = ended
+	}
 	c.byHand = byHand
-	if closed && !launched && !byHand {
-		c.console.Relay().EndBoot("QEMU ended") // unless it is known better
-		c.console.Relay().Gone()                // before status shows it: the next one may start then
+	// A QEMU that came while this looked for holders may have begun a boot.
+	if how != "" && !launched && !byHand && boots.BootNumber() == before {
+		c.console.Relay().EndBoot(how)
+		c.console.Relay().Gone() // before status shows it: the next one may start then
 	}
 	switch {
 	case launched:

@@ -120,17 +120,17 @@ func closeAll[C io.Closer](all []C) {
 func (q *qemuProcess) done() <-chan struct{} { return q.process.Done() }
 
 // execute has the monitor execute a command, within askLimit. It returns qmp.ErrClosed if
-// QEMU is ending. arguments and result may be nil.
-func (q *qemuProcess) execute(ctx context.Context, command string, arguments, result any) error {
+// QEMU is ending. result may be nil.
+func (q *qemuProcess) execute(ctx context.Context, command string, result any) error {
 	limit, cancel := context.WithTimeoutCause(ctx, askLimit, errors.New("the monitor does not answer"))
 	defer cancel()
-	return q.monitor.Execute(limit, command, arguments, result)
+	return q.monitor.Execute(limit, command, nil, result)
 }
 
 // supports reports whether the monitor has a command.
 func (q *qemuProcess) supports(command string) bool {
 	var commands []struct{ Name string }
-	err := q.execute(context.Background(), "query-commands", nil, &commands)
+	err := q.execute(context.Background(), "query-commands", &commands)
 	return err == nil && slices.ContainsFunc(commands, func(c struct{ Name string }) bool { return c.Name == command })
 }
 
@@ -138,7 +138,7 @@ func (q *qemuProcess) supports(command string) bool {
 func (q *qemuProcess) terminate() {
 	limit, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
-	_ = q.execute(limit, "quit", nil, nil) // its effect counts
+	_ = q.execute(limit, "quit", nil) // its effect counts
 	select {
 	case <-q.done():
 	case <-limit.Done():

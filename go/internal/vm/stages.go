@@ -70,7 +70,7 @@ func (q *qemuProcess) hardStages(before, total time.Duration) []stage {
 
 func (q *qemuProcess) command(name string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		err := q.execute(ctx, name, nil, nil)
+		err := q.execute(ctx, name, nil)
 		if errors.Is(err, qmp.ErrClosed) {
 			return nil // QEMU is ending: what was wanted
 		}

@@ -146,7 +146,7 @@ func (w *watcher) panicByText() *guest.Error {
 // will not run again. They may just have been paused.
 func (w *watcher) whyHalted() *guest.Error {
 	var is struct{ Status string }
-	if err := w.qemu.execute(context.Background(), "query-status", nil, &is); err != nil {
+	if err := w.qemu.execute(context.Background(), "query-status", &is); err != nil {
 		return nil //nolint:nilerr // QEMU's own end says more
 	}
 	switch is.Status {

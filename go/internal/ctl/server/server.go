@@ -101,8 +101,8 @@ type Typist interface {
 // connKey is the key of a request's connection in its context.
 type connKey struct{}
 
-// farewell is how long an answer under way may take once serving ends.
-const farewell = 5 * time.Second
+// shutdownLimit is how long an answer under way may take once serving ends.
+const shutdownLimit = 5 * time.Second
 
 // Serve serves until ctx ends, and closes listener. Answers under way are
 // finished first; a client that only stays connected is cut off.
@@ -121,7 +121,7 @@ func Serve(ctx context.Context, listener net.Listener, h Handlers) error {
 		return fmt.Errorf("control socket: %w", err)
 	case <-ctx.Done():
 	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
 	if server.Shutdown(limit) != nil {
 		_ = server.Close() // a client's fault, and no failure of ours
