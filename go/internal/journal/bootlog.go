@@ -156,12 +156,16 @@ func (j *Journal) BootNumber() int {
 
 // BootRange returns where a boot begins and ends: 0 is the newest, -1 the one before, and
 // so on, of those that Snapshot.Boots returns. The newest one has not ended: its end is
-// where the stream ends now. The error is ErrNotKept if nothing is kept of it, and another
-// one if nothing was ever printed.
+// where the stream ends now. The error is ErrNotKept if nothing is kept of a boot; the newest
+// one is where the stream ends if nothing was ever printed.
 func (j *Journal) BootRange(back int) (start, end int64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	boot, err := choose(j.store.segments.boots(), back)
+	boots, end := j.store.segments.boots(), j.store.last().end()
+	if len(boots) == 0 && back == 0 {
+		return end, end, nil
+	}
+	boot, err := choose(boots, back)
 	return boot.Start, boot.End, err
 }
 

@@ -120,12 +120,10 @@ func (i *input) answer(data []byte) {
 	_ = descriptor.Control(i.fifo, func(fd int) error {
 		i.mu.Lock()
 		defer i.mu.Unlock()
-		unread, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
-		i.typed = i.typed && unread > 0
-		if err != nil || i.typed || i.waiting.Load() > 0 {
-			return err
+		if i.typed = i.typed && descriptor.Unread(i.fifo) > 0; i.typed || i.waiting.Load() > 0 {
+			return nil
 		}
-		_, err = unix.Write(fd, data)
+		_, err := unix.Write(fd, data)
 		return err
 	})
 }

@@ -141,10 +141,7 @@ func (r *Relay) Printed() int64 {
 // BootStart returns the offset at which the newest boot began: where the stream ends, if
 // there was none.
 func (r *Relay) BootStart() int64 {
-	start, _, err := r.journal.BootRange(0)
-	if err != nil {
-		_, start = r.journal.Range()
-	}
+	start, _, _ := r.journal.BootRange(0)
 	return start
 }
 

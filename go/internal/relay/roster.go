@@ -81,10 +81,9 @@ func (l *roster) dismiss(limit time.Duration) {
 	l.mu.Lock()
 	l.close()
 	l.mu.Unlock()
-	timer := time.AfterFunc(limit, l.stop)
+	defer l.stop()
+	defer time.AfterFunc(limit, l.stop).Stop()
 	l.there.Wait()
-	timer.Stop()
-	l.stop()
 }
 
 // list returns the clients of a stream that ends at end, and how many were refused.

@@ -54,10 +54,6 @@ const streamKind = "stream"
 // kept, and that of Join. The stream ends with ctx. The caller closes it.
 func (r *Relay) Open(ctx context.Context, info ClientInfo, part Part, gaps bool) (*Stream, error) {
 	start, end, err := r.journal.BootRange(part.Boot)
-	if err != nil && part.Boot == 0 { // nothing was ever printed: it may come
-		start = r.BootStart()
-		end, err = start, nil
-	}
 	if err != nil {
 		return nil, &PartError{err.Error()}
 	}

@@ -184,8 +184,12 @@ func (c *Channel) Status() state.Machine {
 	why := map[string]string{}
 	for _, m := range c.console.Missing() {
 		missing = append(missing, m.Name)
-		if m.Err != nil {
-			why[m.Name] = reason(m.Err)
+		foreign := (*rundir.ForeignError)(nil)
+		switch {
+		case errors.As(m.Err, &foreign):
+			why[m.Name] = foreign.Why // its name is known
+		case m.Err != nil:
+			why[m.Name] = m.Err.Error()
 		}
 	}
 	public, relayed := c.public(), c.console.Relay().Status()
@@ -208,12 +212,4 @@ func (c *Channel) Status() state.Machine {
 			Relay:   relayed,
 		}},
 	}
-}
-
-// reason returns why an endpoint cannot be made, without its name.
-func reason(err error) string {
-	if foreign := (*rundir.ForeignError)(nil); errors.As(err, &foreign) {
-		return foreign.Why
-	}
-	return err.Error()
 }

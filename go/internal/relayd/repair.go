@@ -95,13 +95,10 @@ func (c *Channel) keepFiles(ctx context.Context, serve func(net.Listener)) error
 	return nil
 }
 
-// noControl reports whether the control socket is missing, though its folder is there.
-func (c *Channel) noControl() bool { return gone(c.dir.Ctl()) && !gone(c.dir.Path()) }
-
 // repair makes the missing endpoints again, and the control socket.
 func (c *Channel) repair(serve func(net.Listener)) {
 	c.console.Repair()
-	if !c.noControl() {
+	if !gone(c.dir.Ctl()) || gone(c.dir.Path()) {
 		return
 	}
 	if control, err := unixsock.Listen(c.dir.Ctl()); err == nil {

@@ -114,7 +114,7 @@ func (d *tended) remove() {
 		before[name], _ = os.Lstat(name)
 		os.Remove(name)
 	}
-	await(d.t, "the endpoints", func() bool { return lacks(d.service) == 0 && !d.service.noControl() })
+	await(d.t, "the endpoints", func() bool { return lacks(d.service) == 0 && !gone(d.service.dir.Ctl()) })
 	for name, info := range before {
 		if now, err := os.Lstat(name); err != nil || now.Mode() != info.Mode() {
 			d.t.Errorf("%s: %v, %v", name, now, err)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -80,5 +81,38 @@ func TestListenRefuses(t *testing.T) {
 	}
 	if _, err := unixsock.Listen("/tmp/" + strings.Repeat("a", 103)); err == nil {
 		t.Error("a path of 108 bytes is taken")
+	}
+}
+
+// A client that finds the name can connect.
+func TestListenBeforeTheName(t *testing.T) {
+	dir := folder(t)
+	for round := range 300 {
+		path := filepath.Join(dir, strconv.Itoa(round))
+		dialled := make(chan error)
+		go func() {
+			for {
+				conn, err := net.Dial("unix", path)
+				if errors.Is(err, os.ErrNotExist) {
+					continue
+				}
+				if err == nil {
+					conn.Close()
+				}
+				dialled <- err
+				return
+			}
+		}()
+		listener, err := unixsock.Listen(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := <-dialled; err != nil {
+			t.Fatal(err)
+		}
+		listener.Close()
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
