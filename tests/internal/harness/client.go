@@ -105,7 +105,7 @@ func ClientOfEachKind(t *testing.T, dir string, at Console, program string, offs
 	pipe := NewClient("pipe", offset, last)
 	pipe.Run(t, program, "--from", from)
 	terminal := NewClient(kindTerminal, 0, last)
-	terminal.Run(t, "script", "-qec", program, "/dev/null")
+	terminal.Run(t, "script", "-qec", program+" --once", "/dev/null")
 	return []*Client{tcp, unix, curl, pipe, terminal}
 }
 
