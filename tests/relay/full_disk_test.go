@@ -77,7 +77,7 @@ func printInto(t *testing.T, cause string, fill, free func()) {
 	}
 	text := harness.Must(t, harness.Root, harness.DemoProgram(t, "qemu-relay"), "status", "serial")
 	gap := full.Gaps[len(full.Gaps)-1]
-	if words := fmt.Sprintf("%d bytes are missing at offset %d (write: %s)", gap.Bytes, gap.Offset, cause); !strings.Contains(text, words) {
+	if words := fmt.Sprintf("%d bytes were lost at offset %d (write: %s)", gap.Bytes, gap.Offset, cause); !strings.Contains(text, words) {
 		t.Errorf("qemu-relay status does not tell %q:\n%s", words, text)
 	}
 	free()

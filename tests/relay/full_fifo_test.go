@@ -55,7 +55,7 @@ func TestFullFIFO(t *testing.T) {
 	}
 	rest, at := printed, start
 	for _, gap := range state.Gaps {
-		if words := fmt.Sprintf("console: bytes may be missing at offset %d (%s)\n", gap.Offset, gap.Cause); !strings.Contains(status, words) {
+		if words := fmt.Sprintf("console: bytes may have been lost at offset %d (%s)\n", gap.Offset, gap.Cause); !strings.Contains(status, words) {
 			t.Errorf("the status does not tell %q:\n%s", words, status)
 		}
 		rest, at = behindPart(t, rest, text[at:max(at, gap.Offset-page)]), gap.Offset

@@ -61,7 +61,7 @@ func TestJournalIsRemoved(t *testing.T) {
 		t.Errorf("%+v", gap)
 	}
 	text := harness.Must(t, harness.Root, harness.DemoProgram(t, "qemu-relay"), "status", "serial")
-	if !strings.Contains(text, "bytes are missing at offset 0 (their file was removed)") {
+	if !strings.Contains(text, "bytes were lost at offset 0 (their file was removed)") {
 		t.Error(text)
 	}
 	var all strings.Builder
