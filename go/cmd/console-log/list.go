@@ -72,7 +72,7 @@ func printTable(w io.Writer, lines []bootLine) error {
 		fmt.Fprintf(table, "%d\t%d\t%s\t%s\t%d\t%s\n", line.Boot, line.Number,
 			date(line.Started), duration(line.Seconds), line.End-line.Start, plaintext.Line(line.How))
 		for _, restart := range line.Restarts {
-			fmt.Fprintf(table, "\t\t  %s\t%s\t%d\tthe guest restarted\n",
+			fmt.Fprintf(table, "\t\t  %s\t\t\tthe guest restarted, after %s and %d bytes\n",
 				restart.Time.Local().Format(time.TimeOnly), duration(restart.Time.Sub(line.Started).Seconds()), restart.Offset-line.Start)
 		}
 	}

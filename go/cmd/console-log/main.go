@@ -16,6 +16,7 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/follow"
 	"microvm-console/internal/journal"
+	"microvm-console/internal/logs"
 	"microvm-console/internal/settings"
 	"microvm-console/internal/vmconfig"
 )
@@ -87,7 +88,7 @@ func run(c *cli.Context) error {
 	if c.Bool("list") {
 		return list(c.App.Writer, log, snapshot, c.Bool("json"))
 	}
-	return attach.WithStatus(show(c, o, snapshot))
+	return attach.WithStatus(show(c, o, log, snapshot))
 }
 
 // ownChannel is printed if no VM is named and none runs.
@@ -155,7 +156,7 @@ func listContradiction(c *cli.Context, o options) error {
 }
 
 // show prints what the options choose of a snapshot.
-func show(c *cli.Context, o options, snapshot *journal.Snapshot) error {
+func show(c *cli.Context, o options, log logs.Log, snapshot *journal.Snapshot) error {
 	boot, err := snapshot.Boot(o.boot)
 	if err != nil {
 		return err
@@ -168,6 +169,9 @@ func show(c *cli.Context, o options, snapshot *journal.Snapshot) error {
 		start = max(start, boot.Start)
 	}
 	view := attach.NewView(o.show, os.Stdout, c.App.ErrWriter)
+	if o.since == 0 {
+		view.SayEmpty(log, snapshot, boot)
+	}
 	err = view.Show(snapshot, start, boot.End)
 	return cmp.Or(err, view.Close())
 }

@@ -83,7 +83,7 @@ func (l *launch) conclude(ctx context.Context, w *watch, status int) {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
 	defer cancel()
 	for _, lease := range l.leases {
-		_ = lease.EndBoot(limited, w.how(found, status)) // only the list of boots lacks it
+		_ = lease.EndBoot(limited, w.how(found, suspected, status)) // only the list of boots lacks it
 	}
 }
 

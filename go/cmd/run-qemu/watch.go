@@ -134,15 +134,19 @@ func (w *watch) replay(g *guest.Guest, read []int64, to restart) {
 }
 
 // how returns how the boot has ended, for the list of boots: in the words of microvm-run if
-// found says why, else by QEMU's exit status.
-func (w *watch) how(found *guest.Error, status int) string {
+// found says why, else by QEMU's exit, with the panic that is suspected.
+func (w *watch) how(found *guest.Error, suspected *guest.Suspicion, status int) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	how := w.last.How()
 	switch {
 	case found != nil:
 		return plaintext.Line(found.How())
 	case status != 0:
-		return guest.ExitHow(status)
+		how = guest.ExitHow(status)
 	}
-	return plaintext.Line(w.last.How())
+	if suspected != nil {
+		how += "; may have panicked: " + suspected.Message()
+	}
+	return plaintext.Line(how)
 }

@@ -38,6 +38,7 @@ type keyboard struct {
 	typed    chan []byte // not yet sent; closed at its end
 	notices  notices
 	holder   string // of the writer's seat, as it was announced
+	watches  bool   // another client had the seat when the user typed last
 }
 
 // read reads until the user leaves (errLeft), ctx ends, or the input does, which is nil
@@ -105,7 +106,8 @@ func (k *keyboard) forget() {
 
 // send types into a console until ctx ends or nothing more comes. A keyboard takes the
 // writer's seat at once if that is free, and otherwise with a key that is pressed when it
-// is; what comes from a pipe needs it.
+// is: also at the next start of a VM, where its holder may come later. What comes from a
+// pipe needs it.
 func (k *keyboard) send(ctx context.Context, client ctl.Client, request ctl.StreamRequest) error {
 	request.Seat = ctl.SeatTake
 	if k.force {
@@ -114,10 +116,11 @@ func (k *keyboard) send(ctx context.Context, client ctl.Client, request ctl.Stre
 	request.OnOthers = func(through string) { k.notices.say("another process has typed through %s", through) }
 	var first []byte
 	more := true
-	if !k.terminal {
+	if !k.terminal || k.watches {
 		first, more = k.nextPiece(ctx)
 	}
 	for more {
+		k.watches = false
 		err := k.input(ctx, client, request, first)
 		switch {
 		case ctx.Err() != nil || err == nil:
@@ -158,6 +161,7 @@ func (k *keyboard) nextPiece(ctx context.Context) (piece []byte, more bool) {
 // announceHolder says which client has the writer's seat. If the user knows that, the bell
 // says that a key does nothing.
 func (k *keyboard) announceHolder(holder string) {
+	k.watches = true
 	if holder == k.holder {
 		k.notices.bell()
 		return

@@ -65,6 +65,31 @@ func TestKeyboardAndTheSeat(t *testing.T) {
 	}
 }
 
+// A terminal that watches takes the seat with a key, and not because its connection is made
+// again: the holder, which comes again too, would lose it.
+func TestWatcherLeavesTheSeat(t *testing.T) {
+	guest, owner := machine(t, "text")
+	owner.give("other[1]")
+	s := newScreen(t, false)
+	ended := s.start(Options{})
+	s.await("[other[1] has the writer's seat: you watch")
+	owner.give("")
+	owner.breakOff()
+	s.await("connected again")
+	guest.print("live")
+	s.await("live")
+	owner.give("third[3]")
+	s.press("a")
+	s.await("[third[3] has the writer's seat: you watch")
+	owner.give("")
+	s.press("b")
+	guest.awaitTyped(t, "b")
+	s.press("\x1d")
+	if err := result(t, ended); err != nil {
+		t.Error(err)
+	}
+}
+
 // The holder of the seat is shown each time that others begin to type, and types on.
 func TestOthersType(t *testing.T) {
 	guest, owner := machine(t, "text")

@@ -131,8 +131,22 @@ func (v *View) showBoot(log logs.Log, o Options) error {
 	if err != nil {
 		return err
 	}
+	v.SayEmpty(log, snapshot, boot)
 	err = v.Show(snapshot, position(o.From, boot), boot.End)
 	return cmp.Or(err, v.Close())
+}
+
+// SayEmpty prints a notice if a boot of a log, the newest one, has printed nothing.
+func (v *View) SayEmpty(log logs.Log, snapshot *journal.Snapshot, boot journal.Boot) {
+	if boot.Start < boot.End {
+		return
+	}
+	before := ""
+	if len(snapshot.Boots()) > 1 {
+		before = "; --boot -1 is the one before"
+	}
+	running := boot.Ended.IsZero() && snapshot.Written()
+	v.notices.say("boot %d has printed nothing: %s%s", boot.Number, log.How(boot, running), before)
 }
 
 // position returns the offset that from means in a boot that has ended; see

@@ -126,6 +126,15 @@ func (r *record) note(text string) {
 	_ = r.write() // status shows it all the same
 }
 
+// withdraw takes a note out of the status, which is no longer true.
+func (r *record) withdraw(text string) {
+	text = plaintext.Line(text)
+	r.set(func(m *state.Machine) {
+		m.Notes = slices.DeleteFunc(slices.Clone(m.Notes), func(note state.Note) bool { return note.Text == text })
+	})
+	_ = r.write() // status shows it all the same
+}
+
 // noteLimited is note for what a guest or a client can cause as often as it likes. It does
 // nothing if the last note says the same, since each console may show it. Of more than
 // notesAtOnce within notesWithin only the number is noted, by noteMore.

@@ -29,6 +29,7 @@ type watcher struct {
 	windows  *windows
 	events   *events
 	silence  time.Duration // see Options
+	silent   string        // the note of noteSilence; "": none, or it is out of date
 	restarts int           // that the journals know of
 	cause    *guest.Error  // why run has ended QEMU; it is read once that has returned
 }
@@ -67,6 +68,10 @@ func (w *watcher) run() {
 			return
 		case <-w.events.printed:
 			quiet.Reset(panicQuiet)
+			if w.silent != "" {
+				w.record.withdraw(w.silent)
+				w.silent = ""
+			}
 			w.checkReady()
 		case <-w.events.restarted:
 			w.outputs.awaitRead()
@@ -124,8 +129,9 @@ func (w *watcher) noteSilence() {
 		return
 	default:
 	}
-	w.record.note(fmt.Sprintf("no console has printed anything for %v (if this host is not just busy, look at console= in kernelParams and QEMU's "+
-		"arguments, at the kernel, which has to be a bzImage with drivers for these consoles, and try --accel tcg)", w.silence))
+	w.silent = fmt.Sprintf("no console has printed anything for %v (if this host is not just busy, look at console= in kernelParams and QEMU's "+
+		"arguments, at the kernel, which has to be a bzImage with drivers for these consoles, and try --accel tcg)", w.silence)
+	w.record.note(w.silent)
 }
 
 // panicByText returns a panic that only text shows, if the agent's silence proves it.

@@ -10,6 +10,7 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guest"
+	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
 )
 
@@ -90,6 +91,22 @@ func TestNotes(t *testing.T) {
 			stop(t, v, ended)
 		})
 	}
+}
+
+// The note that no console has printed anything goes once one has.
+func TestNoteOfSilenceEnds(t *testing.T) {
+	v, ended := runWith(t, machine(t), Options{AutoPorts: true, Silence: time.Millisecond})
+	await(t, "note", func() bool { return len(v.Status().Notes) == 1 })
+	typist, err := v.consoles.all()[0].Relay().Typist(relay.TypistInfo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer typist.Close()
+	if _, err := typist.Write([]byte("the guest echoes this\n")); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "end of the note", func() bool { return len(v.Status().Notes) == 0 })
+	stop(t, v, ended)
 }
 
 // QEMU is asked why it has stopped the processors.
