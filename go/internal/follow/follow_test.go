@@ -24,7 +24,7 @@ import (
 // hangLimit is when a test gives up.
 const hangLimit = 30 * time.Second
 
-// story is what a reader was told, as one text.
+// story is the events that a reader got, as one text.
 type story struct {
 	mu      sync.Mutex
 	text    string

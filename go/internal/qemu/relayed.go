@@ -48,7 +48,7 @@ func ChardevOf(channel string) string {
 
 // Relayed connects a QEMU with channels. program is QEMU's path or name, user its other
 // arguments. display is set if there is a display to open a window on; if there is none,
-// and the user asks for none, QEMU is told to do without.
+// and the user asks for none, QEMU gets an option to have none.
 //
 // A serial port, or a monitor, of the user's own is in the place of a channel's: his first
 // -serial in that of the first channel that is a serial port, and so on. A file of

@@ -161,7 +161,7 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// alive tells whether a process runs; one that has ended and waits for its
+// alive reports whether a process runs; one that has ended and waits for its
 // parent does not.
 func alive(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")

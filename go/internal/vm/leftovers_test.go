@@ -11,8 +11,8 @@ import (
 	"microvm-console/internal/ctl"
 )
 
-// A port is left behind where this process listens on it; somebody else, who took it
-// once the machine had ended, is none of it.
+// A port is left behind if this process listens on it; one that another process took
+// once the machine had ended is not.
 func TestLeftoversKnowWhosePortItIs(t *testing.T) {
 	m := machine(t)
 	v, ended := run(t, m)
