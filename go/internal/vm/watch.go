@@ -75,10 +75,7 @@ func (w *watcher) run() {
 			w.checkReady()
 		case <-w.events.restarted:
 			w.outputs.awaitRead()
-			w.noteRestarts()
-			w.terminate(w.guest.CheckRestart())
-			_ = w.record.become(state.Booting) // status shows it all the same
-			w.checkReady()
+			w.restarted()
 		case <-w.events.panicked:
 			w.outputs.awaitRead()
 			w.terminate(w.guest.ReportedPanic())
@@ -93,6 +90,16 @@ func (w *watcher) run() {
 			w.record.noteMore()
 		}
 	}
+}
+
+// restarted takes note of a restart of the guest, which may be ready again by now.
+func (w *watcher) restarted() {
+	w.noteRestarts()
+	w.terminate(w.guest.CheckRestart())
+	if w.guest.State().ReadyBy == "" {
+		_ = w.record.become(state.Booting) // status shows it all the same
+	}
+	w.checkReady()
 }
 
 // terminate ends QEMU because of what has become of the guest; nil does nothing.

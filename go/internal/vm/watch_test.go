@@ -46,6 +46,21 @@ func TestReadyAgain(t *testing.T) {
 	stop(t, v, ended)
 }
 
+// A guest that is ready again before its restart is taken note of stays ready.
+func TestReadyBeforeTheRestartIsNoted(t *testing.T) {
+	v := New(machine(t), Options{})
+	v.record.set(func(m *state.Machine) { m.State = state.Booting })
+	v.guest.Start(time.Now())
+	v.guest.Print(0, []byte(bootText), int64(len(bootText)), time.Now())
+	v.guest.Reset([]int64{int64(len(bootText)), 0}, time.Now())
+	v.guest.Print(0, []byte(loginText), int64(len(bootText+loginText)), time.Now())
+	v.watcher.checkReady()
+	v.watcher.restarted()
+	if now := v.Status(); now.State != state.Ready || now.Restarts != 1 {
+		t.Errorf("%+v", now)
+	}
+}
+
 func TestWhoWaitsForAGuestThatEnds(t *testing.T) {
 	v, ended := run(t, machine(t))
 	started(t, v)
