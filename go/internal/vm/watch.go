@@ -68,10 +68,7 @@ func (w *watcher) run() {
 			return
 		case <-w.events.printed:
 			quiet.Reset(panicQuiet)
-			if w.silent != "" {
-				w.record.withdraw(w.silent)
-				w.silent = ""
-			}
+			w.endSilence()
 			w.checkReady()
 		case <-w.events.restarted:
 			w.outputs.awaitRead()
@@ -126,6 +123,19 @@ func (w *watcher) noteRestarts() {
 		for _, c := range w.consoles.all() {
 			c.Relay().NoteRestart()
 		}
+	}
+}
+
+// endSilence withdraws the note of noteSilence once a console has printed something.
+func (w *watcher) endSilence() {
+	if w.silent == "" {
+		return
+	}
+	select {
+	case <-w.guest.Printed():
+		w.record.withdraw(w.silent)
+		w.silent = ""
+	default:
 	}
 }
 
