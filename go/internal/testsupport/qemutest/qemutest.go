@@ -281,9 +281,7 @@ func (f *fake) guest() {
 	}
 	switch {
 	case f.has("fake.reset"):
-		for range 3 { // as with SeaBIOS
-			f.send(resetEvent)
-		}
+		f.send(strings.Repeat(resetEvent+"\n", 2) + resetEvent) // three, as with SeaBIOS
 	case f.has("fake.once"):
 		f.end(true, "guest-reset")
 	case f.has("fake.loop"):
