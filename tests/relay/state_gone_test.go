@@ -107,7 +107,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	if status := second.Status(); status != 1 {
 		t.Errorf("a second relay: status %d", status)
 	}
-	second.Expect(`another process writes it`, 1)
+	second.Expect(`another process is writing to it`, 1)
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}

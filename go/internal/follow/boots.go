@@ -70,7 +70,7 @@ func (b *boots) look() {
 		return
 	}
 	b.modified, b.fresh = info.ModTime(), time.Since(info.ModTime()) < clockStep
-	if snapshot, err := journal.Look(b.dir); err == nil {
+	if snapshot, err := journal.TakeSnapshot(b.dir); err == nil {
 		b.all = snapshot.Boots()
 	}
 }
@@ -87,7 +87,7 @@ func endOfBoot(ctx context.Context, dir string) journal.Boot {
 	changes := watch(dir)
 	defer changes.close()
 	for {
-		snapshot, err := journal.Look(dir)
+		snapshot, err := journal.TakeSnapshot(dir)
 		if err != nil {
 			return journal.Boot{}
 		}

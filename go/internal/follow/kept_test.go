@@ -38,7 +38,7 @@ func write(t *testing.T, boots ...string) (dir string) {
 
 func look(t *testing.T, dir string) *journal.Snapshot {
 	t.Helper()
-	snapshot, err := journal.Look(dir)
+	snapshot, err := journal.TakeSnapshot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func (l Log) String() string {
 
 // Look returns what the journal holds just now. The error is os.ErrNotExist if nothing was
 // ever printed.
-func (l Log) Look() (*journal.Snapshot, error) { return journal.Look(l.Dir) }
+func (l Log) Snapshot() (*journal.Snapshot, error) { return journal.TakeSnapshot(l.Dir) }
 
 // ErrNone is returned if nothing is kept of a VM, a console or a channel.
 var ErrNone = errors.New("no log is kept")
@@ -46,7 +46,7 @@ func OfChannel(name string) (Log, error) {
 	if err != nil {
 		return Log{}, err
 	}
-	if _, err := journal.Look(dir); err != nil {
+	if _, err := journal.TakeSnapshot(dir); err != nil {
 		return Log{}, fmt.Errorf("channel %q: %w (nothing was ever printed there: %s)", name, ErrNone, dir)
 	}
 	return Log{Name: name, Dir: dir}, nil
@@ -125,7 +125,7 @@ func All() (machines, channels []string, err error) {
 
 // kept reports whether a folder holds a stream.
 func kept(dir string) bool {
-	_, err := journal.Look(dir)
+	_, err := journal.TakeSnapshot(dir)
 	return err == nil
 }
 
@@ -168,7 +168,7 @@ func Explain(err error) error {
 	if problem != nil {
 		return err
 	}
-	snapshot, problem := log.Look()
+	snapshot, problem := log.Snapshot()
 	if problem != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := log.Look()
+	snapshot, err := log.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -175,7 +175,7 @@ func size(t *testing.T) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := journal.Look(dir)
+	snapshot, err := journal.TakeSnapshot(dir)
 	if err != nil {
 		return 0
 	}
@@ -203,7 +203,7 @@ func whole(t *testing.T, lines int) {
 		t.Fatal(err)
 	}
 	var checker numbered.Checker
-	snapshot, err := journal.Look(dir)
+	snapshot, err := journal.TakeSnapshot(dir)
 	if err == nil {
 		err = snapshot.Copy(&checker, 0, 1<<40)
 	}

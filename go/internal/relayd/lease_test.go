@@ -110,7 +110,7 @@ func newestBoot(t *testing.T) journal.Boot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := journal.Look(dir)
+	snapshot, err := journal.TakeSnapshot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

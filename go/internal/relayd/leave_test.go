@@ -51,7 +51,7 @@ func TestLeaseRecordsTheEnd(t *testing.T) {
 				t.Error(err)
 			}
 			stop()
-			kept, err := journal.Look(dir)
+			kept, err := journal.TakeSnapshot(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
