@@ -12,8 +12,8 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// keep keeps a boot of each console of the VM demo, in a state folder of the test's own.
-// end is how they ended; "" for one whose owner was killed.
+// keep creates a journal with one boot for each console of the VM demo, in a new state
+// folder. end is the exit cause; "" if the owner was killed.
 func keep(t *testing.T, end string, consoles ...string) {
 	t.Helper()
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
@@ -47,16 +47,16 @@ func TestOfConsole(t *testing.T) {
 		name, console string
 		kept          []string
 		consoles      []vmconfig.Console
-		want          string // its name; "": none
+		want          string // name of the expected log; "" if none
 	}{
-		{"the first of the default ones", "", []string{"console", "serial"}, nil, "serial"},
+		{"the first default console", "", []string{"console", "serial"}, nil, "serial"},
 		{"a default device", "hvc0", []string{"console", "serial"}, nil, "console"},
 		{"a name", "console", []string{"console", "serial"}, nil, "console"},
-		{"the first of its own", "", []string{"alpha", "log"}, own, "log"},
-		{"a device of its own", "ttyS1", []string{"alpha", "log"}, own, "alpha"},
-		{"one that it no longer has", "old", []string{"log", "old"}, own, "old"},
+		{"the first console of vm.json", "", []string{"alpha", "log"}, own, "log"},
+		{"a device of vm.json", "ttyS1", []string{"alpha", "log"}, own, "alpha"},
+		{"a console that is not in vm.json", "old", []string{"log", "old"}, own, "old"},
 		{"the only one", "", []string{"zeta"}, nil, "zeta"},
-		{"none of this name", "ttyS2", []string{"log"}, own, ""},
+		{"no such device", "ttyS2", []string{"log"}, own, ""},
 		{"none at all", "", nil, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestHow(t *testing.T) {
 		want    string
 	}{
 		{"recorded", machine, journal.Boot{Started: time.Now(), How: "powered off"}, false, "powered off"},
-		{"recorded, and its owner has not ended yet", machine, journal.Boot{How: "stopped by agent"}, true, "stopped by agent"},
+		{"recorded, owner still running", machine, journal.Boot{How: "stopped by agent"}, true, "stopped by agent"},
 		{"running", machine, started, true, "running"},
 		{"a VM whose owner was killed", machine, started, false, "killed"},
 		{"a channel whose relay was killed", channel, started, false, "unknown (no relay ran)"},
@@ -95,7 +95,8 @@ func TestHow(t *testing.T) {
 	}
 }
 
-// The message that a VM does not run says how its last boot ended, if that is known.
+// The error for a VM that is not running contains how its last boot ended, if that is
+// known.
 func TestExplain(t *testing.T) {
 	keep(t, "panicked: no root", "serial")
 	var missing *ctl.NotRunningError
