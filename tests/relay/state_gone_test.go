@@ -127,7 +127,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	case <-time.After(harness.WaitLimit):
 		t.Fatal("the relay does not end")
 	}
-	if text := relay.stderr.String(); relay.run.ProcessState.ExitCode() != 1 || !strings.Contains(text, "files there were removed") {
+	if text := relay.stderr.String(); relay.run.ProcessState.ExitCode() != 1 || !strings.Contains(text, "files of the relay were removed") {
 		t.Errorf("%v: %s", relay.run.ProcessState, text)
 	}
 	relay.start()
