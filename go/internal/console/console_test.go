@@ -462,8 +462,8 @@ func TestLosses(t *testing.T) {
 	b.expect(again, 10, 12)
 }
 
-// A client whose stream ended where a part of a journal file is missing asks again from
-// there. It gets what follows the gap.
+// A client whose stream ended at a missing part of a journal file asks again from there.
+// It gets what follows the gap.
 func TestStreamFromAHole(t *testing.T) {
 	b := start(t)
 	b.print(0, 10)
@@ -495,8 +495,8 @@ func TestStreamFromAHole(t *testing.T) {
 	b.expect(again, 10, 20)
 }
 
-// When a VM with a virtio console found the pipe full, there is a gap at the offset after
-// which bytes may be missing. If the VM waits instead, there is no gap.
+// When a VM with a virtio console found the pipe full, a gap is recorded at the offset
+// after which bytes may be missing. If the VM waits instead, none is recorded.
 func TestFullPipe(t *testing.T) {
 	for _, drops := range []bool{true, false} {
 		var printed []byte

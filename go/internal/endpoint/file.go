@@ -74,7 +74,7 @@ func serveFile(ctx context.Context, r *relay.Relay, f file) error {
 const opening = unix.IN_OPEN | unix.IN_CLOSE
 
 // receive serves one client. It prepares the endpoint for the next client before it
-// removes this one from the relay. over reports that there is no next client.
+// removes this one from the relay. over reports that no client can follow.
 func (s *fileServer) receive(ctx context.Context, client *relay.Client) (over bool, err error) {
 	defer client.Close()
 	err = s.serve(client)

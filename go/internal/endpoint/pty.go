@@ -28,7 +28,7 @@ type PTY struct {
 	master *os.File
 	slave  string
 	links  [][2]string // each link and its target, from the terminal to the public name
-	since  time.Time   // when the client opened the terminal; zero if there is no client
+	since  time.Time   // when the client opened the terminal; zero if none has
 
 	mu      sync.Mutex
 	flushed bool // the client has to be sent the boot from the start again

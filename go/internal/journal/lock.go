@@ -96,7 +96,7 @@ func writeRecord(lock *os.File, end int64, boot int) {
 }
 
 // readRecord returns the end of the stream and the newest boot according to the last
-// writer, or 0 and 0 if there is no record.
+// writer, or 0 and 0 without a valid record.
 func readRecord(lock *os.File) (end int64, boot int) {
 	_, end, boot = parseRecord(lock)
 	return end, boot

@@ -127,7 +127,7 @@ func (s *sequence) open() {
 }
 
 // close closes the journal, or simulates that its process is killed after it has noticed
-// bytes appended to the newest file; later, these could not be told from printed ones. If
+// bytes appended to the newest file; later, these would look like printed ones. If
 // Close returns an error because gaps could not be saved, they need not be known any
 // more. After a kill, a loss in progress is not known either.
 func (s *sequence) close(kill bool) {

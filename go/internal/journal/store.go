@@ -118,9 +118,9 @@ const (
 	causeHole    = "their file was removed or cut while the journal was not open, or power failed"
 )
 
-// shorten records that only length bytes of a segment's file exist; -1 means that there
-// is no file. A segment that becomes empty is removed, unless it is the newest. The
-// caller holds both locks of the journal.
+// shorten records that only length bytes of a segment's file exist; -1 means that the
+// file does not exist. A segment that becomes empty is removed, unless it is the newest.
+// The caller holds both locks of the journal.
 func (s *store) shorten(at int, length int64) {
 	here := &s.segments[at]
 	cause := causeCut

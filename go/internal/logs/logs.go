@@ -54,7 +54,7 @@ func OfChannel(name string) (Log, error) {
 
 // OfConsole returns the log of a console of a VM, given by name or device; "" selects the
 // first one. consoles are those of the VM's vm.json; if they are nil, a device is looked
-// up in the default consoles. OfConsole returns ErrNone if there is no log.
+// up in the default consoles. It returns ErrNone if nothing is kept.
 func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error) {
 	all, err := ofMachine(machine)
 	if err != nil {

@@ -38,7 +38,7 @@ func managed() bool {
 	return os.Getenv("NOTIFY_SOCKET") != "" && (executed == "" || executed == strconv.Itoa(os.Getpid()))
 }
 
-// HoldersAt is Holders for the FIFO at path. It returns nothing if there is no file.
+// HoldersAt is Holders for the FIFO at path. It returns nothing if path does not exist.
 func HoldersAt(path string) (holders, others []int) {
 	info, err := os.Stat(path)
 	if err != nil {

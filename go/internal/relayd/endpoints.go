@@ -38,7 +38,7 @@ func (c *Channel) slots() []console.Slot {
 // viaPTY returns the path of the intermediate link between the public link and the
 // terminal. It is in the runtime folder of the service, which the service manager removes
 // no matter how the service ends (systemd.exec(5), RuntimeDirectory=). It returns "" if
-// there is no such folder.
+// the service has none.
 func (c *Channel) viaPTY() string {
 	dir := os.Getenv("RUNTIME_DIRECTORY")
 	if !filepath.IsAbs(dir) || strings.Contains(dir, ":") { // none, or several

@@ -215,7 +215,7 @@ func openByHand(t *testing.T, in, out string) (stop func()) {
 	}
 	stop = sync.OnceFunc(func() {
 		stdin.Close()
-		_ = qemu.Wait() // there is no output to read
+		_ = qemu.Wait() // it has no output
 	})
 	t.Cleanup(stop)
 	if _, err := io.ReadFull(stdout, make([]byte, len("ready\n"))); err != nil {

@@ -110,8 +110,8 @@ func (l *Lock) Inherit() (*os.File, error) {
 	return os.NewFile(uintptr(fd), l.file.Name()), nil
 }
 
-// Heirs returns the other processes that hold the lock: QEMU and its children.
-func (l *Lock) Heirs() []int {
+// OtherHolders returns the other processes that hold the lock: QEMU and its children.
+func (l *Lock) OtherHolders() []int {
 	info, err := l.file.Stat()
 	if err != nil {
 		return nil

@@ -72,7 +72,7 @@ type Console struct {
 	// opened. The relay tries again.
 	Missing []string `json:"missing,omitempty"`
 	// Trouble is why the relay cannot create one of Missing, such as "belongs to user
-	// 1001, not to us".
+	// 1001".
 	Trouble map[string]string `json:"trouble,omitempty"`
 	// Relay is the state of the console's relay; nil if QEMU itself serves the port.
 	Relay *Relay `json:"relay,omitempty"`

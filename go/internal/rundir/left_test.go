@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// heir starts a process that inherits the lock. It holds the lock until stdin is closed.
-func heir(t *testing.T, lock *Lock) (pid int, stdin io.Closer) {
+// inherit starts a process that inherits the lock. It holds the lock until stdin is closed.
+func inherit(t *testing.T, lock *Lock) (pid int, stdin io.Closer) {
 	t.Helper()
 	file, err := lock.Inherit()
 	if err != nil {
@@ -48,15 +48,15 @@ func TestQEMULeftBehind(t *testing.T) {
 	base(t)
 	m := Of("m")
 	lock := acquire(t, m)
-	pid, stdin := heir(t, lock)
+	pid, stdin := inherit(t, lock)
 	if err := lock.AddPID(pid); err != nil {
 		t.Fatal(err)
 	}
 	if left := m.LeftBehind(); left != nil {
 		t.Errorf("LeftBehind is %d while the owner runs", left)
 	}
-	if heirs := lock.Heirs(); len(heirs) != 1 || heirs[0] != pid {
-		t.Errorf("the lock has the heirs %d, want %d", heirs, pid)
+	if pids := lock.OtherHolders(); len(pids) != 1 || pids[0] != pid {
+		t.Errorf("the lock is held by %d, want %d", pids, pid)
 	}
 	if text, err := os.ReadFile(m.Lock()); string(text) != fmt.Sprintf("%d\n%d\n", os.Getpid(), pid) {
 		t.Errorf("the lock file contains %q, %v", text, err)
