@@ -73,7 +73,7 @@ func TestHalfClosedClientWaitsForTheGuest(t *testing.T) {
 	conn := b.dial("tcp")
 	io.WriteString(conn, "last")
 	conn.(*net.TCPConn).CloseWrite()
-	time.Sleep(4 * time.Second) // long enough for two keep-alive probes
+	time.Sleep(4 * time.Second) // long enough for two searches of the socket table; see package peer
 	b.clients(1)
 	b.guestReadsTo("last", -1)
 	b.print(0, 1)

@@ -4,8 +4,8 @@
 // Each endpoint has a method Serve(ctx, relay). It accepts clients until ctx is done or
 // relay.Closing is, serves the connected ones until they leave, and returns after
 // everything it started has ended. So, after ctx is canceled, another endpoint can take
-// over the name while the old one's clients stay connected. Serve closes the endpoint;
-// Close is only for an endpoint that is not served.
+// over the name while the old one's clients stay connected. Serve closes the endpoint. A
+// caller that opens an endpoint and does not call Serve must call Close.
 package endpoint
 
 import (

@@ -158,6 +158,7 @@ func (f *OutFIFO) origin(r *relay.Relay) int64 {
 	return max(r.BootStart(), f.after)
 }
 
+// Write writes to the reader. It blocks while the FIFO is full.
 func (f *OutFIFO) Write(data []byte) (int, error) { return f.file.Write(data) }
 
 func (f *OutFIFO) conn() *os.File { return f.file }

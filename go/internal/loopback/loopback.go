@@ -37,7 +37,8 @@ func Listen(port int, remedy string) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-// ListenFree listens on a port that is free on all loopback addresses.
+// ListenFree listens on a port that is free on all loopback addresses. The caller must
+// close the listeners.
 func ListenFree() (port int, listeners []net.Listener, err error) {
 	for range 100 {
 		first, err := net.Listen("tcp", net.JoinHostPort(addresses[0], "0"))

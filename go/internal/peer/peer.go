@@ -69,6 +69,7 @@ type Writer struct {
 	Gone func() // called if the peer goes during a Write; must end the Write
 }
 
+// Write forwards data. If it takes longer than sentGrace and the peer goes, it calls Gone.
 func (w Writer) Write(data []byte) (int, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

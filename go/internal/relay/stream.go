@@ -102,6 +102,8 @@ func position(from string, start, oldest, end int64) (int64, error) {
 	return number, nil
 }
 
+// Read reads the next bytes. It blocks until there are some, and returns io.EOF at the end
+// of an earlier boot or once the VM has ended.
 func (s *Stream) Read(data []byte) (int, error) {
 	if s.end >= 0 {
 		left := s.end - s.client.reader.Offset()

@@ -76,7 +76,7 @@ func private(path string) error {
 func checkOwn(path string) error {
 	exists, err := Usable(path, os.ModeDir)
 	if foreign := (*ForeignError)(nil); errors.As(err, &foreign) {
-		return fmt.Errorf("%s: %s (remove it, or set XDG_RUNTIME_DIR to a folder that you own)", path, foreign.Why)
+		return fmt.Errorf("%s: %s (remove it, or set XDG_RUNTIME_DIR to a folder of your own)", path, foreign.Why)
 	}
 	if err == nil && !exists {
 		return &os.PathError{Op: "lstat", Path: path, Err: os.ErrNotExist}

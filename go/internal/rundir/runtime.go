@@ -23,7 +23,7 @@ func checkRuntimeDir() error {
 	if err != nil {
 		return unlessGone(err)
 	}
-	const remedy = "so other users could replace files in it (set XDG_RUNTIME_DIR to a folder that you own, mode 0700, or unset it)"
+	const remedy = "so other users could replace files in it (set XDG_RUNTIME_DIR to a folder of your own, mode 0700, or unset it)"
 	if uid := int(info.Sys().(*syscall.Stat_t).Uid); uid != os.Getuid() && uid != 0 {
 		return fmt.Errorf("XDG_RUNTIME_DIR: %s belongs to user %d, %s", dir, uid, remedy)
 	}

@@ -26,7 +26,7 @@ type Listener struct {
 
 // Listen opens a Unix stream socket at path, mode 0600. It replaces an old socket of the
 // same user; the caller holds a lock that excludes other owners. The path exists only
-// once clients can connect.
+// once clients can connect. The caller must call Close.
 func Listen(path string) (*Listener, error) {
 	if err := rundir.CheckSocket(path); err != nil {
 		return nil, err
