@@ -49,14 +49,14 @@ func TestOfConsole(t *testing.T) {
 		consoles      []vmconfig.Console
 		want          string // name of the expected log; "" if none
 	}{
-		{"the first default console", "", []string{"console", "serial"}, nil, "serial"},
+		{"the first of the default ones", "", []string{"console", "serial"}, nil, "serial"},
 		{"a default device", "hvc0", []string{"console", "serial"}, nil, "console"},
 		{"a name", "console", []string{"console", "serial"}, nil, "console"},
-		{"the first console of vm.json", "", []string{"alpha", "log"}, own, "log"},
-		{"a device of vm.json", "ttyS1", []string{"alpha", "log"}, own, "alpha"},
-		{"a console that is not in vm.json", "old", []string{"log", "old"}, own, "old"},
+		{"the first of its own", "", []string{"alpha", "log"}, own, "log"},
+		{"a device of its own", "ttyS1", []string{"alpha", "log"}, own, "alpha"},
+		{"one that it no longer has", "old", []string{"log", "old"}, own, "old"},
 		{"the only one", "", []string{"zeta"}, nil, "zeta"},
-		{"no such device", "ttyS2", []string{"log"}, own, ""},
+		{"none of this name", "ttyS2", []string{"log"}, own, ""},
 		{"none at all", "", nil, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
