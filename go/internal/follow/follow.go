@@ -34,20 +34,20 @@ const (
 type Kind int
 
 const (
-	// Connected: a connection was made; Target, Offset and Live are set. It is the first
+	// Connected reports a new connection; Target, Offset and Live are set. It is the first
 	// event of Run, and the first after each Lost and Ended.
 	Connected Kind = iota
-	// Boot: a boot begins at Offset. There is also an event for the boot that is running
-	// when reading begins, if it is read from its first byte.
+	// Boot reports that a boot begins at Offset. The boot that is running when reading
+	// begins is reported too, if it is read from its first byte.
 	Boot
-	// Data: bytes from Offset on. Bytes before the offset Live of the connection are
+	// Data has bytes from Offset on. Bytes before the offset Live of the connection are
 	// history; no event has bytes of both kinds.
 	Data
-	// Gap: bytes are missing before Offset.
+	// Gap reports that bytes are missing before Offset.
 	Gap
-	// Lost: the connection has broken. Run tries to reconnect.
+	// Lost reports that the connection has broken. Run tries to reconnect.
 	Lost
-	// Ended: the stream has ended, or its owner was killed.
+	// Ended reports that the stream has ended, or that its owner was killed.
 	Ended
 )
 
