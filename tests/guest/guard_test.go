@@ -26,7 +26,7 @@ func TestPortsAreGuarded(t *testing.T) {
 		owner := harness.Connect(t, vm.Port(console))
 		harness.Login(owner)
 		other := harness.Start(t, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "nc.openbsd", "127.0.0.1", vm.Port(console))
-		other.Expect(`this console belongs to root; "shared": true opens it`, 1)
+		other.Expect(`this console belongs to root \("shared": true admits other users\)`, 1)
 		if text := other.Printed(); strings.Contains(text, "Linux version") {
 			t.Errorf("%s: another user sees the console:\n%s", console, text)
 		}

@@ -107,7 +107,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	if status := second.Status(); status != 1 {
 		t.Errorf("a second relay: status %d", status)
 	}
-	second.Expect(`another process writes it`, 1)
+	second.Expect(`another process is writing to it`, 1)
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
@@ -127,7 +127,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	case <-time.After(harness.WaitLimit):
 		t.Fatal("the relay does not end")
 	}
-	if text := relay.stderr.String(); relay.run.ProcessState.ExitCode() != 1 || !strings.Contains(text, "files there were removed") {
+	if text := relay.stderr.String(); relay.run.ProcessState.ExitCode() != 1 || !strings.Contains(text, "files of the relay were removed") {
 		t.Errorf("%v: %s", relay.run.ProcessState, text)
 	}
 	relay.start()

@@ -81,7 +81,7 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return attach.WithStatus(err)
 	}
-	snapshot, err := log.Look()
+	snapshot, err := log.Snapshot()
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func followLog(c *cli.Context, o options) error {
 	}
 	request := follow.Request{From: "start", Client: fmt.Sprintf("%s[%d]", c.App.Name, os.Getpid()), Stay: true}
 	if o.since > 0 {
-		snapshot, err := journal.Look(target.Console.Relay.Journal)
+		snapshot, err := journal.TakeSnapshot(target.Console.Relay.Journal)
 		if err != nil {
 			return err
 		}

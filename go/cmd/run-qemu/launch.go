@@ -117,7 +117,7 @@ func (l *launch) attach(ctx context.Context, relays qemu.Relays) error {
 			return err
 		}
 		l.leases[c.Name] = lease
-		if lease.Carried() && slices.Contains(l.user, "-daemonize") {
+		if lease.InProcess() && slices.Contains(l.user, "-daemonize") {
 			return cmdline.Usage("-daemonize: the relay of %s would end at once (start its service first: systemctl --user start qemu-%s-relay.service)", c.Name, c.Name)
 		}
 	}
@@ -129,7 +129,7 @@ func (l *launch) announce(relays qemu.Relays) {
 	for _, c := range relays.Connected {
 		lease := l.leases[c.Name]
 		files := lease.Relay.Consoles[0].Files()
-		if lease.Carried() {
+		if lease.InProcess() {
 			l.log("%s: boot %d on %s, relayed here until QEMU ends", c.Name, lease.Boot, files)
 		} else {
 			l.log("%s: boot %d on %s, relayed by pid %d", c.Name, lease.Boot, files, lease.Relay.PID)

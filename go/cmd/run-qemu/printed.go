@@ -14,7 +14,7 @@ type console struct{ *relayd.Lease }
 func (c console) start() int64 { return c.Relay.Consoles[0].Relay.Start }
 
 func (c console) journal() (*journal.Snapshot, error) {
-	return journal.Look(c.Relay.Consoles[0].Relay.Journal)
+	return journal.TakeSnapshot(c.Relay.Consoles[0].Relay.Journal)
 }
 
 // printedTries is how often printed looks while bytes are on their way to the journal.

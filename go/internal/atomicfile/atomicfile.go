@@ -1,5 +1,5 @@
-// Package atomicfile replaces a file at once: whatever goes wrong, there is the old file
-// or the whole new one.
+// Package atomicfile replaces files atomically: at any time, and after any failure, the
+// file has either its old or its new content.
 package atomicfile
 
 import (
@@ -9,15 +9,15 @@ import (
 	"path/filepath"
 )
 
-// Write calls write with a temporary file in the folder of path, and gives that file the
-// name path if write succeeds. The temporary file never stays.
+// Write calls write with a temporary file in the folder of path. If write succeeds, Write
+// renames the file to path, with the given mode. The temporary file is always removed.
 func Write(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp.Name()) // not there if it was renamed
-	defer temp.Close()           // again: only the first time counts
+	defer os.Remove(temp.Name()) // fails after the rename
+	defer temp.Close()           // fails after the Close below
 	if err := write(temp); err != nil {
 		return err
 	}

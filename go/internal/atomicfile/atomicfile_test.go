@@ -10,7 +10,7 @@ import (
 	"microvm-console/internal/atomicfile"
 )
 
-// text returns a function that writes a text and then fails with err.
+// text returns a function that writes what and then returns failure.
 func text(what string, failure error) func(io.Writer) error {
 	return func(w io.Writer) error {
 		if _, err := io.WriteString(w, what); err != nil {
@@ -49,7 +49,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// A path that is a folder stays one.
+// A path that is a folder is not replaced.
 func TestWriteOverAFolder(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "folder")

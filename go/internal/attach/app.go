@@ -110,7 +110,7 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 		Colour:     cmdline.Colour(os.Stdout),
 	}
 	if _, err := strconv.ParseInt(o.From, 10, 64); err != nil && o.From != "start" && o.From != "now" {
-		return o, fmt.Errorf("from: %q is no place in the stream (start, now, -BYTES or an offset)", o.From)
+		return o, fmt.Errorf("from: invalid position %q (use start, now, -BYTES or an offset)", o.From)
 	}
 	if c.IsSet("channel") {
 		if err := settings.CheckName(o.Place.Channel); err != nil { // before it becomes a path

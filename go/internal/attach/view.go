@@ -87,7 +87,7 @@ func (v *View) recall(dir string, start, end int64) {
 		return
 	}
 	v.out.stamps.past = nil
-	if snapshot, err := journal.Look(dir); err == nil {
+	if snapshot, err := journal.TakeSnapshot(dir); err == nil {
 		v.out.stamps.past = snapshot.Times(start, end)
 	}
 }
@@ -123,7 +123,7 @@ func ShowBoot(log logs.Log, o Options, out *os.File, notices io.Writer) error {
 }
 
 func (v *View) showBoot(log logs.Log, o Options) error {
-	snapshot, err := log.Look()
+	snapshot, err := log.Snapshot()
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,8 @@
-// Package cache remembers what was found out about this host, over processes.
+// Package cache stores findings about this host across processes.
 //
-// A finding is kept under a key that names all it depends on: the host's boot, and
-// files by their path, size and time of change. What cannot be read or written is not
-// remembered; the worst that follows is that it is found out again.
+// A finding is stored under a key that names everything it depends on: the boot of the
+// host, and files by path, size and modification time. Errors are ignored: a finding that
+// cannot be read or written is determined again.
 package cache
 
 import (
@@ -13,14 +13,14 @@ import (
 	"strings"
 )
 
-// BootIDFile changes with every boot of the host.
+// BootIDFile contains an ID that changes with every boot of the host.
 const BootIDFile = "/proc/sys/kernel/random/boot_id"
 
-// Limit bounds the number of findings in a file.
+// Limit is the maximum number of findings in a file.
 const Limit = 64
 
-// Key names what a finding depends on: the boot of the host, which the file bootID
-// names, words, and files.
+// Key returns a key for a finding that depends on the boot of the host, on words, and on
+// files. The file bootID identifies the boot.
 func Key(bootID string, words []string, files ...string) (string, error) {
 	boot, err := os.ReadFile(bootID)
 	if err != nil {
@@ -37,13 +37,13 @@ func Key(bootID string, words []string, files ...string) (string, error) {
 	return strings.Join(parts, " "), nil
 }
 
-// File is a file of findings of one kind.
+// File is a file with findings of one kind.
 type File[T any] struct {
-	// Name is the file's name in the folder microvm of the user's cache folder.
+	// Name is the name of the file in the folder microvm of the user's cache folder.
 	Name string
 }
 
-// Path returns where the file is; "" if the user has no cache folder.
+// Path returns the path of the file, or "" if the user has no cache folder.
 func (f File[T]) Path() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -52,7 +52,7 @@ func (f File[T]) Path() string {
 	return filepath.Join(dir, "microvm", f.Name)
 }
 
-// All returns the findings that are kept, by key.
+// All returns the stored findings by key.
 func (f File[T]) All() map[string]T {
 	all := map[string]T{}
 	data, err := os.ReadFile(f.Path())
@@ -62,13 +62,13 @@ func (f File[T]) All() map[string]T {
 	return all
 }
 
-// Recall returns the finding that is kept under key.
+// Recall returns the finding stored under key. ok reports whether there is one.
 func (f File[T]) Recall(key string) (finding T, ok bool) {
 	finding, ok = f.All()[key]
 	return finding, ok
 }
 
-// Remember keeps a finding, if there is a folder for it that can be written.
+// Remember stores a finding, if the cache folder can be written.
 func (f File[T]) Remember(key string, finding T) {
 	path := f.Path()
 	all := f.All()

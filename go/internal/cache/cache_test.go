@@ -15,7 +15,7 @@ type finding struct {
 
 var file = File[finding]{"test.json"}
 
-// A key holds for one boot of the host, for its words, and for its files as they are.
+// A key changes with the boot of the host, the words, and the files.
 func TestKey(t *testing.T) {
 	dir := t.TempDir()
 	boot, program := dir+"/boot", dir+"/program"
@@ -46,34 +46,34 @@ func TestKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		if like, ok := seen[key()]; ok {
-			t.Errorf("after a change of %s the key is that of a change of %s: %s", change.what, like, key())
+			t.Errorf("after a change of %s, the key is the same as after a change of %s: %s", change.what, like, key())
 		}
 		seen[key()] = change.what
 	}
 	if _, err := Key(boot, nil, dir+"/none"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a file that is missing: %v", err)
+		t.Errorf("a missing file: %v", err)
 	}
 }
 
-func TestAFileIsBounded(t *testing.T) {
+func TestFileSizeIsLimited(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	for i := range 3 * Limit {
 		key := fmt.Sprint("key ", i)
 		file.Remember(key, finding{Works: true})
 		if found, ok := file.Recall(key); !ok || !found.Works {
-			t.Fatalf("%s is not remembered", key)
+			t.Fatalf("%s is not stored", key)
 		}
 		if n := len(file.All()); n > Limit {
-			t.Fatalf("%d findings are kept", n)
+			t.Fatalf("%d findings are stored", n)
 		}
 	}
 	left, err := os.ReadDir(filepath.Dir(file.Path()))
 	if err != nil || len(left) != 1 {
-		t.Errorf("left beside the file: %v, %v", left, err)
+		t.Errorf("the folder has %v, %v", left, err)
 	}
 }
 
-func TestAFileThatCannotBeReadIsReplaced(t *testing.T) {
+func TestInvalidFileIsReplaced(t *testing.T) {
 	for _, text := range []string{"", "null", "[]", `{"key": `, `{"key": 1}`, "\x00\xff"} {
 		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -81,24 +81,24 @@ func TestAFileThatCannotBeReadIsReplaced(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, ok := file.Recall("key"); ok {
-				t.Error("it is said to hold a finding")
+				t.Error("found a finding in an invalid file")
 			}
 			file.Remember("key", finding{true})
 			if _, ok := file.Recall("key"); !ok {
-				t.Error("it does not remember")
+				t.Error("the finding was not stored")
 			}
 		})
 	}
 }
 
-func TestACacheFolderThatCannotBeWritten(t *testing.T) {
+func TestUnwritableCacheFolder(t *testing.T) {
 	for name, cache := range map[string]string{"cannot be made": "/proc/none", "not absolute": "cache"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("XDG_CACHE_HOME", cache)
 			t.Setenv("HOME", "")
 			file.Remember("key", finding{true})
 			if _, ok := file.Recall("key"); ok {
-				t.Error("it remembers")
+				t.Error("the finding was stored")
 			}
 		})
 	}

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Whatever the file holds, what is remembered is recalled, and the file stays one that
-// can be read, and bounded.
+// With any content of the file, a finding that is stored can be recalled, and the file
+// remains valid and limited in size.
 func FuzzRecall(f *testing.F) {
 	f.Add([]byte(`{"a b":{"works":true},"c":{"works":false}}`), "c", true)
 	f.Add([]byte(`null`), "", false)
@@ -17,7 +17,7 @@ func FuzzRecall(f *testing.F) {
 	f.Setenv("XDG_CACHE_HOME", f.TempDir())
 	f.Fuzz(func(t *testing.T, text []byte, key string, works bool) {
 		if !utf8.ValidString(key) {
-			return // a key is made of paths and words that are text
+			return // keys consist of paths and words in UTF-8
 		}
 		if err := os.MkdirAll(filepath.Dir(file.Path()), 0o700); err != nil {
 			t.Fatal(err)
@@ -28,7 +28,7 @@ func FuzzRecall(f *testing.F) {
 		before := file.All()
 		file.Remember(key, finding{works})
 		if got, ok := file.Recall(key); !ok || got.Works != works {
-			t.Errorf("%q is %+v, %t", key, got, ok)
+			t.Errorf("Recall(%q) = %+v, %t", key, got, ok)
 		}
 		after, kept := file.All(), map[string]finding{}
 		data, err := os.ReadFile(file.Path())
@@ -37,7 +37,7 @@ func FuzzRecall(f *testing.F) {
 		}
 		for other, found := range before {
 			if got, ok := after[other]; len(before) < Limit && other != key && (!ok || got != found) {
-				t.Errorf("%q was %+v and is %+v, %t", other, found, got, ok)
+				t.Errorf("the finding of %q was %+v and is %+v, %t", other, found, got, ok)
 			}
 		}
 	})

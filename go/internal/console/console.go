@@ -1,10 +1,10 @@
 // Package console is one console of a VM, or one channel of a persistent relay: its
-// journal, its relay and its endpoints, in a folder that is locked by its owner.
+// journal, its relay and its endpoints. Its owner holds a lock on its folder.
 //
 // Invariants:
-//   - An endpoint whose name belongs to another file is left out, and tried again by
-//     Repair. All others are served.
-//   - Clients of an endpoint that was made again stay with the old one.
+//   - An endpoint whose name is taken by a foreign file is left out, and Repair tries again.
+//     All other endpoints are served.
+//   - When an endpoint is recreated, the clients of the old one stay connected.
 package console
 
 import (
@@ -22,27 +22,27 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// Config is what a console is made of.
+// Config configures a console.
 type Config struct {
-	// Dir is the console's private folder. It is made if it is missing.
+	// Dir is the console's private folder. Open creates it if it does not exist.
 	Dir string
-	// Journal is the folder of the stream.
+	// Journal is the folder of the journal.
 	Journal string
-	// Retention bounds the stream.
+	// Retention limits the size of the journal.
 	Retention journal.Retention
-	// Relay is the rest of the relay's settings. Dir and Journal are not looked at.
+	// Relay has the relay's other settings. Its Dir and Journal are ignored.
 	Relay relay.Config
 }
 
-// Console is one console, open. Open makes it; the caller adds its endpoints, and calls
+// Console is an open console. The caller of Open adds endpoints with Add, then must call
 // Run once, or Abandon.
 type Console struct {
 	relay *relay.Relay
 	group errgroup.Group
 
-	mu      sync.Mutex // held while endpoints, and their names, are looked at and made
-	running bool       // Run has begun
-	ended   bool       // nothing is served any more
+	mu      sync.Mutex // held while endpoints are checked and created
+	running bool       // Run has been called
+	ended   bool       // endpoints are no longer served
 	slots   []*Slot
 }
 
@@ -66,9 +66,9 @@ func Open(config Config) (*Console, error) {
 // Relay returns the console's relay.
 func (c *Console) Relay() *relay.Relay { return c.relay }
 
-// Run serves the console until Finish has been called on its relay, and all that was
-// printed is in the journal and with the clients. When it returns, nothing of the console
-// runs any more.
+// Run serves the console until Finish is called on its relay, all output is in the
+// journal and the clients have read it. When Run returns, everything it started has
+// ended.
 func (c *Console) Run() error {
 	c.mu.Lock()
 	c.running = true
@@ -83,7 +83,7 @@ func (c *Console) Run() error {
 	return errors.Join(err, c.group.Wait())
 }
 
-// Abandon closes a console that is not run.
+// Abandon closes a console for which Run is not called.
 func (c *Console) Abandon() {
 	for _, s := range c.slots {
 		if s.endpoint != nil {
@@ -93,8 +93,8 @@ func (c *Console) Abandon() {
 	c.relay.Abandon()
 }
 
-// Boot makes the console ready for a VM that is about to start, and returns the number of
-// its boot. What was typed before is dropped.
+// Boot prepares the console for a VM that is about to start, and returns the number of
+// its boot. It discards pending input.
 func (c *Console) Boot() (int, error) {
 	if err := c.DropInput(); err != nil {
 		return 0, err
@@ -102,7 +102,7 @@ func (c *Console) Boot() (int, error) {
 	return c.relay.Boot()
 }
 
-// DropInput drops what was typed and no guest has read.
+// DropInput discards input that the guest has not read.
 func (c *Console) DropInput() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,7 +116,7 @@ func (c *Console) DropInput() error {
 	return errs.ErrorOrNil()
 }
 
-// Endpoint is what accepts clients of a console; see package endpoint.
+// Endpoint accepts clients of a console; see package endpoint.
 type Endpoint interface {
 	Serve(ctx context.Context, r *relay.Relay) error
 	// InPlace reports whether the endpoint still has its name.
@@ -125,40 +125,40 @@ type Endpoint interface {
 	Close()
 }
 
-// qemuEndpoint is an Endpoint that a QEMU that was started by hand can have open, in place of
-// the console's own FIFOs.
+// qemuEndpoint is an Endpoint that a QEMU started by hand may open instead of the
+// console's private FIFOs.
 type qemuEndpoint interface {
 	Endpoint
 	Held() bool
 }
 
-// Slot is the place of an endpoint, which may be made again.
+// Slot describes an endpoint, which may be recreated.
 type Slot struct {
-	// Name is what the status calls it: a path, or "localhost:4440".
+	// Name is the endpoint's name in the status: a path, or "localhost:4440".
 	Name string
-	// Optional is set for one that the console can do without: any error of Open is left
-	// to Repair.
+	// Optional is set if the console can do without the endpoint: any error of Open is
+	// left to Repair.
 	Optional bool
-	// Open makes the endpoint.
+	// Open creates the endpoint.
 	Open func() (Endpoint, error)
 
-	endpoint Endpoint // nil: it could not be made
+	endpoint Endpoint // nil if it could not be created
 	retire   context.CancelFunc
-	err      error // why it could not be made
+	err      error // of the last Open
 }
 
 func (s *Slot) open() error {
 	s.endpoint, s.err = s.Open()
 	if s.err != nil {
-		s.endpoint = nil // not a nil pointer of some type
+		s.endpoint = nil // not a typed nil pointer
 	}
 	return s.err
 }
 
 func (s *Slot) inPlace() bool { return s.endpoint != nil && s.endpoint.InPlace() }
 
-// Add opens an endpoint before Run. An error about a file that is not ours is left to
-// Repair. Any other is returned, and nothing is added.
+// Add opens an endpoint before Run. It leaves an error about a foreign file to Repair. On
+// any other error nothing is added.
 func (c *Console) Add(s Slot) error {
 	if err := s.open(); err != nil && !s.Optional && !errors.As(err, new(*rundir.ForeignError)) {
 		return err
@@ -167,7 +167,8 @@ func (c *Console) Add(s Slot) error {
 	return nil
 }
 
-// serve serves an endpoint, if there is one, once Run has begun. The caller holds the lock.
+// serve serves an endpoint that could be created, if Run has been called. The caller
+// holds the lock.
 func (c *Console) serve(s *Slot) {
 	if s.endpoint == nil || !c.running {
 		return
@@ -178,9 +179,9 @@ func (c *Console) serve(s *Slot) {
 	c.group.Go(func() error { return endpoint.Serve(ctx, c.relay) })
 }
 
-// Repair makes the endpoints again that are not in place: their names were removed, or
-// lead to another file, or could not be had before. One that a QEMU has open by itself is
-// left as it is: the QEMU would lose its ends.
+// Repair recreates endpoints that are not in place: their names were removed, belong to
+// another file, or could not be created before. It does not recreate one that a QEMU has
+// open directly, because that QEMU would lose its connection.
 func (c *Console) Repair() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,24 +195,24 @@ func (c *Console) Repair() {
 	}
 }
 
-// replace makes an endpoint again. The caller holds the lock.
+// replace recreates an endpoint. The caller holds the lock.
 func (c *Console) replace(s *Slot) {
 	switch {
 	case s.retire != nil:
 		s.retire()
-		s.endpoint.InPlace() // it waits for a change of the name that is under way
+		s.endpoint.InPlace() // waits for a change of the name in progress
 	case s.endpoint != nil:
 		s.endpoint.Close()
 	}
 	s.retire = nil
-	_ = s.open() // Missing returns it
+	_ = s.open() // reported by Missing
 	c.serve(s)
 }
 
 // Missing is an endpoint that is not in place.
 type Missing struct {
-	Name string // of its Slot
-	Err  error  // why it could not be made; nil: Repair makes it
+	Name string // the Name of its Slot
+	Err  error  // why it could not be created; nil if Repair has not tried yet
 }
 
 // Missing returns the endpoints that are not in place.

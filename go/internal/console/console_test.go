@@ -26,16 +26,16 @@ import (
 	"microvm-console/internal/testsupport/numbered"
 )
 
-// inputWhole and inputQueue are those of package relay.
+// inputWhole and inputQueue equal the constants of package relay.
 const (
 	inputWhole = 4096
 	inputQueue = 16
 )
 
-// hangLimit is when a test gives up on what should have come.
+// hangLimit is when a test gives up waiting.
 const hangLimit = time.Minute
 
-// bench is a console that runs, and the machine's end of it.
+// bench is a running console and the VM's end of it.
 type bench struct {
 	t       *testing.T
 	console *Console
@@ -43,18 +43,18 @@ type bench struct {
 	dir     string
 	tcp     net.Listener
 	public  rundir.Public
-	out     *os.File // the machine prints here
-	in      *os.File // and reads here
+	out     *os.File // the VM prints here
+	in      *os.File // the VM reads here
 	ended   chan error
 }
 
-// setup is what a test changes of a console.
+// setup is what a test changes about a console.
 type setup struct {
 	relay  relay.Config
 	slots  []Slot
-	listen func(net.Listener) net.Listener // nil: the listener itself
-	fresh  bool                            // no boot has begun
-	before func(dir string)                // is called before the console is opened
+	listen func(net.Listener) net.Listener // nil: use the listener itself
+	fresh  bool                            // do not begin a boot
+	before func(dir string)                // called before the console is opened; may be nil
 }
 
 func start(t *testing.T) *bench {
@@ -75,10 +75,10 @@ func startPublic(t *testing.T) *bench {
 	return b
 }
 
-// startWith starts a console with a port, a socket and what s says.
+// startWith starts a console with a port, a Unix socket and the settings of s.
 func startWith(t *testing.T, s setup) *bench {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "console") // short enough for a socket
+	dir, err := os.MkdirTemp("", "console") // a short path, for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func startWith(t *testing.T, s setup) *bench {
 	return b
 }
 
-// open opens a FIFO as QEMU does.
+// open opens a FIFO like QEMU.
 func (b *bench) open(name string) *os.File {
 	b.t.Helper()
 	file, err := os.OpenFile(filepath.Join(b.dir, name), os.O_RDWR, 0)
@@ -130,7 +130,7 @@ func (b *bench) open(name string) *os.File {
 	return file
 }
 
-// finish ends the machine and waits for the relay.
+// finish ends the VM and waits for the relay.
 func (b *bench) finish() {
 	b.t.Helper()
 	b.relay.Finish()
@@ -141,7 +141,7 @@ func (b *bench) finish() {
 		}
 		b.ended <- nil // for the next call
 	case <-time.After(hangLimit):
-		b.t.Fatal("Run does not end")
+		b.t.Fatal("Run does not return")
 	}
 }
 
@@ -166,7 +166,7 @@ func (b *bench) print(from, to int) {
 	}
 }
 
-// typist types for a client.
+// typist returns a typist for a client.
 func (b *bench) typist(request ctl.StreamRequest) server.Typist {
 	b.t.Helper()
 	typist, err := b.input(request)
@@ -177,7 +177,7 @@ func (b *bench) typist(request ctl.StreamRequest) server.Typist {
 	return typist
 }
 
-// input is what the control socket does.
+// input handles a request like the control socket.
 func (b *bench) input(request ctl.StreamRequest) (server.Typist, error) {
 	return b.handlers().Input(request)
 }
@@ -186,8 +186,8 @@ func (b *bench) handlers() server.Handlers {
 	return server.OfRelays(func(string) (*relay.Relay, error) { return b.relay, nil })
 }
 
-// reader is one who checks what it reads, to the end.
-func (b *bench) reader(readers *sync.WaitGroup, who string, r io.Reader, lines int) {
+// reader reads r to the end and checks that it has all lines.
+func (b *bench) reader(readers *sync.WaitGroup, name string, r io.Reader, lines int) {
 	readers.Go(func() {
 		var checker numbered.Checker
 		_, err := io.Copy(&checker, r)
@@ -195,7 +195,7 @@ func (b *bench) reader(readers *sync.WaitGroup, who string, r io.Reader, lines i
 			err = checker.Whole(lines)
 		}
 		if err != nil {
-			b.t.Errorf("%s: %v", who, err)
+			b.t.Errorf("%s: %v", name, err)
 		}
 	})
 }
@@ -214,11 +214,11 @@ func TestEveryClientGetsEveryByte(t *testing.T) {
 	defer stream.Close()
 	b.reader(&readers, "stream", stream, lines)
 	b.clients(3)
-	b.dial("tcp") // one that never reads
+	b.dial("tcp") // this one never reads
 	b.clients(4)
 	b.print(lines/2, lines)
-	go func() { // or finishing would cut off who has not read all
-		for b.behind() > 0 {
+	go func() { // finishing earlier would disconnect the slow readers
+		for b.maxLag() > 0 {
 			time.Sleep(time.Millisecond)
 		}
 		b.relay.Finish()
@@ -227,13 +227,13 @@ func TestEveryClientGetsEveryByte(t *testing.T) {
 	b.finish()
 }
 
-// behind is how many bytes the last of the three that read has not read.
-func (b *bench) behind() int64 {
-	behind := int64(b.relay.Unread())
+// maxLag returns the largest number of bytes that one of the three readers has not read.
+func (b *bench) maxLag() int64 {
+	lag := int64(b.relay.Unread())
 	for _, client := range b.relay.Status().Clients[:3] {
-		behind = max(behind, client.Lag)
+		lag = max(lag, client.Lag)
 	}
-	return behind
+	return lag
 }
 
 func TestRanges(t *testing.T) {
@@ -248,7 +248,7 @@ func TestRanges(t *testing.T) {
 	for _, test := range []struct {
 		request ctl.StreamRequest
 		offset  int64
-		text    string // with what is printed meanwhile
+		text    string // including what is printed meanwhile
 		fails   string
 	}{
 		{ctl.StreamRequest{}, 70, "line 10\nline 11\n", ""},
@@ -258,9 +258,9 @@ func TestRanges(t *testing.T) {
 		{ctl.StreamRequest{From: "63"}, 63, "line 9\nline 10\nline 11\n", ""},
 		{ctl.StreamRequest{Boot: -1, From: "-7"}, 63, "line 9\n", ""},
 		{ctl.StreamRequest{Boot: -2}, 0, "", "boot: -2 is not kept (choose one from -1, the oldest, to 0, the newest)"},
-		{ctl.StreamRequest{From: "87"}, 0, "", "from: 87 lies behind the end (choose an offset from 0 to 86, start, now or -BYTES)"},
-		{ctl.StreamRequest{Boot: -1, From: "71"}, 0, "", "from: 71 lies behind the end (choose an offset from 0 to 70, start, now or -BYTES)"},
-		{ctl.StreamRequest{From: "soon"}, 0, "", `from: "soon" is no place in the stream (start, now, -BYTES or an offset)`},
+		{ctl.StreamRequest{From: "87"}, 0, "", "from: offset 87 is after the end (use an offset from 0 to 86, start, now or -BYTES)"},
+		{ctl.StreamRequest{Boot: -1, From: "71"}, 0, "", "from: offset 71 is after the end (use an offset from 0 to 70, start, now or -BYTES)"},
+		{ctl.StreamRequest{From: "soon"}, 0, "", `from: invalid position "soon" (use start, now, -BYTES or an offset)`},
 	} {
 		stream, err := server.OpenStream(t.Context(), b.relay, test.request)
 		if test.fails != "" {
@@ -282,7 +282,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// await waits until so many bytes are in the journal.
+// await waits until the journal ends at this offset.
 func (b *bench) await(end int64) {
 	b.t.Helper()
 	for deadline := time.Now().Add(hangLimit); b.relay.Status().End < end; time.Sleep(time.Millisecond) {
@@ -326,7 +326,7 @@ func TestInputIsWholeAndReachesTheGuest(t *testing.T) {
 	}
 }
 
-// What one types at once, up to 4096 bytes, is not mixed with another's.
+// The bytes of one write, up to 4096, are not mixed with another client's.
 func TestInputIsNotInterleaved(t *testing.T) {
 	b := start(t)
 	var typing sync.WaitGroup
@@ -350,8 +350,8 @@ func TestInputIsNotInterleaved(t *testing.T) {
 	typing.Wait()
 }
 
-// One that has only finished typing still reads: echo x | nc -N.
-func TestHalfClosedClientReadsOn(t *testing.T) {
+// A client that shuts down only its sending side still reads: echo x | nc -N.
+func TestHalfClosedClientStillReads(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
 			b := start(t)
@@ -370,8 +370,8 @@ func TestHalfClosedClientReadsOn(t *testing.T) {
 	}
 }
 
-// A client that has gone is forgotten, without a byte having to be printed.
-func TestGoneClientIsForgotten(t *testing.T) {
+// A client that disconnects is removed, even if nothing is printed.
+func TestDisconnectedClientIsRemoved(t *testing.T) {
 	b := start(t)
 	conn := b.dial("unix")
 	b.clients(1)
@@ -379,7 +379,7 @@ func TestGoneClientIsForgotten(t *testing.T) {
 	b.clients(0)
 }
 
-// clients waits until there are so many.
+// clients waits until there are n clients.
 func (b *bench) clients(n int) {
 	b.t.Helper()
 	for deadline := time.Now().Add(hangLimit); len(b.relay.Status().Clients) != n; time.Sleep(time.Millisecond) {
@@ -418,7 +418,8 @@ func TestClientsComeAndGo(t *testing.T) {
 	b.clients(0)
 }
 
-// What could not be kept is in the status, and in a notice to each client at its place.
+// Bytes that could not be stored are in the status, and each client gets a notice at
+// their place.
 func TestLosses(t *testing.T) {
 	b := start(t)
 	b.print(0, 10)
@@ -443,14 +444,14 @@ func TestLosses(t *testing.T) {
 	}
 	defer plain.Close()
 	b.expect(plain, 0, 12)
-	told, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{Gaps: true})
+	reporting, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{Gaps: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer told.Close()
-	b.expect(told, 0, 10)
+	defer reporting.Close()
+	b.expect(reporting, 0, 10)
 	var loss *journal.LossError
-	if _, err := told.Read(got); !errors.As(err, &loss) {
+	if _, err := reporting.Read(got); !errors.As(err, &loss) {
 		t.Errorf("got %v", err)
 	}
 	again, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{From: "70", Gaps: true})
@@ -461,8 +462,8 @@ func TestLosses(t *testing.T) {
 	b.expect(again, 10, 12)
 }
 
-// A client that has learnt by the end of its stream that a part of a file was cut off
-// asks again from there: it gets what comes behind that.
+// A client whose stream ended at a missing part of a journal file asks again from there.
+// It gets what follows the gap.
 func TestStreamFromAHole(t *testing.T) {
 	b := start(t)
 	b.print(0, 10)
@@ -494,8 +495,8 @@ func TestStreamFromAHole(t *testing.T) {
 	b.expect(again, 10, 20)
 }
 
-// A virtio console's machine has found the pipe full: that is noted at the byte behind
-// which something may be missing. One that waits has lost nothing.
+// When a VM with a virtio console found the pipe full, a gap is recorded at the offset
+// after which bytes may be missing. If the VM waits instead, none is recorded.
 func TestFullPipe(t *testing.T) {
 	for _, drops := range []bool{true, false} {
 		var printed []byte
@@ -509,7 +510,7 @@ func TestFullPipe(t *testing.T) {
 		gaps := b.relay.Status().Gaps
 		if !drops {
 			if len(gaps) > 0 {
-				t.Errorf("one that waits: %+v", gaps)
+				t.Errorf("a VM that waits: gaps %+v", gaps)
 			}
 			continue
 		}
@@ -519,12 +520,12 @@ func TestFullPipe(t *testing.T) {
 		want := fmt.Sprintf("%s\r\n[bytes may be missing here (offset %d: %s)]\r\nmore\n", printed, len(printed), gaps[0].Cause)
 		got := make([]byte, len(want))
 		if _, err := io.ReadFull(b.dial("tcp"), got); err != nil || string(got) != want {
-			t.Errorf("a client gets …%q, %v", got[len(got)-200:], err)
+			t.Errorf("a client got …%q, %v", got[len(got)-200:], err)
 		}
 	}
 }
 
-// fill fills the pipe of a machine whose relay is not there, and returns with what.
+// fill fills the pipe of a VM while no relay runs, and returns what it has written.
 func fill(t *testing.T, dir string) (printed []byte) {
 	t.Helper()
 	out, err := rundir.OpenFIFO(relay.VMPath(dir) + ".out")
@@ -536,10 +537,10 @@ func fill(t *testing.T, dir string) (printed []byte) {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, state.WholeFIFO); err != nil {
 			return err
 		}
-		for number := 0; ; number++ { // like QEMU, it does not wait
+		for number := 0; ; number++ { // non-blocking, like QEMU
 			line := fmt.Appendf(nil, "%07d\n", number)
 			if _, err := unix.Write(fd, line); err != nil {
-				return nil //nolint:nilerr // it is full
+				return nil //nolint:nilerr // full
 			}
 			printed = append(printed, line...)
 		}
@@ -550,7 +551,7 @@ func fill(t *testing.T, dir string) (printed []byte) {
 	return printed
 }
 
-func TestNothingIsLeft(t *testing.T) {
+func TestRunLeavesNothingBehind(t *testing.T) {
 	b := start(t)
 	b.dial("tcp")
 	b.dial("unix")
@@ -558,7 +559,7 @@ func TestNothingIsLeft(t *testing.T) {
 	io.WriteString(b.typist(ctl.StreamRequest{}), "no guest reads this")
 	b.finish()
 	if _, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{}); !errors.Is(err, relay.ErrFinished) {
-		t.Errorf("a client joined what has ended: %v", err)
+		t.Errorf("a client joined after the end: %v", err)
 	}
 	if _, err := net.Dial("tcp", b.tcp.Addr().String()); err == nil {
 		t.Error("the port is still open")

@@ -19,7 +19,7 @@ import (
 	"microvm-console/internal/testsupport/numbered"
 )
 
-// opener opens an endpoint for reading, as cat does.
+// opener opens an endpoint for reading, like cat.
 func (b *bench) opener(path string, flags int) *os.File {
 	b.t.Helper()
 	file, err := os.OpenFile(path, flags, 0)
@@ -30,11 +30,11 @@ func (b *bench) opener(path string, flags int) *os.File {
 	return file
 }
 
-// expect reads exactly the lines from up to, not including, to.
+// expect reads the lines from up to, but not including, to, and nothing else.
 func (b *bench) expect(r io.Reader, from, to int) {
 	b.t.Helper()
 	var want strings.Builder
-	_ = numbered.Write(&want, from, to) // to a string
+	_ = numbered.Write(&want, from, to) // a strings.Builder returns no error
 	got := make([]byte, want.Len())
 	read := make(chan error, 1)
 	go func() {
@@ -47,11 +47,11 @@ func (b *bench) expect(r io.Reader, from, to int) {
 			b.t.Fatalf("got %.80q, %v, want %.80q", got, err, want.String())
 		}
 	case <-time.After(hangLimit):
-		b.t.Fatalf("nothing comes: lines %d to %d", from, to)
+		b.t.Fatalf("timed out reading lines %d to %d", from, to)
 	}
 }
 
-// files are the two kinds, and how a program opens them to read.
+// files are the two kinds of file endpoints, and how a program opens them for reading.
 var files = map[string]struct {
 	path  func(*bench) string
 	flags int
@@ -64,7 +64,7 @@ func TestOpenerGetsTheBootAndThenLive(t *testing.T) {
 	for name, file := range files {
 		t.Run(name, func(t *testing.T) {
 			b := startPublic(t)
-			b.print(0, 200) // no client is there
+			b.print(0, 200) // without a client
 			for round := range 3 {
 				b.clients(0)
 				opener := b.opener(file.path(b), file.flags)
@@ -78,8 +78,8 @@ func TestOpenerGetsTheBootAndThenLive(t *testing.T) {
 	}
 }
 
-// One who has not read what came leaves nothing behind for the next.
-func TestOpenerWhoReadsNothing(t *testing.T) {
+// Output that one reader has not read is not seen by the next.
+func TestOpenerThatReadsNothing(t *testing.T) {
 	for name, file := range files {
 		t.Run(name, func(t *testing.T) {
 			b := startPublic(t)
@@ -96,7 +96,7 @@ func TestOpenerWhoReadsNothing(t *testing.T) {
 	}
 }
 
-func TestOpenerStaysOverBoots(t *testing.T) {
+func TestOpenerStaysAcrossBoots(t *testing.T) {
 	for name, file := range files {
 		t.Run(name, func(t *testing.T) {
 			b := startPublic(t)
@@ -115,8 +115,8 @@ func TestOpenerStaysOverBoots(t *testing.T) {
 	}
 }
 
-// What is written while no machine is there is not typed into the next one, and
-// left for a QEMU that sits on the public pair.
+// Input written while no VM is attached is not typed into the next VM. It stays in the
+// FIFO for a QEMU that uses the public pair directly.
 func TestPublicInput(t *testing.T) {
 	b := startPublic(t)
 	write := func(text string) {
@@ -136,7 +136,7 @@ func TestPublicInput(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if n := descriptor.Unread(b.opener(b.public.In, os.O_RDWR)); n != len("stale") {
-		t.Errorf("%d bytes wait in the public FIFO", n)
+		t.Errorf("%d bytes are in the public FIFO, want 5", n)
 	}
 	if _, err := b.console.Boot(); err != nil {
 		t.Fatal(err)
@@ -178,9 +178,9 @@ func TestOutputOnlyDropsInput(t *testing.T) {
 	}
 }
 
-// A QEMU that is started by hand on the public pair has it for itself, and what it
-// wrote is there when it has gone.
-func TestMachineByHandOnThePublicPair(t *testing.T) {
+// A QEMU started by hand on the public pair has it to itself, and its output remains
+// after it has ended.
+func TestQEMUByHandOnThePublicPair(t *testing.T) {
 	b := startPublic(t)
 	b.print(0, 10)
 	b.await(70)
@@ -221,7 +221,7 @@ func TestMachineByHandOnThePublicPair(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.clients(0)
-	// The next boot is the relay's again.
+	// The relay uses the pair again for the next boot.
 	if _, err := b.console.Boot(); err != nil {
 		t.Fatal(err)
 	}
@@ -229,8 +229,8 @@ func TestMachineByHandOnThePublicPair(t *testing.T) {
 	b.expect(b.opener(path, os.O_RDONLY), 10, 20)
 }
 
-// A program that throws away what has come while it sets up the line, as minicom
-// does, gets the start again.
+// A program that flushes its input while it sets up the line, as minicom does, is sent
+// the boot from the start again.
 func TestTerminalProgramThatFlushes(t *testing.T) {
 	b := startPublic(t)
 	b.print(0, 50)
@@ -247,7 +247,7 @@ func TestTerminalProgramThatFlushes(t *testing.T) {
 	b.expect(tty, 0, 60)
 }
 
-// The end of the relay ends its clients, once they have read all.
+// When the relay ends, its clients read the rest and then reach the end.
 func TestEndOfOpeners(t *testing.T) {
 	b := startPublic(t)
 	fifo := b.opener(b.public.Out, os.O_RDONLY)
@@ -265,7 +265,7 @@ func TestEndOfOpeners(t *testing.T) {
 	}
 }
 
-func TestEndpointThatIsAnothersKind(t *testing.T) {
+func TestEndpointNameIsAnotherKindOfFile(t *testing.T) {
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
 	if err := errors.Join(os.WriteFile(in, nil, 0o600), os.Symlink("/dev/null", out)); err != nil {
@@ -290,6 +290,6 @@ func TestEndpointThatIsAnothersKind(t *testing.T) {
 	}
 	b.console.Repair()
 	if missing := b.console.Missing(); len(missing) > 0 {
-		t.Errorf("once they are gone: missing %v", missing)
+		t.Errorf("after their removal: missing %v", missing)
 	}
 }

@@ -19,9 +19,9 @@ import (
 	"microvm-console/internal/unixsock"
 )
 
-// While the guest reads nothing, clients that send and close are forgotten. What was
-// accepted of them reaches the guest.
-func TestGoneClientsWaitForNoRoom(t *testing.T) {
+// Clients that send and disconnect are removed even if the guest does not read. What the
+// relay has accepted from them reaches the guest.
+func TestDisconnectedClientsDoNotWaitForTheGuest(t *testing.T) {
 	for _, network := range []string{"unix", "tcp"} {
 		t.Run(network, func(t *testing.T) {
 			b := start(t)
@@ -39,16 +39,17 @@ func TestGoneClientsWaitForNoRoom(t *testing.T) {
 			b.clients(0)
 			queued := b.relay.Status().Input
 			if queued == 0 || queued > inputWhole+inputQueue*inputWhole {
-				t.Errorf("%d bytes are queued, of at most %d", queued, inputWhole+inputQueue*inputWhole)
+				t.Errorf("%d bytes are queued, want 1 to %d", queued, inputWhole+inputQueue*inputWhole)
 			}
 			accepted := descriptor.Unread(b.in) + queued
-			go b.typist(ctl.StreamRequest{}).Write([]byte("end")) // it waits until the guest reads
+			go b.typist(ctl.StreamRequest{}).Write([]byte("end")) // blocks until the guest reads
 			b.guestReadsTo("end", accepted+len("end"))
 		})
 	}
 }
 
-// guestReadsTo wants the guest to get so many bytes, up to a text; -1: however many.
+// guestReadsTo reads what the guest gets until it ends with the text end, and checks the
+// number of bytes unless want is -1.
 func (b *bench) guestReadsTo(end string, want int) {
 	b.t.Helper()
 	got := make([]byte, 0, 1<<20)
@@ -64,15 +65,15 @@ func (b *bench) guestReadsTo(end string, want int) {
 	}
 }
 
-// One that has finished sending and is still there gets its input through, however long
-// the guest takes, and reads on.
-func TestHalfClosedClientWaitsForRoom(t *testing.T) {
+// A client that shuts down only its sending side stays connected until the guest has read
+// its input, however long that takes, and can still read.
+func TestHalfClosedClientWaitsForTheGuest(t *testing.T) {
 	b := start(t)
 	fillInput(t, b)
 	conn := b.dial("tcp")
 	io.WriteString(conn, "last")
 	conn.(*net.TCPConn).CloseWrite()
-	time.Sleep(4 * time.Second) // the kernel is asked twice meanwhile
+	time.Sleep(4 * time.Second) // long enough for two searches of the socket table; see package peer
 	b.clients(1)
 	b.guestReadsTo("last", -1)
 	b.print(0, 1)
@@ -81,7 +82,7 @@ func TestHalfClosedClientWaitsForRoom(t *testing.T) {
 	}
 }
 
-// fillInput fills the input, so that there is no room in it.
+// fillInput fills the input FIFO and the queue.
 func fillInput(t *testing.T, b *bench) {
 	t.Helper()
 	typist, err := b.input(ctl.StreamRequest{})
@@ -100,7 +101,7 @@ func fillInput(t *testing.T, b *bench) {
 	}()
 	for deadline := time.Now().Add(hangLimit); b.relay.Status().Input <= inputQueue*inputWhole; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d bytes are queued", b.relay.Status().Input)
+			t.Fatalf("timed out: %d bytes are queued", b.relay.Status().Input)
 		}
 	}
 	typist.Close()
@@ -109,8 +110,8 @@ func fillInput(t *testing.T, b *bench) {
 	}
 }
 
-// The seat is free once its holder is gone, whatever the guest reads.
-func TestSeatOfAHolderThatIsKilled(t *testing.T) {
+// The seat is free once its holder has disconnected, even if the guest does not read.
+func TestSeatOfAKilledHolder(t *testing.T) {
 	b := start(t)
 	path := filepath.Join(b.dir, "ctl")
 	listener, err := unixsock.Listen(path)
@@ -133,10 +134,10 @@ func TestSeatOfAHolderThatIsKilled(t *testing.T) {
 	fmt.Fprintf(holder, "POST /input?seat=take&client=dead HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", 2<<20)
 	holder.SetWriteDeadline(time.Now().Add(time.Second))
 	if _, err := holder.Write(make([]byte, 2<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("there is room for all: %v", err)
+		t.Fatalf("the relay accepted everything: %v", err)
 	}
 	if _, err := b.input(ctl.StreamRequest{Client: "next", Seat: ctl.SeatTake}); !errors.As(err, new(*relay.SeatTakenError)) {
-		t.Errorf("the seat of one that waits: %v", err)
+		t.Errorf("the seat of a holder that waits: %v", err)
 	}
 	holder.Close()
 	for deadline := time.Now().Add(hangLimit); b.relay.Status().Writer != ""; time.Sleep(time.Millisecond) {
@@ -147,8 +148,8 @@ func TestSeatOfAHolderThatIsKilled(t *testing.T) {
 	b.typist(ctl.StreamRequest{Client: "next", Seat: ctl.SeatTake})
 }
 
-// A writer that loses the seat while it waits for room stops to wait.
-func TestClosedTypistWaitsForNoRoom(t *testing.T) {
+// A blocked write returns when the typist is closed.
+func TestCloseUnblocksTypist(t *testing.T) {
 	b := start(t)
 	fillInput(t, b)
 	typist, err := b.input(ctl.StreamRequest{Client: "first", Seat: ctl.SeatTake})
@@ -162,13 +163,13 @@ func TestClosedTypistWaitsForNoRoom(t *testing.T) {
 	}()
 	typist.Close()
 	if err := <-wrote; err == nil {
-		t.Error("it was typed")
+		t.Error("the write succeeded")
 	}
 }
 
-// A console takes so many clients, says so to the next one, and takes another when one
-// has gone.
-func TestMostClients(t *testing.T) {
+// A console refuses clients above the limit with a message, and accepts one again when
+// another has left.
+func TestMaxClients(t *testing.T) {
 	b := start(t)
 	first := b.dial("unix")
 	for range relay.MaxClients - 1 {
@@ -177,13 +178,13 @@ func TestMostClients(t *testing.T) {
 	b.clients(relay.MaxClients)
 	text, err := io.ReadAll(b.dial("tcp"))
 	if err != nil || string(text) != "["+relay.ErrCrowded.Error()+"]\r\n" {
-		t.Errorf("the next one got %q, %v", text, err)
+		t.Errorf("the next client got %q, %v", text, err)
 	}
 	if _, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{}); !errors.Is(err, relay.ErrCrowded) {
 		t.Errorf("a stream: %v", err)
 	}
 	if crowded := b.relay.Status().Crowded; crowded != 2 {
-		t.Errorf("%d were refused, want 2", crowded)
+		t.Errorf("%d clients were refused, want 2", crowded)
 	}
 	first.Close()
 	b.clients(relay.MaxClients - 1)
@@ -193,9 +194,9 @@ func TestMostClients(t *testing.T) {
 	}
 }
 
-// A program at the terminal that has gone does not keep out the next one, whatever the
-// guest reads.
-func TestOpenerThatTypedMuchAndLeft(t *testing.T) {
+// A program that has closed the terminal does not block the next one, even if the guest
+// does not read.
+func TestClosedTerminalDoesNotWaitForTheGuest(t *testing.T) {
 	b := startPublic(t)
 	b.relay.SetAttached(true)
 	fillInput(t, b)

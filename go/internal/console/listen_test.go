@@ -7,24 +7,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// noting is a listener that notes whom it accepts.
-type noting struct {
+// recording is a listener that records the accepted connections.
+type recording struct {
 	net.Listener
 	accepted chan net.Conn
 }
 
-func (n noting) Accept() (net.Conn, error) {
-	conn, err := n.Listener.Accept()
+func (r recording) Accept() (net.Conn, error) {
+	conn, err := r.Listener.Accept()
 	if err == nil {
-		n.accepted <- conn
+		r.accepted <- conn
 	}
 	return conn, err
 }
 
-// A TCP peer that vanishes while nothing is sent to it goes within a minute.
-func TestSilentPeersAreAsked(t *testing.T) {
+// The kernel probes a silent TCP peer, so that one that vanished is disconnected within a
+// minute.
+func TestSilentPeersAreProbed(t *testing.T) {
 	accepted := make(chan net.Conn, 1)
-	b := startWith(t, setup{listen: func(l net.Listener) net.Listener { return noting{l, accepted} }})
+	b := startWith(t, setup{listen: func(l net.Listener) net.Listener { return recording{l, accepted} }})
 	b.dial("tcp")
 	b.clients(1)
 	raw, err := (<-accepted).(*net.TCPConn).SyscallConn()

@@ -11,7 +11,7 @@ import (
 	"microvm-console/internal/relay"
 )
 
-// Of all who are attached, one types: who has the seat.
+// Of all clients, only the one that has the seat types.
 func TestWritersSeat(t *testing.T) {
 	b := start(t)
 	ask := func(name, seat string) ctl.StreamRequest { return ctl.StreamRequest{Client: name, Seat: seat} }
@@ -44,19 +44,19 @@ func TestWritersSeat(t *testing.T) {
 		t.Errorf("a second writer: %v", err)
 	}
 
-	// By force; who had the seat is told, and types no more.
+	// By force. The previous holder is notified and can type no more.
 	second := b.typist(ask("second", ctl.SeatForce))
 	if err := <-first.Lost(); !errors.As(err, new(*relay.SeatTakenError)) || err.Error() != "second has the writer's seat" {
-		t.Errorf("the first one is told %v", err)
+		t.Errorf("the first writer received %v", err)
 	}
 	if _, err := io.WriteString(first, "late"); !errors.As(err, new(*relay.SeatTakenError)) {
-		t.Errorf("the first one still types: %v", err)
+		t.Errorf("the first writer can still type: %v", err)
 	}
-	first.Close() // and frees nothing
+	first.Close() // does not free the seat
 	say(second, "2")
 	reaches("2")
 
-	// The same client, on a new connection.
+	// The same client on a new connection.
 	again := b.typist(ask("second", ctl.SeatTake))
 	second.Close()
 	say(again, "3")
@@ -65,7 +65,7 @@ func TestWritersSeat(t *testing.T) {
 	if writer := b.relay.Status().Writer; writer != "" {
 		t.Errorf("the writer is %q", writer)
 	}
-	// Without the seat, what a terminal answers by itself does not reach the guest.
+	// Without the seat, the answers of a terminal do not reach the guest.
 	say(raw, "4\x1b[25;90R\x1b[?62;c\x1b[8;24;80t\x1b[?2004;1$y\x1b[A")
 	reaches("4\x1b[A")
 }
@@ -80,34 +80,34 @@ func TestConnectionsWithoutTheSeat(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
-	b.clients(0) // it has read all
+	b.clients(0) // everything it sent has been read
 	io.WriteString(holder, "kept")
 	b.guestReads("kept")
 }
 
-// Who asks the terminal while no terminal is there is answered by the relay.
+// The relay answers terminal queries while no terminal is attached.
 func TestRelayAnswers(t *testing.T) {
 	for _, test := range []struct{ name, asks, answer string }{
 		{"the size", "boot\r\n\x1b[18t", "\x1b[8;24;80t"},
 		{"the size by the cursor", "\x1b[6n\x1b[32766;32766H\x1b[6n", "\x1b[1;1R\x1b[24;80R"},
 		{"the cursor", "# \x1b[6n", "\x1b[1;1R"},
-		{"the status", "\x1b[5n", "\x1b[0n"},
-		{"what it is", "\x1b[c", "\x1b[?1;2c"},
+		{"the terminal's status", "\x1b[5n", "\x1b[0n"},
+		{"the attributes", "\x1b[c", "\x1b[?1;2c"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := start(t)
 			fmt.Fprint(b.out, test.asks)
 			got := make([]byte, len(test.answer))
 			if _, err := io.ReadFull(b.in, got); err != nil || string(got) != test.answer {
-				t.Errorf("answered %q, %v, want %q", got, err, test.answer)
+				t.Errorf("got the answer %q, %v, want %q", got, err, test.answer)
 			}
-			// Not again, and not while a client has the seat.
+			// No second answer, and none while a client has the seat.
 			fmt.Fprint(b.out, "more\n")
 			b.await(int64(len(test.asks) + 5))
 			typist := b.typist(ctl.StreamRequest{Client: "terminal", Seat: ctl.SeatTake, Terminal: true})
 			fmt.Fprint(b.out, test.asks)
 			b.await(int64(2*len(test.asks) + 5))
-			time.Sleep(10 * time.Millisecond) // a second answer would be on its way
+			time.Sleep(10 * time.Millisecond) // long enough for a second answer to arrive
 			io.WriteString(typist, "end")
 			got = make([]byte, 3)
 			if _, err := io.ReadFull(b.in, got); err != nil || string(got) != "end" {
@@ -117,9 +117,8 @@ func TestRelayAnswers(t *testing.T) {
 	}
 }
 
-// A question that comes byte by byte, or in two parts wherever it is cut, is
-// answered once.
-func TestRelayAnswersPieces(t *testing.T) {
+// A query that arrives byte by byte, or split anywhere into two parts, is answered once.
+func TestRelayAnswersSplitQueries(t *testing.T) {
 	for _, test := range []struct{ asks, answer string }{
 		{"boot\r\n\x1b[18t", "\x1b[8;24;80t"},
 		{"\x1b[6n\x1b[32766;32766H\x1b[6n", "\x1b[1;1R\x1b[24;80R"},
@@ -135,7 +134,7 @@ func TestRelayAnswersPieces(t *testing.T) {
 			b.await(printed)
 			for deadline := time.Now().Add(hangLimit); b.relay.Unread() > 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
-					t.Fatal("it is not taken")
+					t.Fatal("timed out: the output is not in the journal")
 				}
 			}
 		}
@@ -148,28 +147,28 @@ func TestRelayAnswersPieces(t *testing.T) {
 			say(string(piece))
 		}
 		b.guestReads(test.answer)
-		// Not again.
+		// No second answer.
 		say("more\n")
 		io.WriteString(b.typist(ctl.StreamRequest{}), "end")
 		b.guestReads("end")
 	}
 }
 
-// An answer does not stand behind what was typed and the guest has not read.
-func TestRelayAnswersNobodyWhoIsTypedTo(t *testing.T) {
+// No answer is queued after typed input that the guest has not read.
+func TestNoAnswerAfterUnreadInput(t *testing.T) {
 	b := start(t)
 	raw := b.typist(ctl.StreamRequest{})
 	io.WriteString(raw, "echo hello\n")
 	fmt.Fprint(b.out, "# \x1b[6n")
 	b.await(6)
-	time.Sleep(10 * time.Millisecond) // an answer would be on its way
+	time.Sleep(10 * time.Millisecond) // long enough for an answer to arrive
 	io.WriteString(raw, "exit\n")
 	b.guestReads("echo hello\nexit\n")
 	fmt.Fprint(b.out, "# \x1b[6n")
 	b.guestReads("\x1b[1;1R")
 }
 
-// guestReads wants the guest to get text next.
+// guestReads checks that the guest gets text next.
 func (b *bench) guestReads(text string) {
 	b.t.Helper()
 	got := make([]byte, len(text))

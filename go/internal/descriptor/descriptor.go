@@ -1,4 +1,4 @@
-// Package descriptor does with open files what package os does not.
+// Package descriptor has functions on open files that package os lacks.
 package descriptor
 
 import (
@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Control calls f with a file's descriptor, which stays open meanwhile. Its error is that
-// of f, or os.ErrClosed.
+// Control calls f with a file's descriptor, which is not closed during the call. It
+// returns the error of f, or os.ErrClosed if the file is closed.
 func Control(file *os.File, f func(fd int) error) error {
 	raw, err := file.SyscallConn()
 	if err != nil {
@@ -24,7 +24,7 @@ func Control(file *os.File, f func(fd int) error) error {
 	return failed
 }
 
-// query returns what get returns for a file's descriptor; 0 for a file that is closed.
+// query returns the result of get for a file's descriptor, or 0 if the file is closed.
 func query(file *os.File, get func(fd int) (int, error)) (value int) {
 	_ = Control(file, func(fd int) (err error) {
 		value, err = get(fd)
@@ -33,17 +33,17 @@ func query(file *os.File, get func(fd int) (int, error)) (value int) {
 	return value
 }
 
-// Unread returns how many bytes are in a pipe; 0 for one that is closed.
+// Unread returns the number of bytes in a pipe, or 0 if it is closed.
 func Unread(pipe *os.File) int {
 	return query(pipe, func(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.TIOCINQ) })
 }
 
-// Capacity returns how many bytes a pipe can hold; 0 for one that is closed.
+// Capacity returns the number of bytes that a pipe can hold, or 0 if it is closed.
 func Capacity(pipe *os.File) int {
 	return query(pipe, func(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_GETPIPE_SZ, 0) })
 }
 
-// Drain drops what is in a pipe, which must not block.
+// Drain discards the content of a pipe, which must be non-blocking.
 func Drain(pipe *os.File) error {
 	return Control(pipe, func(fd int) error {
 		chunk := make([]byte, 64<<10)
@@ -59,8 +59,8 @@ func Drain(pipe *os.File) error {
 	})
 }
 
-// Poll returns the events of poll(2) that a file has now: POLLERR, POLLHUP and POLLPRI;
-// 0 for one that is closed.
+// Poll returns the current poll(2) events of a file among POLLERR, POLLHUP and POLLPRI,
+// or 0 if it is closed.
 func Poll(file *os.File) int {
 	return query(file, func(fd int) (int, error) {
 		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
@@ -72,7 +72,7 @@ func Poll(file *os.File) int {
 	})
 }
 
-// IsAt reports whether an open file is the one at path.
+// IsAt reports whether path is the name of an open file.
 func IsAt(file *os.File, path string) bool {
 	ours, err := file.Stat()
 	if err != nil {
@@ -82,13 +82,14 @@ func IsAt(file *os.File, path string) bool {
 	return err == nil && os.SameFile(ours, named)
 }
 
-// Wake ends what waits for file, and all that will wait, with os.ErrDeadlineExceeded.
+// Wake makes current and future reads and writes of file fail with
+// os.ErrDeadlineExceeded.
 func Wake(file *os.File) {
-	_ = file.SetDeadline(time.Unix(1, 0)) // a file that is closed wakes anyway
+	_ = file.SetDeadline(time.Unix(1, 0)) // a closed file needs no deadline
 }
 
-// Until has what waits for file wait no longer than ctx. The function that it returns
-// undoes that.
+// Until makes reads and writes of file fail with os.ErrDeadlineExceeded once ctx is done.
+// The returned function undoes that.
 func Until(ctx context.Context, file *os.File) (undo func()) {
 	woken := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -99,6 +100,6 @@ func Until(ctx context.Context, file *os.File) (undo func()) {
 		if !stop() {
 			<-woken
 		}
-		_ = file.SetDeadline(time.Time{}) // one that is closed has none
+		_ = file.SetDeadline(time.Time{}) // fails only for a closed file
 	}
 }

@@ -1,11 +1,11 @@
-// Package endpoint holds the ways to connect to a relay: sockets, FIFOs and a
-// pseudo-terminal.
+// Package endpoint provides the endpoints by which clients connect to a relay: sockets,
+// FIFOs and a pseudo-terminal.
 //
-// Each of them has Serve(ctx, relay), which accepts clients until ctx ends, at the latest
-// with relay.Closing, serves those that are there until they leave, and returns after all
-// that it has started has ended. So another endpoint can take the name of one whose ctx has
-// ended, while the clients of the old one stay. Serve closes the endpoint; Close is for one
-// that is not served.
+// Each endpoint has a method Serve(ctx, relay). It accepts clients until ctx is done or
+// relay.Closing is, serves the connected ones until they leave, and returns after
+// everything it started has ended. So, after ctx is canceled, another endpoint can take
+// over the name while the old one's clients stay connected. Serve closes the endpoint. A
+// caller that opens an endpoint and does not call Serve must call Close.
 package endpoint
 
 import (
@@ -15,7 +15,7 @@ import (
 	"microvm-console/internal/relay"
 )
 
-// isEnd reports whether err is that of a client whose machine has ended.
+// isEnd reports whether err is returned because the VM has ended.
 func isEnd(err error) bool {
 	return errors.Is(err, journal.ErrClosed) || errors.Is(err, relay.ErrFinished)
 }

@@ -13,22 +13,23 @@ import (
 	"microvm-console/internal/relay"
 )
 
-// file is an endpoint that programs open by its name in the file system, one at a time as
-// far as the relay can see: a FIFO, or a pseudo-terminal. If it is an io.Reader, what is read
-// is typed, until an error ends the client's visit.
+// file is an endpoint that programs open by name in the file system: a FIFO or a
+// pseudo-terminal. The relay cannot distinguish its openers, so it has one client at a
+// time. If the file is an io.Reader, what it reads is typed, until a read error
+// disconnects the client.
 type file interface {
 	io.Writer
 	info() relay.ClientInfo
-	// watch watches for programs that open the endpoint, and close it.
+	// watch adds watches for programs that open or close the endpoint.
 	watch(*openers.Watch) error
 	// present reports whether a program has it open.
 	present(*relay.Relay) bool
-	// origin returns the offset at which the client begins that has just come.
+	// origin returns the offset at which the new client begins.
 	origin(*relay.Relay) int64
-	// conn is what Write and Read wait for.
+	// conn is the file that Write and Read block on.
 	conn() *os.File
-	// reset makes the endpoint ready for the next client, unless ctx has ended: another
-	// endpoint has its name then. at is how far the last client came.
+	// reset prepares the endpoint for the next client, unless ctx is done: then another
+	// endpoint has the name. at is the offset that the last client has reached.
 	reset(ctx context.Context, at int64) error
 }
 
@@ -39,8 +40,8 @@ type fileServer struct {
 	events *openers.Watch
 }
 
-// serveFile serves the clients of an endpoint one after the other until the relay ends, or
-// ctx has ended and the last one has left.
+// serveFile serves the clients of an endpoint, one after the other. It returns when the
+// relay ends, or when ctx is done and the last client has left.
 func serveFile(ctx context.Context, r *relay.Relay, f file) error {
 	events, err := openers.NewWatch()
 	if err != nil {
@@ -55,12 +56,12 @@ func serveFile(ctx context.Context, r *relay.Relay, f file) error {
 		for !f.present(r) {
 			_, err := events.Wait(ctx)
 			if err != nil && (r.Closing().Err() != nil || !f.present(r)) {
-				return nil //nolint:nilerr // that has happened
+				return nil //nolint:nilerr // the relay or ctx has ended
 			}
 		}
 		client, err := r.Join(f.info(), f.origin(r))
 		if err != nil {
-			return nil //nolint:nilerr // the machine has ended, and the endpoint with it
+			return nil //nolint:nilerr // the VM has ended, and with it the endpoint
 		}
 		over, err := s.receive(ctx, client)
 		if over || err != nil {
@@ -69,25 +70,25 @@ func serveFile(ctx context.Context, r *relay.Relay, f file) error {
 	}
 }
 
-// opening are the events that watch waits for.
+// opening is the set of inotify events that watch waits for.
 const opening = unix.IN_OPEN | unix.IN_CLOSE
 
-// receive serves one client, and makes the endpoint ready for the next one before this
-// one is seen to have left. over reports that there is no next one.
+// receive serves one client. It prepares the endpoint for the next client before it
+// removes this one from the relay. over reports that no client can follow.
 func (s *fileServer) receive(ctx context.Context, client *relay.Client) (over bool, err error) {
 	defer client.Close()
-	err = s.visit(client)
+	err = s.serve(client)
 	if client.Context().Err() != nil || isEnd(err) {
 		return true, nil
 	}
 	if err := s.reset(ctx, client.Offset()); err != nil || ctx.Err() != nil {
 		return false, err
 	}
-	return false, s.watch(s.events) // a FIFO that was removed is another one now
+	return false, s.watch(s.events) // reset may have recreated a removed FIFO
 }
 
-// visit serves one client until it leaves or has to, and returns why it ended.
-func (s *fileServer) visit(client *relay.Client) error {
+// serve serves one client until it leaves or has to leave, and returns the reason.
+func (s *fileServer) serve(client *relay.Client) error {
 	ctx, cancel := context.WithCancel(client.Context())
 	typist, err := s.relay.Typist(relay.TypistInfo{Through: s.info().Name})
 	if err != nil {
@@ -95,11 +96,11 @@ func (s *fileServer) visit(client *relay.Client) error {
 		return err
 	}
 	defer descriptor.Until(ctx, s.conn())()
-	var beside sync.WaitGroup
-	defer beside.Wait()
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
 	defer typist.Close()
 	defer cancel()
-	beside.Go(func() {
+	helpers.Go(func() {
 		defer cancel()
 		for s.present(s.relay) {
 			if _, err := s.events.Wait(ctx); err != nil {
@@ -108,7 +109,7 @@ func (s *fileServer) visit(client *relay.Client) error {
 		}
 	})
 	if from, ok := s.file.(io.Reader); ok {
-		beside.Go(func() {
+		helpers.Go(func() {
 			defer cancel()
 			_, _ = io.CopyBuffer(typist, from, make([]byte, 4096))
 		})

@@ -15,14 +15,14 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// InFIFO is a FIFO to the guest: NAME.in.
+// InFIFO is the FIFO NAME.in, to the guest.
 type InFIFO struct {
 	path string
 	file *os.File // the read end
-	keep *os.File // both ends, so that a writer never waits for a reader, and file has no end
+	keep *os.File // both ends, so that opening for writing never blocks and file never reaches EOF
 }
 
-// OpenInFIFO makes the FIFO, or takes one of ours that is there.
+// OpenInFIFO creates the FIFO, or opens an existing one that is owned by this user.
 func OpenInFIFO(path string) (*InFIFO, error) {
 	keep, err := rundir.OpenFIFO(path)
 	if err != nil {
@@ -39,10 +39,10 @@ func OpenInFIFO(path string) (*InFIFO, error) {
 // InPlace reports whether the FIFO is still at its path.
 func (f *InFIFO) InPlace() bool { return descriptor.IsAt(f.file, f.path) }
 
-// Held reports whether a QEMU has the FIFO open by itself.
+// Held reports whether a QEMU process has this FIFO open directly.
 func (f *InFIFO) Held() bool { return openers.Held(f.file) }
 
-// Drop drops what was written while no VM was attached.
+// Drop discards what was written while no VM was attached.
 func (f *InFIFO) Drop() error { return descriptor.Drain(f.file) }
 
 // Close closes the FIFO.
@@ -51,9 +51,9 @@ func (f *InFIFO) Close() {
 	f.file.Close()
 }
 
-// Serve types what is written to the FIFO while a VM is attached. Else it is left there,
-// for a QEMU that has this very FIFO open. After ctx has ended, Serve goes on until no
-// process can write to the FIFO any more.
+// Serve types what is written to the FIFO while a VM is attached. At other times it
+// leaves the bytes in the FIFO, for a QEMU that opens this FIFO directly. After ctx is
+// done, Serve continues until no process can write to the FIFO any more.
 func (f *InFIFO) Serve(ctx context.Context, r *relay.Relay) error {
 	defer f.Close()
 	defer context.AfterFunc(ctx, func() { f.keep.Close() })()
@@ -69,7 +69,7 @@ func (f *InFIFO) Serve(ctx context.Context, r *relay.Relay) error {
 		undo()
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded): // the VM has gone
-		case err == nil, errors.Is(err, os.ErrClosed): // the end of the FIFO, or of the machine
+		case err == nil, errors.Is(err, os.ErrClosed): // end of the FIFO, or of the VM
 			return nil
 		default:
 			return fmt.Errorf("%s: %w", f.path, err)

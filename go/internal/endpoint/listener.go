@@ -15,11 +15,11 @@ import (
 	"microvm-console/internal/unixsock"
 )
 
-// Listeners are TCP or Unix stream sockets with one name: those of a port, say, for IPv4
-// and for IPv6.
+// Listeners are TCP or Unix stream sockets that form one endpoint, such as those of one
+// port for IPv4 and IPv6.
 type Listeners []net.Listener
 
-// ListenUnix returns a Unix socket at path, as unixsock.Listen does.
+// ListenUnix listens on a Unix socket at path; see unixsock.Listen.
 func ListenUnix(path string) (Listeners, error) {
 	listener, err := unixsock.Listen(path)
 	if err != nil {
@@ -28,18 +28,18 @@ func ListenUnix(path string) (Listeners, error) {
 	return Listeners{listener}, nil
 }
 
-// keepAlive is how a peer that is silent is asked whether it is still there: one that
-// has vanished while nothing is sent to it goes within a minute. What is sent and not
-// acknowledged has the kernel's own limit (tcp(7), tcp_retries2: about 15 minutes).
-// Not TCP_USER_TIMEOUT: it would also end a peer that is well, and has stopped
-// reading.
+// keepAlive makes the kernel probe a silent peer, so that a peer that vanishes while
+// nothing is sent to it is disconnected within a minute. Data that is not acknowledged
+// has the kernel's own limit (tcp(7), tcp_retries2: about 15 minutes). TCP_USER_TIMEOUT
+// is not set: it would also disconnect a healthy peer that has stopped reading.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3}
 
-// acceptPause is the pause before another attempt to accept if the system has run out of
-// something, such as descriptors.
+// acceptPause is the pause before the next Accept after an error, such as too many open
+// files.
 const acceptPause = 100 * time.Millisecond
 
-// InPlace reports whether a Unix socket is still at its path. A port always is.
+// InPlace reports whether a Unix socket is still at its path. It is always true for a
+// port.
 func (l Listeners) InPlace() bool {
 	return !slices.ContainsFunc(l, func(l net.Listener) bool {
 		socket, ok := l.(*unixsock.Listener)
@@ -54,8 +54,8 @@ func (l Listeners) Close() {
 	}
 }
 
-// Serve serves each client that connects: this boot from its first byte, then live; and
-// what comes from it is typed into the console.
+// Serve sends each client that connects the current boot from its first byte, then live
+// output, and types what the client sends.
 func (l Listeners) Serve(ctx context.Context, r *relay.Relay) error {
 	defer context.AfterFunc(ctx, l.Close)()
 	var accepting sync.WaitGroup
@@ -66,7 +66,8 @@ func (l Listeners) Serve(ctx context.Context, r *relay.Relay) error {
 	return nil
 }
 
-// accept serves the clients of one socket until it is closed and they have left.
+// accept serves the clients of one socket. It returns once the socket is closed and they
+// have left.
 func accept(l net.Listener, r *relay.Relay) {
 	var clients sync.WaitGroup
 	defer clients.Wait()
@@ -82,13 +83,13 @@ func accept(l net.Listener, r *relay.Relay) {
 		if peer, ok := conn.(interface {
 			SetKeepAliveConfig(config net.KeepAliveConfig) error
 		}); ok {
-			_ = peer.SetKeepAliveConfig(keepAlive) // else the kernel has a longer limit
+			_ = peer.SetKeepAliveConfig(keepAlive) // otherwise the kernel's longer limit applies
 		}
 		info := relay.ClientInfo{Name: conn.RemoteAddr().String(), Kind: l.Addr().Network()}
 		client, err := r.Join(info, r.BootStart())
 		if err != nil {
 			if errors.Is(err, relay.ErrCrowded) {
-				fmt.Fprintf(conn, "[%v]\r\n", err) // into the empty buffer of a socket: it does not wait
+				fmt.Fprintf(conn, "[%v]\r\n", err) // does not block: the socket's buffer is empty
 			}
 			conn.Close()
 			continue
@@ -97,13 +98,13 @@ func accept(l net.Listener, r *relay.Relay) {
 	}
 }
 
-// serve serves a connection to the socket at address until it ends.
+// serve serves a connection to the socket at address until the connection ends.
 func serve(conn net.Conn, address string, client *relay.Client, r *relay.Relay) {
 	defer client.Close()
 	defer conn.Close()
 	ctx, cancel := context.WithCancel(client.Context())
 	defer cancel()
-	// A client that has to leave, or has gone, is not waited for.
+	// Do not wait for a client that has to leave or has left.
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	var typing sync.WaitGroup
@@ -112,19 +113,19 @@ func serve(conn net.Conn, address string, client *relay.Client, r *relay.Relay) 
 		defer cancel()
 		typeFrom(conn, address, r)
 	})
-	_ = client.CopyTo(ctx, conn) // whatever the reason, it leaves
+	_ = client.CopyTo(ctx, conn) // any error disconnects the client
 	cancel()
 }
 
-// typeFrom types what comes from a connection. One that has only finished typing goes on
-// reading; typeFrom returns when the client has gone.
+// typeFrom types what a connection sends. A client that only shuts down its sending side
+// keeps reading; typeFrom returns when the client has disconnected.
 func typeFrom(conn net.Conn, address string, r *relay.Relay) {
 	typist, err := r.Typist(relay.TypistInfo{Through: address})
 	if err != nil {
-		return // it cannot happen: no seat is asked for
+		return // cannot happen: no seat is requested
 	}
 	defer typist.Close()
 	to, from := peer.Writer{Writer: typist, Conn: conn, Gone: typist.Close}, struct{ io.Reader }{conn}
-	_, _ = io.CopyBuffer(to, from, make([]byte, 4096)) // an idle client costs no more
+	_, _ = io.CopyBuffer(to, from, make([]byte, 4096)) // small, to keep idle clients cheap
 	peer.AwaitEnd(conn)
 }

@@ -9,11 +9,11 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// LogLink is a symbolic link to the newest file of a journal, for tail -F. It stays when
-// its relay has ended.
+// LogLink is a symbolic link to the newest file of a journal, for tail -F. The link
+// remains when its relay has ended.
 type LogLink struct{ path string }
 
-// OpenLogLink makes the link, and has it follow the journal.
+// OpenLogLink creates the link, and updates it whenever the journal begins a new file.
 func OpenLogLink(path string, stream *journal.Journal) (*LogLink, error) {
 	var err error // of the first link
 	stream.OnSegment(func(segment string) { err = rundir.Link(segment, path) })
@@ -23,14 +23,14 @@ func OpenLogLink(path string, stream *journal.Journal) (*LogLink, error) {
 	return &LogLink{path}, nil
 }
 
-// InPlace reports whether the link is there.
+// InPlace reports whether the link exists.
 func (l *LogLink) InPlace() bool {
 	there, err := rundir.Usable(l.path, os.ModeSymlink)
 	return there && err == nil
 }
 
-// Serve has nothing to serve.
+// Serve does nothing.
 func (l *LogLink) Serve(context.Context, *relay.Relay) error { return nil }
 
-// Close has nothing to close.
+// Close does nothing.
 func (l *LogLink) Close() {}

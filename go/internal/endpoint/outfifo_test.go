@@ -13,7 +13,7 @@ import (
 	"microvm-console/internal/relay"
 )
 
-// newRelay returns a relay that is not run.
+// newRelay returns a relay that does not run.
 func newRelay(t *testing.T) *relay.Relay {
 	t.Helper()
 	stream, err := journal.Open(t.TempDir(), journal.DefaultRetention)
@@ -38,9 +38,9 @@ func openToRead(t *testing.T, path string) *os.File {
 	return file
 }
 
-// A reader that comes before the last one is seen to have gone, and reads what that one
-// has left, goes on behind it: nothing twice.
-func TestReaderThatComesEarlyGoesOnWhereTheLastOneEnded(t *testing.T) {
+// A reader that opens the FIFO before the last one is seen to close it, and reads what
+// that one has left, continues after that, without a repeat.
+func TestEarlyReaderContinuesWhereTheLastOneEnded(t *testing.T) {
 	r := newRelay(t)
 	fifo, err := OpenOutFIFO(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
@@ -60,19 +60,19 @@ func TestReaderThatComesEarlyGoesOnWhereTheLastOneEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if at := fifo.origin(r); at != 50 {
-		t.Errorf("the early one goes on at %d", at)
+		t.Errorf("the early reader begins at %d", at)
 	}
 	early.Close()
 	if err := fifo.reset(context.Background(), 60); err != nil {
 		t.Fatal(err)
 	}
 	if at := fifo.origin(r); at != 0 {
-		t.Errorf("the next one begins at %d", at)
+		t.Errorf("the next reader begins at %d", at)
 	}
 }
 
-// A reader that is there when a relay starts has read an earlier one's bytes, of an
-// unknown number: for it, the stream ends there.
+// A process that reads the FIFO when a relay starts has read an unknown number of an
+// earlier relay's bytes. Its stream ends.
 func TestReaderOfAnEarlierRelay(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	killed, err := OpenOutFIFO(path)
@@ -80,7 +80,7 @@ func TestReaderOfAnEarlierRelay(t *testing.T) {
 		t.Fatal(err)
 	}
 	reader := openToRead(t, path)
-	sleep := exec.Command("sleep", "1000") // another process that has it open
+	sleep := exec.Command("sleep", "1000") // another process that has the FIFO open
 	sleep.Stdin = reader
 	if err := sleep.Start(); err != nil {
 		t.Fatal(err)
@@ -97,9 +97,9 @@ func TestReaderOfAnEarlierRelay(t *testing.T) {
 	}
 	defer fifo.Close()
 	if fifo.present(newRelay(t)) || descriptor.Unread(fifo.file) != 0 {
-		t.Error("it is taken for a new one")
+		t.Error("the old reader is treated as a new one")
 	}
 	if text, err := io.ReadAll(reader); string(text) != "left" || err != nil {
-		t.Errorf("it reads %q, %v", text, err)
+		t.Errorf("the old reader got %q, %v", text, err)
 	}
 }

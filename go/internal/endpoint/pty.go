@@ -18,25 +18,26 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// flushGrace is how long after its opening a terminal program may still throw
-// away what has come, while it sets up its line: then it gets the start again.
+// flushGrace is how long after opening the terminal a program may flush its input while
+// it sets up the line. If it does, it is sent the boot from the start again.
 const flushGrace = 2 * time.Second
 
-// PTY is an endpoint that programs open as a serial port: a pseudo-terminal, raw,
-// that outlives every hang-up.
+// PTY is an endpoint that programs open like a serial port: a raw pseudo-terminal that
+// survives hang-ups.
 type PTY struct {
 	master *os.File
 	slave  string
 	links  [][2]string // each link and its target, from the terminal to the public name
-	since  time.Time   // when the client came; zero: none is there
+	since  time.Time   // when the client opened the terminal; zero if none has
 
 	mu      sync.Mutex
-	flushed bool // the client gets the start again
+	flushed bool // the client has to be sent the boot from the start again
 }
 
-// OpenPTY makes a pseudo-terminal, mode 0600, and a symbolic link to it: by way of another
-// link, via, if that is not empty. The kernel gives the name of a terminal that has gone to
-// another one; so via is in a folder that is removed however this process ends.
+// OpenPTY creates a pseudo-terminal, mode 0600, and a symbolic link to it. If via is not
+// empty, link points to via and via to the terminal. The kernel reuses the name of a
+// terminal that is gone; so via should be in a folder that is removed no matter how this
+// process ends.
 func OpenPTY(link, via string) (*PTY, error) {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -60,7 +61,7 @@ func OpenPTY(link, via string) (*PTY, error) {
 	return p, nil
 }
 
-// setUp makes the slave usable; see pts(4) and ioctl_tty(2).
+// setUp prepares the slave; see pts(4) and ioctl_tty(2).
 func (p *PTY) setUp() error {
 	err := descriptor.Control(p.master, func(fd int) error {
 		number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
@@ -76,25 +77,25 @@ func (p *PTY) setUp() error {
 	if err := os.Chmod(p.slave, 0o600); err != nil {
 		return err
 	}
-	return p.reset(context.Background(), 0) // from its closing on, the kernel reports that no program is there
+	return p.reset(context.Background(), 0) // opening and closing the slave makes the kernel report POLLHUP from now on
 }
 
 // InPlace reports whether the link still leads to the terminal.
-func (p *PTY) InPlace() bool { return !slices.ContainsFunc(p.links, isAnothers) }
+func (p *PTY) InPlace() bool { return !slices.ContainsFunc(p.links, isForeign) }
 
-// isAnothers reports whether a link leads somewhere else than to its target.
-func isAnothers(link [2]string) bool {
+// isForeign reports whether a link is missing or has another target.
+func isForeign(link [2]string) bool {
 	found, err := os.Readlink(link[0])
 	return err != nil || found != link[1]
 }
 
-// Close closes the terminal, and removes the links to it.
+// Close closes the terminal and removes the links to it.
 func (p *PTY) Close() {
 	for _, link := range p.links {
-		if isAnothers(link) {
-			break // and what leads to it is another terminal's
+		if isForeign(link) {
+			break // what links to it belongs to another terminal too
 		}
-		_ = os.Remove(link[0]) // it may just have been removed
+		_ = os.Remove(link[0]) // may have been removed already
 	}
 	p.master.Close()
 }
@@ -119,17 +120,18 @@ func (p *PTY) present(*relay.Relay) bool {
 }
 
 func (p *PTY) origin(r *relay.Relay) int64 {
-	p.flushed = false // of the client before
+	p.flushed = false // set for the previous client
 	if p.since.IsZero() {
 		p.since = time.Now()
 	}
 	return r.BootStart()
 }
 
-// errFlushed is why a client gets the start again.
-var errFlushed = errors.New("pty: the program has thrown away what had come")
+// errFlushed is returned if the client has to be sent the boot from the start again.
+var errFlushed = errors.New("pty: the program has flushed its input")
 
-// Write writes to the program, unless that has just thrown away what came before.
+// Write writes to the program. It returns errFlushed if the program has just flushed
+// earlier output.
 func (p *PTY) Write(data []byte) (written int, err error) {
 	raw, err := p.master.SyscallConn()
 	if err != nil {
@@ -156,11 +158,11 @@ func (p *PTY) writeSome(fd int, data []byte) (int, error) {
 	return unix.Write(fd, data)
 }
 
-// settingUp reports whether the program has just come.
+// settingUp reports whether the program has just opened the terminal.
 func (p *PTY) settingUp() bool { return time.Since(p.since) < flushGrace }
 
-// Read reads what the program writes. Its error is errFlushed if the client gets the start
-// again.
+// Read reads what the program writes. It returns errFlushed if the program has just
+// flushed its input.
 func (p *PTY) Read(data []byte) (n int, err error) {
 	raw, err := p.master.SyscallConn()
 	if err != nil {
@@ -173,8 +175,8 @@ func (p *PTY) Read(data []byte) (n int, err error) {
 	return n, errors.Join(err, ended)
 }
 
-// readSome is Read if there is something. In packet mode (ioctl_tty(2), TIOCPKT) what is
-// read begins with a byte that says what the program has done.
+// readSome is Read without blocking. In packet mode (ioctl_tty(2), TIOCPKT) the first
+// byte of each read is a control byte.
 func (p *PTY) readSome(fd int, data []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -191,8 +193,8 @@ func (p *PTY) readSome(fd int, data []byte) (int, error) {
 	return copy(data, data[1:n]), nil
 }
 
-// reset makes the terminal raw again, and drops what the last program has not
-// read. Packet mode is switched off and on, or this would look as if the program did it.
+// reset makes the terminal raw again and discards what the last program has not read.
+// Packet mode is off meanwhile, so that the flush does not look like the program's.
 func (p *PTY) reset(context.Context, int64) error {
 	if !p.present(nil) {
 		p.since = time.Time{}

@@ -1,5 +1,5 @@
-// Package features finds out what a QEMU program can do, by asking it once; the answer
-// is remembered until the host restarts or the program's file changes.
+// Package features detects the features of a QEMU program by running it once. The result
+// is stored until the host restarts or the program's file changes.
 package features
 
 import (
@@ -15,13 +15,13 @@ import (
 	"microvm-console/internal/qemu"
 )
 
-// found are the features that are remembered.
+// found has the stored features.
 var found = cache.File[qemu.Features]{Name: "qemu.json"}
 
-// helpLimit is how long QEMU may take to print its help: it takes 0.1 s.
+// helpLimit is how long QEMU may take to print its help. It usually takes 0.1 s.
 const helpLimit = 30 * time.Second
 
-// Of returns the features of a QEMU program, which is looked up on PATH.
+// Of returns the features of a QEMU program, which is looked up in PATH.
 func Of(ctx context.Context, program string) (qemu.Features, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {
@@ -34,7 +34,7 @@ func Of(ctx context.Context, program string) (qemu.Features, error) {
 	if features, ok := found.Recall(key); ok {
 		return features, nil
 	}
-	features, err := ask(ctx, program)
+	features, err := detect(ctx, program)
 	if err != nil {
 		return qemu.Features{}, err
 	}
@@ -42,9 +42,9 @@ func Of(ctx context.Context, program string) (qemu.Features, error) {
 	return features, nil
 }
 
-// ask runs the program with -help. A program that was built without seccomp refuses the
-// option of the sandbox, and is run again without it.
-func ask(ctx context.Context, program string) (qemu.Features, error) {
+// detect runs the program with -help. A QEMU built without seccomp refuses the -sandbox
+// option; then it is run again without that.
+func detect(ctx context.Context, program string) (qemu.Features, error) {
 	text, sandbox, err := help(ctx, qemu.HelpArgs(program, true))
 	if err != nil {
 		return qemu.Features{}, err
@@ -59,9 +59,9 @@ func ask(ctx context.Context, program string) (qemu.Features, error) {
 	return features, nil
 }
 
-// help runs argv and returns what it prints, and whether it ended with status 0.
+// help runs argv and returns its output. done reports whether the exit status is 0.
 func help(ctx context.Context, argv []string) (text string, done bool, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, helpLimit, errors.New("does not answer -help"))
+	ctx, cancel := context.WithTimeoutCause(ctx, helpLimit, errors.New("-help does not return"))
 	defer cancel()
 	var out bytes.Buffer
 	asked, err := process.Start(process.Command{Argv: argv, Stdout: &out, Env: process.SmallEnvironment()})

@@ -12,7 +12,7 @@ import (
 	"microvm-console/internal/qemu"
 )
 
-// fake is a program that answers as a QEMU does, with its calls counted.
+// fake creates a program that prints help like QEMU. calls returns how often it was run.
 func fake(t *testing.T, script string) (program string, calls func() int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -57,13 +57,13 @@ func TestOf(t *testing.T) {
 				}
 			}
 			if n := calls(); n != test.calls {
-				t.Errorf("it was called %d times, want %d", n, test.calls)
+				t.Errorf("QEMU was run %d times, want %d", n, test.calls)
 			}
 		})
 	}
 }
 
-func TestOfAProgramThatIsMissing(t *testing.T) {
+func TestOfMissingProgram(t *testing.T) {
 	if _, err := Of(t.Context(), "/none"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}

@@ -11,27 +11,27 @@ import (
 	"microvm-console/internal/openers"
 )
 
-// boots finds out where boots begin in a journal, whose folder it looks at. A boot's first
-// file exists before its first byte can be read.
+// boots finds out where boots begin in a journal by reading its folder. The first file of
+// a boot exists before the first byte of the boot can be read.
 type boots struct {
 	dir      string
 	all      []journal.Boot
-	reached  int       // the number of the newest boot that was announced, or is passed
-	modified time.Time // of the folder when it was read
-	fresh    bool      // it was modified at about the time at which it was read
+	reached  int       // number of the newest boot that was announced or skipped
+	modified time.Time // modification time of the folder when it was read
+	fresh    bool      // the folder was modified just before it was read
 }
 
-// begin notes that the stream of the journal in dir is read from offset on.
+// begin starts reading the journal in dir at offset.
 func (b *boots) begin(dir string, offset int64) {
 	if b.dir != dir {
 		*b = boots{dir: dir}
 	}
-	b.look()
-	b.pass(offset)
+	b.update()
+	b.skip(offset)
 }
 
-// pass has the boots that began before offset not announced.
-func (b *boots) pass(offset int64) {
+// skip skips the boots that began before offset: next will not return them.
+func (b *boots) skip(offset int64) {
 	for _, boot := range b.all {
 		if boot.Start < offset {
 			b.reached = max(b.reached, boot.Number)
@@ -39,10 +39,10 @@ func (b *boots) pass(offset int64) {
 	}
 }
 
-// next returns the next boot to be announced if it begins at offset; otherwise nil, and
-// how many of the n bytes from offset on come before it.
+// next returns the boot to be announced at offset. If there is none, it returns nil and
+// how many of the n bytes from offset on precede the next boot.
 func (b *boots) next(offset, n int64) (*journal.Boot, int64) {
-	b.look()
+	b.update()
 	for i := range b.all {
 		boot := &b.all[i]
 		if boot.Number <= b.reached || boot.Start >= offset+n && n > 0 {
@@ -57,11 +57,11 @@ func (b *boots) next(offset, n int64) (*journal.Boot, int64) {
 	return nil, n
 }
 
-// clockStep is more than the resolution of the times of files.
+// clockStep is longer than the resolution of file times.
 const clockStep = 100 * time.Millisecond
 
-// look reads the journal's boots, unless its folder is as it was.
-func (b *boots) look() {
+// update reads the boots of the journal, unless its folder has not changed.
+func (b *boots) update() {
 	if b.dir == "" {
 		return
 	}
@@ -70,24 +70,24 @@ func (b *boots) look() {
 		return
 	}
 	b.modified, b.fresh = info.ModTime(), time.Since(info.ModTime()) < clockStep
-	if snapshot, err := journal.Look(b.dir); err == nil {
+	if snapshot, err := journal.TakeSnapshot(b.dir); err == nil {
 		b.all = snapshot.Boots()
 	}
 }
 
-// endLimit is how long the owner of a stream that has ended may take to record how.
+// endLimit is how long the owner of an ended stream may take to record the exit cause.
 const endLimit = 2 * time.Second
 
-// endOfBoot returns the newest boot of the journal in dir, once it is recorded how it has
-// ended or no process writes the journal any more. It returns the zero value if nothing is
-// kept.
+// endOfBoot returns the newest boot of the journal in dir, once its exit cause is
+// recorded or no process writes the journal any more. It returns the zero value if
+// nothing is kept.
 func endOfBoot(ctx context.Context, dir string) journal.Boot {
 	limited, cancel := context.WithTimeout(ctx, endLimit)
 	defer cancel()
 	changes := watch(dir)
 	defer changes.close()
 	for {
-		snapshot, err := journal.Look(dir)
+		snapshot, err := journal.TakeSnapshot(dir)
 		if err != nil {
 			return journal.Boot{}
 		}
@@ -99,17 +99,17 @@ func endOfBoot(ctx context.Context, dir string) journal.Boot {
 	}
 }
 
-// watcher waits for changes in folders. Its wait ends after a while without one: the
-// kernel may refuse to watch, and what is waited for may come without a change of a file.
+// watcher waits for changes in folders. Because the kernel may refuse a watch, and some
+// conditions change without a change of a file, each wait has a limit.
 type watcher struct{ watch *openers.Watch }
 
-// mostWait bounds one wait of a watcher.
-const mostWait = time.Second
+// maxWait limits one wait of a watcher.
+const maxWait = time.Second
 
-// folderEvents are the changes in a folder that may matter.
+// folderEvents are the relevant changes in a folder.
 const folderEvents = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_TO | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_DELETE_SELF
 
-// watch watches folders; one that does not exist, or cannot be watched, is left out.
+// watch watches folders. It ignores those that do not exist or cannot be watched.
 func watch(dirs ...string) watcher {
 	watch, err := openers.NewWatch()
 	if err != nil {
@@ -120,24 +120,24 @@ func watch(dirs ...string) watcher {
 	return w
 }
 
-// add watches folders too.
+// add watches more folders.
 func (w watcher) add(dirs ...string) {
 	for _, dir := range dirs {
 		if w.watch != nil {
-			_ = w.watch.Add(dir, folderEvents) // else wait ends after a while
+			_ = w.watch.Add(dir, folderEvents) // without a watch, wait returns after maxWait
 		}
 	}
 }
 
-// wait waits for a change, for mostWait, or until ctx ends.
+// wait waits for a change, for maxWait, or until ctx is done.
 func (w watcher) wait(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, mostWait)
+	limited, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	if w.watch == nil {
 		<-limited.Done()
 		return
 	}
-	_, _ = w.watch.Wait(limited) // what has changed is looked at by the caller
+	_, _ = w.watch.Wait(limited) // the caller checks what has changed
 }
 
 func (w watcher) close() {

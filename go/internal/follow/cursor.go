@@ -1,6 +1,6 @@
 package follow
 
-// cursor is a place in a stream. It makes the events of what comes there.
+// cursor is a place in a stream. It creates the events for what is read there.
 type cursor struct {
 	offset int64 // of the next byte
 	live   int64 // bytes before this offset are history
@@ -8,8 +8,8 @@ type cursor struct {
 	handle func(Event) error
 }
 
-// data passes over bytes, and the begins of boots among them and before them. An event has
-// bytes of one boot, which are all history or not.
+// data processes bytes, and the starts of boots among and before them. Each Data event
+// has bytes of one boot that are either all history or all live.
 func (c *cursor) data(data []byte) error {
 	for {
 		boot, n := c.boots.next(c.offset, int64(len(data)))
@@ -26,7 +26,7 @@ func (c *cursor) data(data []byte) error {
 		if history {
 			n = min(n, c.live-c.offset)
 		}
-		// What the handler has got counts, also if it fails then.
+		// The offset includes these bytes even if the handler fails.
 		offset := c.offset
 		c.offset += n
 		if err := c.handle(Event{Kind: Data, Offset: offset, Data: data[:n], History: history}); err != nil {
@@ -36,8 +36,8 @@ func (c *cursor) data(data []byte) error {
 	}
 }
 
-// missing passes over bytes that are missing before offset to; 0 is none, and -1 an unknown
-// number.
+// missing processes a gap that ends at offset to. bytes is 0 if there is none, -1 if the
+// number is unknown.
 func (c *cursor) missing(to, bytes int64) error {
 	c.offset = to
 	if bytes == 0 {

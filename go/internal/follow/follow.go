@@ -1,12 +1,13 @@
-// Package follow reads the stream of a console, or of a channel, from an offset on: what
-// is kept of it, and then what comes.
+// Package follow reads the stream of a console or a channel from an offset: first what is
+// kept, then live output.
 //
-// Run follows what is served just now, over connections that break, over a new owner, and
-// if asked for over following starts of a VM. Kept reads what a journal's files hold; no
-// process need serve them. Both yield the same events.
+// Run reads from a running VM or relay. It reconnects after a connection has broken or
+// the owner was replaced, and, if requested, continues with later starts of a VM. Kept
+// reads the files of a journal; it needs no running process. Both produce the same
+// events.
 //
-// Its promises: the bytes come in their order, once each, with their offsets. What is
-// missing is an event at its place, and so is the begin of each boot.
+// Guarantees: the bytes are delivered in order, once each, with their offsets. There is
+// an event for missing bytes at their place, and one at the start of each boot.
 package follow
 
 import (
@@ -22,30 +23,31 @@ import (
 )
 
 const (
-	// returnLimit is how long an owner that was there may take to come back.
+	// returnLimit is how long an owner may take to return.
 	returnLimit = 5 * time.Second
-	// maxTries is how often in a row a connection may break that has brought nothing.
+	// maxTries is how many connections in a row may break without having delivered a
+	// byte.
 	maxTries = 20
 )
 
-// Kind is what an Event is about.
+// Kind is the kind of an Event.
 type Kind int
 
 const (
-	// Connected says that a connection was made; Target, Offset and Live are set. It is
-	// the first event of Run, and the first one after each Lost and Ended.
+	// Connected reports a new connection; Target, Offset and Live are set. It is the first
+	// event of Run, and the first after each Lost and Ended.
 	Connected Kind = iota
-	// Boot says that a boot begins at Offset. The boot that is under way when the reading
-	// begins is an event if it is read from its first byte on.
+	// Boot reports that a boot begins at Offset. The boot that is running when reading
+	// begins is reported too, if it is read from its first byte.
 	Boot
-	// Data has bytes, from Offset on. They are history up to the offset Live of the
-	// connection, and no event has both.
+	// Data has bytes from Offset on. Bytes before the offset Live of the connection are
+	// history; no event has bytes of both kinds.
 	Data
-	// Gap says that bytes are missing before Offset.
+	// Gap reports that bytes are missing before Offset.
 	Gap
-	// Lost says that the connection has broken, and is made again.
+	// Lost reports that the connection has broken. Run tries to reconnect.
 	Lost
-	// Ended says that the stream has ended regularly, or its owner was killed.
+	// Ended reports that the stream has ended, or that its owner was killed.
 	Ended
 )
 
@@ -53,46 +55,44 @@ const (
 type Event struct {
 	Kind   Kind
 	Offset int64 // of the next byte
-	// Live is, for Connected, the offset at which the stream ended then.
+	// Live, for Connected, is the offset at which the stream ended at that time.
 	Live int64
-	// Data are bytes of the stream, valid until the handler returns.
+	// Data is valid until the handler returns.
 	Data []byte
-	// History reports whether the bytes of Data had been printed before the connection
-	// was made.
+	// History is set if Data was printed before the connection was made.
 	History bool
-	// Missing is how many bytes are missing; -1 if the number is unknown.
+	// Missing is the number of missing bytes; -1 if unknown.
 	Missing int64
-	// Boot is the boot that begins, or has ended; the zero value if it is not known.
+	// Boot is the boot that begins or has ended; the zero value if unknown.
 	Boot journal.Boot
-	// Target is what was connected to.
+	// Target is the other end of the connection.
 	Target Target
 }
 
-// Request says what is read of a target, and how.
+// Request selects what is read of a target, and how.
 type Request struct {
-	// From and Boot are those of ctl.StreamRequest.
+	// From and Boot have the meaning of the fields of ctl.StreamRequest.
 	From string
 	Boot int
-	// Client is the name under which the owner lists this reader.
+	// Client is the name of this reader in the owner's list of clients.
 	Client string
-	// Terminal reports whether a terminal reads, which answers what the guest asks it.
+	// Terminal is set if the reader is a terminal, which answers the guest's queries.
 	Terminal bool
-	// Stay has the reading go on with the next start of a VM, or of a relay, that has
-	// ended.
+	// Stay makes Run continue with the next start of a VM or relay that has ended.
 	Stay bool
-	// ReturnLimit is how long an owner that was killed may take to be replaced. 0 is a
-	// few seconds.
+	// ReturnLimit is how long Run waits for the replacement of an owner that was killed.
+	// 0 means 5 seconds.
 	ReturnLimit time.Duration
 }
 
-// ErrLost is returned if a connection is lost and cannot be made again.
+// ErrLost is returned if the connection is lost and cannot be restored.
 var ErrLost = errors.New("connection lost")
 
-// errEnded is returned for a connection whose stream has ended regularly.
+// errEnded is returned for a connection whose stream has ended.
 var errEnded = errors.New("the stream has ended")
 
-// Run reads from t and calls handle with each event, until the stream ends, which is nil,
-// ctx ends, which is its cause, or handle returns an error, which is returned.
+// Run reads from t and calls handle with each event. It returns nil when the stream ends,
+// the cause when ctx is done, and the error of handle if that is not nil.
 func Run(ctx context.Context, t Target, r Request, handle func(Event) error) error {
 	if r.ReturnLimit == 0 {
 		r.ReturnLimit = returnLimit
@@ -100,7 +100,7 @@ func Run(ctx context.Context, t Target, r Request, handle func(Event) error) err
 	f := &follower{request: r, target: t, from: r.From, at: &cursor{boots: &boots{}, handle: handle}}
 	for tries := 1; ; tries++ {
 		err := f.connection(ctx)
-		if f.brought {
+		if f.received {
 			tries = 0
 		}
 		if errors.Is(err, ErrLost) && r.Boot == 0 && tries < maxTries && ctx.Err() == nil {
@@ -121,21 +121,21 @@ func Run(ctx context.Context, t Target, r Request, handle func(Event) error) err
 	}
 }
 
-// follower is one Run.
+// follower is the state of one Run.
 type follower struct {
-	request Request
-	target  Target
-	from    string // where the next connection begins
-	at      *cursor
-	opened  bool // a connection was made
-	brought bool // the last one has brought bytes
-	lost    bool // that was an event
+	request  Request
+	target   Target
+	from     string // where the next connection begins
+	at       *cursor
+	opened   bool // there was a connection
+	received bool // the current connection has delivered bytes
+	lost     bool // Lost has been reported
 }
 
-// connection reads over one connection, until the stream ends (errEnded) or breaks
-// (ErrLost).
+// connection reads from one connection. It returns errEnded when the stream ends, and
+// ErrLost when the connection breaks.
 func (f *follower) connection(ctx context.Context) error {
-	f.brought = false
+	f.received = false
 	stream, err := f.target.Client.Stream(ctx, ctl.StreamRequest{
 		Console: f.target.Console.Name, From: f.from, Boot: f.request.Boot,
 		Client: f.request.Client, Terminal: f.request.Terminal, Gaps: true,
@@ -157,14 +157,14 @@ func (f *follower) connection(ctx context.Context) error {
 	if err := f.at.missing(stream.Offset, stream.Gap); err != nil {
 		return err
 	}
-	// The boot that is under way is announced before its first byte comes.
+	// Announce the running boot before its first byte arrives.
 	if err := f.at.data(nil); err != nil {
 		return err
 	}
 	buffer := make([]byte, 32<<10)
 	for {
 		n, failed := stream.Read(buffer)
-		f.brought = f.brought || n > 0
+		f.received = f.received || n > 0
 		if n > 0 {
 			if err := f.at.data(buffer[:n]); err != nil {
 				return err
@@ -179,7 +179,7 @@ func (f *follower) connection(ctx context.Context) error {
 	}
 }
 
-// reportEnd reports that the stream has ended, and how.
+// reportEnd reports that the stream has ended, and the exit cause.
 func (f *follower) reportEnd(ctx context.Context) error {
 	var boot journal.Boot
 	if f.request.Boot == 0 {
@@ -194,14 +194,14 @@ func (f *follower) awaitStart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.goOn(next)
+	f.continueWith(next)
 	return nil
 }
 
-// reconnect finds the target again, which may have a new owner by then. If the reader stays
-// and there is none, it returns errEnded.
+// reconnect finds the target again, which may have a new owner. If there is none and the
+// request is to stay, it returns errEnded.
 func (f *follower) reconnect(ctx context.Context) error {
-	if !f.lost && f.brought {
+	if !f.lost && f.received {
 		f.lost = true
 		if err := f.at.handle(Event{Kind: Lost, Offset: f.at.offset, Target: f.target}); err != nil {
 			return err
@@ -214,22 +214,22 @@ func (f *follower) reconnect(ctx context.Context) error {
 		t, err := Find(limited, f.target.place())
 		switch {
 		case err == nil:
-			f.goOn(t)
+			f.continueWith(t)
 			return nil
 		case ctx.Err() != nil:
 			return err
 		case f.request.Stay && (limited.Err() != nil || errors.Is(err, ctl.ErrNotRunning)):
 			return errEnded
 		case limited.Err() != nil:
-			return fmt.Errorf("%w: %v does not come back (its owner was ended)", ErrLost, f.target)
+			return fmt.Errorf("%w: the owner of %v has ended and was not replaced", ErrLost, f.target)
 		}
 	}
 }
 
-// goOn has the next connection begin where the last one ended.
-func (f *follower) goOn(next Target) {
+// continueWith makes the next connection begin where the last one ended.
+func (f *follower) continueWith(next Target) {
 	f.from = strconv.FormatInt(f.at.offset, 10)
-	if f.at.offset > next.Console.Relay.End { // its journal is another one
+	if f.at.offset > next.Console.Relay.End { // it has another journal
 		f.from, f.at.boots = "start", &boots{}
 	}
 	f.target = next

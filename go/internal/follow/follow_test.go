@@ -24,7 +24,7 @@ import (
 // hangLimit is when a test gives up.
 const hangLimit = 30 * time.Second
 
-// story is the events that a reader got, as one text.
+// story records the events of a reader as text.
 type story struct {
 	mu      sync.Mutex
 	text    string
@@ -53,7 +53,7 @@ func (s *story) handle(e follow.Event) error {
 	return nil
 }
 
-// await waits until the story ends with text.
+// await waits until the text ends with text.
 func (s *story) await(t *testing.T, text string) {
 	t.Helper()
 	late := time.After(hangLimit)
@@ -72,7 +72,7 @@ func (s *story) await(t *testing.T, text string) {
 	}
 }
 
-// runChannel runs the relay of the channel serial until stop is called.
+// runChannel runs the relay of the channel "serial" until stop is called.
 func runChannel(t *testing.T, dir string) (client ctl.Client, stop func()) {
 	t.Helper()
 	all := settings.Default()
@@ -94,7 +94,7 @@ func runChannel(t *testing.T, dir string) (client ctl.Client, stop func()) {
 	return ctl.Client{Path: rundir.OfChannel("serial").Ctl()}, stop
 }
 
-// boot begins a boot, which prints text.
+// boot begins a boot that prints text.
 func boot(t *testing.T, client ctl.Client, text string) {
 	t.Helper()
 	lock, err := rundir.OfChannel("serial").AcquireVM()
@@ -116,10 +116,10 @@ func boot(t *testing.T, client ctl.Client, text string) {
 	}
 }
 
-// A reader that stays sees where the boots of a channel begin, also while it reads, and
-// goes on with the next relay, each byte once.
-func TestRunOverBootsAndRelays(t *testing.T) {
-	dir, err := os.MkdirTemp("", "follow") // short enough for sockets
+// A reader that stays sees where boots of a channel begin, even while it reads, and
+// continues with the next relay. It gets each byte once.
+func TestRunAcrossBootsAndRelays(t *testing.T) {
+	dir, err := os.MkdirTemp("", "follow") // a short path, for sockets
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestRunOverBootsAndRelays(t *testing.T) {
 	seen.await(t, "three\n")
 	cancel(errOver)
 	if err := <-done; !errors.Is(err, errOver) {
-		t.Errorf("it ends with %v", err)
+		t.Errorf("Run returned %v", err)
 	}
 	want := "<connected><boot 1 at 0>one\n<boot 2 at 4>two\n<ended><connected><boot 3 at 8>three\n"
 	if diff := cmp.Diff(want, seen.text); diff != "" {

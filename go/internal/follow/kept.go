@@ -9,16 +9,16 @@ import (
 	"microvm-console/internal/journal"
 )
 
-// pieceBytes is how much of a journal's files is read at once.
+// pieceBytes is how much of a journal is read at once.
 const pieceBytes = 1 << 20
 
-// Kept calls handle with what the files of a snapshot hold from offset start to end: Boot,
-// Data and Gap. Its error is that of handle, or of reading a file.
+// Kept calls handle with Boot, Data and Gap events for the bytes of a snapshot from
+// offset start to end. It returns the error of handle, or of reading a file.
 func Kept(snapshot *journal.Snapshot, start, end int64, handle func(Event) error) error {
 	all := slices.DeleteFunc(snapshot.Boots(), func(b journal.Boot) bool { return b.Start >= end && b.Start > start })
 	at := &cursor{offset: start, live: math.MaxInt64, boots: &boots{all: all}, handle: handle}
-	at.boots.pass(start)
-	if err := at.data(nil); err != nil { // a boot of which nothing was printed
+	at.boots.skip(start)
+	if err := at.data(nil); err != nil { // a boot that printed nothing
 		return err
 	}
 	var piece bytes.Buffer
@@ -44,7 +44,8 @@ func Kept(snapshot *journal.Snapshot, start, end int64, handle func(Event) error
 	return nil
 }
 
-// gapsOf returns the gaps that the error of Snapshot.Copy consists of, or else the error.
+// gapsOf splits an error of Snapshot.Copy into gaps. It returns the error itself if it is
+// not made of gaps.
 func gapsOf(err error) ([]*journal.GapError, error) {
 	if err == nil {
 		return nil, nil

@@ -14,7 +14,7 @@ import (
 	"microvm-console/internal/journal"
 )
 
-// write keeps a stream of boots in a folder of the test's own; each text is one.
+// write creates a journal with one boot for each text.
 func write(t *testing.T, boots ...string) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "journal")
@@ -36,16 +36,16 @@ func write(t *testing.T, boots ...string) (dir string) {
 	return dir
 }
 
-func look(t *testing.T, dir string) *journal.Snapshot {
+func snapshotOf(t *testing.T, dir string) *journal.Snapshot {
 	t.Helper()
-	snapshot, err := journal.Look(dir)
+	snapshot, err := journal.TakeSnapshot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return snapshot
 }
 
-// events returns a handler that takes notes of events, a line each.
+// events returns a handler that appends each event to lines.
 func events(lines *[]string) func(Event) error {
 	return func(e Event) error {
 		switch e.Kind {
@@ -75,7 +75,7 @@ func TestKept(t *testing.T) {
 		{"a boot that printed nothing", 14, 14, []string{`14 boot 4`}},
 	} {
 		var got []string
-		if err := Kept(look(t, dir), test.start, test.end, events(&got)); err != nil {
+		if err := Kept(snapshotOf(t, dir), test.start, test.end, events(&got)); err != nil {
 			t.Errorf("%s: %v", test.name, err)
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
@@ -84,14 +84,14 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// What was taken away is missing at its place, and what is behind it has its offset.
+// Missing bytes are a Gap event at their place. What follows has its right offset.
 func TestKeptWithAGap(t *testing.T) {
 	dir := write(t, "one\n", "two\n", "three\n")
 	segments, err := filepath.Glob(filepath.Join(dir, "*.000002.log"))
 	if err != nil || len(segments) != 1 {
 		t.Fatalf("%q, %v", segments, err)
 	}
-	snapshot := look(t, dir)
+	snapshot := snapshotOf(t, dir)
 	if err := os.Remove(segments[0]); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestKeptWithAGap(t *testing.T) {
 	}
 }
 
-// A stream is read in pieces, and the handler's error ends that.
+// A stream is read in pieces. An error of the handler ends that.
 func TestKeptInPieces(t *testing.T) {
 	long := strings.Repeat("0123456789\n", 300_000)
 	dir := write(t, long)
@@ -119,12 +119,12 @@ func TestKeptInPieces(t *testing.T) {
 		got.Write(e.Data)
 		return nil
 	}
-	if err := Kept(look(t, dir), 0, int64(len(long)), handle); err != nil || got.String() != long {
+	if err := Kept(snapshotOf(t, dir), 0, int64(len(long)), handle); err != nil || got.String() != long {
 		t.Errorf("%d bytes of %d: %v", got.Len(), len(long), err)
 	}
 	got.Reset()
 	most = 2 * pieceBytes
-	if err := Kept(look(t, dir), 0, int64(len(long)), handle); !errors.Is(err, errFull) {
-		t.Errorf("the error is %v", err)
+	if err := Kept(snapshotOf(t, dir), 0, int64(len(long)), handle); !errors.Is(err, errFull) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// nextStart waits until another owner serves what last was, and returns it then.
+// nextStart waits until another owner serves the console or channel of last, and returns
+// the new target.
 func nextStart(ctx context.Context, last Target) (Target, error) {
 	dir := rundir.Of(last.Name).Path()
 	if last.Channel {
@@ -16,7 +17,7 @@ func nextStart(ctx context.Context, last Target) (Target, error) {
 	changes := watch(filepath.Dir(dir))
 	defer changes.close()
 	for {
-		changes.add(dir) // it may be a new folder
+		changes.add(dir) // may be a new folder
 		if t, err := findAgain(ctx, last); err == nil && t.owner != last.owner {
 			return t, nil
 		}
@@ -27,7 +28,7 @@ func nextStart(ctx context.Context, last Target) (Target, error) {
 	}
 }
 
-// findAgain is Find of what last was. It does not wait for a start if nothing runs.
+// findAgain is Find for the place of last. It does not wait for a start if no VM runs.
 func findAgain(ctx context.Context, last Target) (Target, error) {
 	if !last.Channel {
 		if locked, err := rundir.Of(last.Name).Locked(); err != nil || !locked {

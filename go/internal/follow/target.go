@@ -13,31 +13,31 @@ import (
 )
 
 const (
-	// startLimit is how long a VM that is starting may take until its consoles are served.
+	// startLimit is how long Find waits for a starting VM to serve its consoles.
 	startLimit = 30 * time.Second
-	// retryEvery is the pause between two questions to a control socket.
+	// retryEvery is the interval between requests to a control socket.
 	retryEvery = 100 * time.Millisecond
 )
 
-// Place names a console of a running VM, or a channel of qemu-relay.
+// Place selects a console of a running VM, or a channel of qemu-relay.
 type Place struct {
-	// Machine is the name of a VM; "" is the only one that runs.
+	// Machine is the name of a VM; "" selects the only one that runs.
 	Machine string
-	// Channel is a channel of qemu-relay, which is meant instead of a VM.
+	// Channel selects a channel of qemu-relay instead of a VM.
 	Channel string
-	// OwnChannel is the channel that is meant if neither is named and no VM runs.
+	// OwnChannel is the channel to use if neither is given and no VM runs.
 	OwnChannel string
 	// Console is the device ("ttyS0") or the name ("serial") of a console of the VM; ""
-	// is its first one.
+	// selects the first one.
 	Console string
 }
 
-// Target is a console that is served just now.
+// Target is a console that is currently served.
 type Target struct {
 	Client  ctl.Client
-	Name    string // of the VM, or "qemu-relay"
+	Name    string // name of the VM, or "qemu-relay"
 	Channel bool
-	Console state.Console // with its Relay
+	Console state.Console // Relay is not nil
 	owner   owner
 }
 
@@ -49,7 +49,7 @@ type owner struct {
 
 func ownerOf(status state.Machine) owner { return owner{status.PID, status.Started} }
 
-// String names the target as errors do.
+// String returns the target's name for error messages.
 func (t Target) String() string {
 	if t.Channel {
 		return fmt.Sprintf("channel %q", t.Console.Name)
@@ -57,7 +57,7 @@ func (t Target) String() string {
 	return fmt.Sprintf("vm %q", t.Name)
 }
 
-// place returns where to find the target again.
+// place returns the Place by which the target can be found again.
 func (t Target) place() Place {
 	if t.Channel {
 		return Place{Channel: t.Console.Name}
@@ -65,20 +65,20 @@ func (t Target) place() Place {
 	return Place{Machine: t.Name, Console: t.Console.Device}
 }
 
-// FindError is returned if no running VM or relay is what a Place means.
+// FindError is returned if no running VM or relay matches a Place.
 type FindError struct{ Err error }
 
 func (e *FindError) Error() string { return e.Err.Error() }
 func (e *FindError) Unwrap() error { return e.Err }
 
-// ErrNoConsole is returned if a VM does not have the console that a Place means.
+// ErrNoConsole is returned if a VM does not have the requested console.
 var ErrNoConsole = errors.New("no console on")
 
-// errStarting is returned while a VM has no relays yet.
+// errStarting is returned while a VM does not have its relays yet.
 var errStarting = errors.New("is still starting")
 
 // Find finds the console or the channel of a Place. It waits for a VM or a relay that is
-// starting. The error is a *FindError, ErrNoConsole or ctl.ErrSeveral.
+// starting. It returns a *FindError, ErrNoConsole or ctl.ErrSeveral.
 func Find(ctx context.Context, place Place) (Target, error) {
 	channel, err := place.channel()
 	if err != nil {
@@ -104,7 +104,7 @@ func Find(ctx context.Context, place Place) (Target, error) {
 	}
 }
 
-// channel returns the channel that is meant; "" if it is a VM.
+// channel returns the selected channel; "" for a VM.
 func (p Place) channel() (string, error) {
 	if p.Channel != "" || p.Machine != "" || p.OwnChannel == "" {
 		return p.Channel, nil
@@ -116,7 +116,7 @@ func (p Place) channel() (string, error) {
 	return p.OwnChannel, nil
 }
 
-// findChannel finds the relay of a channel.
+// findChannel returns the target for a channel.
 func findChannel(ctx context.Context, name string) (Target, error) {
 	client, status, err := ctl.FindChannel(ctx, name)
 	if errors.Is(err, ctl.ErrNotRunning) {
@@ -128,7 +128,7 @@ func findChannel(ctx context.Context, name string) (Target, error) {
 	return Target{client, "qemu-relay", true, status.Consoles[0], ownerOf(status)}, nil
 }
 
-// consoleOf finds a console by its device or its name.
+// consoleOf returns the target for a console, given by device or name.
 func consoleOf(client ctl.Client, status state.Machine, name string) (Target, error) {
 	console, ok := choose(status.Consoles, name)
 	switch {
@@ -143,7 +143,7 @@ func consoleOf(client ctl.Client, status state.Machine, name string) (Target, er
 		status.Name, console.Device, console.Port)
 }
 
-// choose returns the console that name means: a device, or else a name.
+// choose returns the console of this device or else of this name; "" selects the first.
 func choose(consoles []state.Console, name string) (state.Console, bool) {
 	if name == "" && len(consoles) > 0 {
 		return consoles[0], true
@@ -169,7 +169,7 @@ func devices(consoles []state.Console) string {
 	return strings.Join(names, ", ")
 }
 
-// wait waits for a while, or until ctx ends.
+// wait waits for d, or until ctx is done.
 func wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():

@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// holdLimit is how long input is held while it may still become a request: a person
-// who types a G waits as long.
+// holdLimit is how long input is held if it may be the beginning of a request. A person
+// who types a G waits that long.
 const holdLimit = 500 * time.Millisecond
 
-// errRequest is returned when a client has turned out to be a browser or the like.
-var errRequest = errors.New("guard: what a web browser sends")
+// errRequest is returned if the client is a web browser or a similar program.
+var errRequest = errors.New("guard: a request of a web browser")
 
-// client is an admitted connection. Its Read judges the first line.
+// client is an admitted connection. Its Read checks the first line.
 type client struct {
 	*net.TCPConn
 	port *Port
 
-	judged bool      // no request can follow
-	first  []byte    // what the client has sent so far, while it is not judged
-	held   int       // how many bytes of first Read has not returned
-	until  time.Time // when they are returned, whatever they may become
+	judged bool      // cannot be a request any more
+	first  []byte    // what the client has sent, until judged
+	held   int       // number of bytes at the end of first that Read has not returned
+	until  time.Time // when the held bytes are returned even if they may become a request
 }
 
-// Read reads what the client sends. While that may become what a browser sends, it is
-// held, for at most holdLimit. Read closes the connection, and returns none of the held
-// bytes, once it is that.
+// Read reads what the client sends. If that may be the beginning of a browser's request,
+// Read holds it for up to holdLimit. If it is a request, Read closes the connection and
+// returns none of the held bytes.
 func (c *client) Read(data []byte) (int, error) {
 	if len(data) == 0 {
 		return 0, nil
@@ -43,8 +43,8 @@ func (c *client) Read(data []byte) (int, error) {
 	return c.TCPConn.Read(data)
 }
 
-// judge reads more of the first line. It returns held bytes in data if they have
-// been held for long enough, or if the client has finished sending.
+// judge reads more of the first line. It returns held bytes in data if they have been
+// held long enough, or if the client has shut down its sending side.
 func (c *client) judge(data []byte) (int, error) {
 	if c.held == 0 {
 		c.until = time.Time{}
@@ -66,13 +66,13 @@ func (c *client) judge(data []byte) (int, error) {
 	}
 	switch {
 	case verdict == request:
-		c.port.refuse("what a web browser sends")
+		c.port.refuse("a request of a web browser")
 		c.Close()
 		return 0, errRequest
 	case verdict == other:
 		c.judged = true
 		return 0, c.SetReadDeadline(time.Time{})
-	case err != nil && c.held > 0: // an end of file comes again
+	case err != nil && c.held > 0: // io.EOF is returned again later
 		return c.release(data), nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return 0, nil
@@ -80,7 +80,7 @@ func (c *client) judge(data []byte) (int, error) {
 	return 0, err
 }
 
-// release moves held bytes to data and returns how many.
+// release moves held bytes to data and returns their number.
 func (c *client) release(data []byte) int {
 	n := copy(data, c.first[len(c.first)-c.held:])
 	c.held -= n

@@ -1,15 +1,15 @@
-// Package guard admits to a console's TCP port the processes of one user, and no web
-// browser.
+// Package guard restricts a console's TCP port to the processes of one user, and excludes
+// web browsers.
 //
-// A port on localhost is open to every user of the host and to every web page that
-// one of them looks at. Behind the port is a shell of root in a guest, so:
+// A port on localhost is open to every user of the host, and to every web page that a
+// user opens. The console may offer a root shell in a guest. Therefore:
 //
-//   - A client whose process belongs to neither the owner nor root is refused, unless
+//   - A client whose process belongs neither to the owner nor to root is refused, unless
 //     the port is shared. A client whose owner cannot be determined is refused too.
-//   - A client whose first line is an HTTP request, with any method, a TLS handshake, or
-//     a message of WebRTC, is closed, and nothing of it is read on. A browser runs as
-//     the owner, so only what it sends distinguishes it from a person. Sharing a port
-//     does not lift this rule.
+//   - A client whose first line is an HTTP request with any method, a TLS handshake or a
+//     WebRTC message is disconnected, and its input is discarded. A browser runs as the
+//     owner, so only its input distinguishes it from a person. This rule applies to shared
+//     ports too.
 package guard
 
 import (
@@ -23,23 +23,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Port is a TCP port, with a listener on each of its addresses. The zero value admits
-// the processes of this process's user and of root.
+// Port is a TCP port with a listener on each of its addresses. The zero value admits the
+// processes of this process's user and of root.
 type Port struct {
-	// Shared admits every user of the host.
+	// Shared admits all users of the host.
 	Shared bool
-	// OnRefusal is called with the reason of each refusal. It must not block. nil
-	// for none.
+	// OnRefusal, if not nil, is called with the reason of each refusal. It must not
+	// block.
 	OnRefusal func(reason string)
 
 	refused atomic.Int64
 }
 
-// Refusals returns how many clients were refused.
+// Refusals returns the number of clients that were refused.
 func (p *Port) Refusals() int { return int(p.refused.Load()) }
 
-// Guard returns listeners on top of TCP listeners, which admit as p says. Closing one
-// closes the listener below.
+// Guard wraps TCP listeners in listeners that admit clients according to p. Closing one
+// closes the wrapped listener.
 func (p *Port) Guard(listeners []net.Listener) []net.Listener {
 	guarded := make([]net.Listener, len(listeners))
 	for i, listener := range listeners {
@@ -54,8 +54,8 @@ type guardedListener struct {
 	port *Port
 }
 
-// Accept returns the next client that is admitted. What it reads is judged as the
-// package comment says. Refused clients get one line and are closed.
+// Accept returns the next admitted client. The client's Read checks its input; see the
+// package comment. A client of another user is sent one line and disconnected.
 func (l *guardedListener) Accept() (net.Conn, error) {
 	for {
 		accepted, err := l.Listener.Accept()
@@ -87,19 +87,19 @@ func (p *Port) refuse(reason string) {
 	}
 }
 
-// turnAway sends a refused client the reason and closes it. Bytes that have arrived
-// are dropped first: the kernel answers unread ones with a reset, and the client may
-// then never see the line.
+// turnAway sends a refused client the reason and disconnects it. It first discards bytes
+// that have arrived: the kernel would answer unread bytes with a reset, and the client
+// might never see the line.
 func turnAway(conn *net.TCPConn) {
 	defer conn.Close()
-	fmt.Fprintf(conn, "this console belongs to %s; \"shared\": true opens it\r\n", owner())
+	fmt.Fprintf(conn, "this console belongs to %s (\"shared\": true admits other users)\r\n", owner())
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return
 	}
 	_ = raw.Read(func(fd uintptr) bool {
 		var dropped [4096]byte
-		for range 256 { // at most 1 MiB: a client that goes on sending is reset
+		for range 256 { // up to 1 MiB; a client that keeps sending is reset
 			if n, err := unix.Read(int(fd), dropped[:]); n <= 0 || err != nil {
 				break
 			}
@@ -108,7 +108,7 @@ func turnAway(conn *net.TCPConn) {
 	})
 }
 
-// owner returns the name of the user that this process runs as, or the number.
+// owner returns the name of the user that this process runs as, or the user ID.
 func owner() string {
 	uid := strconv.Itoa(os.Getuid())
 	if account, err := user.LookupId(uid); err == nil {

@@ -18,10 +18,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limit bounds what must happen soon.
+// limit is when a test gives up waiting.
 const limit = 30 * time.Second
 
-// listen returns a guarded listener on an address, and the refusals that it reports.
+// listen returns a guarded listener on an address, and a channel with its refusals.
 func listen(t *testing.T, network, address string, shared bool) (net.Listener, *Port, chan string) {
 	t.Helper()
 	inner, err := net.Listen(network, address)
@@ -52,7 +52,8 @@ func pair(t *testing.T) (client *net.TCPConn, server net.Conn, refusals chan str
 	return dialed.(*net.TCPConn), server, refusals
 }
 
-// readAll returns what the server reads to the end, and the error; nil for io.EOF.
+// readAll returns what the server reads until the end or an error. The error is nil for
+// io.EOF.
 func readAll(t *testing.T, server net.Conn) (string, error) {
 	t.Helper()
 	var text bytes.Buffer
@@ -68,7 +69,7 @@ func TestRequestsAreClosed(t *testing.T) {
 		"a WebSocket upgrade": "GET /chat HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
 		"a TLS hello":         "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 		"without a version":   "GET /\r\n",
-		"a page's own method": "x / HTTP/1.1\r\nHost: evil.example\r\n\r\nreboot\n",
+		"an invented method":  "x / HTTP/1.1\r\nHost: evil.example\r\n\r\nreboot\n",
 		"a method of 10 KiB":  strings.Repeat("a", 10<<10) + " / HTTP/1.1\r\n\r\nreboot\n",
 		"its URL of 10 KiB":   "x /" + strings.Repeat("a", 10<<10) + " HTTP/1.1\r\n\r\nreboot\n",
 		"a TURN request":      "\x00\x03\x00\x08\x21\x12\xa4\x42abcdefghijkl\x00\x19\x00\x04\x11\x00\x00\x00",
@@ -82,7 +83,7 @@ func TestRequestsAreClosed(t *testing.T) {
 			t.Parallel()
 			client, server, refusals := pair(t)
 			go func() {
-				io.WriteString(client, text) // it may be cut off
+				io.WriteString(client, text) // may be cut off
 				client.CloseWrite()
 			}()
 			if got, err := readAll(t, server); got != "" || !errors.Is(err, errRequest) {
@@ -91,14 +92,13 @@ func TestRequestsAreClosed(t *testing.T) {
 			select {
 			case <-refusals:
 			case <-time.After(limit):
-				t.Error("no refusal is reported")
+				t.Error("timed out: no refusal")
 			}
 		})
 	}
 }
 
-// A request that comes in single bytes, each in a segment of its own, is held as
-// one that comes at once.
+// A request that arrives in single bytes is held like one that arrives at once.
 func TestRequestInSingleBytes(t *testing.T) {
 	client, server, _ := pair(t)
 	go func() {
@@ -118,7 +118,7 @@ func TestRequestInSingleBytes(t *testing.T) {
 	}
 }
 
-// A person's words are read on, whole and in order.
+// Ordinary text is read completely and in order.
 func TestTextPasses(t *testing.T) {
 	for _, text := range []string{
 		"", "root\n", "G", "GET", "GET\n", "GET /"[:4], "DELETE foo\n", "PUT x\n", "cat /etc/motd\n", "cat / | grep HTTP/1.1\n", "\nGET / HTTP/1.1\n",
@@ -138,8 +138,8 @@ func TestTextPasses(t *testing.T) {
 	}
 }
 
-// The start of a request is read on after a while, though its client stays; what
-// makes it a request after that closes it.
+// The beginning of a request is returned after holdLimit. If the client later completes
+// the request, it is disconnected.
 func TestHeldBytesAreReleased(t *testing.T) {
 	client, server, _ := pair(t)
 	io.WriteString(client, "GE")
@@ -154,7 +154,7 @@ func TestHeldBytesAreReleased(t *testing.T) {
 	}
 }
 
-// Output does not wait for what the client sends.
+// Output does not wait for the client's input.
 func TestOutputIsNotHeld(t *testing.T) {
 	client, server, _ := pair(t)
 	io.WriteString(server, "login: ")
@@ -164,7 +164,8 @@ func TestOutputIsNotHeld(t *testing.T) {
 	}
 }
 
-// A client with an IPv6 socket is known by its IPv4 address, and IPv6 itself works.
+// A client that connects to an IPv4 address through an IPv6 socket is recognized, and
+// IPv6 works.
 func TestAddresses(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		l, _, _ := listen(t, "tcp", address, false)
@@ -192,7 +193,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// stranger is set in a process that connects as another user.
+// stranger is the environment variable of a process that connects as another user.
 const stranger = "GUARD_TEST_STRANGER"
 
 func TestMain(m *testing.M) {
@@ -202,7 +203,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// beStranger connects, sends a command, and leaves in a way.
+// beStranger connects, sends a command, and disconnects in the way given by how.
 func beStranger(address, how string) {
 	dialed, err := net.Dial("tcp", address)
 	if err != nil {
@@ -225,17 +226,17 @@ func beStranger(address, how string) {
 	os.Exit(0)
 }
 
-// Another user is refused, however it leaves, and reads whose console it is. A
-// client of the owner that comes after it is admitted.
+// A client of another user is refused, no matter how it disconnects, and is sent the
+// owner's name. A later client of the owner is admitted.
 func TestOtherUsersAreRefused(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("only root can be another user (run it as root)")
+		t.Skip("only root can act as another user (run as root)")
 	}
 	test, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := "/tmp/guard-test-" + strconv.Itoa(os.Getpid()) // another user can run it there
+	program := "/tmp/guard-test-" + strconv.Itoa(os.Getpid()) // a folder where another user can run it
 	if err := os.WriteFile(program, test, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +252,7 @@ func TestOtherUsersAreRefused(t *testing.T) {
 			if err := other.Start(); err != nil {
 				t.Fatal(err)
 			}
-			if how == "close" || how == "reset" || how == "exit" { // it has gone when it is looked up
+			if how == "close" || how == "reset" || how == "exit" { // gone before Accept
 				other.Wait()
 			}
 			accepted := make(chan net.Conn, 1)
@@ -262,14 +263,14 @@ func TestOtherUsersAreRefused(t *testing.T) {
 			select {
 			case <-refusals:
 			case <-accepted:
-				t.Fatal("it is admitted")
+				t.Fatal("the client was admitted")
 			case <-time.After(limit):
-				t.Fatal("it is neither refused nor admitted")
+				t.Fatal("timed out: the client is neither refused nor admitted")
 			}
 			if how == "half-close" || how == "stay" {
 				other.Wait()
-				if !strings.HasPrefix(got.String(), "this console belongs to root; ") {
-					t.Errorf("it got %q", got.String())
+				if !strings.HasPrefix(got.String(), "this console belongs to root (") {
+					t.Errorf("the client got %q", got.String())
 				}
 			}
 			mine, err := net.Dial("tcp", l.Addr().String())
@@ -281,7 +282,7 @@ func TestOtherUsersAreRefused(t *testing.T) {
 			case conn := <-accepted:
 				conn.Close()
 			case <-time.After(limit):
-				t.Error("the owner is not admitted after it")
+				t.Error("timed out: the owner is not admitted")
 			}
 			if n := port.Refusals(); n != 1 {
 				t.Errorf("%d refusals, want 1", n)
@@ -290,7 +291,7 @@ func TestOtherUsersAreRefused(t *testing.T) {
 	}
 }
 
-// Sharing admits other users, and no browser.
+// Sharing admits other users, but not browsers.
 func TestShared(t *testing.T) {
 	l, _, _ := listen(t, "tcp", "127.0.0.1:0", true)
 	client, err := net.Dial("tcp", l.Addr().String())
@@ -308,7 +309,7 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// The judgement does not depend on how the bytes are cut.
+// The verdict does not depend on how the bytes are split.
 func FuzzJudgeLine(f *testing.F) {
 	for _, text := range []string{"GET / HTTP/1.1", "root", "PRI *", "\x16\x03\x01", "DELETE foo"} {
 		f.Add([]byte(text))
@@ -318,7 +319,7 @@ func FuzzJudgeLine(f *testing.F) {
 		for n := range len(text) + 1 {
 			now := judgeLine(text[:n])
 			if before != undecided && now != before {
-				t.Fatalf("%q is %d, and %q is %d", text[:n-1], before, text[:n], now)
+				t.Fatalf("verdict of %q: %d, of %q: %d", text[:n-1], before, text[:n], now)
 			}
 			before = now
 		}

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// verdict is what the first bytes of a client are.
+// verdict is the classification of a client's first bytes.
 type verdict int
 
 const (
-	undecided verdict = iota // a request may follow
-	request                  // what a browser sends
-	other                    // something else
+	undecided verdict = iota // may be the beginning of a request
+	request                  // a request of a browser
+	other                    // not a request
 )
 
-// openings are the first bytes of what a browser sends: a method and a target of
-// RFC 9112, section 3, in origin or asterisk form, the preface of RFC 9113, section
-// 3.4, or a TLS record of RFC 8446, section 5.1.
+// openings are the first bytes of a browser's requests: a method and a target in origin
+// or asterisk form (RFC 9112, section 3), the HTTP/2 preface (RFC 9113, section 3.4), or
+// a TLS record (RFC 8446, section 5.1).
 var openings = func() (all [][]byte) {
 	const methods = "GET HEAD POST PUT DELETE OPTIONS PATCH TRACE CONNECT PRI"
 	for method := range strings.FieldsSeq(methods) {
@@ -26,26 +26,27 @@ var openings = func() (all [][]byte) {
 	return append(all, []byte{0x16, 0x03})
 }()
 
-// burst is how much of the first read is judged at once, in bytes. A browser writes a
-// request at once, or in parts that are at least as long.
+// burst is the number of bytes of the first read that are judged together. A browser
+// writes a request at once, or in parts of at least this size.
 const burst = 4096
 
 var (
-	// anyRequest is a request line of RFC 9112, section 3, with any method: a page
-	// chooses it freely for a server that it takes for its own (DNS rebinding).
+	// anyRequest matches a request line of RFC 9112, section 3, with any method. A page
+	// can choose the method freely if the browser takes the server for the page's own
+	// (DNS rebinding).
 	anyRequest = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+ [^ ]+ HTTP/[0-9]")
-	// longRequest is the beginning of one that is longer than a burst.
+	// longRequest matches the beginning of a request line that is longer than burst.
 	longRequest = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+( [^ ]*( H.*)?)?$")
 )
 
-// magicCookie is in each message of STUN and TURN (RFC 8489, section 5), which a page
-// sends by WebRTC.
+// magicCookie is in each message of STUN and TURN (RFC 8489, section 5), which a page can
+// send with WebRTC.
 var magicCookie = []byte{0x21, 0x12, 0xa4, 0x42}
 
-// judgeBurst decides what a client is from its first read alone. It reports whether that
-// is a request, also one whose method or protocol is not among openings.
+// judgeBurst classifies a client by its first read alone. It reports whether that is a
+// request, including requests that do not begin with one of openings.
 func judgeBurst(first []byte) bool {
-	// Over TCP, a message stands behind its length (RFC 4571) for ICE, and alone for TURN.
+	// Over TCP, ICE puts a length before each message (RFC 4571), TURN does not.
 	for _, message := range [][]byte{first, first[min(2, len(first)):]} {
 		if len(message) >= 8 && message[0]&0xc0 == 0 && bytes.Equal(message[4:8], magicCookie) {
 			return true
@@ -55,7 +56,7 @@ func judgeBurst(first []byte) bool {
 	return anyRequest.Match(line) || !whole && len(first) >= burst && longRequest.Match(line)
 }
 
-// judgeLine decides what a client is from the first bytes that it sends.
+// judgeLine classifies a client by its first bytes.
 func judgeLine(first []byte) verdict {
 	for _, opening := range openings {
 		switch {

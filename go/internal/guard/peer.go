@@ -12,23 +12,23 @@ import (
 	"strings"
 )
 
-// errUnknownPeer is returned when the kernel does not list a connection's peer with
+// errUnknownPeer is returned if the kernel does not list the peer of a connection with
 // its owner.
 var errUnknownPeer = errors.New("guard: the owner of the peer is unknown")
 
 // PeerGone reports whether no process of this host holds the other end of a connection.
-// It is false if that cannot be determined. The kernel's table may change while it is
-// read, so that one answer alone proves nothing.
+// It returns false if that cannot be determined. Because the kernel's table may change
+// while it is read, a single result of true is not reliable.
 func PeerGone(conn net.Conn) bool {
 	_, err := peerUID(conn)
 	return errors.Is(err, errUnknownPeer)
 }
 
-// peerUID returns the user whose process holds the other end of a connection from
-// this host, as proc_net_tcp in the kernel's documentation lists it.
+// peerUID returns the user ID of the process of this host that holds the other end of a
+// connection, from /proc/net/tcp (proc_net_tcp in the kernel's documentation).
 //
-// A peer that has already gone is not listed, or is listed with uid 0 and inode 0,
-// while the bytes that it sent can still be read. Both are errUnknownPeer.
+// A peer that has gone is not listed, or is listed with uid 0 and inode 0 while its bytes
+// can still be read. In both cases peerUID returns errUnknownPeer.
 func peerUID(conn net.Conn) (int, error) {
 	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil {
@@ -71,8 +71,8 @@ func lookUp(lines *bufio.Scanner, pair string) (int, error) {
 	return 0, errUnknownPeer
 }
 
-// format4 returns an IPv4 address as /proc/net/tcp prints it, in host byte order; ""
-// for an IPv6 address.
+// format4 returns an IPv4 address in the format of /proc/net/tcp, in host byte order, or
+// "" for an IPv6 address.
 func format4(address netip.AddrPort) string {
 	ip := address.Addr().Unmap()
 	if !ip.Is4() {
@@ -82,14 +82,14 @@ func format4(address netip.AddrPort) string {
 	return words(bytes[:]) + fmt.Sprintf(":%04X", address.Port())
 }
 
-// format6 returns an address as /proc/net/tcp6 prints it. An IPv4 address is that of
-// a client that has connected to it with an IPv6 socket.
+// format6 returns an address in the format of /proc/net/tcp6. It includes IPv4 addresses,
+// because a client may connect to one through an IPv6 socket.
 func format6(address netip.AddrPort) string {
 	bytes := address.Addr().As16()
 	return words(bytes[:]) + fmt.Sprintf(":%04X", address.Port())
 }
 
-// words prints each group of four bytes as a little-endian number.
+// words formats each group of four bytes as a little-endian number.
 func words(address []byte) string {
 	var text strings.Builder
 	for ; len(address) > 0; address = address[4:] {

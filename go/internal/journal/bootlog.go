@@ -7,35 +7,35 @@ import (
 	"time"
 )
 
-// bootsName is the file of what is known of boots.
+// bootsName is the name of the file with the records of boots.
 const bootsName = "boots"
 
-// maxRestarts bounds how many restarts are kept of a boot: the newest.
+// maxRestarts is the maximum number of restarts stored for a boot; the newest are kept.
 const maxRestarts = 100
 
-// ErrNotKept is returned for a boot of which nothing is kept: it is too long ago, or never
-// was.
+// ErrNotKept is returned for a boot of which nothing is kept: it is too old, or never
+// existed.
 var ErrNotKept = errors.New("is not kept")
 
-// Boot is one boot of which something is kept.
+// Boot describes a boot of which something is kept.
 type Boot struct {
-	Number   int       `json:"number"`             // from 1; 0: before the first mark
-	Start    int64     `json:"start"`              // offset of its first byte that is kept
-	End      int64     `json:"end"`                // offset behind its last byte
-	Started  time.Time `json:"started"`            // zero: unknown
-	Ended    time.Time `json:"ended"`              // zero: it goes on, or its writer was killed; see Last
-	How      string    `json:"how"`                // how it ended, such as "powered off"; "" if Ended is zero
-	Last     time.Time `json:"last"`               // when its last byte came, by the index; zero: unknown
-	Restarts []Restart `json:"restarts,omitempty"` // the guest's own restarts, the newest 100
+	Number   int       `json:"number"`             // from 1; 0: output before the first call of Boot
+	Start    int64     `json:"start"`              // offset of the first byte that is kept
+	End      int64     `json:"end"`                // offset just after the last byte
+	Started  time.Time `json:"started"`            // zero if unknown
+	Ended    time.Time `json:"ended"`              // zero if the boot has not ended, or its writer was killed; see Last
+	How      string    `json:"how"`                // exit cause, such as "powered off"; "" if Ended is zero
+	Last     time.Time `json:"last"`               // when the last byte was written, by the index; zero if unknown
+	Restarts []Restart `json:"restarts,omitempty"` // restarts by the guest itself, the newest 100
 }
 
-// Restart is a restart of the guest within a boot: its QEMU went on.
+// Restart is a restart of the guest within a boot, during which its QEMU keeps running.
 type Restart struct {
-	Offset int64     `json:"offset"` // where the stream ended then
+	Offset int64     `json:"offset"` // end of the stream at that time
 	Time   time.Time `json:"time"`
 }
 
-// bootRecord is what the file has of a boot. The last line of a number counts.
+// bootRecord is a line of the boots file. The last line for a number is valid.
 type bootRecord struct {
 	Number   int       `json:"number"`
 	Started  time.Time `json:"started,omitzero"`
@@ -44,9 +44,9 @@ type bootRecord struct {
 	Restarts []Restart `json:"restarts,omitempty"`
 }
 
-// bootLog is what is known of boots.
+// bootLog holds the records of boots.
 type bootLog struct {
-	boots []bootRecord // by number
+	boots []bootRecord // sorted by number
 	file  lineFile[bootRecord]
 }
 
@@ -54,21 +54,21 @@ func newBootLog(dir string) *bootLog {
 	return &bootLog{file: lineFile[bootRecord]{path: filepath.Join(dir, bootsName), most: 1000}}
 }
 
-// open reads the file. An error is a shortage; a file that cannot be read for another
-// reason is set aside.
+// open reads the file. It returns an error only for a temporary shortage; see shortage. A
+// file that cannot be read for another reason is set aside.
 func (l *bootLog) open() error {
 	text, err := l.file.read()
 	if shortage(err) {
 		return err
 	}
 	if err != nil {
-		_ = setAside(l.file.path) // else it stays
+		_ = setAside(l.file.path) // if this fails, the file stays
 	}
 	l.boots = parseBoots(text)
 	return nil
 }
 
-// parseBoots reads records, of which the last one of a number counts.
+// parseBoots parses records. The last one for a number is valid.
 func parseBoots(text []byte) (all []bootRecord) {
 	for _, record := range parseLines[bootRecord](text) {
 		if record.Number < 1 || record.Number > maxBoot {
@@ -83,7 +83,7 @@ func parseBoots(text []byte) (all []bootRecord) {
 	return all
 }
 
-// recordOf returns the record of a boot, which it makes if there is none.
+// recordOf returns the record of a boot, and adds one if there is none.
 func recordOf(all *[]bootRecord, number int) *bootRecord {
 	at, found := slices.BinarySearchFunc(*all, number, func(b bootRecord, number int) int { return b.Number - number })
 	if !found {
@@ -92,14 +92,14 @@ func recordOf(all *[]bootRecord, number int) *bootRecord {
 	return &(*all)[at]
 }
 
-// begin notes that a boot begins.
+// begin records the start of a boot.
 func (l *bootLog) begin(number int) {
 	record := recordOf(&l.boots, number)
 	*record = bootRecord{Number: number, Started: time.Now().UTC()}
 	l.file.append(*record, l.boots)
 }
 
-// end notes how a boot has ended, unless that is known.
+// end records how a boot has ended, unless that is recorded already.
 func (l *bootLog) end(number int, how string) {
 	record := recordOf(&l.boots, number)
 	if !record.Ended.IsZero() {
@@ -109,7 +109,7 @@ func (l *bootLog) end(number int, how string) {
 	l.file.append(*record, l.boots)
 }
 
-// restart notes that the guest has restarted at offset.
+// restart records that the guest restarted at offset.
 func (l *bootLog) restart(number int, offset int64) {
 	record := recordOf(&l.boots, number)
 	record.Restarts = append(record.Restarts, Restart{Offset: offset, Time: time.Now().UTC()})
@@ -119,7 +119,7 @@ func (l *bootLog) restart(number int, offset int64) {
 	l.file.append(*record, l.boots)
 }
 
-// forget removes the records of boots of which no segment is left.
+// forget removes the records of boots that have no segment left.
 func (l *bootLog) forget(left segments) {
 	before := len(l.boots)
 	l.boots = slices.DeleteFunc(l.boots, func(record bootRecord) bool {
@@ -129,8 +129,8 @@ func (l *bootLog) forget(left segments) {
 	l.file.stale = l.file.stale || len(l.boots) < before
 }
 
-// Boot marks the place where a boot begins, and returns its number: 1 for the
-// first one, then one more each time. What comes before the first mark is of boot 0.
+// Boot begins a boot at the end of the stream, and returns its number: 1 for the first
+// boot, then one more each time. Output before the first call belongs to boot 0.
 func (j *Journal) Boot() (int, error) {
 	defer j.exclusive()()
 	if j.closed {
@@ -146,18 +146,18 @@ func (j *Journal) Boot() (int, error) {
 	return next.boot, nil
 }
 
-// BootNumber returns the number of the newest boot, from 1; 0 before the first one. It
-// counts the boots that printed nothing too.
+// BootNumber returns the number of the newest boot, from 1, or 0 before the first one.
+// Boots that printed nothing count too.
 func (j *Journal) BootNumber() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.store.last().boot
 }
 
-// BootRange returns where a boot begins and ends: 0 is the newest, -1 the one before, and
-// so on, of those that Snapshot.Boots returns. The newest one has not ended: its end is
-// where the stream ends now. The error is ErrNotKept if nothing is kept of a boot; the newest
-// one is where the stream ends if nothing was ever printed.
+// BootRange returns the offsets at which a boot begins and ends: 0 is the newest boot, -1
+// the one before, and so on, counting the boots that Snapshot.Boots returns. The end of
+// the newest boot is the current end of the stream. If nothing was ever printed, boot 0
+// is empty. BootRange returns ErrNotKept if nothing is kept of the boot.
 func (j *Journal) BootRange(back int) (start, end int64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -169,8 +169,8 @@ func (j *Journal) BootRange(back int) (start, end int64, err error) {
 	return boot.Start, boot.End, err
 }
 
-// EndBoot records how the newest boot has ended. The first call for a boot counts; before
-// the first boot, and after Close, it does nothing.
+// EndBoot records how the newest boot has ended. Only the first call for a boot counts.
+// EndBoot does nothing before the first boot and after Close.
 func (j *Journal) EndBoot(how string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -179,8 +179,8 @@ func (j *Journal) EndBoot(how string) {
 	}
 }
 
-// NoteRestart records that the guest has restarted by itself, at the present end of the
-// stream. Before the first boot, and after Close, it does nothing.
+// NoteRestart records that the guest has restarted by itself, at the current end of the
+// stream. It does nothing before the first boot and after Close.
 func (j *Journal) NoteRestart() {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// look returns a snapshot of a journal.
-func look(t *testing.T, dir string) *Snapshot {
+// snapshotOf returns a snapshot of a journal.
+func snapshotOf(t *testing.T, dir string) *Snapshot {
 	t.Helper()
-	snapshot, err := Look(dir)
+	snapshot, err := TakeSnapshot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +38,11 @@ func TestBoots(t *testing.T) {
 	boot(t, j) // prints nothing
 	j.EndBoot("did not start")
 	boot(t, j)
-	write(t, j, "three") // its writer is killed
+	write(t, j, "three") // the writer is killed
 	j.Close()
 	j = open(t, dir, DefaultRetention)
 	boot(t, j)
-	boots := look(t, dir).Boots()
+	boots := snapshotOf(t, dir).Boots()
 	after := time.Now()
 	for i, want := range []Boot{
 		{Number: 0, Start: 0, End: 4},
@@ -56,7 +56,7 @@ func TestBoots(t *testing.T) {
 		got := boots[i]
 		between := func(at time.Time) bool { return at.After(before) && at.Before(after) }
 		if between(got.Started) != (want.Number > 0) || between(got.Ended) != (want.How != "") || between(got.Last) != (want.End > want.Start) {
-			t.Errorf("the times of %+v", got)
+			t.Errorf("wrong times: %+v", got)
 		}
 		if got.Number != want.Number || got.Start != want.Start || got.End != want.End || got.How != want.How || len(got.Restarts) != len(want.Restarts) {
 			t.Errorf("%+v, want %+v", got, want)
@@ -76,17 +76,17 @@ func TestBoots(t *testing.T) {
 func TestWritten(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, DefaultRetention)
-	if !look(t, dir).Written() {
-		t.Error("a writer is not seen")
+	if !snapshotOf(t, dir).Written() {
+		t.Error("Written is false with a writer")
 	}
 	j.Close()
-	if look(t, dir).Written() {
-		t.Error("a writer is seen after its end")
+	if snapshotOf(t, dir).Written() {
+		t.Error("Written is true after Close")
 	}
 }
 
-// A process that only looks whether there is a writer keeps none out.
-func TestOpenBesideALook(t *testing.T) {
+// A process that checks for a writer does not prevent Open.
+func TestOpenDuringACheckForAWriter(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir, DefaultRetention).Close()
 	lock, err := os.Open(filepath.Join(dir, lockName))
@@ -100,7 +100,7 @@ func TestOpenBesideALook(t *testing.T) {
 	open(t, dir, DefaultRetention)
 }
 
-// Boots that print nothing leave no file, and push out none that has printed.
+// Boots that print nothing leave no file, and do not count for the retention.
 func TestEmptyBoots(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, Retention{Bytes: 1 << 30, Boots: 2})
@@ -117,7 +117,7 @@ func TestEmptyBoots(t *testing.T) {
 	}
 	for back, want := range map[int][2]int64{0: {6, 6}, -1: {3, 6}, -2: {0, 3}} {
 		if start, end, err := j.BootRange(back); err != nil || start != want[0] || end != want[1] {
-			t.Errorf("boot %d lies from %d to %d, %v, want %v", back, start, end, err, want)
+			t.Errorf("boot %d is from %d to %d, %v, want %v", back, start, end, err, want)
 		}
 	}
 	write(t, j, "three")
@@ -130,7 +130,7 @@ func TestEmptyBoots(t *testing.T) {
 	if boots := parseBoots(records); err != nil || len(boots) != 3 || boots[0].Number != 2 {
 		t.Errorf("recorded %+v, %v", boots, err)
 	}
-	// Those that an earlier version has left.
+	// Files of empty boots that an earlier version has left.
 	if err := os.WriteFile(segment{start: 3, boot: 1}.path(dir), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestEmptyBoots(t *testing.T) {
 	}
 }
 
-// The stream does not depend on the file of boots: a damaged one costs what it said.
+// The stream does not depend on the boots file: damage costs only what was recorded.
 func TestDamagedBoots(t *testing.T) {
 	record := func(dir string) string { return filepath.Join(dir, bootsName) }
 	for _, test := range []struct {
@@ -150,13 +150,13 @@ func TestDamagedBoots(t *testing.T) {
 	}{
 		{"nothing", func(string) error { return nil }, []string{"first", "second"}},
 		{"removed", os.Remove, []string{"", ""}},
-		{"a torn line", func(path string) error {
+		{"an incomplete line", func(path string) error {
 			return writeFile(path, os.O_APPEND, []byte("\n{\"number\":2,\"how\":\"torn"))
 		}, []string{"first", "second"}},
 		{"foreign lines", func(path string) error {
 			return writeFile(path, os.O_APPEND, []byte("\nfoo\n{\"number\":-1}\n{\"number\":9,\"how\":\"x\"}\n[]\n"))
 		}, []string{"first", "second"}},
-		{"what a terminal obeys", func(path string) error {
+		{"control characters", func(path string) error {
 			return writeFile(path, os.O_APPEND, []byte("\n{\"number\":1,\"how\":\"\\u001b[2J\"}\n"))
 		}, []string{"?[2J", "second"}},
 		{"a folder", func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) }, []string{"", ""}},
@@ -178,7 +178,7 @@ func TestDamagedBoots(t *testing.T) {
 					t.Errorf("recorded %+v", recorded)
 				}
 				var how []string
-				for _, boot := range look(t, dir).Boots() {
+				for _, boot := range snapshotOf(t, dir).Boots() {
 					how = append(how, boot.How)
 				}
 				if text := all(t, j); text != "firstsecond" || !slices.Equal(how, test.how) {
@@ -189,14 +189,14 @@ func TestDamagedBoots(t *testing.T) {
 			j = open(t, dir, DefaultRetention)
 			boot(t, j)
 			j.EndBoot("third")
-			if boot, err := look(t, dir).Boot(0); err != nil || boot.How != "third" {
+			if boot, err := snapshotOf(t, dir).Boot(0); err != nil || boot.How != "third" {
 				t.Errorf("%+v, %v", boot, err)
 			}
 		})
 	}
 }
 
-// A guest that restarts all the time costs a record that is bounded.
+// A guest that restarts all the time has a record of limited size.
 func TestManyRestarts(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, DefaultRetention)
@@ -206,7 +206,7 @@ func TestManyRestarts(t *testing.T) {
 		write(t, j, "x")
 		j.NoteRestart()
 	}
-	last, err := look(t, dir).Boot(0)
+	last, err := snapshotOf(t, dir).Boot(0)
 	if err != nil || len(last.Restarts) != maxRestarts || last.Restarts[maxRestarts-1].Offset != restarts {
 		t.Errorf("%d restarts, %v", len(last.Restarts), err)
 	}
@@ -226,7 +226,7 @@ func FuzzBoots(f *testing.F) {
 				t.Errorf("boot %d is %+v", i, boot)
 			}
 			if strings.ContainsFunc(boot.How, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-				t.Errorf("a terminal obeys %q", boot.How)
+				t.Errorf("control characters in %q", boot.How)
 			}
 		}
 		log := bootLog{boots: boots, file: lineFile[bootRecord]{path: filepath.Join(t.TempDir(), bootsName), stale: true}}
@@ -235,7 +235,7 @@ func FuzzBoots(f *testing.F) {
 		}
 		again, err := log.file.read()
 		if kept := parseBoots(again); err != nil || len(kept) > len(boots) {
-			t.Errorf("%+v, written and read again %+v, %v", boots, kept, err)
+			t.Errorf("wrote %+v, read %+v, %v", boots, kept, err)
 		}
 	})
 }

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// all reads what a journal has from offset 0 on, with a mark where something is missing.
+// all reads a journal from offset 0, and marks what is missing: [n] for a GapError, (n)
+// for a LossError.
 func all(t *testing.T, j *Journal) string {
 	t.Helper()
 	reader := j.NewReader(0)
@@ -35,7 +36,7 @@ func all(t *testing.T, j *Journal) string {
 	return text.String()
 }
 
-// sum returns how many bytes are missing in gaps.
+// sum returns the total size of gaps.
 func sum(gaps []Gap) (bytes int64) {
 	for _, gap := range gaps {
 		bytes += gap.Bytes
@@ -43,9 +44,9 @@ func sum(gaps []Gap) (bytes int64) {
 	return bytes
 }
 
-// Whatever is done to the files of a journal that is open, each byte comes once, or
-// is a gap that is counted.
-func TestDamageFromOutside(t *testing.T) {
+// After any change to the files of an open journal, each byte is read once or is part of
+// a gap.
+func TestDamageWhileOpen(t *testing.T) {
 	newest := func(j *Journal) string { return j.store.last().path(j.Dir()) }
 	for _, test := range []struct {
 		name   string
@@ -96,13 +97,13 @@ func TestDamageFromOutside(t *testing.T) {
 			}
 			j = open(t, j.Dir(), DefaultRetention)
 			if _, end := j.Range(); end != 11 || !slices.Equal(j.Gaps(), gaps) {
-				t.Errorf("opened again, it ends at %d, with %+v, and had %+v", end, j.Gaps(), gaps)
+				t.Errorf("reopened, it ends at %d with gaps %+v, want %+v", end, j.Gaps(), gaps)
 			}
 		})
 	}
 }
 
-// The same while it is not open: it goes on behind what it has had.
+// After any change to the files of a closed journal, it continues at its former end.
 func TestDamageWhileClosed(t *testing.T) {
 	first, second := segment{boot: 1}, segment{start: 5, boot: 2}
 	remove := func(dir string, all ...segment) (err error) {
@@ -134,16 +135,16 @@ func TestDamageWhileClosed(t *testing.T) {
 		{"an empty segment inside another one", func(dir string) error {
 			return os.WriteFile(segment{start: 7, boot: 3}.path(dir), nil, 0o600)
 		}, "11111222226", 0},
-		{"a segment of an older boot behind", func(dir string) error {
+		{"a segment of an older boot at the end", func(dir string) error {
 			return os.WriteFile(segment{start: 10, boot: 1}.path(dir), []byte("xxx"), 0o600)
 		}, "1111122222[3]6", 3},
-		{"a segment that goes on in the next one", func(dir string) error {
+		{"a segment that overlaps the next one", func(dir string) error {
 			return writeFile(first.path(dir), os.O_APPEND, []byte("xxx"))
 		}, "11111222226", 0},
-		{"a newest one that is a link", func(dir string) error {
+		{"the newest is a symbolic link", func(dir string) error {
 			return errors.Join(os.Rename(second.path(dir), second.path(dir)+".mine"), os.Symlink(second.path(dir)+".mine", second.path(dir)))
 		}, "11111[5]6", 5},
-		{"names that are no offsets", func(dir string) error {
+		{"names with invalid offsets", func(dir string) error {
 			var err error
 			for _, name := range []string{"-0000000000000000001.000001.log", "9223372036854775807.000001.log", "000000000000000000010.000003.log", "00000000000000000010.9999999999.log"} {
 				err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), []byte("xxx"), 0o600))
@@ -161,7 +162,7 @@ func TestDamageWhileClosed(t *testing.T) {
 			if err := errors.Join(j.Close(), test.damage(dir)); err != nil {
 				t.Fatal(err)
 			}
-			for range 2 { // what is repaired stays so
+			for range 2 { // repairs persist
 				j = open(t, dir, DefaultRetention)
 				if gaps := j.Gaps(); sum(gaps) != test.lost {
 					t.Errorf("gaps %+v, want %d bytes", gaps, test.lost)
@@ -182,7 +183,8 @@ func TestDamageWhileClosed(t *testing.T) {
 	}
 }
 
-// Of more gaps than are listed, all bytes are counted, and the newest are reported.
+// If there are more gaps than maxGaps, all bytes are counted and the newest gaps are
+// listed.
 func TestManyGaps(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, DefaultRetention)
@@ -209,7 +211,7 @@ func TestManyGaps(t *testing.T) {
 	}
 }
 
-// What an earlier writer has left for nothing is removed, and nothing else.
+// Open removes useless files of an earlier writer, and no others.
 func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, DefaultRetention)
@@ -234,8 +236,8 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// Gaps go with the bytes around them, from the file too; what is lost then is counted
-// as the first loss was.
+// Gaps are removed together with the bytes around them, from the file too. A later loss
+// is counted normally.
 func TestGapsArePruned(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, Retention{Bytes: 1 << 20, Boots: 2})
@@ -259,11 +261,11 @@ func TestGapsArePruned(t *testing.T) {
 	}
 }
 
-// A loss is reported where it is, also behind a place where one was expected.
-func TestLossBeforeADoubt(t *testing.T) {
+// A loss is reported at its place, even if an earlier place has been marked ahead.
+func TestLossBeforeAnOverrun(t *testing.T) {
 	j := open(t, t.TempDir(), DefaultRetention)
 	write(t, j, "abc")
-	doubt(j, 2)
+	noteOverrun(j, 2)
 	j.Lose(9, errors.New("no space"))
 	write(t, j, "defg")
 	if text := all(t, j); text != "abc(9)de(0)fg" {
@@ -271,8 +273,8 @@ func TestLossBeforeADoubt(t *testing.T) {
 	}
 }
 
-// Retention is exact: as soon as there is more, the oldest segment goes.
-func TestRetentionIsABound(t *testing.T) {
+// As soon as the limit is exceeded, the oldest segment is removed.
+func TestRetentionIsALimit(t *testing.T) {
 	retention := Retention{Bytes: 64 << 20, Boots: 10}
 	j := open(t, t.TempDir(), retention)
 	chunk := make([]byte, 1<<20)
@@ -281,7 +283,7 @@ func TestRetentionIsABound(t *testing.T) {
 			t.Fatal(err)
 		}
 		if oldest, end := j.Range(); end-oldest > retention.Bytes || end > retention.Bytes && end-oldest < retention.Bytes*3/4 {
-			t.Fatalf("%d bytes are kept of %d", end-oldest, end)
+			t.Fatalf("%d of %d bytes are kept", end-oldest, end)
 		}
 	}
 }

@@ -19,12 +19,12 @@ import (
 	"microvm-console/internal/testsupport/numbered"
 )
 
-// The files of a stream are removed under the journal: readers get a gap for what was in
-// them, and the stream goes on.
+// When files of an open journal are removed, readers get a gap for their bytes, and the
+// stream continues.
 func TestRemovedFiles(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		remove []int // which of three segments
+		remove []int // which of the three segments
 		gaps   []GapError
 		kept   string
 	}{
@@ -76,7 +76,7 @@ func TestRemovedFiles(t *testing.T) {
 	}
 }
 
-// The folder is removed while no client reads: the next bytes are kept all the same.
+// When the folder is removed without a reader, the next bytes are kept.
 func TestRemovedFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")
 	j := open(t, dir, DefaultRetention)
@@ -88,7 +88,7 @@ func TestRemovedFolder(t *testing.T) {
 	}
 	for deadline := time.Now().Add(time.Minute); len(j.Gaps()) == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("it is not seen")
+			t.Fatal("timed out: no gap")
 		}
 		write(t, j, "x")
 	}
@@ -100,13 +100,13 @@ func TestRemovedFolder(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Error(err)
 	}
-	if boot, err := look(t, dir).Boot(0); err != nil || boot.How != "removed" {
+	if boot, err := snapshotOf(t, dir).Boot(0); err != nil || boot.How != "removed" {
 		t.Errorf("%+v, %v", boot, err)
 	}
 }
 
-// A pipe that is full when it is taken is noted behind what it holds, by splice(2) and
-// through memory, if what prints into it does not wait.
+// A full pipe is recorded as a gap after its content, with splice(2) and without, if the
+// printer drops bytes instead of waiting.
 func TestFullPipe(t *testing.T) {
 	for _, copies := range []bool{false, true} {
 		for _, overrun := range []string{"", "it was full"} {
@@ -143,7 +143,7 @@ func TestFullPipe(t *testing.T) {
 	}
 }
 
-// reads wants a reader to get this much at once.
+// reads checks that one Read returns want.
 func reads(t *testing.T, r *Reader, want string) {
 	t.Helper()
 	data := make([]byte, 64)
@@ -176,32 +176,32 @@ func TestLosses(t *testing.T) {
 	late := j.NewReader(3)
 	defer late.Close()
 	if bytes := late.Losses(); bytes != 11 {
-		t.Errorf("%d bytes were lost here", bytes)
+		t.Errorf("%d bytes were lost here, want 11", bytes)
 	}
 	reads(t, late, "def")
 	if after := j.NewReader(4); after.Losses() != 0 {
-		t.Error("a loss is reported twice")
+		t.Error("a loss is reported at another offset")
 	}
 }
 
-// doubt notes that bytes may be missing behind the next ahead bytes, as Take does.
-func doubt(j *Journal, ahead int64) {
+// noteOverrun records that bytes may be missing after the next ahead bytes, like Take.
+func noteOverrun(j *Journal, ahead int64) {
 	_, end := j.Range()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.store.gaps.add(Gap{Offset: end + ahead, Cause: "it was full"})
 }
 
-// Bytes that may be missing are reported where they would be, which is ahead when they are
-// noted, to readers that are there already and to later ones; and only once.
-func TestDoubt(t *testing.T) {
+// Bytes that may be missing are reported once at their place, which is ahead of the end
+// when they are recorded, both to existing and to later readers.
+func TestOverrun(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, DefaultRetention)
 	write(t, j, "abc")
 	early := j.NewReader(0)
 	defer early.Close()
-	doubt(j, 2)
-	doubt(j, 2)
+	noteOverrun(j, 2)
+	noteOverrun(j, 2)
 	write(t, j, "defg")
 	if gaps := j.Gaps(); len(gaps) != 1 || gaps[0] != (Gap{Offset: 5, Cause: "it was full"}) {
 		t.Errorf("gaps %+v", gaps)
@@ -217,13 +217,13 @@ func TestDoubt(t *testing.T) {
 	late := j.NewReader(5)
 	defer late.Close()
 	if bytes := late.Losses(); bytes != -1 {
-		t.Errorf("%d bytes were lost here", bytes)
+		t.Errorf("%d bytes were lost here, want -1", bytes)
 	}
 	reads(t, late, "fg")
 }
 
-// A disk that is full: the oldest segments go, then bytes are lost and counted,
-// and when there is space again the stream goes on.
+// On a full disk, first the oldest segments are removed, then bytes are lost and counted.
+// Once there is space again, the stream continues.
 func TestFullDisk(t *testing.T) {
 	self, _ := os.Executable()
 	command := exec.Command(self)
@@ -233,14 +233,14 @@ func TestFullDisk(t *testing.T) {
 	command.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, UidMappings: ids, GidMappings: groups}
 	output, err := command.CombinedOutput()
 	if errors.Is(err, unix.EPERM) || strings.Contains(string(output), "mount: ") {
-		t.Skipf("no file system of our own: %v: %s (allow user namespaces, or run as root)", err, output)
+		t.Skipf("cannot mount a tmpfs: %v: %s (allow user namespaces, or run as root)", err, output)
 	}
 	if err != nil || string(output) != "" {
 		t.Errorf("%v: %s", err, output)
 	}
 }
 
-// fillDisk is TestFullDisk in a mount namespace. It prints what is wrong.
+// fillDisk runs TestFullDisk in a mount namespace. It prints errors.
 func fillDisk(dir string) {
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=40m"); err != nil {
 		fmt.Println("mount: ", err)
@@ -255,12 +255,12 @@ func fillDisk(dir string) {
 	other := filepath.Join(dir, "other")
 	j, err := Open(filepath.Join(dir, "journal"), Retention{Bytes: 1 << 40, Boots: 1000})
 	check(err)
-	pinned := j.NewReader(0) // one that has the oldest segment open
+	pinned := j.NewReader(0) // has the oldest segment open
 	_, err = j.Write([]byte("line 0\n"))
 	check(err)
 	_, err = pinned.Read(context.Background(), make([]byte, 1))
 	check(err)
-	const half = 6_000_000 // 76 MB: more than there is
+	const half = 6_000_000 // 76 MB: more than the disk has
 	check(numbered.Write(j, 1, half))
 	if gaps := j.Gaps(); len(gaps) > 0 {
 		fmt.Printf("lost with segments to drop: %+v\n", gaps)
@@ -271,14 +271,14 @@ func fillDisk(dir string) {
 	}
 	var gap *GapError
 	if _, err := pinned.Read(context.Background(), make([]byte, 1<<20)); !errors.As(err, &gap) || gap.From != 1 {
-		fmt.Printf("a reader of what has gone: %v\n", err)
+		fmt.Printf("the reader of a removed segment: %v\n", err)
 	}
-	// Another program takes all there is.
+	// Another program uses all the space.
 	file, err := os.Create(other)
 	check(err)
 	lost := int64(0)
 	for lost < 100_000 {
-		_, _ = file.Write(make([]byte, 1<<20)) // what is free, also what the journal frees
+		_, _ = file.Write(make([]byte, 1<<20)) // takes free space, including what the journal frees
 		line := []byte("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n")
 		n, err := j.Write(line)
 		if err != nil {
@@ -298,11 +298,11 @@ func fillDisk(dir string) {
 	text, err := os.ReadFile(j.store.last().path(j.Dir()))
 	check(err)
 	if !strings.HasSuffix(string(text), "again\n") {
-		fmt.Printf("the stream does not go on: %q\n", text[max(0, len(text)-100):])
+		fmt.Printf("the stream does not continue: %q\n", text[max(0, len(text)-100):])
 	}
 }
 
-// A loss that still goes on when its writer ends is not forgotten.
+// A loss in progress when the writer ends is recorded.
 func TestLossAtTheEnd(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, DefaultRetention)
@@ -317,8 +317,8 @@ func TestLossAtTheEnd(t *testing.T) {
 	}
 }
 
-// A process that has no descriptors left goes on writing to the segment that it has, and
-// leaves nothing behind of the one that it could not make.
+// Without file descriptors, the journal continues in its current segment, and leaves no
+// trace of the segment that it could not create.
 func TestNoDescriptors(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, DefaultRetention)
@@ -351,8 +351,8 @@ func TestNoDescriptors(t *testing.T) {
 	}
 }
 
-// A segment to which none can be added is bounded too: what is more is lost, with an
-// error, until one can be made again.
+// A segment that cannot be followed by another is limited too. Further bytes are lost,
+// with an error, until another can be created.
 func TestRetentionWithoutDescriptors(t *testing.T) {
 	j := open(t, t.TempDir(), Retention{Bytes: 12, Boots: 10})
 	j.full = 5
@@ -378,7 +378,7 @@ func TestRetentionWithoutDescriptors(t *testing.T) {
 	}
 }
 
-// A gap that cannot be written down when it is seen is written later.
+// A gap that cannot be written to the file immediately is written later.
 func TestGapIsSavedLater(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, DefaultRetention)

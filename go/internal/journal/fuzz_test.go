@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// maxSteps bounds a sequence: Go takes an input of more than 10 s for one that hangs, also
-// on a host that is busy with something else.
+// maxSteps limits a sequence: the fuzzer treats an input as hanging after 10 s, even if
+// the host is busy.
 const maxSteps = 300
 
-// Whatever is done to a journal and its files, each byte is kept, or in a gap.
+// After any sequence of operations and damage, each byte is kept or in a gap.
 func FuzzSequence(f *testing.F) {
 	f.Add([]byte{0, 200, 2, 255, 4, 0, 0, 3, 5, 2, 6, 100, 9, 0, 2, 90, 5, 1})
 	f.Add([]byte{4, 0, 2, 255, 9, 2, 2, 255, 9, 5, 0, 9, 5, 0, 8, 1, 0, 40, 6, 255})
 	f.Add([]byte{2, 255, 4, 0, 11, 1, 4, 1, 11, 2, 2, 100, 10, 2, 2, 255, 10, 2, 6, 1, 2, 255, 10, 2, 10, 2, 2, 255, 9, 3}) // time passes
 	f.Add([]byte{2, 255, 2, 255, 2, 255, 2, 255, 2, 255, 2, 255, 5, 9, 5, 5, 4, 0, 4, 0, 9, 4, 5, 17})
-	f.Add([]byte{8, 48, 0, 48, 5, 48, 9, 48, 8, 50, 4, 50, 8, 50, 6, 48, 8, 48, 9, 214, 9, 88}) // appended to two files, of which one is empty
+	f.Add([]byte{8, 48, 0, 48, 5, 48, 9, 48, 8, 50, 4, 50, 8, 50, 6, 48, 8, 48, 9, 214, 9, 88}) // appended to two files, one of which is empty
 	f.Fuzz(func(t *testing.T, steps []byte) {
 		synctest.Test(t, func(t *testing.T) {
 			s, err := newSequence(t.TempDir(), false, time.Sleep)
@@ -41,7 +41,7 @@ func FuzzSequence(f *testing.F) {
 	})
 }
 
-// Files of any names: the journal opens, goes on, and keeps them.
+// With files of any names, the journal opens, continues and keeps them.
 func FuzzList(f *testing.F) {
 	f.Add("00000000000000000000.000001.log\n00000000000000000003.000002.log\n00000000000000000001.000009.log", 3)
 	f.Add("-0000000000000000001.000001.log\n9223372036854775807.000001.log\ngaps", 1)
@@ -59,7 +59,7 @@ func FuzzList(f *testing.F) {
 		}
 		for i := range found[:max(0, len(found)-1)] {
 			if here, next := found[i], found[i+1]; here.size < 0 || here.end() > next.start || here.boot > next.boot {
-				t.Errorf("%+v is before %+v", here, next)
+				t.Errorf("%+v comes before %+v", here, next)
 			}
 		}
 		for range 2 {
@@ -73,7 +73,7 @@ func FuzzList(f *testing.F) {
 				t.Error(err, boot)
 			}
 			if oldest, after := j.Range(); after != end+4 || oldest != before {
-				t.Errorf("from %d to %d, and then from %d to %d", before, end, oldest, after)
+				t.Errorf("before: %d to %d, after: %d to %d", before, end, oldest, after)
 			}
 			reader := j.NewReader(end)
 			reads(t, reader, "kept")
@@ -92,26 +92,26 @@ func FuzzGaps(f *testing.F) {
 		all := parseGaps(text)
 		again := parseGaps([]byte(strings.Join(lines(all), "\n")))
 		if !slices.Equal(all, again) {
-			t.Errorf("%+v, written and read again %+v", all, again)
+			t.Errorf("wrote %+v, read %+v", all, again)
 		}
 		for i, gap := range all {
 			if gap.Offset < 0 || gap.Bytes < 0 || i > 0 && all[i-1].Offset > gap.Offset {
 				t.Errorf("gap %d is %+v", i, gap)
 			}
 			if strings.ContainsFunc(gap.Cause, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-				t.Errorf("a cause that a terminal obeys: %q", gap.Cause)
+				t.Errorf("control characters in a cause: %q", gap.Cause)
 			}
 		}
 		for _, hole := range all.uncovered(max(0, from), to) {
 			all.add(hole)
 		}
 		if rest := all.uncovered(max(0, from), to); len(rest) > 0 {
-			t.Errorf("%+v is in no gap of %+v", rest, all)
+			t.Errorf("%+v is not in the gaps %+v", rest, all)
 		}
 	})
 }
 
-// lines are the gaps as they are in the file.
+// lines returns the gaps as lines of the file.
 func lines(all gaps) (text []string) {
 	for _, gap := range all {
 		text = append(text, fmt.Sprintf(`{"offset":%d,"bytes":%d,"cause":%q,"taken":%t,"folded":%d}`, gap.Offset, gap.Bytes, gap.Cause, gap.Taken, gap.Folded))
@@ -119,7 +119,7 @@ func lines(all gaps) (text []string) {
 	return text
 }
 
-// A snapshot copies what there is of any range, and says what there is not.
+// A snapshot copies what exists of a range, and returns what is missing.
 func FuzzCopy(f *testing.F) {
 	f.Add(int64(0), int64(40), int64(5), uint8(1))
 	f.Add(int64(-3), int64(1)<<62, int64(0), uint8(3))
@@ -133,14 +133,14 @@ func FuzzCopy(f *testing.F) {
 			}
 			whole = append(whole, text...)
 		}
-		snapshot, err := Look(dir)
+		snapshot, err := TakeSnapshot(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		start, end = max(0, start), min(int64(len(whole)), end)
 		here := snapshot.segments[which%4]
 		cut = max(0, min(10, cut))
-		if err := os.Truncate(here.path(dir), cut); err != nil { // since it has looked
+		if err := os.Truncate(here.path(dir), cut); err != nil { // after the snapshot
 			t.Fatal(err)
 		}
 		var text bytes.Buffer

@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// gapsName is the file of the gaps.
+// gapsName is the name of the file with the gaps.
 const gapsName = "gaps"
 
-// gapLog is the gaps of what is kept, in memory and in a file.
+// gapLog holds the gaps in the kept part of the stream, in memory and in a file.
 type gapLog struct {
 	gaps gaps
-	loss *Gap // that goes on; nil: none
+	loss *Gap // loss in progress; nil if none
 	file lineFile[Gap]
 }
 
@@ -20,15 +20,16 @@ func newGapLog(dir string) *gapLog {
 	return &gapLog{file: lineFile[Gap]{path: filepath.Join(dir, gapsName), most: 2 * maxGaps}}
 }
 
-// open reads the file. An error is a shortage; a file that cannot be read for another
-// reason is set aside, and oldest is the offset at which that is reported.
+// open reads the file. It returns an error only for a temporary shortage; see shortage. A
+// file that cannot be read for another reason is set aside, which is reported as a gap at
+// oldest.
 func (l *gapLog) open(oldest int64) error {
 	text, err := l.file.read()
 	if shortage(err) {
 		return err
 	}
 	if err != nil {
-		_ = setAside(l.file.path) // else it stays
+		_ = setAside(l.file.path) // if this fails, the file stays
 		l.add(Gap{Offset: oldest, Cause: fmt.Sprintf("%s, which was set aside: %v", l.file.path, err)})
 		return nil
 	}
@@ -43,7 +44,7 @@ func (l *gapLog) add(gap Gap) {
 	}
 }
 
-// lose notes that bytes at offset could not be kept. They are one gap until endLoss.
+// lose records that bytes at offset could not be kept. They extend one gap until endLoss.
 func (l *gapLog) lose(offset, bytes int64, cause error) {
 	if l.loss == nil {
 		l.loss = &Gap{Offset: offset, Cause: cause.Error()}
@@ -51,7 +52,7 @@ func (l *gapLog) lose(offset, bytes int64, cause error) {
 	l.loss.Bytes += bytes
 }
 
-// endLoss ends a loss that goes on, if there is one: something was kept again.
+// endLoss ends the loss in progress, if any, because something was kept again.
 func (l *gapLog) endLoss() {
 	if l.loss != nil {
 		l.add(*l.loss)
@@ -62,11 +63,11 @@ func (l *gapLog) endLoss() {
 // forget removes the gaps that end before oldest.
 func (l *gapLog) forget(oldest int64) {
 	before := len(l.gaps)
-	l.gaps = slices.DeleteFunc(l.gaps, func(gap Gap) bool { return gap.behind() < oldest })
+	l.gaps = slices.DeleteFunc(l.gaps, func(gap Gap) bool { return gap.end() < oldest })
 	l.file.stale = l.file.stale || len(l.gaps) < before
 }
 
-// list returns the gaps as they are reported, in the order of their offsets.
+// list returns the gaps for reporting, sorted by offset.
 func (l *gapLog) list() (all []Gap) {
 	for _, gap := range l.gaps {
 		all = append(all, gap.summary())
@@ -77,8 +78,8 @@ func (l *gapLog) list() (all []Gap) {
 	return all
 }
 
-// lossAt returns the first gap from offset on whose bytes were never kept, without the
-// first passed ones at offset; nil if there is none.
+// lossAt returns the first gap at or after offset whose bytes were never kept, skipping
+// the first passed ones at offset itself. It returns nil if there is none.
 func (l *gapLog) lossAt(offset int64, passed int) *Gap {
 	for _, gap := range l.gaps {
 		switch {
@@ -93,7 +94,7 @@ func (l *gapLog) lossAt(offset int64, passed int) *Gap {
 	return nil
 }
 
-// Gaps returns the gaps of what is kept, in the order of their offsets.
+// Gaps returns the gaps in the kept part of the stream, sorted by offset.
 func (j *Journal) Gaps() []Gap {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -5,28 +5,29 @@ import (
 	"slices"
 )
 
-// Gap is a part of the stream that is missing.
+// Gap is a missing part of the stream.
 type Gap struct {
-	Offset int64  `json:"offset"` // where it is
-	Bytes  int64  `json:"bytes"`  // 0: it is not known how many, if any
+	Offset int64  `json:"offset"` // where bytes are missing
+	Bytes  int64  `json:"bytes"`  // 0 if the number is unknown and may be zero
 	Cause  string `json:"cause"`
-	// Taken is set if the bytes were kept, from Offset on, and taken away from outside.
-	// Others were never kept: what came behind them is at Offset.
+	// Taken is set if the bytes, from Offset on, were kept once and another program
+	// removed them. The bytes of other gaps were never kept: the byte that followed them
+	// is at Offset.
 	Taken bool `json:"taken,omitempty"`
-	// Folded is how many earlier gaps are counted with this one.
+	// Folded is the number of earlier gaps whose bytes are included in this one.
 	Folded int `json:"folded,omitempty"`
 }
 
-// behind returns the offset at which the stream goes on.
-func (g Gap) behind() int64 {
+// end returns the offset at which the stream continues.
+func (g Gap) end() int64 {
 	if g.Taken {
 		return g.Offset + g.Bytes
 	}
 	return g.Offset
 }
 
-// LossError is returned to a reader where bytes that were printed could not be kept. The
-// reader goes on behind them.
+// LossError is returned to a reader at a place where printed bytes could not be kept. The
+// next read continues after them.
 type LossError struct{ Gap Gap }
 
 func (e *LossError) Error() string {
@@ -36,7 +37,7 @@ func (e *LossError) Error() string {
 	return fmt.Sprintf("%d bytes were lost (offset %d: %s)", e.Gap.Bytes, e.Gap.Offset, e.Gap.Cause)
 }
 
-// summary returns the gap as it is reported, with the gaps that are folded into it.
+// summary returns the gap for reporting: its cause mentions the folded gaps.
 func (g Gap) summary() Gap {
 	if g.Folded > 0 {
 		g.Cause += fmt.Sprintf("; with %d gaps before it", g.Folded)
@@ -44,14 +45,14 @@ func (g Gap) summary() Gap {
 	return g
 }
 
-// maxGaps bounds how many gaps are reported one by one: older ones are counted with
+// maxGaps is the maximum number of gaps reported separately. Older gaps are folded into
 // the next one.
 const maxGaps = 1000
 
-// gaps are in the order of their offsets.
+// gaps is sorted by offset.
 type gaps []Gap
 
-// parseGaps reads gaps. A record that cannot be one is passed over.
+// parseGaps parses gaps. It skips records that are not valid.
 func parseGaps(text []byte) (all gaps) {
 	for _, gap := range parseLines[Gap](text) {
 		if min(gap.Offset, gap.Bytes, int64(gap.Folded)) < 0 || max(gap.Offset, gap.Bytes) > maxOffset {
@@ -63,16 +64,16 @@ func parseGaps(text []byte) (all gaps) {
 	return all
 }
 
-// add adds a gap, and reports whether that is a change. A gap of which the place says
-// all is added once; one that was taken beside another one, for the same cause,
-// becomes a part of that.
+// add adds a gap, and reports whether that is a change. A gap of unknown size, or of
+// bytes that were taken, is added only once. A gap of taken bytes next to another one
+// with the same cause extends that one.
 func (all *gaps) add(gap Gap) bool {
 	if (gap.Taken || gap.Bytes == 0) && slices.Contains(*all, gap) {
 		return false
 	}
 	for i := range *all {
 		here := &(*all)[i]
-		if !gap.Taken || !here.Taken || here.Cause != gap.Cause || here.behind() != gap.Offset && gap.behind() != here.Offset {
+		if !gap.Taken || !here.Taken || here.Cause != gap.Cause || here.end() != gap.Offset && gap.end() != here.Offset {
 			continue
 		}
 		here.Offset, here.Bytes = min(here.Offset, gap.Offset), here.Bytes+gap.Bytes
@@ -89,8 +90,8 @@ func (all *gaps) add(gap Gap) bool {
 	return true
 }
 
-// fold counts the oldest gap that was never kept with the next one. What was taken
-// away is not folded: it was kept, so that there is no more of it than of files.
+// fold adds the oldest gap of bytes that were never kept to the next one of this kind.
+// Gaps of taken bytes are not folded: there cannot be more of them than files.
 func (all *gaps) fold() {
 	first := slices.IndexFunc(*all, func(gap Gap) bool { return !gap.Taken })
 	for i := first + 1; first >= 0 && i < len(*all); i++ {
@@ -103,7 +104,8 @@ func (all *gaps) fold() {
 	}
 }
 
-// uncovered returns what is missing from offset from to to and is in no gap yet.
+// uncovered returns the parts of the range from from to to that no gap of taken bytes
+// covers yet.
 func (all gaps) uncovered(from, to int64) (holes []Gap) {
 	add := func(to int64) {
 		if from < to {
@@ -111,9 +113,9 @@ func (all gaps) uncovered(from, to int64) (holes []Gap) {
 		}
 	}
 	for _, gap := range all {
-		if gap.Taken && gap.behind() > from && gap.Offset < to {
+		if gap.Taken && gap.end() > from && gap.Offset < to {
 			add(gap.Offset)
-			from = gap.behind()
+			from = gap.end()
 		}
 	}
 	add(to)

@@ -8,27 +8,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// indexSuffix is added to a segment's name for its index.
+// indexSuffix is appended to the name of a segment's file for the name of its index.
 const indexSuffix = ".index"
 
-// entryBytes is the size of an index entry: offset and time (Unix, in ns),
-// little-endian, 8 bytes each.
+// entryBytes is the size of an index entry: offset and time (Unix, in ns), little-endian,
+// 8 bytes each.
 const entryBytes = 16
 
-// markEvery is the least time between two entries, and between two records of the
-// stream's end.
+// markEvery is the minimum time between two index entries, and between two records of the
+// end of the stream.
 const markEvery = 10 * time.Millisecond
 
-// indexWriter writes when which offset was reached. It opens its file with the
-// first note. What it cannot write is not noted: no byte depends on it.
+// indexWriter writes at what time each offset was reached. It opens its file on the first
+// entry. Errors are ignored, because the index is optional.
 type indexWriter struct {
 	path  string
-	flags int      // of open(2), for the first time
-	file  *os.File // nil: not open yet
-	size  int64    // of whole entries
+	flags int      // of the first open(2)
+	file  *os.File // nil before it is opened
+	size  int64    // size of the whole entries, in bytes
 }
 
-// open opens the file, unless it is open, and reports whether it is.
+// open opens the file if necessary, and reports whether it is open.
 func (w *indexWriter) open() bool {
 	if w.file != nil {
 		return true
@@ -46,7 +46,7 @@ func (w *indexWriter) open() bool {
 	return true
 }
 
-// note notes that the byte at offset came at now.
+// note adds an entry: the byte at offset was written at now.
 func (w *indexWriter) note(offset int64, now time.Time) {
 	if !w.open() {
 		return
@@ -66,14 +66,14 @@ func (w *indexWriter) close() error {
 	return w.file.Close()
 }
 
-// Mark says that the byte at Offset came at Time.
+// Mark is an index entry: the byte at Offset was written at Time.
 type Mark struct {
 	Offset int64
 	Time   time.Time
 }
 
-// readIndex reads the marks of one segment. A torn entry at the end, or one
-// that goes back, ends it: the bytes do not depend on it.
+// readIndex reads the marks of one segment. It stops at an incomplete entry or at a
+// decreasing offset.
 func readIndex(path string) ([]Mark, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

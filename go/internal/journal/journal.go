@@ -1,28 +1,28 @@
-// Package journal keeps one stream of bytes with ever-growing offsets: all
-// that one console, or one channel, ever printed.
+// Package journal stores one stream of bytes with ever-growing offsets: everything that
+// one console or one channel has ever printed.
 //
-// The stream lies in segment files of at most SegmentBytes; a new one begins
-// at each boot. The files are the buffer: a reader is an offset into them, so
-// that replay and live are the same code, and a slow reader costs nothing.
+// The stream is stored in segment files of at most SegmentBytes. A new one begins at each
+// boot. The files are the only buffer: a reader is an offset into them, so replay and
+// live output are the same code, and a slow reader costs nothing.
 //
 // Invariants:
-//   - The bytes are exactly those that were appended, in their order. The
-//     append position is the size of the newest file: a writer that was killed
-//     goes on where its files end.
-//   - A segment's name says where it begins and of which boot it is, so that
-//     nothing but the files is needed to read the stream again.
-//   - Beside the bytes lie an index of times and records of boots, which are optional:
-//     without them, or a part of them, the times are unknown and nothing else is.
-//   - Retention unlinks whole segments, oldest first, and never the newest, which is
-//     bounded too. What open readers still have to read is kept longer, up to four
-//     times as much. A full disk unlinks without regard to readers. A reader that has
-//     a segment open does not keep its space.
-//   - What cannot be kept, or was taken away from outside, is a gap with its
-//     place, size and cause; the stream goes on behind it. A gap is forgotten
-//     with the bytes around it, and not before.
-//   - A journal is never refused: a file that does not fit into the stream is
-//     set aside under another name.
-//   - There is one writer, which holds an flock(2).
+//   - The bytes are exactly those that were appended, in order. The append position is
+//     the size of the newest file: after a writer was killed, the next one continues
+//     where its files end.
+//   - The name of a segment contains its offset and its boot, so the stream can be read
+//     from the files alone.
+//   - The index of times and the records of boots are optional: if they or parts of them
+//     are lost, only times and exit causes are unknown.
+//   - Retention removes whole segments, the oldest first, but never the newest, whose size
+//     is limited too. Bytes that open readers still have to read are kept longer, up to
+//     four times as much. If the disk is full, segments are removed even if readers need
+//     them. An open file of a reader does not keep the disk space in use.
+//   - Bytes that cannot be kept, or that another program removes, leave a gap with place,
+//     size and cause; the stream continues after it. The record of a gap is kept as long
+//     as the bytes around it.
+//   - Damage never prevents opening: a file that does not fit into the stream is set
+//     aside under another name.
+//   - There is one writer. It holds an flock(2).
 package journal
 
 import (
@@ -34,29 +34,29 @@ import (
 	"time"
 )
 
-// SegmentBytes is the size at which a segment is full.
+// SegmentBytes is the size at which a segment is full, if Retention.Bytes allows.
 const SegmentBytes = 16 << 20
 
 // ErrClosed is returned once the journal is closed.
 var ErrClosed = errors.New("journal: closed")
 
-// Journal is a stream, open for its one writer. Readers may be many.
+// Journal is a stream, open for its one writer and for any number of readers.
 type Journal struct {
 	full   int64       // size of a full segment, in bytes
-	copies atomic.Bool // the file system has no splice(2)
+	copies atomic.Bool // the file system does not support splice(2)
 
-	writing sync.Mutex // held while bytes move, which readers do not wait for
-	head    *head      // of the newest segment
+	writing sync.Mutex // held while bytes are moved; readers do not wait for it
+	head    *head      // files of the newest segment
 
-	mu        sync.Mutex // taken after writing, and for a moment only
+	mu        sync.Mutex // locked after writing, and only briefly
 	store     *store
 	onSegment func(path string) // called with the path of each new segment; may be nil
 	growth    signal
 	closed    bool
 }
 
-// signal wakes those that wait for it.
-type signal struct{ sent chan struct{} } // nil: none waits
+// signal wakes goroutines.
+type signal struct{ sent chan struct{} } // nil if none waits
 
 // wait returns a channel that send closes.
 func (s *signal) wait() <-chan struct{} {
@@ -76,8 +76,8 @@ func (s *signal) send() {
 // Dir returns the folder of the journal's files.
 func (j *Journal) Dir() string { return j.store.dir }
 
-// OnSegment calls f with the path of the newest segment: at once with that of the
-// present one, and then with that of each that begins. f must not call the journal.
+// OnSegment calls f with the path of the newest segment: immediately for the current one,
+// and later for each new one. f must not call the journal.
 func (j *Journal) OnSegment(f func(path string)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -85,16 +85,16 @@ func (j *Journal) OnSegment(f func(path string)) {
 	f(j.store.last().path(j.store.dir))
 }
 
-// Range returns which part of the stream is kept: the offsets of its oldest byte and
-// behind its newest one.
+// Range returns the kept part of the stream: the offset of the oldest byte, and the
+// offset just after the newest.
 func (j *Journal) Range() (oldest, end int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.store.segments[0].start, j.store.last().end()
 }
 
-// Close closes the journal. Readers get what is there, and then ErrClosed. The error
-// says that gaps, or boots, could not be saved.
+// Close closes the journal. Readers can read the rest, and then get ErrClosed. Close
+// returns an error if records of gaps or boots could not be saved.
 func (j *Journal) Close() error {
 	defer j.exclusive()()
 	if j.closed {
@@ -103,7 +103,7 @@ func (j *Journal) Close() error {
 	last := *j.store.last()
 	j.store.gaps.endLoss()
 	if j.head.length(last.size) < last.size {
-		_ = j.begin(segment{start: last.end(), boot: last.boot}) // else Open notices it
+		_ = j.begin(segment{start: last.end(), boot: last.boot}) // if this fails, the next Open notices it
 	}
 	j.store.record()
 	j.closed = true
@@ -111,7 +111,7 @@ func (j *Journal) Close() error {
 	return errors.Join(j.store.close(), j.head.close())
 }
 
-// exclusive takes both locks; the function that it returns gives them up.
+// exclusive takes both locks. The returned function releases them.
 func (j *Journal) exclusive() (release func()) {
 	j.writing.Lock()
 	j.mu.Lock()
@@ -121,15 +121,15 @@ func (j *Journal) exclusive() (release func()) {
 	}
 }
 
-// begin makes a new segment and writes there from now on; on an error the old one
-// stays. What is missing at the end of the old one becomes a gap, and one that is empty is
-// removed. The caller holds both locks.
+// begin creates a new segment, which becomes the one to write to. On error the old one
+// stays. Bytes missing at the end of the old segment become a gap, and an empty old
+// segment is removed. The caller holds both locks.
 func (j *Journal) begin(s segment) error {
 	file, err := j.store.create(s.path(j.store.dir))
 	if err != nil {
 		return err
 	}
-	at := len(j.store.segments) - 1              // of the old one; -1: none
+	at := len(j.store.segments) - 1              // index of the old segment; -1 if none
 	if at >= 0 && s.same(j.store.segments[at]) { // it was empty, and create has removed its file
 		j.store.segments = j.store.segments[:at]
 		at = -1
@@ -142,7 +142,7 @@ func (j *Journal) begin(s segment) error {
 		}
 	}
 	if j.head != nil {
-		_ = j.head.close() // all that was written is in the file
+		_ = j.head.close() // everything written is in the file
 	}
 	j.head = &head{file: file, index: indexWriter{path: s.path(j.store.dir) + indexSuffix, flags: os.O_TRUNC}}
 	j.store.segments = append(j.store.segments, s)
@@ -156,8 +156,8 @@ func (j *Journal) begin(s segment) error {
 	return nil
 }
 
-// place returns where the next bytes go in the newest segment, and how many it takes.
-// The caller holds the lock of the writer.
+// place returns the offset in the newest segment's file where the next bytes go, and how
+// many fit there. The caller holds j.writing.
 func (j *Journal) place() (at int64, room int, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -168,25 +168,25 @@ func (j *Journal) place() (at int64, room int, err error) {
 	next := segment{start: last.end(), boot: last.boot}
 	most := j.store.retention.Bytes
 	switch {
-	case j.head.length(last.size) < last.size: // what comes next has no place there
+	case j.head.length(last.size) < last.size: // the file was cut: continue in another one
 		if err := j.begin(next); err != nil {
 			return 0, 0, err
 		}
 	case last.size >= j.full:
-		// If none can be made, the old one grows on, up to what is kept in all.
+		// If no new segment can be created, the old one grows, up to the whole retention.
 		if err := j.begin(next); err != nil && last.size >= most {
 			return 0, 0, err
 		}
 	}
 	at = j.store.last().size
-	if at >= j.full { // no new segment could be made
-		return at, int(min(spliceAtMost, most-at)), nil
+	if at >= j.full { // no new segment could be created
+		return at, int(min(maxSpliceBytes, most-at)), nil
 	}
 	return at, int(j.full - at), nil
 }
 
-// grown notes that n bytes have been written to the newest segment, and wakes the
-// readers. The caller holds the lock of the writer.
+// grown records that n bytes were written to the newest segment, and wakes the readers.
+// The caller holds j.writing.
 func (j *Journal) grown(n int) {
 	if n == 0 {
 		return
@@ -208,12 +208,12 @@ func (j *Journal) grown(n int) {
 		j.head.index.note(offset, now)
 		j.head.marked = now
 		j.store.record()
-		_ = j.store.save() // else the next time
+		_ = j.store.save() // if this fails, the next call tries again
 	}
 }
 
-// retry returns nil if what failed with err can be tried again; see
-// store.retryAfterENOSPC. The caller holds the lock of the writer.
+// retry returns nil if the operation that failed with err should be retried; see
+// store.retryAfterENOSPC. The caller holds j.writing.
 func (j *Journal) retry(err error) error {
 	if err == nil {
 		return nil
@@ -223,8 +223,8 @@ func (j *Journal) retry(err error) error {
 	return j.store.retryAfterENOSPC(err)
 }
 
-// missing notes what is missing of the file of a segment, which may have been dropped
-// since. The caller holds no lock.
+// missing records what is missing from the file of a segment, which may have been dropped
+// meanwhile. The caller holds no lock.
 func (j *Journal) missing(s segment) error {
 	defer j.exclusive()()
 	at := slices.IndexFunc(j.store.segments, s.same)

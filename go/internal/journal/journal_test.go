@@ -20,7 +20,7 @@ import (
 	"microvm-console/internal/testsupport/numbered"
 )
 
-// The test binary is a writer to be killed when it is started as one.
+// The test binary runs as a helper process if one of these variables is set.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("JOURNAL_TEST_WRITER"); dir != "" {
 		panic(spliceForever(dir))
@@ -60,7 +60,7 @@ func boot(t *testing.T, j *Journal) {
 	}
 }
 
-// read reads all that a closed journal holds from offset on.
+// read reads the rest of a closed journal.
 func read(t *testing.T, r *Reader) string {
 	t.Helper()
 	var text []byte
@@ -77,7 +77,7 @@ func read(t *testing.T, r *Reader) string {
 	}
 }
 
-func TestReopenGoesOnWhereTheStreamEnds(t *testing.T) {
+func TestReopenContinuesTheStream(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 3 {
 		j := open(t, dir, DefaultRetention)
@@ -91,12 +91,12 @@ func TestReopenGoesOnWhereTheStreamEnds(t *testing.T) {
 	for back, want := range map[int][2]int64{0: {14, 21}, -1: {7, 14}, -2: {0, 7}} {
 		start, end, err := j.BootRange(back)
 		if err != nil || start != want[0] || end != want[1] {
-			t.Errorf("boot %d lies from %d to %d, %v, want %v", back, start, end, err, want)
+			t.Errorf("boot %d is from %d to %d, %v, want %v", back, start, end, err, want)
 		}
 	}
 	want := "boot: -3 is not kept (choose one from -2, the oldest, to 0, the newest)"
 	if _, _, err := j.BootRange(-3); !errors.Is(err, ErrNotKept) || err.Error() != want {
-		t.Errorf("a boot from before the first one: %v", err)
+		t.Errorf("a boot before the first one: %v", err)
 	}
 	reader := j.NewReader(0)
 	defer reader.Close()
@@ -123,7 +123,7 @@ func TestReaderWaitsAndStops(t *testing.T) {
 	go func() {
 		j.Write([]byte("a"))
 		j.Boot()
-		j.Boot() // of which nothing is printed
+		j.Boot() // nothing is printed in the first of the two
 		j.Write([]byte("b"))
 	}()
 	data := make([]byte, 8)
@@ -202,15 +202,15 @@ func TestRetention(t *testing.T) {
 			}
 			j.Close()
 			if text := read(t, reader); len(text) != int(50-test.oldest) {
-				t.Errorf("behind the gap: %q", text)
+				t.Errorf("after the gap: %q", text)
 			}
 		})
 	}
 }
 
-// A reader that has a file open gets no more of it once it is dropped because the disk is
-// full, and does not keep its space.
-func TestReaderOfWhatHasGone(t *testing.T) {
+// When a segment is dropped because the disk is full, a reader that has its file open
+// gets a gap, and the space is freed.
+func TestReaderOfADroppedSegment(t *testing.T) {
 	j := open(t, t.TempDir(), Retention{Bytes: 1 << 30, Boots: 1})
 	write(t, j, "old")
 	reader := j.NewReader(0)
@@ -226,19 +226,19 @@ func TestReaderOfWhatHasGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if info, err := reader.file.Stat(); err != nil || info.Size() != 0 {
-		t.Errorf("%d bytes are held, %v", info.Size(), err)
+		t.Errorf("the file still has %d bytes, %v", info.Size(), err)
 	}
 	var gap *GapError
 	if _, err := reader.Read(t.Context(), data); !errors.As(err, &gap) || *gap != (GapError{1, 5}) {
 		t.Errorf("got %v", err)
 	}
 	if gaps := j.Gaps(); len(gaps) > 0 {
-		t.Errorf("what was dropped is no gap: %+v", gaps)
+		t.Errorf("a dropped segment is listed as a gap: %+v", gaps)
 	}
 }
 
-// A user may keep a segment by another name.
-func TestKeptByAnotherName(t *testing.T) {
+// A user can keep a segment by a hard link.
+func TestSegmentWithAHardLink(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, Retention{Bytes: 1 << 30, Boots: 1})
 	write(t, j, "old")
@@ -292,15 +292,15 @@ func TestTimes(t *testing.T) {
 	boot(t, j)
 	before := time.Now()
 	write(t, j, "a")
-	write(t, j, "b") // within 10 ms, or another mark: both are right
-	snapshot, err := Look(j.Dir())
+	write(t, j, "b") // within 10 ms, or with another mark: both are correct
+	snapshot, err := TakeSnapshot(j.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	newest, err := snapshot.Boot(0)
 	start, end := newest.Start, newest.End
 	if err != nil || start != 4 || end != 6 {
-		t.Fatalf("the boot lies from %d to %d, %v", start, end, err)
+		t.Fatalf("the boot is from %d to %d, %v", start, end, err)
 	}
 	times := snapshot.Times(start, end)
 	if len(times) == 0 || times[0].Offset != 4 {
@@ -308,13 +308,13 @@ func TestTimes(t *testing.T) {
 	}
 	for offset := int64(4); offset < 9; offset++ {
 		if at := times.At(offset); at.Before(before) || at.After(time.Now()) {
-			t.Errorf("byte %d came at %v", offset, at)
+			t.Errorf("byte %d was written at %v", offset, at)
 		}
 	}
 	if at := times.At(3); !at.IsZero() {
-		t.Errorf("a byte before the first mark came at %v", at)
+		t.Errorf("a byte before the first mark was written at %v", at)
 	}
-	if _, err := Look(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+	if _, err := TakeSnapshot(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a folder without a stream: %v", err)
 	}
 }
@@ -325,19 +325,19 @@ func TestSnapshotCopies(t *testing.T) {
 		boot(t, j)
 		write(t, j, text)
 	}
-	snapshot, err := Look(j.Dir())
+	snapshot, err := TakeSnapshot(j.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	boot(t, j)
-	write(t, j, "four") // drops "two"; "one" had gone before
+	write(t, j, "four") // drops "two"; "one" was dropped before
 	for _, test := range []struct {
 		name       string
 		start, end int64
 		want       string
 		gap        bool
 	}{
-		{"all that is left", 3, 11, "three", true},
+		{"everything", 3, 11, "three", true},
 		{"a part", 7, 9, "hr", false},
 		{"nothing", 11, 11, "", false},
 	} {
@@ -378,13 +378,13 @@ func FuzzIndex(f *testing.F) {
 		}
 		for i := range marks[:max(0, len(marks)-1)] {
 			if marks[i].Offset > marks[i+1].Offset {
-				t.Errorf("mark %d goes back", i+1)
+				t.Errorf("mark %d has a decreasing offset", i+1)
 			}
 		}
 	})
 }
 
-// spliceForever is a writer that moves what comes on descriptor 3.
+// spliceForever moves bytes from descriptor 3 to a journal.
 func spliceForever(dir string) error {
 	j, err := Open(dir, Retention{Bytes: 1 << 40, Boots: 1 << 20})
 	for err == nil {
@@ -398,8 +398,8 @@ func spliceForever(dir string) error {
 	return err
 }
 
-// Writers are killed at any moment while numbered lines come at full speed:
-// none is missing, none repeated.
+// When writers are killed at random moments while numbered lines arrive at full speed, no
+// line is missing or repeated.
 func TestKilledWriterLosesNothing(t *testing.T) {
 	const lines, kills = 3_000_000, 25
 	dir := t.TempDir()
@@ -427,7 +427,7 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 		command, before := writer(), size(dir)
 		for deadline := time.Now().Add(time.Minute); size(dir) == before && len(fed) == 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatal("the writer moves nothing")
+				t.Fatal("timed out: the writer moves nothing")
 			}
 		}
 		command.Process.Kill()
@@ -458,7 +458,7 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 	}
 }
 
-// size is the number of bytes in a journal's segments.
+// size returns the offset of the end of a journal.
 func size(dir string) int64 {
 	segments, _, err := list(dir)
 	if err != nil || len(segments) == 0 {
@@ -467,7 +467,7 @@ func size(dir string) int64 {
 	return segments[len(segments)-1].end()
 }
 
-// pipe makes a pipe that does not wait.
+// pipe returns a non-blocking pipe.
 func pipe(t testing.TB) (out, in int) {
 	t.Helper()
 	var ends [2]int
@@ -481,7 +481,7 @@ func pipe(t testing.TB) (out, in int) {
 	return ends[0], ends[1]
 }
 
-// appends returns the two ways in which a line comes into a journal.
+// appends returns the two ways to append a line.
 func appends(t testing.TB, j *Journal, line []byte) map[string]func() {
 	out, in := pipe(t)
 	check := func(n int, err error) {
@@ -503,7 +503,7 @@ func TestAppendsWithoutAllocation(t *testing.T) {
 	held := open(t, t.TempDir(), Retention{Bytes: 4 << 20, Boots: 2})
 	defer held.NewReader(0).Close()
 	fill(t, held, 8)
-	for which, j := range map[string]*Journal{"alone": open(t, t.TempDir(), DefaultRetention), "more than must be, for a reader": held} {
+	for which, j := range map[string]*Journal{"alone": open(t, t.TempDir(), DefaultRetention), "with a slow reader": held} {
 		for name, run := range appends(t, j, make([]byte, 64)) {
 			if allocations := testing.AllocsPerRun(1000, run); allocations > 0 {
 				t.Errorf("%s, %s: %v allocations", which, name, allocations)
@@ -511,7 +511,7 @@ func TestAppendsWithoutAllocation(t *testing.T) {
 		}
 	}
 	if kept := kept(held); kept != 8 {
-		t.Errorf("%d MiB are kept", kept)
+		t.Errorf("%d MiB are kept, want 8", kept)
 	}
 }
 

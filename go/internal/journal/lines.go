@@ -13,42 +13,42 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newSuffix is added to the name of a file that is being written to replace another one.
+// newSuffix is appended to the name of a file while its replacement is written.
 const newSuffix = ".new"
 
-// maxLine is the size of the longest line that is read, in bytes.
+// maxLine is the maximum length of a line that is parsed, in bytes.
 const maxLine = 16 << 10
 
-// lineFile is a list of records in a file, one JSON line each: appended, and written again
-// once it is too long. No byte of the stream depends on it: what cannot be written now is
-// written later, and a line that is torn is passed over.
+// lineFile is a file with one JSON record per line. Records are appended, and the file is
+// rewritten once it is too long. The stream does not depend on it: records that cannot be
+// written are written later, and an incomplete line is skipped.
 type lineFile[T any] struct {
 	path   string
-	most   int  // appended lines after which the file is written again
-	lines  int  // that have been appended
-	stale  bool // it has to be written again
+	most   int  // number of appended lines after which the file is rewritten
+	lines  int  // lines appended so far
+	stale  bool // the file has to be rewritten
 	closed bool // nothing is written any more
 }
 
-// append adds a record to the file, whose records are all then.
+// append adds a record to the file. all are the records including this one.
 func (f *lineFile[T]) append(record T, all []T) {
 	switch {
 	case f.closed:
 		return
 	case f.stale:
-		_ = f.save(all) // else the next time
+		_ = f.save(all) // if this fails, the next call tries again
 		return
 	}
 	line, err := json.Marshal(record)
 	if err == nil {
-		// A line feed in front ends a line that a full disk has cut.
+		// The leading line feed ends a line that was cut off by a full disk.
 		err = writeFile(f.path, os.O_APPEND, append([]byte("\n"), line...))
 	}
 	f.lines++
 	f.stale = err != nil || f.lines > f.most
 }
 
-// save writes the file again if it is stale.
+// save rewrites the file if it is stale.
 func (f *lineFile[T]) save(all []T) error {
 	if !f.stale || f.closed {
 		return nil
@@ -73,7 +73,7 @@ func (f *lineFile[T]) save(all []T) error {
 	return nil
 }
 
-// read returns the text of the file; none if it does not exist.
+// read returns the content of the file, or nil if it does not exist.
 func (f *lineFile[T]) read() ([]byte, error) {
 	info, err := os.Lstat(f.path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -88,7 +88,7 @@ func (f *lineFile[T]) read() ([]byte, error) {
 	return os.ReadFile(f.path)
 }
 
-// parseLines returns the records in text. A line that is not one is passed over.
+// parseLines returns the records in text. It skips lines that are not valid.
 func parseLines[T any](text []byte) (all []T) {
 	for line := range bytes.Lines(text) {
 		var record T
@@ -99,13 +99,13 @@ func parseLines[T any](text []byte) (all []T) {
 	return all
 }
 
-// shortage reports whether err is that of a system that has too little of something for
-// now.
+// shortage reports whether err means that the system is temporarily short of a resource,
+// such as disk space or file descriptors.
 func shortage(err error) bool {
 	return noSpace(err) || errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EINTR)
 }
 
-// writeFile is os.WriteFile with other flags.
+// writeFile is os.WriteFile with additional flags.
 func writeFile(path string, flags int, data []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|flags, 0o600)
 	if err != nil {
@@ -115,8 +115,8 @@ func writeFile(path string, flags int, data []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// printable returns text without what a terminal might obey: other programs write files
-// too.
+// printable replaces control characters, which a terminal might interpret. The files may
+// have been written by other programs.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

@@ -11,21 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrInUse is returned by Open if another process writes the journal.
-var ErrInUse = errors.New("another process writes it")
+// ErrInUse is returned by Open if another process has the journal open for writing.
+var ErrInUse = errors.New("another process is writing to it")
 
-// recordBytes is the size of the record in the lock file: the writer's pid, the
-// offset behind the newest byte, the newest boot; text, with blanks up to the line
-// feed. The offset is that of a moment ago: the files are what counts, but a file
-// that was cut or removed while no journal was open ends before it.
+// recordBytes is the size of the record in the lock file: the writer's pid, the offset
+// just after the newest byte, and the number of the newest boot, as text, padded with
+// blanks up to the line feed. The offset may be slightly old; the files are
+// authoritative. But if a file was cut or removed while the journal was not open, the
+// files end before the recorded offset.
 const recordBytes = 64
 
-// lockName is the file that the writer has locked, with the record.
+// lockName is the name of the lock file, which also holds the record.
 const lockName = "lock"
 
-// lookTries is how often the lock is tried again, with a pause of a millisecond, while
-// others only look whether there is a writer.
-const lookTries = 1000
+// lockTries is how often takeLock tries again, at intervals of a millisecond, while
+// readers share the lock to check for a writer.
+const lockTries = 1000
 
 // takeLock takes the lock of the journal in dir.
 func takeLock(dir string) (*os.File, error) {
@@ -34,8 +35,8 @@ func takeLock(dir string) (*os.File, error) {
 		return nil, err
 	}
 	err = flock(lock, unix.LOCK_EX)
-	// A process that only looks whether there is a writer shares the lock for an instant.
-	for range lookTries {
+	// isWritten shares the lock for an instant.
+	for range lockTries {
 		if !errors.Is(err, unix.EWOULDBLOCK) || errors.Is(flock(lock, unix.LOCK_SH), unix.EWOULDBLOCK) {
 			break
 		}
@@ -53,7 +54,7 @@ func takeLock(dir string) (*os.File, error) {
 	return nil, errors.Join(err, lock.Close())
 }
 
-// flock is flock(2), which does not wait.
+// flock is flock(2) without blocking.
 func flock(file *os.File, how int) error {
 	for {
 		err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
@@ -64,7 +65,7 @@ func flock(file *os.File, how int) error {
 }
 
 // isWritten reports whether a process has the journal in dir open for writing. It shares
-// the lock for an instant, for which takeLock allows.
+// the lock for an instant, which takeLock takes into account.
 func isWritten(dir string) bool {
 	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -74,7 +75,7 @@ func isWritten(dir string) bool {
 	return errors.Is(flock(lock, unix.LOCK_SH), unix.EWOULDBLOCK)
 }
 
-// owner names the process that holds the lock, as far as the record does.
+// owner returns the process named by the record of the lock file, for an error message.
 func owner(lock *os.File) string {
 	if pid, _, _ := parseRecord(lock); pid > 0 {
 		return fmt.Sprintf(" (pid %d; stop it first)", pid)
@@ -82,7 +83,7 @@ func owner(lock *os.File) string {
 	return ""
 }
 
-// writeRecord writes the record. Nothing depends on it: an error is passed over.
+// writeRecord writes the record. Errors are ignored, because the record is optional.
 func writeRecord(lock *os.File, end int64, boot int) {
 	var text [recordBytes]byte
 	record := strconv.AppendInt(text[:0], int64(os.Getpid()), 10)
@@ -94,8 +95,8 @@ func writeRecord(lock *os.File, end int64, boot int) {
 	_, _ = lock.WriteAt(append(record, '\n'), 0)
 }
 
-// readRecord returns the end of the stream and the boot as the last writer knew
-// them; 0 and 0 if there is no record.
+// readRecord returns the end of the stream and the newest boot according to the last
+// writer, or 0 and 0 without a valid record.
 func readRecord(lock *os.File) (end int64, boot int) {
 	_, end, boot = parseRecord(lock)
 	return end, boot
@@ -103,7 +104,7 @@ func readRecord(lock *os.File) (end int64, boot int) {
 
 func parseRecord(lock *os.File) (pid int, end int64, boot int) {
 	var text [recordBytes]byte
-	_, _ = lock.ReadAt(text[:], 0) // what is not read is no number
+	_, _ = lock.ReadAt(text[:], 0) // a short read is not a valid record
 	_, err := fmt.Sscanf(string(text[:]), "%d %d %d", &pid, &end, &boot)
 	if err != nil || end < 0 || end > maxOffset || boot < 0 || boot > maxBoot {
 		return 0, 0, 0

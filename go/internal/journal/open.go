@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Open opens the journal in dir for writing and goes on where the stream ends. It
-// makes the folder if there is none. What does not fit into the stream there is set
-// aside. ErrInUse is returned if another process writes the journal. The caller
-// calls Close.
+// Open opens the journal in dir for writing, at the end of the stream. It creates the
+// folder if it does not exist. Files that do not fit into the stream are set aside. Open
+// returns ErrInUse if another process has the journal open for writing. The caller must
+// call Close.
 func Open(dir string, retention Retention) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -27,11 +27,11 @@ func Open(dir string, retention Retention) (*Journal, error) {
 		j.store.lock.Close()
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
 	}
-	_ = j.store.save() // else later
+	_ = j.store.save() // if this fails, a later call tries again
 	return j, nil
 }
 
-// resume finds the place where the stream ends, and what is missing before it.
+// resume finds the end of the stream, and the gaps before it.
 func (j *Journal) resume() error {
 	found, unfit, err := list(j.store.dir)
 	if err != nil {
@@ -49,10 +49,10 @@ func (j *Journal) resume() error {
 		return err
 	}
 	for _, s := range unfit {
-		if s.size > 0 { // else it says nothing
+		if s.size > 0 { // an empty one says nothing about the stream
 			end, boot = max(end, s.end()), max(boot, s.boot)
 		}
-		_ = setAside(s.path(j.store.dir)) // else it stays, and is passed over again
+		_ = setAside(s.path(j.store.dir)) // if this fails, it stays and is ignored again
 	}
 	sweep(j.store.dir, found)
 	j.store.segments = found
@@ -72,12 +72,12 @@ func (j *Journal) resume() error {
 			return nil
 		}
 	}
-	// The newest file has lost its end, or cannot be written to.
+	// The newest file was cut, or cannot be written.
 	return j.begin(segment{start: max(end, last.end()), boot: max(boot, last.boot)})
 }
 
-// noteHoles notes what is missing in a stream that ends at end, and forgets what lies
-// before it, and what is empty.
+// noteHoles records what is missing from a stream that ends at end. It removes records of
+// what is no longer kept, and empty segments.
 func (s *store) noteHoles(end int64) {
 	next := s.segments[0].start
 	for _, here := range append(slices.Clone(s.segments), segment{start: end}) {

@@ -10,43 +10,44 @@ import (
 	"time"
 )
 
-// GapError is returned to a reader where bytes are no longer kept. The reader goes on
-// behind them.
+// GapError is returned to a reader at a place where bytes are no longer kept. The next
+// read continues after them.
 type GapError struct {
-	From, To int64 // the first byte that is missing, and the first that is not
+	From, To int64 // the first missing byte, and the first byte after the gap
 }
 
 func (e *GapError) Error() string {
 	return fmt.Sprintf("%d bytes are no longer kept (offset %d to %d)", e.To-e.From, e.From, e.To)
 }
 
-// Missing reports whether err says that bytes are missing where a reader was, and that it
-// goes on behind them: a *GapError, or a *LossError.
+// Missing reports whether err is a *GapError or a *LossError: bytes are missing at the
+// reader's place, and the next read continues after them.
 func Missing(err error) bool {
 	var gap *GapError
 	var loss *LossError
 	return errors.As(err, &gap) || errors.As(err, &loss)
 }
 
-// Reader reads the stream from an offset on, and then waits for more. Only Offset may be
-// called from several goroutines; many readers may read at once.
+// Reader reads the stream from an offset, and blocks at the end until there is more. Each
+// Reader is for one goroutine, except for Offset.
 //
-// What a reader still has to read is kept, up to four times Retention.Bytes in all, unless
-// it has read nothing for 30 s although there was something, or the disk is full.
+// Bytes that a reader still has to read are kept, up to four times Retention.Bytes in
+// all, unless the reader has read nothing for 30 s although it could, or the disk is
+// full.
 type Reader struct {
 	journal *Journal
 	offset  atomic.Int64
 	file    *os.File // of segment
-	segment segment  // that holds offset
-	end     int64    // of what is known to be there
-	passed  int      // how many of the losses at offset have been returned
+	segment segment  // the segment that holds offset
+	end     int64    // offset up to which bytes are known to exist
+	passed  int      // number of losses at offset already returned
 
 	// Guarded by the journal's lock; see readers.
 	sampled int64     // the offset at the last sample
-	active  time.Time // when the reader last made progress, or had nothing to read
+	active  time.Time // when the reader last made progress or had nothing to read
 }
 
-// NewReader returns a reader at offset. The caller calls Close.
+// NewReader returns a reader at offset. The caller must call Close.
 func (j *Journal) NewReader(offset int64) *Reader {
 	r := &Reader{journal: j, sampled: offset, active: time.Now()}
 	r.offset.Store(offset)
@@ -56,16 +57,16 @@ func (j *Journal) NewReader(offset int64) *Reader {
 	return r
 }
 
-// Offset returns that of the next byte.
+// Offset returns the offset of the next byte.
 func (r *Reader) Offset() int64 { return r.offset.Load() }
 
-// Close closes the reader. What was kept only for it may go.
+// Close closes the reader. Bytes that were kept only for it may be dropped.
 func (r *Reader) Close() error {
 	j := r.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	delete(j.store.readers, r)
-	if !j.closed { // else another process may write it
+	if !j.closed { // after Close, another process may write the journal
 		j.store.retain(time.Now())
 	}
 	if r.file == nil {
@@ -74,11 +75,11 @@ func (r *Reader) Close() error {
 	return r.file.Close()
 }
 
-// Losses returns how many bytes are missing just where the reader is: those that could
-// not be kept, and those that were taken away from outside. -1 means that it is not known
-// how many. The reader goes on behind them.
+// Losses returns the number of bytes missing exactly at the reader's offset, whether they
+// could not be kept or another program removed them. It returns -1 if the number is
+// unknown. The reader continues after them.
 func (r *Reader) Losses() int64 {
-	bytes, doubt := int64(0), false
+	bytes, unknown := int64(0), false
 	for {
 		_, _, err := r.locate()
 		var gap *GapError
@@ -87,8 +88,8 @@ func (r *Reader) Losses() int64 {
 		case errors.As(err, &gap):
 			bytes += gap.To - gap.From
 		case errors.As(err, &loss):
-			bytes, doubt = bytes+loss.Gap.Bytes, true
-		case bytes == 0 && doubt:
+			bytes, unknown = bytes+loss.Gap.Bytes, true
+		case bytes == 0 && unknown:
 			return -1
 		default:
 			return bytes
@@ -96,15 +97,15 @@ func (r *Reader) Losses() int64 {
 	}
 }
 
-// Wait waits until there is something to read, or ctx ends. It returns a *GapError if
-// bytes have gone meanwhile, a *LossError if some were never kept, and ErrClosed if the
-// journal was closed and all of it has been read.
+// Wait blocks until there is something to read or ctx is done. It returns a *GapError if
+// bytes are no longer kept, a *LossError if bytes were never kept, and ErrClosed at the
+// end of a closed journal.
 func (r *Reader) Wait(ctx context.Context) error {
 	_, err := r.wait(ctx)
 	return err
 }
 
-// wait is Wait; it returns what there is to read.
+// wait is Wait, and also returns what can be read.
 func (r *Reader) wait(ctx context.Context) (part, error) {
 	for {
 		p, more, err := r.locate()
@@ -119,7 +120,7 @@ func (r *Reader) wait(ctx context.Context) (part, error) {
 	}
 }
 
-// Read reads what comes next into data, and waits for it as Wait does.
+// Read reads the next bytes. It blocks and returns errors like Wait.
 func (r *Reader) Read(ctx context.Context, data []byte) (int, error) {
 	for {
 		file, at, there, err := r.Part(ctx)
@@ -140,9 +141,9 @@ func (r *Reader) Read(ctx context.Context, data []byte) (int, error) {
 	}
 }
 
-// Part returns where what comes next lies: there bytes at a place in a file, which
-// stays the reader's. It waits for them as Wait does. The caller calls Skip with the
-// number of bytes that it took, or Cut if the file ends before them.
+// Part returns where the next bytes are: there bytes at offset at of a file, which the
+// reader closes. It blocks and returns errors like Wait. The caller calls Skip with the
+// number of bytes it has taken, or Cut if the file ends before them.
 func (r *Reader) Part(ctx context.Context) (file *os.File, at, there int64, err error) {
 	for r.file == nil || r.Offset() < r.segment.start || r.Offset() >= r.end {
 		next, err := r.wait(ctx)
@@ -164,7 +165,7 @@ func (r *Reader) Part(ctx context.Context) (file *os.File, at, there int64, err 
 	return r.file, offset - r.segment.start, r.end - offset, nil
 }
 
-// Skip passes over n bytes.
+// Skip advances the offset by n bytes.
 func (r *Reader) Skip(n int64) {
 	if n > 0 {
 		r.offset.Add(n)
@@ -172,8 +173,9 @@ func (r *Reader) Skip(n int64) {
 	}
 }
 
-// Cut is called if the file of the Part ends too early: its segment has been dropped for
-// want of space, or it was cut from outside. The next Wait returns what is missing.
+// Cut must be called if the file of the Part is too short: its segment was dropped
+// because the disk is full, or another program has cut it. The next Wait returns what is
+// missing.
 func (r *Reader) Cut() error {
 	r.end = r.Offset()
 	r.file.Close() // another file may have its name now
@@ -181,14 +183,14 @@ func (r *Reader) Cut() error {
 	return r.journal.missing(r.segment)
 }
 
-// part is what a reader can read at once: a segment, up to offset end.
+// part is what a reader can read without blocking: bytes of a segment, up to offset end.
 type part struct {
 	segment segment
 	end     int64
 }
 
-// locate finds the segment that holds the next byte. If that has not come yet, more is a
-// channel that is closed when it may have.
+// locate finds the segment that holds the next byte. If there is none yet, it returns a
+// channel that is closed when there may be one.
 func (r *Reader) locate() (p part, more <-chan struct{}, err error) {
 	j := r.journal
 	j.mu.Lock()
@@ -199,7 +201,7 @@ func (r *Reader) locate() (p part, more <-chan struct{}, err error) {
 		r.passed++
 		return p, nil, &LossError{*loss}
 	}
-	// From the end: most readers are there.
+	// Search from the end, where most readers are.
 	at := len(j.store.segments) - 1
 	for at > 0 && j.store.segments[at-1].end() > offset {
 		at--
@@ -221,7 +223,7 @@ func (r *Reader) locate() (p part, more <-chan struct{}, err error) {
 	return p, nil, nil
 }
 
-// open opens the segment's file, unless it is open.
+// open opens the file of the segment, unless it is open already.
 func (r *Reader) open(s segment) error {
 	if r.file != nil && r.segment.same(s) {
 		return nil

@@ -2,31 +2,31 @@ package journal
 
 import "time"
 
-// Retention is how much of the stream is kept. Whole segments go, oldest first, while one
-// of the two is exceeded; the newest stays. What open readers still have to read is kept
-// up to heldFactor times Bytes.
+// Retention limits how much of the stream is kept. While one of its limits is exceeded,
+// the oldest segment is removed, but never the newest. What open readers still have to
+// read is kept up to heldFactor times Bytes.
 type Retention struct {
-	Bytes int64 // of all segments
-	Boots int   // that have printed something
+	Bytes int64 // size of all segments
+	Boots int   // number of boots that have printed something
 }
 
-// DefaultRetention is what is kept by default.
+// DefaultRetention is the default.
 var DefaultRetention = Retention{Bytes: 64 << 20, Boots: 10}
 
 const (
-	// heldFactor is how many times Retention.Bytes readers can keep.
+	// heldFactor times Retention.Bytes is the most that is kept for readers.
 	heldFactor = 4
-	// idleLimit is how long a reader may read nothing, although there is something to
-	// read, until it keeps nothing.
+	// idleLimit is the time after which nothing is kept for a reader that has not read
+	// although it could.
 	idleLimit = 30 * time.Second
 )
 
-// segmentBytes returns the size at which a segment is full: a quarter of what is
-// kept, so that no less than three quarters are, between 1 MiB and SegmentBytes.
+// segmentBytes returns the size at which a segment is full: a quarter of Bytes, so that
+// at least three quarters are kept, but between 1 MiB and SegmentBytes.
 func (r Retention) segmentBytes() int64 { return min(SegmentBytes, max(1<<20, r.Bytes/4)) }
 
-// retain unlinks the segments that are too many. A segment that cannot be unlinked stays,
-// and is tried again the next time.
+// retain removes the segments in excess of the retention. If one cannot be removed, the
+// next call tries again.
 func (s *store) retain(now time.Time) {
 	for len(s.segments) > 1 && s.exceeded() && !s.held(now) {
 		if !s.drop() {
@@ -35,10 +35,10 @@ func (s *store) retain(now time.Time) {
 	}
 }
 
-// bytes returns how much is kept.
+// bytes returns the size of the kept part of the stream.
 func (s *store) bytes() int64 { return s.last().end() - s.segments[0].start }
 
-// exceeded reports whether more is kept than the retention says.
+// exceeded reports whether a limit of the retention is exceeded.
 func (s *store) exceeded() bool {
 	if s.bytes() > s.retention.Bytes {
 		return true
@@ -47,17 +47,17 @@ func (s *store) exceeded() bool {
 	return most > s.retention.Boots && s.segments.printed() > s.retention.Boots
 }
 
-// held reports whether a reader keeps the oldest segment.
+// held reports whether a reader needs the oldest segment.
 func (s *store) held(now time.Time) bool {
-	quarter := (s.bytes() + heldFactor - 1) / heldFactor // of a sum that may not overflow
+	quarter := (s.bytes() + heldFactor - 1) / heldFactor // retention.Bytes * heldFactor might overflow
 	return quarter <= s.retention.Bytes && s.readers.need(s.segments[0].end(), now)
 }
 
-// readers are the open readers.
+// readers is the set of open readers.
 type readers map[*Reader]struct{}
 
-// sample takes note of the readers that have read something since the last sample, or
-// have read all up to end.
+// sample records which readers have read something since the last sample, or have read
+// everything up to end.
 func (all readers) sample(end int64, now time.Time) {
 	for r := range all {
 		if offset := r.Offset(); offset != r.sampled || offset >= end {
@@ -66,7 +66,7 @@ func (all readers) sample(end int64, now time.Time) {
 	}
 }
 
-// need reports whether a reader that is not idle has to read something before end.
+// need reports whether a reader that is not idle still has to read bytes before end.
 func (all readers) need(end int64, now time.Time) bool {
 	for r := range all {
 		offset := r.Offset()

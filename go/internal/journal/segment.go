@@ -14,29 +14,29 @@ import (
 // segment is one file of the stream.
 type segment struct {
 	start int64 // offset of its first byte
-	boot  int   // the boot that it is of, from 0
-	size  int64 // bytes
+	boot  int   // number of its boot, from 0
+	size  int64 // in bytes
 }
 
-// end returns the offset behind the segment's last byte.
+// end returns the offset just after the segment's last byte.
 func (s segment) end() int64 { return s.start + s.size }
 
-// same reports whether two segments are the same one.
+// same reports whether two values denote the same segment.
 func (s segment) same(other segment) bool { return s.start == other.start && s.boot == other.boot }
 
-// segmentName is start and boot, so that names sort as the segments do.
+// segmentName contains start and boot, so that names sort like segments.
 const segmentName = "%020d.%06d.log"
 
-// path returns the segment's file in dir.
+// path returns the path of the segment's file in dir.
 func (s segment) path(dir string) string {
 	return filepath.Join(dir, fmt.Sprintf(segmentName, s.start, s.boot))
 }
 
-// segments are all that is kept of a stream, oldest first.
+// segments are the kept segments of a stream, oldest first.
 type segments []segment
 
-// boots returns the boots of which something is kept, with number, start and end. One
-// that printed nothing counts only if it is the newest, and has a mark.
+// boots returns the boots of which something is kept, with number, start and end. A boot
+// that printed nothing is included only if it is the newest and Boot has begun it.
 func (all segments) boots() (boots []Boot) {
 	for i, s := range all {
 		newest := i == len(all)-1 && s.boot > 0
@@ -49,7 +49,7 @@ func (all segments) boots() (boots []Boot) {
 	return boots
 }
 
-// printed returns how many boots have printed something of which something is kept.
+// printed returns the number of boots of which at least one byte is kept.
 func (all segments) printed() (n int) {
 	boot := -1
 	for _, s := range all {
@@ -61,7 +61,7 @@ func (all segments) printed() (n int) {
 	return n
 }
 
-// choose returns the boot that back means: 0 is the newest.
+// choose returns the boot that back selects: 0 is the newest.
 func choose(boots []Boot, back int) (Boot, error) {
 	newest := len(boots) - 1
 	at := newest + back
@@ -76,14 +76,14 @@ func choose(boots []Boot, back int) (Boot, error) {
 	return Boot{}, fmt.Errorf("boot: %d %w (choose one from %d, the oldest, to 0, the newest)", back, ErrNotKept, -newest)
 }
 
-// maxOffset and maxBoot bound what a name may say: behind them is room for a
-// stream to go on.
+// maxOffset and maxBoot limit the numbers in names. They leave room for the stream to
+// continue.
 const (
 	maxOffset = 1 << 61
 	maxBoot   = 1 << 30
 )
 
-// parseName returns the segment, without its size, of which a file has the name.
+// parseName returns the segment of a file with this name, without its size.
 func parseName(name string) (s segment, ok bool) {
 	if _, err := fmt.Sscanf(name, segmentName, &s.start, &s.boot); err != nil {
 		return s, false
@@ -92,9 +92,9 @@ func parseName(name string) (s segment, ok bool) {
 	return s, known && filepath.Base(s.path("")) == name
 }
 
-// list reads the segments in dir, oldest first. Other files are left alone. A hole
-// between two segments was taken away from outside, or by a power failure. unfit
-// are those that have no place among the others.
+// list returns the segments in dir, oldest first. It ignores other files. A hole between
+// two segments is due to another program or a power failure. unfit are the segments that
+// do not fit between the others.
 func list(dir string) (found, unfit segments, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -108,7 +108,7 @@ func list(dir string) (found, unfit segments, err error) {
 		}
 		info, err := entry.Info()
 		if errors.Is(err, os.ErrNotExist) {
-			continue // its writer has just dropped it
+			continue // the writer has just dropped it
 		}
 		if err != nil {
 			return nil, nil, err
@@ -124,9 +124,9 @@ func list(dir string) (found, unfit segments, err error) {
 	return found, unfit, nil
 }
 
-// fit returns the segments that follow one another, and those that do not. A
-// segment that begins inside another one says where that one ended: what is behind
-// was appended from outside. But an empty one says nothing.
+// fit splits segments into those that follow one another and those that do not fit. If a
+// segment begins inside the one before, that one is shortened: another program has
+// appended the excess. An empty segment has no such effect.
 func fit(all segments) (found, unfit segments) {
 	for _, s := range all {
 		if len(found) > 0 {
@@ -142,8 +142,8 @@ func fit(all segments) (found, unfit segments) {
 	return found, unfit
 }
 
-// sweep removes what is in dir for no segment: the index of one that has gone, and
-// records that were not finished. What cannot be removed stays.
+// sweep removes files in dir that belong to no segment: the index of a segment that is
+// gone, and unfinished replacements of record files. It ignores errors.
 func sweep(dir string, found segments) {
 	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {
@@ -156,8 +156,8 @@ func sweep(dir string, found segments) {
 	}
 }
 
-// setAside takes what is at path out of the way: an empty file is removed, all else
-// gets a name that no segment has.
+// setAside moves the file at path out of the way. It removes an empty file, and renames
+// others to a name that no segment has.
 func setAside(path string) error {
 	info, err := os.Lstat(path)
 	switch {

@@ -22,39 +22,39 @@ import (
 	"microvm-console/internal/testsupport/numbered"
 )
 
-// sequence is a journal to which anything is done, and what it must hold: the numbered
-// stream, of which each byte is kept in its place, or missing for a known reason.
+// sequence applies operations to a journal and records what it must hold: a numbered
+// stream, each byte of which is kept at its offset or missing for a known reason.
 type sequence struct {
 	dir     string
-	failing bool   // system calls fail: what fails is tried again, or counted as lost
-	stream  []byte // what is printed
-	printed int    // how much of it has been
+	failing bool   // system calls fail: operations are retried, or bytes counted as lost
+	stream  []byte // everything to be printed
+	printed int    // how much of stream has been printed
 
 	j    *Journal
-	live *Reader // one that reads now and then
+	live *Reader // reads now and then
 
-	kept     []byte          // the bytes by their offsets: the end of the stream is its length
+	kept     []byte          // the bytes by offset; its length is the end of the stream
 	lost     map[int64]int64 // bytes that could not be kept, by offset
-	damaged  []span          // taken away from outside
+	damaged  []span          // removed by another program
 	pipe     [2]int
-	boots    []int64 // where each began, from boot 0 on
+	boots    []int64 // start of each boot, from boot 0
 	ends     map[int]string
 	restarts map[int]int
-	forgot   bool   // the records of boots, as they were not saved
-	restore  func() // takes back what was appended to a file
+	forgot   bool   // the records of boots were not saved
+	restore  func() // removes bytes that were appended to a file
 	wrong    error
-	attempts int // of what fails
+	attempts int // failed operations
 
-	clock    func(time.Duration) // lets time pass; nil: time is real
-	progress time.Time           // when the live reader has read something last, or had read all
-	noticed  time.Time           // when the journal may have noticed that it does not; zero: not yet
-	cut      bool                // what the live reader had to read has been dropped
+	clock    func(time.Duration) // advances the time; nil for real time
+	progress time.Time           // when the live reader last read something or had read everything
+	noticed  time.Time           // when the journal may have noticed that the reader is idle; zero if not yet
+	cut      bool                // bytes that the live reader had to read were dropped
 }
 
-// span is a part of the stream, from one offset to another one.
+// span is the part of the stream between two offsets.
 type span struct{ from, to int64 }
 
-// The retention of a sequence, and the size of its segments, in bytes.
+// The retention of a sequence and the size of its segments, in bytes.
 const (
 	sequenceBytes   = 4096
 	sequenceBoots   = 6
@@ -82,8 +82,8 @@ func (s *sequence) fail(format string, args ...any) {
 	}
 }
 
-// again reports whether what has failed with err is to be tried again.
-func (s *sequence) again(err error) bool {
+// retry reports whether an operation that failed with err should be retried.
+func (s *sequence) retry(err error) bool {
 	if err == nil || s.wrong != nil {
 		return false
 	}
@@ -98,7 +98,7 @@ func (s *sequence) again(err error) bool {
 func (s *sequence) open() {
 	for {
 		j, err := Open(s.dir, Retention{Bytes: sequenceBytes, Boots: sequenceBoots})
-		if s.again(err) {
+		if s.retry(err) {
 			continue
 		}
 		if err != nil {
@@ -114,22 +114,22 @@ func (s *sequence) open() {
 	s.live = s.j.NewReader(int64(len(s.kept)))
 	s.progress, s.noticed, s.cut = time.Now(), time.Time{}, false
 	for _, gap := range s.j.Gaps() {
-		if s.failing && strings.Contains(gap.Cause, "set aside") { // the gaps are in no file then
+		if s.failing && strings.Contains(gap.Cause, "set aside") { // no file has the gaps
 			clear(s.lost)
 		}
 	}
 	if boot := s.j.BootNumber(); boot != len(s.boots)-1 {
-		s.fail("opened again at boot %d, not %d", boot, len(s.boots)-1)
+		s.fail("reopened at boot %d, want %d", boot, len(s.boots)-1)
 	}
 	if _, end := s.j.Range(); end != int64(len(s.kept)) {
-		s.fail("opened again, the stream ends at %d, not %d", end, len(s.kept))
+		s.fail("reopened, the stream ends at %d, want %d", end, len(s.kept))
 	}
 }
 
-// close closes the journal, or has its process be killed, once that has seen what was
-// appended to the newest file: later, that would look like what was printed.
-// If it cannot save its gaps, it says so, and they need not be known any more. If it is
-// killed, a loss that went on is not known either.
+// close closes the journal, or simulates that its process is killed after it has noticed
+// bytes appended to the newest file; later, these would look like printed ones. If
+// Close returns an error because gaps could not be saved, they need not be known any
+// more. After a kill, a loss in progress is not known either.
 func (s *sequence) close(kill bool) {
 	if kill {
 		s.print(1, false)
@@ -142,7 +142,7 @@ func (s *sequence) close(kill bool) {
 		s.forgot = s.forgot || s.j.store.boots.file.stale
 		s.j.head.close()
 		s.j.store.lock.Close()
-		s.j.closed = true // it does nothing any more
+		s.j.closed = true // make it do nothing any more
 	} else if err := s.j.Close(); err != nil {
 		saved = false
 		if !s.failing {
@@ -156,7 +156,7 @@ func (s *sequence) close(kill bool) {
 	}
 }
 
-// print appends the next n bytes of the stream, by splice(2), or through memory.
+// print appends the next n bytes of the stream, with splice(2) or without.
 func (s *sequence) print(n int, splice bool) {
 	data := s.stream[s.printed:min(len(s.stream), s.printed+n)]
 	s.printed += len(data)
@@ -166,7 +166,7 @@ func (s *sequence) print(n int, splice bool) {
 	}
 	for sent := 0; sent < len(data); {
 		n, err := unix.Write(s.pipe[1], data[sent:])
-		if err != nil && !s.again(err) {
+		if err != nil && !s.retry(err) {
 			return
 		}
 		sent += max(0, n)
@@ -174,7 +174,7 @@ func (s *sequence) print(n int, splice bool) {
 	for at := 0; at < len(data) && s.wrong == nil; {
 		_, before := s.j.Range()
 		n, err := s.j.Take(s.pipe[0], "")
-		s.again(err)
+		s.retry(err)
 		_, end := s.j.Range()
 		kept := int(end - before)
 		s.keep(data[at : at+kept])
@@ -194,7 +194,7 @@ func (s *sequence) write(data []byte) {
 	}
 }
 
-// lose notes that bytes could not be kept.
+// lose records that bytes could not be kept.
 func (s *sequence) lose(n int) {
 	if !s.failing {
 		s.fail("%d bytes at %d could not be kept", n, len(s.kept))
@@ -202,7 +202,7 @@ func (s *sequence) lose(n int) {
 	s.lost[int64(len(s.kept))] += int64(n)
 }
 
-// keep notes what has been kept, and checks what has gone for it.
+// keep records what has been kept, and checks what was dropped for it.
 func (s *sequence) keep(data []byte) {
 	if len(data) == 0 {
 		return
@@ -220,19 +220,19 @@ func (s *sequence) keep(data []byte) {
 	}
 }
 
-// checkRetention wants no more to be kept than must be, and that to be kept which the live
-// reader has to read.
+// checkRetention checks that not more than necessary is kept, and that what the live
+// reader has to read is kept.
 func (s *sequence) checkRetention(now time.Time) {
 	oldest, end := s.j.Range()
 	offset := s.live.Offset()
 	holds := offset < s.j.store.segments[0].end() && end-oldest <= heldFactor*sequenceBytes &&
 		(s.noticed.IsZero() || now.Sub(s.noticed) < idleLimit)
 	if boots := s.printedBoots(); (end-oldest > sequenceBytes || boots > sequenceBoots) && !holds {
-		s.fail("from %d to %d is too much, or %d boots", oldest, end, boots)
+		s.fail("kept %d to %d: too much, or too many boots (%d)", oldest, end, boots)
 	}
 	if offset < oldest && !s.cut && len(s.damaged) == 0 &&
 		end-offset <= heldFactor*sequenceBytes-sequenceSegment && now.Sub(s.progress) < idleLimit {
-		s.fail("a reader at %d is cut off: %d to %d is kept", offset, oldest, end)
+		s.fail("a reader at %d has lost bytes: kept %d to %d", offset, oldest, end)
 	}
 	s.cut = offset < oldest
 }
@@ -251,8 +251,8 @@ func (s *sequence) printedBoots() int {
 	return count
 }
 
-// keptBoots returns the part that is kept of each boot, by number. It is not known if
-// something was taken away.
+// keptBoots returns the kept part of each boot, by number. It is not valid if bytes were
+// removed by another program.
 func (s *sequence) keptBoots() (all []span) {
 	oldest, end := s.j.Range()
 	for i, start := range s.boots {
@@ -265,15 +265,15 @@ func (s *sequence) keptBoots() (all []span) {
 	return all
 }
 
-// damage does to the files what another program might, while the journal is open, or
-// closed. how and at choose what.
+// damage changes the files like another program might, while the journal is open or
+// closed. how and at select the change.
 func (s *sequence) damage(how, at int, open bool) {
 	s.restore()
 	s.restore = func() {}
 	all, _, err := list(s.dir)
 	if err != nil || len(all) == 0 {
 		if !errors.Is(err, os.ErrNotExist) {
-			s.again(err)
+			s.retry(err)
 		}
 		return
 	}
@@ -294,36 +294,36 @@ func (s *sequence) damage(how, at int, open bool) {
 		}
 	case 4:
 		left = here.size
-		// Only where the next file, which is not empty, says how long this one was, and
-		// as long as it is there; or where the journal does.
+		// Only if the non-empty next file shows how long this one was, and as long as it
+		// exists; or if the journal knows.
 		newest := at%len(all) == len(all)-1
 		written := open && here.same(*s.j.store.last())
 		if written && !s.failing || !newest && s.bounded(here, all[at%len(all)+1], open) {
 			err = writeFile(path, os.O_APPEND, []byte("what another program writes"))
 		}
 		if !newest {
-			s.restore = func() { _ = os.Truncate(path, here.size) } // it may have been dropped
+			s.restore = func() { _ = os.Truncate(path, here.size) } // may have been dropped
 		}
 	case 5:
-		if !open { // it is another journal then
+		if !open { // it would be another journal
 			return
 		}
-		err, left = os.RemoveAll(s.dir), here.size // a part, if it fails
+		err, left = os.RemoveAll(s.dir), here.size // a part of it, on error
 		s.damaged = append(s.damaged, span{0, int64(len(s.kept))})
-		for missing := true; missing && s.wrong == nil; { // nothing else knows of the stream then
+		for missing := true; missing && s.wrong == nil; { // nothing else records the end of the stream
 			s.print(1, false)
 			_, err := os.Lstat(s.j.store.last().path(s.dir))
-			missing = s.failing && s.again(err)
+			missing = s.failing && s.retry(err)
 		}
 		s.damaged = append(s.damaged, span{0, int64(len(s.kept))})
 	}
-	if err == nil && (left < here.size || how%6 == 2) { // an empty one marks a boot
+	if err == nil && (left < here.size || how%6 == 2) { // an empty file marks a boot
 		s.damaged = append(s.damaged, span{here.start + left, here.end()})
 	}
 }
 
-// bounded reports whether the next file says how long a file was. What was appended to
-// the newest one from outside says nothing: the journal cuts it off.
+// bounded reports whether the next file shows how long a file was. Bytes that another
+// program appended to the newest file do not count: the journal cuts them off.
 func (s *sequence) bounded(here, next segment, open bool) bool {
 	if last := *s.j.store.last(); open && next.same(last) {
 		next = last
@@ -331,24 +331,24 @@ func (s *sequence) bounded(here, next segment, open bool) bool {
 	return here.end() == next.start && next.size > 0
 }
 
-// outcome is what a reader got.
+// outcome is what a reader has read.
 type outcome struct {
 	missing []span
 	losses  map[int64]int64
 	text    []byte
 }
 
-// read reads at most limit bytes, and checks them.
+// read reads up to limit bytes and checks them.
 func (s *sequence) read(r *Reader, limit int) outcome {
 	ended, end := context.WithCancel(context.Background())
-	end() // there is nothing to wait for
+	end() // never wait
 	got := outcome{losses: map[int64]int64{}}
 	data := make([]byte, 200)
 	for len(got.text) < limit && s.wrong == nil {
 		at := r.Offset()
 		n, err := r.Read(ended, data)
 		if at+int64(n) > int64(len(s.kept)) || !bytes.Equal(data[:n], s.kept[at:at+int64(n)]) {
-			s.fail("at offset %d: read %q, not what was printed there", at, data[:n])
+			s.fail("at offset %d: read %q, which was not printed there", at, data[:n])
 			break
 		}
 		got.text = append(got.text, data[:n]...)
@@ -359,7 +359,7 @@ func (s *sequence) read(r *Reader, limit int) outcome {
 			return got
 		case errors.As(err, &gap):
 			if gap.From != at || gap.To <= gap.From || gap.To != r.Offset() || gap.To > int64(len(s.kept)) {
-				s.fail("at offset %d: %v, and goes on at %d", at, err, r.Offset())
+				s.fail("at offset %d: %v, continues at %d", at, err, r.Offset())
 			}
 			got.missing = append(got.missing, span{gap.From, gap.To})
 		case errors.As(err, &loss):
@@ -367,17 +367,17 @@ func (s *sequence) read(r *Reader, limit int) outcome {
 				s.fail("at offset %d: %v", at, err)
 			}
 			got.losses[at] += loss.Gap.Bytes
-		case err != nil && !s.again(err):
+		case err != nil && !s.retry(err):
 			return got
 		}
 	}
 	return got
 }
 
-// check reads all there is, and compares that, and the gaps, with what must be there.
+// check reads everything, and compares the bytes and the gaps with what must be there.
 func (s *sequence) check() {
 	if _, end := s.j.Range(); end != int64(len(s.kept)) {
-		s.fail("the stream ends at %d, not %d", end, len(s.kept))
+		s.fail("the stream ends at %d, want %d", end, len(s.kept))
 		return
 	}
 	reader := s.j.NewReader(0)
@@ -386,7 +386,7 @@ func (s *sequence) check() {
 	oldest, _ := s.j.Range()
 	gaps := s.j.Gaps()
 	if reader.Offset() != int64(len(s.kept)) {
-		s.fail("a reader comes to %d of %d", reader.Offset(), len(s.kept))
+		s.fail("the reader stopped at %d of %d", reader.Offset(), len(s.kept))
 	}
 	for _, part := range got.missing {
 		s.checkMissing(span{max(part.from, oldest), part.to}, gaps)
@@ -409,47 +409,48 @@ func (s *sequence) check() {
 	}
 	if boots := s.printedBoots(); !s.failing && len(s.damaged) == 0 && oldest > 0 && boots < sequenceBoots &&
 		int64(len(s.kept))-oldest < sequenceBytes-sequenceSegment {
-		s.fail("from %d to %d is too little, and %d boots", oldest, len(s.kept), boots)
+		s.fail("kept %d to %d: too little, with %d boots", oldest, len(s.kept), boots)
 	}
 	s.checkSnapshot(got)
 }
 
-// checkMissing wants bytes that are missing among those that are kept to be in a gap, and
-// to have been taken away.
+// checkMissing checks that missing bytes are in a gap and were removed by another
+// program.
 func (s *sequence) checkMissing(part span, list gaps) {
 	if part.from >= part.to {
 		return
 	}
 	if rest := list.uncovered(part.from, part.to); len(rest) > 0 {
-		s.fail("what is missing from %d to %d is in no gap: %+v", part.from, part.to, list)
+		s.fail("missing bytes %d to %d are not in the gaps %+v", part.from, part.to, list)
 	}
 	for at := part.from; at < part.to; at++ {
 		if !slices.ContainsFunc(s.damaged, func(d span) bool { return d.from <= at && at < d.to }) {
-			s.fail("the byte at %d is missing, and was not taken away", at)
+			s.fail("the byte at %d is missing, but was not removed", at)
 			return
 		}
 	}
 }
 
-// checkSnapshot wants a snapshot to hold the same as a reader gets.
+// checkSnapshot checks that a snapshot holds what a reader has read.
 func (s *sequence) checkSnapshot(got outcome) {
 	for {
 		var text bytes.Buffer
-		snapshot, err := Look(s.dir)
+		snapshot, err := TakeSnapshot(s.dir)
 		if errors.Is(err, os.ErrNotExist) && len(got.text) == 0 {
-			return // all was removed
+			return // everything was removed
 		}
 		if err == nil {
 			err = snapshot.Copy(&text, 0, int64(len(s.kept)))
 		}
 		var gap *GapError
-		if err != nil && !errors.As(err, &gap) && s.again(err) {
+		if err != nil && !errors.As(err, &gap) && s.retry(err) {
 			continue
 		}
 		if len(got.missing) == 0 && err != nil || !bytes.Equal(text.Bytes(), got.text) {
-			s.fail("a snapshot has %d bytes, %v; a reader %d, and %+v is missing", text.Len(), err, len(got.text), got.missing)
+			s.fail("a snapshot has %d bytes, %v; a reader got %d, with %+v missing", text.Len(), err, len(got.text), got.missing)
 		}
-		// What another program has appended to the newest file is there until the next byte.
+		// Bytes that another program has appended to the newest file remain until the
+		// next write.
 		if err == nil && !s.failing && len(s.damaged) == 0 && snapshot.segments[len(snapshot.segments)-1].end() == int64(len(s.kept)) {
 			s.checkBoots(snapshot)
 		}
@@ -457,15 +458,15 @@ func (s *sequence) checkSnapshot(got outcome) {
 	}
 }
 
-// checkBoots wants a snapshot to have the boots that count, and what was recorded of them.
+// checkBoots checks that a snapshot has the right boots and their records.
 func (s *sequence) checkBoots(snapshot *Snapshot) {
 	if !snapshot.Written() {
-		s.fail("the writer is not noticed")
+		s.fail("Written is false")
 	}
 	boots := snapshot.Boots()
 	for back, left := 0, len(boots); left > 0; back, left = back-1, left-1 {
 		if boot, err := snapshot.Boot(back); err != nil || boot.Number != boots[left-1].Number {
-			s.fail("boot %d is %+v, %w, not %+v", back, boot, err, boots[left-1])
+			s.fail("boot %d is %+v, %w, want %+v", back, boot, err, boots[left-1])
 		}
 	}
 	for number, kept := range s.keptBoots() {
@@ -480,22 +481,22 @@ func (s *sequence) checkBoots(snapshot *Snapshot) {
 		boot := boots[0]
 		boots = boots[1:]
 		if boot.Number != number || boot.Start != kept.from || boot.End != kept.to {
-			s.fail("boot %d, %+v, is %+v", number, kept, boot)
+			s.fail("boot %d: want %+v, got %+v", number, kept, boot)
 		}
 		if s.forgot || number == 0 {
 			continue
 		}
 		how, ended := s.ends[number]
 		if boot.How != how || boot.Ended.IsZero() == ended || boot.Started.IsZero() || len(boot.Restarts) != min(maxRestarts, s.restarts[number]) {
-			s.fail("boot %d ended %q, and restarted %d times: %+v", number, how, s.restarts[number], boot)
+			s.fail("boot %d: want exit cause %q and %d restarts, got %+v", number, how, s.restarts[number], boot)
 		}
 	}
 	if len(boots) > 0 {
-		s.fail("%+v are no boots that count", boots)
+		s.fail("unexpected boots %+v", boots)
 	}
 }
 
-// record notes how the newest boot ends, or that the guest restarts.
+// record records how the newest boot ended, or a restart of the guest.
 func (s *sequence) record(how int) {
 	number := len(s.boots) - 1
 	if how%2 == 0 {
@@ -510,7 +511,7 @@ func (s *sequence) record(how int) {
 	}
 }
 
-// step does one thing.
+// step does one operation.
 func (s *sequence) step(what, how byte) {
 	switch what % 12 {
 	case 0, 1:
@@ -523,7 +524,7 @@ func (s *sequence) step(what, how byte) {
 			s.boots = append(s.boots, int64(len(s.kept)))
 		}
 		if err == nil && number != len(s.boots)-1 || err != nil && !s.failing {
-			s.fail("boot %d, %w, not %d", number, err, len(s.boots)-1)
+			s.fail("boot %d, %w, want %d", number, err, len(s.boots)-1)
 		}
 	case 5:
 		s.close(how%4 == 0)
@@ -538,7 +539,7 @@ func (s *sequence) step(what, how byte) {
 			s.progress, s.noticed, s.cut = time.Now(), time.Time{}, false
 		}
 	case 8:
-		doubt(s.j, int64(how%3))
+		noteOverrun(s.j, int64(how%3))
 	case 9:
 		s.damage(int(how), int(how)/6, true)
 		s.check()
@@ -551,7 +552,7 @@ func (s *sequence) step(what, how byte) {
 	}
 }
 
-// end checks for the last time.
+// end does the final checks.
 func (s *sequence) end() error {
 	s.check()
 	s.close(false)
@@ -562,7 +563,7 @@ func (s *sequence) end() error {
 	return errors.Join(s.wrong, unix.Close(s.pipe[0]), unix.Close(s.pipe[1]))
 }
 
-// runSequence does things in random order.
+// runSequence does operations in random order.
 func runSequence(dir string, seed uint64, steps int, failing bool, clock func(time.Duration)) error {
 	random := rand.New(rand.NewPCG(seed, 0))
 	s, err := newSequence(dir, failing, clock)
@@ -578,7 +579,7 @@ func runSequence(dir string, seed uint64, steps int, failing bool, clock func(ti
 	return s.end()
 }
 
-// Things are done to a journal in random order.
+// Random sequences of operations.
 func TestSequences(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -589,12 +590,12 @@ func TestSequences(t *testing.T) {
 	}
 }
 
-// shortages are the errors of system calls that fail in a sequence.
+// shortages are the errors with which system calls fail in a sequence.
 var shortages = []string{"EMFILE", "ENFILE", "ENOSPC", "EDQUOT", "EIO", "EINTR"}
 
-// injected are the system calls of package journal, as strace names them; of each, the
-// first ones, which may be the loader's, do not fail, and then one of so many does: what
-// takes fewer calls works when it is tried again.
+// injected lists the system calls of package journal, as strace names them. The first
+// calls, which may be the loader's, do not fail; then one in every few does. An operation
+// of fewer calls succeeds when it is retried.
 var injected = []struct {
 	call        string
 	spared, all int
@@ -604,11 +605,11 @@ var injected = []struct {
 	{"flock", 0, 5}, {"mkdirat", 0, 5}, {"renameat", 0, 3}, {"ftruncate", 0, 3},
 }
 
-// Each system call fails, time and again, with each error of a shortage, while things
-// are done to a journal in random order.
+// Each system call fails again and again with each error of a shortage, during random
+// operations.
 func TestShortages(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
-		const remedy = "no strace here (install strace)"
+		const remedy = "strace is not installed (apt install strace)"
 		if os.Getenv("CI") == "true" {
 			t.Fatal(remedy)
 		}
@@ -627,7 +628,7 @@ func TestShortages(t *testing.T) {
 				calls := filepath.Join(dir, "calls")
 				inject := fmt.Sprintf("inject=%s:error=%s:when=%d+%d", test.call, shortage, test.spared+1+seed*test.all/len(shortages), test.all)
 				command := exec.Command("strace", "-f", "--seccomp-bpf", "-qq", "-o", calls, "-e", "trace="+test.call, "-e", inject, self)
-				command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", // else each takes a second longer
+				command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", // otherwise each process takes one second longer
 					"JOURNAL_TEST_SEQUENCE="+dir, "JOURNAL_TEST_SEED="+strconv.Itoa(seed))
 				if output, err := command.CombinedOutput(); err != nil {
 					t.Errorf("%s, seed %d: %v: %.2000s", inject, seed, err, output)
@@ -639,9 +640,9 @@ func TestShortages(t *testing.T) {
 				failed += bytes.Count(text, []byte("(INJECTED)"))
 			}
 			if failed == 0 {
-				t.Error("none has failed")
+				t.Error("no call has failed")
 			}
-			t.Logf("%d have failed", failed)
+			t.Logf("%d calls have failed", failed)
 		})
 	}
 }

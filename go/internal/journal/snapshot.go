@@ -9,17 +9,18 @@ import (
 	"time"
 )
 
-// Snapshot is what a journal held when Look looked, for a process that does not write it:
-// another one may.
+// Snapshot is the state of a journal at the time of a call of TakeSnapshot. It is for a
+// process that does not write the journal; another process may write it meanwhile.
 type Snapshot struct {
 	dir      string
 	segments segments
 	written  bool
 }
 
-// Look reads which part of the stream is kept in dir. It changes nothing, and keeps no
-// writer out. The error is os.ErrNotExist if the folder holds no stream.
-func Look(dir string) (*Snapshot, error) {
+// TakeSnapshot returns the current state of the journal in dir. It changes nothing and
+// does not prevent a writer from opening the journal. It returns os.ErrNotExist if the
+// folder holds no stream.
+func TakeSnapshot(dir string) (*Snapshot, error) {
 	found, _, err := list(dir)
 	if err == nil && len(found) == 0 {
 		err = os.ErrNotExist
@@ -30,16 +31,16 @@ func Look(dir string) (*Snapshot, error) {
 	return &Snapshot{dir, found, isWritten(dir)}, nil
 }
 
-// End returns the offset behind the newest byte.
+// End returns the offset just after the newest byte.
 func (s *Snapshot) End() int64 { return s.segments[len(s.segments)-1].end() }
 
-// Written reports whether a process had the journal open for writing when Look looked.
+// Written reports whether a process had the journal open for writing.
 func (s *Snapshot) Written() bool { return s.written }
 
 // Boots returns the boots of which something is kept, oldest first. A boot that printed
-// nothing is one of them only if it is the newest.
+// nothing is included only if it is the newest.
 func (s *Snapshot) Boots() []Boot {
-	text, _ := newBootLog(s.dir).file.read() // only the times, and how a boot ended, depend on it
+	text, _ := newBootLog(s.dir).file.read() // on error, only times and exit causes are missing
 	records := parseBoots(text)
 	boots := s.segments.boots()
 	for i := range boots {
@@ -51,14 +52,14 @@ func (s *Snapshot) Boots() []Boot {
 	return boots
 }
 
-// Boot returns a boot: 0 is the newest, -1 the one before, and so on, of those that Boots
-// returns. The error is ErrNotKept if nothing is kept of it, and another one if nothing was
-// ever printed.
+// Boot returns a boot: 0 is the newest, -1 the one before, and so on, counting the boots
+// that Boots returns. It returns ErrNotKept if nothing is kept of the boot, and another
+// error if nothing was ever printed.
 func (s *Snapshot) Boot(back int) (Boot, error) {
 	return choose(s.Boots(), back)
 }
 
-// lastOf returns when the last byte of a boot came, by the index.
+// lastOf returns the time at which the last byte of a boot was written, by the index.
 func (s *Snapshot) lastOf(boot int) time.Time {
 	for _, segment := range slices.Backward(s.segments) {
 		if segment.boot != boot || segment.size == 0 {
@@ -72,9 +73,8 @@ func (s *Snapshot) lastOf(boot int) time.Time {
 	return time.Time{}
 }
 
-// Copy writes the bytes from offset start to end to w. For bytes that are missing
-// among them, or are dropped meanwhile, it returns a *GapError, or several joined,
-// once all that is left is written.
+// Copy writes the bytes from offset start to end to w. If bytes among them are missing or
+// are dropped meanwhile, it writes the rest and returns a *GapError, or several joined.
 func (s *Snapshot) Copy(w io.Writer, start, end int64) error {
 	var gaps []error
 	missing := func(from, to int64) {
@@ -99,7 +99,7 @@ func (s *Snapshot) Copy(w io.Writer, start, end int64) error {
 	return errors.Join(gaps...)
 }
 
-// copyPart copies a part of one segment, as much as there is.
+// copyPart copies a part of one segment, as far as it exists.
 func (s *Snapshot) copyPart(w io.Writer, part segment, from, to int64) (int64, error) {
 	file, err := os.Open(part.path(s.dir))
 	if errors.Is(err, os.ErrNotExist) {
@@ -112,8 +112,8 @@ func (s *Snapshot) copyPart(w io.Writer, part segment, from, to int64) (int64, e
 	return n, errors.Join(err, file.Close())
 }
 
-// Times returns when the bytes from offset start to end came. Bytes whose index is
-// lost have no time.
+// Times returns the times at which the bytes from offset start to end were written. Bytes
+// whose index is lost have no time.
 func (s *Snapshot) Times(start, end int64) Times {
 	var times Times
 	for _, segment := range s.segments {
@@ -130,10 +130,11 @@ func (s *Snapshot) Times(start, end int64) Times {
 	return times
 }
 
-// Times are marks in the order of their offsets.
+// Times is a list of marks, sorted by offset.
 type Times []Mark
 
-// At returns when the byte at offset came, to markEvery; zero if that is not known.
+// At returns when the byte at offset was written, with a resolution of markEvery, or the
+// zero time if that is unknown.
 func (t Times) At(offset int64) time.Time {
 	i, exact := slices.BinarySearchFunc(t, offset, func(m Mark, offset int64) int { return int(m.Offset - offset) })
 	switch {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// store is what is kept: the segments, oldest first, of which there is one at least, and
-// what is known beside the bytes. The journal's lock guards it.
+// store holds what is kept: the segments, oldest first and at least one, and the records.
+// It is guarded by Journal.mu.
 type store struct {
 	dir       string
 	lock      *os.File
@@ -20,10 +20,10 @@ type store struct {
 	boots     *bootLog
 }
 
-// last returns the segment that is written.
+// last returns the newest segment, which is being written.
 func (s *store) last() *segment { return &s.segments[len(s.segments)-1] }
 
-// create makes the file of a segment. A file that has the name is set aside.
+// create creates the file of a segment. An existing file of that name is set aside.
 func (s *store) create(path string) (*os.File, error) {
 	for {
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
@@ -31,7 +31,7 @@ func (s *store) create(path string) (*os.File, error) {
 		case err == nil:
 			return file, nil
 		case errors.Is(err, os.ErrNotExist): // the folder was removed
-			err = s.remake()
+			err = s.recreate()
 		case errors.Is(err, os.ErrExist):
 			err = setAside(path)
 		default:
@@ -43,8 +43,9 @@ func (s *store) create(path string) (*os.File, error) {
 	}
 }
 
-// remake makes the folder again, and the files that were in it.
-func (s *store) remake() error {
+// recreate recreates the folder and the lock file, and makes the other files be
+// rewritten.
+func (s *store) recreate() error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
@@ -52,28 +53,28 @@ func (s *store) remake() error {
 	if err != nil {
 		return err
 	}
-	_ = s.lock.Close() // of a file without a name
+	_ = s.lock.Close() // the file has no name any more
 	s.lock = lock
 	s.gaps.file.stale, s.boots.file.stale = true, true
 	return nil
 }
 
-// record records where the stream ends.
+// record records the end of the stream.
 func (s *store) record() { writeRecord(s.lock, s.last().end(), s.last().boot) }
 
-// save writes what could not be written before.
+// save writes records that could not be written before.
 func (s *store) save() error {
 	return errors.Join(s.gaps.file.save(s.gaps.gaps), s.boots.file.save(s.boots.boots))
 }
 
-// close saves what was not saved, and gives up the lock. The segments stay known.
+// close saves pending records and releases the lock. The list of segments remains.
 func (s *store) close() error {
 	err := errors.Join(s.save(), s.lock.Close())
 	s.gaps.file.closed, s.boots.file.closed = true, true
 	return err
 }
 
-// noSpace reports whether err is that of a disk, or a quota, that is full.
+// noSpace reports whether err means that the disk or a quota is full.
 func noSpace(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
@@ -87,9 +88,9 @@ func (s *store) retryAfterENOSPC(err error) error {
 	return nil
 }
 
-// drop unlinks the oldest segment, and reports whether that has worked. A reader that
-// has it open does not keep its space: it is emptied, unless it has another name too,
-// by which a user keeps it.
+// drop removes the oldest segment, and reports whether it succeeded. To free the space
+// even if a reader has the file open, it truncates the file, unless the file has another
+// hard link, by which a user keeps it.
 func (s *store) drop() bool {
 	path := s.segments[0].path(s.dir)
 	file, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
@@ -99,27 +100,27 @@ func (s *store) drop() bool {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return false
 	}
-	_ = os.Remove(path + indexSuffix) // else sweep will do it
+	_ = os.Remove(path + indexSuffix) // if this fails, sweep removes it
 	s.segments = s.segments[1:]
 	s.gaps.forget(s.segments[0].start)
 	s.boots.forget(s.segments)
 	var stat unix.Stat_t
 	if err == nil && unix.Fstat(int(file.Fd()), &stat) == nil && stat.Nlink == 0 {
-		_ = file.Truncate(0) // else it goes with its last reader
+		_ = file.Truncate(0) // if this fails, the space is freed with the last reader
 	}
 	return true
 }
 
-// The causes of a gap whose bytes were kept once.
+// The causes of gaps with Taken set.
 const (
 	causeRemoved = "their file was removed"
-	causeCut     = "their file was cut from outside"
+	causeCut     = "their file was cut by another program"
 	causeHole    = "their file was removed or cut while the journal was not open, or power failed"
 )
 
-// shorten notes that only length bytes of a segment's file are there; -1 if there is no
-// file. A segment that is empty then is removed, unless it is the newest. The caller holds
-// both locks of the journal.
+// shorten records that only length bytes of a segment's file exist; -1 means that the
+// file does not exist. A segment that becomes empty is removed, unless it is the newest.
+// The caller holds both locks of the journal.
 func (s *store) shorten(at int, length int64) {
 	here := &s.segments[at]
 	cause := causeCut
@@ -133,14 +134,14 @@ func (s *store) shorten(at int, length int64) {
 	s.removeEmpty(at)
 }
 
-// removeEmpty removes a segment that is empty, unless it is the newest or its file cannot
-// be removed.
+// removeEmpty removes a segment if it is empty, it is not the newest, and its file can be
+// removed.
 func (s *store) removeEmpty(at int) {
 	here := s.segments[at]
 	if here.size > 0 || at == len(s.segments)-1 || setAside(here.path(s.dir)) != nil {
 		return
 	}
-	_ = os.Remove(here.path(s.dir) + indexSuffix) // else sweep will do it
+	_ = os.Remove(here.path(s.dir) + indexSuffix) // if this fails, sweep removes it
 	s.segments = slices.Delete(s.segments, at, at+1)
 	s.boots.forget(s.segments)
 }

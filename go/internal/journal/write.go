@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Write appends data and returns how much of it is kept. A writer that is killed between
-// reading and writing loses what it had read; see Take.
+// Write appends data and returns how much of it is kept. If the writer is killed between
+// reading the data and writing it, the data is lost; see Take.
 func (j *Journal) Write(data []byte) (int, error) {
 	j.writing.Lock()
 	defer j.writing.Unlock()
 	return j.write(data)
 }
 
-// write is Write. The caller holds the lock of the writer.
+// write is Write. The caller holds j.writing.
 func (j *Journal) write(data []byte) (int, error) {
 	written := 0
 	for written < len(data) {
@@ -35,16 +35,16 @@ func (j *Journal) write(data []byte) (int, error) {
 	return written, nil
 }
 
-// Take takes what is in a pipe that does not block, or a part of it, to the end of the
-// stream, and returns how many bytes it has taken; io.EOF if the pipe is empty. The kernel
-// moves the pages: there is no moment at which a byte is in neither of the two, so that a
-// writer that is killed loses nothing. On a file system without splice(2) the bytes are
-// read and written; see Exact. Bytes that cannot be kept are dropped and become a gap:
-// what prints into the pipe must not wait.
+// Take moves the content of a non-blocking pipe, or a part of it, to the end of the
+// stream. It returns the number of bytes moved, and io.EOF if the pipe is empty. The
+// kernel moves the pages, so that each byte is in the pipe or in the file at any time,
+// and nothing is lost if the writer is killed. On a file system without splice(2) the
+// bytes are read and written; see Exact. Bytes that cannot be kept are dropped and become
+// a gap, because the program that prints into the pipe must not wait.
 //
-// overrun is for a pipe into which a printer that finds it full does not write: if it is
-// full, bytes may be missing behind what it holds, and that is a gap with overrun as the
-// cause. "" if the printer waits.
+// overrun is set for a pipe whose printer drops bytes if the pipe is full. If the pipe is
+// full, bytes may be missing after its content; that is recorded as a gap with overrun as
+// the cause. overrun is "" if the printer waits.
 func (j *Journal) Take(pipe int, overrun string) (int, error) {
 	j.writing.Lock()
 	defer j.writing.Unlock()
@@ -60,7 +60,7 @@ func (j *Journal) Take(pipe int, overrun string) (int, error) {
 	return j.copy(pipe, overrun)
 }
 
-// splice is Take by splice(2).
+// splice is Take with splice(2).
 func (j *Journal) splice(pipe int, overrun string) (int, error) {
 	for {
 		at, room, err := j.place()
@@ -79,7 +79,7 @@ func (j *Journal) splice(pipe int, overrun string) (int, error) {
 	}
 }
 
-// copy is Take through memory.
+// copy is Take with a buffer in user space.
 func (j *Journal) copy(pipe int, overrun string) (int, error) {
 	data := make([]byte, 64<<10)
 	j.noteFull(pipe, overrun)
@@ -102,13 +102,13 @@ func (j *Journal) copy(pipe int, overrun string) (int, error) {
 	return n, nil
 }
 
-// stallLimit is how long a look at the pipe may take to count: the process may have been
-// suspended during a longer one, and the pipe may be full by now.
+// stallLimit is how long the check of the pipe may take. If it takes longer, the process
+// may have been suspended, so the pipe may be full only since then.
 const stallLimit = time.Millisecond
 
-// noteFull notes a gap if the pipe is full: what was dropped meanwhile belongs behind what
-// is in it, or into its last page. The caller takes the bytes at once, so that a pipe that
-// is not full does not become so before. It holds the lock of the writer.
+// noteFull records a gap if the pipe is full. The dropped bytes belong after the pipe's
+// content, or into its last page. The caller must take the bytes immediately, so that a
+// pipe that is not full does not fill up before. The caller holds j.writing.
 func (j *Journal) noteFull(pipe int, overrun string) {
 	if overrun == "" || !isFull(pipe) {
 		return
@@ -122,7 +122,7 @@ func (j *Journal) noteFull(pipe int, overrun string) {
 	j.store.gaps.add(Gap{Offset: j.store.last().end() + int64(unread), Cause: overrun})
 }
 
-// isFull reports whether a pipe is full just now.
+// isFull reports whether a pipe is full now.
 func isFull(pipe int) bool {
 	for begin := time.Now(); ; begin = time.Now() {
 		poll := []unix.PollFd{{Fd: int32(pipe), Events: unix.POLLOUT}}
@@ -136,23 +136,22 @@ func isFull(pipe int) bool {
 	}
 }
 
-// Lose notes that bytes could not be kept, at the present end of the stream.
+// Lose records that bytes could not be kept, at the current end of the stream.
 func (j *Journal) Lose(bytes int64, cause error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.store.gaps.lose(j.store.last().end(), bytes, cause)
 }
 
-// Exact reports whether a writer that is killed loses nothing: the file system has
-// splice(2), as far as is known.
+// Exact reports whether no byte is lost if the writer is killed. It is false once
+// splice(2) has turned out to be unsupported by the file system.
 func (j *Journal) Exact() bool { return !j.copies.Load() }
 
-// AwaitWrite waits until a write that is under way has ended: what it has taken from a
-// pipe is in Range then.
+// AwaitWrite waits until a write in progress has finished. Then what it has taken from a
+// pipe is included in Range.
 func (j *Journal) AwaitWrite() { j.exclusive()() }
 
-// Tail returns the last n bytes of the stream, or fewer: no more than the newest segment
-// has.
+// Tail returns the last n bytes of the stream, or fewer if the newest segment has fewer.
 func (j *Journal) Tail(n int) []byte {
 	defer j.exclusive()()
 	if j.closed {

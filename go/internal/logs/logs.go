@@ -1,5 +1,5 @@
-// Package logs finds what is kept of the consoles of VMs and of channels, running or
-// ended, and says how their boots have ended.
+// Package logs finds the journals of consoles and channels, whether running or ended, and
+// describes how boots have ended.
 package logs
 
 import (
@@ -18,14 +18,14 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// Log is the journal of a console, or of a channel.
+// Log is the journal of a console or a channel.
 type Log struct {
-	Machine string // the VM; "" for a channel
-	Name    string // of the console, or of the channel
-	Dir     string // of the journal
+	Machine string // name of the VM; "" for a channel
+	Name    string // name of the console or the channel
+	Dir     string // folder of the journal
 }
 
-// String names the log as errors do.
+// String returns the log's name for error messages.
 func (l Log) String() string {
 	if l.Machine == "" {
 		return fmt.Sprintf("channel %q", l.Name)
@@ -33,28 +33,28 @@ func (l Log) String() string {
 	return fmt.Sprintf("vm %q: console %s", l.Machine, l.Name)
 }
 
-// Look returns what the journal holds just now. The error is os.ErrNotExist if nothing was
-// ever printed.
-func (l Log) Look() (*journal.Snapshot, error) { return journal.Look(l.Dir) }
+// Snapshot returns the current content of the journal. It returns os.ErrNotExist if
+// nothing was ever printed.
+func (l Log) Snapshot() (*journal.Snapshot, error) { return journal.TakeSnapshot(l.Dir) }
 
 // ErrNone is returned if nothing is kept of a VM, a console or a channel.
 var ErrNone = errors.New("no log is kept")
 
-// OfChannel returns the log of a channel. Its error is ErrNone if there is none.
+// OfChannel returns the log of a channel. It returns ErrNone if there is none.
 func OfChannel(name string) (Log, error) {
 	dir, err := rundir.OfChannel(name).Journal()
 	if err != nil {
 		return Log{}, err
 	}
-	if _, err := journal.Look(dir); err != nil {
+	if _, err := journal.TakeSnapshot(dir); err != nil {
 		return Log{}, fmt.Errorf("channel %q: %w (nothing was ever printed there: %s)", name, ErrNone, dir)
 	}
 	return Log{Name: name, Dir: dir}, nil
 }
 
-// OfConsole returns the log of a console of a VM, which is given by its name or its device;
-// "" is the first one. consoles are those of the VM's vm.json; nil if that is not at hand:
-// then a device is that of the default consoles. The error is ErrNone if there is no log.
+// OfConsole returns the log of a console of a VM, given by name or device; "" selects the
+// first one. consoles are those of the VM's vm.json; if they are nil, a device is looked
+// up in the default consoles. It returns ErrNone if nothing is kept.
 func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error) {
 	all, err := ofMachine(machine)
 	if err != nil {
@@ -63,7 +63,7 @@ func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error
 	if consoles == nil {
 		consoles = vmconfig.DefaultConsoles()
 	}
-	// A console that vm.json does not name may have been one when the VM ran last.
+	// A console that is not in vm.json any more may still have a log.
 	order := func(l Log) int {
 		at := slices.IndexFunc(consoles, func(c vmconfig.Console) bool { return c.Name == l.Name })
 		if at < 0 {
@@ -86,7 +86,7 @@ func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error
 	return Log{}, fmt.Errorf("vm %q: %w of console %q (choose one of %s)", machine, ErrNone, console, strings.Join(names, ", "))
 }
 
-// ofMachine returns the logs of a VM's consoles, by name.
+// ofMachine returns the logs of a VM's consoles, sorted by name.
 func ofMachine(machine string) ([]Log, error) {
 	base, err := rundir.Of(machine).Journal("")
 	if err != nil {
@@ -101,7 +101,7 @@ func ofMachine(machine string) ([]Log, error) {
 	return logs, nil
 }
 
-// All returns the names of the VMs and of the channels of which something is kept.
+// All returns the names of the VMs and the channels that have a log.
 func All() (machines, channels []string, err error) {
 	base, err := rundir.Of("").Journal("")
 	if err != nil {
@@ -123,15 +123,15 @@ func All() (machines, channels []string, err error) {
 	return machines, channels, nil
 }
 
-// kept reports whether a folder holds a stream.
+// kept reports whether a folder holds a journal.
 func kept(dir string) bool {
-	_, err := journal.Look(dir)
+	_, err := journal.TakeSnapshot(dir)
 	return err == nil
 }
 
-// folders returns the names of the folders in dir, in order.
+// folders returns the sorted names of the folders in dir.
 func folders(dir string) []string {
-	entries, _ := os.ReadDir(dir) // one that does not exist has none
+	entries, _ := os.ReadDir(dir) // none if dir does not exist
 	var names []string
 	for _, entry := range entries {
 		if entry.IsDir() {
@@ -141,15 +141,15 @@ func folders(dir string) []string {
 	return names
 }
 
-// How returns how a boot has ended, in a few words. running reports whether it is the
-// newest one of a journal that a process writes.
+// How returns in a few words how a boot ended. running is set if it is the newest boot of
+// a journal that a process is writing.
 func (l Log) How(boot journal.Boot, running bool) string {
 	switch {
 	case boot.How != "":
 		return boot.How
 	case running:
 		return "running"
-	case boot.Started.IsZero(): // an earlier version kept it
+	case boot.Started.IsZero(): // recorded by an earlier version
 		return "unknown"
 	case l.Machine == "":
 		return "unknown (no relay ran)"
@@ -157,8 +157,8 @@ func (l Log) How(boot journal.Boot, running bool) string {
 	return "killed"
 }
 
-// Explain returns err. If it is that a VM does not run, its text says from now on how the
-// VM's last boot has ended.
+// Explain returns err. If err means that a VM is not running, Explain adds to its text
+// how the VM's last boot ended.
 func Explain(err error) error {
 	missing := (*ctl.NotRunningError)(nil)
 	if !errors.As(err, &missing) || missing.Name == "" {
@@ -168,7 +168,7 @@ func Explain(err error) error {
 	if problem != nil {
 		return err
 	}
-	snapshot, problem := log.Look()
+	snapshot, problem := log.Snapshot()
 	if problem != nil {
 		return err
 	}
@@ -180,8 +180,8 @@ func Explain(err error) error {
 	return err
 }
 
-// clock returns a time as it is said at now: with its day if that is another one. A time
-// that is not known is left out.
+// clock formats a time for a reader at now, with the date only if it is another day. It
+// returns "" for the zero time.
 func clock(when, now time.Time) string {
 	switch when, now = when.Local(), now.Local(); {
 	case when.IsZero():

@@ -12,8 +12,8 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// keep keeps a boot of each console of the VM demo, in a state folder of the test's own.
-// end is how they ended; "" for one whose owner was killed.
+// keep creates a journal with one boot for each console of the VM demo, in a new state
+// folder. end is the exit cause; "" if the owner was killed.
 func keep(t *testing.T, end string, consoles ...string) {
 	t.Helper()
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
@@ -47,7 +47,7 @@ func TestOfConsole(t *testing.T) {
 		name, console string
 		kept          []string
 		consoles      []vmconfig.Console
-		want          string // its name; "": none
+		want          string // name of the expected log; "" if none
 	}{
 		{"the first of the default ones", "", []string{"console", "serial"}, nil, "serial"},
 		{"a default device", "hvc0", []string{"console", "serial"}, nil, "console"},
@@ -83,7 +83,7 @@ func TestHow(t *testing.T) {
 		want    string
 	}{
 		{"recorded", machine, journal.Boot{Started: time.Now(), How: "powered off"}, false, "powered off"},
-		{"recorded, and its owner has not ended yet", machine, journal.Boot{How: "stopped by agent"}, true, "stopped by agent"},
+		{"recorded, owner still running", machine, journal.Boot{How: "stopped by agent"}, true, "stopped by agent"},
 		{"running", machine, started, true, "running"},
 		{"a VM whose owner was killed", machine, started, false, "killed"},
 		{"a channel whose relay was killed", channel, started, false, "unknown (no relay ran)"},
@@ -95,7 +95,8 @@ func TestHow(t *testing.T) {
 	}
 }
 
-// The message that a VM does not run says how its last boot ended, if that is known.
+// The error for a VM that is not running contains how its last boot ended, if that is
+// known.
 func TestExplain(t *testing.T) {
 	keep(t, "panicked: no root", "serial")
 	var missing *ctl.NotRunningError
@@ -106,7 +107,7 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := log.Look()
+	snapshot, err := log.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// The listener on a port is found among any other lines, and one that the table does not
-// have is not.
+// The listener on a port is found among any other lines, and is not found if the table
+// does not have it.
 func FuzzListenerInode(f *testing.F) {
 	f.Add("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n", uint16(4440), uint32(2468))
 	f.Add("   0: 0100007F:1158 00000000:0000 01 00000000:00000000 00:00000000 00000000  1000        0 7 1 0\n", uint16(4440), uint32(1))
 	f.Fuzz(func(t *testing.T, others string, port uint16, inode uint32) {
 		suffix := fmt.Sprintf(":%04X", port)
-		if len(others) > 1<<15 { // a line that is too long for a Scanner is not the kernel's
+		if len(others) > 1<<15 { // such a long line is not the kernel's
 			return
 		}
 		if got := listenerInode(strings.NewReader(others), int(port)); got != "" {

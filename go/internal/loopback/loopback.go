@@ -1,5 +1,5 @@
-// Package loopback listens on TCP ports of this host alone: on 127.0.0.1 and on
-// ::1, so that "localhost" works whatever it means.
+// Package loopback listens on TCP ports of the loopback interface: on 127.0.0.1 and on
+// ::1, so that clients can connect to "localhost" with either meaning.
 package loopback
 
 import (
@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// addresses are what "localhost" may mean.
+// addresses are the meanings of "localhost".
 var addresses = []string{"127.0.0.1", "::1"}
 
 // Listen listens on port, on each loopback address that this host has. If the port is
-// taken, its error names the process that has it, and remedy: what to do. The caller closes
-// the listeners.
+// taken, the error names the process that listens on it, followed by remedy: what the
+// user can do. The caller must close the listeners.
 func Listen(port int, remedy string) ([]net.Listener, error) {
 	var listeners []net.Listener
 	for _, address := range addresses {
@@ -27,7 +27,7 @@ func Listen(port int, remedy string) ([]net.Listener, error) {
 			listeners = append(listeners, listener)
 			continue
 		case errors.Is(err, unix.EADDRNOTAVAIL), errors.Is(err, unix.EAFNOSUPPORT):
-			continue // a host without this kind of address
+			continue // this host does not have the address
 		case errors.Is(err, unix.EADDRINUSE):
 			err = fmt.Errorf("listen %s: address already in use (%s%s)", address, owner(port), remedy)
 		}
@@ -37,7 +37,8 @@ func Listen(port int, remedy string) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-// ListenFree listens on a port that is free on each loopback address.
+// ListenFree listens on a port that is free on all loopback addresses. The caller must
+// close the listeners.
 func ListenFree() (port int, listeners []net.Listener, err error) {
 	for range 100 {
 		first, err := net.Listen("tcp", net.JoinHostPort(addresses[0], "0"))
@@ -50,7 +51,7 @@ func ListenFree() (port int, listeners []net.Listener, err error) {
 			return port, listeners, nil
 		}
 	}
-	return 0, nil, errors.New("no free port was found")
+	return 0, nil, errors.New("listen localhost: no free port")
 }
 
 // Close closes listeners.

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// owner names the process that listens on a TCP port: `by pid 812, "microvm-run"; `. It
-// returns "" if /proc does not show it to this user.
+// owner describes the process that listens on a TCP port, as in `by pid 812,
+// "microvm-run"; `. It returns "" if /proc does not show the process to this user.
 func owner(port int) string {
 	pid, name := Owner(port)
 	if pid == 0 {
@@ -21,8 +21,8 @@ func owner(port int) string {
 	return fmt.Sprintf("by pid %d, %q; ", pid, name)
 }
 
-// Owner returns the process that listens on a TCP port, and its name; 0 if there is none, or
-// /proc does not show it to this user.
+// Owner returns the process that listens on a TCP port, and its name. It returns 0 if
+// there is none, or if /proc does not show it to this user.
 func Owner(port int) (pid int, name string) {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		file, err := os.Open(table)
@@ -38,8 +38,8 @@ func Owner(port int) (pid int, name string) {
 	return 0, ""
 }
 
-// listenerInode returns the socket that listens on port, by a table of proc(5), net/tcp; ""
-// if there is none.
+// listenerInode returns the inode of the socket that listens on port, from a table in the
+// format of /proc/net/tcp (proc(5)), or "" if there is none.
 func listenerInode(table io.Reader, port int) string {
 	const listen = "0A" // TCP_LISTEN
 	for lines := bufio.NewScanner(table); lines.Scan(); {
@@ -53,7 +53,7 @@ func listenerInode(table io.Reader, port int) string {
 
 // holder returns the process that has a socket open, and its name.
 func holder(socket string) (pid int, name string) {
-	links, _ := filepath.Glob("/proc/[0-9]*/fd/*") // the pattern is well formed
+	links, _ := filepath.Glob("/proc/[0-9]*/fd/*") // the pattern is valid
 	for _, link := range links {
 		if target, err := os.Readlink(link); err != nil || target != socket {
 			continue
@@ -63,7 +63,7 @@ func holder(socket string) (pid int, name string) {
 		if err != nil {
 			return 0, ""
 		}
-		pid, _ = strconv.Atoi(filepath.Base(dir)) // digits, by the pattern
+		pid, _ = strconv.Atoi(filepath.Base(dir)) // only digits match the pattern
 		return pid, string(bytes.TrimSpace(comm))
 	}
 	return 0, ""

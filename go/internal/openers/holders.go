@@ -7,12 +7,12 @@ import (
 )
 
 // Holders returns the processes, other than this one, that have a FIFO open for reading
-// and writing: the QEMUs that use it, and launchers that hold it for one. A reader or a
-// writer opens it for one of the two. others are all processes that have it open in any
-// way.
+// and writing: QEMU processes that use it, and launchers that keep it open for QEMU.
+// Ordinary readers and writers open it for only one of the two. others are all processes
+// that have it open in any way.
 //
-// Under a service manager the parent of this process does not count: it keeps our
-// descriptors.
+// If the parent of this process is a service manager, it is skipped, because it keeps
+// this service's descriptors.
 func Holders(fifo os.FileInfo) (holders, others []int) {
 	skipped := []int{os.Getpid()}
 	if managed() {
@@ -27,18 +27,18 @@ func Holders(fifo os.FileInfo) (holders, others []int) {
 			holders = append(holders, opener.PID)
 		}
 	}
-	return slices.Compact(holders), slices.Compact(others) // those of a process are together
+	return slices.Compact(holders), slices.Compact(others) // descriptors of one process are adjacent
 }
 
-// managed reports whether the parent of this process is a service manager. A process that
-// a service has started inherits NOTIFY_SOCKET, but SYSTEMD_EXEC_PID, where systemd sets it
-// (248 and later, systemd.exec(5)), is another's.
+// managed reports whether the parent of this process is a service manager. Children of a
+// service inherit NOTIFY_SOCKET; but then SYSTEMD_EXEC_PID, which systemd sets since
+// version 248 (systemd.exec(5)), is not their own PID.
 func managed() bool {
 	executed := os.Getenv("SYSTEMD_EXEC_PID")
 	return os.Getenv("NOTIFY_SOCKET") != "" && (executed == "" || executed == strconv.Itoa(os.Getpid()))
 }
 
-// HoldersAt is Holders for the FIFO at path. A path without a file has none.
+// HoldersAt is Holders for the FIFO at path. It returns nothing if path does not exist.
 func HoldersAt(path string) (holders, others []int) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -53,7 +53,7 @@ func Held(fifo *os.File) bool {
 	return len(holders) > 0
 }
 
-// HoldersOf is Holders for an open file, which may have no name any more.
+// HoldersOf is Holders for an open file, whose name may have been removed.
 func HoldersOf(fifo *os.File) (holders, others []int) {
 	info, err := fifo.Stat()
 	if err != nil {

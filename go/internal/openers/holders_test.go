@@ -11,10 +11,10 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// A child of the process that has a FIFO open counts its parent among the holders: it
-// may be a launcher, or become QEMU by exec. Under a service manager it does not.
-func TestAParentHoldsAFIFO(t *testing.T) {
-	if path := os.Getenv("OPENERS_TEST_FIFO"); path != "" { // this is the child
+// For a child of a process that has a FIFO open, the parent is a holder: it may be a
+// launcher, or become QEMU by exec. A service manager as the parent is not a holder.
+func TestParentIsAHolder(t *testing.T) {
+	if path := os.Getenv("OPENERS_TEST_FIFO"); path != "" { // the child
 		if holders, _ := openers.HoldersAt(path); len(holders) != 1 || holders[0] != os.Getppid() {
 			t.Errorf("no parent among the holders: %d", holders)
 		}
@@ -27,14 +27,14 @@ func TestAParentHoldsAFIFO(t *testing.T) {
 	}
 	defer fifo.Close()
 	for _, test := range []struct {
-		manager, executed string // as systemd sets NOTIFY_SOCKET and SYSTEMD_EXEC_PID
+		manager, executed string // values of NOTIFY_SOCKET and SYSTEMD_EXEC_PID
 		counts            bool
 	}{
 		{"", "", true},
 		{"/run/a-manager", "", false},
-		{"/run/a-manager", strconv.Itoa(os.Getpid()), true}, // the parent is the service's process
+		{"/run/a-manager", strconv.Itoa(os.Getpid()), true}, // the parent is the service's main process
 	} {
-		child := exec.Command(os.Args[0], "-test.run=^TestAParentHoldsAFIFO$")
+		child := exec.Command(os.Args[0], "-test.run=^TestParentIsAHolder$")
 		child.Env = append(os.Environ(), "OPENERS_TEST_FIFO="+path, "NOTIFY_SOCKET="+test.manager, "SYSTEMD_EXEC_PID="+test.executed)
 		out, err := child.CombinedOutput()
 		if saw := err == nil; saw != test.counts {

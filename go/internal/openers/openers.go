@@ -1,8 +1,8 @@
-// Package openers finds the processes that have a file open, by proc(5).
+// Package openers finds the processes that have a file open, by reading proc(5).
 //
-// Only processes whose descriptors this user may read are seen: those of the user, and
-// all of them for root. Which process has a file open changes at any time: an answer
-// is good for what can be looked at again.
+// It sees only processes whose descriptors this user may read: the user's own, or for
+// root all. Processes open and close files at any time, so callers must be prepared for
+// an outdated result.
 package openers
 
 import (
@@ -17,24 +17,25 @@ import (
 
 // Opener is a descriptor of a process.
 type Opener struct {
-	// PID is the process.
+	// PID is the ID of the process.
 	PID int
-	// Flags are those of open(2), with the access mode among them; -1 if they cannot
-	// be read.
+	// Flags are the flags of open(2), including the access mode; -1 if they cannot be
+	// read.
 	Flags int
-	// Locked reports whether the descriptor has an exclusive flock(2). One that was
-	// inherited has the lock of its origin.
+	// Locked is set if the descriptor has an exclusive flock(2). An inherited descriptor
+	// shares the lock of the original.
 	Locked bool
-	// LockedBy is the process that took the lock. It is 0 if that process has ended and
-	// this one is in a PID namespace: the kernel can no longer translate its number.
+	// LockedBy is the ID of the process that took the lock. It is 0 if that process has
+	// ended and this one is in a PID namespace, because the kernel cannot translate the
+	// ID any more.
 	LockedBy int
 }
 
 // Both reports whether the descriptor is open for reading and writing.
 func (o Opener) Both() bool { return o.Flags >= 0 && o.Flags&unix.O_ACCMODE == unix.O_RDWR }
 
-// Of returns the descriptors of all processes, this one among them, that have a file
-// open. The file may have no name any more.
+// Of returns the descriptors of all processes, including this one, that have a file open.
+// The name of the file may have been removed.
 func Of(wanted os.FileInfo) []Opener {
 	processes, err := os.ReadDir("/proc")
 	if err != nil {
@@ -49,8 +50,8 @@ func Of(wanted os.FileInfo) []Opener {
 	return openers
 }
 
-// ofProcess is Of for one process. One that has ended, or belongs to another user, has
-// none.
+// ofProcess is Of for one process. It returns nothing if the process has ended or belongs
+// to another user.
 func ofProcess(pid int, wanted os.FileInfo) []Opener {
 	proc := filepath.Join("/proc", strconv.Itoa(pid))
 	descriptors, err := os.ReadDir(filepath.Join(proc, "fd"))
@@ -63,7 +64,7 @@ func ofProcess(pid int, wanted os.FileInfo) []Opener {
 		if err != nil || !os.SameFile(info, wanted) {
 			continue
 		}
-		text, _ := os.ReadFile(filepath.Join(proc, "fdinfo", descriptor.Name())) // it may be closed again
+		text, _ := os.ReadFile(filepath.Join(proc, "fdinfo", descriptor.Name())) // empty if closed meanwhile
 		opener := parse(string(text))
 		opener.PID = pid
 		openers = append(openers, opener)
@@ -71,8 +72,8 @@ func ofProcess(pid int, wanted os.FileInfo) []Opener {
 	return openers
 }
 
-// parse reads the text of a file in /proc/PID/fdinfo; see proc_pid_fdinfo(5) for the
-// flags, and proc_locks(5) for the fields of a lock:
+// parse parses a file /proc/PID/fdinfo/FD; see proc_pid_fdinfo(5) for the flags, and
+// proc_locks(5) for the fields of a lock:
 //
 //	flags:	02100002
 //	lock:	1: FLOCK  ADVISORY  WRITE 812 00:19:2468 0 EOF
@@ -88,15 +89,15 @@ func parse(text string) Opener {
 			}
 		case name == "lock" && len(words) > 4 && words[1] == "FLOCK" && words[3] == "WRITE":
 			o.Locked = true
-			o.LockedBy, _ = strconv.Atoi(words[4]) // a number, by the kernel
+			o.LockedBy, _ = strconv.Atoi(words[4]) // the kernel writes a number
 		}
 	}
 	return o
 }
 
-// LockHolders returns the processes that hold the exclusive flock of a file: the one
-// that took it, and those that inherited it. owned reports whether the one that took
-// it is among them.
+// LockHolders returns the processes that hold the exclusive flock of a file: the one that
+// took it, and those that inherited it. owned reports whether the one that took it is
+// still among them.
 func LockHolders(file os.FileInfo) (pids []int, owned bool) {
 	for _, opener := range Of(file) {
 		if opener.Locked {
@@ -104,5 +105,5 @@ func LockHolders(file os.FileInfo) (pids []int, owned bool) {
 			pids = append(pids, opener.PID)
 		}
 	}
-	return slices.Compact(pids), owned // those of a process are together
+	return slices.Compact(pids), owned // descriptors of one process are adjacent
 }

@@ -18,12 +18,12 @@ func TestParse(t *testing.T) {
 		want       Opener
 	}{
 		{"a FIFO", "pos:\t0\nflags:\t02100002\nmnt_id:\t13\nino:\t2468\n", Opener{Flags: 0o2100002}},
-		{"a lock of its own", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  WRITE 812 00:19:2468 0 EOF\n", Opener{Flags: 2, Locked: true, LockedBy: 812}},
-		{"a lock of a process that has ended, in a PID namespace", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  WRITE 0 00:19:2468 0 EOF\n", Opener{Flags: 2, Locked: true}},
+		{"its own lock", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  WRITE 812 00:19:2468 0 EOF\n", Opener{Flags: 2, Locked: true, LockedBy: 812}},
+		{"the lock of an ended process, in a PID namespace", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  WRITE 0 00:19:2468 0 EOF\n", Opener{Flags: 2, Locked: true}},
 		{"a shared lock", "flags:\t02\nlock:\t1: FLOCK  ADVISORY  READ 812 00:19:2468 0 EOF\n", Opener{Flags: 2}},
 		{"a lock of fcntl", "flags:\t02\nlock:\t1: POSIX  ADVISORY  WRITE 812 00:19:2468 0 EOF\n", Opener{Flags: 2}},
 		{"closed meanwhile", "", Opener{Flags: -1}},
-		{"nonsense", "flags:\tx\nlock:\n\xff", Opener{Flags: -1}},
+		{"invalid", "flags:\tx\nlock:\n\xff", Opener{Flags: -1}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// inherit starts a process that has a file open until the returned function is called.
+// inherit starts a process that has a file open. It runs until end is called.
 func inherit(t *testing.T, file *os.File) (pid int, end func()) {
 	t.Helper()
 	child := exec.Command("sh", "-c", "echo; exec cat")
@@ -61,8 +61,8 @@ func inherit(t *testing.T, file *os.File) (pid int, end func()) {
 	return child.Process.Pid, end
 }
 
-// A lock that this process took, and a child inherited, is held by both; without this
-// process by the child alone.
+// A lock taken by this process and inherited by a child is held by both. After this
+// process closes it, it is held by the child alone.
 func TestLockHolders(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -76,7 +76,7 @@ func TestLockHolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := os.Open(path) // a process that asks whether it is locked does this
+	other, err := os.Open(path) // as a process does that checks for a lock
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,10 +93,10 @@ func TestLockHolders(t *testing.T) {
 	file.Close()
 	pids, owned = LockHolders(info)
 	if diff := cmp.Diff([]int{child}, pids); diff != "" || owned {
-		t.Errorf("left behind: owned %t: %s", owned, diff)
+		t.Errorf("after Close: owned %t: %s", owned, diff)
 	}
 	end()
 	if pids, _ := LockHolders(info); len(pids) > 0 {
-		t.Errorf("held by %d, and nobody is there", pids)
+		t.Errorf("held by %d after all have ended", pids)
 	}
 }

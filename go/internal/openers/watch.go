@@ -11,10 +11,10 @@ import (
 	"microvm-console/internal/descriptor"
 )
 
-// Watch waits for files to be opened and closed, by inotify(7).
+// Watch waits for files to be opened and closed, with inotify(7).
 type Watch struct{ file *os.File }
 
-// NewWatch returns a Watch of no file yet. The caller calls Close.
+// NewWatch returns a Watch that does not watch any file yet. The caller must call Close.
 func NewWatch() (*Watch, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -23,7 +23,7 @@ func NewWatch() (*Watch, error) {
 	return &Watch{os.NewFile(uintptr(fd), "inotify")}, nil
 }
 
-// Add watches path too, for events such as IN_OPEN and IN_CLOSE.
+// Add adds path to the watched files, for events such as IN_OPEN and IN_CLOSE.
 func (w *Watch) Add(path string, events uint32) error {
 	err := descriptor.Control(w.file, func(fd int) error {
 		_, err := unix.InotifyAddWatch(fd, path, events)
@@ -35,13 +35,13 @@ func (w *Watch) Add(path string, events uint32) error {
 	return nil
 }
 
-// eventBytes is how much is read at once. An event of a file has no name in it.
+// eventBytes is the size of the read buffer. Events of files have no name.
 const eventBytes = 32 * unix.SizeofInotifyEvent
 
-// Wait waits for events since the last call, and returns them all. It returns the cause
-// of ctx's end if none came.
+// Wait waits until there are events since the last call, and returns the union of their
+// masks. If ctx is done first, it returns its cause.
 //
-// IN_OPEN comes before the process that opens the file has its descriptor.
+// IN_OPEN is delivered before the process that opens the file has its descriptor.
 func (w *Watch) Wait(ctx context.Context) (events uint32, err error) {
 	defer descriptor.Until(ctx, w.file)()
 	data := make([]byte, eventBytes)
@@ -57,12 +57,12 @@ func (w *Watch) Wait(ctx context.Context) (events uint32, err error) {
 	return events, err
 }
 
-// WaitLimited is Wait with a time limit.
+// WaitLimited is Wait with a timeout.
 func (w *Watch) WaitLimited(ctx context.Context, limit time.Duration) (events uint32, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return w.Wait(ctx)
 }
 
-// Close ends the watching.
+// Close closes the inotify instance.
 func (w *Watch) Close() { w.file.Close() }

@@ -1,11 +1,11 @@
-// Package peer reports when the process at the other end of a connection has gone.
+// Package peer detects when the process at the other end of a connection has gone.
 //
-// One that has only finished sending (shutdown(2), as "nc -N" does) has not gone: it may
-// still read. A Unix socket shows the difference at once, by POLLHUP. A TCP socket does
-// not: a peer that has closed looks as one that has finished sending until something is
-// sent to it, and there may be nothing to send. So the kernel's table of sockets is
-// asked whether a process of this host still holds the other end; ports are on localhost
-// alone.
+// A peer that has only shut down its sending side (shutdown(2), as "nc -N" does) has not
+// gone: it may still read. A Unix socket shows the difference at once, by POLLHUP. With
+// TCP, a peer that has closed looks the same as one that has shut down its sending side,
+// until data is sent to it, and there may be none to send. Therefore the package searches
+// the kernel's table of sockets for a process of this host that still holds the other
+// end. That is sufficient because ports are only on localhost.
 package peer
 
 import (
@@ -23,23 +23,23 @@ import (
 )
 
 const (
-	// lookEvery is how often Await looks at the connection itself, which costs a
-	// microsecond.
-	lookEvery = 100 * time.Millisecond
-	// firstAsk and lastAsk are the first and the longest pause between two questions to
-	// the kernel's table, which is read whole.
-	firstAsk, lastAsk = time.Second, 15 * time.Second
+	// checkEvery is the interval at which Await checks the connection itself, which takes
+	// a microsecond.
+	checkEvery = 100 * time.Millisecond
+	// firstSearch and lastSearch are the shortest and the longest pause between two
+	// searches of the kernel's table, each of which reads the whole table.
+	firstSearch, lastSearch = time.Second, 15 * time.Second
 )
 
-// Await waits until the process at the other end of conn has gone, or conn is closed; it
-// returns nil then. Else it returns the cause of ctx's end. It reads nothing, and another
-// goroutine may read meanwhile.
+// Await waits until the process at the other end of conn has gone or conn is closed, and
+// returns nil. If ctx is done first, it returns its cause. Await does not read from conn,
+// so another goroutine may.
 func Await(ctx context.Context, conn net.Conn) error {
-	look := looker{conn: conn, pause: firstAsk}
-	ticker := time.NewTicker(lookEvery)
+	check := checker{conn: conn, pause: firstSearch}
+	ticker := time.NewTicker(checkEvery)
 	defer ticker.Stop()
-	next := time.Now().Add(look.pause)
-	for !look.hungUp() {
+	next := time.Now().Add(check.pause)
+	for !check.hungUp() {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -47,26 +47,29 @@ func Await(ctx context.Context, conn net.Conn) error {
 			if now.Before(next) {
 				continue
 			}
-			if look.ask() {
+			if check.search() {
 				return nil
 			}
-			next = now.Add(look.pause)
+			next = now.Add(check.pause)
 		}
 	}
 	return nil
 }
 
-// sentGrace is how long a Write waits before the peer is asked: a guest that reads makes
-// room sooner, and gets all that a client has sent before it closed.
+// sentGrace is how long a Write takes before Writer checks whether the peer has gone. If
+// the guest reads, the write ends sooner, and the guest gets everything that a client has
+// sent before closing.
 const sentGrace = time.Second
 
-// Writer writes what the peer of a connection has sent to Writer, which may wait for long.
+// Writer forwards what the peer of a connection has sent to another Writer, which may
+// block for a long time.
 type Writer struct {
 	io.Writer
 	Conn net.Conn
-	Gone func() // ends a Write whose peer has gone
+	Gone func() // called if the peer goes during a Write; must end the Write
 }
 
+// Write forwards data. If it takes longer than sentGrace and the peer goes, it calls Gone.
 func (w Writer) Write(data []byte) (int, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -78,8 +81,9 @@ func (w Writer) Write(data []byte) (int, error) {
 	return w.Writer.Write(data)
 }
 
-// AwaitEnd is Await for a connection whose input has ended, so that nothing reads from it
-// any more. It sleeps until the kernel reports a change. The end of conn ends it.
+// AwaitEnd is Await for a connection whose input has ended, so that no goroutine reads
+// from it any more. It sleeps until the kernel reports a change. It also returns when
+// conn is closed.
 func AwaitEnd(conn net.Conn) {
 	file, ok := conn.(syscall.Conn)
 	if !ok {
@@ -89,55 +93,55 @@ func AwaitEnd(conn net.Conn) {
 	if err != nil {
 		return
 	}
-	look := looker{conn: conn, pause: firstAsk}
+	check := checker{conn: conn, pause: firstSearch}
 	for {
 		var deadline time.Time
-		if look.tcp() {
-			deadline = time.Now().Add(look.pause)
+		if check.tcp() {
+			deadline = time.Now().Add(check.pause)
 		}
 		if conn.SetReadDeadline(deadline) != nil {
-			return // it is closed
+			return // closed
 		}
 		err := raw.Read(func(fd uintptr) bool { return polled(fd)&(unix.POLLHUP|unix.POLLERR) != 0 })
-		if !errors.Is(err, os.ErrDeadlineExceeded) || look.ask() {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || check.search() {
 			return
 		}
 	}
 }
 
-// looker looks at one connection again and again.
-type looker struct {
+// checker checks one connection repeatedly.
+type checker struct {
 	conn   net.Conn
-	pause  time.Duration // until the table is to be asked again
-	absent bool          // by the last answer, no process holds the other end
+	pause  time.Duration // until the next search of the table
+	absent bool          // the last search found no process that holds the other end
 }
 
-func (l *looker) tcp() bool {
-	_, tcp := l.conn.RemoteAddr().(*net.TCPAddr)
+func (c *checker) tcp() bool {
+	_, tcp := c.conn.RemoteAddr().(*net.TCPAddr)
 	return tcp
 }
 
 // hungUp reports whether the connection itself shows that the peer has gone.
-func (l *looker) hungUp() bool { return l.events()&(unix.POLLHUP|unix.POLLERR) != 0 }
+func (c *checker) hungUp() bool { return c.events()&(unix.POLLHUP|unix.POLLERR) != 0 }
 
-// ask reports whether the table of sockets shows that a TCP peer has gone. It takes two
-// questions: the table changes while it is read, and a line may be missed.
-func (l *looker) ask() bool {
-	if !l.tcp() || l.events()&unix.POLLRDHUP == 0 {
+// search reports whether the table of sockets shows that a TCP peer has gone. That takes
+// two searches, because the table may change while it is read, and a line may be missed.
+func (c *checker) search() bool {
+	if !c.tcp() || c.events()&unix.POLLRDHUP == 0 {
 		return false
 	}
-	before := l.absent
-	if l.absent = guard.PeerGone(l.conn); l.absent {
-		l.pause = firstAsk
+	before := c.absent
+	if c.absent = guard.PeerGone(c.conn); c.absent {
+		c.pause = firstSearch
 		return before
 	}
-	l.pause = min(2*l.pause, lastAsk)
+	c.pause = min(2*c.pause, lastSearch)
 	return false
 }
 
-// events returns what poll(2) shows of the connection; POLLHUP if it is closed.
-func (l *looker) events() (events int16) {
-	file, ok := l.conn.(syscall.Conn)
+// events returns the poll(2) events of the connection; POLLHUP if it is closed.
+func (c *checker) events() (events int16) {
+	file, ok := c.conn.(syscall.Conn)
 	if !ok {
 		return 0
 	}
@@ -151,7 +155,7 @@ func (l *looker) events() (events int16) {
 	return events
 }
 
-// polled returns the events of a descriptor; none if that cannot be known now.
+// polled returns the events of a descriptor, or 0 if poll(2) fails.
 func polled(fd uintptr) int16 {
 	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 	if _, err := unix.Poll(poll, 0); err != nil {

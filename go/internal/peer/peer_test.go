@@ -12,7 +12,7 @@ import (
 	"microvm-console/internal/peer"
 )
 
-// hangLimit is when a test gives up on what should have come.
+// hangLimit is when a test gives up waiting.
 const hangLimit = time.Minute
 
 // pair returns both ends of a connection.
@@ -44,7 +44,7 @@ func pair(t *testing.T, network string) (here net.Conn, there interface {
 	})
 }
 
-// A peer that closes has gone, whether or not something of it is unread.
+// A peer that has closed has gone, even if some of its data is unread.
 func TestAwait(t *testing.T) {
 	for _, network := range []string{"unix", "tcp4", "tcp6"} {
 		for _, unread := range []string{"", "unread"} {
@@ -65,8 +65,8 @@ func TestAwait(t *testing.T) {
 	}
 }
 
-// One that has only finished sending has not gone; it may still read. Await asks the
-// kernel more than once meanwhile.
+// A peer that has only shut down its sending side has not gone. Await searches the table
+// more than once meanwhile.
 func TestHalfClosed(t *testing.T) {
 	for _, network := range []string{"unix", "tcp4"} {
 		t.Run(network, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestHalfClosed(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 			defer cancel()
 			if err := peer.Await(ctx, here); !errors.Is(err, context.DeadlineExceeded) {
-				t.Fatalf("it has gone: %v", err)
+				t.Fatalf("the peer is reported gone: %v", err)
 			}
 			ended := make(chan struct{})
 			go func() {
@@ -89,13 +89,13 @@ func TestHalfClosed(t *testing.T) {
 			select {
 			case <-ended:
 			case <-time.After(hangLimit):
-				t.Error("it has closed, and that is not seen")
+				t.Error("timed out: the peer has closed")
 			}
 		})
 	}
 }
 
-// The end of the connection here ends both.
+// Closing the connection on this side ends both functions.
 func TestClosedHere(t *testing.T) {
 	here, _ := pair(t, "tcp4")
 	ended := make(chan error, 2)

@@ -12,10 +12,9 @@ import (
 	"microvm-console/internal/process"
 )
 
-// A process gets the descriptors that it is given, and none that this one has
-// inherited.
-func TestForeignDescriptorsAreNotInherited(t *testing.T) {
-	foreign, err := unix.Open("/dev/null", unix.O_RDONLY, 0) // not O_CLOEXEC: as one that was inherited
+// A process inherits the given descriptors, but none that this process has inherited.
+func TestInheritedDescriptorsAreNotPassedOn(t *testing.T) {
+	foreign, err := unix.Open("/dev/null", unix.O_RDONLY, 0) // without O_CLOEXEC, like an inherited one
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +27,7 @@ func TestForeignDescriptorsAreNotInherited(t *testing.T) {
 	var out bytes.Buffer
 	ended(t, start(t, fmt.Sprintf("for fd in 3 %d; do [ -e /proc/$$/fd/$fd ] && echo $fd; done", foreign), &out, theirs))
 	if got := out.String(); got != "3\n" {
-		t.Errorf("of 3 and the foreign %d it has %q", foreign, got)
+		t.Errorf("the process has descriptors %[2]q, want only 3, not %[1]d", foreign, got)
 	}
 }
 
@@ -42,36 +41,37 @@ func TestSmallEnvironment(t *testing.T) {
 	}
 	ended(t, p)
 	if text := out.String(); !strings.Contains(text, "/somewhere") || !strings.Contains(text, "PATH") || strings.Contains(text, "secret") {
-		t.Errorf("it has the environment\n%s", text)
+		t.Errorf("the environment is\n%s", text)
 	}
 }
 
-// KillOther returns once the process has ended; one that is not meant goes on.
+// KillOther returns once the process has ended. It does nothing if the process is not the
+// target.
 func TestKillOther(t *testing.T) {
 	p := start(t, "trap '' TERM; exec sleep 1000", nil)
-	meant := false
-	isMeant := func() bool { return meant }
-	if err := process.KillOther(p.PID(), isMeant, hangLimit); err != nil {
+	target := false
+	isTarget := func() bool { return target }
+	if err := process.KillOther(p.PID(), isTarget, hangLimit); err != nil {
 		t.Error(err)
 	}
 	if err := unix.Kill(p.PID(), 0); err != nil {
-		t.Errorf("a process that was not meant: %v", err)
+		t.Errorf("a process that is not the target: %v", err)
 	}
 	fd, err := unix.PidfdOpen(p.PID(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	meant = true
-	if err := process.KillOther(p.PID(), isMeant, hangLimit); err != nil {
+	target = true
+	if err := process.KillOther(p.PID(), isTarget, hangLimit); err != nil {
 		t.Error(err)
 	}
 	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0); n != 1 {
-		t.Errorf("KillOther returned while the process ran (%v)", err)
+		t.Errorf("KillOther returned before the process ended (%v)", err)
 	}
 	ended(t, p)
-	if err := process.KillOther(p.PID(), isMeant, hangLimit); err != nil {
-		t.Errorf("a process that has ended: %v", err)
+	if err := process.KillOther(p.PID(), isTarget, hangLimit); err != nil {
+		t.Errorf("an ended process: %v", err)
 	}
 }
 
@@ -81,13 +81,13 @@ func TestSignalOther(t *testing.T) {
 		t.Error(err)
 	}
 	if err := unix.Kill(p.PID(), 0); err != nil {
-		t.Errorf("a process that was not meant: %v", err)
+		t.Errorf("a process that is not the target: %v", err)
 	}
 	if err := process.SignalOther(p.PID(), unix.SIGTERM, func() bool { return true }); err != nil {
 		t.Error(err)
 	}
 	ended(t, p)
 	if err := process.SignalOther(p.PID(), unix.SIGTERM, func() bool { return true }); err != nil {
-		t.Errorf("a process that has ended: %v", err)
+		t.Errorf("an ended process: %v", err)
 	}
 }

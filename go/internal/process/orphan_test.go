@@ -16,7 +16,7 @@ import (
 	"microvm-console/internal/process"
 )
 
-// The test binary is the parent of a process when it is started as one.
+// The test binary runs as a parent process if PROCESS_TEST is set.
 func TestMain(m *testing.M) {
 	if os.Getenv("PROCESS_TEST") == "parent" {
 		parent()
@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// parent starts a child that would sleep for ever, tells its id, and waits.
+// parent starts a child that sleeps, prints its ID, and waits.
 func parent() {
 	child, err := process.Start(process.Command{Argv: []string{"/bin/sh", "-c", "exec sleep 1000"}})
 	if err != nil {
@@ -35,8 +35,8 @@ func parent() {
 	<-child.Done()
 }
 
-// TestAChildDiesWithItsParent kills a parent as nothing but the kernel can see,
-// many times: the child must never be left.
+// TestAChildDiesWithItsParent kills the parent with SIGKILL several times. The child must
+// always end.
 func TestAChildDiesWithItsParent(t *testing.T) {
 	for range 10 {
 		command := exec.Command(os.Args[0])
@@ -53,14 +53,14 @@ func TestAChildDiesWithItsParent(t *testing.T) {
 		command.Wait()
 		pid, _ := strconv.Atoi(strings.TrimSpace(line))
 		if pid == 0 {
-			t.Fatalf("the parent said %q (%v)", line, err)
+			t.Fatalf("the parent printed %q (%v)", line, err)
 		}
 		gone(t, pid)
 	}
 }
 
-// gone waits for the end of a process that is no child of ours. A zombie has
-// ended: who inherited it has yet to say so.
+// gone waits until a process that is not a child of this one ends. A zombie has ended,
+// even if its new parent has not waited for it.
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	fd, err := unix.PidfdOpen(pid, 0)

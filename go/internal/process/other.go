@@ -8,18 +8,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SignalOther sends a signal to a process that is not a child of this one, if it is still
-// the process that is meant: meant is called once no other process can get its id. It
-// returns nil if the process has ended or is not meant.
-func SignalOther(pid int, signal unix.Signal, meant func() bool) error {
-	return withPidfd(pid, signal, meant, func(int) error { return nil })
+// SignalOther sends a signal to a process that is not a child of this one, if it is the
+// intended process: once no other process can get its ID, SignalOther calls isTarget to
+// check that. It returns nil if the process has ended or isTarget returns false.
+func SignalOther(pid int, signal unix.Signal, isTarget func() bool) error {
+	return withPidfd(pid, signal, isTarget, func(int) error { return nil })
 }
 
-// KillOther sends SIGKILL to a process as SignalOther does, and waits until it has ended.
-// One that has not ended within limit is an error.
-func KillOther(pid int, meant func() bool, limit time.Duration) error {
-	return withPidfd(pid, unix.SIGKILL, meant, func(fd int) error {
-		// A pidfd can be read once the process has ended (pidfd_open(2)).
+// KillOther sends SIGKILL like SignalOther, and waits until the process has ended. It
+// returns an error if the process has not ended within limit.
+func KillOther(pid int, isTarget func() bool, limit time.Duration) error {
+	return withPidfd(pid, unix.SIGKILL, isTarget, func(fd int) error {
+		// A pidfd becomes readable when the process ends (pidfd_open(2)).
 		polled := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		for deadline := time.Now().Add(limit); ; {
 			n, err := unix.Poll(polled, max(0, int(time.Until(deadline).Milliseconds())))
@@ -28,7 +28,7 @@ func KillOther(pid int, meant func() bool, limit time.Duration) error {
 			case err != nil:
 				return err
 			case n == 0:
-				return errors.New("still runs after SIGKILL")
+				return errors.New("still running after SIGKILL")
 			default:
 				return nil
 			}
@@ -36,8 +36,9 @@ func KillOther(pid int, meant func() bool, limit time.Duration) error {
 	})
 }
 
-// withPidfd sends a signal to a process that is meant, and calls then with its pidfd.
-func withPidfd(pid int, signal unix.Signal, meant func() bool, then func(fd int) error) error {
+// withPidfd sends a signal to the process if isTarget returns true, then calls then with
+// its pidfd.
+func withPidfd(pid int, signal unix.Signal, isTarget func() bool, then func(fd int) error) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return nil
@@ -46,7 +47,7 @@ func withPidfd(pid int, signal unix.Signal, meant func() bool, then func(fd int)
 		return fmt.Errorf("pid %d: %w", pid, err)
 	}
 	defer unix.Close(fd)
-	if !meant() {
+	if !isTarget() {
 		return nil
 	}
 	err = unix.PidfdSendSignal(fd, signal, nil, 0)

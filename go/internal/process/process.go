@@ -1,10 +1,9 @@
-// Package process starts every process that this project starts.
+// Package process starts all child processes of this project.
 //
-// What it starts never outlives the starter: the kernel sends SIGKILL when the
-// starting thread ends (prctl(2), PR_SET_PDEATHSIG), and that thread lives as
-// long as the child is waited for. The child has a process group of its own,
-// so that a Ctrl-C at the terminal reaches only us, unless it is to have the
-// terminal.
+// A child never outlives its parent: the kernel sends it SIGKILL when the thread that
+// started it ends (prctl(2), PR_SET_PDEATHSIG), and that thread lives until the child has
+// ended. A child has its own process group, so that a Ctrl-C at the terminal does not
+// reach it, unless Command.Foreground is set.
 package process
 
 import (
@@ -23,35 +22,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stderrLimit bounds what is kept of a process's stderr, in bytes.
+// stderrLimit is how much of a process's stderr is kept, in bytes.
 const stderrLimit = 16 << 10
 
-// Command is what to start.
+// Command describes a process to start.
 type Command struct {
 	Argv  []string   // program and arguments
-	Files []*os.File // inherited as descriptors 3, 4, …; closed by Start
+	Files []*os.File // inherited as descriptors 3, 4, and so on; Start closes them
 	Env   []string   // "NAME=value"; nil: the environment of this process
-	// Stdout gets the standard output; nil discards it.
+	// Stdout receives the standard output. If nil, it is discarded.
 	Stdout io.Writer
-	// Stderr gets the standard error as it comes, beside what Process.Stderr
-	// keeps of it; nil: nothing gets it.
+	// Stderr, if not nil, receives the standard error as it is written. Process.Stderr
+	// keeps its last lines in any case.
 	Stderr io.Writer
 	// Foreground gives the process our terminal: our standard input, output and
-	// error, and our process group, so that a Ctrl-C reaches it too. It also inherits
-	// the descriptors that this process has inherited; another one does not.
+	// Foreground gives the process this process's terminal: its standard input, output
+	// and error, and its process group, so that Ctrl-C reaches it. A foreground process
+	// also inherits the descriptors that this process has inherited.
 	Foreground bool
 }
 
 // Process is a started process.
 type Process struct {
 	handle *os.Process
-	group  bool // it has a process group of its own
+	group  bool // has its own process group
 	done   chan struct{}
 	err    error // valid once done is closed
 	stderr tail
 }
 
-// Start starts c. The caller ends the process with Kill, or waits for Done.
+// Start starts c. The caller must end the process with Kill, or wait for Done.
 func Start(c Command) (*Process, error) {
 	p := &Process{done: make(chan struct{}), group: !c.Foreground}
 	command := exec.Command(c.Argv[0], c.Argv[1:]...)
@@ -61,12 +61,12 @@ func Start(c Command) (*Process, error) {
 	if c.Stderr != nil {
 		command.Stderr = io.MultiWriter(&p.stderr, c.Stderr)
 	}
-	// A grandchild that keeps stderr open must not keep us waiting.
+	// Do not wait for a grandchild that keeps stderr open.
 	command.WaitDelay = time.Second
 	command.SysProcAttr = &unix.SysProcAttr{Setpgid: !c.Foreground, Pdeathsig: unix.SIGKILL}
 	if c.Foreground {
 		command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
-	} else if err := keepDescriptors(); err != nil {
+	} else if err := closeInherited(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Argv[0], err)
 	}
 
@@ -82,8 +82,8 @@ func Start(c Command) (*Process, error) {
 	return p, nil
 }
 
-// run starts command and waits for it, all on one thread: its end is what the
-// kernel takes for the parent's.
+// run starts command and waits for it on one thread, because the kernel treats the end of
+// the starting thread as the end of the parent.
 func (p *Process) run(command *exec.Cmd, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -97,13 +97,13 @@ func (p *Process) run(command *exec.Cmd, started chan<- error) {
 	close(p.done)
 }
 
-// PID is the process's id.
+// PID returns the ID of the process.
 func (p *Process) PID() int { return p.handle.Pid }
 
-// ProcessorTime returns how much processor time the process has used, all of its threads
-// together; see clock_getcpuclockid(3). It is an error once the process was waited for.
+// ProcessorTime returns the processor time used by all threads of the process; see
+// clock_getcpuclockid(3). It returns an error after the process has been waited for.
 func (p *Process) ProcessorTime() (time.Duration, error) {
-	const scheduled = 2 // CPUCLOCK_SCHED of the kernel: user and system time
+	const scheduled = 2 // CPUCLOCK_SCHED in the kernel: user and system time
 	var used unix.Timespec
 	if err := unix.ClockGettime(int32(^p.handle.Pid<<3|scheduled), &used); err != nil {
 		return 0, os.NewSyscallError("clock_gettime", err)
@@ -111,11 +111,12 @@ func (p *Process) ProcessorTime() (time.Duration, error) {
 	return time.Duration(used.Nano()), nil
 }
 
-// Done is closed when the process has ended and has been waited for.
+// Done returns a channel that is closed when the process has ended and has been waited
+// for.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Exit returns how an ended process ended: its exit status, or 128 plus the
-// number of the signal that ended it.
+// Exit waits for the process and returns its exit status, or 128 plus the number of the
+// signal that ended it.
 func (p *Process) Exit() int {
 	<-p.done
 	var exit *exec.ExitError
@@ -128,17 +129,17 @@ func (p *Process) Exit() int {
 	return exit.ExitCode()
 }
 
-// stderrLines is how many last lines of a process's stderr tell why it ended.
+// stderrLines is how many lines Stderr returns.
 const stderrLines = 4
 
-// Stderr returns the last lines that the process wrote to its standard error,
-// as one line.
+// Stderr returns the last lines that the process wrote to its standard error, joined into
+// one line.
 func (p *Process) Stderr() string {
 	lines := strings.Split(p.stderr.String(), "\n")
 	return strings.Join(lines[max(0, len(lines)-stderrLines):], "; ")
 }
 
-// Signal sends a signal. A process that has ended is no error.
+// Signal sends a signal. It returns nil if the process has ended.
 func (p *Process) Signal(signal unix.Signal) error {
 	if err := p.handle.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal pid %d: %w", p.handle.Pid, err)
@@ -146,18 +147,18 @@ func (p *Process) Signal(signal unix.Signal) error {
 	return nil
 }
 
-// Kill ends the process at once, with what it has started in its process group, and
-// waits until it is gone: a program may be a script that runs another one.
+// Kill sends SIGKILL to the process and to its process group, because a program may be a
+// script that runs another one. It waits until the process has ended.
 func (p *Process) Kill() {
 	select {
-	case <-p.done: // its number may be another process's by now
+	case <-p.done: // its ID may belong to another process now
 		return
 	default:
 	}
 	if p.group {
-		_ = unix.Kill(-p.handle.Pid, unix.SIGKILL) // all of it may have ended
+		_ = unix.Kill(-p.handle.Pid, unix.SIGKILL) // fails if the whole group has ended
 	}
-	_ = p.Signal(unix.SIGKILL) // it is a child of ours: the only error is that it has ended
+	_ = p.Signal(unix.SIGKILL) // fails only if this child has ended
 	<-p.done
 }
 

@@ -15,10 +15,10 @@ import (
 	"microvm-console/internal/process"
 )
 
-// hangLimit is when a test gives up on something that should have come.
+// hangLimit is when a test gives up waiting.
 const hangLimit = 60 * time.Second
 
-// start starts a shell script, which the test does not outlive.
+// start runs a shell script, which is killed at the end of the test.
 func start(t *testing.T, script string, stdout io.Writer, files ...*os.File) *process.Process {
 	t.Helper()
 	p, err := process.Start(process.Command{Argv: []string{"/bin/sh", "-c", script}, Stdout: stdout, Files: files})
@@ -29,13 +29,13 @@ func start(t *testing.T, script string, stdout io.Writer, files ...*os.File) *pr
 	return p
 }
 
-// ended waits for the end of p.
+// ended waits until p has ended.
 func ended(t *testing.T, p *process.Process) {
 	t.Helper()
 	select {
 	case <-p.Done():
 	case <-time.After(hangLimit):
-		t.Fatal("the process does not end")
+		t.Fatal("timed out: the process has not ended")
 	}
 }
 
@@ -55,7 +55,8 @@ func TestExit(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			p := start(t, test.script, nil)
-			// A group of its own: this ends the grandchild, and not us.
+			// The process has its own group, so this ends the grandchild but not the
+			// test.
 			t.Cleanup(func() { unix.Kill(-p.PID(), unix.SIGKILL) })
 			ended(t, p)
 			if got := p.Exit(); got != test.want {
@@ -65,7 +66,7 @@ func TestExit(t *testing.T) {
 	}
 }
 
-func TestStdoutIsWholeWhenDone(t *testing.T) {
+func TestStdoutIsCompleteWhenDone(t *testing.T) {
 	var out bytes.Buffer
 	ended(t, start(t, "i=0; while [ $i -lt 10000 ]; do i=$((i+1)); echo $i; done", &out))
 	if lines := strings.Count(out.String(), "\n"); lines != 10000 || !strings.HasSuffix(out.String(), "\n10000\n") {
@@ -77,8 +78,8 @@ func TestStderrKeepsTheLastLinesAsOne(t *testing.T) {
 	tests := []struct{ name, script, want string }{
 		{"nothing", "exit 1", ""},
 		{"one line", "echo 'qemu: no such thing' >&2", "qemu: no such thing"},
-		{"one without an end", "printf 'qemu: no such thing' >&2", "qemu: no such thing"},
-		{"more than are kept", "printf '1\\n2\\n3\\n4\\n5\\n6\\n' >&2", "3; 4; 5; 6"},
+		{"one without a line feed", "printf 'qemu: no such thing' >&2", "qemu: no such thing"},
+		{"more than are returned", "printf '1\\n2\\n3\\n4\\n5\\n6\\n' >&2", "3; 4; 5; 6"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -91,11 +92,11 @@ func TestStderrKeepsTheLastLinesAsOne(t *testing.T) {
 	}
 }
 
-func TestStderrIsBounded(t *testing.T) {
+func TestStderrIsLimited(t *testing.T) {
 	p := start(t, "i=0; while [ $i -lt 10000 ]; do i=$((i+1)); printf '%s,' $i; done >&2", nil)
 	ended(t, p)
 	if got := p.Stderr(); len(got) != 16<<10 || !strings.HasSuffix(got, ",9999,10000,") {
-		t.Errorf("%d bytes were kept, the last ones %q", len(got), got[max(0, len(got)-20):])
+		t.Errorf("%d bytes were kept, ending with %q", len(got), got[max(0, len(got)-20):])
 	}
 }
 
@@ -110,7 +111,7 @@ func TestFilesAreInheritedInOrder(t *testing.T) {
 	}
 	p := start(t, "echo three >&3; echo four >&4", nil, theirs[:]...)
 	for i, want := range []string{"three\n", "four\n"} {
-		// The end of file shows that Start closed our copy.
+		// EOF shows that Start has closed this process's copy.
 		if got, err := io.ReadAll(ours[i]); string(got) != want || err != nil {
 			t.Errorf("descriptor %d: got %q, want %q (%v)", 3+i, got, want, err)
 		}
@@ -121,7 +122,7 @@ func TestFilesAreInheritedInOrder(t *testing.T) {
 func TestAProcessHasItsOwnGroup(t *testing.T) {
 	p := start(t, "exec sleep 1000", nil)
 	if group, err := unix.Getpgid(p.PID()); err != nil || group != p.PID() {
-		t.Errorf("process %d is of group %d (%v)", p.PID(), group, err)
+		t.Errorf("process %d has group %d (%v)", p.PID(), group, err)
 	}
 }
 
@@ -129,14 +130,14 @@ func TestKillWaitsForTheEnd(t *testing.T) {
 	p := start(t, "trap '' TERM INT HUP; exec sleep 1000", nil)
 	p.Kill()
 	if err := unix.Kill(p.PID(), 0); !errors.Is(err, unix.ESRCH) {
-		t.Errorf("process %d is still there: %v", p.PID(), err)
+		t.Errorf("process %d still exists: %v", p.PID(), err)
 	}
 	if got := p.Exit(); got != 128+9 {
 		t.Errorf("exit status %d, want %d", got, 128+9)
 	}
-	p.Kill() // a second time is none too many
+	p.Kill() // may be called again
 	if err := p.Signal(unix.SIGTERM); err != nil {
-		t.Errorf("signal to a process that has ended: %v", err)
+		t.Errorf("signal to an ended process: %v", err)
 	}
 }
 
@@ -154,7 +155,7 @@ func TestKillEndsTheGroup(t *testing.T) {
 	p.Kill()
 	ours.SetReadDeadline(time.Now().Add(hangLimit))
 	if _, err := output.ReadByte(); !errors.Is(err, io.EOF) {
-		t.Errorf("what it has started is still there: %v", err)
+		t.Errorf("the grandchild still runs: %v", err)
 	}
 }
 
@@ -177,7 +178,7 @@ func TestSignal(t *testing.T) {
 	}
 }
 
-func TestStartOfAProgramThatIsMissing(t *testing.T) {
+func TestStartOfMissingProgram(t *testing.T) {
 	ours, theirs, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -15,34 +15,35 @@ import (
 	"microvm-console/internal/journal"
 )
 
-// ClientInfo is what a client says of itself, for the status.
+// ClientInfo describes a client in the status.
 type ClientInfo struct {
-	Name     string // its address, or the name that it has chosen
-	Kind     string // the endpoint by which it came: "tcp", "unix", "stream", "fifo", "pty"
-	Terminal bool   // a terminal is at its end
-	// Reserved is set for an endpoint that has one client at a time: it has a place of
-	// its own, also if all others are taken.
+	Name     string // address, or the name chosen by the client
+	Kind     string // how the client is connected: "tcp", "unix", "stream", "fifo", "pty"
+	Terminal bool   // the client is a terminal
+	// Reserved is set for an endpoint that serves one client at a time. Such a client
+	// does not count against MaxClients.
 	Reserved bool
 }
 
-// Client reads the stream from an offset on: what is kept, then live. It is for one
-// goroutine.
+// Client reads the stream from an offset: first the stored bytes, then live output. A
+// Client must not be used by several goroutines at once.
 type Client struct {
 	info   ClientInfo
 	since  time.Time
 	reader *journal.Reader
-	ctx    context.Context // ends when the client has to leave
+	ctx    context.Context // canceled when the client has to leave
 	leave  context.CancelFunc
 }
 
-// Join enters a client that reads from offset on. It is ErrCrowded if there are too many,
-// and ErrFinished once the machine has ended. The caller calls Close, at the latest when
-// the client's Context ends.
+// Join adds a client that reads from offset. It returns ErrCrowded if there are too many
+// clients, and ErrFinished once the VM has ended. The caller must call Close, at the
+// latest when the client's Context is done.
 func (r *Relay) Join(info ClientInfo, offset int64) (*Client, error) {
 	return r.join(context.Background(), info, r.journal.NewReader(offset))
 }
 
-// join is Join for what reader reads until ctx ends. On an error it closes reader.
+// join is Join with a given reader; the client also leaves when ctx is done. On error it
+// closes reader.
 func (r *Relay) join(ctx context.Context, info ClientInfo, reader *journal.Reader) (*Client, error) {
 	c := &Client{info: info, since: time.Now(), reader: reader}
 	if err := r.clients.add(c); err != nil {
@@ -51,7 +52,7 @@ func (r *Relay) join(ctx context.Context, info ClientInfo, reader *journal.Reade
 	}
 	c.ctx, c.leave = context.WithCancel(ctx)
 	unhook := context.AfterFunc(r.clients.serving, c.leave)
-	// A client that has to leave is not waited for, whatever keeps it from closing.
+	// Do not wait for a client that has to leave, even if its Close is delayed.
 	context.AfterFunc(c.ctx, func() {
 		unhook()
 		r.clients.remove(c)
@@ -59,38 +60,40 @@ func (r *Relay) join(ctx context.Context, info ClientInfo, reader *journal.Reade
 	return c, nil
 }
 
-// Context ends when the client has to leave: after Close, or some time after the machine
-// has ended.
+// Context returns a context that is canceled when the client has to leave: on Close, or
+// some time after the VM has ended.
 func (c *Client) Context() context.Context { return c.ctx }
 
-// Offset returns the offset of the next byte that the client will get.
+// Offset returns the offset of the next byte to be read.
 func (c *Client) Offset() int64 { return c.reader.Offset() }
 
 // Close removes the client from the relay.
 func (c *Client) Close() {
 	c.leave()
-	_ = c.reader.Close() // of a file that was only read
+	_ = c.reader.Close() // the files are only read
 }
 
-// Read reads what comes next, and waits for it. It returns a *journal.GapError if the
-// client has fallen behind what is kept, a *journal.LossError if bytes could not be kept,
-// and journal.ErrClosed behind the last byte of a machine that has ended.
+// Read blocks until there is output, and reads it. It returns a *journal.GapError if the
+// requested bytes have been dropped from the journal, a *journal.LossError if bytes could
+// not be stored, and journal.ErrClosed after the last byte once the VM has ended.
 func (c *Client) Read(ctx context.Context, data []byte) (int, error) {
 	return c.reader.Read(ctx, data)
 }
 
-// chunks are the buffers in which bytes go from the journal to a client that
-// cannot get them without. An idle client has none.
+// chunks holds the buffers for clients that sendfile(2) cannot serve. An idle client
+// holds no buffer.
 var chunks = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// sendAtMost is how much one sendfile(2) is asked for.
-const sendAtMost = 1 << 20
+// maxSendBytes is the largest count passed to sendfile(2).
+const maxSendBytes = 1 << 20
 
-// CopyTo copies what comes to w, with a notice in brackets if bytes are missing, until
-// that fails or ctx ends, and returns why. It returns journal.ErrClosed behind the last
-// byte of a machine that has ended. Bytes go to a socket without a copy.
+// CopyTo copies the stream to w until a write fails or ctx is done, and returns the
+// reason. Where bytes are missing it writes a notice in brackets. It returns
+// journal.ErrClosed after the last byte once the VM has ended. If w is a socket,
+// sendfile(2) copies the bytes without a buffer in user space.
 func (c *Client) CopyTo(ctx context.Context, w io.Writer) error {
-	// A socket gets the journal's pages themselves: they stay what they are.
+	// sendfile(2) queues the journal's pages themselves; that is safe because written
+	// pages never change.
 	var direct syscall.RawConn
 	if socket, ok := w.(syscall.Conn); ok {
 		var err error
@@ -106,8 +109,8 @@ func (c *Client) CopyTo(ctx context.Context, w io.Writer) error {
 			_, err = fmt.Fprintf(w, "\r\n[%v]\r\n", err)
 		case err != nil:
 		case direct != nil:
-			sent, err = sendFile(direct, file, at, min(there, sendAtMost))
-			if noSendFile(err) {
+			sent, err = sendFile(direct, file, at, min(there, maxSendBytes))
+			if sendfileUnsupported(err) {
 				direct, err = nil, nil
 			}
 		default:
@@ -123,8 +126,8 @@ func (c *Client) CopyTo(ctx context.Context, w io.Writer) error {
 	}
 }
 
-// sendFile sends up to n bytes of a file from at on, and returns how many. It returns
-// io.EOF if the file ends there.
+// sendFile sends up to n bytes of a file, starting at offset at, and returns the number
+// of bytes sent. It returns io.EOF if the file has no byte at that offset.
 func sendFile(conn syscall.RawConn, file *os.File, at, n int64) (sent int64, err error) {
 	ended := conn.Write(func(fd uintptr) bool {
 		part, failed := unix.Sendfile(int(fd), int(file.Fd()), &at, int(n))
@@ -132,7 +135,7 @@ func sendFile(conn syscall.RawConn, file *os.File, at, n int64) (sent int64, err
 			part, failed = unix.Sendfile(int(fd), int(file.Fd()), &at, int(n))
 		}
 		sent, err = int64(max(0, part)), failed
-		return !errors.Is(failed, unix.EAGAIN) // a full socket is waited for
+		return !errors.Is(failed, unix.EAGAIN) // wait while the socket is full
 	})
 	switch {
 	case ended != nil:
@@ -145,13 +148,13 @@ func sendFile(conn syscall.RawConn, file *os.File, at, n int64) (sent int64, err
 	return sent, nil
 }
 
-// noSendFile reports whether err is that of a file system, or of a socket, without
-// sendfile(2).
-func noSendFile(err error) bool {
+// sendfileUnsupported reports whether err means that the file system or the socket does
+// not support sendfile(2).
+func sendfileUnsupported(err error) bool {
 	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP)
 }
 
-// copyFile is sendFile by way of a buffer.
+// copyFile is sendFile with a buffer in user space.
 func copyFile(w io.Writer, file *os.File, at, n int64) (int64, error) {
 	chunk := chunks.Get().(*[32 << 10]byte)
 	defer chunks.Put(chunk)
@@ -159,6 +162,6 @@ func copyFile(w io.Writer, file *os.File, at, n int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	written, err := w.Write(chunk[:read]) // a part, if a client leaves
+	written, err := w.Write(chunk[:read]) // may be short if the client disconnects
 	return int64(written), err
 }

@@ -12,32 +12,32 @@ import (
 	"microvm-console/internal/descriptor"
 )
 
-// inputWhole is how many bytes of one client reach the guest without another's
-// in between: what a pipe takes at once (pipe(7), PIPE_BUF).
+// inputWhole is the largest write that reaches the guest without another client's bytes
+// in between (pipe(7), PIPE_BUF).
 const inputWhole = 4096
 
-// inputQueue is how many writes may wait for the guest. Then the writers wait.
+// inputQueue is how many writes may be queued for the guest. Further writers block.
 const inputQueue = 16
 
-// input is what clients type, on its way to the guest. What is in the queue waits for
-// the guest as long as it takes.
+// input carries what clients type to the guest. Queued writes wait for the guest without
+// a time limit.
 type input struct {
 	fifo    *os.File
-	dropped bool // the device only prints: nothing is handed on
+	dropped bool // the device only prints: discard all input
 	queue   chan typed
 	ended   context.Context
 	end     context.CancelFunc
 	waiting atomic.Int64 // bytes in the queue
 
-	mu    sync.Mutex // held while the FIFO is written to or emptied
-	age   int        // how often it was emptied
-	typed bool       // what a client typed may be in the FIFO
+	mu      sync.Mutex // held while the FIFO is written or emptied
+	flushes int        // number of calls of flush
+	typed   bool       // the FIFO may hold bytes typed by a client
 }
 
-// typed is what one client typed at once.
+// typed is the data of one write.
 type typed struct {
-	data []byte
-	age  int // of the input, then
+	data    []byte
+	flushes int // the input's, when the data was typed
 }
 
 func newInput(fifo *os.File, dropped bool) *input {
@@ -46,11 +46,11 @@ func newInput(fifo *os.File, dropped bool) *input {
 	return i
 }
 
-// run hands the queue on until close.
+// run delivers queued writes until close is called.
 func (i *input) run() error {
 	raw, err := i.fifo.SyscallConn()
 	if err != nil {
-		return nil //nolint:nilerr // it has been closed
+		return nil //nolint:nilerr // closed
 	}
 	for {
 		select {
@@ -59,12 +59,12 @@ func (i *input) run() error {
 		case piece := <-i.queue:
 			var failed error
 			err := raw.Write(func(fd uintptr) bool {
-				failed = i.hand(int(fd), piece)
-				return !errors.Is(failed, unix.EAGAIN) // a full pipe is waited for
+				failed = i.deliver(int(fd), piece)
+				return !errors.Is(failed, unix.EAGAIN) // wait while the pipe is full
 			})
 			i.waiting.Add(-int64(len(piece.data)))
 			if err != nil {
-				return nil //nolint:nilerr // it has been closed
+				return nil //nolint:nilerr // closed
 			}
 			if failed != nil {
 				return os.NewSyscallError("write", failed)
@@ -73,11 +73,12 @@ func (i *input) run() error {
 	}
 }
 
-// hand writes a piece whole, unless it is older than the last flush.
-func (i *input) hand(fd int, piece typed) error {
+// deliver writes a piece in one write(2). It discards a piece that was typed before the
+// last flush.
+func (i *input) deliver(fd int, piece typed) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if piece.age != i.age {
+	if piece.flushes != i.flushes {
 		return nil
 	}
 	i.typed = true
@@ -85,19 +86,18 @@ func (i *input) hand(fd int, piece typed) error {
 	return err
 }
 
-// write hands data on, of at most inputWhole bytes. While the guest does not read, it puts
-// them into the queue, from where they reach the guest even if the client leaves. While the
-// queue is full it waits. It returns os.ErrClosed once the machine has ended, or if closed
-// is closed meanwhile.
+// write delivers up to inputWhole bytes. If the guest is not reading, it queues them;
+// they reach the guest even if the client disconnects. If the queue is full, it blocks.
+// It returns os.ErrClosed once the VM has ended, or when closed is closed.
 func (i *input) write(data []byte, closed <-chan struct{}) error {
 	if i.dropped {
 		return nil
 	}
 	i.mu.Lock()
-	piece := typed{data, i.age}
+	piece := typed{data, i.flushes}
 	i.mu.Unlock()
-	if i.waiting.Load() == 0 { // nothing that came before is behind
-		err := descriptor.Control(i.fifo, func(fd int) error { return i.hand(fd, piece) })
+	if i.waiting.Load() == 0 { // no earlier write is queued
+		err := descriptor.Control(i.fifo, func(fd int) error { return i.deliver(fd, piece) })
 		if !errors.Is(err, unix.EAGAIN) {
 			return err
 		}
@@ -113,9 +113,9 @@ func (i *input) write(data []byte, closed <-chan struct{}) error {
 	return os.ErrClosed
 }
 
-// answer hands on what the relay itself answers. It drops that where the guest has
-// not read yet what a client typed, or the FIFO is full: behind something typed, an
-// answer would be taken for something typed too.
+// answer sends the relay's own answer to a terminal query. It drops the answer if the
+// guest has not read all that clients typed, because the guest would take the answer for
+// typed text, or if the FIFO is full.
 func (i *input) answer(data []byte) {
 	_ = descriptor.Control(i.fifo, func(fd int) error {
 		i.mu.Lock()
@@ -128,15 +128,15 @@ func (i *input) answer(data []byte) {
 	})
 }
 
-// flush drops all that was typed and that no guest has read.
+// flush discards input that the guest has not read.
 func (i *input) flush() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.age++
+	i.flushes++
 	return descriptor.Drain(i.fifo)
 }
 
-// close ends run, and drops what the guest has not read.
+// close stops run and discards input that the guest has not read.
 func (i *input) close() {
 	i.end()
 	i.fifo.Close()

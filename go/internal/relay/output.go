@@ -15,7 +15,7 @@ import (
 	"microvm-console/internal/state"
 )
 
-// openPair makes the FIFOs vm.out and vm.in in dir and opens them.
+// openPair creates and opens the FIFOs vm.out and vm.in in dir.
 func openPair(dir string) (out, in *os.File, err error) {
 	if out, err = rundir.OpenFIFO(VMPath(dir) + ".out"); err != nil {
 		return nil, nil, err
@@ -24,9 +24,10 @@ func openPair(dir string) (out, in *os.File, err error) {
 		out.Close()
 		return nil, nil, err
 	}
-	// QEMU's virtconsole drops what does not fit. Only this pipe gets as much: a user
-	// has 64 MiB of pipes in all. Once these are used up the capacity stays as it is,
-	// which status shows, and the relay has less time to come.
+	// QEMU's virtconsole drops what does not fit into the pipe, so make this one large.
+	// The other pipes keep their size because a user may have only 64 MiB of pipe buffers
+	// in all. Once those are used up, this call fails and the capacity stays small: the
+	// status shows that, and the relay must drain the pipe sooner.
 	_ = descriptor.Control(out, func(fd int) error {
 		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, state.WholeFIFO)
 		return err
@@ -34,16 +35,16 @@ func openPair(dir string) (out, in *os.File, err error) {
 	return out, in, nil
 }
 
-// output moves what the VM prints from vm.out into the journal.
+// output moves the VM's output from vm.out into the journal.
 type output struct {
 	fifo    *os.File
 	journal *journal.Journal
-	overrun string // the cause of a gap if the pipe is full; "": the VM waits
+	overrun string // cause of a gap recorded when the pipe is full; "" if a VM that finds it full waits
 	vm      *vm
 }
 
-// drain takes what comes until the FIFO is woken and empty. emptied is called whenever
-// all has been taken. drain closes the FIFO.
+// drain moves output into the journal until the FIFO is woken (descriptor.Wake) and
+// empty. It calls emptied whenever the pipe is empty, and closes the FIFO.
 func (o *output) drain(emptied func()) error {
 	defer o.fifo.Close()
 	raw, err := o.fifo.SyscallConn()
@@ -57,7 +58,7 @@ func (o *output) drain(emptied func()) error {
 			if errors.Is(taken, io.EOF) {
 				emptied()
 			}
-			return !errors.Is(taken, io.EOF) // an empty pipe is waited for
+			return !errors.Is(taken, io.EOF) // wait while the pipe is empty
 		})
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return descriptor.Control(o.fifo, o.takeAll)
@@ -79,10 +80,10 @@ func (o *output) takeAll(fd int) (err error) {
 	return err
 }
 
-// takeOfBoot is take; it marks a boot that begins with the next byte.
+// takeOfBoot is take, but first marks a boot if one begins with the next byte.
 func (o *output) takeOfBoot(fd int) error {
 	if o.vm.boots.Load() == bootNext && descriptor.Unread(o.fifo) > 0 && o.vm.boots.CompareAndSwap(bootNext, bootKnown) {
-		_, _ = o.journal.Boot() // what cannot be marked is kept all the same
+		_, _ = o.journal.Boot() // output is kept even if the boot cannot be marked
 	}
 	err := o.take(fd)
 	if errors.Is(err, io.EOF) {
@@ -91,11 +92,13 @@ func (o *output) takeOfBoot(fd int) error {
 	return err
 }
 
-// overrun is why bytes may be missing where the pipe was full. What did not fit was
-// dropped, but less may have fitted into the pipe's last page behind that.
+// overrun is the cause of a gap recorded where the pipe was full. QEMU dropped what did
+// not fit; later, shorter writes may still have fitted into the pipe's last page, hence
+// the uncertainty about the place.
 const overrun = "here, or less than 4096 bytes before, a virtio console found vm.out full"
 
-// take moves a part of what is in the pipe. It returns io.EOF if that is empty.
+// take moves some of the pipe's content into the journal. It returns io.EOF if the pipe
+// is empty.
 func (o *output) take(fd int) error {
 	_, err := o.journal.Take(fd, o.overrun)
 	return err

@@ -5,27 +5,30 @@ import (
 	"regexp"
 )
 
-// askedBytes is how much of the end of the stream is looked at for a question: a program
-// that asks a terminal waits, so that the question is what came last.
+// askedBytes is how much of the end of the stream is searched for a query. That is enough
+// because a program that queries the terminal waits for the answer, so the query is at
+// the end.
 const askedBytes = 128
 
-// question is what a program asks a terminal: cursor position (CSI 6 n), status
-// (5 n), attributes (c), size (18 t); see xterm's control sequences. far is the
-// cursor's way to the last column of the last row, from where one asks the size.
+// question matches a terminal query: cursor position (CSI 6 n), status (5 n), attributes
+// (c), size (18 t); see xterm's control sequences. farCorner matches a move of the cursor
+// to the last column of the last row, which precedes a cursor query that asks for the
+// size.
 var (
-	question = regexp.MustCompile(`\x1b\[(?:[56]n|0?c|18t)`)
-	far      = regexp.MustCompile(`\x1b\[\d{3,};\d{3,}H$`)
+	question  = regexp.MustCompile(`\x1b\[(?:[56]n|0?c|18t)`)
+	farCorner = regexp.MustCompile(`\x1b\[\d{3,};\d{3,}H$`)
 )
 
-// prober answers what the guest asks a terminal.
+// prober answers the guest's terminal queries.
 type prober struct {
 	relay    *Relay
-	answered int64 // behind the last question that was answered
+	answered int64 // offset just after the last query that was answered
 }
 
-// answer answers, as a terminal of 24 rows and 80 columns would, what the guest has asked
-// at the end of the stream, while no client has the writer's seat: a guest that boots
-// would wait for it. A question may come in pieces: a serial port is drained byte by byte.
+// answer answers the queries at the end of the stream as a terminal of 24 rows and 80
+// columns, unless a client has the writer's seat. Without an answer, a booting guest
+// would wait for a timeout. A query may arrive in pieces, because a serial port is
+// drained byte by byte.
 func (p *prober) answer() {
 	_, end := p.relay.journal.Range()
 	if p.relay.in.dropped || p.relay.seat.current() != nil {
@@ -36,25 +39,25 @@ func (p *prober) answer() {
 		return
 	}
 	tail := p.relay.journal.Tail(int(open))
-	answers, behind := answersTo(tail)
+	answers, after := answersTo(tail)
 	for _, one := range answers {
 		p.relay.in.answer(one)
 	}
 	if len(answers) > 0 {
-		p.answered = end - int64(len(tail)-behind)
+		p.answered = end - int64(len(tail)-after)
 	}
 }
 
-// answersTo returns the answers to the questions in tail, and the position behind the last
-// one.
-func answersTo(tail []byte) (answers [][]byte, behind int) {
+// answersTo returns the answers to the queries in tail, and the index just after the last
+// query.
+func answersTo(tail []byte) (answers [][]byte, after int) {
 	for _, at := range question.FindAllIndex(tail, -1) {
-		answers, behind = append(answers, answerTo(tail[:at[0]], tail[at[0]:at[1]])), at[1]
+		answers, after = append(answers, answerTo(tail[:at[0]], tail[at[0]:at[1]])), at[1]
 	}
-	return answers, behind
+	return answers, after
 }
 
-// answerTo returns the answer to a question, which follows before.
+// answerTo returns the answer to a query; before is the output that precedes it.
 func answerTo(before, question []byte) []byte {
 	switch {
 	case bytes.HasSuffix(question, []byte("18t")):
@@ -63,7 +66,7 @@ func answerTo(before, question []byte) []byte {
 		return []byte("\x1b[0n")
 	case bytes.HasSuffix(question, []byte("c")):
 		return []byte("\x1b[?1;2c")
-	case far.Match(before):
+	case farCorner.Match(before):
 		return []byte("\x1b[24;80R")
 	}
 	return []byte("\x1b[1;1R")

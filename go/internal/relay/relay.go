@@ -1,16 +1,16 @@
-// Package relay stands between the console of a virtual machine and those who read or
-// type there: it keeps every byte in a journal, and serves many clients from it.
+// Package relay connects the console of a virtual machine with its clients. It stores
+// every byte in a journal and serves any number of clients from there.
 //
 // Invariants:
 //   - The guest never waits for a client: the VM side is always drained.
 //   - Every byte that QEMU wrote is in the journal exactly once, in order. If that is
-//     impossible, there is a gap with its place, size and cause.
-//   - A client sees the journal from its offset to now, then live: no gap, no
-//     repeat. It costs no more than its offset, and a slow one delays only itself. One
-//     that has gone holds nothing, also while the guest does not read.
-//   - When Run returns, nothing that the relay started is left.
+//     impossible, the journal has a gap with its place, size and cause.
+//   - A client reads the journal from its offset, then live output, without a gap or a
+//     repeat. It costs no more than its offset, and a slow client delays only itself. A
+//     client that has disconnected holds no resources, even if the guest does not read.
+//   - When Run returns, everything that the relay started has ended.
 //
-// What accepts clients, such as a socket, is not the relay's: see package endpoint.
+// Package endpoint has the sockets, FIFOs and terminals that accept clients.
 package relay
 
 import (
@@ -26,26 +26,26 @@ import (
 	"microvm-console/internal/state"
 )
 
-// Config is what a relay works with.
+// Config configures a relay.
 type Config struct {
-	// Dir is the relay's folder, which exists: vm.in and vm.out are in it.
+	// Dir is the relay's existing folder. vm.in and vm.out are created in it.
 	Dir string
-	// Journal keeps the bytes. The relay closes it when it finishes.
+	// Journal stores the output. Run and Abandon close it.
 	Journal *journal.Journal
-	// Drops is set if a VM that finds vm.out full does not wait, but drops what does not
-	// fit: QEMU's virtio console does.
+	// Drops is set if the VM drops output that does not fit into vm.out instead of
+	// waiting, as QEMU's virtio console does.
 	Drops bool
-	// OutputOnly drops what clients type: the device only prints.
+	// OutputOnly is set if the device only prints. What clients type is discarded.
 	OutputOnly bool
-	// OwnBoots has a boot begin also without Boot: at the first byte after Gone,
-	// once all that was printed before has been taken.
+	// OwnBoots makes a boot begin without a call of Boot too: at the first byte after
+	// Gone, once all earlier output has been taken.
 	OwnBoots bool
-	// SeatMoved is called when the writer's seat was taken or left. It must not wait.
-	// nil: it is not called.
+	// SeatMoved, if not nil, is called when the writer's seat is taken or given up. It
+	// must not block.
 	SeatMoved func()
 }
 
-// Relay is the relay of one console. New makes it, Run runs it once.
+// Relay is the relay of one console. Use New to create one. Run can be called once.
 type Relay struct {
 	journal  *journal.Journal
 	ownBoots bool
@@ -57,8 +57,8 @@ type Relay struct {
 	prober   *prober
 }
 
-// New makes the FIFOs. QEMU's end is the chardev `pipe,path=VMPath`. The caller calls Run,
-// or Abandon. On an error the journal stays the caller's.
+// New creates the FIFOs and the relay. QEMU's end is the chardev `pipe,path=VMPath`. The
+// caller must call Run or Abandon. On error, the caller still owns the journal.
 func New(config Config) (*Relay, error) {
 	out, in, err := openPair(config.Dir)
 	if err != nil {
@@ -82,11 +82,11 @@ func New(config Config) (*Relay, error) {
 	return r, nil
 }
 
-// VMPath returns what QEMU is given as the path of its pipe: it adds .in and .out.
+// VMPath returns the path of QEMU's pipe chardev. QEMU appends .in and .out to it.
 func VMPath(dir string) string { return filepath.Join(dir, "vm") }
 
-// Run relays until Finish has been called and all that the machine printed is
-// in the journal and with the clients; slow clients are cut off then.
+// Run relays until Finish has been called, all output is in the journal and the clients
+// have read it. Clients that are too slow for finalReadLimit are disconnected.
 func (r *Relay) Run() error {
 	var group errgroup.Group
 	group.Go(r.in.run)
@@ -94,15 +94,15 @@ func (r *Relay) Run() error {
 	closed := r.journal.Close()
 	r.in.close()
 	r.vm.setAttached(false)
-	r.clients.dismiss(lastReads)
+	r.clients.dismiss(finalReadLimit)
 	return errors.Join(drained, closed, group.Wait())
 }
 
-// Finish ends the relay once all that was printed has been taken: the VM has ended, and
-// nothing more will come. It does not wait for Run.
+// Finish ends the relay once all output has been taken. It is called when the VM has
+// ended. It does not wait for Run to return.
 func (r *Relay) Finish() { descriptor.Wake(r.out.fifo) }
 
-// Abandon closes a relay that is not run.
+// Abandon closes a relay for which Run is not called.
 func (r *Relay) Abandon() {
 	r.out.fifo.Close()
 	r.in.close()
@@ -110,42 +110,44 @@ func (r *Relay) Abandon() {
 	_ = r.journal.Close() // nothing was written
 }
 
-// Closing ends when no client can join any more: the VM has ended.
+// Closing returns a context that is canceled when the VM has ended and no client can join
+// any more.
 func (r *Relay) Closing() context.Context { return r.clients.closing }
 
 // Journal returns the relay's journal.
 func (r *Relay) Journal() *journal.Journal { return r.journal }
 
-// Held reports whether a QEMU has the VM side open.
+// Held reports whether a QEMU process has the VM side open.
 func (r *Relay) Held() bool { return openers.Held(r.out.fifo) }
 
-// Unread returns how many bytes the machine has printed that are not in the journal yet.
+// Unread returns the number of bytes that the VM has printed and that are not in the
+// journal yet.
 func (r *Relay) Unread() int {
-	defer r.journal.AwaitWrite() // what is on its way is in neither
+	defer r.journal.AwaitWrite() // a write in progress is counted by neither
 	return descriptor.Unread(r.out.fifo)
 }
 
-// Printed returns the offset behind the newest byte that the machine has printed,
-// whether it is in the journal or still on its way there.
+// Printed returns the offset just after the last byte that the VM has printed, whether or
+// not it is in the journal yet.
 func (r *Relay) Printed() int64 {
 	for {
 		_, before := r.journal.Range()
 		unread := r.Unread()
-		// What left the pipe meanwhile would count twice, or not at all.
+		// Bytes that left the pipe meanwhile would be counted twice or not at all.
 		if _, end := r.journal.Range(); end == before {
 			return end + int64(unread)
 		}
 	}
 }
 
-// BootStart returns the offset at which the newest boot began: where the stream ends, if
-// there was none.
+// BootStart returns the offset at which the newest boot began, or the end of the stream
+// if there was no boot.
 func (r *Relay) BootStart() int64 {
 	start, _, _ := r.journal.BootRange(0)
 	return start
 }
 
-// Status returns the relay's state now. Its Socket is left empty.
+// Status returns the current state of the relay, without its Socket.
 func (r *Relay) Status() *state.Relay {
 	oldest, end := r.journal.Range()
 	attached, _ := r.vm.state()

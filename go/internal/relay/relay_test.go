@@ -17,18 +17,18 @@ import (
 
 // The relay together with its endpoints is tested in package console.
 
-// hangLimit is when a test gives up on what should have come.
+// hangLimit is when a test gives up waiting.
 const hangLimit = time.Minute
 
-// bench is a relay that runs, and the machine's end of it.
+// bench is a running relay and the VM's end of it.
 type bench struct {
 	t     *testing.T
 	relay *Relay
-	out   *os.File // the machine prints here
+	out   *os.File // the VM prints here
 	ended chan error
 }
 
-// start starts a relay whose journal has no boot.
+// start runs a relay whose journal has no boot.
 func start(t *testing.T, config Config) *bench {
 	t.Helper()
 	config.Dir = t.TempDir()
@@ -49,7 +49,7 @@ func start(t *testing.T, config Config) *bench {
 	return b
 }
 
-// finish ends the machine and waits for the relay.
+// finish ends the VM and waits for the relay.
 func (b *bench) finish() {
 	b.t.Helper()
 	b.relay.Finish()
@@ -60,16 +60,16 @@ func (b *bench) finish() {
 		}
 		b.ended <- nil // for the next call
 	case <-time.After(hangLimit):
-		b.t.Fatal("Run does not end")
+		b.t.Fatal("Run does not return")
 	}
 }
 
-// await waits until done.
+// await waits until done returns true.
 func (b *bench) await(what string, done func() bool) {
 	b.t.Helper()
 	for deadline := time.Now().Add(hangLimit); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			b.t.Fatalf("not in time: %s", what)
+			b.t.Fatalf("timed out waiting for: %s", what)
 		}
 	}
 }
@@ -81,13 +81,13 @@ func (b *bench) print(from, to int) {
 	}
 }
 
-// Boots of machines that nothing announces: each begins with its first byte.
+// Without calls of Boot, each boot begins with its first byte.
 func TestOwnBoots(t *testing.T) {
 	b := start(t, Config{OwnBoots: true})
 	b.relay.Gone()
 	for boot := range int64(3) {
-		b.await("a boot is expected", func() bool { return b.relay.vm.boots.Load() == bootNext })
-		if boot > 0 { // a machine that is seen before it prints
+		b.await("a boot to be expected", func() bool { return b.relay.vm.boots.Load() == bootNext })
+		if boot > 0 { // the VM is seen before it prints
 			b.relay.SetAttached(true)
 		}
 		b.print(10, 20) // 80 bytes
@@ -95,13 +95,13 @@ func TestOwnBoots(t *testing.T) {
 		b.relay.SetAttached(false)
 		b.relay.Gone()
 		if start, end, err := b.relay.Journal().BootRange(0); err != nil || start != 80*boot || end != 80*(boot+1) {
-			t.Fatalf("boot %d lies from %d to %d, %v", boot, start, end, err)
+			t.Fatalf("boot %d is from %d to %d, %v", boot, start, end, err)
 		}
 	}
 }
 
-// A client that asks for a stream before anything was ever printed gets the first boot
-// from its first byte.
+// A client that opens a stream before anything was ever printed gets the first boot from
+// its first byte.
 func TestStreamBeforeTheFirstBoot(t *testing.T) {
 	b := start(t, Config{OwnBoots: true})
 	b.relay.Gone()
@@ -129,7 +129,8 @@ func TestStreamBeforeTheFirstBoot(t *testing.T) {
 	}
 }
 
-// Without splice(2) the bytes are the same; the status says what is weaker.
+// Without splice(2) the bytes are the same, and the status says that the journal is not
+// exact.
 func TestWithoutSplice(t *testing.T) {
 	b := start(t, Config{})
 	socket, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -138,7 +139,7 @@ func TestWithoutSplice(t *testing.T) {
 	}
 	defer unix.Close(socket[0])
 	defer unix.Close(socket[1])
-	// splice(2) fails with what is no pipe as it does on a file system that has none.
+	// splice(2) fails on a socket as it does on a file system without support.
 	if _, err := b.relay.Journal().Take(socket[0], ""); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
@@ -158,16 +159,16 @@ func TestWithoutSplice(t *testing.T) {
 	}()
 	b.print(0, 100_000)
 	if b.relay.Status().Exact {
-		t.Error("the status promises too much")
+		t.Error("Exact is set without splice(2)")
 	}
-	b.await("all is taken", func() bool { return b.relay.Unread() == 0 })
+	b.await("the pipe to be empty", func() bool { return b.relay.Unread() == 0 })
 	b.relay.Finish()
 	if err := <-read; err != nil {
 		t.Error(err)
 	}
 }
 
-func TestVMSideThatIsNoFIFO(t *testing.T) {
+func TestVMSideIsNotAFIFO(t *testing.T) {
 	for name, make := range map[string]func(string) error{
 		"a file":          func(path string) error { return os.WriteFile(path, nil, 0o600) },
 		"a symbolic link": func(path string) error { return os.Symlink("/dev/null", path) },
@@ -184,8 +185,8 @@ func TestVMSideThatIsNoFIFO(t *testing.T) {
 	}
 }
 
-// Status shows what the FIFO from QEMU really holds: a user who has used up the memory
-// for pipes gets a small one.
+// Status shows the real capacity of the FIFO from QEMU, which is small if the user has
+// used up the pipe buffers.
 func TestCapacity(t *testing.T) {
 	b := start(t, Config{})
 	for _, want := range []int{8192, 65536} {
@@ -193,7 +194,7 @@ func TestCapacity(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := b.relay.Status().FIFOBytes; got != want {
-			t.Errorf("it is said to hold %d bytes, want %d", got, want)
+			t.Errorf("FIFOBytes is %d, want %d", got, want)
 		}
 	}
 }

@@ -11,31 +11,31 @@ import (
 	"microvm-console/internal/state"
 )
 
-// MaxClients is how many clients a console has at most, besides those with a reserved place.
+// MaxClients is the maximum number of clients of a console, not counting those with a
+// reserved place.
 const MaxClients = 256
 
-// ErrCrowded is returned when a console has as many clients as it takes.
-var ErrCrowded = fmt.Errorf("this console has %d clients, the most it takes (end some; console-status lists them)", MaxClients)
+// ErrCrowded is returned by Join if a console already has MaxClients clients.
+var ErrCrowded = fmt.Errorf("this console has %d clients, the maximum (disconnect some; console-status lists them)", MaxClients)
 
-// ErrFinished is returned when the machine has ended, and no client can join any more.
+// ErrFinished is returned by Join once the VM has ended.
 var ErrFinished = errors.New("relay: the machine has ended")
 
-// lastReads is how long clients may take, once the machine has ended, to read
-// what they have not read.
-const lastReads = 2 * time.Second
+// finalReadLimit is how long clients have, once the VM has ended, to read the rest.
+const finalReadLimit = 2 * time.Second
 
-// roster is the clients that are there, in the order in which they came.
+// roster is the list of connected clients, in the order in which they joined.
 type roster struct {
-	closing context.Context // ends when none can join any more
+	closing context.Context // canceled when no client can join any more
 	close   context.CancelFunc
-	serving context.Context // ends when all have to leave
+	serving context.Context // canceled when all clients have to leave
 	stop    context.CancelFunc
-	there   sync.WaitGroup
+	members sync.WaitGroup
 
 	mu      sync.Mutex
 	clients []*Client
-	taken   int // how many have no reserved place
-	crowded int // how many were refused
+	counted int // clients without a reserved place
+	crowded int // clients refused so far
 }
 
 func newRoster() *roster {
@@ -45,7 +45,7 @@ func newRoster() *roster {
 	return l
 }
 
-// add enters a client.
+// add adds a client to the list.
 func (l *roster) add(c *Client) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,41 +53,41 @@ func (l *roster) add(c *Client) error {
 		return ErrFinished
 	}
 	if !c.info.Reserved {
-		if l.taken == MaxClients {
+		if l.counted == MaxClients {
 			l.crowded++
 			return ErrCrowded
 		}
-		l.taken++
+		l.counted++
 	}
-	l.there.Add(1)
+	l.members.Add(1)
 	l.clients = append(l.clients, c)
 	return nil
 }
 
-// remove ends what add began.
+// remove removes a client that add has added.
 func (l *roster) remove(c *Client) {
-	defer l.there.Done()
+	defer l.members.Done()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !c.info.Reserved {
-		l.taken--
+		l.counted--
 	}
 	l.clients = slices.DeleteFunc(l.clients, func(other *Client) bool { return other == c })
 }
 
-// dismiss waits for the clients to leave: up to limit for those that still read. Then
-// all have to.
+// dismiss lets no more clients join and waits up to limit for the others to leave by
+// themselves. Then it makes them leave.
 func (l *roster) dismiss(limit time.Duration) {
 	l.mu.Lock()
 	l.close()
 	l.mu.Unlock()
 	defer l.stop()
 	defer time.AfterFunc(limit, l.stop).Stop()
-	l.there.Wait()
+	l.members.Wait()
 }
 
-// list returns the clients of a stream that ends at end, and how many were refused.
-// writer is the name of the one that has the writer's seat.
+// list returns the clients of a stream that ends at offset end, and the number of clients
+// refused. writer is the name of the client that has the writer's seat.
 func (l *roster) list(end int64, writer string) (clients []state.Client, crowded int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

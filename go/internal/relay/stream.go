@@ -11,47 +11,48 @@ import (
 	"microvm-console/internal/journal"
 )
 
-// Part is a part of the stream that a client asks for.
+// Part selects a part of the stream.
 type Part struct {
-	// From is where to begin: "start" (of the boot), "now", "-N" (the last N bytes of
-	// the boot) or an offset. "" is "start".
+	// From is where to begin: "start" (of the boot), "now", "-N" (the last N bytes of the
+	// boot) or an offset. "" means "start".
 	From string
-	// Boot is 0 for this boot, -1 for the one before, and so on. An earlier boot ends;
-	// this one goes on while the machine runs.
+	// Boot is 0 for the current boot, -1 for the one before, and so on. The stream of an
+	// earlier boot ends; that of the current boot continues while the VM runs.
 	Boot int
 }
 
-// PartError is returned for a Part of which nothing is kept.
+// PartError is returned for a Part that is invalid or no longer stored.
 type PartError struct {
-	Reason string // which Part is
+	Reason string // the whole message
 }
 
 func (e *PartError) Error() string { return e.Reason }
 
-// Stream is a client that has asked for a Part, as an io.ReadCloser. Close may be called
-// while Read waits, which then returns.
+// Stream reads a Part as an io.ReadCloser. Close may be called during Read, which then
+// returns.
 type Stream struct {
-	// Offset is that of the first byte.
+	// Offset is the offset of the first byte.
 	Offset int64
-	// Live is the offset at which the stream ended when it was asked for: what comes
-	// before is history.
+	// Live is the offset at which the stream ended when it was opened. Bytes before it
+	// are history.
 	Live int64
-	// Gap is how many bytes are missing just before Offset: they were asked for and are
-	// no longer kept, or they never were; -1 if the number is unknown.
+	// Gap is the number of bytes missing just before Offset, because they are no longer
+	// stored or never were; -1 if the number is unknown.
 	Gap int64
 
 	client *Client
-	end    int64 // where an earlier boot ends; -1: this one goes on
+	end    int64 // offset at which an earlier boot ends; -1 for the current boot
 	gaps   bool
 }
 
-// streamKind is the kind of a Stream.
+// streamKind is the ClientInfo.Kind of a Stream.
 const streamKind = "stream"
 
-// Open returns a client that reads a Part. With gaps, its Read returns a *journal.GapError
-// if it has fallen behind what is kept and a *journal.LossError if bytes could not be kept;
-// otherwise it goes on behind them. The error is a *PartError if nothing of the part is
-// kept, and that of Join. The stream ends with ctx. The caller closes it.
+// Open returns a stream that reads a Part. If gaps is set, Read returns a
+// *journal.GapError or a *journal.LossError where bytes are missing, as Client.Read does;
+// otherwise it skips them silently. Open returns a *PartError if the part is invalid or
+// no longer stored, and the errors of Join. The stream ends when ctx is done. The caller
+// must close it.
 func (r *Relay) Open(ctx context.Context, info ClientInfo, part Part, gaps bool) (*Stream, error) {
 	start, end, err := r.journal.BootRange(part.Boot)
 	if err != nil {
@@ -67,7 +68,8 @@ func (r *Relay) Open(ctx context.Context, info ClientInfo, part Part, gaps bool)
 		s.end = -1
 	}
 	reader := r.journal.NewReader(offset + s.Gap)
-	// A client that learns of a gap by the end of its stream asks again from there.
+	// A client whose stream ended at a gap asks again from there, so a gap at the offset
+	// itself counts too.
 	if losses := reader.Losses(); losses > 0 || s.Gap == 0 {
 		s.Gap += losses
 	}
@@ -79,8 +81,8 @@ func (r *Relay) Open(ctx context.Context, info ClientInfo, part Part, gaps bool)
 	return s, nil
 }
 
-// position returns the offset that from means in a boot, from start to end, of a stream
-// whose bytes are kept from oldest on.
+// position returns the offset that from selects in a boot that lies between start and
+// end. The stream is stored from oldest on.
 func position(from string, start, oldest, end int64) (int64, error) {
 	switch from {
 	case "", "start":
@@ -91,15 +93,17 @@ func position(from string, start, oldest, end int64) (int64, error) {
 	number, err := strconv.ParseInt(from, 10, 64)
 	switch {
 	case err != nil:
-		return 0, &PartError{fmt.Sprintf("from: %q is no place in the stream (start, now, -BYTES or an offset)", from)}
+		return 0, &PartError{fmt.Sprintf("from: invalid position %q (use start, now, -BYTES or an offset)", from)}
 	case strings.HasPrefix(from, "-"):
 		return max(start, end+number), nil
 	case number > end:
-		return 0, &PartError{fmt.Sprintf("from: %d lies behind the end (choose an offset from %d to %d, start, now or -BYTES)", number, oldest, end)}
+		return 0, &PartError{fmt.Sprintf("from: offset %d is after the end (use an offset from %d to %d, start, now or -BYTES)", number, oldest, end)}
 	}
 	return number, nil
 }
 
+// Read reads the next bytes. It blocks until there are some, and returns io.EOF at the end
+// of an earlier boot or once the VM has ended.
 func (s *Stream) Read(data []byte) (int, error) {
 	if s.end >= 0 {
 		left := s.end - s.client.reader.Offset()
@@ -118,7 +122,7 @@ func (s *Stream) Read(data []byte) (int, error) {
 	return n, err
 }
 
-// Close makes the client leave.
+// Close disconnects the client.
 func (s *Stream) Close() error {
 	s.client.Close()
 	return nil

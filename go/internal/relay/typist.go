@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// Seat is what a typist wants of the writer's seat. Of all clients, one may have it: then
-// only that one types, and only its terminal's answers reach the guest.
+// Seat is how a typist uses the writer's seat. At most one client has the seat; then only
+// its typing and its terminal's answers reach the guest.
 type Seat int
 
 const (
-	// NoSeat types while the seat is free, or its holder has typed nothing for seatIdle. What
-	// is typed otherwise is dropped.
+	// NoSeat types while the seat is free, or its holder has not typed for seatIdle. At
+	// other times what is typed is dropped.
 	NoSeat Seat = iota
-	// TakeSeat takes the seat if it is free, or has the same client.
+	// TakeSeat takes the seat if it is free or the same client has it.
 	TakeSeat
 	// ForceSeat takes the seat from the client that has it.
 	ForceSeat
 )
 
-// SeatTakenError is returned when another client has the writer's seat, or has just taken
+// SeatTakenError is returned if another client has the writer's seat or has just taken
 // it.
 type SeatTakenError struct {
 	Holder string // the name of the client that has it
@@ -31,27 +31,27 @@ type SeatTakenError struct {
 
 func (e *SeatTakenError) Error() string { return e.Holder + " has the writer's seat" }
 
-// TypistInfo is what a typist says of itself.
+// TypistInfo describes a typist.
 type TypistInfo struct {
-	Name string // the name that its client has chosen
+	Name string // the name chosen by the client
 	Seat Seat
-	// Through is the endpoint by which the client types, such as the path of a FIFO: it is
-	// what the holder of the seat gets from Others.
+	// Through is the endpoint by which the client types, such as the path of a FIFO. The
+	// holder of the seat receives it from Others.
 	Through string
 }
 
-// Typist types into the console for one client.
+// Typist types into the console on behalf of one client.
 type Typist struct {
 	relay  *Relay
 	info   TypistInfo
-	lost   chan error  // with room for the one time that the seat is lost
-	others chan string // with room for one
+	lost   chan error  // buffered: the seat is lost at most once
+	others chan string // buffered: one value
 	closed context.Context
 	close  context.CancelFunc
 }
 
-// Typist returns what types into the console for a client. It returns a *SeatTakenError
-// if another client has the seat that this one is to have. The caller calls Close.
+// Typist returns a new typist. It returns a *SeatTakenError if another client has the
+// seat that info.Seat asks for. The caller must call Close.
 func (r *Relay) Typist(info TypistInfo) (*Typist, error) {
 	t := &Typist{relay: r, info: info, lost: make(chan error, 1), others: make(chan string, 1)}
 	t.closed, t.close = context.WithCancel(context.Background())
@@ -65,22 +65,24 @@ func (r *Relay) Typist(info TypistInfo) (*Typist, error) {
 	return t, nil
 }
 
-// Lost gets why the typist may not type any more: a *SeatTakenError.
+// Lost returns a channel that receives a *SeatTakenError when the typist loses the seat.
 func (t *Typist) Lost() <-chan error { return t.lost }
 
-// Others gets TypistInfo.Through of a client that types though this one has the seat, since
-// this one has typed nothing for seatIdle: once, until this one types again.
+// Others returns a channel that receives the TypistInfo.Through of a client that types
+// while this typist has the seat but has not typed for seatIdle. It receives one value
+// until this typist types again.
 func (t *Typist) Others() <-chan string { return t.others }
 
-// Close gives up the seat. A Write that waits returns.
+// Close gives up the seat. A blocked Write returns.
 func (t *Typist) Close() {
 	t.close()
 	t.relay.seat.leave(t)
 }
 
-// Write types data, whole up to inputWhole bytes, and waits while the guest does not read.
-// Without a seat, a terminal's answers are left out. It returns a *SeatTakenError if the
-// seat was lost, and os.ErrClosed if the typist is closed, or the machine has ended.
+// Write types data, and blocks while the guest does not read. Each inputWhole bytes reach
+// the guest without other bytes in between. Without a seat, answers of a terminal are
+// removed. Write returns a *SeatTakenError if the seat was lost, and os.ErrClosed if the
+// typist is closed or the VM has ended.
 func (t *Typist) Write(data []byte) (int, error) {
 	typed := slices.Clone(data)
 	keys := answer.ReplaceAll(data, nil)
@@ -102,33 +104,33 @@ func (t *Typist) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// answer is what a terminal says by itself when a program asks it: cursor
-// position and status (DSR), attributes (DA), size (CSI t), modes (DECRPM); see
-// xterm's control sequences. Those of a client without the seat do not reach the
-// guest: several terminals may have been asked, and the relay answers too.
+// answer matches what a terminal sends by itself when a program queries it: cursor
+// position and status (DSR), attributes (DA), size (CSI t), modes (DECRPM); see xterm's
+// control sequences. The answers of a client without the seat do not reach the guest,
+// because several terminals may receive the query, and the relay answers it too.
 var answer = regexp.MustCompile(`\x1b\[[?>]?[0-9;]*(?:[Rnct]|\$y)`)
 
-// seatIdle is how long the holder of the seat has to type nothing before what clients
-// without a seat type reaches the guest.
+// seatIdle is how long the holder of the seat must not have typed before input from
+// clients without a seat reaches the guest.
 const seatIdle = 10 * time.Second
 
 // seat is the writer's seat.
 type seat struct {
-	moved func() // called when it was taken or left; nil: it is not
+	moved func() // called when the seat is taken or given up; may be nil
 
 	mu     sync.Mutex
-	holder *Typist   // nil: it is free
-	used   time.Time // when the holder took the seat, or typed last
+	holder *Typist   // nil if the seat is free
+	used   time.Time // when the holder took the seat or last typed
 	shared bool      // another client has typed since
 }
 
-// take gives the seat to t if it is free, or by force.
+// take gives the seat to t if it is free or t takes it by force.
 func (s *seat) take(t *Typist) error {
 	defer s.report()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.holder; old != nil {
-		// A client that comes again is the same one: its old connection is broken.
+		// A client of the same name has reconnected; its old connection is broken.
 		if t.info.Seat != ForceSeat && (t.info.Name == "" || t.info.Name != old.info.Name) {
 			return &SeatTakenError{old.info.Name}
 		}
@@ -138,8 +140,8 @@ func (s *seat) take(t *Typist) error {
 	return nil
 }
 
-// admit reports whether t may type now. keys is set if it types more than a terminal's
-// answers.
+// admit reports whether t may type now. keys is set if t types more than the answers of a
+// terminal.
 func (s *seat) admit(t *Typist, keys bool) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,7 +170,7 @@ func (s *seat) admit(t *Typist, keys bool) (bool, error) {
 	return true, nil
 }
 
-// leave frees the seat, if t has it.
+// leave frees the seat if t has it.
 func (s *seat) leave(t *Typist) {
 	s.mu.Lock()
 	had := s.holder == t
@@ -187,7 +189,7 @@ func (s *seat) report() {
 	}
 }
 
-// current returns the typist that has the seat; nil if it is free.
+// current returns the typist that has the seat, or nil.
 func (s *seat) current() *Typist {
 	s.mu.Lock()
 	defer s.mu.Unlock()

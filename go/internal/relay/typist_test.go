@@ -11,8 +11,8 @@ import (
 	"microvm-console/internal/journal"
 )
 
-// What a client without a seat types reaches the guest once the holder has typed nothing
-// for seatIdle, and the holder learns of it once, until it types again.
+// Input from a client without a seat reaches the guest once the holder has not typed for
+// seatIdle. The holder is notified once, until it types again.
 func TestIdleHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := idleRelay(t)
@@ -27,10 +27,10 @@ func TestIdleHolder(t *testing.T) {
 		}{
 			{0, fifo, "at once", "", ""},
 			{seatIdle - 1, fifo, "too early", "", ""},
-			{1, fifo, "\x1b[24;80R", "", ""}, // a terminal's answer is not typed
+			{1, fifo, "\x1b[24;80R", "", ""}, // a terminal's answer is not typing
 			{0, fifo, "1", "1", "/tmp/test.in"},
 			{time.Second, fifo, "2", "2", ""},
-			{0, holder, "\x1b[24;80R", "\x1b[24;80R", ""}, // nor does it keep the seat
+			{0, holder, "\x1b[24;80R", "\x1b[24;80R", ""}, // nor does it reset the idle time
 			{0, fifo, "3", "3", ""},
 			{0, holder, "4", "4", ""},
 			{seatIdle - 1, fifo, "too early", "", ""},
@@ -49,13 +49,14 @@ func TestIdleHolder(t *testing.T) {
 			default:
 			}
 			if others != step.others {
-				t.Errorf("%q: the holder learns of %q, want %q", step.types, others, step.others)
+				t.Errorf("%q: the holder is notified of %q, want %q", step.types, others, step.others)
 			}
 		}
 	})
 }
 
-// A client that wants the seat gets it by force alone, however long its holder is idle.
+// A client that wants the seat gets it only by force, no matter how long its holder is
+// idle.
 func TestIdleHolderKeepsTheSeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := idleRelay(t)
@@ -66,7 +67,7 @@ func TestIdleHolderKeepsTheSeat(t *testing.T) {
 		}
 		forced := typist(t, r, TypistInfo{Name: "third", Seat: ForceSeat})
 		fifo := typist(t, r, TypistInfo{Through: "/tmp/test.in"})
-		io.WriteString(fifo, "x") // the new holder has just come
+		io.WriteString(fifo, "x") // the new holder is not idle yet
 		if got := reached(t, r); got != "" {
 			t.Errorf("the guest got %q", got)
 		}
@@ -76,12 +77,12 @@ func TestIdleHolderKeepsTheSeat(t *testing.T) {
 			t.Errorf("the guest got %q", got)
 		}
 		if through := <-forced.Others(); through != "/tmp/test.in" {
-			t.Errorf("the holder learns of %q", through)
+			t.Errorf("the holder is notified of %q", through)
 		}
 	})
 }
 
-// idleRelay returns a relay that is not run: what is typed stays in its FIFO.
+// idleRelay returns a relay that does not run, so input stays in its FIFO.
 func idleRelay(t *testing.T) *Relay {
 	t.Helper()
 	dir := t.TempDir()

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// vm is what is known of the machine at the other end of the FIFOs.
+// vm is the state of the machine at the other end of the FIFOs.
 type vm struct {
-	boots   atomic.Int32                  // where the next boot begins: one of the constants below
-	onEmpty atomic.Pointer[chan struct{}] // closed once the pipe is empty; nil: no Boot waits
+	boots   atomic.Int32                  // bootKnown, bootLeaving or bootNext
+	onEmpty atomic.Pointer[chan struct{}] // closed once the pipe is empty; nil if no Boot is waiting
 
 	mu       sync.Mutex
 	attached bool
-	until    context.Context // ends when attached changes
+	until    context.Context // canceled when attached changes
 	change   context.CancelFunc
 }
 
-// With Config.OwnBoots, a boot that was not announced begins at the first byte after a
-// machine has gone and all that it printed has been taken.
+// The states of a relay with Config.OwnBoots. Without a call of Boot, a boot begins at
+// the first byte after a VM has gone and all its output has been taken.
 const (
-	bootKnown   int32 = iota // a machine is attached, or about to start
-	bootLeaving              // it has gone; what it printed has not all been taken
+	bootKnown   int32 = iota // a VM is attached or about to start
+	bootLeaving              // the VM has gone; some of its output has not been taken
 	bootNext                 // the next byte begins a boot
 )
 
@@ -32,7 +32,8 @@ func newVM() *vm {
 	return v
 }
 
-// state returns whether a machine is attached, and a context that ends when that changes.
+// state returns whether a VM is attached, and a context that is canceled when that
+// changes.
 func (v *vm) state() (attached bool, until context.Context) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -51,7 +52,7 @@ func (v *vm) setAttached(attached bool) (changed bool) {
 	return true
 }
 
-// emptied notes that all that was printed has been taken.
+// emptied records that all output has been taken.
 func (v *vm) emptied() {
 	v.boots.CompareAndSwap(bootLeaving, bootNext)
 	if waiting := v.onEmpty.Swap(nil); waiting != nil {
@@ -59,13 +60,13 @@ func (v *vm) emptied() {
 	}
 }
 
-// drainLimit bounds how long Boot waits for what the last machine has left: one that is
-// still there prints on.
+// drainLimit is how long Boot waits for the output of the previous VM. If that one still
+// runs, the output does not end.
 const drainLimit = 2 * time.Second
 
-// Boot makes the relay ready for a machine that is about to start, and returns the number
-// of its boot. What the last one has printed is taken first; what was typed since then is
-// dropped, or it would be typed into this one. There is one Boot at a time.
+// Boot prepares the relay for a VM that is about to start, and returns the number of its
+// boot. It first takes the output of the previous VM and discards pending input, which
+// would otherwise be typed into the new one. Boot must not be called concurrently.
 func (r *Relay) Boot() (int, error) {
 	drained := make(chan struct{})
 	r.vm.onEmpty.Store(&drained)
@@ -82,18 +83,18 @@ func (r *Relay) Boot() (int, error) {
 	return r.journal.Boot()
 }
 
-// EndBoot records how the newest boot has ended; see journal.Journal.EndBoot.
+// EndBoot records how the newest boot ended; see journal.Journal.EndBoot.
 func (r *Relay) EndBoot(how string) { r.journal.EndBoot(how) }
 
-// NoteRestart records that the guest has restarted by itself; see
+// NoteRestart records that the guest restarted by itself; see
 // journal.Journal.NoteRestart.
 func (r *Relay) NoteRestart() { r.journal.NoteRestart() }
 
-// DropInput drops what was typed and no guest has read.
+// DropInput discards input that the guest has not read.
 func (r *Relay) DropInput() error { return r.in.flush() }
 
-// SetAttached notes whether a machine has the VM side open, and reports whether that is
-// new.
+// SetAttached records whether a VM has the VM side open, and reports whether that
+// changed.
 func (r *Relay) SetAttached(attached bool) (changed bool) {
 	if attached {
 		r.vm.boots.CompareAndSwap(bootLeaving, bootKnown)
@@ -101,8 +102,8 @@ func (r *Relay) SetAttached(attached bool) (changed bool) {
 	return r.vm.setAttached(attached)
 }
 
-// Gone notes that a machine has gone, or that none is attached: with OwnBoots, what is
-// printed once the pipe is empty is another's.
+// Gone records that the VM has gone or that none is attached. With OwnBoots, output that
+// arrives after the pipe was empty belongs to another boot.
 func (r *Relay) Gone() {
 	if r.ownBoots {
 		r.vm.boots.CompareAndSwap(bootKnown, bootLeaving)
@@ -112,8 +113,8 @@ func (r *Relay) Gone() {
 	}
 }
 
-// AwaitVM waits until a machine is attached, and returns a context that ends when it goes.
-// It returns nil if ctx ends first.
+// AwaitVM waits until a VM is attached, and returns a context that is canceled when it
+// goes. It returns nil if ctx is done first.
 func (r *Relay) AwaitVM(ctx context.Context) context.Context {
 	for ctx.Err() == nil {
 		attached, until := r.vm.state()

@@ -18,10 +18,10 @@ import (
 	"microvm-console/internal/settings"
 )
 
-// hangLimit is when a test gives up on what should have come.
+// hangLimit is when a test gives up waiting.
 const hangLimit = time.Minute
 
-// The test binary is a relay to be killed when it is started as one.
+// The test binary runs a relay if CHANNEL_TEST_RELAY is set.
 func TestMain(m *testing.M) {
 	if directory := os.Getenv("CHANNEL_TEST_RELAY"); directory != "" {
 		c, err := Open(Config{Name: "serial", Settings: in(directory)})
@@ -33,16 +33,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// in are settings whose endpoints are in directory; all is kept.
+// in returns settings with endpoints in directory and practically no limits of retention.
 func in(directory string) settings.Settings {
 	all := settings.Default()
 	all.Directory, all.RetentionMiB, all.Boots = directory, 1<<20, 1000
 	return all
 }
 
-// place gives the test folders of its own, short enough for sockets, and returns
-// that of the endpoints.
-func place(t *testing.T) string {
+// testFolders sets XDG_RUNTIME_DIR and XDG_STATE_HOME to temporary folders with paths
+// short enough for sockets, and returns the folder for the endpoints.
+func testFolders(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "channel")
 	if err != nil {
@@ -54,7 +54,7 @@ func place(t *testing.T) string {
 	return dir
 }
 
-// run runs a channel until the test, or the returned function, ends it.
+// run runs a channel until the end of the test or a call of stop.
 func run(t *testing.T, config Config) (c *Channel, stop func()) {
 	t.Helper()
 	c, err := Open(config)
@@ -73,7 +73,7 @@ func run(t *testing.T, config Config) (c *Channel, stop func()) {
 				t.Error(err)
 			}
 		case <-time.After(hangLimit):
-			t.Error("Run does not end")
+			t.Error("Run does not return")
 		}
 	}
 	t.Cleanup(stop)
@@ -84,12 +84,12 @@ func await(t *testing.T, what string, reached func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(hangLimit); !reached(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal(what)
+			t.Fatalf("timed out waiting for %s", what)
 		}
 	}
 }
 
-// machine opens the VM side as QEMU does.
+// machine opens the VM side like QEMU.
 func machine(t *testing.T) *os.File {
 	t.Helper()
 	path := relay.VMPath(rundir.OfChannel("serial").Path()) + ".out"
@@ -101,9 +101,9 @@ func machine(t *testing.T) *os.File {
 	return file
 }
 
-// Endpoints that were removed are reported, and made again, at the latest by the next relay.
+// Removed endpoints are reported, and recreated at the latest by the next relay.
 func TestRemovedEndpoints(t *testing.T) {
-	directory := place(t)
+	directory := testFolders(t)
 	service, stop := run(t, Config{Name: "serial", Settings: in(directory)})
 	if missing := service.Status().Consoles[0].Missing; len(missing) > 0 {
 		t.Errorf("missing at first: %q", missing)
@@ -121,26 +121,27 @@ func TestRemovedEndpoints(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	service, _ := run(t, Config{Name: "serial", Settings: in(place(t))})
+	service, _ := run(t, Config{Name: "serial", Settings: in(testFolders(t))})
 	var health Health
 	for range 3 {
 		if !health.Check(service) {
-			t.Error("an idle channel is not well")
+			t.Error("an idle channel is unhealthy")
 		}
 	}
-	health.unread = 1 // there was something, and nothing was taken
+	health.unread = 1 // there was output, and none was taken
 	if health.Check(service) {
-		t.Error("a channel that is not drained is well")
+		t.Error("a channel that is not drained is healthy")
 	}
 	if !health.Check(service) {
-		t.Error("it does not get well")
+		t.Error("the channel stays unhealthy")
 	}
 }
 
-// A relay serves the endpoints that it can make, reports the others, and makes them once
-// their names are free. A launcher, whose user is there, refuses to start.
+// A relay serves the endpoints that it can create, reports the others, and creates them
+// once their names are free. A launcher refuses to start instead, because a user is
+// present who can fix it.
 func TestForeignEndpoints(t *testing.T) {
-	directory := place(t)
+	directory := testFolders(t)
 	public := rundir.PublicOf(directory, "serial")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -163,7 +164,7 @@ func TestForeignEndpoints(t *testing.T) {
 		}
 	}
 	if _, err := Attach(t.Context(), config); err == nil || !strings.Contains(err.Error(), public.Out+": is a file, not a FIFO (remove it, ") {
-		t.Errorf("a launcher gets %v", err)
+		t.Errorf("a launcher got %v", err)
 	}
 	service, stop := run(t, config)
 	console := service.Status().Consoles[0]
@@ -174,34 +175,34 @@ func TestForeignEndpoints(t *testing.T) {
 		if got := console.Trouble[path]; got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
-		if text, err := os.ReadFile(path); len(text) > 0 || err != nil { // nothing of it is touched
+		if text, err := os.ReadFile(path); len(text) > 0 || err != nil { // the file is unchanged
 			t.Error(path, text, err)
 		}
 		os.Remove(path)
 	}
 	taken.Close()
-	await(t, "the endpoints", func() bool { return lacks(service) == 0 })
+	await(t, "the endpoints", func() bool { return missingEndpoints(service) == 0 })
 	if err := errors.Join(os.Remove(public.PTY), os.WriteFile(public.PTY, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	stop()
 	if _, err := os.Lstat(public.PTY); err != nil {
-		t.Errorf("a file in the place of the terminal's link is gone: %v", err)
+		t.Errorf("Close removed a file in place of the link: %v", err)
 	}
 	for _, path := range []string{public.Socket, rundir.OfChannel("serial").Ctl()} {
 		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("left behind: %s (%v)", path, err)
+			t.Errorf("not removed: %s (%v)", path, err)
 		}
 	}
 }
 
-// Another user makes endpoints in the moment in which ours are gone. They are reported
-// with that user's number, nothing is printed to them, and ours come back once they are gone.
+// If another user creates endpoints while ours are missing, they are reported with that
+// user's ID, nothing is printed to them, and ours are recreated once they are removed.
 func TestEndpointsOfAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("only root can give a file away (run the tests as root too)")
+		t.Skip("only root can change the owner of a file (run the tests as root)")
 	}
-	directory := place(t)
+	directory := testFolders(t)
 	public := rundir.PublicOf(directory, "serial")
 	service, _ := run(t, Config{Name: "serial", Settings: in(directory)})
 	for _, path := range []string{public.In, public.Out} {
@@ -211,11 +212,11 @@ func TestEndpointsOfAnotherUser(t *testing.T) {
 	}
 	await(t, "the status", func() bool {
 		trouble := service.Status().Consoles[0].Trouble
-		return trouble[public.In] == "belongs to user 65534, not to us" && trouble[public.Out] == trouble[public.In]
+		return trouble[public.In] == "belongs to user 65534" && trouble[public.Out] == trouble[public.In]
 	})
 	os.Remove(public.In)
 	os.Remove(public.Out)
-	await(t, "our endpoints", func() bool { return lacks(service) == 0 })
+	await(t, "our endpoints", func() bool { return missingEndpoints(service) == 0 })
 	if exists, err := rundir.Usable(public.In, os.ModeNamedPipe); !exists || err != nil {
 		t.Errorf("%s: %t, %v", public.In, exists, err)
 	}

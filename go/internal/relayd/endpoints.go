@@ -35,9 +35,10 @@ func (c *Channel) slots() []console.Slot {
 	return slots
 }
 
-// viaPTY returns the link by way of which the public link leads to the terminal: one in the
-// folder of the service, which its manager removes however the service ends
-// (systemd.exec(5), RuntimeDirectory=). It is "" without such a folder.
+// viaPTY returns the path of the intermediate link between the public link and the
+// terminal. It is in the runtime folder of the service, which the service manager removes
+// no matter how the service ends (systemd.exec(5), RuntimeDirectory=). It returns "" if
+// the service has none.
 func (c *Channel) viaPTY() string {
 	dir := os.Getenv("RUNTIME_DIRECTORY")
 	if !filepath.IsAbs(dir) || strings.Contains(dir, ":") { // none, or several
@@ -46,7 +47,7 @@ func (c *Channel) viaPTY() string {
 	return filepath.Join(dir, c.dir.Name()+".pty")
 }
 
-// socketName is the name under which the Unix socket is stored.
+// socketName returns the name of the Unix socket in the store.
 func (c *Channel) socketName() string { return c.dir.Name() + ".sock" }
 
 func (c *Channel) openSocket() (console.Endpoint, error) {

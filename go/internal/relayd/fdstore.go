@@ -10,33 +10,36 @@ import (
 	"microvm-console/internal/loopback"
 )
 
-// FDStore keeps descriptors for the next process that serves the channel, as the store of
-// a service manager does. Names are unique among all channels. The zero FDStore keeps none.
+// FDStore keeps file descriptors for the next process that serves the channel, like the
+// descriptor store of a service manager. Names are unique among all channels. The zero
+// value stores nothing.
 type FDStore struct {
-	// Kept is what an earlier process has stored, by name. What is taken is deleted.
+	// Kept are the descriptors stored by an earlier process, by name. Those that are used
+	// are deleted from the map.
 	Kept map[string]*os.File
-	// Keep stores a copy of file under name. nil: nothing is stored.
+	// Keep stores a copy of file under name. If nil, nothing is stored.
 	Keep func(name string, file *os.File) error
-	// Forget removes what is stored under name. nil if Keep is.
+	// Forget removes the descriptor stored under name. It must not be nil unless Keep is.
 	Forget func(name string) error
 }
 
-// take returns what was stored under name; nil if nothing was. The caller closes it.
+// take returns the file stored under name, or nil if there is none. The caller closes it.
 func (s FDStore) take(name string) *os.File {
 	file := s.Kept[name]
 	delete(s.Kept, name)
 	return file
 }
 
-// forget removes what is stored under name. If that fails, the next process drops it.
+// forget removes the descriptor stored under name. If that fails, the next process
+// ignores it.
 func (s FDStore) forget(name string) {
 	if s.Forget != nil {
 		_ = s.Forget(name)
 	}
 }
 
-// listen returns the stored listeners that are usable, so that a client that connects
-// during a restart is not refused. If there are none, it opens listeners and stores them.
+// listen returns the stored listeners that are usable, so that clients can connect during
+// a restart. If there are none, it opens listeners and stores them.
 func (s FDStore) listen(names []string, usable func(net.Listener) bool, open func() ([]net.Listener, error)) ([]net.Listener, error) {
 	var kept []net.Listener
 	for _, name := range names {
@@ -44,7 +47,7 @@ func (s FDStore) listen(names []string, usable func(net.Listener) bool, open fun
 		if file == nil {
 			continue
 		}
-		listener, err := net.FileListener(file) // it has a descriptor of its own
+		listener, err := net.FileListener(file) // duplicates the descriptor
 		file.Close()
 		if err == nil && usable(listener) {
 			kept = append(kept, listener)
@@ -71,7 +74,7 @@ func (s FDStore) listen(names []string, usable func(net.Listener) bool, open fun
 	return listeners, nil
 }
 
-// keepListener stores a listener in the place of an older one of the name.
+// keepListener stores a listener, in place of an older one of the same name.
 func (s FDStore) keepListener(name string, listener net.Listener) error {
 	file, err := listener.(interface{ File() (*os.File, error) }).File()
 	if err != nil {
@@ -82,8 +85,8 @@ func (s FDStore) keepListener(name string, listener net.Listener) error {
 	return s.Keep(name, file)
 }
 
-// keepFIFO stores the FIFO at path, so that its content outlives the relay too. Any
-// descriptor of a FIFO keeps the content for all.
+// keepFIFO stores the FIFO at path, so that its content survives the end of the relay. A
+// FIFO keeps its content while any descriptor of it is open.
 func (s FDStore) keepFIFO(name, path string) error {
 	if s.Keep == nil {
 		return nil

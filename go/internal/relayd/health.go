@@ -1,13 +1,13 @@
 package relayd
 
-// Health is whether a channel's VM side is drained. The zero value is ready.
+// Health checks whether a channel's VM side is drained. The zero value is ready to use.
 type Health struct {
-	taken  int64 // bytes of the stream, and of its gaps, at the last Check
+	taken  int64 // bytes of the stream and of its gaps at the last Check
 	unread int
 }
 
-// Check reports whether the relay has taken anything since the last Check, or nothing was
-// there to take. A watchdog calls it again and again.
+// Check reports whether the relay has taken any output since the last Check, or there was
+// none to take. A watchdog calls it at regular intervals.
 func (h *Health) Check(c *Channel) bool {
 	status := c.console.Relay().Status()
 	taken := status.End

@@ -20,16 +20,16 @@ import (
 	"microvm-console/internal/testsupport/numbered"
 )
 
-// Relays are killed at any moment while numbered lines come at full speed, with clients:
-// none is missing in the journal, none repeated, and a client that stays attached gets the
-// whole of it or is cut off.
+// When relays are killed at random moments while numbered lines arrive at full speed and
+// clients are connected, no line is missing or repeated in the journal, and each client
+// reads without a gap until its relay is killed.
 func TestKilledRelayLosesNothing(t *testing.T) {
 	const lines, kills = 1_500_000, 20
-	directory := place(t)
+	directory := testFolders(t)
 	dir := rundir.OfChannel("serial")
 	start := func() *exec.Cmd { return startRelay(t, directory) }
 	command := start()
-	// The machine is a process of its own, and no parent of the relay's.
+	// QEMU is a separate process, and not a parent of the relay.
 	qemu := exec.Command("bash", "-c", `exec 3<>"$1"; cat >&3; read <&4`, "-", relay.VMPath(dir.Path())+".out")
 	print, err := qemu.StdinPipe()
 	if err != nil {
@@ -57,7 +57,7 @@ func TestKilledRelayLosesNothing(t *testing.T) {
 		}
 		var checker numbered.Checker
 		if _, err := io.CopyN(&checker, conn, 100_000); err != nil {
-			t.Errorf("a client: %v", err)
+			t.Errorf("a client got %v", err)
 		}
 		end(command)
 		conn.Close()
@@ -68,12 +68,12 @@ func TestKilledRelayLosesNothing(t *testing.T) {
 	}
 	release.Close()
 	qemu.Wait()
-	await(t, "the relay does not drain", func() bool { return size(t) == length(lines) })
+	await(t, "the relay to drain", func() bool { return size(t) == length(lines) })
 	end(command)
 	whole(t, lines)
 }
 
-// startRelay starts a relay in a process of its own, and waits until it answers.
+// startRelay starts a relay in another process and waits until it responds.
 func startRelay(t *testing.T, directory string) *exec.Cmd {
 	t.Helper()
 	self, _ := os.Executable()
@@ -83,7 +83,7 @@ func startRelay(t *testing.T, directory string) *exec.Cmd {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the relay does not answer", func() bool {
+	await(t, "the relay to respond", func() bool {
 		_, err := ctl.Client{Path: rundir.OfChannel("serial").Ctl()}.Status(t.Context())
 		return err == nil
 	})
@@ -96,27 +96,27 @@ func end(command *exec.Cmd) {
 	_ = command.Wait()
 }
 
-// A relay that is started again and again beside a QEMU that is its parent, or the parent's
-// launcher, goes on with that QEMU's boot: no boot is marked that would push out its
+// A relay that is restarted repeatedly, while its parent is the QEMU or the QEMU's
+// launcher, continues the boot of that QEMU. No further boot begins, which would drop the
 // first lines.
-func TestRestartsBesideItsParent(t *testing.T) {
+func TestRestartsWithQEMUAsParent(t *testing.T) {
 	const restarts = 14
-	t.Setenv("NOTIFY_SOCKET", "/none") // a service that starts a relay and a QEMU
+	t.Setenv("NOTIFY_SOCKET", "/none") // like a service that starts a relay and a QEMU
 	t.Setenv("SYSTEMD_EXEC_PID", strconv.Itoa(os.Getpid()))
-	directory := place(t)
+	directory := testFolders(t)
 	command := startRelay(t, directory)
-	qemu := machine(t) // of this process, which is the parent
+	qemu := machine(t) // opened by this process, which is the parent
 	for i := range restarts {
 		if err := numbered.Write(qemu, 2*i, 2*i+1); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "the line is not kept", func() bool { return size(t) == length(2*i+1) })
+		await(t, "the line in the journal", func() bool { return size(t) == length(2*i+1) })
 		end(command)
 		if err := numbered.Write(qemu, 2*i+1, 2*i+2); err != nil {
 			t.Fatal(err)
 		}
 		command = startRelay(t, directory)
-		await(t, "the line between two relays is not kept", func() bool { return size(t) == length(2*i+2) })
+		await(t, "the line printed between two relays", func() bool { return size(t) == length(2*i+2) })
 	}
 	status, err := ctl.Client{Path: rundir.OfChannel("serial").Ctl()}.Status(t.Context())
 	end(command)
@@ -126,10 +126,10 @@ func TestRestartsBesideItsParent(t *testing.T) {
 	whole(t, 2*restarts)
 }
 
-// The link to the terminal of a service that was killed leads nowhere once its manager has
-// removed the service's folder: the host gives the terminal's name to another one.
-func TestLinkToATerminalThatHasGone(t *testing.T) {
-	directory, folder := place(t), t.TempDir()
+// After a service was killed and its manager has removed the runtime folder, the link
+// does not lead to a terminal, whose name the kernel may have reused.
+func TestLinkToTerminalOfAKilledService(t *testing.T) {
+	directory, folder := testFolders(t), t.TempDir()
 	t.Setenv("RUNTIME_DIRECTORY", folder)
 	public := rundir.PublicOf(directory, "serial").PTY
 	isTerminal := func() bool {
@@ -138,18 +138,18 @@ func TestLinkToATerminalThatHasGone(t *testing.T) {
 	}
 	command := startRelay(t, directory)
 	if !isTerminal() {
-		t.Errorf("%s leads to no terminal", public)
+		t.Errorf("%s does not lead to a terminal", public)
 	}
 	end(command)
-	if err := errors.Join(os.RemoveAll(folder), os.Mkdir(folder, 0o700)); err != nil { // as the manager does
+	if err := errors.Join(os.RemoveAll(folder), os.Mkdir(folder, 0o700)); err != nil { // like the service manager
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(public); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the link that a relay has left: %v", err)
+		t.Errorf("the link of the killed relay: %v", err)
 	}
 	service, stop := run(t, Config{Name: "serial", Settings: in(directory)})
 	if !isTerminal() {
-		t.Errorf("%s leads to no terminal again", public)
+		t.Errorf("%s does not lead to a terminal after the restart", public)
 	}
 	if err := os.Remove(filepath.Join(folder, "serial.pty")); err != nil {
 		t.Fatal(err)
@@ -157,25 +157,25 @@ func TestLinkToATerminalThatHasGone(t *testing.T) {
 	if missing := service.Status().Consoles[0].Missing; len(missing) != 1 || missing[0] != public {
 		t.Errorf("missing: %q", missing)
 	}
-	_ = os.Remove(public) // which is noticed at once
-	await(t, "the link is not made again", isTerminal)
+	_ = os.Remove(public) // noticed immediately
+	await(t, "the link to be recreated", isTerminal)
 	stop()
 	if left, err := os.ReadDir(folder); len(left) > 0 || err != nil {
-		t.Errorf("left in the folder: %v, %v", left, err)
+		t.Errorf("files left in the folder: %v, %v", left, err)
 	}
 	if _, err := os.Lstat(public); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("left: %v", err)
+		t.Errorf("the link was not removed: %v", err)
 	}
 }
 
-// size returns how many bytes are in the journal.
+// size returns the number of bytes in the journal.
 func size(t *testing.T) int64 {
 	t.Helper()
 	dir, err := rundir.OfChannel("serial").Journal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := journal.Look(dir)
+	snapshot, err := journal.TakeSnapshot(dir)
 	if err != nil {
 		return 0
 	}
@@ -186,7 +186,7 @@ func size(t *testing.T) int64 {
 	return boot.End
 }
 
-// length returns how many bytes the lines up to, not including, lines have.
+// length returns the size of the first lines of the numbered stream.
 func length(lines int) int64 {
 	var bytes int64
 	for n := range lines {
@@ -195,7 +195,7 @@ func length(lines int) int64 {
 	return bytes
 }
 
-// whole wants the journal to hold just the lines up to, not including, lines.
+// whole checks that the journal holds exactly the first lines of the numbered stream.
 func whole(t *testing.T, lines int) {
 	t.Helper()
 	dir, err := rundir.OfChannel("serial").Journal()
@@ -203,7 +203,7 @@ func whole(t *testing.T, lines int) {
 		t.Fatal(err)
 	}
 	var checker numbered.Checker
-	snapshot, err := journal.Look(dir)
+	snapshot, err := journal.TakeSnapshot(dir)
 	if err == nil {
 		err = snapshot.Copy(&checker, 0, 1<<40)
 	}
@@ -212,10 +212,10 @@ func whole(t *testing.T, lines int) {
 	}
 }
 
-// What a machine that has ended left in the FIFO outlives the relay too if its descriptors
-// are kept; so do the endpoints that clients connect to.
+// If descriptors are kept, the output that an ended QEMU has left in the FIFO survives
+// the relay, and so do the endpoints that clients connect to.
 func TestKeptDescriptors(t *testing.T) {
-	directory := place(t)
+	directory := testFolders(t)
 	kept := map[string]*os.File{}
 	copyOf := func(file *os.File) *os.File {
 		fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
@@ -252,9 +252,9 @@ func TestKeptDescriptors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = io.WriteString(machine(t), "line 0\n") // and the machine ends
+	_, _ = io.WriteString(machine(t), "line 0\n") // and QEMU ends
 	socket := rundir.PublicOf(directory, "serial").Socket
-	// A crash: nothing is removed, all descriptors go.
+	// Simulate a crash: all descriptors are closed, no file is removed.
 	moved := socket + ".kept"
 	if err := os.Rename(socket, moved); err != nil {
 		t.Fatal(err)
@@ -265,7 +265,7 @@ func TestKeptDescriptors(t *testing.T) {
 	}
 	waiting, err := net.Dial("unix", socket)
 	if err != nil {
-		t.Fatalf("nobody listens between two relays: %v", err)
+		t.Fatalf("no listener between two relays: %v", err)
 	}
 	defer waiting.Close()
 	_, stop := run(t, Config{Name: "serial", Settings: all, Store: store()})
@@ -280,6 +280,6 @@ func TestKeptDescriptors(t *testing.T) {
 	conn.Close()
 	stop()
 	if kept["serial.sock"] != nil || kept["serial.vm.out"] == nil {
-		t.Errorf("kept after the end: %v", kept)
+		t.Errorf("kept after the relay has ended: %v", kept)
 	}
 }

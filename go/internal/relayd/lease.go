@@ -18,36 +18,37 @@ import (
 )
 
 const (
-	// startLimit is how long a relay that has its lock may take until it answers.
+	// startLimit is how long a relay that holds its lock may take to respond.
 	startLimit = 5 * time.Second
-	// retryPause is the pause before a relay is asked again.
+	// retryPause is the pause before another request to a relay.
 	retryPause = 50 * time.Millisecond
-	// drainLimit is how long a relay may take for what QEMU has left: 1 MiB at most.
+	// drainLimit is how long a relay may take for the rest of QEMU's output, at most 1
+	// MiB.
 	drainLimit = 5 * time.Second
 )
 
-// Lease is a launcher's hold on a channel, for a QEMU that is about to start.
+// Lease reserves a channel for a QEMU that is about to start.
 type Lease struct {
-	// Boot is the number of the boot that was marked.
+	// Boot is the number of the boot that Attach has begun.
 	Boot int
-	// Relay is the channel's relay as it was then.
+	// Relay is the status of the channel's relay at that time.
 	Relay state.Machine
 
 	config Config
 	dir    rundir.Channel
 	lock   *rundir.Lock
 	client ctl.Client
-	out    *os.File // what QEMU prints to, kept
+	out    *os.File // the FIFO that QEMU prints to, open for reading
 
-	own    *Channel // nil: a service serves the channel
+	own    *Channel // nil if a service serves the channel
 	stop   context.CancelFunc
-	served errgroup.Group // own's Run
+	served errgroup.Group // the Run of own
 }
 
-// Attach takes the VM's lock of a channel and has its relay mark a boot. If no relay runs,
-// one runs in this process until Leave. It returns rundir.ErrVMAttached if a VM is
-// attached. The caller hands Lock to QEMU. When that has ended, it calls AwaitDrained, EndBoot
-// and Leave.
+// Attach takes the VM lock of a channel and makes its relay begin a boot. If no relay is
+// running, Attach runs one in this process until Leave. It returns rundir.ErrVMAttached
+// if a VM is attached. The caller passes Lock to QEMU. When QEMU has ended, the caller
+// must call AwaitDrained, EndBoot and Leave.
 func Attach(ctx context.Context, config Config) (*Lease, error) {
 	dir := rundir.OfChannel(config.Name)
 	lock, err := dir.AcquireVM()
@@ -63,22 +64,23 @@ func Attach(ctx context.Context, config Config) (*Lease, error) {
 	return l, nil
 }
 
-// boot has the channel's relay mark a boot, and starts one if none runs. It opens what QEMU
-// prints to, so that its content outlives QEMU if the service is stopped: for reading only,
-// since a process that has it open for both is taken for a QEMU.
+// boot makes the channel's relay begin a boot, and starts a relay if none is running. It
+// opens the FIFO that QEMU prints to, so that the content survives QEMU if the service is
+// stopped. It opens the FIFO for reading only, because a process that has it open for
+// both reading and writing is considered a QEMU.
 func (l *Lease) boot(ctx context.Context) error {
 	for {
 		start := l.serve
 		if l.dir.Running() {
-			start = l.ask
+			start = l.request
 		}
 		err := start(ctx)
 		if err == nil {
 			l.out, err = os.OpenFile(relay.VMPath(l.dir.Path())+".out", os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 			return err
 		}
-		// A relay that has just started does not answer yet, and one that has just ended
-		// does not hold its lock any more.
+		// A relay that has just started does not respond yet, and one that is ending may
+		// release its lock at any time.
 		starting := errors.Is(err, ctl.ErrNoAnswer) || errors.Is(err, ctl.ErrEnding) || errors.Is(err, rundir.ErrLocked)
 		if !starting || ctx.Err() != nil {
 			return err
@@ -87,7 +89,7 @@ func (l *Lease) boot(ctx context.Context) error {
 	}
 }
 
-// pause waits for a time, or until ctx ends.
+// pause waits for length, or until ctx is done.
 func pause(ctx context.Context, length time.Duration) {
 	select {
 	case <-time.After(length):
@@ -95,8 +97,8 @@ func pause(ctx context.Context, length time.Duration) {
 	}
 }
 
-// ask asks the relay that runs.
-func (l *Lease) ask(ctx context.Context) (err error) {
+// request begins a boot at the running relay and gets its status.
+func (l *Lease) request(ctx context.Context) (err error) {
 	if l.Boot, err = l.client.Boot(ctx); err != nil {
 		return err
 	}
@@ -104,64 +106,66 @@ func (l *Lease) ask(ctx context.Context) (err error) {
 	return err
 }
 
-// serve runs a relay in this process, and asks it.
+// serve runs a relay in this process and begins a boot there.
 func (l *Lease) serve(limit context.Context) error {
 	own, err := Open(l.config)
 	if err != nil {
 		return err
 	}
-	if err := own.Trouble(); err != nil { // the user is there to repair it
+	if err := own.Trouble(); err != nil { // a user is present who can fix it
 		own.Abandon()
 		return err
 	}
-	ctx, stop := context.WithCancel(context.Background()) // it ends after the QEMU does
+	ctx, stop := context.WithCancel(context.Background()) // canceled by Leave, after QEMU has ended
 	l.own, l.stop = own, stop
 	l.served.Go(func() error { return own.Run(ctx) })
-	return l.ask(limit)
+	return l.request(limit)
 }
 
-// Carried reports whether the relay ends with Leave.
-func (l *Lease) Carried() bool { return l.own != nil }
+// InProcess reports whether the relay runs in this process and ends with Leave.
+func (l *Lease) InProcess() bool { return l.own != nil }
 
-// Lock returns a copy of the VM's lock, for QEMU to inherit: it keeps the channel as long as
-// it lives, and this process until Leave. The caller closes it.
+// Lock returns a copy of the VM lock for QEMU to inherit. The channel stays locked until
+// QEMU has ended and Leave has been called. The caller must close the file.
 func (l *Lease) Lock() (*os.File, error) { return l.lock.Inherit() }
 
-// Unread returns how many bytes QEMU has printed that are not in the journal yet.
+// Unread returns the number of bytes that QEMU has printed and that are not in the
+// journal yet.
 func (l *Lease) Unread() int { return descriptor.Unread(l.out) }
 
-// Orders calls handle with each order of the relay, until ctx ends, also over the relay's
-// restarts.
+// Orders calls handle with each request of the relay to the launcher, until ctx is done.
+// It reconnects when the relay restarts.
 func (l *Lease) Orders(ctx context.Context, handle func(order string)) {
 	for ctx.Err() == nil {
-		_ = l.client.Orders(ctx, handle) // a relay that has ended comes again
+		_ = l.client.Orders(ctx, handle) // the relay may be restarting
 		pause(ctx, retryPause)
 	}
 }
 
-// EndBoot records how the boot has ended; see journal.Journal.EndBoot. An error costs
-// nothing but this record.
+// EndBoot records how the boot has ended; see journal.Journal.EndBoot. On error, only
+// this record is missing.
 func (l *Lease) EndBoot(ctx context.Context, how string) error {
 	err := l.client.EndBoot(ctx, how)
-	if err != nil && !l.dir.Running() { // its service was stopped meanwhile
+	if err != nil && !l.dir.Running() { // the service was stopped meanwhile
 		return l.stepIn(func(own *Channel) { own.console.Relay().EndBoot(how) })
 	}
 	return err
 }
 
-// NoteRestart records that the guest has restarted by itself. An error costs nothing but
-// this record.
+// NoteRestart records that the guest has restarted by itself. On error, only this record
+// is missing.
 func (l *Lease) NoteRestart(ctx context.Context) error { return l.client.NoteRestart(ctx) }
 
-// Leave gives up the channel, unless a QEMU has it, once all that was printed is in the
-// journal. A relay that runs here ends, once its clients have all.
+// Leave waits until all output is in the journal, and releases the channel, unless a QEMU
+// still holds its lock. A relay in this process ends once its clients have read
+// everything.
 func (l *Lease) Leave() error {
 	defer l.lock.Close()
-	defer l.out.Close() // also if it is nil
+	defer l.out.Close() // has no effect if nil
 	var err error
 	switch {
 	case l.own != nil:
-		l.lock.Close() // the relay sees the VM leave
+		l.lock.Close() // the relay notices that the VM has gone
 		l.stop()
 		err = l.served.Wait()
 	case l.out != nil:
@@ -173,10 +177,10 @@ func (l *Lease) Leave() error {
 	return nil
 }
 
-// AwaitDrained waits until all that QEMU has printed is in the journal, and takes it there
-// if the channel's relay was stopped meanwhile. A splice holds the pipe until the bytes are
-// in the file: an empty pipe is a journal that has all. The kernel does not report that a
-// pipe is empty.
+// AwaitDrained waits until all of QEMU's output is in the journal. If the channel's relay
+// was stopped meanwhile, it moves the output there itself. An empty pipe means that the
+// journal has everything, because splice(2) holds the pipe until the bytes are in the
+// file. The kernel does not report when a pipe becomes empty, so AwaitDrained polls.
 func (l *Lease) AwaitDrained() error {
 	for deadline := time.Now().Add(drainLimit); ; time.Sleep(time.Millisecond) {
 		left := l.Unread()
@@ -184,7 +188,7 @@ func (l *Lease) AwaitDrained() error {
 		case left == 0:
 			return nil
 		case time.Now().After(deadline):
-			return fmt.Errorf("channel %q: it has not taken the last %d bytes yet (see qemu-relay status)", l.dir.Name(), left)
+			return fmt.Errorf("channel %q: the relay has not stored the last %d bytes of QEMU's output yet (check it with qemu-relay status)", l.dir.Name(), left)
 		case l.dir.Running():
 			continue
 		}
@@ -194,8 +198,8 @@ func (l *Lease) AwaitDrained() error {
 	}
 }
 
-// stepIn runs a relay in place of a service that was stopped, until all is taken. It calls
-// first before.
+// stepIn runs a relay in place of a stopped service until it has taken all output. It
+// calls first before.
 func (l *Lease) stepIn(first func(*Channel)) error {
 	own, err := Open(l.config)
 	if err != nil {

@@ -18,27 +18,27 @@ import (
 )
 
 func TestLease(t *testing.T) {
-	directory := place(t)
+	directory := testFolders(t)
 	config := Config{Name: "serial", Settings: in(directory)}
 	service, stop := run(t, config)
 	attached := func(want bool) func() bool {
 		return func() bool { return service.Status().Consoles[0].Relay.Attached == want }
 	}
-	if _, err := service.Boot(); err == nil || !strings.Contains(err.Error(), "no process holds the VM's lock") {
+	if _, err := service.Boot(); err == nil || !strings.Contains(err.Error(), "no process holds the VM lock") {
 		t.Errorf("a boot without a lease: %v", err)
 	}
 	lease, err := Attach(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lease.Carried() || lease.Boot != 1 || lease.Relay.PID != os.Getpid() {
+	if lease.InProcess() || lease.Boot != 1 || lease.Relay.PID != os.Getpid() {
 		t.Errorf("%+v", lease)
 	}
-	await(t, "the lease is not seen", attached(true))
+	await(t, "the VM to attach", attached(true))
 	if _, err := Attach(t.Context(), config); !errors.Is(err, rundir.ErrVMAttached) {
 		t.Errorf("a second VM: %v", err)
 	}
-	// A QEMU inherits the lease: it is free when that has gone, not before.
+	// QEMU inherits the lock, which is free only when QEMU has ended.
 	qemu := exec.Command("bash", "-c", "echo; read")
 	lock, err := lease.Lock()
 	if err != nil {
@@ -53,64 +53,64 @@ func TestLease(t *testing.T) {
 		t.Fatal(err)
 	}
 	lock.Close()
-	orders, quiet := context.WithCancel(t.Context())
-	obeyed := make(chan string, 1)
-	obeying := make(chan struct{})
+	listening, stopListening := context.WithCancel(t.Context())
+	received := make(chan string, 1)
+	stopped := make(chan struct{})
 	go func() {
-		defer close(obeying)
-		lease.Orders(orders, func(order string) { obeyed <- order })
+		defer close(stopped)
+		lease.Orders(listening, func(order string) { received <- order })
 	}()
-	await(t, "the launcher does not listen", func() bool {
+	await(t, "the launcher to listen", func() bool {
 		return ctl.Client{Path: rundir.OfChannel("serial").Ctl()}.Break(t.Context(), "") == nil
 	})
-	if order := <-obeyed; order != ctl.OrderBreak {
-		t.Errorf("ordered %q", order)
+	if order := <-received; order != ctl.OrderBreak {
+		t.Errorf("received %q", order)
 	}
-	quiet()
-	<-obeying
+	stopListening()
+	<-stopped
 	if err := lease.Leave(); err != nil {
 		t.Error(err)
 	}
 	if _, err := Attach(t.Context(), config); !errors.Is(err, rundir.ErrVMAttached) {
-		t.Errorf("a second VM beside a QEMU: %v", err)
+		t.Errorf("a second VM while QEMU runs: %v", err)
 	}
 	if boot := newestBoot(t); boot.Number != 1 || !boot.Ended.IsZero() {
 		t.Errorf("with a QEMU: %+v", boot)
 	}
 	in.Close()
 	qemu.Wait()
-	await(t, "the end of QEMU is not seen", attached(false))
+	await(t, "QEMU to detach", attached(false))
 	if boot := newestBoot(t); boot.Number != 1 || boot.How != "QEMU ended" || boot.Ended.IsZero() {
 		t.Errorf("without a QEMU: %+v", boot)
 	}
 	stop()
-	// Without a service the launcher carries the relay.
+	// Without a service, the relay runs in the launcher.
 	lease, err = Attach(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !lease.Carried() || lease.Boot != 2 {
+	if !lease.InProcess() || lease.Boot != 2 {
 		t.Errorf("%+v", lease)
 	}
 	if err := lease.Leave(); err != nil {
 		t.Error(err)
 	}
 	if rundir.OfChannel("serial").Running() || rundir.OfChannel("serial").HasVM() {
-		t.Error("the channel is still taken")
+		t.Error("the channel is still locked")
 	}
 	if boot := newestBoot(t); boot.Number != 2 || boot.How != ended {
-		t.Errorf("a relay that is carried: %+v", boot)
+		t.Errorf("a relay in the launcher: %+v", boot)
 	}
 }
 
-// newestBoot returns the newest boot of the serial channel.
+// newestBoot returns the newest boot of the channel "serial".
 func newestBoot(t *testing.T) journal.Boot {
 	t.Helper()
 	dir, err := rundir.OfChannel("serial").Journal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := journal.Look(dir)
+	snapshot, err := journal.TakeSnapshot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,12 +121,12 @@ func newestBoot(t *testing.T) journal.Boot {
 	return boot
 }
 
-// A boot goes on while its relay is exchanged for another one, and ends with its QEMU; what is
-// known better of the end stays.
+// A boot continues when its relay is replaced, and ends with its QEMU. A better exit
+// cause is not overwritten.
 func TestBootOutlivesItsRelay(t *testing.T) {
-	config := Config{Name: "serial", Settings: in(place(t))}
+	config := Config{Name: "serial", Settings: in(testFolders(t))}
 	service, stop := run(t, config)
-	service.scan(ended) // also if Run has not scanned yet: no QEMU is there
+	service.scan(ended) // in case Run has not scanned yet: no QEMU is attached
 	qemu := func() (end func()) {
 		command := exec.Command("bash", "-c", `exec 3<>"$1"; echo booted >&3; read`, "-", relay.VMPath(rundir.OfChannel("serial").Path())+".out")
 		in, err := command.StdinPipe()
@@ -142,36 +142,36 @@ func TestBootOutlivesItsRelay(t *testing.T) {
 		}
 	}
 	end := qemu()
-	await(t, "the boot is not seen", func() bool { return size(t) == 7 && newestBoot(t).Number == 1 })
+	await(t, "the first boot", func() bool { return size(t) == 7 && newestBoot(t).Number == 1 })
 	stop()
 	service, stop = run(t, config)
 	attached := func() bool { return service.Status().Consoles[0].Relay.Attached }
-	await(t, "the QEMU is not seen", attached)
+	await(t, "QEMU to attach", attached)
 	if boot := newestBoot(t); boot.Number != 1 || !boot.Ended.IsZero() {
-		t.Errorf("a relay later: %+v", boot)
+		t.Errorf("after a restart of the relay: %+v", boot)
 	}
 	end()
-	await(t, "the end is not seen", func() bool { return newestBoot(t).How == "QEMU ended" })
+	await(t, "the exit cause", func() bool { return newestBoot(t).How == "QEMU ended" })
 	end = qemu()
-	await(t, "the next boot is not seen", func() bool { return size(t) == 14 && newestBoot(t).Number == 2 && attached() })
+	await(t, "the second boot", func() bool { return size(t) == 14 && newestBoot(t).Number == 2 && attached() })
 	service.console.Relay().EndBoot("powered off")
 	end()
-	await(t, "the end is not seen", func() bool { return !attached() })
+	await(t, "QEMU to detach", func() bool { return !attached() })
 	if boot := newestBoot(t); boot.Number != 2 || boot.How != "powered off" {
 		t.Errorf("%+v", boot)
 	}
 	end = qemu()
-	await(t, "the third boot is not seen", func() bool { return size(t) == 21 && newestBoot(t).Number == 3 })
+	await(t, "the third boot", func() bool { return size(t) == 21 && newestBoot(t).Number == 3 })
 	stop()
 	end()
 	run(t, config)
-	await(t, "the end is not seen", func() bool { return newestBoot(t).How == endedUnseen })
+	await(t, "the exit cause", func() bool { return newestBoot(t).How == endedUnseen })
 }
 
 // A QEMU that was started by hand on the VM side is attached.
 func TestQEMUByHand(t *testing.T) {
 	lines := make(chan string, 10)
-	config := Config{Name: "serial", Settings: in(place(t)), Log: func(line string) { lines <- line }}
+	config := Config{Name: "serial", Settings: in(testFolders(t)), Log: func(line string) { lines <- line }}
 	service, _ := run(t, config)
 	config.Log = nil
 	byHand := exec.Command("bash", "-c", `exec 3<>"$1"; echo ready; read`, "-", service.vmOut())
@@ -189,21 +189,21 @@ func TestQEMUByHand(t *testing.T) {
 	if _, err := io.ReadFull(out, make([]byte, len("ready\n"))); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "it is not seen", func() bool { return service.Status().Consoles[0].Relay.Attached })
+	await(t, "QEMU to attach", func() bool { return service.Status().Consoles[0].Relay.Attached })
 	if _, err := Attach(t.Context(), config); err == nil || !strings.Contains(err.Error(), "is attached (pid "+strconv.Itoa(byHand.Process.Pid)) {
-		t.Errorf("a launcher beside it: %v", err)
+		t.Errorf("a launcher while it runs: %v", err)
 	}
 	in.Close()
 	byHand.Wait()
-	await(t, "its end is not seen", func() bool { return !service.Status().Consoles[0].Relay.Attached })
+	await(t, "QEMU to detach", func() bool { return !service.Status().Consoles[0].Relay.Attached })
 	lease, err := Attach(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lease.Leave()
 	for _, want := range []string{
-		"serial: a QEMU that was started by hand has come", "serial: the QEMU has gone",
-		"serial: a QEMU has come", "serial: the QEMU has gone",
+		"serial: QEMU attached (started by hand)", "serial: QEMU detached",
+		"serial: QEMU attached", "serial: QEMU detached",
 	} {
 		select {
 		case line := <-lines:
@@ -216,9 +216,10 @@ func TestQEMUByHand(t *testing.T) {
 	}
 }
 
-// A launcher that comes as the service ends waits for the next relay, or runs one itself.
-func TestLauncherAsTheServiceEnds(t *testing.T) {
-	config := Config{Name: "serial", Settings: in(place(t))}
+// A launcher that attaches while the service ends waits for the next relay, or runs one
+// itself.
+func TestAttachWhileTheServiceEnds(t *testing.T) {
+	config := Config{Name: "serial", Settings: in(testFolders(t))}
 	for range 20 {
 		_, stop := run(t, config)
 		ending := make(chan struct{})
@@ -236,11 +237,10 @@ func TestLauncherAsTheServiceEnds(t *testing.T) {
 	}
 }
 
-// Whenever the channel is scanned for QEMUs, a boot that was marked is the only one of its
-// machine.
+// Scans for QEMUs during a boot do not begin another boot.
 func TestBootDuringScans(t *testing.T) {
-	c, _ := run(t, Config{Name: "serial", Settings: in(place(t))})
-	out := machine(t) // of this process: no QEMU by hand
+	c, _ := run(t, Config{Name: "serial", Settings: in(testFolders(t))})
+	out := machine(t) // opened by this process, so not a QEMU started by hand
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -256,7 +256,7 @@ func TestBootDuringScans(t *testing.T) {
 	const boots = 200
 	for boot := 1; boot <= boots; boot++ {
 		var lease *rundir.Lock
-		await(t, "the lease is taken", func() (free bool) {
+		await(t, "the VM lock", func() (free bool) {
 			var err error
 			lease, err = c.dir.AcquireVM()
 			return err == nil
@@ -268,7 +268,7 @@ func TestBootDuringScans(t *testing.T) {
 			if _, err := out.WriteString("a line\n"); err != nil {
 				t.Fatal(err)
 			}
-			await(t, "it is not taken", func() bool { return c.console.Relay().Unread() == 0 })
+			await(t, "the line in the journal", func() bool { return c.console.Relay().Unread() == 0 })
 		}
 		if number := c.console.Relay().Status().Boot; number != boot {
 			t.Fatalf("boot %d has become %d", boot, number)

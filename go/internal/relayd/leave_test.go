@@ -6,17 +6,18 @@ import (
 	"microvm-console/internal/journal"
 )
 
-// The launcher has the relay record how a boot has ended, and the guest's restarts: the
-// relay of a service, one that is carried, and one for a service that was stopped.
+// The launcher makes the relay record the exit cause and the guest's restarts, whether
+// the relay is that of a service, one in the launcher, or one in place of a stopped
+// service.
 func TestLeaseRecordsTheEnd(t *testing.T) {
 	for _, test := range []struct {
 		name               string
 		service, isStopped bool
 	}{
-		{"a service", true, false}, {"carried", false, false}, {"a service that is stopped", true, true},
+		{"service", true, false}, {"in the launcher", false, false}, {"stopped service", true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			config := Config{Name: "serial", Settings: in(place(t))}
+			config := Config{Name: "serial", Settings: in(testFolders(t))}
 			stop := func() {}
 			if test.service {
 				_, stop = run(t, config)
@@ -51,7 +52,7 @@ func TestLeaseRecordsTheEnd(t *testing.T) {
 				t.Error(err)
 			}
 			stop()
-			kept, err := journal.Look(dir)
+			kept, err := journal.TakeSnapshot(dir)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,14 +1,13 @@
-// Package relayd is one of QEMU's channels on this host, as a persistent relay
-// serves it: its folder and its lock, its journal, its endpoints in a public
-// directory, and the lock of the one VM that is attached.
+// Package relayd serves one of QEMU's channels on this host persistently: its folder and
+// its lock, its journal, its endpoints in a public directory, and the lock of the one VM
+// that is attached.
 //
 // Invariants:
-//   - The endpoints are there before, between and after VMs, as long as Run runs;
-//     the FIFOs and the journal stay when it has ended.
-//   - One VM at a time is attached to the channel, exactly as long as its QEMU lives.
-//   - A relay that is killed goes on where its files end: what QEMU has written
-//     meanwhile waits in the FIFO, whose other end QEMU, or the service manager,
-//     keeps open.
+//   - The endpoints exist before, between and after VMs, as long as Run runs. The FIFOs
+//     and the journal remain after it has ended.
+//   - At most one VM is attached to the channel, exactly as long as its QEMU lives.
+//   - After a relay is killed, the next one continues where its files end. Meanwhile
+//     QEMU's output stays in the FIFO, which QEMU or the service manager keeps open.
 package relayd
 
 import (
@@ -33,37 +32,38 @@ import (
 	"microvm-console/internal/unixsock"
 )
 
-// Config is what a channel works with.
+// Config configures a channel.
 type Config struct {
 	Name     string
 	Settings settings.Settings
-	// Store keeps descriptors over a crash.
+	// Store keeps descriptors across a crash.
 	Store FDStore
-	// Log is called with a line when a QEMU comes or goes. nil: it is not.
+	// Log, if not nil, is called with a line when a QEMU attaches or detaches.
 	Log func(line string)
 }
 
-// Channel is one channel, open. Open makes it, Run runs it once.
+// Channel is an open channel. Use Open to open it. Run can be called once.
 type Channel struct {
 	config  Config
 	dir     rundir.Channel
-	tcp     int // 0: none
+	tcp     int // 0 if none
 	port    guard.Port
 	started time.Time
 	lock    *rundir.Lock
 	console *console.Console
 	control net.Listener
-	orders  chan string     // to the launcher
-	ending  context.Context // ends when no boot can begin any more
+	orders  chan string     // requests to the launcher
+	ending  context.Context // canceled when no boot can begin any more
 	end     context.CancelFunc
 
-	attaching sync.Mutex // held during a scan for QEMUs, and while a boot is marked
+	attaching sync.Mutex // held during a scan for QEMUs, and while a boot is begun
 	byHand    bool       // a QEMU that was started by hand is attached
 }
 
-// Open takes the channel's lock and opens its endpoints. An endpoint whose name belongs to
-// another file is left out: Trouble returns why, and Run tries again. rundir.ErrLocked is
-// returned if another relay serves the channel. The caller calls Run.
+// Open takes the channel's lock and opens its endpoints. An endpoint whose name belongs
+// to a foreign file is left out: Trouble returns the reason, and Run tries again. Open
+// returns rundir.ErrLocked if another relay serves the channel. The caller must call Run
+// or Abandon.
 func Open(config Config) (*Channel, error) {
 	declared, err := config.Settings.Channel(config.Name)
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *Channel) open(declared settings.Channel) error {
 			Boots: c.config.Settings.Boots,
 		},
 		Relay: relay.Config{
-			Drops:      !settings.BuiltIn(c.config.Name), // serial ports and the like wait
+			Drops:      !settings.BuiltIn(c.config.Name), // the built-in channels wait
 			OutputOnly: !declared.Input,
 			OwnBoots:   true,
 		},
@@ -129,8 +129,8 @@ func (c *Channel) open(declared settings.Channel) error {
 	return nil
 }
 
-// Run serves the channel until ctx ends, its relay fails, or its private files were removed
-// and no VM is attached. When it returns, nothing that it has started runs any more.
+// Run serves the channel until ctx is done, its relay fails, or its private files are
+// removed while no VM is attached. When Run returns, everything it started has ended.
 func (c *Channel) Run(ctx context.Context) error {
 	defer c.lock.Close()
 	vm, err := c.watchVM()
@@ -139,7 +139,7 @@ func (c *Channel) Run(ctx context.Context) error {
 		return err
 	}
 	defer vm.Close()
-	c.scan(ended) // before a byte is taken: it may be of a machine that is there
+	c.scan(ended) // before the relay takes output, which may be that of a QEMU already attached
 	group, ctx := errgroup.WithContext(ctx)
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
@@ -154,7 +154,7 @@ func (c *Channel) Run(ctx context.Context) error {
 	group.Go(func() error { return c.keepFiles(ctx, serve) })
 	group.Go(func() error {
 		c.followVM(ctx, vm)
-		c.scan(ended) // a launcher may end its relay right behind its QEMU
+		c.scan(ended) // a launcher may end its relay immediately after its QEMU
 		c.end()
 		c.console.Relay().Finish()
 		return nil
@@ -167,7 +167,7 @@ func (c *Channel) Run(ctx context.Context) error {
 	return nil
 }
 
-// Abandon closes a channel that is not run.
+// Abandon closes a channel for which Run is not called.
 func (c *Channel) Abandon() {
 	if c.console != nil {
 		c.console.Abandon()
@@ -178,7 +178,7 @@ func (c *Channel) Abandon() {
 	c.lock.Close()
 }
 
-// Status returns the channel as it is now.
+// Status returns the current status of the channel.
 func (c *Channel) Status() state.Machine {
 	var missing []string
 	why := map[string]string{}
@@ -187,7 +187,7 @@ func (c *Channel) Status() state.Machine {
 		foreign := (*rundir.ForeignError)(nil)
 		switch {
 		case errors.As(m.Err, &foreign):
-			why[m.Name] = foreign.Why // its name is known
+			why[m.Name] = foreign.Why // without the path, which the caller has
 		case m.Err != nil:
 			why[m.Name] = m.Err.Error()
 		}

@@ -19,10 +19,10 @@ import (
 )
 
 const (
-	// repairDelay is how long after a file was removed the endpoints are made again: a
-	// user may be removing the others too, and their folder.
+	// repairDelay is how long to wait before recreating removed endpoints: a user may
+	// still be removing others, or their folder.
 	repairDelay = time.Second
-	// maxRetryDelay bounds the pause before another attempt, which doubles each time.
+	// maxRetryDelay limits the pause between attempts, which doubles each time.
 	maxRetryDelay = 30 * time.Second
 )
 
@@ -32,14 +32,14 @@ func (c *Channel) endpoints() []string {
 	return []string{public.In, public.Out, public.Socket, public.PTY, public.Log}
 }
 
-// private returns the paths of what QEMU plugs into, and of the locks.
+// private returns the paths of the FIFOs that QEMU opens, and of the locks.
 func (c *Channel) private() []string {
 	vm := relay.VMPath(c.dir.Path())
 	return []string{vm + ".in", vm + ".out", c.dir.Lock(), c.dir.VMLock()}
 }
 
-// Trouble returns why endpoints of the channel could not be made; nil if all are there, or
-// will be in a moment.
+// Trouble returns why endpoints of the channel could not be created, or nil if none
+// failed.
 func (c *Channel) Trouble() error {
 	var errs *multierror.Error
 	for _, missing := range c.console.Missing() {
@@ -53,12 +53,12 @@ func gone(path string) bool {
 	return errors.Is(err, os.ErrNotExist)
 }
 
-// keepFiles touches the files now and again, and makes missing endpoints and the control
-// socket again, until ctx ends. serve serves another control socket.
+// keepFiles touches the files regularly, and recreates missing endpoints and the control
+// socket, until ctx is done. It calls serve with a new control socket.
 //
-// The private files are not made again: a QEMU that is attached keeps those it has, and
-// the locks keep other relays out. Once no QEMU is attached, their loss is an error: the
-// next relay makes all of them.
+// The private files are not recreated: an attached QEMU keeps the FIFOs it has, and the
+// locks exclude other relays. Once no QEMU is attached, their loss is an error, and the
+// next relay creates all of them.
 func (c *Channel) keepFiles(ctx context.Context, serve func(net.Listener)) error {
 	events, err := openers.NewWatch()
 	if err != nil {
@@ -70,9 +70,9 @@ func (c *Channel) keepFiles(ctx context.Context, serve func(net.Listener)) error
 	for touched := (time.Time{}); ctx.Err() == nil; {
 		if time.Since(touched) >= rundir.TouchEvery {
 			touched = time.Now()
-			rundir.Touch(append(all, c.dir.Path())...) // without XDG_RUNTIME_DIR, all are in /tmp
+			rundir.Touch(append(all, c.dir.Path())...) // without XDG_RUNTIME_DIR, all of them are in /tmp
 		}
-		for _, name := range all { // each time: another file may have the name
+		for _, name := range all { // each time, because another file may have the name
 			_ = events.Add(name, unix.IN_ATTRIB|unix.IN_MOVE_SELF|unix.IN_DELETE_SELF|unix.IN_DONT_FOLLOW)
 		}
 		limit := rundir.TouchEvery
@@ -89,13 +89,13 @@ func (c *Channel) keepFiles(ctx context.Context, serve func(net.Listener)) error
 		}
 		c.repair(serve)
 		if slices.ContainsFunc(c.private(), gone) && !c.console.Relay().Held() {
-			return fmt.Errorf("%s: files there were removed (start this again)", c.dir.Path())
+			return fmt.Errorf("%s: files of the relay were removed (start the relay again)", c.dir.Path())
 		}
 	}
 	return nil
 }
 
-// repair makes the missing endpoints again, and the control socket.
+// repair recreates the missing endpoints and the control socket.
 func (c *Channel) repair(serve func(net.Listener)) {
 	c.console.Repair()
 	if !gone(c.dir.Ctl()) || gone(c.dir.Path()) {

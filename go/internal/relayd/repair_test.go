@@ -18,18 +18,18 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// tended is a channel that runs, and what a QEMU that is attached has open.
-type tended struct {
+// fixture is a running channel, and the FIFOs that an attached QEMU has open.
+type fixture struct {
 	t       *testing.T
 	service *Channel
 	public  rundir.Public
 	out, in *os.File
-	said    bytes.Buffer
+	said    bytes.Buffer // everything printed
 }
 
-func tend(t *testing.T) *tended {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	directory := place(t)
+	directory := testFolders(t)
 	service, _ := run(t, Config{Name: "serial", Settings: in(directory)})
 	lease, err := service.dir.AcquireVM()
 	if err != nil {
@@ -40,12 +40,12 @@ func tend(t *testing.T) *tended {
 		t.Fatal(err)
 	}
 	vm := relay.VMPath(service.dir.Path())
-	d := &tended{t: t, service: service, public: rundir.PublicOf(directory, "serial")}
+	d := &fixture{t: t, service: service, public: rundir.PublicOf(directory, "serial")}
 	d.out, d.in = d.open(vm+".out", os.O_RDWR), d.open(vm+".in", os.O_RDWR)
 	return d
 }
 
-func (d *tended) open(path string, flags int) *os.File {
+func (d *fixture) open(path string, flags int) *os.File {
 	d.t.Helper()
 	file, err := os.OpenFile(path, flags|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -56,7 +56,7 @@ func (d *tended) open(path string, flags int) *os.File {
 }
 
 // dial connects to the socket.
-func (d *tended) dial() net.Conn {
+func (d *fixture) dial() net.Conn {
 	d.t.Helper()
 	conn, err := net.Dial("unix", d.public.Socket)
 	if err != nil {
@@ -66,8 +66,8 @@ func (d *tended) dial() net.Conn {
 	return conn
 }
 
-// say prints text, as the guest does.
-func (d *tended) say(text string) {
+// say prints text like the guest.
+func (d *fixture) say(text string) {
 	d.t.Helper()
 	d.said.WriteString(text)
 	if _, err := io.WriteString(d.out, text); err != nil {
@@ -75,8 +75,8 @@ func (d *tended) say(text string) {
 	}
 }
 
-// gets wants text to come next.
-func (d *tended) gets(from io.Reader, text string) {
+// gets checks that text is read next.
+func (d *fixture) gets(from io.Reader, text string) {
 	d.t.Helper()
 	got := make([]byte, len(text))
 	read := make(chan error, 1)
@@ -90,12 +90,12 @@ func (d *tended) gets(from io.Reader, text string) {
 			d.t.Fatalf("got %q, %v, want %q", got, err, text)
 		}
 	case <-time.After(hangLimit):
-		d.t.Fatalf("nothing comes, want %q", text)
+		d.t.Fatalf("timed out, want %q", text)
 	}
 }
 
-// types wants what is written to reach the guest.
-func (d *tended) types(to io.Writer, text string) {
+// types writes text, and checks that it reaches the guest.
+func (d *fixture) types(to io.Writer, text string) {
 	d.t.Helper()
 	if _, err := io.WriteString(to, text); err != nil {
 		d.t.Fatal(err)
@@ -103,18 +103,18 @@ func (d *tended) types(to io.Writer, text string) {
 	d.gets(d.in, text)
 }
 
-// lacks is how many endpoints a channel lacks.
-func lacks(service *Channel) int { return len(service.Status().Consoles[0].Missing) }
+// missingEndpoints returns the number of endpoints that are not in place.
+func missingEndpoints(service *Channel) int { return len(service.Status().Consoles[0].Missing) }
 
-// remove removes all endpoints, and waits until they are there again.
-func (d *tended) remove() {
+// remove removes all endpoints and waits until they are recreated.
+func (d *fixture) remove() {
 	d.t.Helper()
 	before := map[string]os.FileInfo{}
 	for _, name := range append(d.service.endpoints(), d.service.dir.Ctl()) {
 		before[name], _ = os.Lstat(name)
 		os.Remove(name)
 	}
-	await(d.t, "the endpoints", func() bool { return lacks(d.service) == 0 && !gone(d.service.dir.Ctl()) })
+	await(d.t, "the endpoints", func() bool { return missingEndpoints(d.service) == 0 && !gone(d.service.dir.Ctl()) })
 	for name, info := range before {
 		if now, err := os.Lstat(name); err != nil || now.Mode() != info.Mode() {
 			d.t.Errorf("%s: %v, %v", name, now, err)
@@ -122,17 +122,17 @@ func (d *tended) remove() {
 	}
 }
 
-// All endpoints are removed, again and again, while a machine is there: who has one
-// open goes on, and who comes finds a new one.
-func TestRemovedEndpointsComeBack(t *testing.T) {
-	d := tend(t)
+// When all endpoints are removed repeatedly while a VM is attached, clients of the old
+// ones stay connected, and new clients find new ones.
+func TestRemovedEndpointsAreRecreated(t *testing.T) {
+	d := newFixture(t)
 	d.say("one ")
 	var readers []io.Reader
 	var writers []io.Writer
 	for round := range 3 {
 		conn, tty := d.dial(), d.open(d.public.PTY, os.O_RDWR)
 		readers = append(readers, conn, d.open(d.public.Out, os.O_RDONLY))
-		if round == 0 { // there is one terminal, whatever its name
+		if round == 0 { // there is only one terminal, under any name
 			readers = append(readers, tty)
 		}
 		writers = append(writers, conn, d.open(d.public.In, os.O_WRONLY), tty)
@@ -159,9 +159,10 @@ func TestRemovedEndpointsComeBack(t *testing.T) {
 	}
 }
 
-// What the endpoints stand in is removed with them, and comes again later.
+// When the public directory is removed and created again later, the endpoints are
+// recreated.
 func TestRemovedDirectory(t *testing.T) {
-	directory := place(t) + "/public"
+	directory := testFolders(t) + "/public"
 	if err := os.Mkdir(directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -173,16 +174,16 @@ func TestRemovedDirectory(t *testing.T) {
 	if err := os.Mkdir(directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the endpoints", func() bool { return lacks(service) == 0 })
+	await(t, "the endpoints", func() bool { return missingEndpoints(service) == 0 })
 }
 
-// A QEMU that somebody has started by hand on the public pair keeps it: the FIFOs
-// come back when it has gone.
-func TestRemovedEndpointsOfAMachineByHand(t *testing.T) {
-	directory := place(t)
+// A QEMU started by hand on the public pair keeps its FIFOs. They are recreated when it
+// has ended.
+func TestRemovedEndpointsWithQEMUByHand(t *testing.T) {
+	directory := testFolders(t)
 	service, _ := run(t, Config{Name: "serial", Settings: in(directory)})
 	public := rundir.PublicOf(directory, "serial")
-	leave := sitByHand(t, public.In, public.Out)
+	stop := openByHand(t, public.In, public.Out)
 	for _, name := range service.endpoints() {
 		os.Remove(name)
 	}
@@ -192,12 +193,13 @@ func TestRemovedEndpointsOfAMachineByHand(t *testing.T) {
 	if strings.Join(missing, " ") != public.In+" "+public.Out {
 		t.Errorf("missing: %q", missing)
 	}
-	leave()
-	await(t, "the FIFOs", func() bool { return lacks(service) == 0 })
+	stop()
+	await(t, "the FIFOs", func() bool { return missingEndpoints(service) == 0 })
 }
 
-// sitByHand has a process open two FIFOs as QEMU does, until leave is called.
-func sitByHand(t *testing.T, in, out string) (leave func()) {
+// openByHand starts a process that opens two FIFOs like QEMU. It runs until stop is
+// called.
+func openByHand(t *testing.T, in, out string) (stop func()) {
 	t.Helper()
 	qemu := exec.Command("bash", "-c", `exec 3<>"$1" 4<>"$2"; echo ready; read`, "-", in, out)
 	stdin, err := qemu.StdinPipe()
@@ -211,21 +213,21 @@ func sitByHand(t *testing.T, in, out string) (leave func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leave = sync.OnceFunc(func() {
+	stop = sync.OnceFunc(func() {
 		stdin.Close()
-		_ = qemu.Wait() // nothing was to be read
+		_ = qemu.Wait() // it has no output
 	})
-	t.Cleanup(leave)
+	t.Cleanup(stop)
 	if _, err := io.ReadFull(stdout, make([]byte, len("ready\n"))); err != nil {
 		t.Fatal(err)
 	}
-	return leave
+	return stop
 }
 
-// The private folder is removed: the QEMU that is attached is served to its end. Then
-// the relay ends and says why, and another one goes on.
+// When the private folder is removed, the attached QEMU is served until it ends. Then the
+// relay ends with an error, and the next one continues.
 func TestRemovedFolder(t *testing.T) {
-	directory := place(t)
+	directory := testFolders(t)
 	config := Config{Name: "serial", Settings: in(directory)}
 	service, err := Open(config)
 	if err != nil {
@@ -233,7 +235,7 @@ func TestRemovedFolder(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- service.Run(t.Context()) }()
-	leave := sitByHand(t, relay.VMPath(service.dir.Path())+".in", service.vmOut())
+	stop := openByHand(t, relay.VMPath(service.dir.Path())+".in", service.vmOut())
 	out, err := os.OpenFile(service.vmOut(), os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +245,7 @@ func TestRemovedFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	await(t, "the machine in the status", func() bool { return service.Status().Consoles[0].Relay.Attached })
+	await(t, "QEMU to attach", func() bool { return service.Status().Consoles[0].Relay.Attached })
 	if err := os.RemoveAll(service.dir.Path()); err != nil {
 		t.Fatal(err)
 	}
@@ -256,24 +258,24 @@ func TestRemovedFolder(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	out.Close()
-	leave()
+	stop()
 	select {
 	case err = <-done:
 	case <-time.After(hangLimit):
-		t.Fatal("it does not end")
+		t.Fatal("Run does not return")
 	}
-	if err == nil || !strings.Contains(err.Error(), service.dir.Path()+": files there were removed") {
-		t.Errorf("it ends with %v", err)
+	if err == nil || !strings.Contains(err.Error(), service.dir.Path()+": files of the relay were removed") {
+		t.Errorf("Run returned %v", err)
 	}
 	again, _ := run(t, config)
 	if end := again.Status().Consoles[0].Relay.End; end != int64(len("all the same")) {
-		t.Errorf("the next one goes on at %d", end)
+		t.Errorf("the next relay continues at %d", end)
 	}
 }
 
-// A socket that is made again is kept for the next relay in the place of the old one.
-func TestRenewedSocketIsKept(t *testing.T) {
-	directory := place(t)
+// A recreated socket replaces the old one in the store.
+func TestRecreatedSocketIsStored(t *testing.T) {
+	directory := testFolders(t)
 	calls := make(chan string, 100)
 	store := FDStore{
 		Keep:   func(name string, _ *os.File) error { calls <- "keep " + name; return nil },

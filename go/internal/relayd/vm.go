@@ -14,11 +14,12 @@ import (
 	"microvm-console/internal/relay"
 )
 
-// vmOut returns the FIFO that QEMU prints to.
+// vmOut returns the path of the FIFO that QEMU prints to.
 func (c *Channel) vmOut() string { return relay.VMPath(c.dir.Path()) + ".out" }
 
-// watchVM watches for QEMUs that come and go: by the VM's lock, which a QEMU holds that a
-// launcher has started, and by the FIFO, which any QEMU opens. The caller closes the watch.
+// watchVM watches for QEMUs that attach and detach: by the VM lock, which a QEMU inherits
+// from a launcher, and by the FIFO, which every QEMU opens. The caller must close the
+// watch.
 func (c *Channel) watchVM() (*openers.Watch, error) {
 	file, err := os.OpenFile(c.dir.VMLock(), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -38,11 +39,11 @@ func (c *Channel) watchVM() (*openers.Watch, error) {
 	return events, nil
 }
 
-// rescanDelays are the pauses after an event before /proc is read again: a process that
-// opens a file has its descriptor only a moment later.
+// rescanDelays are the pauses before each scan of /proc after an event. inotify(7)
+// reports an open before /proc shows the descriptor.
 var rescanDelays = []time.Duration{0, 10 * time.Millisecond, 100 * time.Millisecond, time.Second}
 
-// followVM keeps the relay informed of QEMUs that come and go, until ctx ends.
+// followVM scans for QEMUs after each event until ctx is done.
 func (c *Channel) followVM(ctx context.Context, events *openers.Watch) {
 	for {
 		happened, err := events.Wait(ctx)
@@ -64,14 +65,14 @@ func (c *Channel) followVM(ctx context.Context, events *openers.Watch) {
 	}
 }
 
-// How a boot ends if it is not known better.
+// The exit causes that are recorded if no better one is known.
 const (
 	ended       = "QEMU ended"
 	endedUnseen = "QEMU ended while no relay ran"
 )
 
-// scan finds out whether a QEMU is attached. how is how one has ended that may have gone; ""
-// if none has.
+// scan checks whether a QEMU is attached. how is the exit cause of a QEMU that may have
+// ended; "" if none has.
 func (c *Channel) scan(how string) {
 	c.attaching.Lock()
 	defer c.attaching.Unlock()
@@ -80,47 +81,47 @@ func (c *Channel) scan(how string) {
 	launched := c.dir.HasVM()
 	holders, _ := openers.HoldersAt(c.vmOut())
 	byHand := !launched && len(holders) > 0
-	if byHand && !c.byHand { // what was typed before is not for it
-		_ = c.console.DropInput() // a FIFO that cannot be emptied fails its reader too
+	if byHand && !c.byHand { // earlier input is not meant for this QEMU
+		_ = c.console.DropInput() // if it fails, the reader of the FIFO fails too
 	}
-	if c.byHand && !byHand && how == "" { // its last event is still to come
+	if c.byHand && !byHand && how == "" { // its last event has not arrived yet
 		how = ended
 	}
 	c.byHand = byHand
-	// A QEMU that came while this looked for holders may have begun a boot.
+	// A QEMU that attached during the search for holders may have begun a boot.
 	if how != "" && !launched && !byHand && boots.BootNumber() == before {
 		c.console.Relay().EndBoot(how)
-		c.console.Relay().Gone() // before status shows it: the next one may start then
+		c.console.Relay().Gone() // before the status shows it, because the next VM may start then
 	}
 	switch {
 	case launched:
-		c.setAttached(true, "a QEMU has come")
+		c.setAttached(true, "QEMU attached")
 	case byHand:
-		c.setAttached(true, "a QEMU that was started by hand has come")
+		c.setAttached(true, "QEMU attached (started by hand)")
 	default:
-		c.setAttached(false, "the QEMU has gone")
+		c.setAttached(false, "QEMU detached")
 	}
 }
 
-// setAttached notes whether a QEMU is attached, or about to start, and logs event if that is
-// new. The caller holds c.attaching.
+// setAttached records whether a QEMU is attached or about to start, and logs event if
+// that changed. The caller holds c.attaching.
 func (c *Channel) setAttached(attached bool, event string) {
 	if c.console.Relay().SetAttached(attached) && c.config.Log != nil {
 		c.config.Log(c.dir.Name() + ": " + event)
 	}
 }
 
-// Boot makes the channel ready for a QEMU that is about to start, and returns the number of
-// its boot. The process that asks holds the VM's lock. It returns ctl.ErrEnding if the
-// relay is about to end.
+// Boot prepares the channel for a QEMU that is about to start, and returns the number of
+// its boot. The process that requests it must hold the VM lock. Boot returns
+// ctl.ErrEnding if the relay is about to end.
 func (c *Channel) Boot() (int, error) {
-	c.attaching.Lock() // a scan that began before must not report the old state later
+	c.attaching.Lock() // a scan that began earlier must not overwrite the state later
 	defer c.attaching.Unlock()
 	if !c.dir.HasVM() {
-		return 0, fmt.Errorf("channel %q: no process holds the VM's lock (lock %s first)", c.dir.Name(), c.dir.VMLock())
+		return 0, fmt.Errorf("channel %q: no process holds the VM lock (lock %s first)", c.dir.Name(), c.dir.VMLock())
 	}
 	if holders, _ := openers.HoldersAt(c.vmOut()); len(holders) > 0 {
-		return 0, fmt.Errorf("channel %q: a QEMU that was started by hand is attached (pid %d; stop it first)", c.dir.Name(), holders[0])
+		return 0, fmt.Errorf("channel %q: a QEMU started by hand is attached (pid %d; stop it first)", c.dir.Name(), holders[0])
 	}
 	number, err := c.console.Boot()
 	if c.ending.Err() != nil {
@@ -129,12 +130,12 @@ func (c *Channel) Boot() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	c.setAttached(true, "a QEMU has come")
+	c.setAttached(true, "QEMU attached")
 	return number, nil
 }
 
-// handlers are what the control socket does. A channel has one console: the name of one in
-// a request is ignored.
+// handlers returns the handlers of the control socket. A channel has one console, so the
+// console name in a request is ignored.
 func (c *Channel) handlers() server.Handlers {
 	h := server.OfRelays(func(string) (*relay.Relay, error) { return c.console.Relay(), nil })
 	h.Status, h.Break, h.NextOrder = c.Status, c.Break, c.NextOrder
@@ -143,8 +144,8 @@ func (c *Channel) handlers() server.Handlers {
 	return h
 }
 
-// NextOrder waits for what the launcher of the channel's QEMU is asked to do next. It
-// returns ctl.ErrEnding when the channel ends.
+// NextOrder waits for the next request to the launcher of the channel's QEMU. It returns
+// ctl.ErrEnding when the channel ends.
 func (c *Channel) NextOrder(ctx context.Context) (string, error) {
 	select {
 	case order := <-c.orders:
@@ -156,11 +157,11 @@ func (c *Channel) NextOrder(ctx context.Context) (string, error) {
 	}
 }
 
-// orderLimit is how long a launcher may take to accept an order: it may be connecting, or
-// doing what it was asked before.
+// orderLimit is how long a launcher may take to accept a request: it may still be
+// connecting, or handling the previous one.
 const orderLimit = time.Second
 
-// Break asks the launcher of the channel's QEMU for a break on the line.
+// Break asks the launcher of the channel's QEMU to send a break on the line.
 func (c *Channel) Break(ctx context.Context, _ string) error {
 	limit, cancel := context.WithTimeout(ctx, orderLimit)
 	defer cancel()
@@ -173,5 +174,5 @@ func (c *Channel) Break(ctx context.Context, _ string) error {
 	case <-c.ending.Done():
 	case <-limit.Done():
 	}
-	return fmt.Errorf("channel %q: no QEMU that run-qemu started is attached", c.dir.Name())
+	return fmt.Errorf("channel %q: no QEMU started by run-qemu is attached", c.dir.Name())
 }

@@ -15,37 +15,37 @@ import (
 	"microvm-console/internal/openers"
 )
 
-// ErrLocked is returned if another process owns the machine, or the channel.
+// ErrLocked is returned if another process owns the machine or the channel.
 var ErrLocked = errors.New("already running")
 
-// ErrVMAttached is returned for a channel to which a VM is attached already.
-var ErrVMAttached = errors.New("a VM is attached already")
+// ErrVMAttached is returned if a VM is attached to the channel already.
+var ErrVMAttached = errors.New("a VM is already attached")
 
-// LeftError is returned for a machine whose owner has ended, and whose QEMU has not: it
-// holds the machine's lock, which it has inherited. It is an ErrLocked.
+// LeftError is returned if the owner of a machine has ended but its QEMU has not: QEMU
+// holds the machine's lock, which it has inherited. It matches ErrLocked.
 type LeftError struct {
-	Name string // of the machine
-	PIDs []int  // of the processes that hold the lock
+	Name string // name of the machine
+	PIDs []int  // processes that hold the lock
 }
 
 func (e *LeftError) Error() string {
-	return fmt.Sprintf("vm %q: its QEMU still runs (pid %s), though the process that started it has ended (end it with microvm-shutdown --force --name %s)",
+	return fmt.Sprintf("vm %q: QEMU is still running (pid %s), but the process that started it has ended (stop it with microvm-shutdown --force --name %s)",
 		e.Name, strings.Trim(fmt.Sprint(e.PIDs), "[]"), e.Name)
 }
 
-// Is makes a LeftError an ErrLocked.
+// Is reports whether target is ErrLocked.
 func (e *LeftError) Is(target error) bool { return target == ErrLocked }
 
-// Lock is an exclusive flock(2) on a file in a private folder. The kernel releases it when
-// all processes that have the file open have ended: the one that took it, and those that
-// inherited it. The file holds the id of the process that took it.
+// Lock is an exclusive flock(2) on a file in a private folder. The kernel releases it
+// when all processes that have the file open have ended: the one that took the lock, and
+// those that inherited it. The file contains the ID of the process that took it.
 type Lock struct {
 	folder Folder
 	file   *os.File
 }
 
-// lock makes the folder and takes the lock of the file called name in it. It returns
-// ErrLocked if another process holds it.
+// lock creates the folder and takes the lock of the file with this name in it. It returns
+// ErrLocked if another process holds the lock.
 func (f Folder) lock(name string) (*Lock, error) {
 	path := filepath.Join(f.Path(), name)
 	for {
@@ -71,14 +71,14 @@ func (f Folder) lock(name string) (*Lock, error) {
 			err = ErrLocked
 		case err == nil || errors.Is(err, unix.EWOULDBLOCK):
 			file.Close()
-			continue // the last owner has removed the file, or a process asked whether it is locked
+			continue // the last owner has removed the file, or a process is checking the lock
 		}
 		file.Close()
 		return nil, err
 	}
 }
 
-// writePID makes the id of this process the only one in the file.
+// writePID replaces the content of the file by the ID of this process.
 func (l *Lock) writePID() error {
 	if err := l.file.Truncate(0); err != nil {
 		return err
@@ -86,22 +86,22 @@ func (l *Lock) writePID() error {
 	return l.AddPID(os.Getpid())
 }
 
-// AddPID adds the id of a process that has inherited the lock to the file: a line for each.
+// AddPID appends to the file a line with the ID of a process that has inherited the lock.
 func (l *Lock) AddPID(pid int) error {
 	_, err := fmt.Fprintf(l.file, "%d\n", pid)
 	return err
 }
 
-// isOf reports whether the lock is that of a file.
+// isOf reports whether this is the lock of a file.
 func (l *Lock) isOf(named os.FileInfo) bool {
 	held, err := l.file.Stat()
 	return err == nil && os.SameFile(held, named)
 }
 
-// Close closes the file. The lock is free unless another process has inherited it.
+// Close closes the file. That releases the lock, unless another process has inherited it.
 func (l *Lock) Close() { l.file.Close() }
 
-// Inherit returns a copy of the lock for a process to inherit. The caller closes it.
+// Inherit returns a copy of the lock for a process to inherit. The caller must close it.
 func (l *Lock) Inherit() (*os.File, error) {
 	fd, err := unix.FcntlInt(l.file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -110,8 +110,8 @@ func (l *Lock) Inherit() (*os.File, error) {
 	return os.NewFile(uintptr(fd), l.file.Name()), nil
 }
 
-// Heirs returns the other processes that hold the lock: QEMU, and what it has started.
-func (l *Lock) Heirs() []int {
+// OtherHolders returns the other processes that hold the lock: QEMU and its children.
+func (l *Lock) OtherHolders() []int {
 	info, err := l.file.Stat()
 	if err != nil {
 		return nil
@@ -120,9 +120,9 @@ func (l *Lock) Heirs() []int {
 	return slices.DeleteFunc(pids, func(pid int) bool { return pid == os.Getpid() })
 }
 
-// Release empties and removes the folder, and closes the lock. The file goes last: from
-// then on the folder may be the next owner's, and stays if it is. A folder whose lock file
-// is another one is left as it is.
+// Release removes the folder and its content, and releases the lock. It removes the lock
+// file last: after that, the folder may belong to the next owner, and is not removed if
+// it does. If the lock file is not this lock's, Release removes nothing.
 func (l *Lock) Release() error {
 	defer l.Close()
 	base, err := os.OpenRoot(l.folder.base)
@@ -155,13 +155,13 @@ func (l *Lock) Release() error {
 	return unlessGone(err)
 }
 
-// leftLimit is how long a QEMU may take to end whose owner was killed: the kernel kills it
-// then too, and gives back its memory.
+// leftLimit is how long QEMU may take to end after its owner was killed. The kernel kills
+// it at the same time, but has to free its memory.
 const leftLimit = 2 * time.Second
 
 // Acquire creates the machine's folder and takes its lock. It returns ErrLocked, with the
-// owner's process id, if another process owns the machine, and a *LeftError if only its
-// QEMU is left. The caller calls Release once nothing in the folder is in use.
+// owner's process ID, if another process owns the machine, and a *LeftError if only its
+// QEMU is left. The caller must call Release once nothing in the folder is in use.
 func (m Machine) Acquire() (*Lock, error) {
 	for deadline := time.Now().Add(leftLimit); ; time.Sleep(10 * time.Millisecond) {
 		lock, err := m.lock(lockName)
@@ -178,9 +178,9 @@ func (m Machine) Acquire() (*Lock, error) {
 	}
 }
 
-// LeftBehind returns the processes that hold the machine's lock though its owner has
-// ended: a QEMU that was left behind. It returns nil if the owner runs, or no process
-// holds the lock.
+// LeftBehind returns the processes that hold the machine's lock after its owner has
+// ended: a QEMU that was left behind. It returns nil if the owner is running or no
+// process holds the lock.
 func (m Machine) LeftBehind() []int {
 	pids, owned := m.holders()
 	if owned {
@@ -199,14 +199,14 @@ func (m Machine) holders() (pids []int, owned bool) {
 	return openers.LockHolders(info)
 }
 
-// Locked reports whether a process holds the owner's lock just now. It returns an error that
-// names a folder that is not ours: what answers there cannot be trusted.
+// Locked reports whether a process holds the owner's lock. It returns an error with the
+// path if a folder does not belong to this user, because sockets there cannot be trusted.
 func (f Folder) Locked() (bool, error) {
 	if err := checkRuntimeDir(); err != nil {
 		return false, err
 	}
 	for _, dir := range []string{f.base, f.Path()} {
-		if err := ours(dir); err != nil {
+		if err := checkOwn(dir); err != nil {
 			return false, unlessGone(err)
 		}
 	}
@@ -214,20 +214,19 @@ func (f Folder) Locked() (bool, error) {
 }
 
 // Acquire creates the channel's folder and takes the relay's lock. It returns ErrLocked,
-// with the owner's process id, if another relay serves the channel. The caller closes the
-// lock.
+// with the owner's process ID, if another relay serves the channel. The caller must close
+// the lock.
 func (c Channel) Acquire() (*Lock, error) {
 	lock, err := c.lock(lockName)
 	if errors.Is(err, ErrLocked) {
-		err = fmt.Errorf("channel %q: a relay is %w%s", c.name, err,
-			heldBy(c.Lock(), "stop it with systemctl --user stop qemu-"+c.name+"-relay.service, or end it"))
+		err = fmt.Errorf("channel %q: a relay is %w%s", c.name, err, heldBy(c.Lock(), c.stopRelay()))
 	}
 	return lock, err
 }
 
-// AcquireVM takes the VM's lock. A QEMU that inherits it holds it exactly as long as it
-// lives. It returns ErrVMAttached, with the process that holds it, if a VM is attached.
-// The caller closes the lock.
+// AcquireVM takes the VM lock. A QEMU that inherits it holds it exactly as long as it
+// lives. AcquireVM returns ErrVMAttached, with the ID of the process that holds the lock,
+// if a VM is attached. The caller must close the lock.
 func (c Channel) AcquireVM() (*Lock, error) {
 	lock, err := c.lock(filepath.Base(c.VMLock()))
 	if errors.Is(err, ErrLocked) {
@@ -242,13 +241,13 @@ func (c Channel) Running() bool {
 	return held
 }
 
-// HasVM reports whether a VM holds its lock.
+// HasVM reports whether a process holds the VM lock.
 func (c Channel) HasVM() bool {
 	held, _ := lockedAt(c.VMLock())
 	return held
 }
 
-// lockedAt reports whether a process holds the lock of the file at path, if there is one.
+// lockedAt reports whether path exists and a process holds its lock.
 func lockedAt(path string) (bool, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -258,23 +257,57 @@ func lockedAt(path string) (bool, error) {
 	return isHeld(file), nil
 }
 
-// isHeld reports whether a process holds the lock of a file. It takes a shared lock for an
-// instant, which an owner's lock forbids, and another such question does not.
+// isHeld reports whether a process holds the exclusive lock of a file. It briefly takes a
+// shared lock, which does not interfere with other calls of isHeld.
 func isHeld(file *os.File) bool {
 	return errors.Is(unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
 }
 
-// heldBy names the process that wrote a lock file, and what to do.
+// heldBy returns the process that wrote a lock file, and the remedy, for an error
+// message.
 func heldBy(path, remedy string) string {
-	data, err := os.ReadFile(path)
-	pid, _, _ := strings.Cut(string(data), "\n")
-	if err != nil || pid == "" {
+	pid := lockPID(path)
+	if pid == "" {
 		return fmt.Sprintf(" (%s)", remedy)
 	}
 	return fmt.Sprintf(" (by pid %s; %s)", pid, remedy)
 }
 
-// unlessGone returns err, and nil if that is that there is no such file.
+// lockPID returns the ID of the process that wrote a lock file, or "" if it is unknown.
+func lockPID(path string) string {
+	data, _ := os.ReadFile(path)
+	pid, _, _ := strings.Cut(string(data), "\n")
+	return pid
+}
+
+// stopRelay returns how to stop the relay that holds the channel's lock: by its unit if it
+// runs in one.
+func (c Channel) stopRelay() string {
+	unit := "qemu-" + c.name + "-relay.service"
+	cgroups, _ := os.ReadFile(filepath.Join("/proc", lockPID(c.Lock()), "cgroup"))
+	if command := stopCommand(string(cgroups), unit); command != "" {
+		return "stop it with " + command
+	}
+	return "stop it first"
+}
+
+// stopCommand returns the command that stops a unit, if a process with these control groups
+// (cgroups(7), /proc/PID/cgroup) is part of it, and "" otherwise.
+func stopCommand(cgroups, unit string) string {
+	for line := range strings.Lines(cgroups) {
+		path := strings.TrimSpace(line)
+		if !strings.HasSuffix(path, "/"+unit) {
+			continue
+		}
+		if strings.Contains(path, "/user@") {
+			return "systemctl --user stop " + unit
+		}
+		return "systemctl stop " + unit
+	}
+	return ""
+}
+
+// unlessGone returns err, or nil if err is os.ErrNotExist.
 func unlessGone(err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

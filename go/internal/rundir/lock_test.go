@@ -13,8 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The test binary is a machine's owner, for as long as its stdin is open, when
-// it is started as one.
+// The test binary owns a machine, until its stdin is closed, if RUNDIR_TEST_OWNER is set.
 func TestMain(m *testing.M) {
 	if name := os.Getenv("RUNDIR_TEST_OWNER"); name != "" {
 		_, err := Of(name).Acquire()
@@ -25,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// owner starts a process that owns the machine called name. kill kills it.
+// owner starts a process that owns the machine with this name. kill kills it.
 func owner(t *testing.T, name string) (pid int, kill func()) {
 	t.Helper()
 	command := exec.Command(os.Args[0])
@@ -53,7 +52,7 @@ func owner(t *testing.T, name string) (pid int, kill func()) {
 	return command.Process.Pid, kill
 }
 
-// acquire is Acquire where nothing stands in the way.
+// acquire calls Acquire, which must succeed.
 func acquire(t *testing.T, m Machine) *Lock {
 	t.Helper()
 	lock, err := m.Acquire()
@@ -70,7 +69,7 @@ func release(t *testing.T, lock *Lock) {
 	}
 }
 
-func TestASecondOwnerIsToldOfTheFirst(t *testing.T) {
+func TestErrorNamesTheOwner(t *testing.T) {
 	base(t)
 	pid, _ := owner(t, "m")
 	_, err := Of("m").Acquire()
@@ -100,7 +99,7 @@ func TestReleaseRemovesTheFolder(t *testing.T) {
 	}
 }
 
-func TestReleaseOfAFolderThatHasGone(t *testing.T) {
+func TestReleaseOfARemovedFolder(t *testing.T) {
 	base := base(t)
 	lock := acquire(t, Of("m"))
 	if err := os.RemoveAll(base); err != nil {
@@ -124,7 +123,7 @@ func TestTheFolderOfAKilledOwnerIsReused(t *testing.T) {
 	defer release(t, lock)
 	data, err := os.ReadFile(m.Lock())
 	if want := fmt.Sprintf("%d\n", os.Getpid()); string(data) != want {
-		t.Errorf("the lock file says %q, want %q (%v)", data, want, err)
+		t.Errorf("the lock file contains %q, want %q (%v)", data, want, err)
 	}
 }
 
@@ -142,7 +141,7 @@ func TestAPlantedLockIsRefused(t *testing.T) {
 		t.Errorf("Acquire: %v", err)
 	}
 	if data, err := os.ReadFile(victim); string(data) != "precious" {
-		t.Errorf("the file behind the link holds %q (%v)", data, err)
+		t.Errorf("the target of the link contains %q (%v)", data, err)
 	}
 }
 
@@ -171,5 +170,22 @@ func TestRunning(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a", "b"}, names()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The remedy names the unit only if the relay runs in it.
+func TestStopCommand(t *testing.T) {
+	const unit = "qemu-serial-relay.service"
+	for _, test := range []struct{ name, cgroups, want string }{
+		{"a user's service", "0::/user.slice/user-7.slice/user@7.service/app.slice/" + unit + "\n", "systemctl --user stop " + unit},
+		{"a service of the system", "0::/system.slice/" + unit + "\n", "systemctl stop " + unit},
+		{"control groups of version 1", "3:memory:/\n1:name=systemd:/user.slice/user-7.slice/user@7.service/" + unit + "\n0::/\n", "systemctl --user stop " + unit},
+		{"a shell", "0::/user.slice/user-7.slice/session-2.scope\n", ""},
+		{"another channel's service", "0::/user.slice/user-7.slice/user@7.service/app.slice/qemu-monitor-relay.service\n", ""},
+		{"an ended process", "", ""},
+	} {
+		if got := stopCommand(test.cgroups, unit); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
 	}
 }

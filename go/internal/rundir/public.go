@@ -11,35 +11,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Public is the endpoints of a channel that other programs open, in a folder that may be
-// shared by all users, such as /tmp.
+// Public has the paths of the endpoints of a channel for other programs. They are in a
+// folder that all users may share, such as /tmp.
 type Public struct {
-	In     string // FIFO: to the guest
-	Out    string // FIFO: from the guest
+	In     string // FIFO to the guest
+	Out    string // FIFO from the guest
 	Socket string // Unix stream socket
 	PTY    string // link to a pseudo-terminal
-	Log    string // link to the newest segment of the stream
+	Log    string // link to the newest segment of the journal
 }
 
-// PublicOf names the endpoints of a channel in directory.
+// PublicOf returns the paths of the endpoints of a channel in directory.
 func PublicOf(directory, channel string) Public {
 	path := func(suffix string) string { return filepath.Join(directory, "qemu-"+channel+suffix) }
 	return Public{In: path(".in"), Out: path(".out"), Socket: path(".sock"), PTY: path(".pty"), Log: path(".log")}
 }
 
-// ForeignError is returned for a file that has the name of one of ours, and belongs to
-// another user or is of another kind.
+// ForeignError is returned if a path belongs to another user or is another kind of file.
 type ForeignError struct {
 	Path string
-	Why  string // "belongs to user 1001, not to us"
+	Why  string // such as "belongs to user 1001"
 }
 
 func (e *ForeignError) Error() string {
 	return fmt.Sprintf("%s: %s (remove it, or choose another directory)", e.Path, e.Why)
 }
 
-// Usable reports whether there is a file at path. It returns a *ForeignError if that is of
-// another kind than the wanted one, or not ours. A link counts as itself.
+// Usable reports whether path exists. It returns a *ForeignError if the file is not of
+// the given kind or belongs to another user. Symbolic links are not followed.
 func Usable(path string, kind os.FileMode) (exists bool, err error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -49,7 +48,7 @@ func Usable(path string, kind os.FileMode) (exists bool, err error) {
 		return false, err
 	}
 	if owner := int(info.Sys().(*syscall.Stat_t).Uid); owner != os.Getuid() {
-		return true, &ForeignError{path, fmt.Sprintf("belongs to user %d, not to us", owner)}
+		return true, &ForeignError{path, fmt.Sprintf("belongs to user %d", owner)}
 	}
 	if found := info.Mode().Type(); found != kind {
 		return true, &ForeignError{path, fmt.Sprintf("is %s, not %s", cmp.Or(kinds[found], "a device"), kinds[kind])}
@@ -57,13 +56,13 @@ func Usable(path string, kind os.FileMode) (exists bool, err error) {
 	return true, nil
 }
 
-// kinds are the kinds of files but devices.
+// kinds are the names of the kinds of files, except devices.
 var kinds = map[os.FileMode]string{
 	os.ModeNamedPipe: "a FIFO", os.ModeSocket: "a socket", os.ModeSymlink: "a symbolic link", os.ModeDir: "a folder", 0: "a file",
 }
 
-// Link makes path a symbolic link to target, and replaces a link of ours that is there: a
-// process that opens path meanwhile finds the old one or the new one.
+// Link makes path a symbolic link to target. It replaces an existing link of this user
+// atomically: a process that opens path uses either the old link or the new one.
 func Link(target, path string) error {
 	if _, err := Usable(path, os.ModeSymlink); err != nil {
 		return err
@@ -72,7 +71,7 @@ func Link(target, path string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // it is empty
+	defer func() { _ = os.RemoveAll(dir) }() // empty by now, or on error
 	fresh := filepath.Join(dir, "link")
 	if err := os.Symlink(target, fresh); err != nil {
 		return err
@@ -80,10 +79,10 @@ func Link(target, path string) error {
 	return os.Rename(fresh, path)
 }
 
-// OpenFIFO makes a FIFO at path, mode 0600, or takes one of ours that is there, which QEMU
-// may have open. It opens it for reading and writing: an opening never waits, and the FIFO
-// keeps its content while it is open here. The error is a *ForeignError if another file
-// has the name.
+// OpenFIFO creates a FIFO at path, mode 0600, or opens an existing one of this user,
+// which QEMU may have open. It opens the FIFO for reading and writing, so that opening
+// never blocks and the FIFO keeps its content while it is open here. It returns a
+// *ForeignError if path is another file. The caller must close the file.
 func OpenFIFO(path string) (*os.File, error) {
 	exists, err := Usable(path, os.ModeNamedPipe)
 	if err != nil {

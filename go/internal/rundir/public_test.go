@@ -16,10 +16,10 @@ func TestChannelPaths(t *testing.T) {
 	if got := OfChannel("serial").Ctl(); got != "/run/user/7/qemu-relay/serial/ctl" {
 		t.Error(got)
 	}
-	// A shell without the variable meets the user's services all the same.
+	// Without the variable, the user's services are found too.
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	want := fmt.Sprintf("/tmp/qemu-relay-%d/serial", os.Getuid())
-	if own := fmt.Sprintf("/run/user/%d", os.Getuid()); ours(own) == nil {
+	if own := fmt.Sprintf("/run/user/%d", os.Getuid()); checkOwn(own) == nil {
 		want = own + "/qemu-relay/serial"
 	}
 	if got := OfChannel("serial").Path(); got != want {
@@ -27,7 +27,7 @@ func TestChannelPaths(t *testing.T) {
 	}
 }
 
-// A name is used only if what is there is ours and of the right kind.
+// A path is used only if it belongs to this user and is of the right kind.
 func TestUsable(t *testing.T) {
 	dir := t.TempDir()
 	fifo, link := filepath.Join(dir, "fifo"), filepath.Join(dir, "link")
@@ -38,10 +38,10 @@ func TestUsable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
-		path  string
-		kind  os.FileMode
-		there bool
-		wrong string
+		path   string
+		kind   os.FileMode
+		exists bool
+		wrong  string
 	}{
 		{fifo, os.ModeNamedPipe, true, ""},
 		{link, os.ModeSymlink, true, ""},
@@ -49,23 +49,23 @@ func TestUsable(t *testing.T) {
 		{link, os.ModeNamedPipe, true, link + ": is a symbolic link, not a FIFO (remove it, or choose another directory)"},
 		{fifo, os.ModeSocket, true, fifo + ": is a FIFO, not a socket (remove it, or choose another directory)"},
 	} {
-		there, err := Usable(test.path, test.kind)
-		if there != test.there || fmt.Sprint(err) != test.wrong && (err != nil || test.wrong != "") {
-			t.Errorf("%s as %v: %t, %v, want %t, %q", test.path, test.kind, there, err, test.there, test.wrong)
+		exists, err := Usable(test.path, test.kind)
+		if exists != test.exists || fmt.Sprint(err) != test.wrong && (err != nil || test.wrong != "") {
+			t.Errorf("%s as %v: %t, %v, want %t, %q", test.path, test.kind, exists, err, test.exists, test.wrong)
 		}
 	}
 	if os.Getuid() != 0 {
-		t.Skip("the rest gives a file to somebody else: run as root")
+		t.Skip("only root can change the owner of a file (run the tests as root)")
 	}
 	if err := os.Lchown(fifo, 65534, 65534); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Usable(fifo, os.ModeNamedPipe); err == nil || !strings.Contains(err.Error(), "belongs to user 65534, not to us") {
-		t.Errorf("somebody else's: %v", err)
+	if _, err := Usable(fifo, os.ModeNamedPipe); err == nil || !strings.Contains(err.Error(), "belongs to user 65534") {
+		t.Errorf("another user's file: %v", err)
 	}
 }
 
-func TestLinkReplacesALinkOfOurs(t *testing.T) {
+func TestLinkReplacesAnOldLink(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "link")
 	for _, target := range []string{"first", "second"} {
 		if err := Link(target, link); err != nil {
@@ -76,23 +76,23 @@ func TestLinkReplacesALinkOfOurs(t *testing.T) {
 		}
 	}
 	if left, err := os.ReadDir(filepath.Dir(link)); err != nil || len(left) != 1 {
-		t.Errorf("left behind: %v, %v", left, err)
+		t.Errorf("the folder has %v, %v", left, err)
 	}
 }
 
-func TestVMLockIsTakenOnce(t *testing.T) {
+func TestVMLockIsExclusive(t *testing.T) {
 	base(t)
 	channel := OfChannel("serial")
 	lock, err := channel.AcquireVM()
 	if err != nil || !channel.HasVM() || channel.Running() {
 		t.Fatalf("VM %t, running %t, %v", channel.HasVM(), channel.Running(), err)
 	}
-	want := fmt.Sprintf("channel %q: a VM is attached already (by pid %d; stop that VM first)", "serial", os.Getpid())
+	want := fmt.Sprintf("channel %q: a VM is already attached (by pid %d; stop that VM first)", "serial", os.Getpid())
 	if _, err := channel.AcquireVM(); !errors.Is(err, ErrVMAttached) || err.Error() != want {
-		t.Errorf("taken again: %v, want %s", err, want)
+		t.Errorf("a second AcquireVM: %v, want %s", err, want)
 	}
 	lock.Close()
 	if channel.HasVM() {
-		t.Error("the lock is not free")
+		t.Error("HasVM is true after Close")
 	}
 }

@@ -1,10 +1,10 @@
-// Package rundir makes every path of a machine and of a channel, and makes sure that their
+// Package rundir defines the paths of machines and channels, and ensures that their
 // folders belong to this user alone.
 //
-// A machine has $XDG_RUNTIME_DIR/microvm/<name>/, or /tmp/microvm-<uid>/<name>/ without
-// that variable; a channel has $XDG_RUNTIME_DIR/qemu-relay/<channel>/, and its endpoints in
-// a public folder such as /tmp. A name that exists is used only if it belongs to this user
-// and is of the right kind.
+// A machine has $XDG_RUNTIME_DIR/microvm/<name>/, or /tmp/microvm-<uid>/<name>/ if that
+// variable is not set. A channel has $XDG_RUNTIME_DIR/qemu-relay/<channel>/, and
+// endpoints in a public folder such as /tmp. An existing path is used only if it belongs
+// to this user and is of the right kind.
 package rundir
 
 import (
@@ -15,30 +15,30 @@ import (
 	"strconv"
 )
 
-// maxSocketPath is the longest path of a Unix socket, in bytes (unix(7): sun_path, less
-// its closing NUL).
+// maxSocketPath is the maximum length of the path of a Unix socket, in bytes (unix(7):
+// sun_path without the terminating NUL).
 const maxSocketPath = 107
 
 // Folder is the private folder of a machine or a channel.
 type Folder struct{ base, name string }
 
-// Name returns the name of the machine or channel.
+// Name returns the name of the machine or the channel.
 func (f Folder) Name() string { return f.name }
 
-// Path returns the folder itself.
+// Path returns the path of the folder.
 func (f Folder) Path() string { return filepath.Join(f.base, f.name) }
 
-// Ctl returns the control socket (HTTP).
+// Ctl returns the path of the control socket (HTTP).
 func (f Folder) Ctl() string { return filepath.Join(f.Path(), "ctl") }
 
-// Lock returns the file whose flock(2) the owner holds.
+// Lock returns the path of the file whose flock(2) the owner holds.
 func (f Folder) Lock() string { return filepath.Join(f.Path(), lockName) }
 
 const lockName = "lock"
 
-// Create makes the folder, mode 0700. It returns an error that names the folder if it is
-// another user's, a runtime folder that others can write to, or a path that is too long
-// for a Unix socket.
+// Create creates the folder, mode 0700. It returns an error if the folder belongs to
+// another user, if other users can write to $XDG_RUNTIME_DIR, or if the paths are too
+// long for a Unix socket.
 func (f Folder) Create() error {
 	if err := CheckSocket(f.Ctl()); err != nil {
 		return err
@@ -54,25 +54,26 @@ func (f Folder) Create() error {
 	return nil
 }
 
-// private makes the folder path, or takes one of ours, and closes it to others.
+// private creates the folder path, or makes an existing one of this user inaccessible to
+// others.
 func private(path string) error {
 	for {
 		if err := os.Mkdir(path, 0o700); err == nil || !os.IsExist(err) {
 			return err
 		}
-		err := ours(path)
+		err := checkOwn(path)
 		if err == nil {
 			err = os.Chmod(path, 0o700)
 		}
 		if !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-		// The last owner has just removed the folder.
+		// The last owner has just removed the folder: try again.
 	}
 }
 
-// ours returns an error unless path is a folder of ours, and no link to one.
-func ours(path string) error {
+// checkOwn returns an error unless path is a folder of this user, and not a link.
+func checkOwn(path string) error {
 	exists, err := Usable(path, os.ModeDir)
 	if foreign := (*ForeignError)(nil); errors.As(err, &foreign) {
 		return fmt.Errorf("%s: %s (remove it, or set XDG_RUNTIME_DIR to a folder of your own)", path, foreign.Why)
@@ -83,19 +84,19 @@ func ours(path string) error {
 	return err
 }
 
-// CheckSocket returns an error if a path is too long for a Unix socket.
+// CheckSocket returns an error if path is too long for a Unix socket.
 func CheckSocket(path string) error {
 	if length := len(path); length > maxSocketPath {
-		return fmt.Errorf("%s: is %d bytes long, a Unix socket's path has at most %d (use a shorter name or XDG_RUNTIME_DIR)",
+		return fmt.Errorf("%s: path too long for a Unix socket: %d bytes, at most %d (use a shorter name or a shorter XDG_RUNTIME_DIR)",
 			path, length, maxSocketPath)
 	}
 	return nil
 }
 
-// Machine is the folder of a machine. It is removed with the machine.
+// Machine is the folder of a machine. It exists as long as the machine.
 type Machine struct{ Folder }
 
-// Base returns the folder of all machines of this user.
+// Base returns the folder that contains the folders of this user's machines.
 func Base() string {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 		return filepath.Join(dir, "microvm")
@@ -103,34 +104,35 @@ func Base() string {
 	return filepath.Join("/tmp", "microvm-"+strconv.Itoa(os.Getuid()))
 }
 
-// Of returns the folder of the machine called name. It makes nothing.
+// Of returns the folder of the machine with this name. It does not create it.
 func Of(name string) Machine { return Machine{Folder{Base(), name}} }
 
-// State returns state.json.
+// State returns the path of state.json.
 func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
 
-// Console returns the folder of one console's relay.
+// Console returns the folder of a console's relay.
 func (m Machine) Console(console string) string { return filepath.Join(m.Path(), console) }
 
-// Socket returns the Unix socket of a console's relay, in its folder.
+// Socket returns the Unix socket of a console's relay, given the relay's folder.
 func Socket(console string) string { return filepath.Join(console, "sock") }
 
-// Journal returns the folder of one console's stream, which outlives the machine:
-// $XDG_STATE_HOME/microvm/<name>/<console>, or below ~/.local/state without that variable.
+// Journal returns the folder of a console's journal, which remains when the machine has
+// ended: $XDG_STATE_HOME/microvm/<name>/<console>, or the same below ~/.local/state if
+// that variable is not set.
 func (m Machine) Journal(console string) (string, error) { return state("microvm", m.name, console) }
 
-// Running returns the machines of this user that a process owns, by name.
+// Running returns the machines of this user that are running, sorted by name.
 func Running() ([]Machine, error) { return locked(Base(), Of) }
 
-// RunningChannels returns the channels of this user that a relay serves, by name.
+// RunningChannels returns the channels of this user that a relay serves, sorted by name.
 func RunningChannels() ([]Channel, error) { return locked(channelBase(), OfChannel) }
 
-// locked returns the folders in base whose locks are held, by name.
+// locked returns the folders in base whose locks are held, sorted by name.
 func locked[F interface{ Locked() (bool, error) }](base string, of func(name string) F) (found []F, err error) {
 	if err := checkRuntimeDir(); err != nil {
 		return nil, err
 	}
-	if err := ours(base); err != nil {
+	if err := checkOwn(base); err != nil {
 		return nil, unlessGone(err)
 	}
 	entries, err := os.ReadDir(base)
@@ -150,32 +152,34 @@ func locked[F interface{ Locked() (bool, error) }](base string, of func(name str
 	return found, err
 }
 
-// Channel is the private folder of a channel's persistent relay. It stays when its owner
-// ends: a QEMU may go on writing to its FIFO.
+// Channel is the private folder of a channel's persistent relay. It remains when the
+// relay ends, because a QEMU may continue to write to its FIFO.
 type Channel struct{ Folder }
 
-// OfChannel returns the folder of the channel called name. It makes nothing.
+// OfChannel returns the folder of the channel with this name. It does not create it.
 func OfChannel(name string) Channel { return Channel{Folder{channelBase(), name}} }
 
-// channelBase returns $XDG_RUNTIME_DIR/qemu-relay. Without that variable (su, cron) it is
-// the user's folder all the same if there is one, so that the user's services are found;
+// channelBase returns $XDG_RUNTIME_DIR/qemu-relay. If that variable is not set (su,
+// cron), it uses /run/user/<uid> if that exists, so that the user's services are found,
 // otherwise /tmp/qemu-relay-<uid>.
 func channelBase() string {
 	dir := os.Getenv("XDG_RUNTIME_DIR")
 	if dir == "" {
 		dir = filepath.Join("/run/user", strconv.Itoa(os.Getuid()))
-		if ours(dir) != nil {
+		if checkOwn(dir) != nil {
 			return filepath.Join("/tmp", "qemu-relay-"+strconv.Itoa(os.Getuid()))
 		}
 	}
 	return filepath.Join(dir, "qemu-relay")
 }
 
-// VMLock returns the file whose flock(2) is held as long as a VM is attached to the channel.
+// VMLock returns the path of the file whose flock(2) is held while a VM is attached to
+// the channel.
 func (c Channel) VMLock() string { return filepath.Join(c.Path(), "vm.lock") }
 
-// Journal returns the folder of the channel's stream: $XDG_STATE_HOME/qemu-relay/<channel>,
-// or below ~/.local/state without that variable.
+// Journal returns the folder of the channel's journal:
+// $XDG_STATE_HOME/qemu-relay/<channel>, or the same below ~/.local/state if that variable
+// is not set.
 func (c Channel) Journal() (string, error) { return state("qemu-relay", c.name) }
 
 // state returns a folder below $XDG_STATE_HOME.

@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// base gives the test a base folder of its own, which is not there yet. Its path
-// is shorter than one of t.TempDir: a Unix socket must fit below it.
+// base sets XDG_RUNTIME_DIR to a temporary folder, and returns the base folder, which
+// does not exist yet. The path is shorter than one of t.TempDir, because the path of a
+// Unix socket must fit below it.
 func base(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "rundir")
@@ -30,7 +31,7 @@ func TestPaths(t *testing.T) {
 		{"with XDG_RUNTIME_DIR", "/run/user/7", "/run/user/7/microvm/demo"},
 		{"without", "", fmt.Sprintf("/tmp/microvm-%d/demo", os.Getuid())},
 	}
-	t.Setenv("TMPDIR", "/elsewhere") // nix-shell sets it: the programs must still meet
+	t.Setenv("TMPDIR", "/elsewhere") // as nix-shell does; the programs must still find each other
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("XDG_RUNTIME_DIR", test.xdg)
@@ -44,7 +45,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestCreateMakesAndClosesTheFolders(t *testing.T) {
+func TestCreateMakesPrivateFolders(t *testing.T) {
 	base := base(t)
 	m := Of("m")
 	for _, before := range []string{"new folders", "loose ones"} {
@@ -66,27 +67,27 @@ func TestCreateMakesAndClosesTheFolders(t *testing.T) {
 	}
 }
 
-func TestCreateWantsAPathThatFitsASocket(t *testing.T) {
+func TestCreateChecksTheLengthOfThePath(t *testing.T) {
 	base(t)
 	longest := strings.Repeat("a", maxSocketPath-len(Of("").Ctl())-len("/"))
 	if err := Of(longest).Create(); err != nil {
 		t.Errorf("a path of %d bytes: %v", len(Of(longest).Ctl()), err)
 	}
 	err := Of(longest + "a").Create()
-	if err == nil || !strings.Contains(err.Error(), "is 108 bytes long, a Unix socket's path has at most 107 (use a shorter name or XDG_RUNTIME_DIR)") {
+	if err == nil || !strings.Contains(err.Error(), "path too long for a Unix socket: 108 bytes, at most 107 (use a shorter name or a shorter XDG_RUNTIME_DIR)") {
 		t.Errorf("one byte more: %v", err)
 	}
 }
 
-func TestCreateWantsARuntimeFolder(t *testing.T) {
+func TestCreateWithoutTheRuntimeFolder(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", filepath.Join(t.TempDir(), "none"))
 	if err := Of("m").Create(); err == nil || !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), Base()+": ") {
 		t.Error(err)
 	}
 }
 
-// TestPlanted puts things that are not ours where the base folder, or the
-// machine's, should be. Who creates and who asks is told.
+// TestPlanted puts foreign files in place of the base folder and of the machine's folder.
+// Both Create and Locked return an error.
 func TestPlanted(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -97,7 +98,7 @@ func TestPlanted(t *testing.T) {
 		{"a symbolic link to nothing", func(path string) error { return os.Symlink("none", path) }, "is a symbolic link"},
 		{"a file", func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is a file, not a folder"},
 		{"a FIFO", func(path string) error { return unix.Mkfifo(path, 0o600) }, "is a FIFO, not a folder"},
-		{"somebody else's folder", plantForeign, "belongs to user 12345, not to us"},
+		{"another user's folder", plantForeign, "belongs to user 12345"},
 	}
 	for _, test := range tests {
 		for _, place := range []string{"base", "machine"} {
@@ -110,14 +111,14 @@ func TestPlanted(t *testing.T) {
 					}
 				}
 				if err := test.plant(path); errors.Is(err, errNotRoot) {
-					t.Skip("only root can give a folder away (run the tests as root too)")
+					t.Skip("only root can change the owner of a folder (run the tests as root)")
 				} else if err != nil {
 					t.Fatal(err)
 				}
-				_, asked := m.Locked()
-				for who, err := range map[string]error{"Create": m.Create(), "Locked": asked} {
+				_, locked := m.Locked()
+				for name, err := range map[string]error{"Create": m.Create(), "Locked": locked} {
 					if err == nil || !strings.HasPrefix(err.Error(), path+": "+test.want) {
-						t.Errorf("%s: %v", who, err)
+						t.Errorf("%s: %v", name, err)
 					}
 				}
 			})

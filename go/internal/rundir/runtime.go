@@ -6,14 +6,14 @@ import (
 	"syscall"
 )
 
-// checkRuntimeDir returns an error if $XDG_RUNTIME_DIR belongs to neither this user nor
-// root, or if other users may write there: they could put another folder in the place
-// of ours at any time, and have this process write and remove files in it. That is so
-// for a root shell that still has the variable of the user who became root.
+// checkRuntimeDir returns an error if $XDG_RUNTIME_DIR belongs neither to this user nor
+// to root, or if other users can write to it. They could replace our folders by others at
+// any time, and make this process write and remove files there. A root shell that has
+// kept the variable of the user who became root is such a case.
 //
-// A folder that does not exist is no error here. Without the variable there is nothing
-// to check: /run/user/UID is the user's own, and in /tmp others cannot rename our
-// folders, because of its sticky bit.
+// It returns nil if the folder does not exist. If the variable is not set, there is
+// nothing to check: /run/user/<uid> belongs to the user, and in /tmp the sticky bit
+// prevents other users from renaming our folders.
 func checkRuntimeDir() error {
 	dir := os.Getenv("XDG_RUNTIME_DIR")
 	if dir == "" {
@@ -23,7 +23,7 @@ func checkRuntimeDir() error {
 	if err != nil {
 		return unlessGone(err)
 	}
-	const remedy = "so that others could replace what is in it (set XDG_RUNTIME_DIR to a folder of your own, mode 0700, or unset it)"
+	const remedy = "so other users could replace files in it (set XDG_RUNTIME_DIR to a folder of your own, mode 0700, or unset it)"
 	if uid := int(info.Sys().(*syscall.Stat_t).Uid); uid != os.Getuid() && uid != 0 {
 		return fmt.Errorf("XDG_RUNTIME_DIR: %s belongs to user %d, %s", dir, uid, remedy)
 	}

@@ -8,20 +8,20 @@ import (
 	"testing"
 )
 
-// A runtime folder in which others can replace what is there is refused by all who use
-// it, and nothing is made there.
-func TestARuntimeFolderThatOthersCanWriteTo(t *testing.T) {
+// If other users can replace files in the runtime folder, all functions return an error
+// and create nothing.
+func TestRuntimeFolderWritableByOthers(t *testing.T) {
 	tests := []struct {
 		name string
 		mode os.FileMode
-		uid  int // -1: ours
+		uid  int // -1: this user
 		want string
 	}{
 		{"ours", 0o700, -1, ""},
-		{"ours, for others to read", 0o755, -1, ""},
-		{"writable by the group", 0o770, -1, "has mode 0770, so that others could replace what is in it"},
-		{"writable by all", 0o777, -1, "has mode 0777, so that others could replace what is in it"},
-		{"another user's", 0o700, 12345, "belongs to user 12345, so that others could replace what is in it"},
+		{"readable by others", 0o755, -1, ""},
+		{"writable by the group", 0o770, -1, "has mode 0770, so other users could replace files in it"},
+		{"writable by all", 0o777, -1, "has mode 0777, so other users could replace files in it"},
+		{"another user's", 0o700, 12345, "belongs to user 12345, so other users could replace files in it"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -32,22 +32,22 @@ func TestARuntimeFolderThatOthersCanWriteTo(t *testing.T) {
 			}
 			if test.uid >= 0 {
 				if os.Getuid() != 0 {
-					t.Skip("only root can give a folder away (run the tests as root too)")
+					t.Skip("only root can change the owner of a folder (run the tests as root)")
 				}
 				if err := os.Chown(dir, test.uid, test.uid); err != nil {
 					t.Fatal(err)
 				}
 			}
-			_, asked := Of("m").Locked()
+			_, locked := Of("m").Locked()
 			_, listed := Running()
 			lock, taken := Of("m").Acquire()
 			relay, served := OfChannel("serial").Acquire()
-			for who, err := range map[string]error{"Locked": asked, "Running": listed, "Acquire": taken, "Channel.Acquire": served} {
+			for name, err := range map[string]error{"Locked": locked, "Running": listed, "Acquire": taken, "Channel.Acquire": served} {
 				switch {
 				case test.want == "" && err != nil:
-					t.Errorf("%s: %v", who, err)
+					t.Errorf("%s: %v", name, err)
 				case test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), "XDG_RUNTIME_DIR: "+dir+" "+test.want)):
-					t.Errorf("%s: %v", who, err)
+					t.Errorf("%s: %v", name, err)
 				}
 			}
 			if test.want == "" {
@@ -56,14 +56,14 @@ func TestARuntimeFolderThatOthersCanWriteTo(t *testing.T) {
 				return
 			}
 			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-				t.Errorf("made there: %v, %v", left, err)
+				t.Errorf("the folder has %v, %v", left, err)
 			}
 		})
 	}
 }
 
-// The base folder is replaced while a machine runs, and its name leads to another
-// folder: nothing in that one is removed.
+// If the base folder is replaced by a link while a machine is running, Release removes
+// nothing in the target.
 func TestReleaseFollowsNoLink(t *testing.T) {
 	for _, plant := range []struct {
 		name string
@@ -84,7 +84,7 @@ func TestReleaseFollowsNoLink(t *testing.T) {
 				os.WriteFile(victim+"/precious", nil, 0o600), os.Rename(base, base+".away"), plant.link(base, victim)); err != nil {
 				t.Fatal(err)
 			}
-			_ = lock.Release() // it may say that the folder is another one
+			_ = lock.Release() // may report that the folder is another one
 			for _, name := range []string{"lock", "precious"} {
 				if _, err := os.Stat(victim + "/" + name); err != nil {
 					t.Error(err)

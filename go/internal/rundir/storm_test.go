@@ -9,20 +9,20 @@ import (
 	"testing"
 )
 
-// TestStorm has several goroutines take and leave one machine, while others ask
-// who runs. The machine never has two owners, an owner's files are its own, and
-// nobody gets an error but that there is an owner.
+// TestStorm has several goroutines acquire and release one machine, while others call
+// Running. The machine never has two owners, an owner's files are not changed by others,
+// and the only error is ErrLocked.
 func TestStorm(t *testing.T) {
 	base(t)
 	m := Of("m")
 	const owners, turns = 6, 50
-	ask(t, 2, func() {
+	repeat(t, 2, func() {
 		if _, err := Running(); err != nil {
 			t.Error(err)
 		}
 	})
 	var group sync.WaitGroup
-	var owner atomic.Int64 // 0: nobody
+	var owner atomic.Int64 // 0 if none
 	for me := range int64(owners) {
 		group.Go(func() {
 			for turn := 0; turn < turns; {
@@ -37,7 +37,7 @@ func TestStorm(t *testing.T) {
 				if other := owner.Swap(me + 1); other != 0 {
 					t.Errorf("two owners: %d and %d", other, me+1)
 				}
-				err = keepHouse(m, me)
+				err = checkFiles(m, me)
 				owner.Store(0)
 				if err := errors.Join(err, lock.Release()); err != nil {
 					t.Error(err)
@@ -49,8 +49,8 @@ func TestStorm(t *testing.T) {
 	group.Wait()
 }
 
-// ask calls question over and over from n goroutines until the test ends.
-func ask(t *testing.T, n int, question func()) {
+// repeat calls f repeatedly from n goroutines until the test ends.
+func repeat(t *testing.T, n int, f func()) {
 	t.Helper()
 	done := make(chan struct{})
 	var group sync.WaitGroup
@@ -61,7 +61,7 @@ func ask(t *testing.T, n int, question func()) {
 				case <-done:
 					return
 				default:
-					question()
+					f()
 				}
 			}
 		})
@@ -72,8 +72,8 @@ func ask(t *testing.T, n int, question func()) {
 	})
 }
 
-// keepHouse writes an owner's files, and finds them again.
-func keepHouse(m Machine, me int64) error {
+// checkFiles writes an owner's files and reads them again.
+func checkFiles(m Machine, me int64) error {
 	mine := fmt.Sprint(me)
 	for _, path := range []string{m.State(), m.Ctl()} {
 		if err := os.WriteFile(path, []byte(mine), 0o600); err != nil {
@@ -88,15 +88,15 @@ func keepHouse(m Machine, me int64) error {
 	return nil
 }
 
-// TestAQuestionIsNoOwner has one owner come and go while others ask: it is
-// never refused.
-func TestAQuestionIsNoOwner(t *testing.T) {
+// TestLockedDoesNotInterfere has one owner acquire and release a machine while others
+// call Locked. Acquire never fails.
+func TestLockedDoesNotInterfere(t *testing.T) {
 	base(t)
 	m := Of("m")
 	if err := m.Create(); err != nil {
 		t.Fatal(err)
 	}
-	ask(t, 4, func() { m.Locked() })
+	repeat(t, 4, func() { m.Locked() })
 	for range 200 {
 		release(t, acquire(t, m))
 	}

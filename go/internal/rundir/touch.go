@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TouchEvery is how often files are touched that have to stay: what cleans /tmp removes
-// files that were not used for days (tmpfiles.d(5)), whether a process has them open or
-// not.
+// TouchEvery is the interval at which files in use are touched. Programs that clean /tmp
+// remove files that were not used for days, even if a process has them open
+// (tmpfiles.d(5)).
 const TouchEvery = time.Hour
 
-// Touch sets the times of files to now. A link is touched itself. A file that is
-// missing, or cannot be touched, is left out.
+// Touch sets the times of files to now. It does not follow symbolic links. It ignores
+// errors.
 func Touch(paths ...string) {
 	for _, path := range paths {
 		now := unix.Timespec{Nsec: unix.UTIME_NOW}
@@ -23,17 +23,17 @@ func Touch(paths ...string) {
 	}
 }
 
-// Touch touches the machine's folder and all that is in it.
+// Touch touches the machine's folder and everything in it.
 func (m Machine) Touch() {
 	_ = filepath.WalkDir(m.Path(), func(path string, _ fs.DirEntry, err error) error {
 		if err == nil {
 			Touch(path)
 		}
-		return nil // what has gone meanwhile is passed over
+		return nil // ignore what has been removed meanwhile
 	})
 }
 
-// KeepTouched touches the machine's folder every TouchEvery until ctx ends.
+// KeepTouched touches the machine's folder every TouchEvery until ctx is done.
 func (m Machine) KeepTouched(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// All that is in a machine's folder is touched, and the folder itself: what cleans /tmp
-// would remove it.
+// Touch touches the machine's folder and everything in it, so that programs that clean
+// /tmp do not remove it.
 func TestTouch(t *testing.T) {
 	base(t)
 	m := Of("m")

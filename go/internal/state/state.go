@@ -1,5 +1,5 @@
-// Package state is what a VM, or a channel's persistent relay, shows of itself: in
-// state.json, in the answer to GET /status of its control socket, and in the tables
+// Package state defines the status of a VM or of a channel's persistent relay, as shown
+// in state.json, in the response to GET /status on its control socket, and in the tables
 // that the programs print. The fields are those of the JSON objects.
 package state
 
@@ -8,35 +8,34 @@ import (
 	"time"
 )
 
-// Machine is a VM as the process that runs it sees it. A channel is a machine of one
-// console, whose QEMU another process has started.
+// Machine is the status of a VM. A channel is a machine with one console whose QEMU is
+// started by another process.
 type Machine struct {
 	Name    string    `json:"name"`
-	State   string    `json:"state"`             // Starting, Booting, Ready, Stopping; of a channel Relaying
-	PID     int       `json:"pid"`               // of the owner
-	QEMUPID int       `json:"qemuPid,omitempty"` // 0: not started yet
-	Started time.Time `json:"started"`           // when the owner took the machine
-	Accel   string    `json:"accel,omitempty"`   // "kvm", "tcg"
-	Machine string    `json:"machine,omitempty"` // "q35", "microvm"
-	// ReadyBy is what has shown that the guest is ready: "login on ttyS0", "agent".
+	State   string    `json:"state"`             // Starting, Booting, Ready or Stopping; for a channel Relaying
+	PID     int       `json:"pid"`               // process that runs the VM or the relay
+	QEMUPID int       `json:"qemuPid,omitempty"` // 0 before QEMU is started
+	Started time.Time `json:"started"`           // when the owner locked the machine
+	Accel   string    `json:"accel,omitempty"`   // "kvm" or "tcg"
+	Machine string    `json:"machine,omitempty"` // "q35" or "microvm"
+	// ReadyBy is what has shown that the guest is ready: "login on ttyS0" or "agent".
 	ReadyBy string `json:"readyBy,omitempty"`
-	// ReadySeconds is how long the guest took for that since it started, or
-	// restarted.
+	// ReadySeconds is how long the guest took to become ready after its start or restart.
 	ReadySeconds float64 `json:"readySeconds,omitempty"`
-	// Agent is set if the guest's agent answers.
+	// Agent is set if the guest agent responds.
 	Agent bool `json:"agent,omitempty"`
-	// Restarts is how often the guest has restarted itself.
+	// Restarts is the number of restarts by the guest itself.
 	Restarts int `json:"restarts,omitempty"`
-	// Ended is how the VM has ended, once QEMU has: "powered off", "stopped by acpi". The
-	// clients still get what it has printed last.
+	// Ended is the exit cause once QEMU has ended, such as "powered off" or "stopped by
+	// acpi". Clients still receive the last output at that time.
 	Ended string `json:"ended,omitempty"`
-	// Notes are what the user should know, oldest first.
+	// Notes are messages for the user, oldest first.
 	Notes []Note `json:"notes,omitempty"`
-	// Consoles in the order of vm.json.
+	// Consoles are in the order of vm.json.
 	Consoles []Console `json:"consoles"`
 }
 
-// All is every VM and every channel that a user has running.
+// All has the running VMs and channels of a user.
 type All struct {
 	VMs      []Machine `json:"vms"`
 	Channels []Machine `json:"channels"`
@@ -44,44 +43,43 @@ type All struct {
 
 // The states of a machine.
 const (
-	Starting = "starting" // QEMU does not run yet
-	Booting  = "booting"  // QEMU runs, the guest is not ready
-	Ready    = "ready"    // the guest's agent answers, or a console shows a login
-	Stopping = "stopping" // its end was asked for
+	Starting = "starting" // QEMU is not running yet
+	Booting  = "booting"  // QEMU is running, the guest is not ready
+	Ready    = "ready"    // the guest agent responds, or a console shows a login prompt
+	Stopping = "stopping" // the VM has been asked to stop
 	Relaying = "relaying" // a channel
 )
 
-// Note is something that has happened in a machine.
+// Note is a message about an event.
 type Note struct {
 	Time time.Time `json:"time"`
 	Text string    `json:"text"`
 }
 
-// Console is one console, its endpoints and its stream.
+// Console is a console with its endpoints and its stream.
 type Console struct {
-	Name   string `json:"name"`             // "serial"
-	Device string `json:"device,omitempty"` // "ttyS0"; of a channel QEMU's option, "-serial"
-	Port   int    `json:"port,omitempty"`   // TCP, on localhost; 0: none
-	// Refused is how many clients of the port were refused: those of other users, and
-	// web browsers.
+	Name   string `json:"name"`             // such as "serial"
+	Device string `json:"device,omitempty"` // such as "ttyS0"; for a channel QEMU's option, such as "-serial"
+	Port   int    `json:"port,omitempty"`   // TCP port on localhost; 0 if none
+	// Refused is the number of clients of the port that were refused because they were
+	// web browsers or belonged to other users.
 	Refused int `json:"refused,omitempty"`
-	// Endpoints of a channel in the file system: its paths "in", "out", "sock",
-	// "pty" and "log".
+	// Endpoints are the paths of a channel's endpoints in the file system, by name: "in",
+	// "out", "sock", "pty" and "log".
 	Endpoints map[string]string `json:"endpoints,omitempty"`
-	// Missing are those paths at which there is no endpoint of the relay's, as it was
-	// removed, or something else has the name; and "localhost:PORT" for a port that
-	// could not be opened. The relay tries again.
+	// Missing are the paths at which the relay has no endpoint, because it was removed or
+	// the path belongs to another file, and "localhost:PORT" for a port that could not be
+	// opened. The relay tries again.
 	Missing []string `json:"missing,omitempty"`
-	// Trouble is why the relay cannot make one of Missing: "belongs to user 1001, not
-	// to us".
+	// Trouble is why the relay cannot create one of Missing, such as "belongs to user
+	// 1001".
 	Trouble map[string]string `json:"trouble,omitempty"`
-	// Relay is what the relay of this console does; nil where QEMU itself
-	// serves the port.
+	// Relay is the state of the console's relay; nil if QEMU itself serves the port.
 	Relay *Relay `json:"relay,omitempty"`
 }
 
-// Lost returns how many bytes were printed that could not be kept. unknown is set if there
-// are gaps of unknown size.
+// Lost returns the number of printed bytes that are missing from the stream. unknown
+// reports whether there are gaps of unknown size.
 func (r *Relay) Lost() (bytes int64, unknown bool) {
 	for _, gap := range r.Gaps {
 		bytes += gap.Bytes
@@ -90,54 +88,54 @@ func (r *Relay) Lost() (bytes int64, unknown bool) {
 	return bytes, unknown
 }
 
-// Files returns the paths of a channel's endpoints, which differ in their endings alone,
-// as one word of a shell.
+// Files returns the paths of a channel's endpoints, which differ only in their suffixes,
+// as a brace expression of the shell.
 func (c Console) Files() string {
 	return strings.TrimSuffix(c.Endpoints["in"], "in") + "{in,out,sock,pty,log}"
 }
 
-// Relay is the state of one console's relay. Offsets and sizes are in bytes.
+// Relay is the state of a console's relay. Offsets and sizes are in bytes.
 type Relay struct {
 	Socket   string `json:"socket"`   // Unix stream socket
-	Journal  string `json:"journal"`  // the folder of the stream's files
+	Journal  string `json:"journal"`  // folder of the journal's files
 	Attached bool   `json:"attached"` // QEMU has the VM side open
-	Exact    bool   `json:"exact"`    // a killed relay loses no byte (the file system can splice)
-	Boot     int    `json:"boot"`     // the number of this boot, from 1
-	Start    int64  `json:"start"`    // offset at which this boot began
+	Exact    bool   `json:"exact"`    // no byte is lost if the relay is killed (the file system supports splice)
+	Boot     int    `json:"boot"`     // number of the current boot, from 1
+	Start    int64  `json:"start"`    // offset at which the current boot began
 	Oldest   int64  `json:"oldest"`   // offset of the oldest byte that is kept
-	End      int64  `json:"end"`      // offset behind the newest byte
-	Input    int    `json:"input"`    // bytes typed that the guest has not read
-	// FIFOBytes is how many bytes the FIFO from QEMU holds while the relay does not read:
-	// WholeFIFO, or less for a user who has as much in pipes as the kernel allows.
+	End      int64  `json:"end"`      // offset just after the newest byte
+	Input    int    `json:"input"`    // typed bytes that the guest has not read
+	// FIFOBytes is the capacity of the FIFO from QEMU: WholeFIFO, or less if the user has
+	// used up the pipe buffers that the kernel allows.
 	FIFOBytes int `json:"fifoBytes"`
-	// Writer is the client that has the writer's seat; "": it is free, and
-	// all clients may type.
+	// Writer is the client that has the writer's seat; "" if the seat is free and all
+	// clients may type.
 	Writer string `json:"writer,omitempty"`
-	// Clients in the order in which they came.
+	// Clients are in the order in which they connected.
 	Clients []Client `json:"clients"`
-	// Crowded is how many clients were refused since there were MaxClients already.
+	// Crowded is the number of clients that were refused because of relay.MaxClients.
 	Crowded int `json:"crowded,omitempty"`
-	// Gaps are bytes that were printed and could not be kept.
+	// Gaps are the missing parts of the stream.
 	Gaps []Gap `json:"gaps"`
 }
 
-// WholeFIFO is how many bytes the FIFO from QEMU is to hold.
+// WholeFIFO is the intended capacity of the FIFO from QEMU, in bytes.
 const WholeFIFO = 1 << 20
 
 // Client is a client of a relay.
 type Client struct {
-	Client   string    `json:"client"`   // the name that it gave, or its address
-	Kind     string    `json:"kind"`     // "tcp", "unix", "stream"
-	Since    time.Time `json:"since"`    // when it came
-	Offset   int64     `json:"offset"`   // of the next byte for it
-	Lag      int64     `json:"lag"`      // how many bytes it is behind
-	Terminal bool      `json:"terminal"` // a terminal is at its end
-	Writes   bool      `json:"writes"`   // it has the writer's seat
+	Client   string    `json:"client"`   // name chosen by the client, or its address
+	Kind     string    `json:"kind"`     // "tcp", "unix", "stream", "fifo" or "pty"
+	Since    time.Time `json:"since"`    // when it connected
+	Offset   int64     `json:"offset"`   // offset of the next byte it reads
+	Lag      int64     `json:"lag"`      // number of bytes it has not read
+	Terminal bool      `json:"terminal"` // the client is a terminal
+	Writes   bool      `json:"writes"`   // the client has the writer's seat
 }
 
-// Gap is a part of the stream that is missing at an offset.
+// Gap is a missing part of the stream.
 type Gap struct {
 	Offset int64  `json:"offset"`
-	Bytes  int64  `json:"bytes"` // 0: unknown, and possibly none
+	Bytes  int64  `json:"bytes"` // 0 if the number is unknown and may be zero
 	Cause  string `json:"cause"`
 }

@@ -1,4 +1,4 @@
-// Package unixsock listens on Unix sockets that only their owner can open.
+// Package unixsock listens on Unix sockets that only their owner can connect to.
 package unixsock
 
 import (
@@ -16,17 +16,17 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// Listener is a Unix stream socket at a path. Its name is removed with it, unless another
-// file has it by then.
+// Listener is a Unix stream socket at a path. Close removes the path, unless it is
+// another file's by then.
 type Listener struct {
 	*net.UnixListener
 	path   string
-	socket os.FileInfo // nil: the name has been removed
+	socket os.FileInfo // nil if the path has been removed
 }
 
-// Listen opens a Unix stream socket at path, mode 0600. It replaces a socket of ours that
-// was left there: the caller holds the owner's lock. The socket gets its name only once
-// clients can connect to it.
+// Listen opens a Unix stream socket at path, mode 0600. It replaces an old socket of the
+// same user; the caller holds a lock that excludes other owners. The path exists only
+// once clients can connect. The caller must call Close.
 func Listen(path string) (*Listener, error) {
 	if err := rundir.CheckSocket(path); err != nil {
 		return nil, err
@@ -40,10 +40,10 @@ func Listen(path string) (*Listener, error) {
 		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
 	defer unix.Close(fd)
-	// By way of the descriptor the path is short enough for any folder.
+	// The path through the descriptor is short enough for any folder.
 	fresh := fmt.Sprintf("/proc/self/fd/%d/.%s-%s", fd, name, rand.Text()[:8])
-	// bind(2) gives the file the mode of the socket (Linux, unix_bind_bsd): it is private from the
-	// first moment, also in a folder that every user can write to.
+	// bind(2) gives the file the mode of the socket (Linux, unix_bind_bsd). So it is
+	// private from the start, even in a folder that all users can write to.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
 		return errors.Join(raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), 0o600) }), err)
 	}}
@@ -57,7 +57,7 @@ func Listen(path string) (*Listener, error) {
 	return Named(listener.(*net.UnixListener), path), nil
 }
 
-// Named returns a Listener of one whose socket is at path.
+// Named returns a Listener for an existing listener whose socket is at path.
 func Named(listener *net.UnixListener, path string) *Listener {
 	listener.SetUnlinkOnClose(false)
 	socket, _ := os.Lstat(path)
@@ -76,7 +76,7 @@ func (l *Listener) InPlace() bool {
 // Close removes the socket and closes the listener.
 func (l *Listener) Close() error {
 	if l.InPlace() {
-		_ = os.Remove(l.path) // it may just have been removed
+		_ = os.Remove(l.path) // may have been removed already
 	}
 	return l.UnixListener.Close()
 }

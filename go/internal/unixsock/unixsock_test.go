@@ -22,7 +22,7 @@ func TestListenInAMissingFolder(t *testing.T) {
 	}
 }
 
-// folder returns a folder whose path is short enough for a socket.
+// folder returns a temporary folder with a path short enough for sockets.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "unixsock")
@@ -33,8 +33,8 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// The socket is private whatever the umask, takes the place of one that was left, and is
-// removed with its listener, but not if another one has its place.
+// The socket is private with any umask, replaces an old one, and is removed when its
+// listener is closed, but not if another file has taken its path.
 func TestListen(t *testing.T) {
 	path := filepath.Join(folder(t), "ctl")
 	defer unix.Umask(unix.Umask(0))
@@ -60,14 +60,14 @@ func TestListen(t *testing.T) {
 	}
 	second.Close()
 	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, unix.ECONNRESET) {
-		t.Errorf("a client of a listener that was closed: %v", err)
+		t.Errorf("a client of a closed listener: %v", err)
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("left: %v", err)
+		t.Errorf("the socket was not removed: %v", err)
 	}
 }
 
-// A file that is no socket stays, and a path that is too long is refused.
+// A file that is not a socket is not replaced, and a path that is too long is refused.
 func TestListenRefuses(t *testing.T) {
 	path := filepath.Join(folder(t), "ctl")
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
@@ -80,16 +80,16 @@ func TestListenRefuses(t *testing.T) {
 		t.Errorf("the file holds %q, %v", text, err)
 	}
 	if _, err := unixsock.Listen("/tmp/" + strings.Repeat("a", 103)); err == nil {
-		t.Error("a path of 108 bytes is taken")
+		t.Error("a path of 108 bytes was accepted")
 	}
 }
 
-// A client that finds the name can connect.
-func TestListenBeforeTheName(t *testing.T) {
+// As soon as the path exists, a client can connect.
+func TestListenBeforeThePathExists(t *testing.T) {
 	dir := folder(t)
 	for round := range 300 {
 		path := filepath.Join(dir, strconv.Itoa(round))
-		dialled := make(chan error)
+		dialed := make(chan error)
 		go func() {
 			for {
 				conn, err := net.Dial("unix", path)
@@ -99,7 +99,7 @@ func TestListenBeforeTheName(t *testing.T) {
 				if err == nil {
 					conn.Close()
 				}
-				dialled <- err
+				dialed <- err
 				return
 			}
 		}()
@@ -107,12 +107,12 @@ func TestListenBeforeTheName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := <-dialled; err != nil {
+		if err := <-dialed; err != nil {
 			t.Fatal(err)
 		}
 		listener.Close()
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left: %v, %v", left, err)
+		t.Errorf("files left: %v, %v", left, err)
 	}
 }

@@ -68,7 +68,7 @@ func lastBoot(t *testing.T, console string) journal.Boot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := journal.Look(dir)
+	snapshot, err := journal.TakeSnapshot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ const killLimit = 5 * time.Second
 // child. Else the next start of the VM would find them.
 func killHeirs(lock *rundir.Lock) error {
 	for deadline := time.Now().Add(killLimit); ; {
-		heirs := lock.Heirs()
+		heirs := lock.OtherHolders()
 		switch {
 		case len(heirs) == 0:
 			return nil
@@ -59,7 +59,7 @@ func killHeirs(lock *rundir.Lock) error {
 			return fmt.Errorf("left behind: the processes %d, which QEMU has started", heirs)
 		}
 		for _, pid := range heirs {
-			isHeir := func() bool { return slices.Contains(lock.Heirs(), pid) }
+			isHeir := func() bool { return slices.Contains(lock.OtherHolders(), pid) }
 			if err := process.KillOther(pid, isHeir, time.Until(deadline)); err != nil {
 				return fmt.Errorf("left behind: %w", err)
 			}

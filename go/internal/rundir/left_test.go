@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// heir starts a process that inherits the lock, and keeps it until stdin is closed.
-func heir(t *testing.T, lock *Lock) (pid int, stdin io.Closer) {
+// inherit starts a process that inherits the lock. It holds the lock until stdin is closed.
+func inherit(t *testing.T, lock *Lock) (pid int, stdin io.Closer) {
 	t.Helper()
 	file, err := lock.Inherit()
 	if err != nil {
@@ -42,30 +42,31 @@ func heir(t *testing.T, lock *Lock) (pid int, stdin io.Closer) {
 	return qemu.Process.Pid, stdin
 }
 
-// A QEMU outlives its owner: the machine is locked, and the next owner is told by whom.
-func TestAQEMUThatWasLeftBehindIsNamed(t *testing.T) {
+// If QEMU outlives its owner, the machine stays locked, and Acquire returns QEMU's
+// process ID.
+func TestQEMULeftBehind(t *testing.T) {
 	base(t)
 	m := Of("m")
 	lock := acquire(t, m)
-	pid, stdin := heir(t, lock)
+	pid, stdin := inherit(t, lock)
 	if err := lock.AddPID(pid); err != nil {
 		t.Fatal(err)
 	}
 	if left := m.LeftBehind(); left != nil {
-		t.Errorf("its owner is there, and %d count as left behind", left)
+		t.Errorf("LeftBehind is %d while the owner runs", left)
 	}
-	if heirs := lock.Heirs(); len(heirs) != 1 || heirs[0] != pid {
-		t.Errorf("the lock has the heirs %d, want %d", heirs, pid)
+	if pids := lock.OtherHolders(); len(pids) != 1 || pids[0] != pid {
+		t.Errorf("the lock is held by %d, want %d", pids, pid)
 	}
 	if text, err := os.ReadFile(m.Lock()); string(text) != fmt.Sprintf("%d\n%d\n", os.Getpid(), pid) {
-		t.Errorf("the lock file says %q, %v", text, err)
+		t.Errorf("the lock file contains %q, %v", text, err)
 	}
-	lock.file.Close() // as the kernel does for an owner that ends
+	lock.file.Close() // like the kernel when the owner ends
 	_, err := m.Acquire()
 	want := fmt.Sprintf("(pid %d)", pid)
 	if left := (*LeftError)(nil); !errors.As(err, &left) || !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), want) {
-		t.Fatalf("got %v, want %s named", err, want)
+		t.Fatalf("got %v, want it to contain %s", err, want)
 	}
 	stdin.Close()
-	release(t, acquire(t, m)) // once it has ended
+	release(t, acquire(t, m)) // QEMU has ended
 }
