@@ -27,9 +27,10 @@ const (
 // record is what a VM shows of itself: in its status, in state.json, and in lines that the
 // user reads.
 type record struct {
-	path  string // of state.json
-	log   func(line string)
-	guest *guest.Guest
+	path   string            // of state.json
+	log    func(line string) // see Options
+	detail func(line string) // log if Options.Verbose is set; else it does nothing
+	guest  *guest.Guest
 
 	writing sync.Mutex // held while state.json is written
 
@@ -39,9 +40,13 @@ type record struct {
 	limited int           // calls of noteLimited since the last noteMore
 }
 
-func newRecord(path string, log func(string), g *guest.Guest, name string) *record {
+func newRecord(path string, options Options, g *guest.Guest, name string) *record {
+	detail := func(string) {}
+	if options.Verbose {
+		detail = options.Log
+	}
 	return &record{
-		path: path, log: log, guest: g, changed: make(chan struct{}),
+		path: path, log: options.Log, detail: detail, guest: g, changed: make(chan struct{}),
 		machine: state.Machine{Name: name, State: state.Starting, PID: os.Getpid(), Started: time.Now()},
 	}
 }

@@ -40,6 +40,9 @@ type Options struct {
 	// Log is called with each line that the user should read: printable characters only
 	// (package plaintext). nil: it is not called.
 	Log func(line string)
+	// Verbose adds lines to Log: why the accelerator was chosen, and what each stage of a
+	// stop has done.
+	Verbose bool
 }
 
 // VM is one VM. New makes it, Run runs it once.
@@ -80,7 +83,7 @@ func New(m vmconfig.Machine, options Options) *VM {
 		ended:     make(chan struct{}),
 		finished:  make(chan struct{}),
 	}
-	v.record = newRecord(dir.State(), options.Log, v.guest, m.Name)
+	v.record = newRecord(dir.State(), options, v.guest, m.Name)
 	v.record.setConsoles(m.Consoles)
 	v.windows = newWindows(v.guest)
 	v.outputs = &outputs{guest: v.guest}

@@ -237,7 +237,7 @@ func TestFloodOfNotes(t *testing.T) {
 	var log []string
 	m := machine(t)
 	g := newGuest(m)
-	r := newRecord(filepath.Join(t.TempDir(), "state.json"), func(line string) { log = append(log, line) }, g, "m")
+	r := newRecord(filepath.Join(t.TempDir(), "state.json"), Options{Log: func(line string) { log = append(log, line) }}, g, "m")
 	w := watcher{guest: g, record: r, events: newEvents(g, nil, nil)}
 	end := int64(0)
 	for i := range flood {
