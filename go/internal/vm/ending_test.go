@@ -19,6 +19,7 @@ import (
 func TestEnd(t *testing.T) {
 	clean := &exitError{}
 	byACPI := ctl.StopReport{Stage: "acpi", Tried: []ctl.Attempt{{Stage: "agent", Result: "no answer"}, {Stage: "acpi", Result: "worked"}}}
+	byKill := ctl.StopReport{Stage: "sigkill", Tried: []ctl.Attempt{{Stage: "agent", Result: "no answer"}, {Stage: "sigkill", Result: "worked"}}}
 	for _, test := range []struct {
 		name string
 		end  end
@@ -30,9 +31,9 @@ func TestEnd(t *testing.T) {
 		{"it restarts without a restart", end{exit: clean, last: guest.Shutdown{Guest: true, Reason: "guest-reset"}},
 			"restarted, and QEMU ended (-no-reboot)", "restarted, and QEMU ended (-no-reboot)", false},
 		{"it is stopped", end{exit: clean, stopped: true, report: byACPI, last: guest.Shutdown{Guest: true}},
-			"stopped by acpi", "stopped by acpi in 0.0 s (agent: no answer)", false},
-		{"it is stopped by SIGKILL", end{exit: &exitError{exit: 128 + 9}, stopped: true, report: ctl.StopReport{Stage: "sigkill"}},
-			"stopped by sigkill", "stopped by sigkill in 0.0 s", false},
+			"stopped by acpi", "shut down by the power button in 0.0 s", false},
+		{"it is stopped by SIGKILL", end{exit: &exitError{exit: 128 + 9}, stopped: true, report: byKill},
+			"stopped by sigkill", "ended by SIGKILL in 0.0 s (agent: no answer)", false},
 		{"no stage has worked", end{exit: &exitError{exit: 128 + 9}, stopped: true}, "stopped", "stopped", false},
 		{"another process ends QEMU", end{exit: clean, last: guest.Shutdown{Reason: "host-signal"}},
 			"QEMU was ended (host-signal)", "QEMU was ended (host-signal)", false},

@@ -109,7 +109,7 @@ func TestSandbox(t *testing.T) {
 		v, ended := run(t, m)
 		started(t, v)
 		notes := v.Status().Notes
-		if len(notes) != 1 || notes[0].Text != "QEMU runs without a sandbox: "+m.QEMU+" was built without seccomp" {
+		if len(notes) != 1 || notes[0].Text != "QEMU runs without a sandbox: "+m.QEMU+" is built without seccomp" {
 			t.Errorf("notes: %v", notes)
 		}
 		v.Stop(t.Context(), ctl.StopRequest{Force: true})

@@ -66,6 +66,9 @@ func (v *VM) stopBy(ctx context.Context, stages []stage) (ctl.StopReport, error)
 	v.stop.asked = true
 	_ = v.record.become(state.Stopping) // a state file that cannot be written must not keep a VM running
 	report := v.stop.run(ctx, stages, v.qemu.done())
+	for _, attempt := range report.Tried {
+		v.record.detail(fmt.Sprintf("stop: %s: %s after %.1f s", attempt.Stage, attempt.Result, attempt.Seconds))
+	}
 	if report.Stage == "" {
 		return report, ErrNotStopped
 	}
