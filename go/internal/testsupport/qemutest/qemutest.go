@@ -35,6 +35,7 @@ package qemutest
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -73,7 +74,7 @@ func Main() {
 		f.words[name] = value
 	}
 	if status, ok := f.words["fake.exit"]; ok {
-		fmt.Fprintln(os.Stderr, "fake: told to end")
+		fmt.Fprintln(os.Stderr, "fake: exit by fake.exit")
 		code, _ := strconv.Atoi(status) // a test's own word
 		unix.Exit(code)
 	}
@@ -208,7 +209,7 @@ func (f *fake) monitor() {
 		if f.has("fake.mute") || f.has("fake.hang") && request.Execute != "qmp_capabilities" {
 			continue
 		}
-		answer := fmt.Sprintf(`{"status": %q}`, f.words["fake.halt"])
+		answer := fmt.Sprintf(`{"status": %q}`, cmp.Or(f.words["fake.status"], f.words["fake.halt"], "running"))
 		switch {
 		case request.Execute == "query-commands" && f.has("fake.resize"):
 			answer = `[{"name": "query-commands"}, {"name": "chardev-window-size-changed"}]`
