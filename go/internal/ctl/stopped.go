@@ -1,6 +1,19 @@
 package ctl
 
-import "microvm-console/internal/plaintext"
+import (
+	"errors"
+
+	"microvm-console/internal/plaintext"
+)
+
+// ErrNotStarted is returned by Client.Exec if there is no answer, so that it is unknown whether
+// the command was started.
+var ErrNotStarted = errors.New("no answer")
+
+// notStarted is an error with the text of its error, and ErrNotStarted.
+type notStarted struct{ error }
+
+func (e notStarted) Unwrap() []error { return []error{e.error, ErrNotStarted} }
 
 // stageResults says how a machine has ended by a stage. They follow its name: "demo: shut down
 // by the power button".

@@ -36,7 +36,7 @@ const (
 // Any number of commands may run at the same time.
 func (v *VM) Exec(ctx context.Context, request ctl.ExecRequest, send func(ctl.ExecFrame) error) error {
 	if len(request.Input) > guestagent.MaxInput {
-		return fmt.Errorf("%w: %d bytes; the guest's agent takes at most %d (copy longer input by a console or a disk)",
+		return fmt.Errorf("%w: %d bytes, the guest's agent takes at most %d (copy longer input by a console or a disk)",
 			ctl.ErrTooLong, len(request.Input), guestagent.MaxInput)
 	}
 	restarts, err := v.awaitAgent(ctx)
