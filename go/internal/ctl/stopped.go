@@ -6,8 +6,8 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// ErrNotStarted is returned by Client.Exec if there is no answer, so that it is unknown whether
-// the command was started.
+// ErrNotStarted is returned by Client.Exec if the VM does not answer. The command may have been
+// started or not.
 var ErrNotStarted = errors.New("no answer")
 
 // notStarted is an error with the text of its error, and ErrNotStarted.
@@ -20,9 +20,9 @@ func (e notStarted) Unwrap() []error { return []error{e.error, ErrNotStarted} }
 var stageResults = map[string]string{
 	"agent":           "shut down by the guest agent",
 	"acpi":            "shut down by the power button",
-	"quit":            "ended by QEMU's quit command",
-	"sigterm":         "ended by SIGTERM",
-	"sigkill":         "ended by SIGKILL",
+	"quit":            "stopped by QEMU's quit command",
+	"sigterm":         "stopped by SIGTERM",
+	"sigkill":         "stopped by SIGKILL",
 	"start cancelled": "start cancelled",
 	"ended before":    "had already ended",
 }

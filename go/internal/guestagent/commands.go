@@ -73,7 +73,8 @@ type ShutdownArgs struct {
 const refusalLimit = time.Second
 
 // Shutdown asks the guest to end. Since an agent does not answer a shutdown that succeeds, Shutdown
-// returns nil if there is no error within a second. The caller must check that the guest ends.
+// returns nil unless the agent reports an error within a second. The caller must check that the
+// guest ends.
 func (c *Client) Shutdown(ctx context.Context, mode ShutdownMode) error {
 	if err := c.Sync(ctx); err != nil { // an absent agent does not refuse either
 		return err

@@ -46,10 +46,10 @@ type ExecStarted struct {
 // ExecStatus is the status of a command. Agents keep at most 16 MiB of each stream.
 type ExecStatus struct {
 	Exited       bool   `json:"exited"`
-	ExitCode     int    `json:"exitcode,omitempty"`
-	Signal       int    `json:"signal,omitempty"` // the signal that killed the command; 0 if none
-	Out          []byte `json:"out-data,omitempty"`
-	Err          []byte `json:"err-data,omitempty"`
+	ExitCode     int    `json:"exitcode,omitempty"` // 0 if a signal killed the command
+	Signal       int    `json:"signal,omitempty"`   // the signal that killed the command; 0 if none
+	Out          []byte `json:"out-data,omitempty"` // empty before the command has exited
+	Err          []byte `json:"err-data,omitempty"` // likewise
 	OutTruncated bool   `json:"out-truncated,omitempty"`
 	ErrTruncated bool   `json:"err-truncated,omitempty"`
 }

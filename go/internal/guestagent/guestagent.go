@@ -64,8 +64,8 @@ const MaxWait = 200
 
 // Error is an error that the guest's agent returns for a command.
 type Error struct {
-	Class       string `json:"class"`
-	Description string `json:"desc"`
+	Class       string `json:"class"` // "GenericError", "CommandNotFound"
+	Description string `json:"desc"`  // any bytes that the guest chooses
 }
 
 // Error returns the description as one line of printable characters, since the guest chooses it.

@@ -77,8 +77,7 @@ func (room *fullDisk) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Write returns the error of a full disk wherever the room ends, even if a later, smaller write would
-// succeed.
+// Write returns the error of a full disk at any offset, even if a later, smaller write would succeed.
 func TestWriteToAFullDisk(t *testing.T) {
 	small := []Entry{{Path: "a", Mode: 0o644, Data: []byte("text")}}
 	large := append(small, Entry{Path: "b", Mode: 0o644, Data: make([]byte, 3<<20)}, Entry{Path: "c", Mode: 0o644})

@@ -16,10 +16,10 @@ type Image struct {
 	Modules         []string `json:"modules"`         // kernel modules in load order; their dependencies are added
 	OptionalModules []string `json:"optionalModules"` // loaded after Modules; those that the kernel lacks are skipped
 	Gettys          []string `json:"gettys"`          // terminals with a login, without /dev/; default: those of vmconfig.DefaultConsoles
-	Hostname        string   `json:"hostname"`
-	Start           string   `json:"start"` // shell script that runs once at boot, in parallel to the logins; it prints to /dev/console
-	Agent           string   `json:"agent"` // a statically linked microvm-agent; default: none
-	Files           []File   `json:"files"` // added last; they replace other files with the same path
+	Hostname        string   `json:"hostname"`        // a label as in RFC 1123
+	Start           string   `json:"start"`           // shell script that runs once at boot, in parallel to the logins; it prints to /dev/console
+	Agent           string   `json:"agent"`           // a statically linked microvm-agent; default: none
+	Files           []File   `json:"files"`           // added last; they replace other files with the same path
 }
 
 // File is an additional file in the image. Its content is Text, or that of the file Source when the

@@ -81,8 +81,8 @@ func Args(m vmconfig.Machine, h Host) []string {
 func machine(kind string) string {
 	if kind == "microvm" {
 		// A guest under TCG needs a PIT and a PIC to boot. Without an RTC a kernel waits
-		// seconds for one. Without ACPI there is no power button, and the guest does not
-		// find the virtio devices.
+		// seconds for one. Without ACPI the guest has no power button, and does not find
+		// the virtio devices.
 		return "microvm,acpi=on,rtc=on,pit=on,pic=on,isa-serial=on"
 	}
 	return "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off"
@@ -119,8 +119,8 @@ func KernelParams(m vmconfig.Machine, h Host) []string {
 	params = append(params, "panic=-1")
 	if slices.ContainsFunc(m.Consoles, isVirtio) {
 		// Linux polls for the end of each write to hvc0, and finds nothing to do in the
-		// interrupt that follows. After 100,000 such interrupts it prints "nobody cared" on
-		// all consoles and disables the interrupt.
+		// interrupt that follows. After 100,000 such interrupts it takes the interrupt for
+		// spurious, prints that on all consoles, and disables it.
 		params = append(params, "noirqdebug")
 	}
 	if h.Type == "microvm" {

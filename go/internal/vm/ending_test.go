@@ -33,7 +33,7 @@ func TestEnd(t *testing.T) {
 		{"a stop", end{exit: clean, stopped: true, report: byACPI, last: guest.Shutdown{Guest: true}},
 			"stopped by acpi", "shut down by the power button in 0.0 s", false},
 		{"a stop by SIGKILL", end{exit: &exitError{exit: 128 + 9}, stopped: true, report: byKill},
-			"stopped by sigkill", "ended by SIGKILL in 0.0 s (agent: no answer)", false},
+			"stopped by sigkill", "stopped by SIGKILL in 0.0 s (agent: no answer)", false},
 		{"a stop that failed", end{exit: &exitError{exit: 128 + 9}, stopped: true}, "stopped", "stopped", false},
 		{"a signal to QEMU", end{exit: clean, last: guest.Shutdown{Reason: "host-signal"}},
 			"QEMU was ended (host-signal)", "QEMU was ended (host-signal)", false},

@@ -17,7 +17,7 @@ type uevents struct {
 	file *os.File // nil if the kernel has no network support, and so no messages
 }
 
-// pollInterval is how long wait waits if there are no messages.
+// pollInterval is how long wait waits without messages.
 const pollInterval = time.Second
 
 // kernelGroup is the multicast group of messages from the kernel.
@@ -39,7 +39,7 @@ func listen() (uevents, error) {
 	return uevents{file}, nil
 }
 
-// wait waits for a message about a device of a subsystem, or if there are no messages, for a while.
+// wait waits for a message about a device of a subsystem, or without messages for pollInterval.
 func (u uevents) wait(ctx context.Context, subsystem string) error {
 	if u.file == nil {
 		select {
