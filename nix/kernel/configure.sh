@@ -1,10 +1,9 @@
-# configure.sh FRAGMENT: makes .config of tinyconfig and a fragment of options, in
-# a kernel's source. An option that did not come out as the fragment has it is
-# named, and fails.
+# configure.sh FRAGMENT: makes .config from tinyconfig and a fragment of options, in a kernel's
+# source. It fails, and names the options, if .config differs from the fragment.
 fragment=$1
 
-# A sum of both files is not enough: what becomes possible is often on by default.
-# So everything is off (allnoconfig) but what the two say; the last word counts.
+# A concatenation of both files is not enough, since many options are on by default once their
+# dependencies are. So allnoconfig turns all other options off. The last value counts.
 make tinyconfig
 {
   cat .config
@@ -19,7 +18,7 @@ while read -r line; do
   name=${option%%=*}
   if ! grep -qxF "$option" .config &&
     { [ "$option" = "$line" ] || grep -rqxE --include='Kconfig*' "\s*(menu)?config ${name#CONFIG_}" .; }; then
-    echo "$fragment: $option: it is not in .config (is it misspelt, gone, or does it need another one?)" >&2
+    echo "$fragment: $option: not in .config (misspelt, removed, or without an option that it needs?)" >&2
     lost=1
   fi
 done < <(grep -E '^(optional )?CONFIG_' "$fragment")

@@ -33,7 +33,7 @@ func TestWrongOptions(t *testing.T) {
 		},
 		{
 			"a kernel that is a folder", `kernel = ./.;`,
-			"is no regular file (name a bzImage in vm.json)",
+			"is not a regular file (set kernel to the path of a bzImage)",
 		},
 		{
 			"a kernel that a build cannot see", `kernel = "/boot/bzImage";`,

@@ -142,7 +142,7 @@ func TestShutdown(t *testing.T) {
 	vm := harness.StartDemo(t, "--auto-ports")
 	harness.Login(harness.Connect(t, vm.Port("serial")))
 	output := harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"))
-	if !regexp.MustCompile(`^console-demo: stopped by (agent|acpi) in `).MatchString(output) {
+	if !regexp.MustCompile(`^console-demo: shut down by the (guest agent|power button) in `).MatchString(output) {
 		t.Error(output)
 	}
 	if status := vm.Status(); status != 0 {
@@ -159,7 +159,7 @@ func TestShutdownEarlyInBoot(t *testing.T) {
 	harness.OwnFolders(t)
 	vm := harness.StartDemo(t, "--auto-ports")
 	output := harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"))
-	if !regexp.MustCompile(`^console-demo: stopped by (agent|acpi) in `).MatchString(output) {
+	if !regexp.MustCompile(`^console-demo: shut down by the (guest agent|power button) in `).MatchString(output) {
 		t.Error(output)
 	}
 	if status := vm.Status(); status != 0 {
@@ -208,7 +208,7 @@ func TestInterrupt(t *testing.T) {
 	if status := vm.Status(); status != 0 {
 		t.Errorf("microvm-run has status %d", status)
 	}
-	vm.Expect(`ended: stopped by (agent|acpi) in `, 1)
+	vm.Expect(`ended: shut down by the (guest agent|power button) in `, 1)
 	if conn, err := net.Dial("tcp", "127.0.0.1:"+vm.Port("serial")); err == nil {
 		conn.Close()
 		t.Error("its port is still served")

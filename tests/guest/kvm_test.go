@@ -39,7 +39,7 @@ func TestInsideKVMProbe(t *testing.T) {
 			}
 		}
 		vm := harness.StartDemo(t, append(args, "--auto-ports")...)
-		vm.Expect(`accelerator kvm \(this kernel starts under KVM; remembered\), machine type `+kind, 1)
+		vm.Expect(`KVM, `+kind, 1)
 		harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"), "--force")
 	})
 }
@@ -69,19 +69,22 @@ starts:	.asciz "Linux version 0: emulated\n"
 hangs:	.asciz "hangs under KVM\n"
 `
 
-// A kernel that hangs under KVM is emulated, and the user reads why.
+// A kernel that hangs under KVM is emulated, and --verbose prints why.
 func TestInsideKVMFallback(t *testing.T) {
 	onlyInsideKVM(t)
 	config := harness.DemoWith(t, map[string]any{"kernel": assemble(t, emulatedOnly), "initrd": nil, "machine": "q35"})
-	const why = `KVM opens, but this kernel does not start under it: no kernel line within 3s of processor time`
+	const (
+		summary = `emulated \(TCG\), q35: KVM does not work here\n`
+		reason  = `.*accelerator: this kernel does not start under KVM: no kernel line within 3s of processor time`
+	)
 	harness.Setenv(t, "XDG_CACHE_HOME", t.TempDir())
 	for _, test := range []struct{ accel, says, prints string }{
-		{"kvm", `accelerator kvm \(as asked for\)`, `hangs under KVM`},
-		{"auto", `accelerator tcg \(` + why + `\), machine type q35`, `Linux version 0: emulated`},
-		{"auto", `accelerator tcg \(` + why + `; remembered\), machine type q35`, `Linux version 0: emulated`},
+		{"kvm", `KVM, q35\n`, `hangs under KVM`},
+		{"auto", summary + reason + `\n`, `Linux version 0: emulated`},
+		{"auto", summary + reason + ` \(cached\)\n`, `Linux version 0: emulated`},
 	} {
 		harness.OwnFolders(t)
-		vm := harness.StartDemo(t, "--config", config, "--auto-ports", "--accel", test.accel)
+		vm := harness.StartDemo(t, "--config", config, "--auto-ports", "--verbose", "--accel", test.accel)
 		vm.Expect(test.says, 1)
 		harness.Start(t, harness.DemoProgram(t, "connect-serial"), "--read-only").Expect(test.prints, 1)
 		harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"), "--force")
@@ -95,7 +98,7 @@ func TestInsideKVMFallback(t *testing.T) {
 // remedy, which works.
 func TestInsideKVMPermission(t *testing.T) {
 	onlyInsideKVM(t)
-	const uid, group, why = "65534", "4711", `no KVM for us: /dev/kvm: permission denied (add this user to the group kvm, or use --accel tcg)`
+	const uid, group, why = "65534", "4711", `/dev/kvm: permission denied (add yourself to the group kvm)`
 	harness.Must(t, harness.Root, "chown", uid, harness.OwnFolders(t))
 	harness.Setenv(t, "HOME", "/nonexistent")
 	user := func(groups, name string, args ...string) *harness.Session {
@@ -112,7 +115,7 @@ func TestInsideKVMPermission(t *testing.T) {
 			t.Errorf("microvm-shutdown has status %d, microvm-run %d", stop, status)
 		}
 	}
-	starts("--clear-groups", "auto", "accelerator tcg ("+why+"), machine type q35\n")
+	starts("--clear-groups", "auto", "emulated (TCG), q35: "+why+"\n")
 	refused := user("--clear-groups", "microvm-run", "--auto-ports", "--accel", "kvm")
 	status := refused.Status()
 	if text := refused.Printed(); status != 1 || text != "microvm-run: "+why+"\n" {
@@ -120,14 +123,14 @@ func TestInsideKVMPermission(t *testing.T) {
 	}
 	harness.Must(t, harness.Root, "chown", "0:"+group, "/dev/kvm")
 	harness.Must(t, harness.Root, "chmod", "0660", "/dev/kvm")
-	starts("--groups="+group, "kvm", "accelerator kvm (as asked for), machine type microvm\n")
+	starts("--groups="+group, "kvm", "KVM, microvm\n")
 }
 
 func TestInsideKVMRunTest(t *testing.T) {
 	onlyInsideKVM(t)
 	eachMachineType(t, func(t *testing.T, kind string) {
 		output := harness.Must(t, harness.Root, harness.DemoProgram(t, "run-test"), "--machine", kind, "--lines", fmt.Sprint(*harness.Lines), "--timeout", harness.WaitLimit.String())
-		for _, want := range []string{"accelerator kvm (as asked for), machine type " + kind, "13 passed, 0 failed"} {
+		for _, want := range []string{"KVM, " + kind, "13 passed, 0 failed"} {
 			if !strings.Contains(output, want) {
 				t.Errorf("no %q", want)
 			}
@@ -143,7 +146,7 @@ func TestInsideKVMPanic(t *testing.T) {
 		if status := vm.Status(); status != 4 {
 			t.Errorf("status %d, want 4", status)
 		}
-		vm.Expect(`accelerator kvm \(as asked for\), machine type `+kind, 1)
+		vm.Expect(`KVM, `+kind, 1)
 		vm.Expect(`guest panicked: Kernel panic - not syncing: sysrq triggered crash`, 1)
 	})
 }

@@ -82,15 +82,15 @@ func TestStopChain(t *testing.T) {
 		says   string                             // what microvm-shutdown says
 		status [2]int                             // of microvm-shutdown and microvm-run
 	}{
-		{"with an agent", nil, waitAgent, `stopped by agent in`, [2]int{0, 0}},
+		{"with an agent", nil, waitAgent, `shut down by the guest agent in`, [2]int{0, 0}},
 		{"without an agent", map[string]any{"qemuArgs": noAgent}, waitReady,
-			`stopped by acpi in .* \(agent: no answer within 500ms\)`, [2]int{0, 0}},
+			`shut down by the power button in [0-9.]+ s\n`, [2]int{0, 0}},
 		{"that ignores the power button", map[string]any{"kernelParams": []string{"rdinit=/bin/busybox", "--", "sleep", "100000"}},
 			shows("Run /bin/busybox as init process"),
-			`stopped by quit in .* \(agent: no answer within 500ms; acpi: no effect within \d\.\d s\)`, [2]int{0, 0}},
-		{"early in its boot", nil, func(*testing.T, *harness.Session) {}, `stopped by (agent|acpi) in|start cancelled`, [2]int{0, 0}},
+			`stopped by QEMU's quit command in .* \(agent: no answer within 500ms; acpi: no effect within \d\.\d s\)`, [2]int{0, 0}},
+		{"early in its boot", nil, func(*testing.T, *harness.Session) {}, `shut down by the (guest agent|power button) in|start cancelled`, [2]int{0, 0}},
 		{"that spins", map[string]any{"kernel": assemble(t, spinner), "initrd": nil}, shows("!"),
-			`stopped by quit in .* \(agent: no answer within 500ms; acpi: no effect within \d\.\d s\)`, [2]int{0, 0}},
+			`stopped by QEMU's quit command in .* \(agent: no answer within 500ms; acpi: no effect within \d\.\d s\)`, [2]int{0, 0}},
 		{"that has panicked", nil, panicIt, `not running`, [2]int{3, 4}},
 		{"whose QEMU is dead", nil, killQEMU, `not running`, [2]int{3, 1}},
 	} {

@@ -79,7 +79,7 @@ func runIn(ctx context.Context, c *cli.Context, name string, command []string) e
 	}
 	if c.Bool("wait-ready") {
 		if _, err := client.AwaitReady(ctx); err != nil {
-			return cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("vm %q: %w", status.Name, err))
+			return cmdline.Status(cmdline.StatusNoVM, guestcommand.NotReady(fmt.Errorf("vm %q: %w", status.Name, err)))
 		}
 	}
 	return guestcommand.Run(ctx, client, command, guestcommand.Streams{

@@ -51,7 +51,7 @@ func execute(c *cli.Context, machine vmconfig.Machine, command []string) error {
 // runCommand runs a command once the guest is ready.
 func runCommand(ctx context.Context, c *cli.Context, v *vm.VM, name string, command []string) error {
 	if err := v.AwaitReady(ctx); err != nil {
-		return fmt.Errorf("%s: %w", command[0], err)
+		return fmt.Errorf("%s: %w", command[0], guestcommand.NotReady(err))
 	}
 	return guestcommand.Run(ctx, ctl.Client{Path: rundir.Of(name).Ctl()}, command, guestcommand.Streams{
 		In: os.Stdin, Out: c.App.Writer, Err: c.App.ErrWriter, Raw: c.Bool("raw"), Program: c.App.Name,

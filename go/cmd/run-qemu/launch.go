@@ -177,7 +177,7 @@ func (l *launch) runQEMU(ctx context.Context, relays qemu.Relays, w *watch) (sta
 		}
 		files = append(files, lock)
 	}
-	argv := slices.Concat([]string{l.program}, relays.Args, l.user, relays.Behind)
+	argv := slices.Concat([]string{l.program}, relays.Args, l.user, relays.After)
 	if !onlyAsks(l.user) {
 		argv = append(argv, qemu.Monitor(monitorID, firstFD)...)
 	}

@@ -1,15 +1,16 @@
-// Package accel chooses the accelerator that really works on this host.
+// Package accel chooses the accelerator that works on this host.
 //
-// A /dev/kvm that opens is no proof: on some hosts a guest starts under it and
-// hangs after a line. The only honest probe is the guest's own kernel: KVM
-// works when it prints "Linux version". The verdict is remembered for as long
-// as host boot, kernel and QEMU stay the same.
+// That /dev/kvm can be opened proves nothing: on some hosts a guest starts under KVM and
+// hangs after one line. The only reliable probe is the guest's own kernel: KVM works if the
+// kernel prints "Linux version". The result is cached until the host's boot, the kernel or
+// QEMU changes.
 package accel
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -19,76 +20,119 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// kvmDevice is the device that KVM is used through.
+// kvmDevice is the path of KVM's device.
 const kvmDevice = "/dev/kvm"
 
 // Choice is an accelerator and why it was chosen.
 type Choice struct {
-	Accel  string // "kvm" or "tcg"
-	Reason string // half a sentence for the user
+	// Accel is "kvm" or "tcg".
+	Accel string
+	// Trouble is why KVM is not used, in a few words: "no /dev/kvm". It is empty if KVM is
+	// used, or if TCG was asked for.
+	Trouble string
+	// Reason is why Accel was chosen, in full: "asked for".
+	Reason string
 }
 
-// Choose chooses the accelerator for m. "tcg" is taken as it is; "kvm" is an
-// error where KVM cannot be used; "auto" probes, which takes some seconds the
-// first time.
+// Summary returns the choice in one short line, with the machine type of the VM:
+// "emulated (TCG), q35: no /dev/kvm", "KVM, microvm".
+func (c Choice) Summary(machineType string) string {
+	if c.Accel == "kvm" {
+		return "KVM, " + machineType
+	}
+	line := "emulated (TCG), " + machineType
+	if c.Trouble != "" {
+		line += ": " + c.Trouble
+	}
+	return line
+}
+
+// Choose chooses the accelerator for m. It returns "tcg" and "kvm" unchanged, "kvm" with an
+// error if KVM's device cannot be opened. For "auto" it probes KVM, which takes a few seconds
+// the first time.
 func Choose(ctx context.Context, m vmconfig.Machine) (Choice, error) {
 	return choose(ctx, m, kvmDevice)
 }
 
-// choose is Choose where KVM is used through device.
+// choose is Choose with the path of KVM's device.
 func choose(ctx context.Context, m vmconfig.Machine, device string) (Choice, error) {
 	if m.Accel == "tcg" {
-		return Choice{"tcg", "as asked for"}, nil
+		return Choice{Accel: "tcg", Reason: "asked for"}, nil
 	}
-	trouble := openKVM(device)
+	err := openKVM(device)
 	if m.Accel == "kvm" {
-		return Choice{"kvm", "as asked for"}, trouble
+		return Choice{Accel: "kvm", Reason: "asked for"}, err
 	}
-	if trouble != nil {
-		return Choice{"tcg", trouble.Error()}, nil //nolint:nilerr // the trouble is the reason
+	var unusable *deviceError
+	if errors.As(err, &unusable) {
+		return Choice{Accel: "tcg", Trouble: unusable.summary(), Reason: unusable.Error()}, nil
 	}
-	verdict, remembered, err := verdictFor(ctx, m)
+	result, cached, err := probed(ctx, m)
 	if err != nil {
 		return Choice{}, err
 	}
-	choice := Choice{"tcg", "KVM opens, but this kernel does not start under it: " + verdict.Trouble}
-	if verdict.Works {
-		choice = Choice{"kvm", "this kernel starts under KVM"}
+	choice := Choice{Accel: "kvm", Reason: "this kernel starts under KVM"}
+	if !result.Works {
+		choice = Choice{Accel: "tcg", Trouble: "KVM does not work here", Reason: "this kernel does not start under KVM: " + result.Trouble}
 	}
-	if remembered {
-		choice.Reason += "; remembered"
+	if cached {
+		choice.Reason += " (cached)"
 	}
 	return choice, nil
 }
 
-// verdictFor looks the verdict up, or probes and remembers it.
-func verdictFor(ctx context.Context, m vmconfig.Machine) (v verdict, remembered bool, err error) {
-	key, err := keyOf(m, cache.BootIDFile)
+// probed returns the cached result for m, or probes and caches the result.
+func probed(ctx context.Context, m vmconfig.Machine) (r result, cached bool, err error) {
+	key, err := cacheKey(m, cache.BootIDFile)
 	if err != nil {
-		return verdict{}, false, err
+		return result{}, false, err
 	}
-	if v, ok := verdicts.Recall(key); ok {
-		return v, true, nil
+	if r, ok := results.Recall(key); ok {
+		return r, true, nil
 	}
-	v, err = probe(ctx, qemu.ProbeArgs(m.QEMU, m.Kernel, qemu.Type(m, "kvm")), probeLimits)
+	r, err = probe(ctx, qemu.ProbeArgs(m.QEMU, m.Kernel, qemu.Type(m, "kvm")), probeLimits)
 	if err != nil {
-		return verdict{}, false, err
+		return result{}, false, err
 	}
-	verdicts.Remember(key, v)
-	return v, false, nil
+	results.Remember(key, r)
+	return r, false, nil
 }
 
-// openKVM opens KVM through device. Its error is the reason and the remedy.
+// openKVM opens KVM's device and closes it again. Its error is a *deviceError.
 func openKVM(device string) error {
 	file, err := os.OpenFile(device, os.O_RDWR, 0)
 	if err == nil {
-		return file.Close()
+		file.Close()
+		return nil
+	}
+	cause := err
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		cause = path.Err
 	}
 	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("no KVM here: %s does not exist (load kvm_intel or kvm_amd, switch virtualisation on in the firmware, or use --accel tcg)", device)
+	case errors.Is(err, fs.ErrNotExist):
+		return &deviceError{err, "no " + device, "load kvm_intel or kvm_amd, enable virtualization in the firmware, or use --accel tcg"}
 	case errors.Is(err, unix.EACCES):
-		return fmt.Errorf("no KVM for us: %s: permission denied (add this user to the group kvm, or use --accel tcg)", device)
+		return &deviceError{err, device + ": permission denied", "add yourself to the group kvm"}
 	}
-	return fmt.Errorf("no KVM here: %w (or use --accel tcg)", err)
+	return &deviceError{err, fmt.Sprintf("%s: %v", device, cause), "use --accel tcg"}
+}
+
+// deviceError is returned if KVM's device cannot be opened.
+type deviceError struct {
+	err     error
+	trouble string // what is wrong: "no /dev/kvm"
+	remedy  string
+}
+
+func (e *deviceError) Error() string { return e.trouble + " (" + e.remedy + ")" }
+func (e *deviceError) Unwrap() error { return e.err }
+
+// summary returns what is wrong in a few words, with the remedy if it is a short one.
+func (e *deviceError) summary() string {
+	if errors.Is(e.err, unix.EACCES) {
+		return e.Error()
+	}
+	return e.trouble
 }

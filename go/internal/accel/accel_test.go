@@ -12,8 +12,8 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// host is a machine on a QEMU that behaves as word says, with a memory that is
-// empty and a KVM device that opens. probes counts the probes.
+// host returns a machine whose QEMU behaves as the word says, an empty cache, and a KVM device
+// that can be opened. probes returns how many probes were made.
 func host(t *testing.T, word string) (m vmconfig.Machine, device string, probes func() int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -29,15 +29,20 @@ func host(t *testing.T, word string) (m vmconfig.Machine, device string, probes 
 }
 
 func TestChoose(t *testing.T) {
-	const works, fails = "speaks", "ends"
+	const works, fails = "prints", "exits"
 	tests := []struct {
 		name, accel, qemu string
 		want              Choice
+		summary           string
 	}{
-		{"tcg", "tcg", works, Choice{"tcg", "as asked for"}},
-		{"kvm is not doubted", "kvm", fails, Choice{"kvm", "as asked for"}},
-		{"auto, KVM works", "auto", works, Choice{"kvm", "this kernel starts under KVM"}},
-		{"auto, KVM opens only", "auto", fails, Choice{"tcg", "KVM opens, but this kernel does not start under it: QEMU ended with status 3"}},
+		{"tcg", "tcg", works, Choice{Accel: "tcg", Reason: "asked for"}, "emulated (TCG), q35"},
+		{"kvm without a probe", "kvm", fails, Choice{Accel: "kvm", Reason: "asked for"}, "KVM, q35"},
+		{"auto, KVM works", "auto", works, Choice{Accel: "kvm", Reason: "this kernel starts under KVM"}, "KVM, q35"},
+		{
+			"auto, KVM can only be opened", "auto", fails,
+			Choice{"tcg", "KVM does not work here", "this kernel does not start under KVM: QEMU ended with status 3"},
+			"emulated (TCG), q35: KVM does not work here",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -50,22 +55,25 @@ func TestChoose(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
+			if diff := cmp.Diff(test.summary, got.Summary("q35")); diff != "" {
+				t.Error(diff)
+			}
 		})
 	}
 }
 
 func TestChooseWithoutKVM(t *testing.T) {
-	m, device, probes := host(t, "speaks")
+	m, device, probes := host(t, "prints")
 	if err := os.Remove(device); err != nil {
 		t.Fatal(err)
 	}
-	missing := "no KVM here: " + device + " does not exist (load kvm_intel or kvm_amd, switch virtualisation on in the firmware, or use --accel tcg)"
+	reason := "no " + device + " (load kvm_intel or kvm_amd, enable virtualization in the firmware, or use --accel tcg)"
 	got, err := choose(t.Context(), m, device)
-	if diff := cmp.Diff(Choice{"tcg", missing}, got); diff != "" || err != nil {
+	if diff := cmp.Diff(Choice{"tcg", "no " + device, reason}, got); diff != "" || err != nil {
 		t.Error("auto:", diff, err)
 	}
 	m.Accel = "kvm"
-	if _, err := choose(t.Context(), m, device); err == nil || err.Error() != missing {
+	if _, err := choose(t.Context(), m, device); err == nil || err.Error() != reason {
 		t.Errorf("kvm: %v", err)
 	}
 	if n := probes(); n != 0 {
@@ -73,10 +81,11 @@ func TestChooseWithoutKVM(t *testing.T) {
 	}
 }
 
-func TestOpenKVMTellsWhatStandsInTheWay(t *testing.T) {
-	// A folder cannot be opened for writing, not even by root.
-	if err := openKVM(t.TempDir()); err == nil || !strings.HasPrefix(err.Error(), "no KVM here: ") {
-		t.Errorf("a folder: %v", err)
+func TestOpenKVM(t *testing.T) {
+	dir := t.TempDir() // cannot be opened for writing, not even by root
+	var unusable *deviceError
+	if err := openKVM(dir); !errors.As(err, &unusable) || unusable.summary() != unusable.trouble || !strings.HasPrefix(unusable.trouble, dir+": ") {
+		t.Errorf("a directory: %v", err)
 	}
 	closed := filepath.Join(t.TempDir(), "kvm")
 	if err := os.WriteFile(closed, nil, 0o400); err != nil {
@@ -86,15 +95,16 @@ func TestOpenKVMTellsWhatStandsInTheWay(t *testing.T) {
 	if os.Getuid() == 0 {
 		return // root may open it
 	}
-	if want := "no KVM for us: " + closed + ": permission denied (add this user to the group kvm, or use --accel tcg)"; err == nil || err.Error() != want {
-		t.Errorf("a closed one: %v", err)
+	want := closed + ": permission denied (add yourself to the group kvm)"
+	if !errors.As(err, &unusable) || err.Error() != want || unusable.summary() != want {
+		t.Errorf("a file without write permission: %v", err)
 	}
 }
 
-func TestChooseWithoutAProbe(t *testing.T) {
-	m, device, _ := host(t, "speaks")
+func TestChooseWithoutQEMU(t *testing.T) {
+	m, device, _ := host(t, "prints")
 	m.QEMU = "/none"
 	if _, err := choose(t.Context(), m, device); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("QEMU is missing: %v", err)
+		t.Errorf("got %v", err)
 	}
 }

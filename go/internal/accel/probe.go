@@ -10,76 +10,76 @@ import (
 	"microvm-console/internal/process"
 )
 
-// limits are how long a kernel may take to its first line.
+// limits bound the time until a kernel prints its first line.
 type limits struct {
-	processor time.Duration // that QEMU has used
-	all       time.Duration // for a QEMU that uses none
+	processor time.Duration // processor time that QEMU may use
+	elapsed   time.Duration // for a QEMU that uses no processor time
 }
 
-// probeLimits are those of a kernel under KVM, of which a working one takes a tenth of a
-// second. On a busy host QEMU waits for a processor for longer than it uses one.
-var probeLimits = limits{processor: 3 * time.Second, all: 30 * time.Second}
+// probeLimits are the limits for a kernel under KVM. A working one takes a tenth of a second.
+// On a busy host QEMU waits for a processor for longer than it uses one.
+var probeLimits = limits{processor: 3 * time.Second, elapsed: 30 * time.Second}
 
-// lookEvery is how often the processor time is looked at.
-const lookEvery = 50 * time.Millisecond
+// pollInterval is how often the processor time is checked.
+const pollInterval = 50 * time.Millisecond
 
-// verdict is what a probe found.
-type verdict struct {
+// result is the result of a probe.
+type result struct {
 	Works   bool   `json:"works"`
 	Trouble string `json:"trouble"` // why it does not work
 }
 
-// probe runs argv until its kernel speaks, it ends, or one of the limits is reached. The
-// error is that of a probe which could not be made.
-func probe(ctx context.Context, argv []string, most limits) (verdict, error) {
+// probe runs argv until its kernel prints "Linux version", QEMU ends, or a limit is reached,
+// and kills QEMU. It returns an error if the probe could not be made.
+func probe(ctx context.Context, argv []string, limit limits) (result, error) {
 	banner := &watch{want: []byte("Linux version"), seen: make(chan struct{})}
 	qemu, err := process.Start(process.Command{Argv: argv, Stdout: banner})
 	if err != nil {
-		return verdict{}, err
+		return result{}, err
 	}
 	defer qemu.Kill()
-	trouble, err := await(ctx, qemu, banner, most)
+	trouble, err := await(ctx, qemu, banner, limit)
 	select {
-	case <-banner.seen: // perhaps its last words
-		return verdict{Works: true}, nil
+	case <-banner.seen: // also if QEMU has ended since
+		return result{Works: true}, nil
 	default:
-		return verdict{Trouble: trouble}, err
+		return result{Trouble: trouble}, err
 	}
 }
 
-// await waits for the kernel's line, and returns why it does not come.
-func await(ctx context.Context, qemu *process.Process, banner *watch, most limits) (trouble string, err error) {
-	limit := time.NewTimer(most.all)
-	defer limit.Stop()
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
+// await waits for the banner. It returns why the banner has not come.
+func await(ctx context.Context, qemu *process.Process, banner *watch, limit limits) (trouble string, err error) {
+	elapsed := time.NewTimer(limit.elapsed)
+	defer elapsed.Stop()
+	poll := time.NewTicker(pollInterval)
+	defer poll.Stop()
 	for {
 		select {
 		case <-banner.seen:
 			return "", nil
 		case <-qemu.Done():
 			return fmt.Sprintf("QEMU ended with status %d", qemu.Exit()), nil
-		case <-limit.C:
-			return fmt.Sprintf("no kernel line within %v", most.all), nil
+		case <-elapsed.C:
+			return fmt.Sprintf("no kernel line within %v", limit.elapsed), nil
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
-		case <-look.C:
-			// One that has just ended has no time any more: Done comes.
-			if used, err := qemu.ProcessorTime(); err == nil && used >= most.processor {
-				return fmt.Sprintf("no kernel line within %v of processor time", most.processor), nil
+		case <-poll.C:
+			// A process that has just ended gives an error here; Done follows.
+			if used, err := qemu.ProcessorTime(); err == nil && used >= limit.processor {
+				return fmt.Sprintf("no kernel line within %v of processor time", limit.processor), nil
 			}
 		}
 	}
 }
 
-// watch closes seen when want has been written to it.
+// watch is a writer that closes seen once want has been written to it.
 type watch struct {
 	want []byte
 	seen chan struct{}
 
 	mu    sync.Mutex
 	found bool
-	held  []byte
+	held  []byte // the end of what was written, shorter than want
 }
 
 func (w *watch) Write(data []byte) (int, error) {

@@ -15,14 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hangLimit is how long a test waits for what should have come at once.
+// hangLimit bounds waits that end at once in a test that passes.
 const hangLimit = 60 * time.Second
 
-// unlimited are limits that are not reached.
+// unlimited are limits that no test reaches.
 var unlimited = limits{hangLimit, hangLimit}
 
-// The test binary is QEMU when it is started as one: it adds its process id to
-// the file in ACCEL_TEST_PIDS, and does what the word in ACCEL_TEST says.
+// The test binary acts as QEMU if ACCEL_TEST is set: it appends its process id to the file
+// ACCEL_TEST_PIDS, and does what ACCEL_TEST says.
 func TestMain(m *testing.M) {
 	word := os.Getenv("ACCEL_TEST")
 	if word == "" {
@@ -34,25 +34,25 @@ func TestMain(m *testing.M) {
 	}
 	fmt.Fprintln(pids, os.Getpid())
 	switch word {
-	case "speaks":
+	case "prints":
 		fmt.Println("[    0.000000] Linux version 6.1.0")
 		time.Sleep(time.Hour)
-	case "speaks in pieces":
+	case "prints in pieces":
 		for _, piece := range strings.Split("Probing EDD... ok\r\nLi|nux| versio|n 6.1", "|") {
 			fmt.Print(piece)
-			time.Sleep(10 * time.Millisecond) // so that they are read one by one
+			time.Sleep(10 * time.Millisecond) // so that each is read by itself
 		}
 		time.Sleep(time.Hour)
-	case "speaks and ends":
+	case "prints and exits":
 		fmt.Print("Linux version 6.1")
-	case "ends":
+	case "exits":
 		fmt.Print("Linux versio")
 		os.Exit(3)
 	case "spins":
 		for begin := time.Now(); time.Since(begin) < time.Hour; {
 			continue
 		}
-	case "speaks late":
+	case "prints late":
 		time.Sleep(time.Second)
 		fmt.Println("Linux version 6.1.0")
 		time.Sleep(time.Hour)
@@ -62,12 +62,12 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// fake makes the test binary a QEMU that behaves as word says.
+// fake has the test binary act as a QEMU that does what word says, and returns its command line.
 func fake(t *testing.T, word string) []string {
 	t.Helper()
 	t.Setenv("ACCEL_TEST", word)
 	t.Setenv("ACCEL_TEST_PIDS", filepath.Join(t.TempDir(), "pids"))
-	t.Setenv("GORACE", "atexit_sleep_ms=0") // it ends at once under the race detector too
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // under the race detector it ends at once too
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func fake(t *testing.T, word string) []string {
 	return []string{self}
 }
 
-// started are the ids of the QEMUs that the test has started, all of which must
+// started returns the process ids of the QEMUs that the test has started. All of them must
 // have ended.
 func started(t *testing.T) []int {
 	t.Helper()
@@ -101,16 +101,16 @@ func TestProbe(t *testing.T) {
 	tests := []struct {
 		word  string
 		limit limits
-		want  verdict
+		want  result
 	}{
-		{"speaks", unlimited, verdict{Works: true}},
-		{"speaks in pieces", unlimited, verdict{Works: true}},
-		{"speaks and ends", unlimited, verdict{Works: true}},
-		{"ends", unlimited, verdict{Trouble: "QEMU ended with status 3"}},
-		{"hangs", limits{hangLimit, 200 * time.Millisecond}, verdict{Trouble: "no kernel line within 200ms"}},
-		{"spins", limits{300 * time.Millisecond, hangLimit}, verdict{Trouble: "no kernel line within 300ms of processor time"}},
-		// It sleeps for longer than it may use a processor.
-		{"speaks late", limits{500 * time.Millisecond, hangLimit}, verdict{Works: true}},
+		{"prints", unlimited, result{Works: true}},
+		{"prints in pieces", unlimited, result{Works: true}},
+		{"prints and exits", unlimited, result{Works: true}},
+		{"exits", unlimited, result{Trouble: "QEMU ended with status 3"}},
+		{"hangs", limits{hangLimit, 200 * time.Millisecond}, result{Trouble: "no kernel line within 200ms"}},
+		{"spins", limits{300 * time.Millisecond, hangLimit}, result{Trouble: "no kernel line within 300ms of processor time"}},
+		// It sleeps for longer than the limit of processor time.
+		{"prints late", limits{500 * time.Millisecond, hangLimit}, result{Works: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.word, func(t *testing.T) {
@@ -121,14 +121,14 @@ func TestProbe(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			started(t) // and ended
+			started(t) // fails if QEMU runs
 		})
 	}
 }
 
 func TestProbeEndsWithItsContext(t *testing.T) {
 	argv := fake(t, "hangs")
-	cause := errors.New("not wanted any more")
+	cause := errors.New("cancelled")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(20*time.Millisecond, func() { cancel(cause) })
 	if _, err := probe(ctx, argv, unlimited); !errors.Is(err, cause) {
@@ -136,7 +136,7 @@ func TestProbeEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestProbeOfAProgramThatIsMissing(t *testing.T) {
+func TestProbeWithoutQEMU(t *testing.T) {
 	if _, err := probe(t.Context(), []string{"/none"}, unlimited); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}

@@ -2,8 +2,8 @@ package accel
 
 import "testing"
 
-// A wrong rate makes a guest's clock drift, or hangs its boot. The bounds are
-// those of any processor: 100 MHz to 10 GHz.
+// A wrong rate makes the guest's clock drift or its boot hang. The bounds, 100 MHz and 10 GHz,
+// hold for any processor.
 func TestTSCKHzIsPlausibleAndSteady(t *testing.T) {
 	first, second := TSCKHz(), TSCKHz()
 	for _, rate := range []int{first, second} {

@@ -2,5 +2,5 @@
 
 package accel
 
-// TSCKHz is 0, unknown: there is no time stamp counter here.
+// TSCKHz returns 0, which means unknown: this architecture has no time stamp counter.
 func TSCKHz() int { return 0 }

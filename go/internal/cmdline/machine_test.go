@@ -84,19 +84,19 @@ func TestAMachineThatCannotBe(t *testing.T) {
 		{"no such config", []string{"--config", m.Kernel + ".none"}, []string{noConfig.Error()}},
 		{
 			"mistakes in the config", []string{"--config", bad},
-			[]string{bad + `: accel: "x" is unknown (one of auto, kvm, tcg)`, bad + ": vcpus: -1 is out of range (1 to 255)"},
+			[]string{bad + `: accel: unknown accelerator "x" (choose auto, kvm, tcg)`, bad + ": vcpus: -1 is out of range (1 to 255)"},
 		},
 		{
 			"mistakes in the flags", []string{"--config", good, "--name", "N", "--accel", "", "--machine", "pc"},
 			[]string{
-				`name: "N" is no machine name (lower-case letters, digits and dashes, at most 40)`,
-				`machine: "pc" is unknown (one of auto, q35, microvm)`,
-				`accel: "" is unknown (one of auto, kvm, tcg)`,
+				`name: invalid name "N": want lower-case letters, digits and dashes, at most 40`,
+				`machine: unknown machine type "pc" (choose auto, q35, microvm)`,
+				`accel: unknown accelerator "" (choose auto, kvm, tcg)`,
 			},
 		},
 		{
 			"a file that is missing", []string{"--config", missing},
-			[]string{missing + ": initrd: " + noInitrd.Error() + " (name an initramfs in vm.json)"},
+			[]string{missing + ": initrd: " + noInitrd.Error() + " (set initrd to the path of an initramfs)"},
 		},
 	}
 	for _, test := range tests {
@@ -112,7 +112,7 @@ func TestAMachineThatCannotBe(t *testing.T) {
 
 func TestMachineName(t *testing.T) {
 	path, _ := config(t, "")
-	const no = ` is no machine name (lower-case letters, digits and dashes, at most 40)` + "\n"
+	const invalid, want = "demo: name: invalid name ", ": want lower-case letters, digits and dashes, at most 40\n"
 	tests := []struct {
 		name   string
 		args   []string
@@ -122,9 +122,9 @@ func TestMachineName(t *testing.T) {
 		{"by flag", []string{"--config", "/none", "--name", "n"}, "n", ""},
 		{"by config", []string{"--config", path}, "m", ""},
 		{"neither", nil, "", ""},
-		{"a path", []string{"--name", "../x"}, "", `demo: name: "../x"` + no},
-		{"a folder", []string{"--name", "."}, "", `demo: name: "."` + no},
-		{"an absolute path", []string{"--config", path, "--name", "/tmp/m"}, "", `demo: name: "/tmp/m"` + no},
+		{"a path", []string{"--name", "../x"}, "", invalid + `"../x"` + want},
+		{"a folder", []string{"--name", "."}, "", invalid + `"."` + want},
+		{"an absolute path", []string{"--config", path, "--name", "/tmp/m"}, "", invalid + `"/tmp/m"` + want},
 		{"an empty variable of a script's", []string{"--name", ""}, "", "demo: name: is missing\n"},
 	}
 	for _, test := range tests {

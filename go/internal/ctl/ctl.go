@@ -77,8 +77,13 @@ func (r StopReport) String() string {
 	if len(failed) > 0 {
 		why = " (" + strings.Join(failed, "; ") + ")"
 	}
-	if r.Stage == "" {
+	switch {
+	case r.Stage == "":
 		return "still running" + why
+	case len(r.Tried) == 0:
+		return r.result()
+	case r.forced():
+		return fmt.Sprintf("%s in %.1f s%s", r.result(), seconds, why)
 	}
-	return fmt.Sprintf("stopped by %s in %.1f s%s", plaintext.Line(r.Stage), seconds, why)
+	return fmt.Sprintf("%s in %.1f s", r.result(), seconds)
 }

@@ -94,7 +94,7 @@ func (c Client) Exec(ctx context.Context, r ExecRequest, stdout, stderr io.Write
 	}
 	response, err := c.request(ctx, http.MethodPost, "/exec", strings.NewReader(string(body)))
 	if err != nil {
-		return ExecEnd{}, err
+		return ExecEnd{}, notStarted{err}
 	}
 	defer response.Body.Close()
 	if cause, known := execCodes[response.StatusCode]; known {

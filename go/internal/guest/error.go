@@ -9,33 +9,33 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// Cause is why a guest has ended, or has to be ended, that was not asked to end.
+// Cause is why a guest has failed.
 type Cause string
 
 const (
-	// Panicked is a guest whose kernel has panicked.
+	// Panicked means that the guest's kernel has panicked.
 	Panicked Cause = "panicked"
-	// OutOfMemory is a guest whose kernel has panicked for want of memory.
+	// OutOfMemory means that the guest's kernel has panicked for lack of memory.
 	OutOfMemory Cause = "panicked, out of memory"
-	// Looping is a guest that restarts again and again.
+	// Looping means that the guest restarts repeatedly and never becomes ready.
 	Looping Cause = "looping"
-	// Lost is a guest whose processors QEMU has stopped for good.
+	// Lost means that QEMU has stopped the guest's processors and they cannot continue.
 	Lost Cause = "lost"
 )
 
-// Error is returned for a guest that has ended, or was ended, for a Cause.
+// Error describes a guest that has failed.
 type Error struct {
 	Cause Cause
-	// Message is the kernel's line if it has panicked: "Kernel panic - not syncing: …".
-	// Otherwise it says what has happened.
+	// Message is the kernel's line after a panic: "Kernel panic - not syncing: …". For other
+	// causes it says what has happened.
 	Message string
-	Device  string // the console that showed it; "": none did
-	// Lines are the last lines of that console, without their ends.
+	Device  string // the console that Lines are from; "" if there is none
+	// Lines are the last lines of that console, without line ends.
 	Lines []string
 }
 
-// How returns what has become of the guest: "panicked: Kernel panic - not syncing: …",
-// "restarted 5 times in a minute", "lost: …". The guest's own words may be in it.
+// How returns how the guest has failed: "panicked: Kernel panic - not syncing: …", "restarted 5
+// times in a minute", "lost: …". It may contain any bytes that the guest has printed.
 func (e *Error) How() string {
 	if e.Cause == Looping {
 		return e.Message
@@ -47,20 +47,20 @@ func (e *Error) Error() string {
 	text := "guest " + e.How()
 	switch e.Cause {
 	case OutOfMemory:
-		text += " (give it more with memoryMiB)"
+		text += " (increase memoryMiB)"
 	case Looping:
-		text += ", and was never ready (see why in what it printed before)"
+		text += " without becoming ready (its output may show why)"
 	}
 	return text
 }
 
-// Panic reports whether the guest's kernel has panicked, for whatever cause.
+// Panic reports whether the guest's kernel has panicked.
 func (e *Error) Panic() bool { return e.Cause == Panicked || e.Cause == OutOfMemory }
 
-// errorLines is how many last lines an Error carries.
+// errorLines is the maximum number of Error.Lines.
 const errorLines = 40
 
-// Show writes the console's last lines.
+// Show prints the console's last lines to w, as printable characters.
 func (e *Error) Show(w io.Writer) {
 	if len(e.Lines) == 0 {
 		return
@@ -72,11 +72,11 @@ func (e *Error) Show(w io.Writer) {
 	fmt.Fprintln(w, "---")
 }
 
-// memoryPanic is in the words of a kernel that has panicked for want of memory:
-// with panic_on_oom, or with no process left to kill (mm/oom_kill.c).
+// memoryPanic matches the messages of panics for lack of memory: with panic_on_oom, or without a
+// process left to kill (Linux, mm/oom_kill.c).
 var memoryPanic = regexp.MustCompile(`(?i)out of memory|deadlocked on memory`)
 
-// panicCause returns the cause that a kernel's words name.
+// panicCause returns the cause for a kernel's message.
 func panicCause(message string) Cause {
 	if memoryPanic.MatchString(message) {
 		return OutOfMemory
@@ -86,11 +86,11 @@ func panicCause(message string) Cause {
 
 // silentPanic returns the Error of a panic that no console shows.
 func silentPanic() *Error {
-	return &Error{Cause: Panicked, Message: "QEMU's panic device says so; no console shows the kernel's words"}
+	return &Error{Cause: Panicked, Message: "reported by QEMU's panic device; no console shows the kernel's message"}
 }
 
-// errorOf returns an Error with the last lines of the first console that has printed
-// anything. The caller holds the lock.
+// errorOf returns an Error with the last lines of the first console that has printed anything.
+// The caller holds g.mu.
 func (g *Guest) errorOf(cause Cause, message string) *Error {
 	e := &Error{Cause: cause, Message: message}
 	for _, c := range g.consoles {
@@ -102,15 +102,14 @@ func (g *Guest) errorOf(cause Cause, message string) *Error {
 	return e
 }
 
-// Lost returns the Error of a guest whose processors QEMU has stopped for good; message
-// says why.
+// Lost returns an Error with the cause Lost. message says why QEMU has stopped the processors.
 func (g *Guest) Lost(message string) *Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.errorOf(Lost, message)
 }
 
-// lastLines splits the last n lines off text.
+// lastLines returns the last n lines of text, without line ends.
 func lastLines(text []byte, n int) []string {
 	lines := strings.Split(strings.ReplaceAll(strings.TrimRight(string(text), "\r\n"), "\r", ""), "\n")
 	return lines[max(0, len(lines)-n):]

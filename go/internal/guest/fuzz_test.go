@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Whatever a console has printed, a panic that is found is a line of it, is shown in a
-// bounded number of lines, and does not depend on what stands before it.
+// In any output, a panic that is found is a line of it, has a bounded number of lines, and does
+// not depend on the text before it.
 func FuzzPanic(f *testing.F) {
 	f.Add([]byte("\r\n"), []byte(deadText))
 	f.Add([]byte(panicText), []byte(bootText+panicText))
@@ -28,10 +28,10 @@ func FuzzPanic(f *testing.F) {
 			}
 			longer := panicIn(slices.Concat(before, []byte("\n"), text), still)
 			if longer == nil || longer.Message != found.Message || longer.Cause != found.Cause {
-				t.Errorf("%+v, and behind %q %+v", found, before, longer)
+				t.Errorf("%+v, and after %q %+v", found, before, longer)
 			}
 			if other := panicIn(text, false); other == nil || other.Message != found.Message {
-				t.Errorf("%+v, and while it goes on %+v", found, other)
+				t.Errorf("%+v, and without still %+v", found, other)
 			}
 		}
 	})

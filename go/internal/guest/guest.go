@@ -1,10 +1,10 @@
-// Package guest decides what has become of a guest: whether it is booting or ready, has
-// panicked, restarts again and again, or is lost. It is fed with what the consoles print
-// and what QEMU and the guest's agent report, and touches no process itself.
+// Package guest decides on the state of a guest: whether it is booting or ready, has panicked,
+// restarts repeatedly, or is lost. Its input is the output of the consoles and the reports of
+// QEMU and the guest's agent. It does not start, query or end any process.
 //
-// What a console prints proves little, as any program in the guest can print it. A panic is
-// believed if QEMU's panic device or a restart right behind the kernel's words proves it;
-// words alone need the silence of all consoles and of an agent that has answered before.
+// Console output proves little, since any program in the guest can print it. A panic counts if
+// QEMU's panic device reports it, or if a restart follows the kernel's message. The message
+// alone counts only if all consoles and an agent that has answered before are silent.
 package guest
 
 import (
@@ -16,52 +16,52 @@ import (
 // Console is a console of the guest.
 type Console struct {
 	Device string // "ttyS0"
-	Login  bool   // a login on it shows that the guest is ready
+	Login  bool   // a login prompt on it means that the guest is ready
 }
 
-// tailBytes is how much of each console's end is kept.
+// tailBytes is how much of the end of each console's output is kept.
 const tailBytes = 64 << 10
 
-// console is what is known of a Console.
+// console is a Console and its output.
 type console struct {
 	Console
 	lines lines
-	kept  []byte    // the end of what it printed
-	total int64     // bytes ever printed, as far as they have been read
-	last  time.Time // when the last of them were read
-	boot  int64     // how many were printed before this boot
+	kept  []byte    // the end of the output
+	total int64     // bytes printed, as far as they have been read
+	last  time.Time // when the last bytes were read
+	boot  int64     // bytes printed before this boot
 }
 
-// boot is what is known since the guest has started, or restarted.
+// boot is the state since the last start or restart of the guest.
 type boot struct {
 	began time.Time
-	login string // the first device with a login on it
+	login string // the first device with a login prompt
 	port  bool   // the guest has its agent's port open
-	agent bool   // its agent has answered
+	agent bool   // the agent has answered
 	ready State  // ReadyBy and ReadySeconds
 }
 
-// Guest is a guest. It may be used by several goroutines at once.
+// Guest is the state of a guest. Its methods may be called concurrently.
 type Guest struct {
 	mu       sync.Mutex
-	read     *sync.Cond    // when more has been read of a console
-	printed  chan struct{} // closed when a console has printed
+	read     *sync.Cond    // signalled when more output has been read
+	printed  chan struct{} // closed once a console has printed
 	consoles []*console
 	boot     boot
 	restarts int
 	resets   resets
 }
 
-// State is a guest as it is now.
+// State is the current state of a guest.
 type State struct {
 	Agent        bool    // the guest's agent answers
 	Port         bool    // the guest has its agent's port open
-	Restarts     int     // how often it has restarted
-	ReadyBy      string  // "login on ttyS0", "agent"; "": it is not ready
-	ReadySeconds float64 // how long that took since its start, or restart
+	Restarts     int     // number of restarts
+	ReadyBy      string  // "login on ttyS0" or "agent"; "" if the guest is not ready
+	ReadySeconds float64 // seconds from the last start or restart until then
 }
 
-// New returns a guest that has not started.
+// New returns a guest that has not started, with its consoles in the order of their indexes.
 func New(consoles []Console) *Guest {
 	g := &Guest{printed: make(chan struct{})}
 	g.read = sync.NewCond(&g.mu)
@@ -87,9 +87,9 @@ func (g *Guest) State() State {
 	return s
 }
 
-// Print takes what console i has printed. end is how many bytes it has printed in all;
-// data are the last of them, without those that are no longer kept. It returns a sentence
-// for each process that the kernel has killed for want of memory.
+// Print processes output of console i. data is the output up to the offset end; some output
+// before data may be missing. Print returns a sentence for each process that the kernel has
+// killed for lack of memory.
 func (g *Guest) Print(i int, data []byte, end int64, now time.Time) (killed []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -107,7 +107,7 @@ func (g *Guest) Print(i int, data []byte, end int64, now time.Time) (killed []st
 	for len(data) > 0 {
 		part := data
 		if left := c.boot - at; left > 0 && left < int64(len(data)) {
-			part = data[:left] // of the boot before: it says nothing about now
+			part = data[:left] // of the last boot: its login prompts do not count
 		}
 		login, dead := c.lines.feed(part)
 		at, data = at+int64(len(part)), data[len(part):]
@@ -126,8 +126,8 @@ func (c *console) keep(data []byte) {
 	}
 }
 
-// AwaitRead waits until each console's bytes have been read up to ends, for limit at most,
-// and reports whether they have.
+// AwaitRead waits until the output of each console has been read up to the offsets ends, for
+// limit at most. It reports whether that is the case.
 func (g *Guest) AwaitRead(ends []int64, limit time.Duration) bool {
 	late := false
 	timer := time.AfterFunc(limit, func() {
@@ -139,17 +139,16 @@ func (g *Guest) AwaitRead(ends []int64, limit time.Duration) bool {
 	defer timer.Stop()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	behind := func(i int) bool { return g.consoles[i].total < ends[i] }
 	for i := range ends {
-		for behind(i) && !late {
+		for g.consoles[i].total < ends[i] && !late {
 			g.read.Wait()
 		}
 	}
 	return !late
 }
 
-// Tail returns the last lines of console i, up to n, without their ends, and how many
-// bytes it has printed in all.
+// Tail returns up to n last lines of console i, without line ends, and the number of bytes that
+// it has printed.
 func (g *Guest) Tail(i, n int) (lines []string, total int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -157,14 +156,14 @@ func (g *Guest) Tail(i, n int) (lines []string, total int64) {
 	return lastLines(c.kept, n), c.total
 }
 
-// Printed is closed when a console has printed something.
+// Printed is closed once a console has printed something.
 func (g *Guest) Printed() <-chan struct{} { return g.printed }
 
-// silent reports whether no console has printed anything yet. The caller holds the lock.
+// silent reports whether no console has printed anything. The caller holds g.mu.
 func (g *Guest) silent() bool { return g.total() == 0 }
 
-// SetPort is called when the guest has opened or closed its agent's port. An agent whose
-// port is closed does not answer.
+// SetPort sets whether the guest has its agent's port open. An agent whose port is closed does
+// not answer.
 func (g *Guest) SetPort(open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -172,8 +171,8 @@ func (g *Guest) SetPort(open bool) {
 	g.boot.agent = g.boot.agent && open
 }
 
-// Answered is called when the guest's agent has answered a question that was asked after
-// so many restarts.
+// Answered is called when the guest's agent has answered a request that was sent after the
+// given number of restarts.
 func (g *Guest) Answered(restarts int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// story is a guest to which things happen, at times of its own.
+// story is a guest, its clock and its history.
 type story struct {
 	t   *testing.T
 	g   *Guest
 	now time.Time
-	end []int64 // of what each console has printed
+	end []int64 // length of each console's output
 }
 
 func begin(t *testing.T, consoles ...Console) *story {
@@ -47,7 +47,7 @@ func (s *story) agentAnswers() *story {
 	return s
 }
 
-// ready wants the guest to have become ready by something, after so many seconds.
+// ready fails the test unless the guest is ready by something, after a number of seconds.
 func (s *story) ready(by string, seconds float64) {
 	s.t.Helper()
 	s.g.CheckReady(s.now)
@@ -60,14 +60,14 @@ func TestReady(t *testing.T) {
 	begin(t).prints(0, bootText).ready("", 0)
 	begin(t).prints(0, bootText).after(2*time.Second).prints(1, loginText).ready("login on hvc0", 2)
 	begin(t).after(time.Second).agentAnswers().ready("agent", 1)
-	begin(t, Console{Device: "ttyS0"}).prints(0, loginText).ready("", 0) // there is to be no login
-	// In the next boot that starts again.
+	begin(t, Console{Device: "ttyS0"}).prints(0, loginText).ready("", 0) // a console without a login
+	// After a restart it is not ready.
 	begin(t).prints(0, loginText).resets().ready("", 0)
 	begin(t).agentAnswers().resets().ready("", 0)
 	begin(t).prints(0, loginText).resets().after(3*time.Second).prints(0, bootText+loginText).ready("login on ttyS0", 3)
 }
 
-// What is read only after a reset, and was printed before, says nothing about this boot.
+// Output that was printed before a reset and is read after it does not make the guest ready.
 func TestLateBytes(t *testing.T) {
 	s := begin(t)
 	s.g.Reset([]int64{int64(len(loginText)), 0}, s.now)
@@ -75,7 +75,7 @@ func TestLateBytes(t *testing.T) {
 	s.prints(0, loginText).ready("login on ttyS0", 0)
 }
 
-// An answer that was asked for before a restart is not this boot's.
+// An answer to a request before a restart does not count after it.
 func TestLateAnswer(t *testing.T) {
 	s := begin(t).prints(0, bootText)
 	s.resets()
@@ -89,7 +89,7 @@ func TestRestarts(t *testing.T) {
 		name     string
 		happens  func(*story)
 		restarts int
-		cause    Cause // "": it goes on
+		cause    Cause // "" if the guest continues
 	}{
 		{"one reset", func(s *story) { s.prints(0, bootText).resets() }, 1, ""},
 		{"a reset that the firmware repeats", func(s *story) {
@@ -105,7 +105,7 @@ func TestRestarts(t *testing.T) {
 				s.prints(0, bootText).after(time.Second).resets()
 			}
 		}, 5, Looping},
-		{"five restarts that take long", func(s *story) {
+		{"five slow restarts", func(s *story) {
 			for range 5 {
 				s.prints(0, bootText).after(20 * time.Second).resets()
 			}
@@ -118,17 +118,17 @@ func TestRestarts(t *testing.T) {
 				s.prints(0, bootText).after(time.Second).resets()
 			}
 		}, 5, ""},
-		{"resets, and nothing is printed", func(s *story) {
+		{"resets without output", func(s *story) {
 			for range 60 {
 				s.after(500 * time.Millisecond).resets()
 			}
 		}, 6, Looping},
-		{"a restart behind a panic", func(s *story) { s.prints(1, panicText).resets() }, 1, Panicked},
-		{"a panic behind many lines", func(s *story) { s.prints(0, strings.Repeat(bootText, 5000)+panicText).resets() }, 1, Panicked},
-		{"a restart behind a panic for want of memory", func(s *story) {
+		{"a restart after a panic", func(s *story) { s.prints(1, panicText).resets() }, 1, Panicked},
+		{"a panic after many lines", func(s *story) { s.prints(0, strings.Repeat(bootText, 5000)+panicText).resets() }, 1, Panicked},
+		{"a restart after a panic for lack of memory", func(s *story) {
 			s.prints(0, "Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled\r\n").resets()
 		}, 1, OutOfMemory},
-		{"a restart that was asked for", func(s *story) {
+		{"a requested restart", func(s *story) {
 			s.prints(0, bootText+panicText+"[    9.0] reboot: Restarting system\r\n").resets()
 		}, 1, ""},
 	} {
@@ -147,29 +147,29 @@ func TestRestarts(t *testing.T) {
 }
 
 func TestSuspicion(t *testing.T) {
-	const prefix = `ttyS0 ends with "Kernel panic - not syncing: no root", which is no proof: `
+	const prefix = `ttyS0 ends with "Kernel panic - not syncing: no root", but `
 	for _, test := range []struct {
-		name    string
-		happens func(*story)
-		later   func(*story) // while the agent is asked
-		answers bool
-		proven  bool
-		note    string
+		name      string
+		happens   func(*story)
+		later     func(*story) // before the agent's answer
+		answers   bool
+		confirmed bool
+		note      string
 	}{
 		{"nothing", func(s *story) { s.prints(0, bootText) }, nil, false, false, ""},
 		{"an agent that is silent now", func(s *story) { s.agentAnswers().prints(0, deadText) }, nil, false, true, ""},
 		{"an agent that answers", func(s *story) { s.agentAnswers().prints(0, deadText) }, nil, true, false, "the guest's agent still answers"},
-		{"words printed by a user", func(s *story) { s.agentAnswers().prints(0, bootText+deadText+"root@demo:~# ") }, nil, false, false, ""},
-		{"no agent", func(s *story) { s.prints(0, deadText) }, nil, false, false, "no agent has answered before that would be silent now"},
-		{"another console goes on", func(s *story) {
+		{"a message printed by a user", func(s *story) { s.agentAnswers().prints(0, bootText+deadText+"root@demo:~# ") }, nil, false, false, ""},
+		{"no agent", func(s *story) { s.prints(0, deadText) }, nil, false, false, "there was no agent whose silence would confirm it"},
+		{"another console prints", func(s *story) {
 			s.agentAnswers().prints(0, deadText).after(time.Second).prints(1, "# ")
 		}, nil, false, false, "another console has printed since"},
 		{"another console shows the same", func(s *story) {
 			s.agentAnswers().prints(0, deadText).after(time.Second).prints(1, deadText)
 		}, nil, false, true, ""},
-		{"a byte comes while the agent is asked", func(s *story) { s.agentAnswers().prints(0, deadText) },
+		{"output before the agent's answer", func(s *story) { s.agentAnswers().prints(0, deadText) },
 			func(s *story) { s.prints(1, "# ") }, false, false, ""},
-		{"a restart comes while the agent is asked", func(s *story) { s.agentAnswers().prints(0, deadText) },
+		{"a restart before the agent's answer", func(s *story) { s.agentAnswers().prints(0, deadText) },
 			func(s *story) { s.resets() }, false, false, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -177,27 +177,27 @@ func TestSuspicion(t *testing.T) {
 			test.happens(s)
 			suspicion := s.g.Suspect()
 			if suspicion == nil {
-				if test.proven || test.note != "" {
-					t.Fatal("nothing is suspected")
+				if test.confirmed || test.note != "" {
+					t.Fatal("no suspicion")
 				}
 				return
 			}
 			if test.later != nil {
 				test.later(s)
 			}
-			proven, note := s.g.Confirm(suspicion, test.answers)
+			confirmed, note := s.g.Confirm(suspicion, test.answers)
 			want := ""
 			if test.note != "" {
 				want = prefix + test.note + " (if the guest has panicked, end it with microvm-shutdown --force)"
 			}
-			if (proven != nil) != test.proven || note != want {
-				t.Errorf("got %v, %q, want proven %t, %q", proven, note, test.proven, want)
+			if (confirmed != nil) != test.confirmed || note != want {
+				t.Errorf("got %v, %q, want confirmed %t, %q", confirmed, note, test.confirmed, want)
 			}
 		})
 	}
 }
 
-// What has become of a guest, as it is recorded and as an error says it.
+// How returns what is recorded, Error what is printed.
 func TestHow(t *testing.T) {
 	for _, test := range []struct {
 		of         *Error
@@ -205,9 +205,9 @@ func TestHow(t *testing.T) {
 	}{
 		{&Error{Cause: Panicked, Message: "Kernel panic - not syncing: x"},
 			"panicked: Kernel panic - not syncing: x", "guest panicked: Kernel panic - not syncing: x"},
-		{&Error{Cause: OutOfMemory, Message: "x"}, "panicked, out of memory: x", "guest panicked, out of memory: x (give it more with memoryMiB)"},
+		{&Error{Cause: OutOfMemory, Message: "x"}, "panicked, out of memory: x", "guest panicked, out of memory: x (increase memoryMiB)"},
 		{&Error{Cause: Looping, Message: "restarted 5 times in a minute"}, "restarted 5 times in a minute",
-			"guest restarted 5 times in a minute, and was never ready (see why in what it printed before)"},
+			"guest restarted 5 times in a minute without becoming ready (its output may show why)"},
 		{&Error{Cause: Lost, Message: "x"}, "lost: x", "guest lost: x"},
 	} {
 		if how := test.of.How(); how != test.how || test.of.Error() != test.error {
@@ -216,27 +216,27 @@ func TestHow(t *testing.T) {
 	}
 }
 
-// The guest is lost: the error has the last lines of the first console that has printed.
+// The error of a lost guest has the last lines of the first console that has printed.
 func TestLost(t *testing.T) {
 	if e := begin(t).prints(1, bootText).g.Lost("x"); e.Cause != Lost || e.Device != "hvc0" || e.Lines[len(e.Lines)-1] != "[    1.0] booting" {
 		t.Errorf("got %+v", e)
 	}
 	if e := begin(t).g.Lost("x"); e.Device != "" || len(e.Lines) != 0 {
-		t.Errorf("of consoles that printed nothing: %+v", e)
+		t.Errorf("without output: %+v", e)
 	}
 }
 
-// QEMU's panic device is believed, whether a console shows the kernel's words or not.
+// A report of QEMU's panic device counts with and without the kernel's message on a console.
 func TestReportedPanic(t *testing.T) {
 	if e := begin(t).prints(0, bootText).g.ReportedPanic(); !e.Panic() || e.Message != silentPanic().Message {
-		t.Errorf("without words: %+v", e)
+		t.Errorf("without the message: %+v", e)
 	}
 	if e := begin(t).prints(1, panicText).g.ReportedPanic(); e.Message != "Kernel panic - not syncing: no root" || e.Device != "hvc0" {
-		t.Errorf("with words: %+v", e)
+		t.Errorf("with the message: %+v", e)
 	}
 }
 
-// The tail of a console has its last lines, also of one that printed much.
+// The tail of a console has its last lines, also of a long output.
 func TestTail(t *testing.T) {
 	s := begin(t)
 	for i := range 50_000 {
@@ -248,28 +248,28 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// Printed is closed with the first byte of any console, and not before.
+// Printed is closed by the first byte of any console, and not before.
 func TestPrinted(t *testing.T) {
 	s := begin(t)
 	s.g.Print(1, nil, 0, s.now)
 	select {
 	case <-s.g.Printed():
-		t.Error("nothing was printed")
+		t.Error("closed without output")
 	default:
 	}
 	s.prints(1, "x").prints(0, "y")
 	<-s.g.Printed()
 }
 
-// AwaitRead waits for bytes, and no longer than its limit.
+// AwaitRead waits for output, but not longer than its limit.
 func TestAwaitRead(t *testing.T) {
 	s := begin(t)
 	if s.g.AwaitRead([]int64{1, 0}, time.Millisecond) {
-		t.Error("nothing was read")
+		t.Error("true without output")
 	}
 	go s.g.Print(0, []byte("x"), 1, s.now)
 	if !s.g.AwaitRead([]int64{1, 0}, time.Minute) {
-		t.Error("what was printed was not read")
+		t.Error("false although the output was read")
 	}
 	if _, total := s.g.Tail(0, 1); total != 1 {
 		t.Errorf("%d bytes were read, want 1", total)

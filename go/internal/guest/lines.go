@@ -7,25 +7,25 @@ import (
 )
 
 var (
-	// loginLine is a getty's question, or what follows if it needs no answer. The kernel
-	// may print behind it.
+	// loginLine matches the prompt of a getty, or its line for an automatic login. A message
+	// of the kernel may follow on the same line.
 	loginLine = regexp.MustCompile(`^(?:\x1b\[[0-9;?]*[A-Za-z])*(?:\S{1,64} )?login: `)
-	// killedLine is what a Linux kernel prints when it kills a process for want of
-	// memory (mm/oom_kill.c). A process's name has at most 15 bytes (prctl(2),
-	// PR_SET_NAME), of whatever value.
+	// killedLine matches the line that Linux prints when it kills a process for lack of
+	// memory (mm/oom_kill.c). The name of a process has at most 15 bytes of any value
+	// (PR_SET_NAME in prctl(2)).
 	killedLine = regexp.MustCompile(`^(?:\[[ 0-9.T]+\] ?)*(?:Out of memory|Memory cgroup out of memory): Killed process (\d{1,10}) \(([^\x00-\x1f\x7f]{1,15}?)\)(?:[, ]|$)`)
 )
 
-// maxLine is how much of a line without an end is looked at, in bytes.
+// maxLine is how much of a line is examined, in bytes.
 const maxLine = 4 << 10
 
-// lines finds, in what a console prints, the lines about the guest's state.
+// lines finds the lines of a console's output that show the guest's state.
 type lines struct {
-	rest []byte // the line that has no end yet
+	rest []byte // an incomplete line
 }
 
-// feed reads on in the console's text. It reports whether a login was there, and returns
-// a sentence for each process that the kernel has killed.
+// feed processes the next output. It reports whether it had a login prompt, and returns a
+// sentence for each process that the kernel has killed.
 func (l *lines) feed(data []byte) (login bool, killed []string) {
 	for {
 		end := bytes.IndexAny(data, "\r\n")

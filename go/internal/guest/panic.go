@@ -7,21 +7,21 @@ import (
 )
 
 var (
-	// panicLine is what a Linux kernel prints first when it panics.
+	// panicLine matches the first line that Linux prints when it panics.
 	panicLine = regexp.MustCompile(`(?m)^(?:\[[ 0-9.T]+\] ?)*(Kernel panic - not syncing[^\r\n]*)`)
-	// panicEnd is the last thing that it prints if it does not restart.
+	// panicEnd is in the last line of a panic, unless the kernel restarts.
 	panicEnd = []byte("---[ end Kernel panic")
-	// restartLine follows if the kernel was asked to restart.
+	// restartLine is in the line of a requested restart.
 	restartLine = []byte("reboot: ")
-	// bootLine is the first thing of the next boot.
+	// bootLine is in the first line of the next boot.
 	bootLine = []byte("Linux version ")
 )
 
-// maxMessage is how much of a panic's first line is shown, in bytes.
+// maxMessage is the maximum length of Error.Message for a panic, in bytes.
 const maxMessage = 200
 
-// findPanic looks for a panic at the end of what the consoles printed. If still, the
-// panic's last line must be the last thing there. The caller holds the lock.
+// findPanic looks for a panic at the end of the consoles' output. If still is set, the panic's
+// last line must be the last line of the output. The caller holds g.mu.
 func (g *Guest) findPanic(still bool) (found *Error, at *console) {
 	for _, c := range g.consoles {
 		if found := panicIn(c.kept, still); found != nil {
@@ -32,8 +32,8 @@ func (g *Guest) findPanic(still bool) (found *Error, at *console) {
 	return nil, nil
 }
 
-// FindPanic returns the panic that the consoles show, whatever the guest does now; nil if
-// there is none.
+// FindPanic returns the panic at the end of a console's output, even if more output follows it;
+// nil if there is none.
 func (g *Guest) FindPanic() *Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -49,11 +49,10 @@ func (g *Guest) ReportedPanic() *Error {
 	return silentPanic()
 }
 
-// Suspicion is a panic that only text shows, at the end of a console that is silent since.
+// Suspicion is a panic at the end of a console's output that nothing else confirms.
 type Suspicion struct {
-	// AskAgent is set if the agent's silence would prove it: the agent has answered in
-	// this boot, still has its port open, and no console has printed anything since.
-	// Otherwise it is no proof.
+	// AskAgent is set if the agent's silence would confirm the panic: the agent has answered
+	// in this boot, its port is still open, and no console has printed since the panic.
 	AskAgent bool
 
 	found    *Error
@@ -62,8 +61,8 @@ type Suspicion struct {
 	restarts int
 }
 
-// Suspect returns the panic that text alone shows; nil if there is none. The processors
-// prove nothing: a panicked kernel may spin or halt.
+// Suspect returns the panic at the end of a console's output, or nil if there is none. It does
+// not consider the processors: after a panic the kernel may spin or halt.
 func (g *Guest) Suspect() *Suspicion {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -76,17 +75,17 @@ func (g *Guest) Suspect() *Suspicion {
 	case !g.silentSince(at):
 		s.doubt = "another console has printed since"
 	case !g.boot.agent:
-		s.doubt = "no agent has answered before that would be silent now"
+		s.doubt = "there was no agent whose silence would confirm it"
 	default:
 		s.AskAgent = true
 	}
 	return s
 }
 
-// Confirm returns the panic if it is proven, or why it is not, as a note. It returns
-// neither if a console has printed, or the guest has restarted, since Suspect. agentAnswers
-// is whether the agent has answered since.
-func (g *Guest) Confirm(s *Suspicion, agentAnswers bool) (proven *Error, note string) {
+// Confirm returns the panic if it is confirmed, else a note that says why not. It returns neither
+// if a console has printed or the guest has restarted since Suspect. agentAnswers is whether
+// the agent has answered since Suspect.
+func (g *Guest) Confirm(s *Suspicion, agentAnswers bool) (confirmed *Error, note string) {
 	g.mu.Lock()
 	changed := g.total() != s.printed || g.restarts != s.restarts
 	g.mu.Unlock()
@@ -99,11 +98,11 @@ func (g *Guest) Confirm(s *Suspicion, agentAnswers bool) (proven *Error, note st
 	case s.AskAgent:
 		return s.found, ""
 	}
-	return nil, fmt.Sprintf("%s ends with %q, which is no proof: %s (if the guest has panicked, end it with microvm-shutdown --force)",
+	return nil, fmt.Sprintf("%s ends with %q, but %s (if the guest has panicked, end it with microvm-shutdown --force)",
 		s.found.Device, s.found.Message, doubt)
 }
 
-// total returns how many bytes the consoles have printed in all. The caller holds the lock.
+// total returns the number of bytes that the consoles have printed. The caller holds g.mu.
 func (g *Guest) total() (sum int64) {
 	for _, c := range g.consoles {
 		sum += c.total
@@ -111,8 +110,8 @@ func (g *Guest) total() (sum int64) {
 	return sum
 }
 
-// silentSince reports whether no console has printed anything since one printed its last
-// byte, except for the same panic. The caller holds the lock.
+// silentSince reports whether no other console has printed anything but a panic since one
+// printed its last byte. The caller holds g.mu.
 func (g *Guest) silentSince(one *console) bool {
 	for _, c := range g.consoles {
 		if c.last.After(one.last) && panicIn(c.kept, true) == nil {
@@ -122,30 +121,30 @@ func (g *Guest) silentSince(one *console) bool {
 	return true
 }
 
-// panicIn finds the last panic in text, unless the kernel was asked to restart
-// since.
+// panicIn returns the last panic in text, or nil if there is none, or if a requested restart
+// follows it. See findPanic for still.
 func panicIn(text []byte, still bool) *Error {
 	all := panicLine.FindAllSubmatchIndex(text, -1)
 	if len(all) == 0 {
 		return nil
 	}
 	last := all[len(all)-1]
-	behind := text[last[2]:]
-	if bytes.Contains(behind, restartLine) {
+	after := text[last[2]:]
+	if bytes.Contains(after, restartLine) {
 		return nil
 	}
-	if still && !endsWithPanic(behind) {
+	if still && !endsWithPanic(after) {
 		return nil
 	}
 	end := len(text)
-	if next := bytes.Index(behind, bootLine); next >= 0 {
-		end = last[2] + bytes.LastIndexByte(behind[:next], '\n') + 1
+	if next := bytes.Index(after, bootLine); next >= 0 {
+		end = last[2] + bytes.LastIndexByte(after[:next], '\n') + 1
 	}
 	message := string(text[last[2]:min(last[3], last[2]+maxMessage)])
 	return &Error{Cause: panicCause(message), Message: message, Lines: lastLines(text[:end], errorLines)}
 }
 
-// endsWithPanic reports whether the last line of text is a panic's last one.
+// endsWithPanic reports whether the last line of text is the last line of a panic.
 func endsWithPanic(text []byte) bool {
 	text = bytes.TrimRight(text, "\r\n")
 	return bytes.Contains(text[bytes.LastIndexByte(text, '\n')+1:], panicEnd)

@@ -22,13 +22,13 @@ func TestPanicInText(t *testing.T) {
 		{"a panic", bootText + panicText, false, "Kernel panic - not syncing: no root", "[    1.9]  panic+0x1"},
 		{"a panic without a time stamp", "Kernel panic - not syncing: x\r\n", false, "Kernel panic - not syncing: x", "Kernel panic - not syncing: x"},
 		{"a panic with a processor's number", "[    1.7][   T1] Kernel panic - not syncing: x\r\n", false, "Kernel panic - not syncing: x", "[    1.7][   T1] Kernel panic - not syncing: x"},
-		{"words in the middle of a line", "# grep 'Kernel panic - not syncing' log\r\n", false, "", ""},
-		{"the words were printed before a restart", panicText + "[   9.0] reboot: Restarting system\r\n", false, "", ""},
-		{"a panic, and the next boot", panicText + "SeaBIOS\r\n" + bootText, false, "Kernel panic - not syncing: no root", "SeaBIOS"},
+		{"the message in the middle of a line", "# grep 'Kernel panic - not syncing' log\r\n", false, "", ""},
+		{"a requested restart after the message", panicText + "[   9.0] reboot: Restarting system\r\n", false, "", ""},
+		{"the next boot after a panic", panicText + "SeaBIOS\r\n" + bootText, false, "Kernel panic - not syncing: no root", "SeaBIOS"},
 		{"the second of two", panicText + bootText + "Kernel panic - not syncing: again\r\n", false, "Kernel panic - not syncing: again", "Kernel panic - not syncing: again"},
-		{"standing still", deadText, true, "Kernel panic - not syncing: no root", "[    2.0] ---[ end Kernel panic - not syncing: no root ]---"},
-		{"not at its end yet", panicText, true, "", ""},
-		{"it was printed, and more follows", deadText + "# ", true, "", ""},
+		{"still, at its last line", deadText, true, "Kernel panic - not syncing: no root", "[    2.0] ---[ end Kernel panic - not syncing: no root ]---"},
+		{"still, before its last line", panicText, true, "", ""},
+		{"still, with output after it", deadText + "# ", true, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			found := panicIn([]byte(test.text), test.still)

@@ -7,38 +7,38 @@ import (
 )
 
 const (
-	// loopRestarts is how often a guest restarts in loopTime without becoming ready
-	// until it is looping.
+	// A guest that restarts loopRestarts times within loopTime without becoming ready is
+	// looping.
 	loopRestarts = 5
 	loopTime     = time.Minute
-	// resetTime is how long after a reset another one can belong to it.
+	// resetTime is the longest time between two resets of one restart.
 	resetTime = 5 * time.Second
 )
 
-// resets are the restarts of a guest that has not been ready since.
+// resets counts the restarts of a guest since it was ready.
 type resets struct {
-	times   []time.Time
-	last    time.Time // of the last restart, whether the guest was ready since or not
-	printed int64     // by all consoles, then
+	times   []time.Time // of the restarts within loopTime
+	last    time.Time   // of the last restart, also if the guest was ready since
+	printed int64       // by all consoles at the last restart
 }
 
-// add takes note of a reset, and reports whether it is a restart. A reset belongs to the
-// restart before it if that is not long ago and no console has printed anything since:
-// the firmware resets the machine again if it finds that it was running already.
+// add records a reset, and reports whether it is a new restart. A reset belongs to the last
+// restart if it follows within resetTime and no console has printed anything in between: the
+// firmware resets the machine again if it detects that the machine was running.
 func (r *resets) add(printed int64, now time.Time) bool {
 	if !r.last.IsZero() && printed == r.printed && now.Sub(r.last) < resetTime {
 		return false
 	}
 	r.last, r.printed = now, printed
-	late := func(then time.Time) bool { return now.Sub(then) > loopTime }
-	r.times = append(slices.DeleteFunc(r.times, late), now)
+	old := func(then time.Time) bool { return now.Sub(then) > loopTime }
+	r.times = append(slices.DeleteFunc(r.times, old), now)
 	return true
 }
 
 func (r *resets) forget() { r.times = nil }
 
-// Reset is called when the machine was reset, with how much each console had printed then:
-// what it prints from there on belongs to the next boot.
+// Reset is called after a reset of the machine. ends are the lengths of the consoles' outputs at
+// the reset; later output belongs to the next boot.
 func (g *Guest) Reset(ends []int64, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -53,9 +53,8 @@ func (g *Guest) Reset(ends []int64, now time.Time) {
 	g.boot = boot{began: now}
 }
 
-// CheckRestart returns an Error if the restart was the end of a guest that has panicked, or
-// that has restarted too often. It is called once all that was printed before the restart
-// has been read.
+// CheckRestart returns an Error if the guest restarted because of a panic, or has restarted too
+// often; otherwise nil. It is called after a restart, once all output before it has been read.
 func (g *Guest) CheckRestart() *Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

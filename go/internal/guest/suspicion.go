@@ -3,5 +3,5 @@ package guest
 // Message returns the kernel's line: "Kernel panic - not syncing: …".
 func (s *Suspicion) Message() string { return s.found.Message }
 
-// Device returns the console that shows it.
+// Device returns the device of the console that shows the panic.
 func (s *Suspicion) Device() string { return s.found.Device }

@@ -9,43 +9,42 @@ import (
 	"sync"
 )
 
-// ErrClosed tells that the connection has ended, as it does with QEMU.
+// ErrClosed is returned once the connection is closed, which happens when QEMU ends.
 var ErrClosed = errors.New("guest agent: connection closed")
 
-// Client is the host's end of a connection to one guest's agent, which may
-// not be there. Its methods may be called from any goroutine; one request is
-// under way at a time.
+// Client is the host's end of a connection to a guest's agent, which may be absent. Its methods
+// may be called concurrently; the requests run one after the other.
 type Client struct {
 	conn   net.Conn
 	turn   chan struct{} // holds one token: the right to send a request
 	closed chan struct{} // closed when Run returns
 
-	synced bool // nothing old can come; whoever has the turn owns it
+	synced bool // no answer to an earlier request can arrive; owned by the holder of turn
 
 	mu   sync.Mutex
-	want *want // of the request under way; nil: whatever comes is dropped
+	want *want // of the current request; if nil, input is dropped
 }
 
-// want is what a request waits for.
+// want is the answer that a request waits for.
 type want struct {
-	limit  int         // of the answer, in bytes
-	sync   int64       // the id of a synchronisation; 0: it is another request
+	limit  int         // maximum length of the answer, in bytes
+	sync   int64       // the id of a synchronisation; 0 for other requests
 	answer chan answer // has room for one
 }
 
-// answer is an agent's answer, or why it cannot be had.
+// answer is an agent's answer, or the error of the request.
 type answer struct {
 	line []byte
 	err  error
 }
 
-// New returns a client for conn, which it owns. The caller calls Run.
+// New returns a client on conn, which the client closes. The caller must call Run, and Close.
 func New(conn net.Conn) *Client {
 	return &Client{conn: conn, turn: make(chan struct{}, 1), closed: make(chan struct{})}
 }
 
-// Run reads until the connection ends, or Close is called; neither is an error.
-// Nothing that a guest sends ends it. It is called once.
+// Run reads until the connection ends or Close is called, and returns nil. Invalid input from the
+// guest does not end it. It must be called once.
 func (c *Client) Run() error {
 	defer close(c.closed)
 	var lines Lines
@@ -54,7 +53,7 @@ func (c *Client) Run() error {
 		n, err := c.conn.Read(chunk)
 		lines.Feed(chunk[:n], c.limit(), c.deliver, c.tooLong)
 		if err != nil {
-			return nil //nolint:nilerr // a connection that breaks is one that has ended
+			return nil //nolint:nilerr // a read error also means that QEMU has ended
 		}
 	}
 }
@@ -62,7 +61,7 @@ func (c *Client) Run() error {
 // Close closes the connection, which ends Run and every request.
 func (c *Client) Close() error { return c.conn.Close() }
 
-// limit is how long a line may be that somebody waits for; 0: nobody does.
+// limit returns the maximum length of the expected answer; 0 if none is expected.
 func (c *Client) limit() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -72,8 +71,7 @@ func (c *Client) limit() int {
 	return c.want.limit
 }
 
-// deliver hands a line to the request that waits for it. What is no object is
-// no answer.
+// deliver passes a line to the request that waits for it. It drops lines that are not objects.
 func (c *Client) deliver(line []byte, delimited bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,18 +83,18 @@ func (c *Client) deliver(line []byte, delimited bool) {
 	}
 }
 
-// tooLong ends the request that waits. A synchronisation waits on: what was too
-// long is older than its answer.
+// tooLong fails the request that waits for an answer, except for a synchronisation: its answer
+// follows the long line.
 func (c *Client) tooLong() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.want != nil && c.want.sync == 0 {
-		c.want.answer <- answer{err: fmt.Errorf("guest: answered with more than %d bytes", c.want.limit)}
+		c.want.answer <- answer{err: fmt.Errorf("guest: answer longer than %d bytes", c.want.limit)}
 		c.want = nil
 	}
 }
 
-// isSync tells whether line is the answer to the synchronisation id.
+// isSync reports whether line is the answer to the synchronisation id.
 func isSync(line []byte, id int64) bool {
 	var reply struct {
 		Return int64 `json:"return"`
@@ -104,7 +102,7 @@ func isSync(line []byte, id int64) bool {
 	return json.Unmarshal(line, &reply) == nil && reply.Return == id
 }
 
-// await makes w what the next bytes are read for.
+// await sets the answer that is expected; nil if none.
 func (c *Client) await(w *want) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// bubble is synctest.Test for a client and its peer.
+// bubble runs synctest.Test with a client and its peer.
 func bubble(t *testing.T, test func(t *testing.T, c *Client, p peer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -23,19 +23,19 @@ func bubble(t *testing.T, test func(t *testing.T, c *Client, p peer)) {
 	})
 }
 
-func TestARequestSynchronisesFirst(t *testing.T) {
+func TestFirstRequestSynchronises(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Client, p peer) {
 		done := ping(c, time.Second)
 		args := p.asked(CommandSyncDelimited)
-		p.say(`{"error": {"class": "GenericError", "desc": "JSON parse error"}}` + "\n") // of the delimiter
-		p.say("\xFF" + `{"return": 7}` + "\n")                                           // to somebody before us
+		p.say(`{"error": {"class": "GenericError", "desc": "JSON parse error"}}` + "\n") // caused by the delimiter
+		p.say("\xFF" + `{"return": 7}` + "\n")                                           // to an earlier client
 		p.say("junk\n{\"ret" + synced(args))
 		p.asked(CommandPing)
 		p.say("{\"return\": {}}\r\n")
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		// It is not needed again.
+		// The next request does not synchronise.
 		done = ping(c, time.Second)
 		line, err := p.requests.ReadString('\n')
 		if err != nil || line != `{"execute":"guest-ping"}`+"\n" {
@@ -50,7 +50,7 @@ func TestARequestSynchronisesFirst(t *testing.T) {
 
 func TestAbsentAgent(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Client, p peer) {
-		for range 3 { // nobody reads: the write itself has to end
+		for range 3 { // the agent does not read, so that the write must time out
 			if err := <-ping(c, time.Second); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
@@ -59,7 +59,7 @@ func TestAbsentAgent(t *testing.T) {
 	})
 }
 
-func TestALateAnswerIsNobodys(t *testing.T) {
+func TestLateAnswerIsDropped(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Client, p peer) {
 		done := ping(c, time.Second)
 		p.asked(CommandPing)
@@ -71,8 +71,8 @@ func TestALateAnswerIsNobodys(t *testing.T) {
 	})
 }
 
-// What changes the guest is never left in a buffer for an agent to come.
-func TestAChangeIsAskedForOnlyOfWhoAnswers(t *testing.T) {
+// A request that changes the guest is sent only after an answer, so that it never stays in a buffer.
+func TestChangeIsSentAfterAnAnswer(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Client, p peer) {
 		p.stillWorks(c)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -80,7 +80,7 @@ func TestAChangeIsAskedForOnlyOfWhoAnswers(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- c.SetConsoleSize(ctx, "hvc0", 24, 80) }()
 		args := p.asked(CommandSyncDelimited)
-		synctest.Wait() // nothing more is sent
+		synctest.Wait() // until the client blocks
 		if p.requests.Buffered() > 0 {
 			t.Error("the command was sent before the answer")
 		}
@@ -97,17 +97,17 @@ func TestAChangeIsAskedForOnlyOfWhoAnswers(t *testing.T) {
 
 func TestBadAnswers(t *testing.T) {
 	tests := []struct{ name, answer, want string }{
-		{"a refusal", `{"error": {"class": "CommandNotFound", "desc": "The command guest-ping has not been found"}}`, "guest: The command guest-ping has not been found"},
-		{"broken", `{"return": {}`, "guest: answered " + json.Unmarshal([]byte(`{"return": {}`), new(any)).Error()},
-		{"empty", `{}`, "guest: answered with neither a value nor an error"},
-		{"too long", `{"return": "` + strings.Repeat("x", MaxReply) + `"}`, "guest: answered with more than 1048576 bytes"},
+		{"an error", `{"error": {"class": "CommandNotFound", "desc": "The command guest-ping has not been found"}}`, "guest: The command guest-ping has not been found"},
+		{"broken", `{"return": {}`, "guest: invalid answer: " + json.Unmarshal([]byte(`{"return": {}`), new(any)).Error()},
+		{"empty", `{}`, "guest: answer with neither a value nor an error"},
+		{"too long", `{"return": "` + strings.Repeat("x", MaxReply) + `"}`, "guest: answer longer than 1048576 bytes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, c *Client, p peer) {
 				done := ping(c, time.Second)
 				p.asked(CommandPing)
-				p.say("no object is an answer\n[1]\n" + test.answer + "\n")
+				p.say("text that is not an object\n[1]\n" + test.answer + "\n")
 				if err := <-done; err == nil || err.Error() != CommandPing+": "+test.want {
 					t.Errorf("got %v", err)
 				}
@@ -125,8 +125,8 @@ func TestShutdown(t *testing.T) {
 	}{
 		{"no answer", func(peer) {}, ""},
 		{"an answer", func(p peer) { p.say("{\"return\": {}}\n") }, ""},
-		{"QEMU has gone", func(p peer) { p.conn.Close() }, ""},
-		{"a refusal", func(p peer) { p.say("{\"error\": {\"desc\": \"no\"}}\n") }, "guest-shutdown: guest: no"},
+		{"the end of QEMU", func(p peer) { p.conn.Close() }, ""},
+		{"an error", func(p peer) { p.say("{\"error\": {\"desc\": \"no\"}}\n") }, "guest-shutdown: guest: no"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestShutdownOfAnAbsentAgent(t *testing.T) {
 	})
 }
 
-func TestTheEndEndsRequests(t *testing.T) {
+func TestEndOfTheConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Client, p peer) {
 		done, waiting := ping(c, time.Hour), ping(c, time.Hour)
 		p.asked(CommandPing)
@@ -172,7 +172,7 @@ func TestTheEndEndsRequests(t *testing.T) {
 	})
 }
 
-func TestRequestsTakeTurns(t *testing.T) {
+func TestConcurrentRequests(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Client, p peer) {
 		first := ping(c, time.Hour)
 		p.asked(CommandPing)
@@ -186,10 +186,10 @@ func TestRequestsTakeTurns(t *testing.T) {
 	})
 }
 
-// fixedConn is an agent that says what is in the Reader and then ends.
+// fixedConn is a connection to an agent that sends the content of the Reader and ends.
 type fixedConn struct {
 	io.Reader
-	net.Conn // not there
+	net.Conn // nil
 }
 
 func (c fixedConn) Read(p []byte) (int, error)     { return c.Reader.Read(p) }

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Info is what an agent is.
+// Info describes an agent.
 type Info struct {
-	// Version is that of the agent, as "7.2.22".
+	// Version is the agent's version: "7.2.22".
 	Version string `json:"version"`
-	// Commands are those that it knows.
+	// Commands are the agent's commands.
 	Commands []Command `json:"supported_commands"`
 }
 
@@ -19,29 +19,29 @@ type Info struct {
 type Command struct {
 	Name    string `json:"name"`
 	Enabled bool   `json:"enabled"`
-	// Answers tells whether it answers where it succeeds.
+	// Answers is whether the command is answered if it succeeds.
 	Answers bool `json:"success-response"`
 }
 
-// Supports tells whether the agent has a command, and may run it.
+// Supports reports whether the agent has a command and the command is enabled.
 func (i Info) Supports(name string) bool {
 	return slices.ContainsFunc(i.Commands, func(c Command) bool { return c.Name == name && c.Enabled })
 }
 
-// Ping tells whether an agent answers.
+// Ping returns nil if an agent answers.
 func (c *Client) Ping(ctx context.Context) error {
 	return c.execute(ctx, request{command: CommandPing}, nil)
 }
 
-// Info asks what the agent is.
+// Info returns a description of the agent.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	var info Info
 	err := c.execute(ctx, request{command: CommandInfo}, &info)
 	return info, err
 }
 
-// SetConsoleSize tells the guest the size of the window on a console, a device
-// as "hvc0". It is for agents whose Info supports CommandSetConsoleSize.
+// SetConsoleSize sets the size of the terminal on a console, a device such as "hvc0", in
+// characters. The agent must support CommandSetConsoleSize.
 func (c *Client) SetConsoleSize(ctx context.Context, device string, rows, columns int) error {
 	args := ConsoleSizeArgs{Device: device, Rows: rows, Columns: columns}
 	return c.execute(ctx, request{command: CommandSetConsoleSize, args: args, changes: true}, nil)
@@ -54,10 +54,10 @@ type ConsoleSizeArgs struct {
 	Columns int    `json:"columns"`
 }
 
-// ShutdownMode says how a guest ends.
+// ShutdownMode is how a guest ends.
 type ShutdownMode string
 
-// The ways to end a guest.
+// The modes of guest-shutdown.
 const (
 	Powerdown ShutdownMode = "powerdown"
 	Halt      ShutdownMode = "halt"
@@ -66,24 +66,24 @@ const (
 
 // ShutdownArgs are the arguments of CommandShutdown.
 type ShutdownArgs struct {
-	Mode ShutdownMode `json:"mode,omitempty"` // "": Powerdown
+	Mode ShutdownMode `json:"mode,omitempty"` // default: Powerdown
 }
 
-// refusalLimit is how long an agent may take to refuse a shutdown.
+// refusalLimit bounds the wait for an agent's refusal of a shutdown.
 const refusalLimit = time.Second
 
-// Shutdown asks the guest to end. An agent that obeys does not answer: nil is
-// what comes when it has not refused within a second. That the guest ends is
-// for the caller to see.
+// Shutdown asks the guest to end. Since an agent does not answer a shutdown that succeeds, Shutdown
+// returns nil unless the agent reports an error within a second. The caller must check that the
+// guest ends.
 func (c *Client) Shutdown(ctx context.Context, mode ShutdownMode) error {
-	if err := c.Sync(ctx); err != nil { // who is not there does not refuse
+	if err := c.Sync(ctx); err != nil { // an absent agent does not refuse either
 		return err
 	}
-	obeyed := errors.New("no refusal")
-	limit, cancel := context.WithTimeoutCause(ctx, refusalLimit, obeyed)
+	accepted := errors.New("no refusal")
+	limit, cancel := context.WithTimeoutCause(ctx, refusalLimit, accepted)
 	defer cancel()
 	err := c.execute(limit, request{command: CommandShutdown, args: ShutdownArgs{Mode: mode}}, nil)
-	if errors.Is(err, obeyed) || errors.Is(err, ErrClosed) {
+	if errors.Is(err, accepted) || errors.Is(err, ErrClosed) {
 		return nil
 	}
 	return err

@@ -8,20 +8,18 @@ import (
 
 // ExecRequest is a command for the guest.
 type ExecRequest struct {
-	// Path is the program, a path or a name to be looked up on the PATH of
-	// the agent.
+	// Path is the program: a path, or a name that is looked up in the agent's PATH.
 	Path string
-	// Args are its arguments, without its name.
+	// Args are the arguments, without the program's name.
 	Args []string
-	// Env is its environment, "NAME=value" each. nil: that of the agent.
+	// Env is the environment, as "NAME=value"; nil for that of the agent.
 	Env []string
-	// Input is its standard input, at most MaxInput bytes.
+	// Input is the standard input, at most MaxInput bytes.
 	Input []byte
-	// Capture keeps its output for ExecStatus. Else it goes nowhere.
+	// Capture keeps the output for ExecStatus. By default the output is discarded.
 	Capture bool
-	// Stream gives its output to ExecOutput, as it comes, instead. The command waits
-	// for a reader that is slow. It is for agents whose Info supports
-	// CommandExecOutput.
+	// Stream keeps the output for ExecOutput instead, which returns it while the command runs.
+	// The command blocks if its output is not read. The agent must support CommandExecOutput.
 	Stream bool
 }
 
@@ -31,13 +29,13 @@ type ExecArgs struct {
 	Args  []string `json:"arg,omitempty"`
 	Env   []string `json:"env,omitempty"`
 	Input []byte   `json:"input-data,omitempty"`
-	// Capture is a bool, or since QEMU 8.0 one of the strings "none",
-	// "stdout", "stderr", "separated" (true) and "merged". CaptureStream is ours.
+	// Capture is a bool, or since QEMU 8.0 "none", "stdout", "stderr", "separated" (true) or
+	// "merged". microvm-agent also knows CaptureStream.
 	Capture any `json:"capture-output,omitempty"`
 }
 
-// CaptureStream is the value of capture-output by which an agent that has
-// CommandExecOutput keeps the output for that command.
+// CaptureStream is the value of capture-output with which an agent keeps the output for
+// CommandExecOutput.
 const CaptureStream = "microvm-stream"
 
 // ExecStarted is the answer to CommandExec.
@@ -45,13 +43,13 @@ type ExecStarted struct {
 	PID int `json:"pid"`
 }
 
-// ExecStatus is what became of a command. Agents keep 16 MiB of each stream.
+// ExecStatus is the status of a command. Agents keep at most 16 MiB of each stream.
 type ExecStatus struct {
 	Exited       bool   `json:"exited"`
-	ExitCode     int    `json:"exitcode,omitempty"`
-	Signal       int    `json:"signal,omitempty"` // that ended it; 0: it exited
-	Out          []byte `json:"out-data,omitempty"`
-	Err          []byte `json:"err-data,omitempty"`
+	ExitCode     int    `json:"exitcode,omitempty"` // 0 if a signal killed the command
+	Signal       int    `json:"signal,omitempty"`   // the signal that killed the command; 0 if none
+	Out          []byte `json:"out-data,omitempty"` // empty before the command has exited
+	Err          []byte `json:"err-data,omitempty"` // likewise
 	OutTruncated bool   `json:"out-truncated,omitempty"`
 	ErrTruncated bool   `json:"err-truncated,omitempty"`
 }
@@ -61,10 +59,10 @@ type PIDArgs struct {
 	PID int `json:"pid"`
 }
 
-// Exec starts a command in the guest and returns its process id there.
+// Exec starts a command in the guest and returns its process id in the guest.
 func (c *Client) Exec(ctx context.Context, r ExecRequest) (pid int, err error) {
 	if len(r.Input) > MaxInput {
-		return 0, fmt.Errorf("guest agent: an input of %d bytes is too long (at most %d)", len(r.Input), MaxInput)
+		return 0, fmt.Errorf("guest agent: input of %d bytes is too long (at most %d)", len(r.Input), MaxInput)
 	}
 	args := ExecArgs{Path: r.Path, Args: r.Args, Env: r.Env, Input: r.Input, Capture: r.Capture}
 	if r.Stream {
@@ -75,8 +73,8 @@ func (c *Client) Exec(ctx context.Context, r ExecRequest) (pid int, err error) {
 	return started.PID, err
 }
 
-// ExecStatus asks what became of a command. Its output is there once it has
-// exited, and then the agent forgets it: the next question is refused.
+// ExecStatus returns the status of a command, with its output once it has exited. Then the agent
+// forgets the command, so that the next call returns an error.
 func (c *Client) ExecStatus(ctx context.Context, pid int) (ExecStatus, error) {
 	var status ExecStatus
 	err := c.execute(ctx, request{command: CommandExecStatus, args: PIDArgs{pid}, limit: MaxStatusReply}, &status)
@@ -85,19 +83,17 @@ func (c *Client) ExecStatus(ctx context.Context, pid int) (ExecStatus, error) {
 
 // ExecOutput is a part of a command's output.
 type ExecOutput struct {
-	// Out and Err are the next bytes of both streams, from the offsets asked
-	// for.
+	// Out and Err are the next bytes of stdout and stderr, from the requested offsets.
 	Out []byte `json:"out-data,omitempty"`
 	Err []byte `json:"err-data,omitempty"`
-	// Exited tells that the command has ended, and that these bytes are its
-	// last.
+	// Exited is set if the command has ended and these bytes are its last.
 	Exited   bool `json:"exited"`
 	ExitCode int  `json:"exitcode,omitempty"`
 	Signal   int  `json:"signal,omitempty"`
 }
 
-// OutputArgs are the arguments of CommandExecOutput. What stands before an
-// offset has arrived and is forgotten.
+// OutputArgs are the arguments of CommandExecOutput. The agent forgets the output before the
+// offsets, in bytes.
 type OutputArgs struct {
 	PID       int   `json:"pid"`
 	OutOffset int64 `json:"out-offset"`
@@ -105,10 +101,9 @@ type OutputArgs struct {
 	WaitMS    int   `json:"wait-ms"` // at most MaxWait
 }
 
-// ExecOutput gives what a command that was started with Stream has printed
-// beyond the offsets, in bytes. Where that is nothing yet, it waits, but no
-// longer than wait, and at most MaxWait milliseconds; then both are empty. A
-// request that failed may be repeated.
+// ExecOutput returns the output, from the offsets in bytes, of a command that was started with
+// Stream. If there is none yet, it waits for wait, but at most MaxWait milliseconds; then both
+// streams may be empty. A request that failed may be repeated.
 func (c *Client) ExecOutput(ctx context.Context, pid int, outOffset, errOffset int64, wait time.Duration) (ExecOutput, error) {
 	args := OutputArgs{PID: pid, OutOffset: outOffset, ErrOffset: errOffset, WaitMS: min(int(wait.Milliseconds()), MaxWait)}
 	var output ExecOutput

@@ -11,8 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// FuzzRun reads arbitrary bytes while a request waits: nothing panics, Run ends,
-// and the request ends with it.
+// With arbitrary input, Run and a waiting request end without a panic.
 func FuzzRun(f *testing.F) {
 	for _, text := range []string{
 		`{"return": {}}`, `{"return": {"version": "7.2", "supported_commands": [{"name": "guest-ping", "enabled": true}]}}`,
@@ -25,7 +24,7 @@ func FuzzRun(f *testing.F) {
 		c.synced = true
 		var request sync.WaitGroup
 		request.Go(func() {
-			_, _ = c.Info(t.Context()) // whatever came
+			_, _ = c.Info(t.Context()) // may succeed
 		})
 		if err := c.Run(); err != nil {
 			t.Error(err)
@@ -34,7 +33,7 @@ func FuzzRun(f *testing.F) {
 	})
 }
 
-// askedConn is an agent that says what is in the Reader once something was asked.
+// askedConn is a connection to an agent that sends the content of the Reader after a request.
 type askedConn struct {
 	fixedConn
 	asked chan struct{}
@@ -51,21 +50,21 @@ func (c askedConn) Read(p []byte) (int, error) {
 	return c.fixedConn.Read(p)
 }
 
-// FuzzOutput reads a command's output: it is what the guest has sent, whatever came before
-// that is no object, and nothing is taken from what follows.
+// A command's output is exactly what the guest has sent, with any text before it that is not an
+// object, and any text after it.
 func FuzzOutput(f *testing.F) {
 	f.Add([]byte("[]\r\n\xff"), []byte("o\n\xff\x00"), []byte("e"), 3, []byte("{}\n"))
 	f.Add([]byte("\xff\n"), []byte{}, []byte{}, -1, []byte(`{"error": {"class": "GenericError", "desc": "no"}}`))
-	f.Fuzz(func(t *testing.T, before, out, errs []byte, code int, behind []byte) {
+	f.Fuzz(func(t *testing.T, before, out, errs []byte, code int, after []byte) {
 		if bytes.Contains(before, []byte("{")) {
-			return // that may be the answer
+			return // before may be taken for the answer
 		}
 		want := ExecOutput{Out: out, Err: errs, Exited: code%2 == 0, ExitCode: code, Signal: code / 2}
 		reply, err := json.Marshal(map[string]any{"return": want})
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := slices.Concat(before, []byte("\n"), reply, []byte("\n"), behind)
+		text := slices.Concat(before, []byte("\n"), reply, []byte("\n"), after)
 		c := New(askedConn{fixedConn{Reader: bytes.NewReader(text)}, make(chan struct{}), new(sync.Once)})
 		c.synced = true
 		var running sync.WaitGroup
@@ -78,8 +77,8 @@ func FuzzOutput(f *testing.F) {
 	})
 }
 
-// FuzzLines cuts a stream in two ways, byte by byte and at once: both give the
-// same messages, none of them too long, empty, or with a byte that ends one.
+// The messages do not depend on how a stream is split. No message is empty, too long, or contains
+// a line feed or a Delimiter.
 func FuzzLines(f *testing.F) {
 	for _, text := range []string{"{}\n", "a\xFFb\n", "\xFF{}\r\n{}\n", "0123456789\nx\n", "\n\n", "\xFF\xFF", "012345678\xFF{}\n"} {
 		f.Add([]byte(text), 8)
@@ -94,19 +93,19 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-// feed feeds parts and returns what came of them, as a text.
-func feed(limit int, parts ...[]byte) (told string) {
+// feed feeds parts, and returns the messages as a text.
+func feed(limit int, parts ...[]byte) (text string) {
 	var lines Lines
 	for _, part := range parts {
 		lines.Feed(part, limit, func(line []byte, delimited bool) {
 			if len(line) == 0 || len(line) > limit || bytes.ContainsAny(line, "\n") || bytes.IndexByte(line, Delimiter) >= 0 {
-				panic("no message: " + string(line))
+				panic("invalid message: " + string(line))
 			}
 			if delimited {
-				told += "delimited "
+				text += "delimited "
 			}
-			told += string(line) + "\n"
-		}, func() { told += "too long\n" })
+			text += string(line) + "\n"
+		}, func() { text += "too long\n" })
 	}
-	return told
+	return text
 }

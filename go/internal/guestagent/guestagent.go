@@ -1,18 +1,18 @@
-// Package guestagent speaks the guest agent protocol: QEMU's own, so that our
-// programs work with every guest that runs qemu-ga, and other programs with
-// ours. Here are its words and the host's end; package server has the guest's.
+// Package guestagent implements QEMU's guest agent protocol: its messages, and the host's end.
+// Package server implements the guest's end. The programs of this project thus work with guests
+// that run qemu-ga, and other programs work with microvm-agent.
 //
-// Source: qga/qapi-schema.json in QEMU's tree, published as "QEMU Guest Agent
-// Protocol Reference"; a message is one line of JSON in each direction.
+// Source: qga/qapi-schema.json in QEMU, published as "QEMU Guest Agent Protocol Reference". A
+// message is one line of JSON in each direction.
 //
-// Invariants, of a guest that may be absent, broken or hostile:
+// The guest may be absent, broken or hostile. Invariants:
 //
-//   - No request waits longer than its context, and none hurts the next one:
-//     after one without an answer, the two ends synchronise first.
-//   - What changes something in the guest is sent only after the guest has
-//     just answered: it cannot wait in a buffer for the guest's next boot.
-//   - A message is bounded; what is longer, and what nobody asked for, is
-//     dropped while it is read and takes no memory.
+//   - No request waits longer than its context. After a request without an answer, the two ends
+//     synchronise before the next one.
+//   - A request that changes something in the guest is sent only after the guest has just
+//     answered, so that it cannot stay in a buffer until the guest's next boot.
+//   - Messages that are too long or unexpected are dropped while they are read, and use no
+//     memory.
 package guestagent
 
 import "microvm-console/internal/plaintext"
@@ -20,7 +20,7 @@ import "microvm-console/internal/plaintext"
 // PortName is the name of the virtio-serial port that an agent serves.
 const PortName = "org.qemu.guest_agent.0"
 
-// The commands of the protocol that this package speaks.
+// The commands of the protocol that this project uses.
 const (
 	CommandSync          = "guest-sync"
 	CommandSyncDelimited = "guest-sync-delimited"
@@ -34,40 +34,39 @@ const (
 	CommandSetTime       = "guest-set-time"
 )
 
-// Two commands of ours. An agent that has them lists them in its Info; they
-// are not to be sent to another one.
+// Commands that microvm-agent adds to the protocol. They may be sent only to an agent whose Info
+// lists them.
 const (
-	// CommandSetConsoleSize tells the guest the size of a console's window.
+	// CommandSetConsoleSize sets the size of a console's terminal.
 	CommandSetConsoleSize = "microvm-set-console-size"
-	// CommandExecOutput gives the output of a command while it runs.
+	// CommandExecOutput returns the output of a command while it runs.
 	CommandExecOutput = "microvm-exec-output"
 )
 
-// Delimiter is a byte that no JSON text holds. An agent sends it before its
-// answer to CommandSyncDelimited; sent to an agent, it ends whatever message
-// it was in the middle of.
+// Delimiter is a byte that is not valid in JSON. An agent sends it before its answer to
+// CommandSyncDelimited. An agent that receives it drops the incomplete message before it.
 const Delimiter = 0xFF
 
-// Limits of one message, in bytes.
+// Maximum lengths of messages, in bytes.
 const (
-	// MaxReply bounds an answer.
+	// MaxReply is for an answer.
 	MaxReply = 1 << 20
-	// MaxStatusReply bounds the answer to CommandExecStatus: qemu-ga keeps
-	// 16 MiB of each of two streams, which is a third more in base64.
+	// MaxStatusReply is for the answer to CommandExecStatus: qemu-ga keeps 16 MiB of each of
+	// two streams, which grow by a third in base64.
 	MaxStatusReply = 48 << 20
-	// MaxInput bounds the standard input of one command.
+	// MaxInput is for the standard input of a command.
 	MaxInput = 4 << 20
 )
 
-// MaxWait bounds, in milliseconds, how long CommandExecOutput waits for output:
-// requests take turns, and nobody else's may wait long.
+// MaxWait is the longest wait of CommandExecOutput for output, in milliseconds. It delays other
+// requests.
 const MaxWait = 200
 
-// Error is the guest's refusal of a command.
+// Error is an error that the guest's agent returns for a command.
 type Error struct {
-	Class       string `json:"class"`
-	Description string `json:"desc"`
+	Class       string `json:"class"` // "GenericError", "CommandNotFound"
+	Description string `json:"desc"`  // any bytes that the guest chooses
 }
 
-// Error returns the refusal in one line: the guest chooses its words.
+// Error returns the description as one line of printable characters, since the guest chooses it.
 func (e *Error) Error() string { return "guest: " + plaintext.Line(e.Description) }

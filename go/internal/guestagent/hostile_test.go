@@ -9,19 +9,18 @@ import (
 	"time"
 )
 
-// A guest sends more than the host's memory should hold while a request waits:
-// that ends the request, and takes no memory.
-func TestAHostileGuest(t *testing.T) {
+// Input without end from the guest fails the request, and uses little memory.
+func TestHostileGuest(t *testing.T) {
 	tests := []struct {
 		name  string
-		line  string // again and again
+		line  string // repeated
 		bytes int
 		wants string // of the request's error
 	}{
-		{"one answer without end", strings.Repeat("x", 64<<10), 1 << 30, "guest: answered with more than 1048576 bytes"},
-		{"objects without end", "{" + strings.Repeat(" ", 64<<10), 1 << 30, "guest: answered with more than 1048576 bytes"},
+		{"one answer without end", strings.Repeat("x", 64<<10), 1 << 30, "guest: answer longer than 1048576 bytes"},
+		{"objects without end", "{" + strings.Repeat(" ", 64<<10), 1 << 30, "guest: answer longer than 1048576 bytes"},
 		{"lines without end", strings.Repeat("junk\n", 10<<10), 64 << 20, "connection closed"},
-		{"answers nobody asked for", strings.Repeat("{\"return\": 1}\n", 4<<10), 64 << 20, "guest: answered "},
+		{"unexpected answers", strings.Repeat("{\"return\": 1}\n", 4<<10), 64 << 20, "guest: invalid answer: "},
 		{"delimiters without end", strings.Repeat("\xFF{\"return\": 1", 4<<10), 64 << 20, "connection closed"},
 	}
 	for _, test := range tests {
@@ -44,8 +43,7 @@ func TestAHostileGuest(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.wants)
 			}
 			runtime.ReadMemStats(&after)
-			// Lines that are kept until they have ended are allocated each; the rest is
-			// a few buffers.
+			// The client may keep one incomplete line and a few buffers.
 			if grown := after.HeapSys - before.HeapSys; int64(grown) > 64<<20 {
 				t.Errorf("the heap has grown by %d bytes", grown)
 			}
@@ -53,7 +51,7 @@ func TestAHostileGuest(t *testing.T) {
 	}
 }
 
-// hostile is a guest that says text again and again, once it has been asked.
+// hostile is a guest that repeats text after a request.
 type hostile struct {
 	fixedConn
 	text  []byte
@@ -79,8 +77,8 @@ func (h *hostile) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A guest of several gigabytes a second to whom nobody listens costs nothing.
-func TestWhatNobodyAskedForIsNotKept(t *testing.T) {
+// Input that no request waits for is not kept.
+func TestUnexpectedInputIsNotKept(t *testing.T) {
 	c := New(fixedConn{Reader: io.LimitReader(zeros{}, 1<<26)})
 	allocated := testing.AllocsPerRun(1, func() {
 		c.closed = make(chan struct{})
@@ -99,8 +97,8 @@ func (zeros) Read(p []byte) (int, error) { return copy(p, zeroBytes), nil }
 
 var zeroBytes = bytes.Repeat([]byte("0\n{}"), 8<<10)
 
-// The answer to a synchronisation is found behind a line of any length.
-func TestSyncBehindAnEndlessLine(t *testing.T) {
+// The answer to a synchronisation is found after a line of any length.
+func TestSyncAfterALongLine(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Client, p peer) {
 		done := ping(c, time.Hour)
 		args := p.asked(CommandSyncDelimited)

@@ -2,22 +2,21 @@ package guestagent
 
 import "bytes"
 
-// keptRoom is how much room a Lines keeps for the next line, in bytes.
+// keptRoom is the largest buffer that a Lines keeps for the next line, in bytes.
 const keptRoom = 64 << 10
 
-// Lines cuts a stream into messages. The zero value is ready. It keeps no more
-// than one message of the size that each Feed allows.
+// Lines splits a stream into messages. The zero value is ready to use. It buffers at most one
+// message of the length that Feed allows.
 type Lines struct {
 	line      []byte
-	delimited bool // a Delimiter stands right before the line
-	skip      bool // the rest of the line is dropped
+	delimited bool // a Delimiter is directly before the line
+	skip      bool // drop the rest of the line
 }
 
-// Feed takes the next bytes of the stream and calls message for each line that
-// they complete: without its line feed, and whether a Delimiter stood right before
-// it. The line is valid during the call. An empty line is none. A line of more
-// than limit bytes is dropped, and told once by tooLong; limit 0 drops all that
-// comes, without a word.
+// Feed processes the next bytes of the stream. It calls message with each complete line, without
+// its line feed, and whether a Delimiter is directly before the line. The line is valid during
+// the call. Empty lines are skipped. A line longer than limit bytes is dropped, and tooLong is
+// called once for it. If limit is 0, all input is dropped, and tooLong is not called.
 func (l *Lines) Feed(data []byte, limit int, message func(line []byte, delimited bool), tooLong func()) {
 	for len(data) > 0 {
 		part, rest, ends := bytes.Cut(data, []byte{'\n'})
@@ -27,7 +26,7 @@ func (l *Lines) Feed(data []byte, limit int, message func(line []byte, delimited
 			if !delimited {
 				break
 			}
-			l.reset(true) // whatever came before it was the middle of something
+			l.reset(true) // drops an incomplete message before the delimiter
 			part = after
 		}
 		if ends {
@@ -37,7 +36,7 @@ func (l *Lines) Feed(data []byte, limit int, message func(line []byte, delimited
 	}
 }
 
-// add adds a part of a line.
+// add appends a part of the line.
 func (l *Lines) add(part []byte, limit int, tooLong func()) {
 	switch {
 	case l.skip:
@@ -52,7 +51,7 @@ func (l *Lines) add(part []byte, limit int, tooLong func()) {
 	}
 }
 
-// end ends a line.
+// end ends the line.
 func (l *Lines) end(message func(line []byte, delimited bool)) {
 	line, delimited := bytes.TrimSuffix(l.line, []byte("\r")), l.delimited
 	l.reset(false)
@@ -61,7 +60,7 @@ func (l *Lines) end(message func(line []byte, delimited bool)) {
 	}
 }
 
-// reset begins a line. The room of a long one is given back.
+// reset begins a new line. It frees a large buffer.
 func (l *Lines) reset(delimited bool) {
 	if cap(l.line) > keptRoom {
 		l.line = nil

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// peer is the agent's side of a connection, moved by the test's own hand. It is
-// used in a synctest bubble, where whoever waits for ever is a test that fails.
+// peer is the agent's side of a connection, controlled by the test. It is used in a synctest
+// bubble, in which a deadlock fails the test.
 type peer struct {
 	t        *testing.T
 	conn     net.Conn
@@ -35,15 +35,15 @@ func connect(t *testing.T) (*Client, peer) {
 	return c, peer{t, theirs, bufio.NewReader(theirs)}
 }
 
-// say sends text as it stands.
+// say sends text.
 func (p peer) say(text string) {
 	if _, err := io.WriteString(p.conn, text); err != nil {
 		p.t.Error(err)
 	}
 }
 
-// asked wants a request for command, and returns its arguments. Those that synchronise
-// are answered, unless it is one of them that is wanted.
+// asked reads requests up to one for command, and returns its arguments. It answers the
+// synchronisations before it.
 func (p peer) asked(command string) (args map[string]any) {
 	for {
 		line, err := p.requests.ReadBytes('\n')
@@ -63,25 +63,25 @@ func (p peer) asked(command string) (args map[string]any) {
 			p.t.Errorf("%q: %v", line, err)
 		}
 		if delimited != (request.Execute == CommandSyncDelimited) {
-			p.t.Errorf("%q: the delimiter is there: %t", line, delimited)
+			p.t.Errorf("%q: delimited: %t", line, delimited)
 		}
 		if request.Execute == command {
 			return request.Arguments
 		}
 		if request.Execute != CommandSyncDelimited {
-			p.t.Errorf("asked for %q, want %s", line, command)
+			p.t.Errorf("got the request %q, want %s", line, command)
 			return nil
 		}
 		p.say(synced(request.Arguments))
 	}
 }
 
-// synced is the answer to a synchronisation.
+// synced returns the answer to a synchronisation.
 func synced(args map[string]any) string {
 	return fmt.Sprintf("\xFF{\"return\": %.0f}\n", args["id"])
 }
 
-// ping is Ping with a time limit, to be waited for.
+// ping calls Ping with a timeout in the background, and returns the channel of its error.
 func ping(c *Client, limit time.Duration) <-chan error {
 	done := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -92,7 +92,7 @@ func ping(c *Client, limit time.Duration) <-chan error {
 	return done
 }
 
-// stillWorks has one request answered.
+// stillWorks fails the test if a request does not succeed.
 func (p peer) stillWorks(c *Client) {
 	p.t.Helper()
 	done := ping(c, time.Second)

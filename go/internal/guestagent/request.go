@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Sync waits until the agent answers, and drops whatever it has sent before.
-// Other requests do this by themselves when they need it.
+// Sync waits until the agent answers, and drops all input before the answer. Other requests do this
+// themselves if necessary.
 func (c *Client) Sync(ctx context.Context) error {
 	release, err := c.acquire(ctx)
 	if err != nil {
@@ -20,16 +20,16 @@ func (c *Client) Sync(ctx context.Context) error {
 	return c.sync(ctx)
 }
 
-// request is one command for the agent.
+// request is a command for the agent.
 type request struct {
 	command string
-	args    any  // nil: none
-	changes bool // something in the guest: it must not be late
-	limit   int  // of the answer; 0: MaxReply
+	args    any  // may be nil
+	changes bool // it changes the guest, and must not arrive late
+	limit   int  // maximum length of the answer; at least MaxReply
 }
 
-// execute sends a request, waits for the answer and decodes it into out (nil:
-// not wanted). A refusal is an *Error.
+// execute sends a request, waits for the answer and decodes it into out, which may be nil. It
+// returns an *Error if the agent reports one.
 func (c *Client) execute(ctx context.Context, r request, out any) error {
 	release, err := c.acquire(ctx)
 	if err != nil {
@@ -60,7 +60,7 @@ func (c *Client) answer(ctx context.Context, r request, out any) error {
 	return decode(line, out)
 }
 
-// acquire waits for the turn; release gives it on.
+// acquire waits for the right to send a request. release gives it back.
 func (c *Client) acquire(ctx context.Context) (release func(), err error) {
 	select {
 	case c.turn <- struct{}{}:
@@ -72,11 +72,11 @@ func (c *Client) acquire(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// sync synchronises the two ends. The Delimiter before it makes an agent drop
-// a request that arrived in part.
+// sync synchronises the two ends. A Delimiter before the request makes the agent drop an incomplete
+// request.
 func (c *Client) sync(ctx context.Context) error {
 	c.synced = false
-	id := 1 + rand.Int64N(1<<53-1) // exact in every reader of JSON
+	id := 1 + rand.Int64N(1<<53-1) // exact also in JSON parsers that use floating point
 	args := struct {
 		ID int64 `json:"id"`
 	}{id}
@@ -87,7 +87,7 @@ func (c *Client) sync(ctx context.Context) error {
 	return nil
 }
 
-// exchange sends a request and waits for the line that answers it.
+// exchange sends a request and returns the line with the answer.
 func (c *Client) exchange(ctx context.Context, r request, w want) ([]byte, error) {
 	text, err := json.Marshal(struct {
 		Execute   string `json:"execute"`
@@ -113,22 +113,22 @@ func (c *Client) exchange(ctx context.Context, r request, w want) ([]byte, error
 	case <-c.closed:
 	}
 	select {
-	case a := <-w.answer: // the last that came
+	case a := <-w.answer: // arrived before the end
 		return a.line, a.err
 	default:
 		return nil, ErrClosed
 	}
 }
 
-// write sends text. A guest without an agent takes nothing, so that the buffers
-// between may be full: that waits no longer than ctx.
+// write sends text. If the guest has no agent, the buffers may be full, and write blocks until ctx
+// ends.
 func (c *Client) write(ctx context.Context, text []byte) error {
 	if c.conn.SetWriteDeadline(time.Time{}) != nil {
 		return ErrClosed
 	}
 	expired := make(chan struct{})
 	keep := context.AfterFunc(ctx, func() {
-		_ = c.conn.SetWriteDeadline(time.Unix(1, 0)) // long past; a closed connection needs none
+		_ = c.conn.SetWriteDeadline(time.Unix(1, 0)) // in the past; fails only if the connection is closed
 		close(expired)
 	})
 	_, err := c.conn.Write(text)
@@ -146,7 +146,7 @@ func noAnswer(ctx context.Context) error {
 	return fmt.Errorf("guest: no answer: %w", context.Cause(ctx))
 }
 
-// decode decodes an answer into out (nil: not wanted).
+// decode decodes an answer into out, which may be nil.
 func decode(line []byte, out any) error {
 	reply := struct {
 		Return value  `json:"return"`
@@ -155,24 +155,24 @@ func decode(line []byte, out any) error {
 	err := json.Unmarshal(line, &reply)
 	switch {
 	case err != nil:
-		return fmt.Errorf("guest: answered %w", err)
+		return fmt.Errorf("guest: invalid answer: %w", err)
 	case reply.Error != nil:
 		return reply.Error
-	case !reply.Return.there:
-		return errors.New("guest: answered with neither a value nor an error")
+	case !reply.Return.present:
+		return errors.New("guest: answer with neither a value nor an error")
 	}
 	return nil
 }
 
-// value decodes into out (nil: not wanted), and tells whether it was there.
+// value decodes into out, which may be nil, and records that it was present.
 type value struct {
-	out   any
-	there bool
+	out     any
+	present bool
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (v *value) UnmarshalJSON(text []byte) error {
-	v.there = true
+	v.present = true
 	if v.out == nil {
 		return nil
 	}

@@ -13,8 +13,7 @@ import (
 	"microvm-console/internal/guestagent"
 )
 
-// TestQEMUGuestAgent has the client talk with QEMU's own agent, which does here what
-// it would do in a guest. It is asked for nothing that changes this machine.
+// The client works with qemu-ga. The requests change nothing on this host.
 func TestQEMUGuestAgent(t *testing.T) {
 	ctx, client := stock(t)
 	info, err := client.Info(ctx)
@@ -22,10 +21,10 @@ func TestQEMUGuestAgent(t *testing.T) {
 		t.Fatalf("%v, %+v", err, info)
 	}
 	if info.Supports(guestagent.CommandExecOutput) || info.Supports(guestagent.CommandSetConsoleSize) {
-		t.Error("it has commands of ours")
+		t.Error("qemu-ga lists commands of microvm-agent")
 	}
 	if err := client.SetConsoleSize(ctx, "hvc0", 24, 80); err == nil {
-		t.Error("it obeys one of them")
+		t.Error("qemu-ga runs a command of microvm-agent")
 	}
 	if err := client.Ping(ctx); err != nil {
 		t.Error(err)
@@ -42,28 +41,28 @@ func TestQEMUGuestAgent(t *testing.T) {
 		if status, err = client.ExecStatus(ctx, pid); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond) // the protocol has no way to wait
+		time.Sleep(time.Millisecond) // guest-exec-status does not wait
 	}
 	if !bytes.Equal(status.Out, input) || string(status.Err) != "y\n" || status.ExitCode != 7 {
 		t.Errorf("%d bytes, %q, status %d", len(status.Out), status.Err, status.ExitCode)
 	}
-	// What was left unread does not hurt.
+	// A request without an answer does not affect the next one.
 	short, cancel := context.WithTimeout(ctx, time.Nanosecond)
 	defer cancel()
 	if err := client.Ping(short); err == nil {
-		t.Error("a request without time has an answer")
+		t.Error("no error for a request without time")
 	}
 	if err := client.Ping(ctx); err != nil {
 		t.Error(err)
 	}
 }
 
-// stock returns a client of a qemu-ga that ends with the test.
+// stock returns a client of a qemu-ga that runs until the end of the test.
 func stock(t *testing.T) (context.Context, *guestagent.Client) {
 	t.Helper()
 	program, err := exec.LookPath("qemu-ga")
 	if err != nil {
-		t.Skip("no qemu-ga here (install qemu-guest-agent)")
+		t.Skip("no qemu-ga (install qemu-guest-agent)")
 	}
 	dir, err := os.MkdirTemp("", "agent") // short enough for a socket
 	if err != nil {
@@ -72,8 +71,8 @@ func stock(t *testing.T) (context.Context, *guestagent.Client) {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "socket")
 	agent := exec.Command(program, "-m", "unix-listen", "-p", socket, "-t", dir, "-f", filepath.Join(dir, "pid"))
-	var said bytes.Buffer
-	agent.Stdout, agent.Stderr = &said, &said
+	var output bytes.Buffer
+	agent.Stdout, agent.Stderr = &output, &output
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -86,9 +85,9 @@ func stock(t *testing.T) (context.Context, *guestagent.Client) {
 	var conn net.Conn
 	for conn == nil {
 		if conn, err = net.Dial("unix", socket); err != nil && ctx.Err() != nil {
-			t.Fatalf("%v: %s", err, said.String())
+			t.Fatalf("%v: %s", err, output.String())
 		}
-		time.Sleep(time.Millisecond) // it does not tell that it listens
+		time.Sleep(time.Millisecond) // qemu-ga does not report that it listens
 	}
 	client := guestagent.New(conn)
 	ended := make(chan error, 1)

@@ -1,8 +1,7 @@
-// Package guestcommand runs a command in a guest as if it ran here: its output,
-// its exit status, and what is typed into a pipe before it.
+// Package guestcommand runs a command in a guest with this process's input and output, and
+// returns its exit status.
 //
-// The command runs in the guest as a child of the guest's agent, through the
-// process that owns the VM.
+// The process that owns the VM passes the command to the guest's agent, which runs it.
 package guestcommand
 
 import (
@@ -18,26 +17,25 @@ import (
 	"microvm-console/internal/ctl"
 )
 
-// Exit statuses for a command that was not started, as shells give them.
+// Exit statuses for a command that was not started, as in shells.
 const (
 	StatusCannotStart = 126
 	StatusNoProgram   = 127
 )
 
-// Streams are where a command's input comes from and where its output goes.
+// Streams are the input and output of a command.
 type Streams struct {
 	In       *os.File // read to its end before the command starts, unless it is a terminal
 	Out, Err io.Writer
-	// Raw shows on a terminal what the guest prints as it is.
+	// Raw writes the output to a terminal unchanged. Otherwise attach.Writer filters it.
 	Raw bool
-	// Program is the name under which notices are written to Err.
+	// Program is the prefix of notices on Err.
 	Program string
 }
 
-// Run runs a command in the guest of the VM behind client. What it prints goes to a
-// terminal through attach.Writer. Run gives the
-// command's exit status as that of an error that prints nothing: 128 and the
-// signal's number where a signal has ended it.
+// Run runs a command in the guest of client's VM. The command's exit status is that of the error,
+// which has no text; it is 128 plus the signal's number if a signal has killed the command. If
+// the command was not started or its end is unknown, the error says why.
 func Run(ctx context.Context, client ctl.Client, command []string, s Streams) error {
 	input, err := s.input(ctx)
 	if err != nil {
@@ -50,7 +48,7 @@ func Run(ctx context.Context, client ctl.Client, command []string, s Streams) er
 		return cmdline.Status(statusOf(err), fmt.Errorf("%s: %w", command[0], err))
 	}
 	if end.Truncated {
-		fmt.Fprintf(s.Err, "%s: output: the guest's agent has kept a part of it only (run microvm-agent there to have all)\n", s.Program)
+		fmt.Fprintf(s.Err, "%s: output: the guest's agent has dropped a part (microvm-agent in the guest keeps all)\n", s.Program)
 	}
 	if end.Signal != 0 {
 		return cmdline.Quiet(128 + end.Signal)
@@ -58,22 +56,42 @@ func Run(ctx context.Context, client ctl.Client, command []string, s Streams) er
 	return cmdline.Quiet(end.Status)
 }
 
-// ErrTimeLimit is why a command is ended whose time has passed.
+// ErrTimeLimit is the cause of ctx's end if the timeout has passed.
 var ErrTimeLimit = errors.New("ended by the time limit")
 
-// Ended is err, that of a command, unless the end of ctx has ended it: by
-// ErrTimeLimit, after limit, or by somebody who has interrupted it.
+// Ended returns err, the error of a command, unless the end of ctx is its reason. Then it returns
+// what has not happened within limit, or that the user has interrupted the command.
 func Ended(ctx context.Context, command string, limit time.Duration, err error) error {
 	switch {
-	case err != nil && errors.Is(context.Cause(ctx), ErrTimeLimit):
-		return cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("%s: %w of %v", command, ErrTimeLimit, limit))
-	case err != nil && ctx.Err() != nil:
-		return errors.New("interrupted")
+	case err == nil || ctx.Err() == nil:
+		return err
+	case errors.Is(context.Cause(ctx), ErrTimeLimit):
+		return cmdline.Status(cmdline.StatusTimeout, timeLimitError(command, limit, err))
 	}
-	return err
+	return errors.New("interrupted")
 }
 
-// statusOf is the exit status for a command of which none is known.
+// timeLimitError returns the error of a command that has failed with err after limit.
+func timeLimitError(command string, limit time.Duration, err error) error {
+	switch {
+	case errors.As(err, new(notReady)):
+		return fmt.Errorf("%s: the guest was not ready within %v", command, limit)
+	case errors.Is(err, ctl.ErrNotStarted):
+		return fmt.Errorf("%s: no agent answered within %v", command, limit)
+	}
+	return fmt.Errorf("%s: %w of %v", command, ErrTimeLimit, limit)
+}
+
+// notReady is the error of a wait for the guest before a command.
+type notReady struct{ error }
+
+func (e notReady) Unwrap() error { return e.error }
+
+// NotReady returns err, the error of a wait for the guest, in a form that Ended recognizes. Its
+// text is that of err.
+func NotReady(err error) error { return notReady{err} }
+
+// statusOf returns the exit status for a command that was not started, or whose end is unknown.
 func statusOf(err error) int {
 	switch {
 	case errors.Is(err, ctl.ErrNoProgram):
@@ -92,17 +110,17 @@ func statusOf(err error) int {
 	return cmdline.StatusFailed
 }
 
-// inputNotice is after how long it is said that an input has no end.
+// inputNotice is the delay after which a notice says that the input has not ended.
 const inputNotice = 2 * time.Second
 
-// input reads the input to its end. What is too long for a guest is for the VM to
-// refuse: it is read only as far as shows that.
+// input reads the input to its end, or up to maxInput bytes. The VM rejects input that is too
+// long for the agent.
 func (s Streams) input(ctx context.Context) ([]byte, error) {
 	if cmdline.IsTerminal(s.In) || isNull(s.In) {
 		return nil, nil
 	}
 	notice := time.AfterFunc(inputNotice, func() {
-		fmt.Fprintf(s.Err, "%s: waiting for the end of the input (</dev/null is none)\n", s.Program)
+		fmt.Fprintf(s.Err, "%s: waiting for the end of the input (use </dev/null for no input)\n", s.Program)
 	})
 	defer notice.Stop()
 	type result struct {
@@ -110,8 +128,8 @@ func (s Streams) input(ctx context.Context) ([]byte, error) {
 		err  error
 	}
 	read := make(chan result, 1)
-	go func() { // it ends with the process at the latest: a read cannot be called back
-		data, err := io.ReadAll(io.LimitReader(s.In, mostInput))
+	go func() { // may stay until the process exits, since a read cannot be cancelled
+		data, err := io.ReadAll(io.LimitReader(s.In, maxInput))
 		read <- result{data, err}
 	}()
 	select {
@@ -125,14 +143,14 @@ func (s Streams) input(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// mostInput is how much of an input is read: more than any agent takes.
-const mostInput = 8 << 20
+// maxInput is how much input is read: more than any agent accepts.
+const maxInput = 8 << 20
 
-// isNull tells whether nothing can come from file.
+// isNull reports whether file is /dev/null or closed.
 func isNull(file *os.File) bool {
 	info, err := file.Stat()
 	if err != nil {
-		return true // it is closed
+		return true // file is closed
 	}
 	null, err := os.Stat(os.DevNull)
 	return err == nil && os.SameFile(info, null)

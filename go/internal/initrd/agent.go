@@ -10,7 +10,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// agentPath is where the guest agent is, without the leading slash.
+// agentPath is the path of the guest agent in the guest, without the leading slash.
 const agentPath = "bin/microvm-agent"
 
 // addAgent adds the guest agent, if the image has one.
@@ -24,7 +24,7 @@ func (t tree) addAgent(img Image) error {
 	}
 	err = checkStatic(program)
 	if errors.Is(err, errDynamic) {
-		err = fmt.Errorf("%w (build it with CGO_ENABLED=0, as in CGO_ENABLED=0 go install ./cmd/microvm-agent)", err)
+		err = fmt.Errorf("%w (build it with CGO_ENABLED=0 go install ./cmd/microvm-agent)", err)
 	}
 	if err != nil {
 		return &ImageError{multierror.Prefix(err, "agent "+img.Agent+":")}
@@ -33,9 +33,9 @@ func (t tree) addAgent(img Image) error {
 }
 
 // errDynamic is returned for a program that needs libraries.
-var errDynamic = errors.New("dynamically linked, and the image has no libraries")
+var errDynamic = errors.New("dynamically linked, but the image has no libraries")
 
-// checkStatic tells what keeps a program from running without libraries.
+// checkStatic returns an error unless the program is an ELF file that needs no libraries.
 func checkStatic(program []byte) error {
 	file, err := elf.NewFile(bytes.NewReader(program))
 	if err != nil {

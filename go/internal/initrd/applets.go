@@ -10,15 +10,15 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// applets are the parts of busybox that guest/ and inittab use. What else a
-// user finds in the guest depends on the busybox.
+// applets are the applets of busybox that guest/ and inittab use. Which others the guest has depends
+// on the busybox.
 var applets = []string{
 	"acpid", "cat", "getty", "halt", "hostname", "init", "insmod", "login", "mkdir", "mkfifo",
 	"mount", "poweroff", "reboot", "sh", "sleep", "sync", "syslogd", "umount",
 }
 
-// addBusybox adds busybox under the two names that boot needs. The guest makes
-// the names of the other applets itself: only busybox knows which it has.
+// addBusybox adds busybox under the two names that the boot needs. The guest itself adds links for
+// the other applets, since only busybox knows its applets.
 func (t tree) addBusybox(img Image) error {
 	program, err := os.ReadFile(img.Busybox)
 	if err != nil {
@@ -33,15 +33,14 @@ func (t tree) addBusybox(img Image) error {
 	return t.put(Entry{Path: "init", Mode: fs.ModeSymlink | 0o777, Data: []byte("bin/busybox")})
 }
 
-// checkBusybox tells all that keeps program from being an image's busybox: it
-// must run without libraries and have our applets. The names of its applets, a
-// table of C strings, are searched for, not asked for: it may be a program for
-// another machine.
+// checkBusybox returns the mistakes of program as an image's busybox: it must need no libraries and
+// have all of applets. It searches program for their names, which are C strings in a table. It
+// does not run program, which may be for another architecture.
 func checkBusybox(program []byte) error {
 	var errs *multierror.Error
 	switch err := checkStatic(program); {
 	case errors.Is(err, errDynamic):
-		errs = multierror.Append(errs, fmt.Errorf("%w (take a static busybox)", err))
+		errs = multierror.Append(errs, fmt.Errorf("%w (use a static busybox)", err))
 	case err != nil:
 		return err
 	}

@@ -10,18 +10,16 @@ import (
 	"github.com/cavaliergopher/cpio"
 )
 
-// Write writes entries, in their order (that of Entries: a folder before what
-// it holds), as a cpio archive in the "newc" form
-// (Documentation/driver-api/early-userspace/buffer-format.rst of Linux).
+// Write writes entries as a cpio archive in the "newc" format
+// (Documentation/driver-api/early-userspace/buffer-format.rst in Linux). A directory must come
+// before its content, as in the result of Entries.
 //
-// The library leaves time, owner and device at zero and numbers the inodes in
-// the order of the entries, all of which we want. It cannot write device nodes,
-// which no image of ours needs: /dev is a devtmpfs, and the console that init
-// starts with comes from the archive inside the kernel (usr/default_cpio_list),
-// unpacked before this one.
+// The cpio library sets time, owner and device to zero and numbers the inodes in the order of the
+// entries, as a reproducible image needs. It cannot write device nodes. The image needs none:
+// /dev is a devtmpfs, and the console of init comes from the archive in the kernel
+// (usr/default_cpio_list), which is unpacked first.
 //
-// The library also loses some errors of w. The buffer in between keeps the
-// first one, and returns it at the end.
+// The library loses some errors of w. The buffer keeps the first one, and Flush returns it.
 func Write(w io.Writer, entries []Entry) error {
 	buffer := bufio.NewWriterSize(w, 64<<10)
 	archive := cpio.NewWriter(buffer)
@@ -41,7 +39,7 @@ func Write(w io.Writer, entries []Entry) error {
 
 func writeEntry(archive *cpio.Writer, e Entry) error {
 	if int64(len(e.Data)) > math.MaxUint32 {
-		return fmt.Errorf("%d bytes do not fit a cpio archive", len(e.Data))
+		return fmt.Errorf("%d bytes do not fit into a cpio archive", len(e.Data))
 	}
 	kind, links := archiveType(e.Mode)
 	header := &cpio.Header{
@@ -59,10 +57,9 @@ func writeEntry(archive *cpio.Writer, e Entry) error {
 	return archive.Flush()
 }
 
-// archiveType returns the type bits and the number of links of an entry. Two
-// links for a folder is what cpio(1) writes for an empty one; the kernel makes
-// its own count. A file with more than one link would make the kernel look for
-// the others.
+// archiveType returns the type bits and the number of links of an entry. Like cpio(1), it returns
+// two links for a directory; the kernel ignores that number. For a file with more than one link
+// the kernel would look for the others.
 func archiveType(mode fs.FileMode) (cpio.FileMode, int) {
 	switch mode.Type() {
 	case fs.ModeDir:
@@ -73,7 +70,7 @@ func archiveType(mode fs.FileMode) (cpio.FileMode, int) {
 	return cpio.TypeReg, 1
 }
 
-// permissions returns the permission bits in the numbers of stat(2).
+// permissions returns the permission bits as in stat(2).
 func permissions(mode fs.FileMode) cpio.FileMode {
 	bits := cpio.FileMode(mode.Perm())
 	if mode&fs.ModeSticky != 0 {

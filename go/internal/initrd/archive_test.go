@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// read returns the entries of an archive, in their order, and fails where a
-// header holds what would make one build differ from the next.
+// read returns the entries of an archive in order. It fails the test if a header is not
+// reproducible.
 func read(t *testing.T, archive io.Reader) []Entry {
 	t.Helper()
 	var entries []Entry
@@ -47,7 +47,7 @@ func FuzzWrite(f *testing.F) {
 	f.Add("a", []byte{}, uint16(0), "a/b")
 	f.Add("TRAILER!!!", []byte("x"), uint16(0o644), "b")
 	f.Fuzz(func(t *testing.T, path string, data []byte, mode uint16, link string) {
-		// What put refuses is not in the image, and so not in the archive.
+		// Entries that put rejects are in neither the image nor the archive.
 		image := tree{}
 		_ = image.put(Entry{Path: path, Mode: fs.FileMode(mode & 0o777), Data: data})
 		if target := strings.ReplaceAll(path, "\x00", "") + "."; len(target) < 4096 {
@@ -64,8 +64,7 @@ func FuzzWrite(f *testing.F) {
 	})
 }
 
-// fullDisk is a writer that has room for so many bytes, and refuses a piece
-// that is larger.
+// fullDisk is a writer with room for a number of bytes. A write that does not fit fails.
 type fullDisk int
 
 var errFull = errors.New("no space left")
@@ -78,9 +77,8 @@ func (room *fullDisk) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// An archive with a hole must never look complete, wherever room ends, also
-// where a later, smaller piece would fit again.
-func TestWriteTellsAFullDisk(t *testing.T) {
+// Write returns the error of a full disk at any offset, even if a later, smaller write would succeed.
+func TestWriteToAFullDisk(t *testing.T) {
 	small := []Entry{{Path: "a", Mode: 0o644, Data: []byte("text")}}
 	large := append(small, Entry{Path: "b", Mode: 0o644, Data: make([]byte, 3<<20)}, Entry{Path: "c", Mode: 0o644})
 	for _, entries := range [][]Entry{small, large} {

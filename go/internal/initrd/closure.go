@@ -9,18 +9,17 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// moduleName returns a module's name as the kernel knows it: without folder and
-// endings, hyphens made underscores. A name stays as it is.
+// moduleName returns the kernel's name of a module: the base name of its file without suffixes, and
+// with underscores for hyphens.
 func moduleName(file string) string {
 	name, _, _ := strings.Cut(path.Base(file), ".ko")
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// loadOrder returns the paths of the modules with these names and of all that
-// they need, dependencies first, otherwise in the order of the names. What is
-// built into the kernel is left out, and so is an optional module that the kernel
-// does not have. Soft dependencies (modprobe.d(5)) are not considered: a console
-// has none. The error names every module that is missing.
+// loadOrder returns the paths of the modules with the given names and of all modules that they need,
+// in load order: dependencies first, otherwise in the order of the names. It skips modules that
+// are built into the kernel, and optional modules that the kernel lacks. It ignores soft
+// dependencies (modprobe.d(5)), since a console has none. The error names every missing module.
 func (t *moduleTree) loadOrder(names, optional []string) ([]string, error) {
 	walk := walk{tree: t, state: map[string]int{}}
 	var errs *multierror.Error
@@ -43,7 +42,7 @@ func (t *moduleTree) loadOrder(names, optional []string) ([]string, error) {
 	return walk.order, nil
 }
 
-// walk is one depth-first walk through the modules.
+// walk is a depth-first walk through the modules.
 type walk struct {
 	tree  *moduleTree
 	state map[string]int // visiting, visited
@@ -55,17 +54,17 @@ const (
 	visited
 )
 
-// visit appends what file needs, then file. modules.dep lists the needs of a
-// module so that the one to load first stands last.
+// visit appends the modules that file needs, then file. In modules.dep, the module to load first is
+// the last of a line.
 func (w *walk) visit(file string) error {
 	needs, ok := w.tree.needs[file]
 	switch {
 	case w.state[file] == visited:
 		return nil
 	case w.state[file] == visiting:
-		return fmt.Errorf("module %q: needs itself", moduleName(file))
+		return fmt.Errorf("module %q: depends on itself", moduleName(file))
 	case !ok:
-		return fmt.Errorf("module %q: needed, but has no line in modules.dep", moduleName(file))
+		return fmt.Errorf("module %q: needed, but not in modules.dep", moduleName(file))
 	}
 	w.state[file] = visiting
 	for _, need := range slices.Backward(needs) {

@@ -10,7 +10,7 @@ import (
 	"microvm-console/internal/testsupport/initrdtest"
 )
 
-// virtio is what a distribution's kernel says about the modules of a console.
+// virtio are the lines of modules.dep for a console, as in a distribution's kernel.
 var virtio = []string{
 	"kernel/virtio.ko: kernel/virtio_ring.ko",
 	"kernel/virtio_ring.ko:",
@@ -31,15 +31,15 @@ func TestLoadOrder(t *testing.T) {
 		want            string // base names without .ko
 	}{
 		{"nothing", nil, nil, ""},
-		{"no needs", []string{"button"}, nil, "button"},
-		{"needs first, the deepest before all", []string{"virtio_console"}, nil, "virtio_ring virtio virtio_console"},
+		{"no dependencies", []string{"button"}, nil, "button"},
+		{"dependencies first", []string{"virtio_console"}, nil, "virtio_ring virtio virtio_console"},
 		{"transports, then the console", []string{"virtio_pci", "virtio_mmio", "virtio_console"}, nil,
 			"virtio_ring virtio virtio_pci_modern_dev virtio_pci virtio_mmio virtio_console"},
 		{"each once", []string{"virtio_console", "virtio", "virtio_console"}, nil, "virtio_ring virtio virtio_console"},
 		{"a hyphen is an underscore", []string{"virtio-console"}, nil, "virtio_ring virtio virtio_console"},
-		{"in the file's name, too", []string{"virtio_rng"}, nil, "virtio_ring virtio virtio-rng"},
+		{"a hyphen in the file's name", []string{"virtio_rng"}, nil, "virtio_ring virtio virtio-rng"},
 		{"built in", []string{"evdev", "input_leds", "button"}, nil, "button"},
-		{"optional, there", []string{"button"}, []string{"virtio"}, "button virtio_ring virtio"},
+		{"optional, present", []string{"button"}, []string{"virtio"}, "button virtio_ring virtio"},
 		{"optional, absent", []string{"button"}, []string{"nosuch"}, "button"},
 	}
 	for _, test := range tests {
@@ -69,12 +69,12 @@ func TestLoadOrderErrors(t *testing.T) {
 		names []string
 		want  []string
 	}{
-		{"unknown modules, all of them", virtio, []string{"nosuch", "button", "other"},
+		{"unknown modules", virtio, []string{"nosuch", "button", "other"},
 			[]string{`module "nosuch": not in DIR`, `module "other": not in DIR`}},
-		{"a need without a line", []string{"a.ko: b.ko"}, []string{"a"},
-			[]string{`module "b": needed, but has no line in modules.dep`}},
-		{"a circle", []string{"a.ko: b.ko", "b.ko: a.ko"}, []string{"a"},
-			[]string{`module "a": needs itself`}},
+		{"a dependency without a line", []string{"a.ko: b.ko"}, []string{"a"},
+			[]string{`module "b": needed, but not in modules.dep`}},
+		{"a cycle", []string{"a.ko: b.ko", "b.ko: a.ko"}, []string{"a"},
+			[]string{`module "a": depends on itself`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// An image.json that is accepted is the same when it has been written and read again,
-// and names nothing that would be another word or another place in the guest.
+// A valid image.json is the same after it was written and decoded again. Its names are single words,
+// and its paths are clean.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"busybox": "b", "hostname": "h"}`))
 	f.Add([]byte(`{"busybox": "b", "modulesDir": "m", "modules": ["a", "b-c"], "optionalModules": ["d"],
@@ -28,7 +28,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		img.Modules, img.OptionalModules, img.Files = append([]string{}, img.Modules...), append([]string{}, img.OptionalModules...), append([]File{}, img.Files...)
-		written, err := json.Marshal(img) // without a null, which no list may be
+		written, err := json.Marshal(img) // without null for empty lists
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,8 +50,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// A file that is taken for a static program is one for ELF, and a busybox has what the
-// image needs.
+// Only an ELF file is accepted as a static program, and only a busybox with all applets.
 func FuzzPrograms(f *testing.F) {
 	header := "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00\x3e\x00\x01" + strings.Repeat("\x00", 43)
 	f.Add([]byte(header[:52]+"\x40\x00\x38"+header[55:]+"\x00"+strings.Join(applets, "\x00")+"\x00"), uint8(0))

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// guestFiles are the guest's own files, by their path in the guest. One that
-// starts with #! is a program.
+// guestFiles are the files that every image has, by their paths in the guest. Files that begin with
+// #! are executable.
 //
 //go:embed guest
 var guestFiles embed.FS
 
-// guestFolders exist from the start: mount points, what busybox --install
-// fills, and where programs expect to write.
-var guestFolders = []Entry{
+// guestDirs are the directories that every image has: mount points, the directories that busybox
+// --install fills, and those in which programs expect to write.
+var guestDirs = []Entry{
 	{Path: "bin", Mode: fs.ModeDir | 0o755},
 	{Path: "dev", Mode: fs.ModeDir | 0o755},
 	{Path: "proc", Mode: fs.ModeDir | 0o555},
@@ -30,14 +30,13 @@ var guestFolders = []Entry{
 	{Path: "var/log", Mode: fs.ModeDir | 0o755},
 }
 
-// addGuest adds the files that every image has, and those made from names in
-// the image.
+// addGuest adds the files that every image has, and those that depend on names in the image.
 func (t tree) addGuest(img Image) error {
 	entries, err := embedded()
 	if err != nil {
 		return err
 	}
-	entries = append(entries, guestFolders...)
+	entries = append(entries, guestDirs...)
 	entries = append(entries,
 		Entry{Path: "etc/hostname", Mode: 0o644, Data: []byte(img.Hostname + "\n")},
 		Entry{Path: "etc/inittab", Mode: 0o644, Data: inittab(img)},
@@ -54,7 +53,7 @@ func (t tree) addGuest(img Image) error {
 	return nil
 }
 
-// embedded returns the guest's own files.
+// embedded returns the entries of guestFiles.
 func embedded() ([]Entry, error) {
 	var entries []Entry
 	err := fs.WalkDir(guestFiles, "guest", func(name string, d fs.DirEntry, err error) error {
@@ -72,11 +71,10 @@ func embedded() ([]Entry, error) {
 	return entries, err
 }
 
-// inittab returns busybox init's table. Its first column is the terminal on
-// which init opens a program's standard streams and which it resets to sane
-// settings each time: "null" keeps a program that is started again and again
-// from resetting the terminal of somebody who works on the console. syslogd is
-// there because login, where nobody takes its notes, writes them to /dev/console.
+// inittab returns the table of busybox init. Its first column is the terminal on which init opens a
+// program's standard streams. Init resets the terminal's settings each time; "null" prevents a
+// program that is restarted from resetting the terminal of a user on the console. syslogd runs
+// because login would otherwise write its messages to /dev/console.
 func inittab(img Image) []byte {
 	var b bytes.Buffer
 	b.WriteString("::sysinit:/etc/rc\n")
@@ -89,7 +87,7 @@ func inittab(img Image) []byte {
 	b.WriteString("null::respawn:/bin/busybox syslogd -n\n")
 	b.WriteString("null::respawn:/etc/power-button\n")
 	if img.Agent != "" {
-		b.WriteString("null::respawn:/" + agentPath + "\n") // the last to start: nobody waits for it
+		b.WriteString("null::respawn:/" + agentPath + "\n") // last, since nothing depends on it
 	}
 	b.WriteString("::ctrlaltdel:/bin/busybox reboot\n")
 	b.WriteString("::shutdown:/etc/end\n")

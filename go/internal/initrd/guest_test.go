@@ -34,7 +34,7 @@ null::respawn:/etc/power-button
 	}
 }
 
-// An image's own command runs once, and init forgets it.
+// Image.Start runs once.
 func TestStart(t *testing.T) {
 	image := tree{}
 	if err := image.addGuest(Image{Hostname: "h", Start: "echo hello"}); err != nil {
@@ -49,8 +49,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// Before /etc/rc has made links for busybox's applets there is only
-// /bin/busybox, so that every script must name it as its shell.
+// Every script must run by /bin/busybox, since the links for the applets do not exist before /etc/rc.
 func TestGuestScripts(t *testing.T) {
 	image := tree{}
 	if err := image.addGuest(Image{Hostname: "h"}); err != nil {
@@ -79,20 +78,20 @@ func TestGuestScripts(t *testing.T) {
 
 func TestCheckBusybox(t *testing.T) {
 	script := []byte("#!/bin/sh\n")
-	_, refusal := elf.NewFile(bytes.NewReader(script)) // its words change with Go
+	_, invalid := elf.NewFile(bytes.NewReader(script)) // its text changes with the version of Go
 	tests := []struct {
 		name    string
 		program []byte
 		want    []string
 	}{
-		{"all there", initrdtest.Busybox(applets...), nil},
-		{"a script", script, []string{fmt.Sprint("not a program: ", refusal)}},
+		{"all applets", initrdtest.Busybox(applets...), nil},
+		{"a script", script, []string{fmt.Sprint("not a program: ", invalid)}},
 		{"two applets missing", initrdtest.Busybox(without(applets, "login", "sh")...), []string{
 			`has no applet "login"`,
 			`has no applet "sh"`,
 		}},
 		{"dynamic", initrdtest.Program(string(initrdtest.Busybox(applets...)), true), []string{
-			"dynamically linked, and the image has no libraries (take a static busybox)",
+			"dynamically linked, but the image has no libraries (use a static busybox)",
 		}},
 	}
 	for _, test := range tests {
@@ -104,7 +103,7 @@ func TestCheckBusybox(t *testing.T) {
 	}
 }
 
-// without returns list without some of its members.
+// without returns list without some of its elements.
 func without(list []string, some ...string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(some, s) })
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// mistakes returns the mistakes that err tells, with dir written as DIR.
+// mistakes returns the mistakes in err, with DIR in place of dir.
 func mistakes(err error, dir string) []string {
 	var many *multierror.Error
 	if !errors.As(err, &many) {
@@ -18,11 +18,11 @@ func mistakes(err error, dir string) []string {
 		}
 		many = multierror.Append(nil, err)
 	}
-	var told []string
+	var texts []string
 	for _, one := range many.Errors {
-		told = append(told, strings.ReplaceAll(one.Error(), dir, "DIR"))
+		texts = append(texts, strings.ReplaceAll(one.Error(), dir, "DIR"))
 	}
-	return told
+	return texts
 }
 
 func TestDecode(t *testing.T) {
@@ -31,41 +31,41 @@ func TestDecode(t *testing.T) {
 		json string
 		want []string
 	}{
-		{"the least", `{"busybox": "b", "hostname": "h"}`, nil},
-		{"everything", `{"busybox": "b", "modulesDir": "m", "modules": ["a", "b-c"], "optionalModules": ["d"],
+		{"the minimum", `{"busybox": "b", "hostname": "h"}`, nil},
+		{"all fields", `{"busybox": "b", "modulesDir": "m", "modules": ["a", "b-c"], "optionalModules": ["d"],
 			"gettys": ["ttyS0", "hvc0"], "hostname": "console-demo", "start": "echo hello", "agent": "a",
 			"files": [{"path": "/a", "text": "x", "mode": "0755"}, {"path": "/b/c", "source": "/s"}]}`, nil},
 		{"empty", `{}`, []string{
-			`busybox: missing (the path of a statically linked busybox)`,
-			`hostname: want letters, digits and inner hyphens, at most 63, got ""`,
+			`busybox: is missing (set it to the path of a statically linked busybox)`,
+			`hostname: invalid host name "": want letters, digits and inner hyphens, at most 63`,
 		}},
-		{"no login at all", `{"busybox": "b", "hostname": "h", "gettys": []}`, []string{
-			`gettys: missing (the terminals with a login, such as "ttyS0")`,
+		{"no login", `{"busybox": "b", "hostname": "h", "gettys": []}`, []string{
+			`gettys: is missing (list the terminals with a login, such as "ttyS0")`,
 		}},
-		{"names that would break the guest's files", `{"busybox": "b", "hostname": "a b",
+		{"invalid names", `{"busybox": "b", "hostname": "a b",
 			"gettys": ["ttyS0", "../x", "ttyS0"], "modulesDir": "m", "modules": ["a.ko"], "optionalModules": [""]}`, []string{
-			`hostname: want letters, digits and inner hyphens, at most 63, got "a b"`,
-			`gettys[1]: "../x" is no name`,
-			`gettys[2]: "ttyS0" comes twice`,
-			`modules[0]: "a.ko" is no name`,
-			`optionalModules[0]: "" is no name`,
+			`hostname: invalid host name "a b": want letters, digits and inner hyphens, at most 63`,
+			`gettys[1]: invalid name "../x"`,
+			`gettys[2]: "ttyS0" is listed twice`,
+			`modules[0]: invalid name "a.ko"`,
+			`optionalModules[0]: invalid name ""`,
 		}},
-		{"modules from nowhere", `{"busybox": "b", "hostname": "h", "gettys": ["ttyS0"], "modules": ["a"]}`, []string{
-			`modulesDir: missing, but modules are asked for (a kernel's lib/modules)`,
+		{"modules without modulesDir", `{"busybox": "b", "hostname": "h", "gettys": ["ttyS0"], "modules": ["a"]}`, []string{
+			`modulesDir: is missing (set it to a kernel's lib/modules; for a kernel without modules, remove modules)`,
 		}},
 		{"files", `{"busybox": "b", "hostname": "h", "gettys": ["ttyS0"], "files": [
 			{"path": "a"}, {"path": "/"}, {"path": "/a/../b"}, {"path": "/TRAILER!!!"}, {"path": "/a\u0000b"},
 			{"path": "/d", "text": "t", "source": "s"}, {"path": "/d"},
 			{"path": "/e", "mode": "1777"}, {"path": "/f", "mode": "rwx"}]}`, []string{
-			`files[0].path: want an absolute path without ".." or a trailing slash, got "a"`,
-			`files[1].path: want an absolute path without ".." or a trailing slash, got "/"`,
-			`files[2].path: want an absolute path without ".." or a trailing slash, got "/a/../b"`,
-			`files[3].path: want an absolute path without ".." or a trailing slash, got "/TRAILER!!!"`,
-			`files[4].path: want an absolute path without ".." or a trailing slash, got "/a\x00b"`,
-			`files[5]: text and source exclude each other`,
-			`files[6].path: "/d" comes twice`,
-			`files[7].mode: want octal permission bits such as "0755", got "1777"`,
-			`files[8].mode: want octal permission bits such as "0755", got "rwx"`,
+			`files[0].path: invalid path "a": want an absolute path without ".." or a trailing slash`,
+			`files[1].path: invalid path "/": want an absolute path without ".." or a trailing slash`,
+			`files[2].path: invalid path "/a/../b": want an absolute path without ".." or a trailing slash`,
+			`files[3].path: invalid path "/TRAILER!!!": want an absolute path without ".." or a trailing slash`,
+			`files[4].path: invalid path "/a\x00b": want an absolute path without ".." or a trailing slash`,
+			`files[5]: has both text and source (remove one of them)`,
+			`files[6].path: "/d" is listed twice`,
+			`files[7].mode: invalid mode "1777": want octal permission bits, e.g. "0755"`,
+			`files[8].mode: invalid mode "rwx": want octal permission bits, e.g. "0755"`,
 		}},
 	}
 	for _, test := range tests {
@@ -75,7 +75,7 @@ func TestDecode(t *testing.T) {
 				t.Error(diff)
 			}
 			if err != nil && !IsImageError(err) {
-				t.Errorf("%v is no ImageError", err)
+				t.Errorf("%v is not an ImageError", err)
 			}
 		})
 	}
@@ -88,11 +88,11 @@ func TestGettysOfTheDefaultConsoles(t *testing.T) {
 	}
 }
 
-// How unknown fields and wrong types are told is tested where they are found,
-// in spec; here only that they are, beside a mistake of another kind.
+// Package strictjson tests unknown fields and wrong types; here they are combined with another
+// mistake.
 func TestDecodeIsStrict(t *testing.T) {
 	_, err := Decode([]byte(`{"busybox": 1, "initrd": "x"}`))
-	if told := mistakes(err, "-"); len(told) != 3 || !IsImageError(err) {
-		t.Errorf("told %q", told)
+	if got := mistakes(err, "-"); len(got) != 3 || !IsImageError(err) {
+		t.Errorf("got %q", got)
 	}
 }

@@ -1,23 +1,22 @@
-// Package initrd builds a guest image: the initramfs that the kernel unpacks
-// and whose /init it starts. It holds a static busybox, the kernel modules a
-// console needs, and a handful of small files (guest/, embedded) that bring up
-// a login on each console and end the guest when the power button is pressed.
+// Package initrd builds a guest image: an initramfs, which the kernel unpacks and whose /init it
+// starts. The image has a static busybox, the kernel modules that consoles need, and a few small
+// files (the embedded directory guest) that start a login on each console and end the guest when
+// the power button is pressed.
 //
-// Its invariants:
+// Invariants:
 //
-//   - The same inputs give the same bytes, whoever builds them, when and where:
-//     entries are sorted, owned by root, dated 1970, numbered from 1.
-//   - Nothing is executed while building, so that any machine can build an
-//     image for any other.
-//   - Nothing in the guest's boot waits for a time to pass.
-//   - The archive is not compressed: QEMU loads it in one piece, and what an
-//     emulated CPU does not have to unpack it need not wait for.
+//   - The build is reproducible: entries are sorted, owned by root, dated 1970, and numbered
+//     from 1.
+//   - The build does not execute any program, so that a host can build images for other
+//     architectures.
+//   - The guest's boot does not sleep.
+//   - The archive is not compressed, since decompression is slow on an emulated processor.
 package initrd
 
 import "io"
 
-// Build writes the image as a cpio archive. An error in what img names is told
-// before the first byte is written.
+// Build writes the image to w as a cpio archive. Errors in img and in the files that it names are
+// returned before anything is written.
 func Build(w io.Writer, img Image) error {
 	entries, err := Entries(img)
 	if err != nil {
@@ -26,8 +25,8 @@ func Build(w io.Writer, img Image) error {
 	return Write(w, entries)
 }
 
-// Entries returns what Build writes, sorted by path. The error is an ImageError
-// where img is at fault, and an I/O error otherwise.
+// Entries returns the entries that Build writes, sorted by path. Its error is an *ImageError if img
+// has a mistake, else an I/O error.
 func Entries(img Image) ([]Entry, error) {
 	if err := img.Validate(); err != nil {
 		return nil, err

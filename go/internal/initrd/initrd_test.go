@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// demo returns the image of the console demo, made from stand-ins in a new folder.
+// demo returns the image of the console demo, with fake inputs in a new directory.
 func demo(t *testing.T, lines []string) Image {
 	t.Helper()
 	dir := t.TempDir()
@@ -40,8 +40,8 @@ func demo(t *testing.T, lines []string) Image {
 	}
 }
 
-// TestGolden pins what is in an image: the list of its entries, and the text of
-// those that are made, not embedded.
+// TestGolden compares the entries of an image, and the content of the generated ones, with a golden
+// file.
 func TestGolden(t *testing.T) {
 	entries, err := Entries(demo(t, virtio))
 	if err != nil {
@@ -64,14 +64,14 @@ func TestGolden(t *testing.T) {
 	}
 	want, err := os.ReadFile(golden)
 	if err != nil {
-		t.Fatalf("%v (make it with go test -update)", err)
+		t.Fatalf("%v (create it with go test -update)", err)
 	}
 	if diff := cmp.Diff(string(want), b.String()); diff != "" {
 		t.Errorf("%s (accept it with go test -update)", diff)
 	}
 }
 
-// TestReproducible builds from inputs that differ in all that must not matter.
+// TestReproducible builds from inputs that differ only in times, modes and order.
 func TestReproducible(t *testing.T) {
 	one := demo(t, virtio)
 	reversed := slices.Clone(virtio)
@@ -106,20 +106,20 @@ func TestBuildErrors(t *testing.T) {
 	tests := []struct {
 		name  string
 		spoil func(*Image)
-		image bool // whose fault
+		image bool // an ImageError
 		want  string
 	}{
-		{"not valid", func(img *Image) { img.Hostname = "" }, true, "hostname: want letters"},
+		{"not valid", func(img *Image) { img.Hostname = "" }, true, "hostname: invalid host name"},
 		{"no busybox", func(img *Image) { img.Busybox = "/nosuch" }, false, "busybox: " + absent.Error()},
 		{"no agent", func(img *Image) { img.Agent = "/nosuch" }, false, "agent: " + absent.Error()},
-		{"an agent that is no program", func(img *Image) { img.Agent = img.ModulesDir + "/" + initrdtest.Version + "/modules.dep" }, true, "modules.dep: not a program"},
-		{"an agent that needs libraries", func(img *Image) { img.Agent = dynamic }, true, "agent " + dynamic + ": dynamically linked"},
+		{"an agent that is not a program", func(img *Image) { img.Agent = img.ModulesDir + "/" + initrdtest.Version + "/modules.dep" }, true, "modules.dep: not a program"},
+		{"a dynamically linked agent", func(img *Image) { img.Agent = dynamic }, true, "agent " + dynamic + ": dynamically linked"},
 		{"unknown module", func(img *Image) { img.Modules = []string{"nosuch"} }, true, `module "nosuch": not in `},
 		{"no source", func(img *Image) { img.Files[1].Source = "/nosuch" }, false, "file /usr/local/bin/program: " + absent.Error()},
-		{"a folder as a source", func(img *Image) { img.Files[1].Source = "/" }, false, "file /usr/local/bin/program: "},
-		{"a file for a folder", func(img *Image) { img.Files[0].Path = "/etc" }, true, "file /etc: a folder has this name"},
-		{"a file below a file", func(img *Image) { img.Files[0].Path = "/etc/rc/x" }, true, "file /etc/rc/x: /etc/rc is not a folder"},
-		{"a file below a link", func(img *Image) { img.Files[0].Path = "/var/run/x" }, true, "file /var/run/x: /var/run is not a folder"},
+		{"a directory as a source", func(img *Image) { img.Files[1].Source = "/" }, false, "file /usr/local/bin/program: "},
+		{"a file in place of a directory", func(img *Image) { img.Files[0].Path = "/etc" }, true, "file /etc: the guest has a directory with this name"},
+		{"a file below a file", func(img *Image) { img.Files[0].Path = "/etc/rc/x" }, true, "file /etc/rc/x: /etc/rc is not a directory"},
+		{"a file below a link", func(img *Image) { img.Files[0].Path = "/var/run/x" }, true, "file /var/run/x: /var/run is not a directory"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestBuildErrors(t *testing.T) {
 				t.Errorf("got %v (ImageError: %v)", err, IsImageError(err))
 			}
 			if archive.Len() != 0 {
-				t.Errorf("%d bytes are written all the same", archive.Len())
+				t.Errorf("%d bytes were written", archive.Len())
 			}
 		})
 	}

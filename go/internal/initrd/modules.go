@@ -15,12 +15,11 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// maxModuleBytes is the size up to which a module is unpacked. The largest in a
-// distribution's kernel has about 20 MB.
+// maxModuleBytes is the maximum size of an uncompressed module. The largest one of a distribution's
+// kernel has about 20 MB.
 const maxModuleBytes = 64 << 20
 
-// addModules adds the modules, plain, and /etc/modules, which lists their paths
-// in load order.
+// addModules adds the modules, uncompressed, and /etc/modules, which lists their paths in load order.
 func (t tree) addModules(img Image) error {
 	var list bytes.Buffer
 	modules, err := modulesOf(img)
@@ -36,8 +35,7 @@ func (t tree) addModules(img Image) error {
 	return t.put(Entry{Path: "etc/modules", Mode: 0o644, Data: list.Bytes()})
 }
 
-// modulesOf returns the modules of an image in load order; an image without a
-// modulesDir has none.
+// modulesOf returns the modules of an image in load order. An image without a modulesDir has none.
 func modulesOf(img Image) ([]Entry, error) {
 	if img.ModulesDir == "" {
 		return nil, nil
@@ -61,14 +59,14 @@ func modulesOf(img Image) ([]Entry, error) {
 	return modules, nil
 }
 
-// entry reads the module at file, a path in the tree.
+// entry returns the module at file, a path in the tree.
 func (t *moduleTree) entry(file string) (Entry, error) {
 	packed, err := os.ReadFile(filepath.Join(t.dir, file))
 	if err != nil {
 		return Entry{}, err
 	}
-	base, ending, _ := strings.Cut(path.Base(file), ".ko")
-	data, err := unpack(packed, ending, maxModuleBytes)
+	base, suffix, _ := strings.Cut(path.Base(file), ".ko")
+	data, err := unpack(packed, suffix, maxModuleBytes)
 	if err != nil {
 		return Entry{}, &ImageError{err}
 	}
@@ -76,10 +74,10 @@ func (t *moduleTree) entry(file string) (Entry, error) {
 	return Entry{Path: plain, Mode: 0o644, Data: data}, nil
 }
 
-// unpack decompresses a module that was packed as its ending says, refuses more
-// than limit bytes, and checks that the result can be a module at all.
-func unpack(packed []byte, ending string, limit int64) ([]byte, error) {
-	r, err := unpacker(bytes.NewReader(packed), ending)
+// unpack decompresses a module according to the suffix of its file. It returns an error if the
+// result is longer than limit bytes or is not an ELF file.
+func unpack(packed []byte, suffix string, limit int64) ([]byte, error) {
+	r, err := unpacker(bytes.NewReader(packed), suffix)
 	if err != nil {
 		return nil, err
 	}
@@ -89,17 +87,16 @@ func unpack(packed []byte, ending string, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case int64(len(data)) > limit:
-		return nil, fmt.Errorf("unpacks to more than %d bytes", limit)
+		return nil, fmt.Errorf("decompressed to more than %d bytes", limit)
 	case !bytes.HasPrefix(data, []byte("\x7fELF")):
-		return nil, errors.New("not an ELF object")
+		return nil, errors.New("not an ELF file")
 	}
 	return data, nil
 }
 
-// unpacker returns a reader of what r holds packed. Closing it frees what it
-// holds; r stays the caller's.
-func unpacker(r io.Reader, ending string) (io.ReadCloser, error) {
-	switch ending {
+// unpacker returns a reader that decompresses r. The caller closes it, which does not close r.
+func unpacker(r io.Reader, suffix string) (io.ReadCloser, error) {
+	switch suffix {
 	case "":
 		return io.NopCloser(r), nil
 	case ".gz":
@@ -114,5 +111,5 @@ func unpacker(r io.Reader, ending string) (io.ReadCloser, error) {
 		}
 		return z.IOReadCloser(), nil
 	}
-	return nil, fmt.Errorf("unknown ending %q", ".ko"+ending)
+	return nil, fmt.Errorf("unknown suffix %q", ".ko"+suffix)
 }

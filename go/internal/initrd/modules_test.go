@@ -14,16 +14,16 @@ import (
 	"microvm-console/internal/testsupport/initrdtest"
 )
 
-// endings are what a module's file may end with after ".ko".
-var endings = []string{"", ".gz", ".xz", ".zst"}
+// suffixes are the suffixes of a module's file after ".ko".
+var suffixes = []string{"", ".gz", ".xz", ".zst"}
 
-// pack compresses data as ending says.
-func pack(t testing.TB, data []byte, ending string) []byte {
+// pack compresses data according to suffix.
+func pack(t testing.TB, data []byte, suffix string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	var w io.WriteCloser
 	var err error
-	switch ending {
+	switch suffix {
 	case "":
 		return data
 	case ".gz":
@@ -48,39 +48,39 @@ func pack(t testing.TB, data []byte, ending string) []byte {
 func TestUnpack(t *testing.T) {
 	module := initrdtest.Program(strings.Repeat("module ", 1000), false)
 	size := int64(len(module))
-	for _, ending := range endings {
-		t.Run("ko"+ending, func(t *testing.T) {
-			packed := pack(t, module, ending)
-			got, err := unpack(packed, ending, size)
+	for _, suffix := range suffixes {
+		t.Run("ko"+suffix, func(t *testing.T) {
+			packed := pack(t, module, suffix)
+			got, err := unpack(packed, suffix, size)
 			if err != nil || !bytes.Equal(got, module) {
 				t.Errorf("unpacked %d of %d bytes: %v", len(got), size, err)
 			}
-			if _, err := unpack(packed, ending, size-1); err == nil || !strings.Contains(err.Error(), "more than") {
+			if _, err := unpack(packed, suffix, size-1); err == nil || !strings.Contains(err.Error(), "more than") {
 				t.Errorf("too large: %v", err)
 			}
-			if _, err := unpack(pack(t, []byte("text"), ending), ending, size); err == nil {
-				t.Error("text is no module")
+			if _, err := unpack(pack(t, []byte("text"), suffix), suffix, size); err == nil {
+				t.Error("no error for text")
 			}
-			if _, err := unpack(packed[:len(packed)/2], ending, size); ending != "" && err == nil {
-				t.Error("half a file is unpacked without an error")
+			if _, err := unpack(packed[:len(packed)/2], suffix, size); suffix != "" && err == nil {
+				t.Error("no error for half a file")
 			}
 		})
 	}
 	if _, err := unpack(module, ".lz4", size); err == nil {
-		t.Error("an unknown ending is unpacked")
+		t.Error("no error for an unknown suffix")
 	}
 }
 
-// All four forms of the same modules give the same image.
+// The image does not depend on the compression of the modules.
 func TestAddModules(t *testing.T) {
 	var want map[string]string
-	for _, ending := range endings {
+	for _, suffix := range suffixes {
 		dir := t.TempDir()
 		for _, name := range []string{"virtio.ko", "char/virtio-rng.ko"} {
-			data := pack(t, initrdtest.Program(name, false), ending)
-			initrdtest.Write(t, dir+"/6/kernel/"+name+ending, data)
+			data := pack(t, initrdtest.Program(name, false), suffix)
+			initrdtest.Write(t, dir+"/6/kernel/"+name+suffix, data)
 		}
-		dep := strings.ReplaceAll("kernel/char/virtio-rng.ko: kernel/virtio.ko\nkernel/virtio.ko:\n", ".ko", ".ko"+ending)
+		dep := strings.ReplaceAll("kernel/char/virtio-rng.ko: kernel/virtio.ko\nkernel/virtio.ko:\n", ".ko", ".ko"+suffix)
 		initrdtest.Write(t, dir+"/6/modules.dep", []byte(dep))
 		image := tree{}
 		if err := image.addModules(Image{ModulesDir: dir, Modules: []string{"virtio_rng"}}); err != nil {
@@ -100,12 +100,12 @@ func TestAddModules(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%q: %s", ending, diff)
+			t.Errorf("%q: %s", suffix, diff)
 		}
 	}
 }
 
-func TestAddModulesNamesTheBrokenOne(t *testing.T) {
+func TestAddModulesNamesABrokenModule(t *testing.T) {
 	dir := initrdtest.Modules(t, t.TempDir(), "a.ko.xz:")
 	err := tree{}.addModules(Image{ModulesDir: dir, Modules: []string{"a"}})
 	if err == nil || !IsImageError(err) || !strings.HasPrefix(err.Error(), "module "+dir+"/"+initrdtest.Version+"/a.ko.xz: ") {
@@ -114,12 +114,12 @@ func TestAddModulesNamesTheBrokenOne(t *testing.T) {
 }
 
 func FuzzUnpack(f *testing.F) {
-	for _, ending := range endings {
-		f.Add(pack(f, initrdtest.Program("module", false), ending), ending)
+	for _, suffix := range suffixes {
+		f.Add(pack(f, initrdtest.Program("module", false), suffix), suffix)
 	}
-	f.Fuzz(func(t *testing.T, packed []byte, ending string) {
+	f.Fuzz(func(t *testing.T, packed []byte, suffix string) {
 		const limit = 1 << 16
-		data, err := unpack(packed, ending, limit)
+		data, err := unpack(packed, suffix, limit)
 		if err == nil && (len(data) > limit || !bytes.HasPrefix(data, []byte("\x7fELF"))) {
 			t.Errorf("unpacked %d bytes: %.8q", len(data), data)
 		}

@@ -14,16 +14,16 @@ import (
 	"strings"
 )
 
-// moduleTree is the folder of one kernel's modules, as depmod(8) leaves it.
+// moduleTree is the directory of a kernel's modules, with the tables of depmod(8).
 type moduleTree struct {
 	dir     string              // …/lib/modules/<version>
-	version string              // the kernel's version, the folder's name
+	version string              // the kernel's version, which is the directory's name
 	needs   map[string][]string // a module's path in dir -> the paths it needs
 	paths   map[string]string   // a module's name -> its path in dir
-	builtin map[string]bool     // names of what is part of the kernel
+	builtin map[string]bool     // names of modules that are built into the kernel
 }
 
-// openModules reads the tables of the only kernel in modulesDir.
+// openModules reads the tables of the kernel in modulesDir, which must have exactly one.
 func openModules(modulesDir string) (*moduleTree, error) {
 	version, err := onlyVersion(modulesDir)
 	if err != nil {
@@ -41,15 +41,15 @@ func openModules(modulesDir string) (*moduleTree, error) {
 	return tree, tree.readBuiltin()
 }
 
-// onlyVersion returns the name of the only folder in modulesDir.
+// onlyVersion returns the name of the only directory in modulesDir.
 func onlyVersion(modulesDir string) (string, error) {
 	found, err := os.ReadDir(modulesDir)
 	if err != nil {
-		return "", fmt.Errorf("modulesDir: %w", err)
+		return "", fmt.Errorf("modulesDir: %w (set it to a kernel's lib/modules; for a kernel without modules, remove modulesDir and modules)", err)
 	}
 	var versions []string
 	for _, entry := range found {
-		// A folder, or a link to one.
+		// A directory, or a link to one.
 		if info, err := os.Stat(filepath.Join(modulesDir, entry.Name())); err == nil && info.IsDir() {
 			versions = append(versions, entry.Name())
 		}
@@ -64,7 +64,7 @@ func onlyVersion(modulesDir string) (string, error) {
 func (t *moduleTree) readNeeds() error {
 	file, err := os.Open(filepath.Join(t.dir, "modules.dep"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return imageErrorf("modulesDir: %w (make it with depmod -b)", err)
+		return imageErrorf("modulesDir: %w (create it with depmod -b)", err)
 	}
 	if err != nil {
 		return fmt.Errorf("modulesDir: %w", err)
@@ -73,16 +73,15 @@ func (t *moduleTree) readNeeds() error {
 	if t.needs, err = parseNeeds(file); err != nil {
 		return imageErrorf("%s: %w", file.Name(), err)
 	}
-	// In the order of the paths, so that two modules of one name, which depmod
-	// never lists, would still give one image.
+	// Sorted, so that the image is reproducible even if two modules have the same name.
 	for _, p := range slices.Sorted(maps.Keys(t.needs)) {
 		t.paths[moduleName(p)] = p
 	}
 	return nil
 }
 
-// parseNeeds parses modules.dep(5): "path: path path", relative to the folder
-// of the file. Every path it returns stays inside that folder.
+// parseNeeds parses modules.dep(5): lines "path: path path" relative to the directory of the file.
+// All paths that it returns are in that directory.
 func parseNeeds(r io.Reader) (map[string][]string, error) {
 	needs := map[string][]string{}
 	lines := bufio.NewScanner(r)
@@ -98,7 +97,7 @@ func parseNeeds(r io.Reader) (map[string][]string, error) {
 		paths := strings.Fields(list)
 		for _, p := range append(paths, module) {
 			if !filepath.IsLocal(p) || path.Clean(p) != p || !strings.Contains(path.Base(p), ".ko") {
-				return nil, fmt.Errorf("line %d: %q is no module below the kernel's folder", number, p)
+				return nil, fmt.Errorf("line %d: %q is not a module in the kernel's directory", number, p)
 			}
 		}
 		needs[module] = paths
@@ -106,8 +105,7 @@ func parseNeeds(r io.Reader) (map[string][]string, error) {
 	return needs, lines.Err()
 }
 
-// readBuiltin reads modules.builtin, a path per line; a kernel without it has
-// nothing to say.
+// readBuiltin reads modules.builtin, which has one path per line. The file may be absent.
 func (t *moduleTree) readBuiltin() error {
 	data, err := os.ReadFile(filepath.Join(t.dir, "modules.builtin"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -22,16 +22,16 @@ func TestOpenModulesErrors(t *testing.T) {
 		{"no kernel", nil, "modulesDir DIR: want the modules of one kernel, found 0 ()"},
 		{"two kernels", map[string]string{"5/modules.dep": "", "6/modules.dep": ""},
 			"modulesDir DIR: want the modules of one kernel, found 2 (5, 6)"},
-		{"a file is no kernel", map[string]string{"6": ""}, "modulesDir DIR: want the modules of one kernel, found 0 ()"},
+		{"a file in place of a kernel", map[string]string{"6": ""}, "modulesDir DIR: want the modules of one kernel, found 0 ()"},
 		{"no modules.dep", map[string]string{"6/modules.order": ""},
-			"modulesDir: " + absent.Error() + " (make it with depmod -b)"},
+			"modulesDir: " + absent.Error() + " (create it with depmod -b)"},
 		{"not modules.dep", map[string]string{"6/modules.dep": "\n# text\nkernel/a.ko\n"}, "DIR/6/modules.dep: line 3: no colon"},
-		{"a path that leaves", map[string]string{"6/modules.dep": "../a.ko:"},
-			`DIR/6/modules.dep: line 1: "../a.ko" is no module below the kernel's folder`},
-		{"the folder itself", map[string]string{"6/modules.dep": "a.ko: .\n"},
-			`DIR/6/modules.dep: line 1: "." is no module below the kernel's folder`},
-		{"an absolute need", map[string]string{"6/modules.dep": "a.ko: /b.ko"},
-			`DIR/6/modules.dep: line 1: "/b.ko" is no module below the kernel's folder`},
+		{"a path outside the directory", map[string]string{"6/modules.dep": "../a.ko:"},
+			`DIR/6/modules.dep: line 1: "../a.ko" is not a module in the kernel's directory`},
+		{"the directory itself", map[string]string{"6/modules.dep": "a.ko: .\n"},
+			`DIR/6/modules.dep: line 1: "." is not a module in the kernel's directory`},
+		{"an absolute path", map[string]string{"6/modules.dep": "a.ko: /b.ko"},
+			`DIR/6/modules.dep: line 1: "/b.ko" is not a module in the kernel's directory`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestOpenModulesErrors(t *testing.T) {
 				t.Error(diff)
 			}
 			if !IsImageError(err) {
-				t.Errorf("%v is no ImageError", err)
+				t.Errorf("%v is not an ImageError", err)
 			}
 		})
 	}
@@ -78,12 +78,12 @@ func FuzzParseNeeds(f *testing.F) {
 		for file, list := range needs {
 			for _, p := range append(list, file) {
 				if !strings.HasPrefix(filepath.Join("/modules", p), "/modules/") {
-					t.Errorf("%q leaves the folder", p)
+					t.Errorf("%q is outside the directory", p)
 				}
 			}
 			tree.paths[moduleName(file)] = file
 		}
-		// Whatever the file says, a walk ends, and loads nothing before its needs.
+		// Each walk ends, and loads a module only after those that it needs.
 		for name := range tree.paths {
 			order, err := tree.loadOrder([]string{name}, nil)
 			if err == nil {
@@ -93,7 +93,7 @@ func FuzzParseNeeds(f *testing.F) {
 	})
 }
 
-// checkOrder fails unless each module comes once, after all that it needs.
+// checkOrder fails the test unless each module is loaded once, after the modules that it needs.
 func checkOrder(t *testing.T, needs map[string][]string, order []string) {
 	loaded := map[string]bool{}
 	for _, file := range order {

@@ -11,16 +11,16 @@ import (
 	"microvm-console/internal/strictjson"
 )
 
-// What a name may look like. A host name is one label of RFC 1123; the others
-// end up in files of the guest that are read word by word.
+// Patterns of valid names. A host name is a label as in RFC 1123. The other names are written to
+// files of the guest that separate words by white space.
 var (
 	hostnameForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
 	ttyForm      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 	moduleForm   = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 )
 
-// Validate tells every mistake that can be seen without reading a file. The
-// error is an ImageError around a *multierror.Error.
+// Validate returns every mistake that can be found without reading files, as an *ImageError with a
+// *multierror.Error.
 func (img Image) Validate() error {
 	if err := img.mistakes(); err != nil {
 		return &ImageError{err}
@@ -28,7 +28,7 @@ func (img Image) Validate() error {
 	return nil
 }
 
-// wrongFunc takes a mistake in a field.
+// wrongFunc reports a mistake in a field.
 type wrongFunc func(field, format string, args ...any)
 
 // mistakes is Validate without the ImageError.
@@ -38,16 +38,16 @@ func (img Image) mistakes() error {
 		errs = multierror.Append(errs, strictjson.Mistakef(field, format, args...))
 	}
 	if img.Busybox == "" {
-		wrong("busybox", "missing (the path of a statically linked busybox)")
+		wrong("busybox", "is missing (set it to the path of a statically linked busybox)")
 	}
 	if len(img.Modules) > 0 && img.ModulesDir == "" {
-		wrong("modulesDir", "missing, but modules are asked for (a kernel's lib/modules)")
+		wrong("modulesDir", "is missing (set it to a kernel's lib/modules; for a kernel without modules, remove modules)")
 	}
 	if !hostnameForm.MatchString(img.Hostname) {
-		wrong("hostname", "want letters, digits and inner hyphens, at most 63, got %q", img.Hostname)
+		wrong("hostname", "invalid host name %q: want letters, digits and inner hyphens, at most 63", img.Hostname)
 	}
 	if len(img.Gettys) == 0 {
-		wrong("gettys", "missing (the terminals with a login, such as \"ttyS0\")")
+		wrong("gettys", "is missing (list the terminals with a login, such as \"ttyS0\")")
 	}
 	names(img.Gettys, "gettys", ttyForm, wrong)
 	names(img.Modules, "modules", moduleForm, wrong)
@@ -56,38 +56,38 @@ func (img Image) mistakes() error {
 	return errs.ErrorOrNil()
 }
 
-// names checks a list of names: their form, and that none comes twice.
+// names validates a list of names, and that they differ.
 func names(list []string, field string, form *regexp.Regexp, wrong wrongFunc) {
 	seen := map[string]bool{}
 	for i, name := range list {
 		switch {
 		case !form.MatchString(name):
-			wrong(fmt.Sprintf("%s[%d]", field, i), "%q is no name", name)
+			wrong(fmt.Sprintf("%s[%d]", field, i), "invalid name %q", name)
 		case seen[name]:
-			wrong(fmt.Sprintf("%s[%d]", field, i), "%q comes twice", name)
+			wrong(fmt.Sprintf("%s[%d]", field, i), "%q is listed twice", name)
 		}
 		seen[name] = true
 	}
 }
 
-// files checks the additional files.
+// files validates the additional files.
 func files(list []File, wrong wrongFunc) {
 	seen := map[string]bool{}
 	for i, file := range list {
 		field := fmt.Sprintf("files[%d]", i)
 		name, rooted := strings.CutPrefix(file.Path, "/")
 		if !rooted || !archivable(name) {
-			wrong(field+".path", "want an absolute path without \"..\" or a trailing slash, got %q", file.Path)
+			wrong(field+".path", "invalid path %q: want an absolute path without \"..\" or a trailing slash", file.Path)
 		}
 		if seen[file.Path] {
-			wrong(field+".path", "%q comes twice", file.Path)
+			wrong(field+".path", "%q is listed twice", file.Path)
 		}
 		seen[file.Path] = true
 		if file.Text != "" && file.Source != "" {
-			wrong(field, "text and source exclude each other")
+			wrong(field, "has both text and source (remove one of them)")
 		}
 		if _, err := file.mode(); err != nil {
-			wrong(field+".mode", "want octal permission bits such as \"0755\", got %q", file.Mode)
+			wrong(field+".mode", "invalid mode %q: want octal permission bits, e.g. \"0755\"", file.Mode)
 		}
 	}
 }

@@ -9,10 +9,9 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// Agent is the port of the guest agent, on a connected stream socket that QEMU
-// inherits as descriptor fd. It stands behind all of the machine's own
-// arguments, so that the consoles keep their numbers; where no console has made a
-// virtio-serial bus, it brings one.
+// Agent returns the arguments for the guest agent's port, on a connected stream socket that QEMU
+// inherits as descriptor fd. They must follow those of Args, so that the consoles keep their
+// numbers. They include a virtio-serial bus if no console has one.
 func Agent(m vmconfig.Machine, h Host, fd int) []string {
 	var args []string
 	if !slices.ContainsFunc(m.Consoles, isVirtio) {
@@ -23,26 +22,26 @@ func Agent(m vmconfig.Machine, h Host, fd int) []string {
 		"-device", "virtserialport,id="+AgentPort+",chardev=agent0,name="+guestagent.PortName)
 }
 
-// AgentPort is the id under which QEMU's event VSERPORT_CHANGE tells whether the
-// guest has the agent's port open.
+// AgentPort is the id of the agent's port in QEMU's event VSERPORT_CHANGE, which reports whether
+// the guest has the port open.
 const AgentPort = "agentport"
 
-// HasAgent tells whether arguments of the user's bring a port for the guest
-// agent. QEMU does not take a second one of the same name.
+// HasAgent reports whether the user's arguments have a port for the guest agent. QEMU rejects a
+// second one of the same name.
 func HasAgent(user []string) bool {
 	return slices.ContainsFunc(user, func(arg string) bool { return strings.Contains(arg, guestagent.PortName) })
 }
 
 func isVirtio(c vmconfig.Console) bool { return !c.IsSerial() }
 
-// vsock is the virtio-vsock device, if the machine has one.
+// vsock returns the arguments for the virtio-vsock device, if the machine has one.
 func vsock(m vmconfig.Machine, h Host) []string {
 	if m.Vsock == nil {
 		return nil
 	}
 	driver := "vhost-vsock-pci"
 	if h.Type == "microvm" {
-		driver = "vhost-vsock-device" // virtio over mmio
+		driver = "vhost-vsock-device" // virtio-mmio
 	}
 	return []string{"-device", fmt.Sprintf("%s,guest-cid=%d", driver, m.Vsock.CID)}
 }

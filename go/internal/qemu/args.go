@@ -1,8 +1,7 @@
-// Package qemu turns a machine into QEMU's arguments.
+// Package qemu makes QEMU's command line for a machine.
 //
-// It is pure: the same machine on the same host gives the same arguments. No
-// other package writes a string that QEMU reads, the monitor's commands
-// excepted.
+// Its functions are pure: their results depend only on their arguments. All strings for QEMU are
+// made here, except for commands of the monitor.
 package qemu
 
 import (
@@ -14,24 +13,25 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// Host is what was decided for a machine on this host.
+// Host holds what depends on this host.
 type Host struct {
 	// Accel is "kvm" or "tcg".
 	Accel string
 	// Type is the machine type, "q35" or "microvm".
 	Type string
-	// TSCKHz is the rate of the host's time stamp counter in kHz; 0: unknown.
-	// Only a microvm under TCG needs it.
+	// TSCKHz is the rate of the host's time stamp counter in kHz; 0 if unknown. Only a microvm
+	// under TCG needs it.
 	TSCKHz int
-	// Pipe gives the path of a console's pipe, to which QEMU adds .in and .out.
-	// nil: QEMU serves the consoles' ports itself.
+	// Pipe returns the path of a console's pipe, to which QEMU appends .in and .out. If it is
+	// nil, QEMU serves the consoles' ports itself.
 	Pipe func(console vmconfig.Console) string
-	// Features are those of the machine's QEMU.
+	// Features are the features of the QEMU program.
 	Features Features
 }
 
-// Type is the machine type to use where vm.json says "auto". Under TCG a q35
-// always boots; a microvm is smaller and is made for KVM, but has one UART.
+// Type returns QEMU's machine type for m under an accelerator. For "auto" that is microvm under
+// KVM if m has at most one UART, else q35. Under TCG a microvm may hang at boot; a q35 always
+// boots.
 func Type(m vmconfig.Machine, accel string) string {
 	uarts := 0
 	for _, console := range m.Consoles {
@@ -48,9 +48,8 @@ func Type(m vmconfig.Machine, accel string) string {
 	return "q35"
 }
 
-// Args is the whole command line of QEMU, the program first. What is private
-// to the process that starts it is left to Control, so that this one can be
-// run by hand.
+// Args returns QEMU's command line, beginning with the program. It can be run by hand: Control
+// returns the arguments that only work in the process that starts QEMU.
 func Args(m vmconfig.Machine, h Host) []string {
 	args := []string{m.QEMU,
 		"-name", m.Name,
@@ -77,19 +76,19 @@ func Args(m vmconfig.Machine, h Host) []string {
 	return append(args, m.QEMUArgs...)
 }
 
-// machine is the value of -machine. What no console needs is left out: every
-// device costs the guest a probe.
+// machine returns the value of -machine. It omits devices that no console needs, since the guest
+// spends time probing each one.
 func machine(kind string) string {
 	if kind == "microvm" {
-		// Without a PIT and a PIC a guest under TCG never boots; without an
-		// RTC a kernel waits seconds for one; without ACPI there is no power
-		// button, and the virtio devices cannot be found.
+		// A guest under TCG needs a PIT and a PIC to boot. Without an RTC a kernel waits
+		// seconds for one. Without ACPI the guest has no power button, and does not find
+		// the virtio devices.
 		return "microvm,acpi=on,rtc=on,pit=on,pic=on,isa-serial=on"
 	}
 	return "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off"
 }
 
-// cpu is the value of -cpu.
+// cpu returns the value of -cpu.
 func cpu(accel string) string {
 	if accel == "kvm" {
 		return "host"
@@ -97,7 +96,7 @@ func cpu(accel string) string {
 	return "max"
 }
 
-// panicDevice tells QEMU, and so us, of a guest's panic.
+// panicDevice returns the device by which the guest reports a panic to QEMU.
 func panicDevice(kind string) string {
 	if kind == "microvm" {
 		return "pvpanic"
@@ -105,7 +104,7 @@ func panicDevice(kind string) string {
 	return "pvpanic-pci"
 }
 
-// KernelParams is the kernel command line, word by word.
+// KernelParams returns the parameters of the kernel command line.
 func KernelParams(m vmconfig.Machine, h Host) []string {
 	var params []string
 	for _, console := range m.Consoles {
@@ -115,34 +114,33 @@ func KernelParams(m vmconfig.Machine, h Host) []string {
 		}
 		params = append(params, "console="+console.Device+speed)
 	}
-	// A kernel that panics restarts at once, which we see and report, instead
-	// of standing still for ever.
+	// After a panic the kernel restarts at once, which package vm detects. Otherwise it would
+	// hang for ever.
 	params = append(params, "panic=-1")
 	if slices.ContainsFunc(m.Consoles, isVirtio) {
-		// Linux waits for what it writes to hvc0, and finds nothing to do in the
-		// interrupt that follows. After 100,000 of them it takes the interrupt for
-		// broken, says "nobody cared" on all consoles, and switches it off.
+		// Linux polls for the end of each write to hvc0, and finds nothing to do in the
+		// interrupt that follows. After 100,000 such interrupts it takes the interrupt for
+		// spurious, prints that on all consoles, and disables it.
 		params = append(params, "noirqdebug")
 	}
 	if h.Type == "microvm" {
-		// It has no keyboard controller to be reset by: a triple fault is its way
-		// to restart.
+		// A microvm has no keyboard controller that could reset it; a triple fault does.
 		params = append(params, "reboot=t")
 	}
 	if h.Accel == "tcg" {
-		// On a busy host the guest may get no timer tick while it tests the
-		// timer, and would panic.
+		// On a busy host the guest may get no tick while it tests the timer. Then it
+		// would panic.
 		params = append(params, "no_timer_check")
 		if h.Type == "microvm" && h.TSCKHz > 0 {
-			// Calibrating the TSC against the PIT hangs about one boot in four.
+			// About one boot in four hangs in the calibration of the TSC against the PIT.
 			params = append(params, fmt.Sprintf("tsc_early_khz=%d", h.TSCKHz))
 		}
 	}
 	return append(params, m.KernelParams...)
 }
 
-// consoles are the arguments of all consoles. QEMU numbers UARTs and
-// virtconsoles in the order in which they stand.
+// consoles returns the arguments for all consoles. QEMU numbers UARTs and virtio consoles in the
+// order of their arguments.
 func consoles(all []vmconfig.Console, h Host) []string {
 	var serial, virt []vmconfig.Console
 	for _, console := range all {
@@ -169,33 +167,32 @@ func consoles(all []vmconfig.Console, h Host) []string {
 	return args
 }
 
-// chardev is the host's end of a console: a pair of pipes, which a relay keeps
-// open and drains; or a TCP server in QEMU, which serves one client and drops
-// what is printed while nobody is connected.
+// chardev returns the value of -chardev for a console: a pair of pipes that a relay drains, or a
+// TCP server in QEMU, which serves one client at a time and drops output if there is none.
 func chardev(console vmconfig.Console, h Host) string {
 	if h.Pipe == nil {
 		return fmt.Sprintf("socket,id=%s,host=localhost,port=%d,server=on,wait=off", ChardevID(console), console.Port)
 	}
-	// A comma ends a value unless it is doubled.
+	// QEMU parses a doubled comma as a comma in the value.
 	path := strings.ReplaceAll(h.Pipe(console), ",", ",,")
 	return fmt.Sprintf("pipe,id=%s,path=%s", ChardevID(console), path)
 }
 
-// virtioSerial is the bus of the virtconsoles and of the agent's port.
+// virtioSerial returns the device that is the bus of virtio consoles and the agent's port.
 func virtioSerial(h Host) string {
 	switch {
 	case h.Type == "microvm":
 		return "virtio-serial-device" // virtio over mmio
 	case h.Accel == "tcg":
-		// The guest spins until the host has taken what it wrote. Handing that to
-		// another thread of QEMU makes hvc0 six times slower.
+		// The guest spins until QEMU has read its output. In another thread of QEMU that
+		// takes six times as long.
 		return "virtio-serial-pci,ioeventfd=off"
 	}
 	return "virtio-serial-pci"
 }
 
-// ChardevID is the id of a console's character device: serial0 is ttyS0,
-// virtcon0 is hvc0.
+// ChardevID returns the id of a console's character device: "serial0" for ttyS0, "virtcon0" for
+// hvc0.
 func ChardevID(console vmconfig.Console) string {
 	if number, ok := strings.CutPrefix(console.Device, "ttyS"); ok {
 		return "serial" + number

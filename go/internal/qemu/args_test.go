@@ -14,10 +14,10 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestGolden compares the arguments made of testdata/NAME.json with those in
-// testdata/NAME.golden, one on each line.
+// TestGolden compares the arguments for testdata/NAME.json with testdata/NAME.golden, which has
+// one per line.
 func TestGolden(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -44,7 +44,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// What a QEMU can do decides on its arguments, and what vm.json says.
+// Some arguments depend on the features of QEMU and on vm.json.
 func TestFeaturesOfQEMU(t *testing.T) {
 	m := load(t, "q35-tcg")
 	args := func(sandbox bool, features qemu.Features) string {
@@ -59,12 +59,12 @@ func TestFeaturesOfQEMU(t *testing.T) {
 		args             string
 		sandboxed, bound bool
 	}{
-		{"it can", args(true, able), true, true},
-		{"it cannot", args(true, qemu.Features{}), false, false},
-		{"the field says no", args(false, able), false, true},
+		{"all features", args(true, able), true, true},
+		{"no features", args(true, qemu.Features{}), false, false},
+		{"sandbox is false", args(false, able), false, true},
 	} {
 		if strings.Contains(test.args, sandbox) != test.sandboxed || strings.Contains(test.args, "\n-run-with\nexit-with-parent=on") != test.bound {
-			t.Errorf("%s, and gets the arguments\n%s", test.name, test.args)
+			t.Errorf("%s: the arguments are\n%s", test.name, test.args)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func load(t *testing.T, name string) vmconfig.Machine {
 	return m
 }
 
-// golden compares args with testdata/NAME.golden, or writes that.
+// golden compares args with testdata/NAME.golden, or rewrites the file with -update.
 func golden(t *testing.T, name string, args []string) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".golden")
@@ -99,9 +99,8 @@ func golden(t *testing.T, name string, args []string) {
 	}
 }
 
-// TestAMicrovmHasTheDocumentedArguments wants the arguments that the document
-// of the console demo shows, word for word and in their order.
-func TestAMicrovmHasTheDocumentedArguments(t *testing.T) {
+// A microvm has the arguments that the document of the console demo shows, in this order.
+func TestMicrovmHasTheDocumentedArguments(t *testing.T) {
 	const documented = `
 -chardev socket,id=serial0,host=localhost,port=4440,server=on,wait=off
 -serial chardev:serial0
@@ -121,7 +120,7 @@ func TestAMicrovmHasTheDocumentedArguments(t *testing.T) {
 	}
 }
 
-func TestTSCRateIsForAMicrovmUnderTCG(t *testing.T) {
+func TestTSCRateOfAMicrovmUnderTCG(t *testing.T) {
 	m := load(t, "microvm-tcg")
 	tests := []struct {
 		name string
@@ -171,9 +170,8 @@ func TestControlIsGolden(t *testing.T) {
 	golden(t, "control", qemu.Control(load(t, "many-consoles"), 3, []int{4, 5, 6, 7}))
 }
 
-// TestControlSetsWhatArgsMakes wants every chardev that Control changes to be
-// one that Args has made.
-func TestControlSetsWhatArgsMakes(t *testing.T) {
+// Control only changes chardevs that Args defines.
+func TestControlChangesChardevsOfArgs(t *testing.T) {
 	m := load(t, "many-consoles")
 	args := strings.Join(qemu.Args(m, qemu.Host{Accel: "tcg", Type: "q35"}), "\n")
 	for _, arg := range qemu.Control(m, 3, []int{4, 5, 6, 7}) {
@@ -183,7 +181,7 @@ func TestControlSetsWhatArgsMakes(t *testing.T) {
 		}
 		id, _, _ := strings.Cut(option, ".")
 		if !strings.Contains(args, "\nsocket,id="+id+",") {
-			t.Errorf("%s: there is no chardev %q", arg, id)
+			t.Errorf("%s: Args has no chardev %q", arg, id)
 		}
 	}
 }

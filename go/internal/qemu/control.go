@@ -6,15 +6,13 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// Control is what the process that starts QEMU adds to Args for itself. All of
-// it is inherited descriptors, so that nothing has to be found, made or cleaned
-// up on disk.
+// Control returns the arguments that follow Args in the process that starts QEMU. They use
+// inherited descriptors only, so that no files must be created or removed.
 //
-// qmp is the number of a connected stream socket for the monitor protocol.
-// taps are the numbers of pipes, one for each console in the order of
-// m.Consoles or none at all, to which QEMU writes a copy of what the console prints. A byte
-// may be repeated there when a client is slow (QEMU writes its log again on
-// each try): good for telling what happened last, no record.
+// qmp is the descriptor of a connected stream socket for the monitor protocol. taps are the
+// descriptors of pipes to which QEMU copies the output of the consoles, one for each console in
+// the order of m.Consoles; may be empty. If a client is slow, bytes in the copy may be repeated,
+// since QEMU logs each attempt to write. So it shows the last output, but is not a record.
 func Control(m vmconfig.Machine, qmp int, taps []int) []string {
 	args := Monitor("qmp", qmp)
 	for i := range taps {
@@ -22,14 +20,14 @@ func Control(m vmconfig.Machine, qmp int, taps []int) []string {
 		args = append(args,
 			"-add-fd", fmt.Sprintf("set=%d,fd=%d", i+1, taps[i]),
 			"-set", fmt.Sprintf("chardev.%s.logfile=/dev/fdset/%d", ChardevID(console), i+1),
-			// A pipe cannot be truncated.
+			// by default QEMU truncates the log, which fails for a pipe
 			"-set", fmt.Sprintf("chardev.%s.logappend=on", ChardevID(console)))
 	}
 	return args
 }
 
-// Monitor is a monitor for programs (QMP) on a connected stream socket that QEMU
-// inherits as descriptor fd. id names its character device.
+// Monitor returns the arguments for a QMP monitor on a connected stream socket that QEMU inherits
+// as descriptor fd. id is the id of its character device.
 func Monitor(id string, fd int) []string {
 	return []string{
 		"-chardev", fmt.Sprintf("socket,id=%s,fd=%d", id, fd),
@@ -37,9 +35,9 @@ func Monitor(id string, fd int) []string {
 	}
 }
 
-// ProbeArgs is a QEMU that only shows whether kernel starts under KVM: one
-// UART on stdout, no initramfs, no disk. The kernel prints its first line and,
-// finding no root, panics and restarts, which ends QEMU.
+// ProbeArgs returns the command line of a QEMU that shows whether kernel starts under KVM: with
+// one UART on stdout, and neither an initramfs nor a disk. A kernel that starts prints its first
+// line. Then it finds no root file system, panics and restarts, which ends QEMU.
 func ProbeArgs(qemu, kernel, kind string) []string {
 	return []string{qemu,
 		"-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",

@@ -2,20 +2,20 @@ package qemu
 
 import "strings"
 
-// Features are what a QEMU program can do that not every one can.
+// Features are the features of a QEMU program that not every one has.
 type Features struct {
-	// Sandbox is -sandbox: it was built with seccomp.
+	// Sandbox is -sandbox, which needs a QEMU built with seccomp.
 	Sandbox bool `json:"sandbox"`
-	// ExitWithParent is -run-with exit-with-parent=on: since 10.2.
+	// ExitWithParent is -run-with exit-with-parent=on, since QEMU 10.2.
 	ExitWithParent bool `json:"exitWithParent"`
 }
 
-// sandbox is the value of -sandbox. QEMU and what takes it over can start no program,
-// become no other user, and change no limits; see "-sandbox" in qemu(1).
+// sandbox is the value of -sandbox. With it, QEMU cannot start programs, change its user or raise
+// its limits, even if a guest takes QEMU over; see "-sandbox" in qemu(1).
 const sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
-// HelpArgs returns the command line of a QEMU that prints its options and exits, with
-// status 0 only if it knows the sandbox's, where that is asked for.
+// HelpArgs returns the command line of a QEMU that prints its options and exits. With
+// withSandbox, its exit status is 0 only if it supports the sandbox.
 func HelpArgs(program string, withSandbox bool) []string {
 	if withSandbox {
 		return []string{program, "-sandbox", sandbox, "-help"}
@@ -23,15 +23,15 @@ func HelpArgs(program string, withSandbox bool) []string {
 	return []string{program, "-help"}
 }
 
-// ReadHelp reads which features what HelpArgs has printed tells of.
+// ReadHelp returns the features that are in the output of HelpArgs's command, without Sandbox.
 func ReadHelp(help string) Features {
 	return Features{ExitWithParent: strings.Contains(help, exitWithParent)}
 }
 
 const exitWithParent = "exit-with-parent=on"
 
-// Bound returns the arguments of a QEMU that ends with the process that has started it,
-// where it can; the kernel ends one that is a child of ours in any case.
+// Bound returns the arguments with which QEMU ends when its parent does, if it supports that.
+// Package process already ensures this for a child of this process.
 func Bound(h Host) []string {
 	if !h.Features.ExitWithParent {
 		return nil

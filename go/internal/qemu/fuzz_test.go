@@ -8,8 +8,8 @@ import (
 	"microvm-console/internal/qemu"
 )
 
-// Whatever the user's arguments are, each channel is either connected, or the user's own,
-// or absent; and QEMU reads the arguments that are added as they are meant.
+// For any arguments of the user, each channel is either connected, taken or absent, and the added
+// arguments are parsed as intended.
 func FuzzRelayed(f *testing.F) {
 	f.Add("qemu-system-x86_64", "-m\n1G\n--serial\nstdio\n-device\nisa-debugcon,chardev=d", true)
 	f.Add("qemu-system-arm", "-device\n{\"driver\":\"isa-serial\"}\n-nographic\n-monitor", false)
@@ -35,9 +35,9 @@ func FuzzRelayed(f *testing.F) {
 				t.Errorf("%q has no %+v", user, got.Taken[taken])
 			}
 		}
-		again := qemu.Relayed(program, slices.Concat(got.Args, user, got.Behind), display, all)
-		if len(again.Args)+len(again.Behind) > 0 || len(again.Taken)+len(again.Absent) != len(all) {
-			t.Errorf("%q and then %+v", got.Args, again)
+		again := qemu.Relayed(program, slices.Concat(got.Args, user, got.After), display, all)
+		if len(again.Args)+len(again.After) > 0 || len(again.Taken)+len(again.Absent) != len(all) {
+			t.Errorf("%q, then %+v", got.Args, again)
 		}
 	})
 }

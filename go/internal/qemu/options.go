@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// flags are QEMU's options without a value, of all versions since 7.2 and some
-// older ones. Every other option takes the word that follows it, whatever that
-// looks like.
+// flags are QEMU's options without a value, of all versions since 7.2 and some older ones. Every
+// other option takes the next argument as its value, even if that begins with a dash.
 var flags = []string{
 	"S", "alt-grab", "async-teardown", "audio-help", "ctrl-grab", "curses", "daemonize", "enable-fips",
 	"enable-hax", "enable-kvm", "enable-sync-profile", "full-screen", "h", "help", "jitdump", "mem-prealloc",
@@ -18,9 +17,9 @@ var flags = []string{
 	"xen-attach", "xen-domid-restrict",
 }
 
-// options yields QEMU's options in args, without their dashes, each with its
-// value or "". It reads args as QEMU does: one dash or two, and a word that is
-// neither an option nor a value is a disk.
+// options yields the options in args, without their dashes, each with its value or "". It parses
+// args like QEMU: an option has one dash or two, and an argument that is neither an option nor
+// a value is a disk.
 func options(args []string) iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		for i := 0; i < len(args); i++ {

@@ -7,52 +7,51 @@ import (
 	"strings"
 )
 
-// Channel is a channel that a QEMU is to be connected with.
+// Channel is a channel to which Relayed connects QEMU.
 type Channel struct {
 	Name   string // "serial", "com2"
 	Device string // QEMU's option, such as "serial" or "monitor", or "virtconsole"
-	Pipe   string // the path to which QEMU adds .in and .out; "": it keeps its place, and is not connected
+	Pipe   string // the path to which QEMU appends .in and .out; "" to leave the device unconnected
 }
 
-// Relays is how a QEMU with arguments of the user's own is connected with relays.
+// Relays is the result of Relayed.
 type Relays struct {
-	// Args are the arguments to add in front of the user's, Behind those to add behind them:
-	// serial ports, which the guest has in the order of their options.
-	Args, Behind []string
-	// Connected are the channels that QEMU is connected with.
+	// Args are to be added before the user's arguments, After after them: serial ports, which
+	// are numbered in the order of their options.
+	Args, After []string
+	// Connected are the channels that Args and After connect.
 	Connected []Channel
-	// Taken are the channels that the user has connected himself. His option wins.
+	// Taken are the channels that the user's arguments replace.
 	Taken []Taken
-	// Absent are the channels that this QEMU does not have.
+	// Absent are the channels whose device this QEMU lacks.
 	Absent []string
 }
 
-// Taken is a channel that the user has connected elsewhere.
+// Taken is a channel in whose place the user has connected something else.
 type Taken struct {
 	Channel string
-	// Option is the user's option, as it may be shown: "-serial stdio".
+	// Option is the user's option: "-serial stdio".
 	Option string
 }
 
-// builtIn are the channels that are options of QEMU by their names.
+// builtIn are the channels whose names are options of QEMU.
 var builtIn = []string{"serial", "monitor", "debugcon"}
 
-// ChardevOf returns the name of the character device of a serial port that is connected
-// with a channel, by which QMP's chardev-send-break knows it.
+// ChardevOf returns the id of the character device of a serial port that is connected to a
+// channel, for QMP's chardev-send-break.
 func ChardevOf(channel string) string {
 	if channel == "serial" {
-		return "serial0" // of the first -serial
+		return "serial0" // QEMU's id for the first -serial
 	}
 	return "relay-" + channel
 }
 
-// Relayed connects a QEMU with channels. program is QEMU's path or name, user its other
-// arguments. display is set if there is a display to open a window on; if there is none,
-// and the user asks for none, QEMU gets an option to have none.
+// Relayed returns the arguments that connect a QEMU to channels. program is the path or name of
+// QEMU, user are the user's arguments. display is whether a window can be opened; if not, and
+// user does not choose a display, the arguments include -display none.
 //
-// A serial port, or a monitor, of the user's own is in the place of a channel's: his first
-// -serial in that of the first channel that is a serial port, and so on. A file of
-// -readconfig is not looked at.
+// A serial port or monitor in user takes the place of a channel: the first -serial that of the
+// first channel with a serial port, and so on. A file of -readconfig is ignored.
 func Relayed(program string, user []string, display bool, channels []Channel) Relays {
 	var r Relays
 	own := ownOptions(user)
@@ -71,7 +70,7 @@ func Relayed(program string, user []string, display bool, channels []Channel) Re
 			r.Connected = append(r.Connected, c)
 			args := &r.Args
 			if c.Device == "serial" && ports {
-				args = &r.Behind
+				args = &r.After
 			}
 			*args = append(*args, c.args(user)...)
 		}
@@ -82,10 +81,10 @@ func Relayed(program string, user []string, display bool, channels []Channel) Re
 	return r
 }
 
-// args returns the arguments that connect a channel.
+// args returns the arguments that connect the channel.
 func (c Channel) args(user []string) []string {
 	if slices.Contains(builtIn, c.Name) {
-		// Not a path= among others: a comma in it is a comma.
+		// Here QEMU does not treat commas in the path specially.
 		return []string{"-" + c.Device, "pipe:" + c.Pipe}
 	}
 	id := ChardevOf(c.Name)
@@ -96,8 +95,8 @@ func (c Channel) args(user []string) []string {
 	return append(chardev, "-"+c.Device, "chardev:"+id)
 }
 
-// busOf returns the device that virtio consoles are on: on PCI or the like, but a microvm
-// has none.
+// busOf returns the device that is the bus of virtio consoles: the mmio form for a microvm, which
+// has no PCI, else the default form.
 func busOf(user []string) string {
 	for name, value := range options(user) {
 		if (name == "M" || name == "machine") && strings.Contains(value, "microvm") {
@@ -107,11 +106,11 @@ func busOf(user []string) string {
 	return "virtio-serial"
 }
 
-// owned are the options with which the user connects what could be channels.
+// owned are the user's options that may take the place of channels.
 type owned struct {
-	all      []string            // "-name value"
-	byDevice map[string][]string // those in the place of a Channel.Device
-	uarts    string              // an isa-serial: QEMU makes no serial ports of its own in front of it
+	all      []string            // all options: "-name value"
+	byDevice map[string][]string // by Channel.Device
+	uarts    string              // an isa-serial, which takes the place of all serial ports; or ""
 }
 
 func ownOptions(user []string) owned {
@@ -131,8 +130,8 @@ func ownOptions(user []string) owned {
 	return own
 }
 
-// take returns the option of the user's that connects a channel, or is in its place; "" if
-// there is none.
+// take returns the user's option that connects a channel or takes its place, or "". It does not
+// return the same option for another channel, unless it is uarts.
 func (o owned) take(c Channel) string {
 	all := o.byDevice[c.Device]
 	for _, option := range o.all {
@@ -151,18 +150,18 @@ func (o owned) take(c Channel) string {
 	return ""
 }
 
-// driverOf returns the driver in a value of -device; "" if QEMU refuses the value.
+// driverOf returns the driver in a value of -device; "" if the value is invalid.
 func driverOf(value string) string {
 	if strings.HasPrefix(value, "{") {
 		var device struct{ Driver string }
-		_ = json.Unmarshal([]byte(value), &device) // QEMU says what is wrong
+		_ = json.Unmarshal([]byte(value), &device) // QEMU reports the error
 		return device.Driver
 	}
 	driver, _, _ := strings.Cut(value, ",")
 	return strings.TrimPrefix(driver, "driver=")
 }
 
-// choosesDisplay reports whether the user says where QEMU's screen goes.
+// choosesDisplay reports whether the user's arguments choose a display.
 func choosesDisplay(user []string) bool {
 	for name := range options(user) {
 		switch name {
@@ -173,8 +172,8 @@ func choosesDisplay(user []string) bool {
 	return false
 }
 
-// isX86 reports by QEMU's name whether it emulates a PC, which alone has a debug console. A
-// program with another kind of name, such as kvm, is taken for one.
+// isX86 reports whether QEMU emulates a PC, judged by the program's name; other machines have no
+// debug console. It returns true for unknown names, such as kvm.
 func isX86(program string) bool {
 	_, arch, ok := strings.Cut(filepath.Base(program), "qemu-system-")
 	arch, _, _ = strings.Cut(arch, "-")

@@ -11,12 +11,12 @@ import (
 	"microvm-console/internal/qemu"
 )
 
-// channel is a channel whose name is that of its device.
+// channel returns a channel whose name is also its device.
 func channel(name string) qemu.Channel {
 	return qemu.Channel{Name: name, Device: name, Pipe: "/run/" + name + "/vm"}
 }
 
-// channels are those that the tests of Relayed connect.
+// channels are the channels in most tests of Relayed.
 var channels = []qemu.Channel{channel("serial"), channel("monitor"), channel("debugcon")}
 
 const (
@@ -26,7 +26,7 @@ const (
 	onAll      = onSerial + " " + onMonitor + " " + onDebugcon
 )
 
-func TestRelayedConnectsWhatTheUserHasNot(t *testing.T) {
+func TestRelayedRespectsTheUsersOptions(t *testing.T) {
 	serialIs := func(option string) []qemu.Taken { return []qemu.Taken{{Channel: "serial", Option: option}} }
 	monitorIs := func(option string) []qemu.Taken { return []qemu.Taken{{Channel: "monitor", Option: option}} }
 	debugconIs := func(option string) []qemu.Taken { return []qemu.Taken{{Channel: "debugcon", Option: option}} }
@@ -37,30 +37,30 @@ func TestRelayedConnectsWhatTheUserHasNot(t *testing.T) {
 		args  string
 		taken []qemu.Taken
 	}{
-		{"nothing of the user's", nil, onAll, nil},
+		{"no arguments", nil, onAll, nil},
 		{"the document's example", []string{"-smp", "4", "-enable-kvm", "-cpu", "host"}, onAll, nil},
 		{"-serial", []string{"-serial", "stdio"}, noSerial, serialIs("-serial stdio")},
 		{"--serial", []string{"--serial", "none"}, noSerial, serialIs("-serial none")},
 		{"the first of two", []string{"-serial", "stdio", "-serial", "null"}, noSerial, serialIs("-serial stdio")},
-		{"a monitor behind the serial port", []string{"-serial", "mon:stdio"}, noSerial, serialIs("-serial mon:stdio")},
+		{"a monitor on the serial port", []string{"-serial", "mon:stdio"}, noSerial, serialIs("-serial mon:stdio")},
 		{"-device isa-serial", []string{"-device", "isa-serial,chardev=mine"}, noSerial, serialIs("-device isa-serial,chardev=mine")},
 		{"-device of another serial port", []string{"-device", "pci-serial,chardev=mine"}, onAll, nil},
 		{"-monitor", []string{"-monitor", "none"}, noMonitor, monitorIs("-monitor none")},
-		{"-qmp is beside the monitor", []string{"-qmp", "unix:/run/qmp,server=on,wait=off"}, onAll, nil},
-		{"-mon is beside the monitor", []string{"-chardev", "socket,id=m,path=/run/m", "-mon", "chardev=m,mode=control"}, onAll, nil},
+		{"-qmp does not replace the monitor", []string{"-qmp", "unix:/run/qmp,server=on,wait=off"}, onAll, nil},
+		{"-mon does not replace the monitor", []string{"-chardev", "socket,id=m,path=/run/m", "-mon", "chardev=m,mode=control"}, onAll, nil},
 		{"-debugcon", []string{"-debugcon", "file:debug.log"}, noDebugcon, debugconIs("-debugcon file:debug.log")},
 		{"-device isa-debugcon", []string{"-device", "isa-debugcon,iobase=0x402,chardev=d"}, noDebugcon, debugconIs("-device isa-debugcon,iobase=0x402,chardev=d")},
 		{"-device with its driver named", []string{"-device", "driver=isa-debugcon,chardev=d"}, noDebugcon, debugconIs("-device driver=isa-debugcon,chardev=d")},
 		{"-device in JSON", []string{"-device", `{"chardev":"d","driver":"isa-debugcon"}`}, noDebugcon, debugconIs(`-device {"chardev":"d","driver":"isa-debugcon"}`)},
 		{"-device in broken JSON", []string{"-device", `{"driver":`}, onAll, nil},
-		{"only the port is moved", []string{"-global", "isa-debugcon.iobase=0x402"}, onAll, nil},
+		{"another I/O port", []string{"-global", "isa-debugcon.iobase=0x402"}, onAll, nil},
 		{"-nographic", []string{"-nographic"}, onAll, nil},
-		{"-chardev is no option of a channel", []string{"-chardev", "stdio,id=serial"}, onAll, nil},
+		{"-chardev does not replace a channel", []string{"-chardev", "stdio,id=serial"}, onAll, nil},
 		{"a value that looks like an option", []string{"-append", "-serial", "-name", "--monitor"}, onAll, nil},
-		{"an option behind one without a value", []string{"-S", "-serial", "stdio", "-s", "-monitor", "none"}, onDebugcon,
+		{"an option after one without a value", []string{"-S", "-serial", "stdio", "-s", "-monitor", "none"}, onDebugcon,
 			append(serialIs("-serial stdio"), monitorIs("-monitor none")...)},
 		{"a disk before an option", []string{"disk.img", "-debugcon", "stdio"}, noDebugcon, debugconIs("-debugcon stdio")},
-		{"the value is missing", []string{"-serial"}, noSerial, serialIs("-serial ")},
+		{"a missing value", []string{"-serial"}, noSerial, serialIs("-serial ")},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -78,22 +78,22 @@ func TestRelayedConnectsWhatTheUserHasNot(t *testing.T) {
 	}
 }
 
-func TestRelayedNeedsNoDisplay(t *testing.T) {
+func TestRelayedWithoutADisplay(t *testing.T) {
 	tests := []struct {
 		name    string
 		user    string
 		display bool
 		want    string
 	}{
-		{"there is one", "", true, onAll},
-		{"there is none", "", false, onAll + " -display none"},
-		{"the user wants one all the same", "-display gtk", false, onAll},
+		{"a display", "", true, onAll},
+		{"no display", "", false, onAll + " -display none"},
+		{"-display", "-display gtk", false, onAll},
 		{"-vnc", "-vnc :1", false, onAll},
 		{"-spice", "--spice port=5900", false, onAll},
 		{"-nographic", "-m 1G -nographic", false, onAll},
 		{"-curses", "-curses", false, onAll},
 		{"only a value", "-name -vnc", false, onAll + " -display none"},
-		{"a graphics card is no display", "-vga std", false, onAll + " -display none"},
+		{"a graphics card", "-vga std", false, onAll + " -display none"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestRelayedNeedsNoDisplay(t *testing.T) {
 	}
 }
 
-func TestRelayedKnowsWhoHasADebugConsole(t *testing.T) {
+func TestRelayedDebugConsole(t *testing.T) {
 	tests := map[string]bool{
 		"qemu-system-x86_64":                      true,
 		"/usr/bin/qemu-system-i386":               true,
@@ -135,7 +135,7 @@ func TestRelayedWithAComma(t *testing.T) {
 	}
 }
 
-// Channels beside the three: a serial port has the place of its turn, the user's first.
+// Other channels: serial ports are numbered in order, those of the user first.
 func TestRelayedOtherChannels(t *testing.T) {
 	com2 := qemu.Channel{Name: "com2", Device: "serial", Pipe: "/run/com2/vm"}
 	com3 := qemu.Channel{Name: "com3", Device: "serial", Pipe: "/run/com,3/vm"}
@@ -148,23 +148,23 @@ func TestRelayedOtherChannels(t *testing.T) {
 		name     string
 		channels []qemu.Channel
 		user     string
-		want     string // USER stands for the user's arguments
+		want     string // USER is the place of the user's arguments
 		taken    []qemu.Taken
 	}{
 		{"serial ports", serials, "", onSerial + " " + onCom2 + " " + onCom3, nil},
-		{"one of the user's", serials, "-serial stdio", "USER " + onCom2 + " " + onCom3, []qemu.Taken{{Channel: "serial", Option: "-serial stdio"}}},
-		{"two of the user's", serials, "-serial stdio -serial null", "USER " + onCom3,
+		{"a serial port of the user", serials, "-serial stdio", "USER " + onCom2 + " " + onCom3, []qemu.Taken{{Channel: "serial", Option: "-serial stdio"}}},
+		{"two serial ports of the user", serials, "-serial stdio -serial null", "USER " + onCom3,
 			[]qemu.Taken{{Channel: "serial", Option: "-serial stdio"}, {Channel: "com2", Option: "-serial null"}}},
-		{"a device of the user's comes behind QEMU's own ports", serials, "-device isa-serial,chardev=a", "", []qemu.Taken{
+		{"a device of the user replaces all serial ports", serials, "-device isa-serial,chardev=a", "", []qemu.Taken{
 			{Channel: "serial", Option: "-device isa-serial,chardev=a"}, {Channel: "com2", Option: "-device isa-serial,chardev=a"},
 			{Channel: "com3", Option: "-device isa-serial,chardev=a"},
 		}},
-		{"the user connects one", serials, "-chardev pipe,id=a,path=/run/com2/vm -device pci-serial,chardev=a", onSerial + " " + onCom3,
+		{"the user connects a channel", serials, "-chardev pipe,id=a,path=/run/com2/vm -device pci-serial,chardev=a", onSerial + " " + onCom3,
 			[]qemu.Taken{{Channel: "com2", Option: "-chardev pipe,id=a,path=/run/com2/vm"}}},
-		{"the user connects the first one", serials, "-serial pipe:/run/serial/vm", "USER " + onCom2 + " " + onCom3,
+		{"the user connects the first channel", serials, "-serial pipe:/run/serial/vm", "USER " + onCom2 + " " + onCom3,
 			[]qemu.Taken{{Channel: "serial", Option: "-serial pipe:/run/serial/vm"}}},
-		{"the first one keeps its place", []qemu.Channel{{Name: "serial", Device: "serial"}, com2}, "", "-serial none " + onCom2, nil},
-		{"the user's keeps it", []qemu.Channel{{Name: "serial", Device: "serial"}, com2}, "-serial stdio", "USER " + onCom2, nil},
+		{"the first channel is unconnected", []qemu.Channel{{Name: "serial", Device: "serial"}, com2}, "", "-serial none " + onCom2, nil},
+		{"the user replaces the unconnected channel", []qemu.Channel{{Name: "serial", Device: "serial"}, com2}, "-serial stdio", "USER " + onCom2, nil},
 		{"monitors", []qemu.Channel{
 			channel("monitor"), {Name: "hmp2", Device: "monitor", Pipe: "/run/hmp2/vm"}, {Name: "qmp", Device: "qmp", Pipe: "/run/qmp/vm"},
 		}, "-monitor none", "-chardev pipe,id=relay-hmp2,path=/run/hmp2/vm -monitor chardev:relay-hmp2 " +
@@ -176,13 +176,13 @@ func TestRelayedOtherChannels(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := qemu.Relayed("qemu-system-x86_64", strings.Fields(test.user), true, test.channels)
-			before, behind, _ := strings.Cut(test.want, "USER")
-			want, all := [][]string{strings.Fields(before), strings.Fields(behind)}, [][]string{got.Args, got.Behind}
+			before, after, _ := strings.Cut(test.want, "USER")
+			want, all := [][]string{strings.Fields(before), strings.Fields(after)}, [][]string{got.Args, got.After}
 			if diff := cmp.Diff(want, all, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("arguments (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(test.taken, got.Taken); diff != "" {
-				t.Errorf("the user's (-want +got):\n%s", diff)
+				t.Errorf("taken (-want +got):\n%s", diff)
 			}
 		})
 	}

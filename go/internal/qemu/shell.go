@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// plain is a word that a POSIX shell leaves as it is.
+// plain matches words that need no quotes in a POSIX shell.
 var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
-// Shell writes a command line so that a POSIX shell reads it back: an option
-// and its value on each line.
+// Shell returns a command line quoted for a POSIX shell, with each option and its value on a line
+// of its own.
 func Shell(args []string) string {
 	var text strings.Builder
 	for i, arg := range args {

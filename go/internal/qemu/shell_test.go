@@ -10,7 +10,7 @@ import (
 	"microvm-console/internal/qemu"
 )
 
-func TestShellPutsAnOptionAndItsValueOnALine(t *testing.T) {
+func TestShellLayout(t *testing.T) {
 	got := qemu.Shell([]string{"qemu-system-x86_64", "-m", "256M", "-append", "console=ttyS0,115200 panic=-1", "-nodefaults", "-initrd", "it's here"})
 	want := `qemu-system-x86_64 \
   -m 256M \
@@ -22,13 +22,13 @@ func TestShellPutsAnOptionAndItsValueOnALine(t *testing.T) {
 	}
 }
 
-// words are what a shell would spoil.
+// words are words that need quotes.
 var words = []string{
 	"", " ", "a b", "'", "''", `"`, `\`, `\\`, "$HOME", "`id`", "$(id)", "*", "?", "[a]", "~", "~root", "#", "a#", "!", "a;b", "a&b", "a|b", "<a", ">a",
 	"(a)", "{a,b}", "a\nb", "\n", "a\tb", "-", "--", "-n", "-n a", "=", "a=b", "%s", "ä", "\x7f\xff", "\r",
 }
 
-func TestShellIsReadBackByAShell(t *testing.T) {
+func TestShellQuotes(t *testing.T) {
 	if diff := cmp.Diff(words, readBack(t, words)); diff != "" {
 		t.Error(diff)
 	}
@@ -40,7 +40,7 @@ func FuzzShell(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, one, two string) {
 		if strings.Contains(one+two, "\x00") {
-			return // no argument can hold one
+			return // an argument cannot contain NUL
 		}
 		args := []string{one, two}
 		if diff := cmp.Diff(args, readBack(t, args)); diff != "" {
@@ -49,7 +49,7 @@ func FuzzShell(f *testing.F) {
 	})
 }
 
-// readBack has /bin/sh read what Shell made of args.
+// readBack returns args as /bin/sh parses the result of Shell.
 func readBack(t *testing.T, args []string) []string {
 	t.Helper()
 	line := qemu.Shell(append([]string{"printf", `%s\0`}, args...))

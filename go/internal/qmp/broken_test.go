@@ -27,7 +27,7 @@ func TestUnsolicitedAnswersAreIgnored(t *testing.T) {
 	})
 }
 
-func TestQEMUEndsInTheMiddleOfACommand(t *testing.T) {
+func TestQEMUEndsDuringACommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, qemu, ended := connect(t, noEvents)
 		done, _ := qemu.busy(c, nil)
@@ -35,16 +35,16 @@ func TestQEMUEndsInTheMiddleOfACommand(t *testing.T) {
 		if err := <-done; !errors.Is(err, ErrClosed) {
 			t.Errorf("Execute: %v", err)
 		}
-		wantNil(t, <-ended) // an end is no error of Run
+		wantNil(t, <-ended) // Run returns nil when QEMU ends
 		if err := c.Execute(t.Context(), "query-status", nil, nil); !errors.Is(err, ErrClosed) {
 			t.Errorf("the next Execute: %v", err)
 		}
 	})
 }
 
-// TestAnAnswerBeforeTheEndCounts has QEMU answer and end at once, as it does
-// when told to quit. It is tried often: select picks at random.
-func TestAnAnswerBeforeTheEndCounts(t *testing.T) {
+// QEMU answers quit and ends at once: the answer counts. The test repeats this, since select
+// chooses at random.
+func TestAnswerBeforeTheEnd(t *testing.T) {
 	for range 50 {
 		synctest.Test(t, func(t *testing.T) {
 			c, _, _ := connect(t, noEvents)
@@ -57,20 +57,20 @@ func TestAnAnswerBeforeTheEndCounts(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotQMPEndsRun(t *testing.T) {
+func TestInvalidMessages(t *testing.T) {
 	tests := []struct{ name, sent, want string }{
-		{"no JSON", "QEMU 7.2.0 monitor - type 'help'", "qmp: QEMU sent no JSON: "},
-		{"JSON of another kind", `[1]`, "qmp: QEMU sent no JSON: "},
-		{"an id that we did not send", `{"return": {}, "id": "libvirt-1"}`, "qmp: QEMU sent no JSON: "},
-		{"too long", `{"event": "` + strings.Repeat("A", maxMessage) + `"}`, "qmp: QEMU sent a message of more than 1048576 bytes"},
-		{"endless", strings.Repeat(" ", 2*maxMessage), "qmp: QEMU sent a message of more than 1048576 bytes"},
+		{"not JSON", "QEMU 7.2.0 monitor - type 'help'", "qmp: invalid message from QEMU: "},
+		{"JSON of another kind", `[1]`, "qmp: invalid message from QEMU: "},
+		{"an id of another type", `{"return": {}, "id": "libvirt-1"}`, "qmp: invalid message from QEMU: "},
+		{"too long", `{"event": "` + strings.Repeat("A", maxMessage) + `"}`, "qmp: message from QEMU longer than 1048576 bytes"},
+		{"endless", strings.Repeat(" ", 2*maxMessage), "qmp: message from QEMU longer than 1048576 bytes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, qemu, ended := connect(t, noEvents)
 				done, _ := qemu.busy(c, nil)
-				go io.WriteString(qemu.conn, test.sent+"\n") // it may be read in part
+				go io.WriteString(qemu.conn, test.sent+"\n") // the client may stop reading
 				if err := <-ended; err == nil || !strings.HasPrefix(err.Error(), test.want) {
 					t.Errorf("Run: %v", err)
 				}
@@ -82,7 +82,7 @@ func TestWhatIsNotQMPEndsRun(t *testing.T) {
 	}
 }
 
-func TestAMessageJustWithinTheLimit(t *testing.T) {
+func TestMessageOfTheMaximumLength(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var name string
 		c, qemu, _ := connect(t, func(e Event) { name = e.Name })
@@ -90,17 +90,17 @@ func TestAMessageJustWithinTheLimit(t *testing.T) {
 		qemu.say(`{"event": "` + long + `"}`)
 		qemu.stillWorks(c) // after the event
 		if name != long {
-			t.Errorf("an event of %d bytes came as %d", len(long), len(name))
+			t.Errorf("an event of %d bytes has %d", len(long), len(name))
 		}
 	})
 }
 
-func TestArgumentsThatAreNoJSON(t *testing.T) {
+func TestArgumentsThatAreNotJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, qemu, _ := connect(t, noEvents)
 		if err := c.Execute(t.Context(), "stop", func() {}, nil); err == nil || !strings.HasPrefix(err.Error(), "qmp: ") {
 			t.Errorf("got %v", err)
 		}
-		qemu.stillWorks(c) // the turn was given back
+		qemu.stillWorks(c) // Execute has released its turn
 	})
 }

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// FuzzRun reads arbitrary bytes while a command waits: nothing panics, Run ends,
-// and the command ends with it.
+// With arbitrary input, Run and a waiting command end without a panic.
 func FuzzRun(f *testing.F) {
 	for _, text := range []string{
 		greeting, `{"return": {}, "id": 1}`, `{"return": null, "id": 1}`, `{"id": 1}`, `{"id": -1, "event": ""}`,
@@ -28,14 +27,14 @@ func FuzzRun(f *testing.F) {
 		var command sync.WaitGroup
 		command.Go(func() {
 			var out any
-			_ = c.Execute(context.Background(), "query-status", nil, &out) // whatever came
+			_ = c.Execute(context.Background(), "query-status", nil, &out) // may succeed
 		})
-		_ = c.Run() // what is not QMP is an error
+		_ = c.Run() // may fail
 		command.Wait()
 	})
 }
 
-// bytesConn is a QEMU that says what is in the Reader and then ends.
+// bytesConn is a connection to a QEMU that sends the content of the Reader and ends.
 type bytesConn struct {
 	io.Reader
 	io.Writer

@@ -15,8 +15,8 @@ import (
 
 const greeting = `{"QMP": {"version": {"qemu": {"major": 7}}, "capabilities": ["oob"]}}`
 
-// peer is QEMU's side of a connection, moved by the test's own hand. It is used
-// in a synctest bubble, where whoever waits for ever is a test that fails.
+// peer is QEMU's side of a connection, controlled by the test. It is used in a synctest bubble, in
+// which a deadlock fails the test.
 type peer struct {
 	t        *testing.T
 	conn     net.Conn
@@ -45,7 +45,7 @@ func (p peer) say(lines ...string) {
 	}
 }
 
-// asked wants a request that is want, less its id, and returns the id.
+// asked reads a request, compares it with want, which has no id, and returns its id.
 func (p peer) asked(want string) (id int) {
 	if !p.requests.Scan() {
 		p.t.Errorf("no request: %v", p.requests.Err())
@@ -66,20 +66,20 @@ func (p peer) answer(id int, text string) {
 	p.say(fmt.Sprintf(`{"return": %s, "id": %d}`, text, id))
 }
 
-// execute is Execute, to be waited for.
+// execute calls Execute in the background, and returns the channel of its error.
 func execute(ctx context.Context, c *Client, command string, args, out any) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- c.Execute(ctx, command, args, out) }()
 	return done
 }
 
-// busy has the client wait for the answer to query-status, the request id.
+// busy has the client wait for the answer to query-status, and returns the request's id.
 func (p peer) busy(c *Client, out any) (done <-chan error, id int) {
 	done = execute(p.t.Context(), c, "query-status", nil, out)
 	return done, p.asked(`{"execute":"query-status"}`)
 }
 
-// stillWorks has one command answered: the connection works.
+// stillWorks fails the test if a command does not succeed.
 func (p peer) stillWorks(c *Client) {
 	p.t.Helper()
 	done := execute(p.t.Context(), c, "stop", nil, nil)
@@ -87,7 +87,7 @@ func (p peer) stillWorks(c *Client) {
 	wantNil(p.t, <-done)
 }
 
-// wantNil fails the test where err is not nil.
+// wantNil fails the test if err is not nil.
 func wantNil(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

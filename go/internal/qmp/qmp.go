@@ -1,9 +1,9 @@
-// Package qmp speaks QEMU's monitor protocol, as far as the owner of a machine
-// needs it: commands with their answers, and events.
+// Package qmp is a client of QEMU's monitor protocol, QMP: commands with their answers, and
+// events.
 //
-// Source: docs/interop/qmp-spec in QEMU's tree. A client has one reader, Run;
-// Execute may be called from any goroutine, one command is under way at a
-// time. Whatever QEMU sends, a message is limited to maxMessage bytes.
+// Source: docs/interop/qmp-spec.rst in QEMU. One goroutine reads, in Run. Execute may be called
+// concurrently; the commands run one after the other. A message of QEMU has at most maxMessage
+// bytes.
 package qmp
 
 import (
@@ -16,27 +16,27 @@ import (
 	"sync"
 )
 
-// maxMessage bounds one message of QEMU, in bytes.
+// maxMessage is the maximum length of a message of QEMU, in bytes.
 const maxMessage = 1 << 20
 
-// ErrClosed tells that QEMU closed the connection, which it does when it ends.
+// ErrClosed is returned once QEMU has closed the connection, which it does when it ends.
 var ErrClosed = errors.New("qmp: connection closed by QEMU")
 
-// Event is what QEMU tells unasked: its name, as "SHUTDOWN", and its data.
+// Event is an event that QEMU reports.
 type Event struct {
-	Name string          `json:"event"`
-	Data json.RawMessage `json:"data"`
+	Name string          `json:"event"` // "SHUTDOWN"
+	Data json.RawMessage `json:"data"`  // an object, or nil
 }
 
-// Error is QEMU's refusal of a command.
+// Error is an error that QEMU returns for a command.
 type Error struct {
-	Class       string `json:"class"`
-	Description string `json:"desc"`
+	Class       string `json:"class"` // "CommandNotFound", "GenericError"
+	Description string `json:"desc"`  // for people
 }
 
 func (e *Error) Error() string { return "qmp: " + e.Description }
 
-// Client is a connection to one QEMU.
+// Client is a client of one QEMU.
 type Client struct {
 	conn   io.ReadWriteCloser
 	events func(Event)
@@ -46,11 +46,11 @@ type Client struct {
 	closed  chan struct{} // closed when Run returns
 
 	mu      sync.Mutex
-	lastID  int // of the last command sent
-	waiting int // the command whose answer is wanted; 0: none
+	lastID  int // id of the last command
+	waiting int // the id of the command whose answer is expected; 0 if none
 }
 
-// message is whatever QEMU sends.
+// message is any message of QEMU: an event, an answer, or the greeting.
 type message struct {
 	Event
 	ID     int             `json:"id"`
@@ -58,8 +58,8 @@ type message struct {
 	Error  *Error          `json:"error"`
 }
 
-// New returns a client for conn. events is called for each event, in order,
-// from Run; it must not block and must not call Execute. The caller calls Run.
+// New returns a client on conn. The caller must call Run, and Close. Run calls events for each
+// event, in order; events must neither block nor call Execute.
 func New(conn io.ReadWriteCloser, events func(Event)) *Client {
 	return &Client{
 		conn:    conn,
@@ -70,8 +70,8 @@ func New(conn io.ReadWriteCloser, events func(Event)) *Client {
 	}
 }
 
-// Run reads until QEMU closes the connection, or Close is called; that is no
-// error. What is not QMP is. It is called once.
+// Run reads from the connection. It returns nil when QEMU or Close closes the connection, and an
+// error if QEMU sends something other than QMP. It must be called once.
 func (c *Client) Run() error {
 	defer close(c.closed)
 	lines := bufio.NewScanner(c.conn)
@@ -82,18 +82,17 @@ func (c *Client) Run() error {
 		}
 		var m message
 		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
-			return fmt.Errorf("qmp: QEMU sent no JSON: %w", err)
+			return fmt.Errorf("qmp: invalid message from QEMU: %w", err)
 		}
 		c.dispatch(m)
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return fmt.Errorf("qmp: QEMU sent a message of more than %d bytes", maxMessage)
+		return fmt.Errorf("qmp: message from QEMU longer than %d bytes", maxMessage)
 	}
-	return nil // a connection that breaks is one that has ended
+	return nil // a read error also means that QEMU has ended
 }
 
-// dispatch hands a message on. An answer that nobody waits for, or waits for
-// no more, is dropped; so is the greeting.
+// dispatch passes on a message. It drops the greeting, and answers that are not expected.
 func (c *Client) dispatch(m message) {
 	if m.Name != "" {
 		c.events(m.Event)
@@ -103,11 +102,11 @@ func (c *Client) dispatch(m message) {
 	defer c.mu.Unlock()
 	if c.waiting != 0 && m.ID == c.waiting {
 		c.waiting = 0
-		c.answers <- m // has room: one command is under way at a time
+		c.answers <- m // does not block: only one command runs at a time
 	}
 }
 
-// expect makes id the command whose answer is wanted.
+// expect returns a new command id, whose answer is expected from now on.
 func (c *Client) expect() (id int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,7 +115,7 @@ func (c *Client) expect() (id int) {
 	return c.lastID
 }
 
-// forget gives up the command under way, and its answer if that has come.
+// forget drops the answer of the current command, also if it comes later.
 func (c *Client) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,14 +126,14 @@ func (c *Client) forget() {
 	}
 }
 
-// Handshake leaves the negotiation mode: the first thing to be called, once.
+// Handshake ends the negotiation of capabilities. It must be called once, before Execute.
 func (c *Client) Handshake(ctx context.Context) error {
 	return c.Execute(ctx, "qmp_capabilities", nil, nil)
 }
 
-// Execute sends a command with its arguments (nil: none), waits for the answer
-// and decodes it into out (nil: not wanted). A refusal is an *Error; a QEMU
-// that has ended, ErrClosed.
+// Execute runs a command and decodes its result into out. args and out may be nil. It returns an
+// *Error if QEMU reports one, ErrClosed if QEMU has ended, and the cause of ctx if that ends
+// first; then the command may still take effect.
 func (c *Client) Execute(ctx context.Context, command string, args, out any) error {
 	select {
 	case c.turn <- struct{}{}:
@@ -157,7 +156,7 @@ func (c *Client) Execute(ctx context.Context, command string, args, out any) err
 	return c.answer(ctx, out)
 }
 
-// answer waits for the answer to the command just sent.
+// answer waits for the answer to the command that was sent last.
 func (c *Client) answer(ctx context.Context, out any) error {
 	select {
 	case m := <-c.answers:
@@ -167,14 +166,14 @@ func (c *Client) answer(ctx context.Context, out any) error {
 	case <-c.closed:
 	}
 	select {
-	case m := <-c.answers: // QEMU answered, and then ended
+	case m := <-c.answers: // QEMU answered before it ended
 		return m.decode(out)
 	default:
 		return ErrClosed
 	}
 }
 
-// decode decodes an answer into out (nil: not wanted).
+// decode decodes the result in an answer into out, which may be nil.
 func (m message) decode(out any) error {
 	switch {
 	case m.Error != nil:
@@ -183,7 +182,7 @@ func (m message) decode(out any) error {
 		return nil
 	}
 	if err := json.Unmarshal(m.Return, out); err != nil {
-		return fmt.Errorf("qmp: answer: %w", err)
+		return fmt.Errorf("qmp: decode answer: %w", err)
 	}
 	return nil
 }

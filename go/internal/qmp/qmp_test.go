@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestHandshakeAndACommand(t *testing.T) {
+func TestHandshakeAndCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, qemu, ended := connect(t, noEvents)
 		shaken := make(chan error, 1)
@@ -35,7 +35,7 @@ func TestHandshakeAndACommand(t *testing.T) {
 	})
 }
 
-func TestARefusalIsAnError(t *testing.T) {
+func TestErrorOfQEMU(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, qemu, _ := connect(t, noEvents)
 		done := execute(t.Context(), c, "no-such", nil, nil)
@@ -53,21 +53,21 @@ func TestARefusalIsAnError(t *testing.T) {
 	})
 }
 
-func TestAResultOfAnotherKind(t *testing.T) {
+func TestResultOfAnotherType(t *testing.T) {
 	for _, result := range []string{`"text"`, `{"running": 1}`} {
 		synctest.Test(t, func(t *testing.T) {
 			c, qemu, _ := connect(t, noEvents)
 			var status struct{ Running bool }
 			done, id := qemu.busy(c, &status)
 			qemu.answer(id, result)
-			if err := <-done; err == nil || !strings.HasPrefix(err.Error(), "qmp: answer: ") {
+			if err := <-done; err == nil || !strings.HasPrefix(err.Error(), "qmp: decode answer: ") {
 				t.Errorf("%s: %v", result, err)
 			}
 		})
 	}
 }
 
-func TestEventsComeInOrderAndBetweenAnswers(t *testing.T) {
+func TestEventsBetweenAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var events []string
 		c, qemu, _ := connect(t, func(e Event) { events = append(events, e.Name+" "+string(e.Data)) })
@@ -83,20 +83,19 @@ func TestEventsComeInOrderAndBetweenAnswers(t *testing.T) {
 	})
 }
 
-// TestAGivenUpCommand wants the answer that comes too late, before or after
-// the next request, not to be taken for the next command's.
-func TestAGivenUpCommand(t *testing.T) {
+// A late answer, before or after the next request, is not taken for that of the next command.
+func TestLateAnswer(t *testing.T) {
 	for _, late := range []string{"before the next request", "after it"} {
 		t.Run("answered "+late, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, qemu, _ := connect(t, noEvents)
-				cause := errors.New("no time left")
+				cause := errors.New("timeout")
 				limit, cancel := context.WithTimeoutCause(t.Context(), time.Second, cause)
 				defer cancel()
 				done := execute(limit, c, "query-a", nil, nil)
 				first := qemu.asked(`{"execute":"query-a"}`)
 				if err := <-done; !errors.Is(err, cause) {
-					t.Errorf("given up with %v", err)
+					t.Errorf("got %v", err)
 				}
 				if late == "before the next request" {
 					qemu.answer(first, `"a"`)
@@ -117,8 +116,8 @@ func TestAGivenUpCommand(t *testing.T) {
 	}
 }
 
-// TestCommandsTakeTurns has many callers at once: each gets its own answer.
-func TestCommandsTakeTurns(t *testing.T) {
+// Of many concurrent callers each gets its own answer.
+func TestConcurrentCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, qemu, _ := connect(t, noEvents)
 		var callers sync.WaitGroup
@@ -143,7 +142,7 @@ func TestCommandsTakeTurns(t *testing.T) {
 	})
 }
 
-func TestACallerWhoseTurnDoesNotCome(t *testing.T) {
+func TestCallerThatTimesOutBeforeItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, qemu, _ := connect(t, noEvents)
 		done := execute(t.Context(), c, "slow", nil, nil)

@@ -120,8 +120,8 @@ func TestParseTellsEveryMistake(t *testing.T) {
 				`channels: "` + long + `" is no channel name (lower-case letters, digits and dashes, a letter first, at most 32)`,
 			},
 		},
-		{"twice", `{"boots": 1, "boots": 2}`, []string{"boots: stands there twice"}},
-		{"empty", "", []string{"the JSON text ends too early"}},
+		{"twice", `{"boots": 1, "boots": 2}`, []string{"boots: is listed twice"}},
+		{"empty", "", []string{"unexpected end of the JSON text"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -9,31 +9,31 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// Mistake is one mistake in a file.
+// Mistake is one mistake in a file. Its text is that of the field and of the error.
 type Mistake struct {
-	Field string // its path in the file: "consoles[1].port"; "" is the whole file
-	Err   error  // what is wrong with it
+	Field string // the field's path: "consoles[1].port"; "" is the whole file
+	Err   error  // what is wrong with the field
 }
 
 func (m *Mistake) Error() string { return cmp.Or(m.Field, "the file") + ": " + m.Err.Error() }
 
-// Unwrap returns what is wrong with the field.
+// Unwrap returns m.Err.
 func (m *Mistake) Unwrap() error { return m.Err }
 
-// Mistakef returns the Mistake in a field, with an error as of fmt.Errorf.
+// Mistakef returns a *Mistake in field, with an error formatted by fmt.Errorf.
 func Mistakef(field, format string, args ...any) error {
 	return &Mistake{Field: field, Err: fmt.Errorf(format, args...)}
 }
 
-// within reports whether m is about the field at path or about something in it.
+// within reports whether m is about the field at path or a field in it.
 func (m *Mistake) within(path string) bool {
 	rest, ok := strings.CutPrefix(m.Field, path)
 	return ok && (path == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// AllMistakes returns, as one *multierror.Error, the error of Decode and those of
-// checks of what was decoded. Of the latter it leaves out a Mistake in a field that could
-// not be decoded, and all of them if nothing could.
+// AllMistakes returns the error of Decode and the errors of checks of the decoded value as one
+// *multierror.Error; nil if there are none. It omits mistakes in fields that could not be
+// decoded, and all errors of checks if the text is not JSON.
 func AllMistakes(decoding error, checks ...error) error {
 	all := multierror.Append(nil, decoding)
 	for _, err := range all.Errors {
@@ -42,10 +42,10 @@ func AllMistakes(decoding error, checks ...error) error {
 			return decoding
 		}
 	}
-	refused := all.Errors
+	undecoded := all.Errors
 	known := func(err error) bool {
 		var later, first *Mistake
-		for _, one := range refused {
+		for _, one := range undecoded {
 			if errors.As(err, &later) && errors.As(one, &first) && later.within(first.Field) {
 				return true
 			}

@@ -6,19 +6,19 @@ import (
 	"fmt"
 )
 
-// repeated calls report with the path of each field that is given twice in one object
-// of data, which is valid JSON. encoding/json takes the last one, and mixes the two if
-// they are lists.
+// repeated calls report with the path of each field that is listed twice in an object of data,
+// which must be valid JSON. encoding/json takes the last value, and merges the two if they are
+// lists.
 func repeated(data []byte, report func(path string)) {
 	tokens := json.NewDecoder(bytes.NewReader(data))
 	tokens.UseNumber()
 	repeatedIn(tokens, "", report)
 }
 
-// repeatedIn is repeated for the next value of tokens, which stands at path.
+// repeatedIn is repeated for the next value of tokens, whose path is path.
 func repeatedIn(tokens *json.Decoder, path string, report func(path string)) {
 	next := func() json.Token {
-		token, _ := tokens.Token() // valid JSON: there is no error
+		token, _ := tokens.Token() // valid JSON has no error
 		return token
 	}
 	switch next() {

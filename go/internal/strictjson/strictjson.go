@@ -1,5 +1,5 @@
-// Package strictjson decodes JSON and reports every mistake in it, where encoding/json
-// stops at the first one or ignores it.
+// Package strictjson decodes JSON and reports every mistake in it. Package encoding/json stops
+// at the first mistake or ignores it.
 package strictjson
 
 import (
@@ -10,24 +10,23 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
+
+	"microvm-console/internal/suggest"
 )
 
-// Decode decodes one JSON object into the struct that into points to.
-// Unlike encoding/json, which stops at the first, it returns every unknown field,
-// every field that is there twice and every value of a wrong type, each as a *Mistake with
-// its path: "consoles[1].port: want a whole number, got a string". Fields without a mistake
-// are decoded also if there are others; see AllMistakes. Of text that is no JSON nothing is
-// decoded, and the error has no Mistake.
+// Decode decodes one JSON object into the struct that into points to. Its error is a
+// *multierror.Error with a *Mistake for every unknown field, every field that is listed twice
+// and every value of a wrong type: "consoles[1].port: want a whole number, got a string".
+// The fields without a mistake are decoded also if there is an error; see AllMistakes. If
+// data is not JSON, nothing is decoded, and the error holds no Mistake.
 //
-// Structs, maps with strings for keys, slices, strings, ints and
-// bools are understood, and pointers to them: what our files are made of. A
-// pointer stays nil where its field is left out.
+// Decode supports structs, maps with string keys, slices, strings, ints, bools, and pointers
+// to them. A pointer whose field is absent stays nil. Decode panics if it meets another type.
 func Decode(data []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -36,15 +35,15 @@ func Decode(data []byte, into any) error {
 		return multierror.Append(nil, syntaxError(data, err))
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return multierror.Append(nil, errors.New("more follows the JSON object"))
+		return multierror.Append(nil, errors.New("text follows the JSON object"))
 	}
 	var errs *multierror.Error
 	wrong := func(path, format string, args ...any) {
 		errs = multierror.Append(errs, Mistakef(path, format, args...))
 	}
-	sound := compare(tree, reflect.TypeOf(into).Elem(), "", wrong)
-	repeated(data, func(path string) { wrong(path, "stands there twice") })
-	errs = multierror.Append(errs, fill(into, sound)) // fails if compare does not know an unmarshaler
+	valid := compare(tree, reflect.TypeOf(into).Elem(), "", wrong)
+	repeated(data, func(path string) { wrong(path, "is listed twice") })
+	errs = multierror.Append(errs, fill(into, valid)) // fails only for a type with its own UnmarshalJSON
 	return errs.ErrorOrNil()
 }
 
@@ -66,18 +65,18 @@ func syntaxError(data []byte, err error) error {
 		return fmt.Errorf("line %d: %w", line, err)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the JSON text ends too early")
+		return errors.New("unexpected end of the JSON text")
 	}
 	return err
 }
 
-// wrongFunc takes a mistake.
+// wrongFunc reports a mistake in the field at path.
 type wrongFunc func(path, format string, args ...any)
 
-// compare walks value beside the type it will be decoded into, and returns what of value
-// can be: null, which changes nothing, takes the place of the rest.
+// compare compares value with the type that it will be decoded into, and reports the mistakes.
+// It returns value with null, which decodes to no change, in place of wrong values.
 func compare(value any, want reflect.Type, path string, wrong wrongFunc) any {
-	refuse := func(name string) any {
+	mismatch := func(name string) any {
 		wrong(path, "want %s, got %s", name, kindOf(value))
 		return nil
 	}
@@ -87,7 +86,7 @@ func compare(value any, want reflect.Type, path string, wrong wrongFunc) any {
 	case reflect.Map:
 		entries, ok := value.(map[string]any)
 		if !ok {
-			return refuse("an object")
+			return mismatch("an object")
 		}
 		for _, key := range slices.Sorted(maps.Keys(entries)) {
 			entries[key] = compare(entries[key], want.Elem(), under(path, key), wrong)
@@ -95,26 +94,26 @@ func compare(value any, want reflect.Type, path string, wrong wrongFunc) any {
 	case reflect.Struct:
 		fields, ok := value.(map[string]any)
 		if !ok {
-			return refuse("an object")
+			return mismatch("an object")
 		}
 		compareFields(fields, want, path, wrong)
 	case reflect.Slice:
 		items, ok := value.([]any)
 		if !ok {
-			return refuse("a list")
+			return mismatch("a list")
 		}
 		for i, item := range items {
 			items[i] = compare(item, want.Elem(), fmt.Sprintf("%s[%d]", path, i), wrong)
 		}
 	default:
 		if name, ok := scalar(value, want); !ok {
-			return refuse(name)
+			return mismatch(name)
 		}
 	}
 	return value
 }
 
-// scalar reports whether value is one of the type want, and what that is called.
+// scalar reports whether value has the type want, and returns a name of the type.
 func scalar(value any, want reflect.Type) (name string, ok bool) {
 	switch want.Kind() {
 	case reflect.Int:
@@ -131,8 +130,8 @@ func scalar(value any, want reflect.Type) (name string, ok bool) {
 	panic("strictjson: no rule for " + want.String())
 }
 
-// compareFields compares the fields of an object, in the order of their names, and takes
-// out those that are unknown.
+// compareFields compares the fields of an object in the order of their names, and deletes
+// unknown ones.
 func compareFields(fields map[string]any, want reflect.Type, path string, wrong wrongFunc) {
 	known := map[string]reflect.Type{}
 	for i := range want.NumField() {
@@ -143,36 +142,18 @@ func compareFields(fields map[string]any, want reflect.Type, path string, wrong 
 		at := under(path, name)
 		kind, ok := known[name]
 		if !ok {
-			wrong(cmp.Or(at, `""`), "unknown field%s", suggestion(name, known))
-			delete(fields, name) // encoding/json would take "Name" for "name"
+			wrong(cmp.Or(at, `""`), "unknown field%s", suggest.HintOrKnown(name, slices.Sorted(maps.Keys(known))))
+			delete(fields, name) // encoding/json would decode "Name" as "name"
 			continue
 		}
 		fields[name] = compare(fields[name], kind, at, wrong)
 	}
 }
 
-// under is the path of the field name of the object at path.
+// under returns the path of a field of the object at path.
 func under(path, name string) string { return strings.TrimPrefix(path+"."+name, ".") }
 
-// suggestion names the known field that differs only in case or ending; of
-// several, the one whose length is nearest.
-func suggestion(name string, known map[string]reflect.Type) string {
-	names := slices.Sorted(maps.Keys(known))
-	best, distance := "", math.MaxInt
-	for _, candidate := range names {
-		a, b := strings.ToLower(candidate), strings.ToLower(name)
-		off := max(len(a)-len(b), len(b)-len(a))
-		if name != "" && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a)) && off < distance {
-			best, distance = candidate, off
-		}
-	}
-	if best != "" {
-		return fmt.Sprintf(" (did you mean %s?)", best)
-	}
-	return " (known: " + strings.Join(names, ", ") + ")"
-}
-
-// kindOf names a JSON value's kind.
+// kindOf describes a JSON value.
 func kindOf(value any) string {
 	switch value := value.(type) {
 	case nil:

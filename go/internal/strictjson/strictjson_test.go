@@ -10,7 +10,7 @@ import (
 	"microvm-console/internal/strictjson"
 )
 
-// shelf has what no vm.json has: a map, and fields that may be left out.
+// shelf has what vm.json does not use: a map, and pointers.
 type shelf struct {
 	Label string          `json:"label"`
 	Boxes map[string]*box `json:"boxes"`
@@ -21,7 +21,7 @@ type box struct {
 	Count *int  `json:"count"`
 }
 
-func TestDecodeTakesMapsAndPointers(t *testing.T) {
+func TestDecodeMapsAndPointers(t *testing.T) {
 	got := shelf{Label: "as before"}
 	if err := strictjson.Decode([]byte(`{"boxes": {"A b": {"open": false}, "c": {"count": 0}}}`), &got); err != nil {
 		t.Fatal(err)
@@ -33,12 +33,12 @@ func TestDecodeTakesMapsAndPointers(t *testing.T) {
 	}
 }
 
-func TestDecodeTellsEveryMistakeInMaps(t *testing.T) {
+func TestDecodeReportsEveryMistakeInMaps(t *testing.T) {
 	tests := []struct {
 		name, text string
 		want       []string
 	}{
-		{"no object", `{"boxes": []}`, []string{"boxes: want an object, got a list"}},
+		{"not an object", `{"boxes": []}`, []string{"boxes: want an object, got a list"}},
 		{"null", `{"boxes": null}`, []string{"boxes: want an object, got null"}},
 		{
 			"within", `{"boxes": {"b": {"opened": 1, "open": 1}, "a": 7, "c": {"count": null}}}`,
@@ -49,7 +49,7 @@ func TestDecodeTellsEveryMistakeInMaps(t *testing.T) {
 				"boxes.c.count: want a whole number, got null",
 			},
 		},
-		{"twice", `{"boxes": {"a": {}, "a": {"open": true, "open": true}}}`, []string{"boxes.a: stands there twice", "boxes.a.open: stands there twice"}},
+		{"twice", `{"boxes": {"a": {}, "a": {"open": true, "open": true}}}`, []string{"boxes.a: is listed twice", "boxes.a.open: is listed twice"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestDecodeTellsEveryMistakeInMaps(t *testing.T) {
 	}
 }
 
-// lines returns the mistakes that an error holds.
+// lines returns the mistakes in an error.
 func lines(t *testing.T, err error) []string {
 	t.Helper()
 	var many *multierror.Error

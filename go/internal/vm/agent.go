@@ -9,35 +9,35 @@ import (
 )
 
 const (
-	// agentSilence is how long an agent that has answered before has to be silent to prove
-	// a panic.
+	// agentSilence is how long an agent that has answered before must be silent to confirm a
+	// panic.
 	agentSilence = 5 * time.Second
-	// pingPause is how long one ping of an agent that has not answered yet waits before the
-	// next one.
+	// pingPause bounds the wait for an answer of an agent that has not answered before. Then
+	// it is pinged again.
 	pingPause = 5 * time.Second
 )
 
-// agentAnswers reports whether the agent answers within agentSilence, or QEMU is ending:
-// then its end says more.
+// agentAnswers reports whether the agent answers within agentSilence. It also returns true if
+// QEMU is ending, since QEMU's exit says more.
 func (w *watcher) agentAnswers() bool {
 	err := w.pingAgent(agentSilence)
 	return err == nil || errors.Is(err, guestagent.ErrClosed)
 }
 
-// pingAgent waits for an answer of the guest's agent, for limit at most. It returns
+// pingAgent waits until the guest's agent answers a ping, for limit at most. It returns
 // guestagent.ErrClosed if QEMU is ending.
 func (w *watcher) pingAgent(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	err := w.qemu.agent.Ping(ctx)
 	if errors.As(err, new(*guestagent.Error)) {
-		return nil // a refusal is an answer
+		return nil // an error reply is an answer
 	}
 	return err
 }
 
-// pingAgents pings the guest's agent whenever the guest has opened its port, until it
-// answers.
+// pingAgents pings the guest's agent each time the guest opens the agent's port, until the agent
+// answers. It returns when QEMU has ended.
 func (w *watcher) pingAgents() {
 	for {
 		select {
@@ -54,9 +54,9 @@ func (w *watcher) pingAgents() {
 				continue
 			}
 			w.guest.Answered(is.Restarts)
-			_ = w.record.publish() // status shows it all the same
+			_ = w.record.publish() // the status shows it also without the file
 			notify(w.events.printed)
-			notify(w.windows.changed) // there may be sizes that it has not got
+			notify(w.windows.changed) // it may have missed terminal sizes
 		}
 	}
 }

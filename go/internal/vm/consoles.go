@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -15,21 +14,22 @@ import (
 	"microvm-console/internal/journal"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/rundir"
+	"microvm-console/internal/suggest"
 	"microvm-console/internal/vmconfig"
 )
 
-// ErrNoConsole is returned if a VM has no console of a name, or no relay for it.
-var ErrNoConsole = errors.New("is not served here")
+// ErrNoConsole is returned if a VM has no console with a name, or no relay for it.
+var ErrNoConsole = errors.New("not available")
 
 // consoles are the consoles of a VM that have a journal and a relay.
 type consoles struct {
 	declared   []vmconfig.Console // those of vm.json
 	dir        rundir.Machine
 	journalDir func(console string) (string, error)
-	noRelay    bool              // none is opened
-	refused    func(text string) // is called with a note for each client that was refused
+	noRelay    bool              // no console is opened
+	refused    func(text string) // called with a note for each client that was refused
 	seatMoved  func()            // see relay.Config
-	group      errgroup.Group    // runs them
+	group      errgroup.Group    // runs the consoles
 
 	mu     sync.Mutex
 	opened []openConsole // in the order of declared; fewer while the VM starts
@@ -40,9 +40,9 @@ type openConsole struct {
 	port *guard.Port
 }
 
-// open opens the consoles with their listeners, marks a boot on each, and runs them until
-// finish. declared are those of vm.json, with the ports in use. On an error the listeners
-// are closed; the consoles that were opened run on.
+// open opens the consoles with their listeners, starts a boot on each, and runs them until
+// finish. declared are the consoles of vm.json, with the ports in use. If it returns an error,
+// it has closed the remaining listeners; consoles that were opened continue to run.
 func (cs *consoles) open(declared []vmconfig.Console, listeners [][]net.Listener) error {
 	for i, d := range declared {
 		if err := cs.openOne(d, listeners[i]); err != nil {
@@ -89,8 +89,7 @@ func (cs *consoles) openOne(declared vmconfig.Console, listeners []net.Listener)
 	return nil
 }
 
-// finish records how the VM has ended, and has the consoles end: nothing more will be
-// printed.
+// finish records how the VM has ended, and ends the consoles once their clients have all output.
 func (cs *consoles) finish(how string) {
 	for _, c := range cs.all() {
 		c.Relay().EndBoot(how)
@@ -99,30 +98,30 @@ func (cs *consoles) finish(how string) {
 	}
 }
 
-// all returns the consoles that are open: in the order of vm.json, fewer while the VM starts.
+// all returns the open consoles in the order of vm.json; some are missing while the VM starts.
 func (cs *consoles) all() []openConsole {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	return cs.opened
 }
 
-// relay returns the relay of the console called name, or ErrNoConsole.
+// relay returns the relay of the console with a name, or ErrNoConsole.
 func (cs *consoles) relay(name string) (*relay.Relay, error) {
 	at, err := cs.find(name)
 	if err != nil {
 		return nil, err
 	}
 	if cs.noRelay {
-		return nil, fmt.Errorf("console %q: %w but by QEMU itself (start without --no-relay)", name, ErrNoConsole)
+		return nil, fmt.Errorf("console %q: %w with --no-relay: QEMU serves it", name, ErrNoConsole)
 	}
 	opened := cs.all()
 	if at >= len(opened) {
-		return nil, fmt.Errorf("console %q: %w yet (wait until the VM has started)", name, ErrNoConsole)
+		return nil, fmt.Errorf("console %q: %w yet: the VM is starting", name, ErrNoConsole)
 	}
 	return opened[at].Relay(), nil
 }
 
-// find returns the place of the console called name in vm.json, or ErrNoConsole.
+// find returns the index in vm.json of the console with a name, or ErrNoConsole.
 func (cs *consoles) find(name string) (int, error) {
 	var names []string
 	for i, declared := range cs.declared {
@@ -131,5 +130,5 @@ func (cs *consoles) find(name string) (int, error) {
 		}
 		names = append(names, declared.Name)
 	}
-	return 0, fmt.Errorf("console %q: %w (choose one of %s)", name, ErrNoConsole, strings.Join(names, ", "))
+	return 0, fmt.Errorf("console %q: %w%s", name, ErrNoConsole, suggest.HintOrKnown(name, names))
 }

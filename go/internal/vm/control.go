@@ -9,7 +9,7 @@ import (
 	"microvm-console/internal/qemu"
 )
 
-// handlers returns what the control socket does.
+// handlers returns the handlers of the control socket.
 func (v *VM) handlers() server.Handlers {
 	h := server.OfRelays(v.consoles.relay)
 	h.Status, h.Stop, h.AwaitReady = v.Status, v.Stop, v.AwaitReady
@@ -17,7 +17,7 @@ func (v *VM) handlers() server.Handlers {
 	return h
 }
 
-// Stream returns a console's bytes; see server.OpenStream. The caller closes it.
+// Stream returns a stream of a console's output; see server.OpenStream. The caller closes it.
 func (v *VM) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
 	r, err := v.consoles.relay(request.Console)
 	if err != nil {
@@ -26,7 +26,7 @@ func (v *VM) Stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream
 	return server.OpenStream(ctx, r, request)
 }
 
-// Break sends a break on the line of a console.
+// Break sends a serial break to the guest on a console.
 func (v *VM) Break(ctx context.Context, name string) error {
 	at, err := v.consoles.find(name)
 	if err != nil {

@@ -24,12 +24,16 @@ func TestBreak(t *testing.T) {
 	if _, err := io.ReadFull(stream, got); err != nil || string(got) != want {
 		t.Errorf("got %q, %v", got, err)
 	}
-	const wrong = `console "other": is not served here (choose one of serial, console)`
-	if err := v.Break(t.Context(), "other"); !errors.Is(err, ErrNoConsole) || err.Error() != wrong {
-		t.Errorf("a console that is not there: %v", err)
+	const other = `console "other": not available (known: serial, console)`
+	if err := v.Break(t.Context(), "other"); !errors.Is(err, ErrNoConsole) || err.Error() != other {
+		t.Errorf("a break on an unknown console: %v", err)
 	}
-	if _, err := v.Stream(t.Context(), ctl.StreamRequest{Console: "other"}); !errors.Is(err, ErrNoConsole) || err.Error() != wrong {
-		t.Errorf("a stream that is not there: %v", err)
+	if _, err := v.Stream(t.Context(), ctl.StreamRequest{Console: "other"}); !errors.Is(err, ErrNoConsole) || err.Error() != other {
+		t.Errorf("a stream of an unknown console: %v", err)
+	}
+	const misspelt = `console "seral": not available (did you mean serial?)`
+	if err := v.Break(t.Context(), "seral"); err == nil || err.Error() != misspelt {
+		t.Errorf("a break on a misspelt console: %v", err)
 	}
 	if _, err := v.Stop(t.Context(), ctl.StopRequest{}); err != nil {
 		t.Error(err)

@@ -10,17 +10,17 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// end is all that is known of how a VM has ended.
+// end describes how a VM has ended.
 type end struct {
-	start   error          // why QEMU did not start; nil: it did
-	cause   *guest.Error   // why the guest has ended unasked
-	stopped bool           // a stop was asked for
-	report  ctl.StopReport // of that stop
-	last    guest.Shutdown // what QEMU said last about its end
+	start   error          // why QEMU did not start; nil if it did
+	cause   *guest.Error   // why the guest has failed; may be nil
+	stopped bool           // a stop was requested
+	report  ctl.StopReport // the report of that stop
+	last    guest.Shutdown // QEMU's last SHUTDOWN event
 	exit    *exitError     // QEMU's exit
 }
 
-// err returns the error of Run: nil if the guest, or a stop, has ended the VM.
+// err returns the error of Run: nil if the guest powered off or was stopped.
 func (e end) err() error {
 	switch {
 	case errors.Is(e.start, errAbandoned):
@@ -36,8 +36,8 @@ func (e end) err() error {
 }
 
 // how returns how the VM has ended, in one line of printable characters: "powered off",
-// "stopped by acpi", "panicked: Kernel panic - not syncing: …". It is what the journals and
-// state.json have; Run's error and line begin with it, or have it in them.
+// "stopped by acpi", "panicked: Kernel panic - not syncing: …". The journals and state.json
+// record it.
 func (e end) how() string {
 	var known interface{ How() string }
 	err := e.err()
@@ -54,7 +54,7 @@ func (e end) how() string {
 	return e.last.How()
 }
 
-// line returns how the VM has ended for the user, if that is no error.
+// line returns how the VM has ended, for the log. It is used if err returns nil.
 func (e end) line() string {
 	switch {
 	case e.start != nil:
@@ -65,8 +65,8 @@ func (e end) line() string {
 	return e.how()
 }
 
-// howEnded returns what is known of the end of QEMU, once that and the goroutines that watch
-// it have ended. start is why it did not start.
+// howEnded returns how the VM has ended. It is called after QEMU and the goroutines that watch
+// it have ended. start is the error of the start.
 func (v *VM) howEnded(start error) end {
 	if start != nil {
 		return end{start: start}
@@ -83,12 +83,12 @@ func (v *VM) howEnded(start error) end {
 	return e
 }
 
-// exitError is returned if QEMU has ended by itself, with an error.
+// exitError is the error of a QEMU that ended by itself.
 type exitError struct {
-	exit    int    // QEMU's exit status, or 128 plus the number of the signal that ended it
-	atStart bool   // its monitor had not answered yet
-	advice  string // more about this exit; or ""
-	words   string // what QEMU wrote last to its standard error, behind ": "; or ""
+	exit    int    // QEMU's exit status, or 128 plus the number of the signal that killed it
+	atStart bool   // before the monitor answered
+	advice  string // ": " and what to do about this exit; or ""
+	words   string // ": " and the end of QEMU's standard error; or ""
 }
 
 // How returns how QEMU has ended: "QEMU ended with status 1", "QEMU was killed by SIGSEGV".
@@ -101,24 +101,24 @@ func (e *exitError) How() string {
 
 func (e *exitError) Error() string { return e.How() + e.advice + e.words }
 
-// exitError waits until QEMU has ended, and returns how.
+// exitError waits until QEMU has ended, and returns how it ended.
 func (q *qemuProcess) exitError(atStart bool) *exitError {
 	e := &exitError{exit: q.process.Exit(), atStart: atStart, words: q.lastWords()}
 	if e.exit == 128+int(unix.SIGSYS) && q.sandbox {
-		e.advice = ": its sandbox forbids what its arguments need, as a network with a script " +
+		e.advice = ": the sandbox forbids a system call that its arguments need " +
 			`(change qemuArgs, or set "sandbox": false in vm.json)`
 	}
 	return e
 }
 
-// lastWords returns what QEMU wrote last to its standard error, for the end of an error.
+// lastWords returns ": " and the end of QEMU's standard error, to be appended to an error.
 func (q *qemuProcess) lastWords() string {
 	words := q.process.Stderr()
 	if words != "" {
 		words = ": " + words
 	}
 	if q.kvm {
-		words += " (KVM may not work here: try --accel tcg)"
+		words += " (KVM may not work on this host: try --accel tcg)"
 	}
 	return words
 }

@@ -15,39 +15,40 @@ import (
 	"microvm-console/internal/state"
 )
 
-// One text says how a VM has ended; the error, or the line of the log, has it and says more.
+// how is recorded; the error, or the line of the log, also says why.
 func TestEnd(t *testing.T) {
 	clean := &exitError{}
 	byACPI := ctl.StopReport{Stage: "acpi", Tried: []ctl.Attempt{{Stage: "agent", Result: "no answer"}, {Stage: "acpi", Result: "worked"}}}
+	byKill := ctl.StopReport{Stage: "sigkill", Tried: []ctl.Attempt{{Stage: "agent", Result: "no answer"}, {Stage: "sigkill", Result: "worked"}}}
 	for _, test := range []struct {
 		name string
 		end  end
 		how  string
-		text string // the error, or the line if there is no error
+		text string // the error, or the line if there is none
 		fail bool
 	}{
-		{"it powers off", end{exit: clean, last: guest.Shutdown{Guest: true, Reason: "guest-shutdown"}}, "powered off", "powered off", false},
-		{"it restarts without a restart", end{exit: clean, last: guest.Shutdown{Guest: true, Reason: "guest-reset"}},
+		{"a power-off", end{exit: clean, last: guest.Shutdown{Guest: true, Reason: "guest-shutdown"}}, "powered off", "powered off", false},
+		{"a restart with -no-reboot", end{exit: clean, last: guest.Shutdown{Guest: true, Reason: "guest-reset"}},
 			"restarted, and QEMU ended (-no-reboot)", "restarted, and QEMU ended (-no-reboot)", false},
-		{"it is stopped", end{exit: clean, stopped: true, report: byACPI, last: guest.Shutdown{Guest: true}},
-			"stopped by acpi", "stopped by acpi in 0.0 s (agent: no answer)", false},
-		{"it is stopped by SIGKILL", end{exit: &exitError{exit: 128 + 9}, stopped: true, report: ctl.StopReport{Stage: "sigkill"}},
-			"stopped by sigkill", "stopped by sigkill in 0.0 s", false},
-		{"no stage has worked", end{exit: &exitError{exit: 128 + 9}, stopped: true}, "stopped", "stopped", false},
-		{"another process ends QEMU", end{exit: clean, last: guest.Shutdown{Reason: "host-signal"}},
+		{"a stop", end{exit: clean, stopped: true, report: byACPI, last: guest.Shutdown{Guest: true}},
+			"stopped by acpi", "shut down by the power button in 0.0 s", false},
+		{"a stop by SIGKILL", end{exit: &exitError{exit: 128 + 9}, stopped: true, report: byKill},
+			"stopped by sigkill", "stopped by SIGKILL in 0.0 s (agent: no answer)", false},
+		{"a stop that failed", end{exit: &exitError{exit: 128 + 9}, stopped: true}, "stopped", "stopped", false},
+		{"a signal to QEMU", end{exit: clean, last: guest.Shutdown{Reason: "host-signal"}},
 			"QEMU was ended (host-signal)", "QEMU was ended (host-signal)", false},
-		{"QEMU says nothing", end{exit: clean}, "QEMU was ended (status 0)", "QEMU was ended (status 0)", false},
-		{"it panics", end{exit: clean, cause: &guest.Error{Cause: guest.Panicked, Message: "Kernel panic - not syncing: \x1b[2J"}},
+		{"no event", end{exit: clean}, "QEMU was ended (status 0)", "QEMU was ended (status 0)", false},
+		{"a panic", end{exit: clean, cause: &guest.Error{Cause: guest.Panicked, Message: "Kernel panic - not syncing: \x1b[2J"}},
 			`panicked: Kernel panic - not syncing: \x1b[2J`, "guest panicked: Kernel panic - not syncing: \x1b[2J", true},
-		{"it loops", end{exit: clean, cause: &guest.Error{Cause: guest.Looping, Message: "restarted 5 times in a minute"}},
-			"restarted 5 times in a minute", "guest restarted 5 times in a minute, and was never ready (see why in what it printed before)", true},
-		{"it panics while it is stopped", end{exit: clean, stopped: true, report: byACPI, cause: &guest.Error{Cause: guest.Panicked, Message: "x"}},
+		{"a restart loop", end{exit: clean, cause: &guest.Error{Cause: guest.Looping, Message: "restarted 5 times in a minute"}},
+			"restarted 5 times in a minute", "guest restarted 5 times in a minute without becoming ready (its output may show why)", true},
+		{"a panic during a stop", end{exit: clean, stopped: true, report: byACPI, cause: &guest.Error{Cause: guest.Panicked, Message: "x"}},
 			"panicked: x", "guest panicked: x", true},
-		{"QEMU fails", end{exit: &exitError{exit: 1, words: ": no memory"}}, "QEMU ended with status 1", "QEMU ended with status 1: no memory", true},
-		{"QEMU crashes", end{exit: &exitError{exit: 128 + int(unix.SIGSEGV)}}, "QEMU was killed by SIGSEGV", "QEMU was killed by SIGSEGV", true},
-		{"QEMU does not start", end{start: &exitError{exit: 1, atStart: true}}, "QEMU ended with status 1 at its start", "QEMU ended with status 1 at its start", true},
-		{"there is no QEMU", end{start: unix.ENOENT}, "not started", unix.ENOENT.Error(), true},
-		{"the start is stopped", end{start: errAbandoned}, "not started", "stopped before it had started", false},
+		{"an error of QEMU", end{exit: &exitError{exit: 1, words: ": no memory"}}, "QEMU ended with status 1", "QEMU ended with status 1: no memory", true},
+		{"a crash of QEMU", end{exit: &exitError{exit: 128 + int(unix.SIGSEGV)}}, "QEMU was killed by SIGSEGV", "QEMU was killed by SIGSEGV", true},
+		{"a failed start", end{start: &exitError{exit: 1, atStart: true}}, "QEMU ended with status 1 at its start", "QEMU ended with status 1 at its start", true},
+		{"a missing QEMU", end{start: unix.ENOENT}, "not started", unix.ENOENT.Error(), true},
+		{"a cancelled start", end{start: errAbandoned}, "not started", "stopped before the VM had started", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text, err := test.end.line(), test.end.err()
@@ -61,7 +62,7 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// lastBoot is the last boot in the journal of a console of machine m.
+// lastBoot returns the last boot in the journal of a console of the VM "m".
 func lastBoot(t *testing.T, console string) journal.Boot {
 	t.Helper()
 	dir, err := rundir.Of("m").Journal(console)
@@ -79,8 +80,8 @@ func lastBoot(t *testing.T, console string) journal.Boot {
 	return boot
 }
 
-// The journals have how the VM ended, and its restarts; so has its last line.
-func TestHowItEndedIsRecorded(t *testing.T) {
+// The journals and the status record how the VM ended, the journals its restarts too.
+func TestEndIsRecorded(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		words    []string
@@ -120,14 +121,14 @@ func TestHowItEndedIsRecorded(t *testing.T) {
 	}
 }
 
-// state.json says how the VM has ended while clients still get what it has printed last.
-func TestStateSaysHowItEnded(t *testing.T) {
+// state.json says how the VM has ended while clients still read its last output.
+func TestEndIsInTheStateFile(t *testing.T) {
 	text := strings.Repeat(bootText, 20_000)
 	m := machine(t, "fake.print="+printed(t, text))
 	v, ended := run(t, m)
 	started(t, v)
 	await(t, "print", func() bool { return v.Tails(1)[0].Bytes >= int64(len(text)) })
-	stream, err := v.Stream(t.Context(), ctl.StreamRequest{Console: "serial"}) // it holds up the end: it is not read
+	stream, err := v.Stream(t.Context(), ctl.StreamRequest{Console: "serial"}) // not read, so that it delays the end of Run
 	if err != nil {
 		t.Fatal(err)
 	}

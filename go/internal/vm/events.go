@@ -9,7 +9,7 @@ import (
 	"microvm-console/internal/qmp"
 )
 
-// events are QEMU's, as they come. Each channel has room for one.
+// events passes on QEMU's events. Each channel has room for one.
 type events struct {
 	guest   *guest.Guest
 	outputs *outputs
@@ -17,13 +17,13 @@ type events struct {
 
 	printed   chan struct{} // a console has printed something
 	restarted chan struct{} // the guest has restarted
-	panicked  chan struct{} // QEMU's panic device was written to
+	panicked  chan struct{} // the guest has reported a panic by the panic device
 	port      chan struct{} // the guest has opened or closed its agent's port
 	halted    chan struct{} // QEMU has stopped the guest's processors
 
-	// They are read once the monitor has ended.
+	// These fields are read after the monitor has ended.
 	last   guest.Shutdown // of the last SHUTDOWN
-	device bool           // QEMU's panic device was written to
+	device bool           // the guest has reported a panic by the panic device
 }
 
 func newEvents(g *guest.Guest, o *outputs, w *windows) *events {
@@ -34,10 +34,10 @@ func newEvents(g *guest.Guest, o *outputs, w *windows) *events {
 	}
 }
 
-// take takes an event. It is called by the monitor's reader, and does not wait.
+// take processes an event. The monitor's reader calls it; it does not block.
 func (e *events) take(event qmp.Event) {
 	var data guest.Shutdown
-	_ = json.Unmarshal(event.Data, &data) // of another event it is other data
+	_ = json.Unmarshal(event.Data, &data) // other events have other data
 	switch {
 	case event.Name == "SHUTDOWN":
 		e.last = data
@@ -55,20 +55,20 @@ func (e *events) take(event qmp.Event) {
 	}
 }
 
-// portChanged takes whether the guest has its agent's port open.
+// portChanged processes the event that the guest has opened or closed a port.
 func (e *events) portChanged(data json.RawMessage) {
 	var port struct {
 		ID   string
 		Open bool
 	}
 	if json.Unmarshal(data, &port) != nil || port.ID != qemu.AgentPort {
-		return // another port, of the user's
+		return // a port of the user's
 	}
 	e.guest.SetPort(port.Open)
 	notify(e.port)
 }
 
-// notify makes a channel with room for one ready.
+// notify sends to event, a channel with room for one, unless a value is in it already.
 func notify(event chan<- struct{}) {
 	select {
 	case event <- struct{}{}:

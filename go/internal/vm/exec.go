@@ -15,28 +15,28 @@ import (
 )
 
 const (
-	// agentLimit is how long a command waits for the agent, which may be about to start.
+	// agentLimit bounds the wait of a command for the agent, which may be about to start.
 	agentLimit = 5 * time.Second
 	// execWait is how long the agent may wait for output before it answers. Other requests
-	// have their turn between two such waits.
+	// are served between two such waits.
 	execWait = 200 * time.Millisecond
-	// answerLimit is how long the agent of a busy guest may take for an answer. After that,
-	// Exec checks whether the guest is still the same.
+	// answerLimit bounds the wait for an answer of the agent. After that, Exec checks whether
+	// the guest has restarted.
 	answerLimit = 10 * time.Second
-	// causeLimit is how long it may take until it is known what has become of a guest:
-	// longer than it takes to find a panic.
+	// causeLimit bounds the wait for the cause of a guest's end. It is longer than the
+	// detection of a panic takes.
 	causeLimit = 2 * panicQuiet
-	// pollFirst and pollMost are the pauses between two questions to an agent that
-	// cannot wait.
+	// pollFirst and pollMost are the shortest and the longest pause between two requests to
+	// an agent that cannot wait for output.
 	pollFirst, pollMost = 5 * time.Millisecond, 200 * time.Millisecond
 )
 
-// Exec runs a command in the guest. It calls send with what the command prints and, in the
-// last frame, with how it ended. The end of ctx ends the command, if the guest has a shell.
-// Any number of commands may run at once.
+// Exec runs a command in the guest. It calls send with the command's output and, in the last
+// frame, with its exit status. When ctx ends, Exec kills the command, if the guest has a shell.
+// Any number of commands may run at the same time.
 func (v *VM) Exec(ctx context.Context, request ctl.ExecRequest, send func(ctl.ExecFrame) error) error {
 	if len(request.Input) > guestagent.MaxInput {
-		return fmt.Errorf("%w: %d bytes, the guest's agent takes at most %d (copy longer ones by a console or a disk)",
+		return fmt.Errorf("%w: %d bytes, the guest's agent takes at most %d (copy longer input by a console or a disk)",
 			ctl.ErrTooLong, len(request.Input), guestagent.MaxInput)
 	}
 	restarts, err := v.awaitAgent(ctx)
@@ -47,11 +47,11 @@ func (v *VM) Exec(ctx context.Context, request ctl.ExecRequest, send func(ctl.Ex
 	defer v.executing.Add(-1)
 	c := execution{vm: v, restarts: restarts, send: send}
 	err = c.start(ctx, request)
-	ended := errors.Is(err, guestagent.ErrClosed) // the command itself may have done that
+	ended := errors.Is(err, guestagent.ErrClosed) // perhaps by the command itself
 	if err != nil && !ended {
 		return err
 	}
-	// The client learns that the command runs, whatever follows.
+	// An empty frame says that the command runs.
 	if err := send(ctl.ExecFrame{}); err != nil {
 		c.kill(ctx)
 		return err
@@ -66,8 +66,8 @@ func (v *VM) Exec(ctx context.Context, request ctl.ExecRequest, send func(ctl.Ex
 	return err
 }
 
-// awaitAgent waits until the agent answers, for agentLimit at most. It returns how often the
-// guest had restarted then.
+// awaitAgent waits until the agent has answered a ping, for agentLimit at most. It returns how
+// often the guest has restarted up to then.
 func (v *VM) awaitAgent(ctx context.Context) (restarts int, err error) {
 	limit, cancel := context.WithTimeoutCause(ctx, agentLimit, ctl.ErrNoAgent)
 	defer cancel()
@@ -96,16 +96,16 @@ func (v *VM) awaitAgent(ctx context.Context) (restarts int, err error) {
 // execution is a command in the guest.
 type execution struct {
 	vm       *VM
-	restarts int // of the guest, when the command started
+	restarts int // of the guest before the command started
 	send     func(ctl.ExecFrame) error
 	pid      int
-	streams  bool // the agent gives the output as it comes
+	streams  bool // the agent returns output while the command runs
 }
 
 // start starts the command.
 func (c *execution) start(ctx context.Context, request ctl.ExecRequest) error {
-	// The end of ctx is not the end of this wait: a command that starts meanwhile can
-	// be ended only by its id, which is in the answer.
+	// The wait does not end with ctx: a command that has started can be killed only by its
+	// process id, which is in the answer.
 	limit, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), answerLimit, ctl.ErrNoAgent)
 	defer cancel()
 	info, err := c.vm.qemu.agent.Info(limit)
@@ -123,18 +123,18 @@ func (c *execution) start(ctx context.Context, request ctl.ExecRequest) error {
 	return startError(request, err)
 }
 
-// startError returns the error for a command that the agent has refused to start, with the
-// agent's words; another error as it is.
+// startError returns the error for a command that the agent could not start, with the agent's
+// description. It returns other errors unchanged.
 func startError(request ctl.ExecRequest, err error) error {
 	var refusal *guestagent.Error
 	if !errors.As(err, &refusal) {
 		return err
 	}
-	words := plaintext.Line(refusal.Description)
+	description := plaintext.Line(refusal.Description)
 	if strings.Contains(refusal.Description, "o such file") || strings.Contains(refusal.Description, "not found") {
-		return fmt.Errorf("%w: %s", ctl.ErrNoProgram, words)
+		return fmt.Errorf("%w: %s", ctl.ErrNoProgram, description)
 	}
-	return fmt.Errorf("%q %w: %s", request.Command[0], ctl.ErrCannotStart, words)
+	return fmt.Errorf("%q %w: %s", request.Command[0], ctl.ErrCannotStart, description)
 }
 
 // follow sends the command's output until the command has ended.
@@ -146,7 +146,7 @@ func (c *execution) follow(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.Is(err, ctl.ErrNoAgent) && c.sameBoot():
-			continue // a guest that is very busy
+			continue // the guest is busy
 		case err != nil:
 			return c.lost(err)
 		}
@@ -162,15 +162,15 @@ func (c *execution) follow(ctx context.Context) error {
 		}
 		if !c.streams {
 			select {
-			case <-time.After(pause): // the protocol has no way to wait
+			case <-time.After(pause): // guest-exec-status does not wait
 			case <-ctx.Done():
 			}
 		}
 	}
 }
 
-// ask asks for the output beyond the offsets. An agent that does not stream gives all of
-// it, once the command has ended.
+// ask returns the output after the offsets out and errs. An agent that does not stream returns
+// the whole output once the command has ended.
 func (c *execution) ask(ctx context.Context, out, errs int64) (output guestagent.ExecOutput, truncated bool, err error) {
 	limit, cancel := context.WithTimeoutCause(ctx, answerLimit, ctl.ErrNoAgent)
 	defer cancel()
@@ -184,14 +184,14 @@ func (c *execution) ask(ctx context.Context, out, errs int64) (output guestagent
 	}, status.OutTruncated || status.ErrTruncated, err
 }
 
-// sameBoot reports whether the guest is the one in which the command runs.
+// sameBoot reports whether the guest has not restarted since the command started.
 func (c *execution) sameBoot() bool {
 	is := c.vm.guest.State()
 	return is.Restarts == c.restarts && is.Port
 }
 
-// lost returns why the agent says no more of the command: the end of the VM, or of its guest,
-// is known a little later than that of its agent.
+// lost returns the error for a command whose agent does not answer any more. It waits, since the
+// end of the VM or the guest is detected a little later than that of the agent.
 func (c *execution) lost(err error) error {
 	if c.sameBoot() && !errors.Is(err, guestagent.ErrClosed) {
 		return fmt.Errorf("the command's output: %w", err)
@@ -199,9 +199,9 @@ func (c *execution) lost(err error) error {
 	select {
 	case <-c.vm.qemu.done():
 	case <-time.After(causeLimit):
-		return fmt.Errorf("the guest has restarted, or its agent has ended, before the command: %w", err)
+		return fmt.Errorf("the guest has restarted, or its agent has ended, before the command ended: %w", err)
 	}
-	<-c.vm.ended // a panic may be found in the last of the output
+	<-c.vm.ended // a panic may be at the end of the output
 	switch cause := c.vm.cause; {
 	case cause == nil:
 		return ctl.ErrVMEnded
@@ -212,21 +212,21 @@ func (c *execution) lost(err error) error {
 	}
 }
 
-// panicked is the error of a panic that has ended a command. It is ctl.ErrPanicked too.
+// panicked is the error of a command that a panic has ended. It wraps cause and ctl.ErrPanicked.
 type panicked struct{ cause *guest.Error }
 
 func (p panicked) Error() string   { return p.cause.Error() }
 func (p panicked) Unwrap() []error { return []error{p.cause, ctl.ErrPanicked} }
 
-// kill ends the command and what it has started, as well as it can: the protocol has no
-// request for that.
+// kill tries to kill the command and the processes that it has started. The agent's protocol has
+// no request for that, so it runs kill(1) in the guest.
 func (c *execution) kill(ctx context.Context) {
 	if !c.sameBoot() {
 		return
 	}
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerLimit)
 	defer cancel()
-	// Our agent gives it a process group of its own, qemu-ga does not.
+	// microvm-agent gives the command a process group of its own; qemu-ga does not.
 	script := fmt.Sprintf("kill -KILL -%d 2>/dev/null || kill -KILL %d", c.pid, c.pid)
-	_, _ = c.vm.qemu.agent.Exec(limit, guestagent.ExecRequest{Path: "sh", Args: []string{"-c", script}}) // without a shell it runs on
+	_, _ = c.vm.qemu.agent.Exec(limit, guestagent.ExecRequest{Path: "sh", Args: []string{"-c", script}}) // a guest without a shell cannot do it
 }

@@ -16,14 +16,14 @@ import (
 	"microvm-console/internal/guestagent"
 )
 
-// collected is what a command has printed, and how it ended.
+// collected collects a command's output and exit status.
 type collected struct {
 	mu       sync.Mutex
 	out, err bytes.Buffer
 	end      *ctl.ExecEnd
 }
 
-func (c *collected) take(frame ctl.ExecFrame) error {
+func (c *collected) add(frame ctl.ExecFrame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.Write(frame.Stdout)
@@ -62,7 +62,7 @@ func TestExec(t *testing.T) {
 				{"much output", shell("seq 1 100000 | tail -c 500000"), numbers(100000, 500000), "", ctl.ExecEnd{}},
 			} {
 				var got collected
-				err := v.Exec(t.Context(), test.request, got.take)
+				err := v.Exec(t.Context(), test.request, got.add)
 				if err != nil || got.out.String() != test.out || got.err.String() != test.err || got.end == nil || *got.end != test.end {
 					t.Errorf("%s: %v, %d and %d bytes, %+v", test.name, err, got.out.Len(), got.err.Len(), got.end)
 				}
@@ -75,7 +75,7 @@ func TestExec(t *testing.T) {
 				{ctl.ExecRequest{Command: []string{"/etc/passwd"}}, ctl.ErrCannotStart},
 				{ctl.ExecRequest{Command: []string{"cat"}, Input: make([]byte, guestagent.MaxInput+1)}, ctl.ErrTooLong},
 			} {
-				if err := v.Exec(t.Context(), test.request, new(collected).take); !errors.Is(err, test.want) {
+				if err := v.Exec(t.Context(), test.request, new(collected).add); !errors.Is(err, test.want) {
 					t.Errorf("%q: %v, want %v", test.request.Command, err, test.want)
 				}
 			}
@@ -84,7 +84,7 @@ func TestExec(t *testing.T) {
 	}
 }
 
-// numbers is the end of the numbers from 1 to n, a line each.
+// numbers returns the last bytes of the numbers from 1 to n, one per line.
 func numbers(n, bytes int) string {
 	var text strings.Builder
 	for i := range n {
@@ -93,8 +93,8 @@ func numbers(n, bytes int) string {
 	return text.String()[text.Len()-bytes:]
 }
 
-// Two commands run at once, each waits for the other; and a stop comes between.
-func TestTwoCommandsAtOnce(t *testing.T) {
+// Two commands run at the same time, each waiting for the other. A stop ends a third one.
+func TestConcurrentCommands(t *testing.T) {
 	v, ended := run(t, machine(t, "fake.agent"))
 	started(t, v)
 	dir := t.TempDir()
@@ -103,7 +103,7 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 		both.Go(func() {
 			var got collected
 			script := "cd " + dir + "; touch " + names[0] + "; until [ -e " + names[1] + " ]; do sleep 0.01; done; echo met"
-			if err := v.Exec(t.Context(), shell(script), got.take); err != nil || got.printed() != "met\n" {
+			if err := v.Exec(t.Context(), shell(script), got.add); err != nil || got.printed() != "met\n" {
 				t.Errorf("%v, %q", err, got.printed())
 			}
 		})
@@ -111,7 +111,7 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 	both.Wait()
 	left := make(chan error, 1)
 	go func() {
-		left <- v.Exec(t.Context(), shell("while [ -e "+dir+" ]; do sleep 0.1; done"), new(collected).take)
+		left <- v.Exec(t.Context(), shell("while [ -e "+dir+" ]; do sleep 0.1; done"), new(collected).add)
 	}()
 	await(t, "command", func() bool { return v.executing.Load() == 1 })
 	report, err := v.Stop(t.Context(), ctl.StopRequest{})
@@ -119,14 +119,14 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 		t.Errorf("stopped by %+v, %v", report, err)
 	}
 	if err := <-left; err == nil {
-		t.Error("a command whose guest has ended has no error")
+		t.Error("no error for a command whose guest has ended")
 	}
 	<-ended
 }
 
-// Output comes while the command runs; and who leaves ends it, and what it has
-// started.
-func TestWhoLeavesEndsTheCommand(t *testing.T) {
+// Output is sent while the command runs. The end of the context kills the command and the
+// processes that it has started.
+func TestContextEndKillsTheCommand(t *testing.T) {
 	for _, agent := range []string{"fake.agent", "fake.agent=stock"} {
 		v, ended := run(t, machine(t, agent))
 		started(t, v)
@@ -135,7 +135,7 @@ func TestWhoLeavesEndsTheCommand(t *testing.T) {
 		script := "echo $$ >" + file + ".new; mv " + file + ".new " + file + "; echo live; exec sleep 1000"
 		var got collected
 		left := make(chan error, 1)
-		go func() { left <- v.Exec(ctx, shell(script), got.take) }()
+		go func() { left <- v.Exec(ctx, shell(script), got.add) }()
 		if agent == "fake.agent" {
 			await(t, "output", func() bool { return got.printed() == "live\n" })
 		}
@@ -149,7 +149,7 @@ func TestWhoLeavesEndsTheCommand(t *testing.T) {
 		if err := <-left; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
-		await(t, "end of it", func() bool { return !alive(pid) })
+		await(t, "end of the process", func() bool { return !alive(pid) })
 		stop(t, v, ended)
 	}
 }
@@ -160,12 +160,12 @@ func TestExecWithoutAnAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	err := v.Exec(t.Context(), shell("true"), new(collected).take)
+	err := v.Exec(t.Context(), shell("true"), new(collected).add)
 	if !errors.Is(err, ctl.ErrNoAgent) || !strings.Contains(err.Error(), "(run microvm-agent or qemu-ga in the guest)") {
 		t.Errorf("got %v", err)
 	}
 	if waited := time.Since(begin); waited < agentLimit {
-		t.Errorf("it was waited for %v only", waited)
+		t.Errorf("the error came after %v", waited)
 	}
 	stop(t, v, ended)
 }

@@ -11,8 +11,8 @@ import (
 	"microvm-console/internal/qmp"
 )
 
-// Whatever QEMU writes to its standard error, and however it comes in pieces, the same
-// printable lines are noted, and not more than there is room for.
+// The notes do not depend on how QEMU's standard error is split. They are printable, and not more
+// than there is room for.
 func FuzzWarnings(f *testing.F) {
 	f.Add([]byte("qemu: a\r\nqemu: a\n\x1b[2J\n\xff"), uint8(2))
 	f.Add([]byte(strings.Repeat("x", maxWarning+9)+"\n\n \n"), uint8(200))
@@ -44,7 +44,7 @@ func FuzzWarnings(f *testing.F) {
 	})
 }
 
-// An event of QEMU's changes what it is about, and nothing else, whatever its data is.
+// An event of QEMU changes only the state that it is about, whatever its data is.
 func FuzzEvent(f *testing.F) {
 	for _, name := range []string{"SHUTDOWN", "RESET", "VSERPORT_CHANGE", "STOP", "GUEST_PANICKED", "x"} {
 		f.Add(name, []byte(`{"guest":true,"reason":"guest-reset","id":"agent0","open":false}`))
@@ -55,7 +55,7 @@ func FuzzEvent(f *testing.F) {
 		g.SetPort(true)
 		g.Answered(0)
 		e := newEvents(g, &outputs{guest: g}, newWindows(g))
-		for range 2 { // one that has not been taken yet is not waited for
+		for range 2 { // take does not block if the first was not received
 			e.take(qmp.Event{Name: name, Data: data})
 		}
 		for of, changed := range map[string]bool{

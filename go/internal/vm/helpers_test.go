@@ -26,7 +26,7 @@ const (
 
 const loginText = "\r\ndemo login: "
 
-// The test binary is QEMU, or a machine's owner, when it is started as one.
+// The test binary also acts as QEMU and as the owner of a VM.
 func TestMain(m *testing.M) {
 	switch {
 	case qemutest.Called():
@@ -41,17 +41,17 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// hangLimit is when a test gives up on something that should have come.
+// hangLimit bounds the waits of the tests.
 const hangLimit = 60 * time.Second
 
-// machine is a valid machine on the stand-in for QEMU, which behaves as words
-// say.
+// machine returns a valid machine with the fake QEMU, which behaves as words say (package
+// qemutest).
 func machine(t *testing.T, words ...string) vmconfig.Machine {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", short(t))
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	t.Setenv("GORACE", "atexit_sleep_ms=0") // the stand-in is this binary, and ends often
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // the fake QEMU is this binary, and ends often
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func machine(t *testing.T, words ...string) vmconfig.Machine {
 	}
 }
 
-// short is a folder whose name leaves room for a socket's path.
+// short returns a directory whose path is short enough for sockets in it.
 func short(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "vm")
@@ -74,7 +74,7 @@ func short(t *testing.T) string {
 	return dir
 }
 
-// port is a port that was free a moment ago.
+// port returns a free port.
 func port(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -85,7 +85,7 @@ func port(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// printed is a file with text.
+// printed returns the path of a file with text.
 func printed(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "text")
@@ -95,8 +95,8 @@ func printed(t *testing.T, text string) string {
 	return path
 }
 
-// run runs a machine in the background and returns the channel of Run's error.
-// The test does not end before the machine has.
+// run runs a machine in the background and returns the channel of Run's error. The test does not
+// end before the VM.
 func run(t *testing.T, m vmconfig.Machine) (*VM, <-chan error) {
 	t.Helper()
 	return runWith(t, m, Options{AutoPorts: true})
@@ -120,13 +120,13 @@ func within(t *testing.T, event <-chan struct{}, what string) {
 	}
 }
 
-// started waits until a machine runs.
+// started waits until the VM runs.
 func started(t *testing.T, v *VM) {
 	t.Helper()
 	select {
 	case <-v.Ready():
 	case <-v.Finished():
-		t.Fatal("it has ended before it ran")
+		t.Fatal("the VM has ended before it ran")
 	case <-time.After(hangLimit):
 		t.Fatalf("no start within %v", hangLimit)
 	}
@@ -140,7 +140,7 @@ func ready(t *testing.T, v *VM) error {
 	return v.AwaitReady(limit)
 }
 
-// stop ends a machine that the test has done with.
+// stop ends a VM, which must not have failed.
 func stop(t *testing.T, v *VM, ended <-chan error) {
 	t.Helper()
 	if _, err := v.Stop(t.Context(), ctl.StopRequest{Force: true}); err != nil {
@@ -151,7 +151,7 @@ func stop(t *testing.T, v *VM, ended <-chan error) {
 	}
 }
 
-// await waits until something holds.
+// await waits until holds returns true.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(hangLimit); !holds(); time.Sleep(time.Millisecond) {
@@ -161,8 +161,7 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// alive reports whether a process runs; one that has ended and waits for its
-// parent does not.
+// alive reports whether a process runs. A zombie does not run.
 func alive(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// Leftovers returns an error for all that is left of a VM whose Run has returned: its
-// process, its folder, its ports.
+// Leftovers returns an error for each thing that is left of a VM whose Run has returned: QEMU,
+// the VM's directory, its ports. It is for tests of the VM.
 func (v *VM) Leftovers() error {
 	var errs *multierror.Error
 	status := v.Status()
@@ -36,19 +36,19 @@ func (v *VM) Leftovers() error {
 	return errs.ErrorOrNil()
 }
 
-// takenByOthers reports whether a process that is neither this one nor its QEMU listens on
-// a port: it was free when that process came.
+// takenByOthers reports whether a process other than this one and its QEMU listens on a port.
+// Then the VM had released the port.
 func takenByOthers(port, qemu int) bool {
 	pid, _ := loopback.Owner(port)
 	return pid != 0 && pid != os.Getpid() && pid != qemu
 }
 
-// killLimit is how long a process that is killed may take to end.
+// killLimit bounds the wait for killed processes to end.
 const killLimit = 5 * time.Second
 
-// killHeirs ends the processes that still have a VM's lock when QEMU has ended: those that
-// it has started, or QEMU itself, if the program of vm.json is a script that runs it as a
-// child. Else the next start of the VM would find them.
+// killHeirs kills the processes that still hold the VM's lock after QEMU has ended: processes
+// that QEMU started, or QEMU itself if the program in vm.json is a script that runs it as a
+// child. They would prevent the next start of the VM.
 func killHeirs(lock *rundir.Lock) error {
 	for deadline := time.Now().Add(killLimit); ; {
 		heirs := lock.OtherHolders()
@@ -56,7 +56,7 @@ func killHeirs(lock *rundir.Lock) error {
 		case len(heirs) == 0:
 			return nil
 		case time.Now().After(deadline):
-			return fmt.Errorf("left behind: the processes %d, which QEMU has started", heirs)
+			return fmt.Errorf("left behind: the processes %d, started by QEMU", heirs)
 		}
 		for _, pid := range heirs {
 			isHeir := func() bool { return slices.Contains(lock.OtherHolders(), pid) }

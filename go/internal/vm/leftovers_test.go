@@ -11,9 +11,9 @@ import (
 	"microvm-console/internal/ctl"
 )
 
-// A port is left behind if this process listens on it; one that another process took
-// once the machine had ended is not.
-func TestLeftoversKnowWhosePortItIs(t *testing.T) {
+// A port is left behind if this process listens on it, but not if another process does, which
+// took it after the end of the VM.
+func TestLeftoversOfPorts(t *testing.T) {
 	m := machine(t)
 	v, ended := run(t, m)
 	<-v.Ready()
@@ -47,6 +47,6 @@ func TestLeftoversKnowWhosePortItIs(t *testing.T) {
 	file.Close()
 	ours.Close()
 	if err := v.Leftovers(); err != nil {
-		t.Errorf("somebody else's listener: %v", err)
+		t.Errorf("another process's listener: %v", err)
 	}
 }

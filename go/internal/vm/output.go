@@ -17,20 +17,19 @@ import (
 	"microvm-console/internal/relay"
 )
 
-// outputs are what the consoles print. They are read to know the guest's state, and for
-// tails.
+// outputs reads the output of the consoles, from which the guest's state and the tails follow.
 type outputs struct {
 	guest *guest.Guest
 	of    []output       // by console; set when QEMU starts
 	group errgroup.Group // reads them
 }
 
-// output is what a console prints.
+// output is the output of a console.
 type output struct {
-	// read reads on, and returns how much the console has printed up to there. Its error is
-	// io.EOF once all was read of a console that prints no more.
+	// read reads more output, and returns how much of it has been read in all. Its error is
+	// io.EOF at the end of the output.
 	read    func(chunk []byte) (n int, end int64, err error)
-	written func() int64 // how much QEMU has written by now
+	written func() int64 // returns how much QEMU has written so far
 	close   func()
 }
 
@@ -41,8 +40,8 @@ func (o *outputs) openJournals(consoles []openConsole) {
 	}
 }
 
-// openPipes opens the output of n consoles that QEMU copies to pipes, and returns the ends
-// that it inherits.
+// openPipes opens the output of n consoles that QEMU copies to pipes. It returns the ends that
+// QEMU inherits; the caller closes them.
 func (o *outputs) openPipes(n int) (inherited []*os.File, err error) {
 	for range n {
 		read, write, err := os.Pipe()
@@ -56,7 +55,7 @@ func (o *outputs) openPipes(n int) (inherited []*os.File, err error) {
 	return inherited, nil
 }
 
-// close closes outputs that are not read.
+// close closes the outputs. It is called instead of start.
 func (o *outputs) close() {
 	for _, output := range o.of {
 		output.close()
@@ -64,8 +63,8 @@ func (o *outputs) close() {
 	o.of = nil
 }
 
-// start has the outputs read until they end. printed is called with what each read brought
-// from console i, and how much that has printed up to there.
+// start starts reading the outputs until they end. It calls printed with the data of each read
+// from console i, and the length of that console's output up to the end of data.
 func (o *outputs) start(printed func(i int, data []byte, end int64)) {
 	for i, output := range o.of {
 		o.group.Go(func() error {
@@ -74,7 +73,7 @@ func (o *outputs) start(printed func(i int, data []byte, end int64)) {
 	}
 }
 
-// written returns how much QEMU has written to each console by now.
+// written returns how much QEMU has written to each console so far.
 func (o *outputs) written() []int64 {
 	written := make([]int64, len(o.of))
 	for i, output := range o.of {
@@ -86,12 +85,12 @@ func (o *outputs) written() []int64 {
 const (
 	// readLimit bounds awaitRead on a host that is very busy.
 	readLimit = 30 * time.Second
-	// lossCheck is how often awaitRead checks whether what it waits for was lost.
+	// lossCheck is how often awaitRead checks whether the output that it waits for was lost.
 	lossCheck = time.Second
 )
 
-// awaitRead waits until the guest's state takes into account what the consoles have
-// printed by now, without what a full disk has lost.
+// awaitRead waits until the guest's state reflects the consoles' output up to now, except for
+// output that was lost to a full disk.
 func (o *outputs) awaitRead() {
 	ends := o.written()
 	for late := time.Now().Add(readLimit); !o.guest.AwaitRead(ends, lossCheck) && time.Now().Before(late); {
@@ -101,7 +100,7 @@ func (o *outputs) awaitRead() {
 	}
 }
 
-// run reads an output until it ends, and closes it.
+// run reads the output until it ends, and closes it.
 func (o output) run(printed func(data []byte, end int64)) error {
 	defer o.close()
 	chunk := make([]byte, 32<<10)
@@ -117,18 +116,18 @@ func (o output) run(printed func(data []byte, end int64)) error {
 	}
 }
 
-// pipeOutput reads the copy that QEMU writes to a pipe. It is always drained, so that QEMU
-// never waits for it.
+// pipeOutput returns the output that QEMU copies to a pipe. The pipe is always drained, so that
+// QEMU never blocks on it.
 func pipeOutput(pipe *os.File) output {
 	var mu sync.Mutex
-	total := int64(0) // bytes that were in the pipe, and were read
+	total := int64(0) // bytes read from the pipe
 	read := func(chunk []byte) (n int, end int64, err error) {
 		raw, err := pipe.SyscallConn()
 		if err != nil {
 			return 0, 0, err
 		}
 		ended := raw.Read(func(fd uintptr) bool {
-			mu.Lock() // a byte is in the pipe, or in total
+			mu.Lock() // so that a byte is either in the pipe or in total
 			defer mu.Unlock()
 			n, err = unix.Read(int(fd), chunk)
 			total += int64(max(0, n))
@@ -151,7 +150,7 @@ func pipeOutput(pipe *os.File) output {
 	return output{read: read, written: written, close: func() { pipe.Close() }}
 }
 
-// journalOutput reads the journal of a relay, from this boot's first byte.
+// journalOutput returns the output in the journal of a relay, from this boot's first byte.
 func journalOutput(r *relay.Relay) output {
 	start := r.BootStart()
 	reader := r.Journal().NewReader(start)
@@ -161,7 +160,7 @@ func journalOutput(r *relay.Relay) output {
 		case errors.Is(err, journal.ErrClosed):
 			err = io.EOF
 		case journal.Missing(err):
-			err = nil // what is kept of the end is enough
+			err = nil // the rest is enough
 		}
 		return n, reader.Offset() - start, err
 	}

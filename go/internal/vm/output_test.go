@@ -7,7 +7,7 @@ import (
 	"microvm-console/internal/ctl"
 )
 
-// What a client has read is in the tails.
+// The tails include all output that a client has read.
 func TestTailsHaveAll(t *testing.T) {
 	text := strings.Repeat("a line of the guest\r\n", 100_000)
 	v, ended := run(t, machine(t, "fake.print="+printed(t, text)))
@@ -25,24 +25,24 @@ func TestTailsHaveAll(t *testing.T) {
 		}
 		read += n
 		if tail := v.Tails(1)[0]; tail.Bytes < int64(read) {
-			t.Fatalf("a client has read %d bytes, the tail knows of %d", read, tail.Bytes)
+			t.Fatalf("a client has read %d bytes, the tail has %d", read, tail.Bytes)
 		}
 	}
 	stop(t, v, ended)
 }
 
-// What was lost is not waited for: a full disk does not hold up the end of a VM.
+// awaitRead does not wait for lost output, so that a full disk does not block the end of a VM.
 func TestAwaitReadOfLostBytes(t *testing.T) {
 	asked := 0
 	written := func() int64 {
 		if asked++; asked > 1 {
-			return 0 // the journal could not take it
+			return 0 // the journal has lost it
 		}
 		return 10
 	}
 	o := outputs{guest: newGuest(machine(t)), of: []output{{written: written}}}
 	o.awaitRead()
 	if asked != 2 {
-		t.Errorf("it was checked %d times how much is there, want 2", asked)
+		t.Errorf("written was called %d times, want 2", asked)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// script makes the machine's QEMU a script with the lines, in which $QEMU is the stand-in.
+// script returns the path of a script with the lines. In them, $QEMU is the fake QEMU.
 func script(t *testing.T, qemu string, lines ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "qemu")
@@ -25,8 +25,8 @@ func script(t *testing.T, qemu string, lines ...string) string {
 	return path
 }
 
-// QEMU is the child of a script that is killed: nothing of it is left when Run returns.
-func TestAQEMUBehindAScriptEnds(t *testing.T) {
+// If the program is a script that runs QEMU as a child, and the script is killed, Run ends QEMU.
+func TestQEMUAsAChildOfAScriptEnds(t *testing.T) {
 	m := machine(t)
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	m.QEMU = script(t, m.QEMU, `"$QEMU" "$@" & echo $! >`+pidFile, "wait")
@@ -48,18 +48,18 @@ func TestAQEMUBehindAScriptEnds(t *testing.T) {
 		t.Error("QEMU is left behind")
 	}
 	if _, err := os.Lstat(rundir.Of("m").Path()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the folder is left: %v", err)
+		t.Errorf("the VM's directory is left: %v", err)
 	}
 }
 
-// QEMU gets the lock, which names it, and a small environment; nothing that this process
-// has open for another purpose.
-func TestWhatQEMUInherits(t *testing.T) {
+// QEMU inherits the lock, whose file has its process id, and a small environment, but no other
+// open files of this process.
+func TestQEMUInherits(t *testing.T) {
 	m := machine(t)
 	m.Sandbox = true
 	t.Setenv("API_TOKEN", "secret")
 	secret := filepath.Join(t.TempDir(), "secret")
-	foreign, err := unix.Open(secret, unix.O_RDWR|unix.O_CREAT, 0o600) // not O_CLOEXEC: as one that was inherited
+	foreign, err := unix.Open(secret, unix.O_RDWR|unix.O_CREAT, 0o600) // without O_CLOEXEC, like an inherited one
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestWhatQEMUInherits(t *testing.T) {
 	}
 	for _, descriptor := range descriptors {
 		if target, _ := os.Readlink(proc + "/fd/" + descriptor.Name()); target == secret {
-			t.Errorf("descriptor %s is a foreign one", descriptor.Name())
+			t.Errorf("descriptor %s is inherited", descriptor.Name())
 		}
 	}
 	text, err := os.ReadFile(rundir.Of("m").Lock())
@@ -94,22 +94,22 @@ func TestWhatQEMUInherits(t *testing.T) {
 }
 
 func TestSandbox(t *testing.T) {
-	t.Run("a system call that it forbids", func(t *testing.T) {
+	t.Run("a forbidden system call", func(t *testing.T) {
 		m := machine(t)
 		m.QEMU, m.Sandbox = script(t, m.QEMU, `[ "$1" = -sandbox ] && exit`, `kill -SYS $$`), true
 		_, ended := run(t, m)
-		const want = `QEMU was killed by SIGSYS at its start: its sandbox forbids what its arguments need, as a network with a script (change qemuArgs, or set "sandbox": false in vm.json)`
+		const want = `QEMU was killed by SIGSYS at its start: the sandbox forbids a system call that its arguments need (change qemuArgs, or set "sandbox": false in vm.json)`
 		if err := <-ended; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	t.Run("a QEMU that has none", func(t *testing.T) {
+	t.Run("a QEMU without a sandbox", func(t *testing.T) {
 		m := machine(t)
 		m.QEMU, m.Sandbox = script(t, m.QEMU, `[ "$1" = -sandbox ] && exit 1`, `[ "$1" = -help ] && exit`, `exec "$QEMU" "$@"`), true
 		v, ended := run(t, m)
 		started(t, v)
 		notes := v.Status().Notes
-		if len(notes) != 1 || notes[0].Text != "QEMU runs without a sandbox: "+m.QEMU+" was built without seccomp" {
+		if len(notes) != 1 || notes[0].Text != "QEMU runs without a sandbox: "+m.QEMU+" is built without seccomp" {
 			t.Errorf("notes: %v", notes)
 		}
 		v.Stop(t.Context(), ctl.StopRequest{Force: true})

@@ -13,29 +13,29 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// Plan decides what vm.json leaves open for this host. reason is why the accelerator is what
-// it is: "as asked for".
-func Plan(ctx context.Context, m vmconfig.Machine) (host qemu.Host, reason string, err error) {
-	choice, err := accel.Choose(ctx, m)
+// Plan decides what vm.json leaves open, for this host. choice is the accelerator in host, and
+// why it was chosen.
+func Plan(ctx context.Context, m vmconfig.Machine) (host qemu.Host, choice accel.Choice, err error) {
+	choice, err = accel.Choose(ctx, m)
 	if err != nil {
-		return qemu.Host{}, "", err
+		return qemu.Host{}, accel.Choice{}, err
 	}
 	host = qemu.Host{Accel: choice.Accel, Type: qemu.Type(m, choice.Accel)}
 	if host.Features, err = features.Of(ctx, m.QEMU); err != nil {
-		return qemu.Host{}, "", err
+		return qemu.Host{}, accel.Choice{}, err
 	}
 	if host.Accel == "tcg" && host.Type == "microvm" {
 		host.TSCKHz = accel.TSCKHz()
 	}
-	return host, choice.Reason, nil
+	return host, choice, nil
 }
 
-// Pipe returns the function that returns the path of a console's pipe in the VM's folder.
+// Pipe returns a function that returns the path of a console's pipe in the VM's directory.
 func Pipe(dir rundir.Machine) func(vmconfig.Console) string {
 	return func(console vmconfig.Console) string { return relay.VMPath(dir.Console(console.Name)) }
 }
 
-// plan is Plan for this VM. It opens the VM's ports and consoles.
+// plan is Plan for this VM. It also opens the VM's ports and consoles.
 func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if err := v.machine.CheckDevices(); err != nil {
 		return qemu.Host{}, err
@@ -47,24 +47,25 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	v.machine.Consoles = ports
 	v.record.setConsoles(ports)
 	if v.consoles.noRelay {
-		closePorts(listeners) // QEMU opens them again
-		v.record.log("--no-relay: QEMU serves the ports to every user and web page of this host, and nothing is kept")
+		closePorts(listeners) // QEMU opens the ports itself
+		v.record.log("--no-relay: QEMU serves the ports to every user and web page of this host; nothing is recorded")
 	} else if err := v.consoles.open(ports, listeners); err != nil {
 		return qemu.Host{}, err
 	}
 	if err := v.record.become(state.Starting); err != nil {
 		return qemu.Host{}, err
 	}
-	host, reason, err := Plan(ctx, v.machine)
+	host, choice, err := Plan(ctx, v.machine)
 	if err != nil {
 		return qemu.Host{}, err
 	}
 	if !v.consoles.noRelay {
 		host.Pipe = Pipe(v.dir)
 	}
-	v.record.log(fmt.Sprintf("accelerator %s (%s), machine type %s", host.Accel, reason, host.Type))
+	v.record.log(choice.Summary(host.Type))
+	v.record.detail("accelerator: " + choice.Reason)
 	if v.machine.Sandbox && !host.Features.Sandbox {
-		v.record.note(fmt.Sprintf("QEMU runs without a sandbox: %s was built without seccomp", v.machine.QEMU))
+		v.record.note(fmt.Sprintf("QEMU runs without a sandbox: %s is built without seccomp", v.machine.QEMU))
 	}
 	v.record.set(func(m *state.Machine) { m.Accel, m.Machine = host.Accel, host.Type })
 	return host, nil

@@ -11,10 +11,9 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// openPorts listens on the port of each console, on each loopback address. A port that is
-// taken is replaced by a free one if auto is true. Otherwise the error names the owners of
-// all taken ports. openPorts returns the consoles with the ports in use, and the listeners
-// of each.
+// openPorts listens on the port of each console, on each loopback address. It returns the
+// consoles with the ports in use, and the listeners of each console. If auto is set, it
+// replaces ports in use by free ones. Otherwise its error names the owner of each port in use.
 func openPorts(consoles []vmconfig.Console, auto bool) ([]vmconfig.Console, [][]net.Listener, error) {
 	opened := slices.Clone(consoles)
 	listeners := make([][]net.Listener, len(consoles))

@@ -19,12 +19,12 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// askLimit bounds one request to the monitor, so that a QEMU that hangs does not hold up
-// what follows.
+// askLimit bounds one request to the monitor, so that a QEMU that hangs does not block its
+// callers.
 const askLimit = 2 * time.Second
 
-// What QEMU inherits, by number: its ends of two sockets, the VM's lock, and with NoRelay a
-// pipe for each console.
+// File descriptors that QEMU inherits: its ends of two sockets, the VM's lock, and with NoRelay
+// a pipe for each console.
 const (
 	monitorFD = 3
 	agentFD   = 4
@@ -32,26 +32,26 @@ const (
 	pipesFD   = 6
 )
 
-// qemuProcess is QEMU with the connections to it. Its fields are set while it starts, and
-// read once VM.ready is closed.
+// qemuProcess is QEMU and the connections to it. Its fields are set during the start, and read
+// after VM.ready is closed.
 type qemuProcess struct {
 	process  *process.Process
 	monitor  *qmp.Client
-	agent    *guestagent.Client // every request fails if the guest has no agent
-	warnings *warnings          // what QEMU writes to its standard error
+	agent    *guestagent.Client // its requests fail if the guest has no agent
+	warnings *warnings          // QEMU's standard error
 	group    errgroup.Group     // the goroutines that end with QEMU
-	extra    []string           // arguments behind all others
+	extra    []string           // the user's arguments, which come last
 	sandbox  bool
 	kvm      bool
 	line     string // see VM.Command
 }
 
-// newQEMU returns the QEMU of a machine, not started. extra are arguments behind all others.
+// newQEMU returns the QEMU of a machine, not started. extra are added after all other arguments.
 func newQEMU(m vmconfig.Machine, extra []string) *qemuProcess {
 	return &qemuProcess{warnings: newWarnings(m.QEMU), extra: extra, sandbox: m.Sandbox}
 }
 
-// argv returns QEMU's command line for so many pipes of consoles.
+// argv returns QEMU's command line. pipes is the number of pipes that QEMU inherits.
 func (q *qemuProcess) argv(m vmconfig.Machine, host qemu.Host, pipes int) []string {
 	numbers := make([]int, pipes)
 	for i := range numbers {
@@ -66,8 +66,8 @@ func (q *qemuProcess) argv(m vmconfig.Machine, host qemu.Host, pipes int) []stri
 	return append(argv, q.extra...)
 }
 
-// start starts QEMU with argv, and reads from its monitor and its agent's port until it has
-// ended. QEMU inherits the lock, and pipes, which start closes. events is called with QEMU's
+// start starts QEMU with argv, and reads from its monitor and the agent's port until QEMU has
+// ended. QEMU inherits the lock and pipes; start closes pipes. It calls events with QEMU's
 // events.
 func (q *qemuProcess) start(argv []string, lock *rundir.Lock, pipes []*os.File, events func(qmp.Event)) (err error) {
 	var ours []net.Conn   // to the monitor and the agent
@@ -90,7 +90,7 @@ func (q *qemuProcess) start(argv []string, lock *rundir.Lock, pipes []*os.File, 
 		return err
 	}
 	theirs = append(theirs, inherited)
-	var environment []string // all of ours: without a sandbox QEMU may open a window, which needs that
+	var environment []string // nil: this process's, since a QEMU without a sandbox may open a window
 	if q.sandbox {
 		environment = process.SmallEnvironment()
 	}
@@ -119,12 +119,20 @@ func closeAll[C io.Closer](all []C) {
 // done is closed when QEMU has ended.
 func (q *qemuProcess) done() <-chan struct{} { return q.process.Done() }
 
-// execute has the monitor execute a command, within askLimit. It returns qmp.ErrClosed if
-// QEMU is ending. result may be nil.
+// execute runs a command of the monitor, within askLimit, and decodes the answer into result,
+// which may be nil. It returns qmp.ErrClosed if QEMU is ending.
 func (q *qemuProcess) execute(ctx context.Context, command string, result any) error {
 	limit, cancel := context.WithTimeoutCause(ctx, askLimit, errors.New("the monitor does not answer"))
 	defer cancel()
 	return q.monitor.Execute(limit, command, nil, result)
+}
+
+// status returns QEMU's run state: "running", "prelaunch" (started with -S), "paused",
+// "internal-error" and others (RunState in QEMU's qapi/run-state.json).
+func (q *qemuProcess) status() (string, error) {
+	var is struct{ Status string }
+	err := q.execute(context.Background(), "query-status", &is)
+	return is.Status, err
 }
 
 // supports reports whether the monitor has a command.
@@ -134,11 +142,11 @@ func (q *qemuProcess) supports(command string) bool {
 	return err == nil && slices.ContainsFunc(commands, func(c struct{ Name string }) bool { return c.Name == command })
 }
 
-// terminate ends QEMU without asking the guest: by its monitor, or else by a signal.
+// terminate ends QEMU without asking the guest: by the quit command, or else by SIGKILL.
 func (q *qemuProcess) terminate() {
 	limit, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
-	_ = q.execute(limit, "quit", nil) // its effect counts
+	_ = q.execute(limit, "quit", nil) // only the effect matters
 	select {
 	case <-q.done():
 	case <-limit.Done():

@@ -15,38 +15,42 @@ import (
 )
 
 const (
-	// maxNotes is how many notes are kept, the newest ones: more than
-	// maxWarnings, so that QEMU does not push out those about the guest.
+	// maxNotes is how many notes are kept, the newest ones. It is more than maxWarnings, so
+	// that QEMU's warnings do not displace the notes about the guest.
 	maxNotes = 40
-	// notesAtOnce is how many notes a guest, or the clients of its consoles, can cause
-	// within notesWithin: each one is a line of the log and a write of state.json.
+	// notesAtOnce is how many notes the guest, or the clients of its consoles, can cause
+	// within notesWithin. Each note is a line of the log and a write of state.json.
 	notesAtOnce = 20
 	notesWithin = time.Minute
 )
 
-// record is what a VM shows of itself: in its status, in state.json, and in lines that the
-// user reads.
+// record holds what a VM shows of itself, in its status, in state.json, and in the log.
 type record struct {
-	path  string // of state.json
-	log   func(line string)
-	guest *guest.Guest
+	path   string            // of state.json
+	log    func(line string) // see Options
+	detail func(line string) // log if Options.Verbose is set; else it does nothing
+	guest  *guest.Guest
 
 	writing sync.Mutex // held while state.json is written
 
 	mu      sync.Mutex
-	machine state.Machine // without what the guest's state has, and without relays
-	changed chan struct{} // closed and replaced when State, Ended, or the guest's state changes
-	limited int           // calls of noteLimited since the last noteMore
+	machine state.Machine // without the fields of the guest's state and the relays
+	changed chan struct{} // closed and replaced when State, Ended or the guest's state changes
+	limited int           // notes of noteLimited since the last noteMore
 }
 
-func newRecord(path string, log func(string), g *guest.Guest, name string) *record {
+func newRecord(path string, options Options, g *guest.Guest, name string) *record {
+	detail := func(string) {}
+	if options.Verbose {
+		detail = options.Log
+	}
 	return &record{
-		path: path, log: log, guest: g, changed: make(chan struct{}),
+		path: path, log: options.Log, detail: detail, guest: g, changed: make(chan struct{}),
 		machine: state.Machine{Name: name, State: state.Starting, PID: os.Getpid(), Started: time.Now()},
 	}
 }
 
-// now returns what is shown, and a channel that is closed when it changes.
+// now returns what is shown, and a channel that is closed when that changes.
 func (r *record) now() (state.Machine, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,20 +61,20 @@ func (r *record) now() (state.Machine, <-chan struct{}) {
 	return shown, r.changed
 }
 
-// set changes what is shown. It is in state.json with the next write.
+// set changes what is shown. The next write saves the change in state.json.
 func (r *record) set(change func(*state.Machine)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.machine)
 }
 
-// end shows how the VM has ended.
+// end sets how the VM has ended.
 func (r *record) end(how string) error {
 	r.set(func(m *state.Machine) { m.Ended = how })
 	return r.publish()
 }
 
-// setConsoles shows the consoles of vm.json, with their ports.
+// setConsoles sets the consoles and their ports.
 func (r *record) setConsoles(consoles []vmconfig.Console) {
 	shown := make([]state.Console, len(consoles))
 	for i, c := range consoles {
@@ -79,7 +83,7 @@ func (r *record) setConsoles(consoles []vmconfig.Console) {
 	r.set(func(m *state.Machine) { m.Consoles = shown })
 }
 
-// become changes the VM's state, unless it is "stopping".
+// become changes the VM's state, unless the VM is being stopped.
 func (r *record) become(next string) error {
 	r.set(func(m *state.Machine) {
 		if m.State != state.Stopping {
@@ -89,7 +93,7 @@ func (r *record) become(next string) error {
 	return r.publish()
 }
 
-// publish wakes those that wait for a change, and writes state.json.
+// publish wakes the goroutines that wait for a change, and writes state.json.
 func (r *record) publish() error {
 	r.mu.Lock()
 	close(r.changed)
@@ -98,7 +102,7 @@ func (r *record) publish() error {
 	return r.write()
 }
 
-// write writes state.json whole: a reader sees the old one or the new one.
+// write replaces state.json atomically: a reader gets the old or the new one, whole.
 func (r *record) write() error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -114,8 +118,7 @@ func (r *record) write() error {
 	return os.Rename(fresh, r.path)
 }
 
-// note shows what the user should know: in the log, as a line of printable characters, and
-// in the status.
+// note adds a line for the user to the log and to the status, as printable characters.
 func (r *record) note(text string) {
 	text = plaintext.Line(text)
 	r.log(text)
@@ -123,21 +126,21 @@ func (r *record) note(text string) {
 		notes := append(m.Notes, state.Note{Time: time.Now(), Text: text})
 		m.Notes = slices.Clone(notes[max(0, len(notes)-maxNotes):])
 	})
-	_ = r.write() // status shows it all the same
+	_ = r.write() // the status shows it also without the file
 }
 
-// withdraw takes a note out of the status, which is no longer true.
+// withdraw removes a note that is no longer true from the status.
 func (r *record) withdraw(text string) {
 	text = plaintext.Line(text)
 	r.set(func(m *state.Machine) {
 		m.Notes = slices.DeleteFunc(slices.Clone(m.Notes), func(note state.Note) bool { return note.Text == text })
 	})
-	_ = r.write() // status shows it all the same
+	_ = r.write() // the status shows it also without the file
 }
 
-// noteLimited is note for what a guest or a client can cause as often as it likes. It does
-// nothing if the last note says the same, since each console may show it. Of more than
-// notesAtOnce within notesWithin only the number is noted, by noteMore.
+// noteLimited is note with a limit, for notes that a guest or a client can cause at will. It
+// skips a text that is also the last note, since each console may print it. Beyond
+// notesAtOnce notes within notesWithin it only counts; noteMore notes the number.
 func (r *record) noteLimited(text string) {
 	text = plaintext.Line(text)
 	r.mu.Lock()
@@ -153,8 +156,8 @@ func (r *record) noteLimited(text string) {
 	}
 }
 
-// noteMore notes how many notes there were beyond notesAtOnce since the last call, and
-// begins to count again. It is called every notesWithin, and when QEMU has ended.
+// noteMore notes how many notes noteLimited has skipped since the last call, if any. It is
+// called every notesWithin, and when QEMU has ended.
 func (r *record) noteMore() {
 	r.mu.Lock()
 	more := r.limited - notesAtOnce

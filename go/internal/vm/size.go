@@ -14,20 +14,20 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// size is the size of a terminal, in characters. 0 by 0: unknown.
+// size is the size of a terminal, in characters. The zero value is an unknown size.
 type size struct{ rows, columns int }
 
-// window is what is known of the terminals on one console.
+// window holds the sizes of the terminals on one console.
 type window struct {
 	sizes map[string]size // by client
-	last  string          // the client that has changed its size last
-	given size            // what the guest has got
+	last  string          // the client whose size has changed last
+	given size            // the size that the guest has
 }
 
-// windows give the guest the sizes of the terminals on its consoles.
+// windows sets the sizes of the guest's consoles to those of the terminals on them.
 type windows struct {
 	guest   *guest.Guest
-	changed chan struct{} // with room for one: a size has changed, or the writer
+	changed chan struct{} // with room for one: a size or the writer has changed
 
 	mu sync.Mutex
 	of map[string]*window // by console
@@ -37,7 +37,7 @@ func newWindows(g *guest.Guest) *windows {
 	return &windows{guest: g, changed: make(chan struct{}, 1), of: map[string]*window{}}
 }
 
-// forget forgets what the guest has got: it has restarted.
+// forget forgets the sizes that the guest has, after a restart of the guest.
 func (ws *windows) forget() {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -46,7 +46,7 @@ func (ws *windows) forget() {
 	}
 }
 
-// change calls f with the window of a console, which it may change.
+// change calls f with the window of a console. f may change it.
 func (ws *windows) change(console string, f func(*window)) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -68,7 +68,7 @@ func (v *VM) Size(request ctl.SizeRequest) error {
 	return nil
 }
 
-// set sets the size of a client's terminal, and forgets those of clients that have gone.
+// set sets the size of a client's terminal, and forgets the sizes of disconnected clients.
 func (ws *windows) set(request ctl.SizeRequest, clients []state.Client) {
 	ws.change(request.Console, func(w *window) {
 		for client := range w.sizes {
@@ -81,7 +81,7 @@ func (ws *windows) set(request ctl.SizeRequest, clients []state.Client) {
 	notify(ws.changed)
 }
 
-// run gives the guest the sizes as they and the writers change, until QEMU has ended.
+// run sets the sizes in the guest each time a size or a writer changes, until QEMU has ended.
 func (ws *windows) run(q *qemuProcess, consoles *consoles) {
 	byQEMU := false
 	for asked := false; ; {
@@ -103,8 +103,8 @@ func (ws *windows) run(q *qemuProcess, consoles *consoles) {
 	}
 }
 
-// wanted returns the size that a console is to have, if it has another one: that of the
-// writer's terminal.
+// wanted returns the size of the terminal of a console's writer. ok reports whether it is known
+// and differs from the size that the guest has.
 func (ws *windows) wanted(console, writer string) (want size, ok bool) {
 	ws.change(console, func(w *window) {
 		if writer == "" {
@@ -116,15 +116,15 @@ func (ws *windows) wanted(console, writer string) (want size, ok bool) {
 	return want, ok
 }
 
-// commandResize is the command of QEMU's monitor that sets the size of a virtio-console.
-// QEMU 10.2 does not have it yet.
+// commandResize is the command of QEMU's monitor that sets the size of a virtio console. QEMU
+// 11.1 does not have it yet.
 const commandResize = "chardev-window-size-changed"
 
-// sizeLimit is how long one resize may take.
+// sizeLimit bounds one resize.
 const sizeLimit = 5 * time.Second
 
-// resize sets the size of a console in the guest: by QEMU if it can, else by the agent. It
-// reports whether the guest has got it.
+// resize sets the size of a console in the guest, by QEMU if byQEMU is set and the console is a
+// virtio console, else by the agent. It reports whether that has worked.
 func (ws *windows) resize(q *qemuProcess, console vmconfig.Console, to size, byQEMU bool) bool {
 	limit, cancel := context.WithTimeoutCause(context.Background(), sizeLimit, errors.New("no answer"))
 	defer cancel()

@@ -14,30 +14,30 @@ import (
 )
 
 const (
-	// askAgain is how often the power button is pressed: a guest that is still booting
-	// misses it.
+	// askAgain is the interval at which the power button is pressed. A guest that is still
+	// booting ignores it.
 	askAgain = 2 * time.Second
-	// pingLimit is how long an agent that has not answered before may take to answer. Each
-	// stop of a guest without an agent takes that much longer.
+	// pingLimit bounds the wait for an agent that has not answered before. It delays each stop
+	// of a guest without an agent.
 	pingLimit = 500 * time.Millisecond
-	// busyPingLimit is the same for an agent that has answered: the host may be busy.
+	// busyPingLimit bounds the wait for an agent that has answered before: the host may be busy.
 	busyPingLimit = 5 * time.Second
-	// reserve is what the stages that do not ask the guest keep of a stop's time, at most;
-	// half of a short one.
+	// reserve is the time that is kept for the stages that do not ask the guest, but at most
+	// half of a stop's timeout.
 	reserve = 6 * time.Second
 )
 
-// stage is one way to stop a VM.
+// stage is one step of a stop.
 type stage struct {
 	name   string
 	ask    func(context.Context) error
-	until  time.Duration // since the stop began: what a stage leaves is the next one's
-	polite bool          // it asks the guest; a forced stop leaves it out
-	once   bool          // it asks once only
+	until  time.Duration // since the stop began; a stage that ends early leaves its time to the next
+	polite bool          // it asks the guest; a forced stop skips it
+	once   bool          // it does not repeat ask
 }
 
-// stages returns the ways to stop QEMU, in their order, with their shares of the time.
-// agent asks the guest's agent.
+// stages returns the stages of a stop in order, with their shares of the timeout. agent asks the
+// guest's agent to shut the guest down.
 func (q *qemuProcess) stages(request ctl.StopRequest, agent func(context.Context) error) []stage {
 	total := request.Timeout
 	if total == 0 {
@@ -58,8 +58,8 @@ func (q *qemuProcess) stages(request ctl.StopRequest, agent func(context.Context
 	return append(stages, q.hardStages(polite, rest)...)
 }
 
-// hardStages returns those that do not ask the guest. They follow others that take the time
-// before.
+// hardStages returns the stages that do not ask the guest. They begin at the time before, and
+// share the time total.
 func (q *qemuProcess) hardStages(before, total time.Duration) []stage {
 	return []stage{
 		{name: "quit", ask: q.command("quit"), until: before + total/3},
@@ -72,7 +72,7 @@ func (q *qemuProcess) command(name string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		err := q.execute(ctx, name, nil)
 		if errors.Is(err, qmp.ErrClosed) {
-			return nil // QEMU is ending: what was wanted
+			return nil // QEMU is ending, as intended
 		}
 		return err
 	}
@@ -82,13 +82,13 @@ func (q *qemuProcess) signal(signal unix.Signal) func(context.Context) error {
 	return func(context.Context) error { return q.process.Signal(signal) }
 }
 
-// shutDownByAgent has the guest's agent shut the guest down, if it answers soon.
+// shutDownByAgent makes the guest's agent shut the guest down, if the agent answers in time.
 func (v *VM) shutDownByAgent(ctx context.Context) error {
 	pause := pingLimit
 	if v.guest.State().Agent {
 		pause = busyPingLimit
 	}
-	pause += time.Duration(v.executing.Load()) * execWait // each may have its turn before
+	pause += time.Duration(v.executing.Load()) * execWait // each may delay the answer
 	limit, cancel := context.WithTimeoutCause(ctx, pause, errNoPing)
 	defer cancel()
 	err := v.qemu.agent.Ping(limit)
@@ -99,10 +99,10 @@ func (v *VM) shutDownByAgent(ctx context.Context) error {
 		err = v.qemu.agent.Shutdown(ctx, guestagent.Powerdown)
 	}
 	if errors.Is(err, guestagent.ErrClosed) {
-		return nil // QEMU is ending: what was wanted
+		return nil // QEMU is ending, as intended
 	}
 	return err
 }
 
-// errNoPing is the cause of the end of a ping that has no answer.
+// errNoPing is the cause of a ping's timeout.
 var errNoPing = errors.New("no answer")

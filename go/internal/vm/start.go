@@ -12,10 +12,10 @@ import (
 	"microvm-console/internal/state"
 )
 
-// handshakeLimit is how long QEMU may take until its monitor answers.
+// handshakeLimit bounds the time from QEMU's start until its monitor answers.
 const handshakeLimit = 30 * time.Second
 
-// start starts QEMU and what watches it, and returns once the monitor answers.
+// start starts QEMU and the goroutines that watch it, and returns once the monitor answers.
 func (v *VM) start(ctx context.Context) error {
 	host, err := v.plan(ctx)
 	if err != nil {
@@ -42,16 +42,16 @@ func (v *VM) start(ctx context.Context) error {
 		return err
 	}
 	close(v.ready)
-	// What a QEMU writes that does not start is part of the error above.
+	// If QEMU does not start, its warnings are part of the error above.
 	v.qemu.group.Go(func() error {
 		v.qemu.warnings.pass(v.qemu.done(), v.record.note)
 		return nil
 	})
-	notify(v.watcher.events.printed) // what a console has shown by now counts
+	notify(v.watcher.events.printed) // for what the consoles have printed so far
 	return nil
 }
 
-// launch starts the process, and the goroutines that read what it sends.
+// launch starts the process, and the goroutines that read its output.
 func (v *VM) launch(host qemu.Host) error {
 	var pipes []*os.File
 	if v.consoles.noRelay {
@@ -68,7 +68,7 @@ func (v *VM) launch(host qemu.Host) error {
 		v.outputs.close()
 		return err
 	}
-	_ = v.lock.AddPID(v.qemu.process.PID()) // it names a QEMU that is left behind; the kernel knows it too
+	_ = v.lock.AddPID(v.qemu.process.PID()) // only for messages about a QEMU that is left behind
 	v.record.set(func(m *state.Machine) { m.QEMUPID = v.qemu.process.PID() })
 	for _, c := range v.consoles.all() {
 		c.Relay().SetAttached(true)

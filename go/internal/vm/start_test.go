@@ -32,7 +32,7 @@ func TestFailedStarts(t *testing.T) {
 		want   []string
 	}{
 		{"QEMU refuses its arguments", func(m *vmconfig.Machine) { m.KernelParams = []string{"fake.exit=1"} },
-			[]string{"QEMU ended with status 1 at its start", "fake: told to end"}},
+			[]string{"QEMU ended with status 1 at its start", "fake: exit by fake.exit"}},
 		{"a port is taken", func(m *vmconfig.Machine) { m.Consoles[1].Port = takenPort },
 			[]string{`console "console": listen 127.0.0.1:` + strconv.Itoa(takenPort) + ": address already in use (by pid " + strconv.Itoa(os.Getpid()), "--auto-ports"}},
 		{"QEMU is missing", func(m *vmconfig.Machine) { m.QEMU = "/nonexistent/qemu" },
@@ -49,7 +49,7 @@ func TestFailedStarts(t *testing.T) {
 				}
 			}
 			if _, err := os.Lstat(rundir.Of("m").Path()); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("the folder is left: %v", err)
+				t.Errorf("the VM's directory is left: %v", err)
 			}
 		})
 	}
@@ -71,17 +71,17 @@ func TestAutoPortsReplacesATakenPort(t *testing.T) {
 	v.Stop(t.Context(), ctl.StopRequest{Force: true})
 }
 
-func TestSecondStartSaysWhoRuns(t *testing.T) {
+func TestSecondStartNamesTheOwner(t *testing.T) {
 	m := machine(t)
 	v, ended := run(t, m)
 	started(t, v)
 	err := New(m, Options{}).Run(t.Context())
 	if !errors.Is(err, rundir.ErrLocked) || !strings.Contains(err.Error(), "by pid "+strconv.Itoa(os.Getpid())) {
-		t.Errorf("the second start says %v", err)
+		t.Errorf("the second start: %v", err)
 	}
 	v.Stop(t.Context(), ctl.StopRequest{Force: true})
 	if err := <-ended; err != nil {
-		t.Errorf("the first one: %v", err)
+		t.Errorf("the first start: %v", err)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestQEMUDiesWithItsOwner(t *testing.T) {
 			t.Fatalf("QEMU, pid %d, outlives its owner", status.QEMUPID)
 		}
 	}
-	// What the owner left does not stand in the way of the next start.
+	// The owner's files do not prevent the next start.
 	m, err := vmconfig.Load(path)
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 	"microvm-console/internal/state"
 )
 
-// Status returns the VM as it is now.
+// Status returns the current state of the VM.
 func (v *VM) Status() state.Machine {
 	status, _ := v.record.now()
 	for i, c := range v.consoles.all() {
@@ -19,12 +19,13 @@ func (v *VM) Status() state.Machine {
 	return status
 }
 
-// Command returns the command line of QEMU as a shell takes it, without what is private to
-// this process; "" if it was not started. Call it when Ready is closed or Run has returned.
+// Command returns QEMU's command line, quoted for a shell, without the arguments that only work
+// in this process; "" if QEMU was not started. Call it after Ready is closed or Run has
+// returned.
 func (v *VM) Command() string { return v.qemu.line }
 
-// AwaitReady waits until the guest is ready. It returns ctl.ErrNeverReady if the VM ends
-// before that.
+// AwaitReady waits until the guest is ready. It returns ctl.ErrNeverReady if the VM ends before
+// that.
 func (v *VM) AwaitReady(ctx context.Context) error {
 	for {
 		now, changed := v.record.now()
@@ -44,18 +45,18 @@ func (v *VM) AwaitReady(ctx context.Context) error {
 	}
 }
 
-// Printed is closed when a console has printed something.
+// Printed is closed once a console has printed something.
 func (v *VM) Printed() <-chan struct{} { return v.guest.Printed() }
 
-// Tail is what a console printed last.
+// Tail is the end of a console's output.
 type Tail struct {
 	Console state.Console
-	Bytes   int64    // printed in all
-	Lines   []string // the last ones, without their ends
+	Bytes   int64    // the length of the whole output
+	Lines   []string // the last lines, without line ends
 }
 
-// Tails returns the last n lines of each console, with all that it has printed by now.
-// Call it when Ready is closed or Run has returned.
+// Tails returns the last n lines of each console's output up to now. Call it after Ready is
+// closed or Run has returned.
 func (v *VM) Tails(n int) []Tail {
 	v.outputs.awaitRead()
 	var tails []Tail

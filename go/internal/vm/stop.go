@@ -11,30 +11,30 @@ import (
 	"microvm-console/internal/state"
 )
 
-// ErrNotStopped is returned if every stage of a stop has failed within its limit.
+// ErrNotStopped is returned if QEMU still runs after every stage of a stop.
 var ErrNotStopped = errors.New("vm: still running after every stage of the stop")
 
-// errAbandoned is why a start ends that was stopped.
-var errAbandoned = errors.New("stopped before it had started")
+// errAbandoned is the cause of a start's end if Stop was called.
+var errAbandoned = errors.New("stopped before the VM had started")
 
-// stopper makes the stops of a VM, one at a time.
+// stopper runs the stops of a VM, one at a time.
 type stopper struct {
-	forced chan struct{} // closed by a forced stop, which cuts the one under way short
+	forced chan struct{} // closed by a forced stop, which cuts the current one short
 	force  sync.Once
 
-	turn   sync.Mutex     // held by the stop under way
+	turn   sync.Mutex     // held by the current stop
 	asked  bool           // a stop of the running VM has begun
-	report ctl.StopReport // of the last such stop
+	report ctl.StopReport // of the last stop of the running VM
 
 	mu        sync.Mutex
-	cancel    context.CancelCauseFunc // ends a start under way; nil before Run
-	cancelled bool                    // a stop came before the start was done
+	cancel    context.CancelCauseFunc // ends the start; nil before Run
+	cancelled bool                    // Stop was called before the start was complete
 }
 
-// Stop stops the VM: by the guest's agent, then the ACPI power button, QEMU's quit, SIGTERM
-// and SIGKILL, each with its share of the time limit. It returns when QEMU has ended, and
-// reports which stage worked. Stops that come together take turns; a forced one cuts a
-// polite one short. It is safe to call at any time.
+// Stop stops the VM: by the guest's agent, the ACPI power button, QEMU's quit command, SIGTERM
+// and SIGKILL, in this order, each with its share of the timeout. It returns when QEMU has
+// ended, and reports which stage worked. Concurrent stops run one after the other; a forced
+// stop cuts the stages that ask the guest short. Stop may be called at any time.
 func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport, error) {
 	if request.Force {
 		v.stop.force.Do(func() { close(v.stop.forced) })
@@ -50,29 +50,32 @@ func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport,
 		select {
 		case <-v.ended:
 			return ctl.StopReport{Stage: "start cancelled", Tried: []ctl.Attempt{}}, nil
-		case <-v.ready: // it was too late to cancel
+		case <-v.ready: // too late to cancel
 		}
 	}
 	select {
-	case <-v.qemu.done(): // its folder is about to be removed: nothing may be written there
+	case <-v.qemu.done(): // the VM's directory is being removed: nothing may be written there
 		return ctl.StopReport{Stage: "ended before", Tried: []ctl.Attempt{}}, nil
 	default:
 		return v.stopBy(ctx, v.qemu.stages(request, v.shutDownByAgent))
 	}
 }
 
-// stopBy stops a VM that runs, by the first of stages that works. The caller holds the turn.
+// stopBy stops a running VM by the first of stages that works. The caller holds v.stop.turn.
 func (v *VM) stopBy(ctx context.Context, stages []stage) (ctl.StopReport, error) {
 	v.stop.asked = true
-	_ = v.record.become(state.Stopping) // a state file that cannot be written must not keep a VM running
+	_ = v.record.become(state.Stopping) // an error writing state.json must not prevent the stop
 	report := v.stop.run(ctx, stages, v.qemu.done())
+	for _, attempt := range report.Tried {
+		v.record.detail(fmt.Sprintf("stop: %s: %s after %.1f s", attempt.Stage, attempt.Result, attempt.Seconds))
+	}
 	if report.Stage == "" {
 		return report, ErrNotStopped
 	}
 	return report, nil
 }
 
-// cancelStart ends a start that is under way, or that will be.
+// cancelStart ends the start, also one that has not begun.
 func (s *stopper) cancelStart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +85,7 @@ func (s *stopper) cancelStart() {
 	}
 }
 
-// startBy sets how the start that begins now is ended, and ends it if a stop came first.
+// startBy sets the function that ends the start. It calls it if Stop was called before.
 func (s *stopper) startBy(cancel context.CancelCauseFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,15 +95,14 @@ func (s *stopper) startBy(cancel context.CancelCauseFunc) {
 	}
 }
 
-// result waits for a stop under way, and returns whether there was one, and its report.
+// result waits for the current stop, if any. It returns whether there was a stop, and its report.
 func (s *stopper) result() (asked bool, report ctl.StopReport) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	return s.asked, s.report
 }
 
-// run tries stages until done is closed. The report's stage is the one that worked; "" if
-// none has.
+// run tries stages until done is closed. The report's stage is the one that worked, or "".
 func (s *stopper) run(ctx context.Context, stages []stage, done <-chan struct{}) ctl.StopReport {
 	report, began := ctl.StopReport{Tried: []ctl.Attempt{}}, time.Now()
 	for _, stage := range stages {
@@ -118,7 +120,7 @@ func (s *stopper) run(ctx context.Context, stages []stage, done <-chan struct{})
 // worked is the result of the attempt that ended QEMU.
 const worked = "worked"
 
-// attempt tries one stage of a stop that began then, and waits for its effect.
+// attempt tries one stage of a stop, which began at began, and waits for its effect.
 func (s *stopper) attempt(ctx context.Context, stage stage, began time.Time, done <-chan struct{}) ctl.Attempt {
 	start := time.Now()
 	result := func(text string) ctl.Attempt {
@@ -154,5 +156,5 @@ func (s *stopper) attempt(ctx context.Context, stage stage, began time.Time, don
 	}
 }
 
-// errNoEffect is the cause of the end of a stage whose time has passed.
+// errNoEffect is the cause of a stage's timeout.
 var errNoEffect = errors.New("no effect")

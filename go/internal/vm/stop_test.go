@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"microvm-console/internal/ctl"
 )
 
-func TestStopTellsTheStageThatWorked(t *testing.T) {
+func TestStopReportsTheStageThatWorked(t *testing.T) {
 	deaf := []string{"fake.agent=deaf", "fake.acpi=ignore"}
 	for _, test := range []struct {
 		name    string
@@ -21,30 +22,34 @@ func TestStopTellsTheStageThatWorked(t *testing.T) {
 		tried   int
 	}{
 		{"a guest with an agent", []string{"fake.agent"}, ctl.StopRequest{}, "agent", 1},
-		{"a guest that obeys the power button alone", nil, ctl.StopRequest{}, "acpi", 2},
-		{"a guest whose agent does not do what it says", []string{"fake.agent=deaf"}, ctl.StopRequest{}, "acpi", 2},
+		{"a guest that only reacts to the power button", nil, ctl.StopRequest{}, "acpi", 2},
+		{"an agent that does not shut down", []string{"fake.agent=deaf"}, ctl.StopRequest{}, "acpi", 2},
 		{"a guest that ignores the power button", []string{"fake.acpi=ignore"}, ctl.StopRequest{}, "quit", 3},
 		{"a monitor that ignores quit", append(deaf, "fake.quit=ignore"), ctl.StopRequest{}, "sigterm", 4},
 		{"a QEMU that ignores all but SIGKILL", append(deaf, "fake.quit=ignore", "fake.term=ignore"), ctl.StopRequest{}, "sigkill", 5},
-		{"by the power button alone", []string{"fake.agent"}, ctl.StopRequest{Button: true}, "acpi", 1},
-		{"by force", []string{"fake.agent"}, ctl.StopRequest{Force: true}, "quit", 1},
+		{"by the power button only", []string{"fake.agent"}, ctl.StopRequest{Button: true}, "acpi", 1},
+		{"forced", []string{"fake.agent"}, ctl.StopRequest{Force: true}, "quit", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var told []string
-			v, ended := runWith(t, machine(t, test.words...), Options{AutoPorts: true, Log: func(line string) { told = append(told, line) }})
+			var log []string
+			v, ended := runWith(t, machine(t, test.words...), Options{AutoPorts: true, Verbose: true, Log: func(line string) { log = append(log, line) }})
 			started(t, v)
 			if len(test.words) > 0 && strings.HasPrefix(test.words[0], "fake.agent") {
 				await(t, "agent", func() bool { return v.Status().Agent })
 			}
-			report, err := stopBy(t, v, patient(v.qemu.stages(test.request, v.shutDownByAgent), test.stage))
+			report, err := stopBy(t, v, withTime(v.qemu.stages(test.request, v.shutDownByAgent), test.stage))
 			if err != nil || report.Stage != test.stage || len(report.Tried) != test.tried {
 				t.Errorf("got %+v, %v, want stage %s of %d", report, err, test.stage, test.tried)
 			}
 			if err := <-ended; err != nil {
 				t.Errorf("Run: %v", err)
 			}
-			if last := told[len(told)-1]; !strings.HasPrefix(last, "ended: stopped") {
-				t.Errorf("it was told %q", last)
+			if last := log[len(log)-1]; last != "ended: "+report.String() {
+				t.Errorf("the last line is %q, want the report %q", last, report)
+			}
+			stages := slices.DeleteFunc(log, func(line string) bool { return !strings.HasPrefix(line, "stop: ") })
+			if len(stages) != test.tried || !strings.HasPrefix(stages[test.tried-1], "stop: "+test.stage+": worked") {
+				t.Errorf("the stages in the log are %q", stages)
 			}
 			if err := v.Leftovers(); err != nil {
 				t.Error(err)
@@ -61,9 +66,9 @@ func stopBy(t *testing.T, v *VM, stages []stage) (ctl.StopReport, error) {
 	return v.stopBy(t.Context(), stages)
 }
 
-// patient gives the stage that will work all the time it needs on a busy
-// machine, and the ones before it next to none.
-func patient(stages []stage, works string) []stage {
+// withTime returns stages with much time for the one that works, since the host may be busy, and
+// little time for those before it.
+func withTime(stages []stage, works string) []stage {
 	for i := range stages {
 		stages[i].until = time.Duration(i+1) * 10 * time.Millisecond
 		if stages[i].name == works {
@@ -73,7 +78,7 @@ func patient(stages []stage, works string) []stage {
 	return stages
 }
 
-func TestStopSharesItsTime(t *testing.T) {
+func TestStopSharesItsTimeout(t *testing.T) {
 	for _, test := range []struct {
 		request ctl.StopRequest
 		until   []time.Duration
@@ -93,11 +98,11 @@ func TestStopSharesItsTime(t *testing.T) {
 	}
 }
 
-// A QEMU whose monitor does not answer takes no more than its stage's time.
-func TestStopOfAMonitorThatHangs(t *testing.T) {
+// A request to a monitor that does not answer ends with the stage's time.
+func TestStopWithAHangingMonitor(t *testing.T) {
 	v, ended := run(t, machine(t, "fake.hang"))
 	started(t, v)
-	report, err := stopBy(t, v, patient(v.qemu.stages(ctl.StopRequest{}, v.shutDownByAgent), "sigterm"))
+	report, err := stopBy(t, v, withTime(v.qemu.stages(ctl.StopRequest{}, v.shutDownByAgent), "sigterm"))
 	if err != nil || report.Stage != "sigterm" || len(report.Tried) != 4 {
 		t.Errorf("got %+v, %v", report, err)
 	}
@@ -111,7 +116,7 @@ func TestStopOfAMonitorThatHangs(t *testing.T) {
 	}
 }
 
-func TestForcedStopCutsAPoliteOneShort(t *testing.T) {
+func TestForcedStopCutsAStopShort(t *testing.T) {
 	v, ended := run(t, machine(t, "fake.acpi=ignore"))
 	started(t, v)
 	polite := make(chan ctl.StopReport, 1)
@@ -126,7 +131,7 @@ func TestForcedStopCutsAPoliteOneShort(t *testing.T) {
 		t.Error(err)
 	}
 	if report := <-polite; len(report.Tried) < 2 || report.Tried[1].Result != "cut short by a forced stop" {
-		t.Errorf("the polite stop says %+v", report)
+		t.Errorf("the first stop reports %+v", report)
 	}
 	<-ended
 }
@@ -148,7 +153,7 @@ func TestStopWhileStartingCancelsTheStart(t *testing.T) {
 	}
 }
 
-// A stop may come before Run does: the start is over before it begins.
+// Stop may be called before Run, which then does not start QEMU.
 func TestStopBeforeTheStart(t *testing.T) {
 	v := New(machine(t), Options{})
 	reports := make(chan ctl.StopReport)

@@ -1,9 +1,9 @@
-// Package vm owns one VM: it starts QEMU, watches it, and stops it.
+// Package vm runs one VM: it starts QEMU, watches it, and stops it.
 //
-// Invariants: QEMU never outlives the process that started it, whatever ends that; nothing
-// of a VM is left when Run has returned; nothing that this VM did not start is ever
-// stopped. Only the VM speaks QEMU's monitor protocol. Other processes ask its control
-// socket.
+// Invariants: QEMU never outlives the process that started it, however that process ends; no
+// process, file or port of a VM is left once Run has returned; a VM never stops a process that
+// it did not start. Only the VM uses QEMU's monitor protocol. Other processes use the VM's
+// control socket.
 package vm
 
 import (
@@ -23,28 +23,31 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// Options are what a start decides beyond vm.json.
+// Options are the settings of a start that are not in vm.json.
 type Options struct {
-	// QEMUArgs are added behind all others.
+	// QEMUArgs follow all other arguments of QEMU.
 	QEMUArgs []string
-	// AutoPorts replaces a port that is taken by a free one.
+	// AutoPorts replaces each port that is in use by a free one.
 	AutoPorts bool
-	// NoRelay has QEMU serve the consoles' ports itself: to one client at a time, and
-	// without a journal.
+	// NoRelay makes QEMU serve the consoles' ports itself, to one client at a time and without
+	// a journal.
 	NoRelay bool
-	// JournalDir returns the folder of a console's journal. nil: rundir.Machine.Journal.
+	// JournalDir returns the directory of a console's journal. Default: rundir.Machine.Journal.
 	JournalDir func(console string) (string, error)
-	// Silence is how long the consoles may print nothing after QEMU's start before there is
-	// a note. 0: 10 s.
+	// Silence is the time after QEMU's start after which a note says that no console has
+	// printed anything. Default: 10 s.
 	Silence time.Duration
-	// Log is called with each line that the user should read: printable characters only
-	// (package plaintext). nil: it is not called.
+	// Log is called with each line for the user, which has printable characters only (package
+	// plaintext). May be nil.
 	Log func(line string)
+	// Verbose adds lines to Log: why the accelerator was chosen, and what each stage of a
+	// stop has done.
+	Verbose bool
 }
 
-// VM is one VM. New makes it, Run runs it once.
+// VM is one VM. New creates it, and Run runs it once.
 type VM struct {
-	machine   vmconfig.Machine // with the ports in use, once the VM has started
+	machine   vmconfig.Machine // with the ports in use once the VM has started
 	autoPorts bool             // see Options
 	dir       rundir.Machine
 	lock      *rundir.Lock // from Run on
@@ -57,16 +60,16 @@ type VM struct {
 	qemu      *qemuProcess
 	stop      *stopper
 
-	executing atomic.Int64 // commands under way in the guest
+	executing atomic.Int64 // number of commands that run in the guest
 
 	ready    chan struct{} // closed when QEMU runs and its ports are open
-	ended    chan struct{} // closed when it is known how QEMU has ended, or that it does not start
+	ended    chan struct{} // closed when the end of QEMU, or of a failed start, is known
 	finished chan struct{} // closed when Run returns
 
-	cause *guest.Error // of a guest that has ended unasked; read once ended is closed
+	cause *guest.Error // of a guest that ended without a stop; read after ended is closed
 }
 
-// New returns the VM of m, not yet started. m must be valid.
+// New returns a VM for m. m must be valid. New does not start it.
 func New(m vmconfig.Machine, options Options) *VM {
 	options, dir := options.complete(m), rundir.Of(m.Name)
 	v := &VM{
@@ -80,7 +83,7 @@ func New(m vmconfig.Machine, options Options) *VM {
 		ended:     make(chan struct{}),
 		finished:  make(chan struct{}),
 	}
-	v.record = newRecord(dir.State(), options.Log, v.guest, m.Name)
+	v.record = newRecord(dir.State(), options, v.guest, m.Name)
 	v.record.setConsoles(m.Consoles)
 	v.windows = newWindows(v.guest)
 	v.outputs = &outputs{guest: v.guest}
@@ -95,13 +98,13 @@ func New(m vmconfig.Machine, options Options) *VM {
 	return v
 }
 
-// complete returns the options with what is left alone filled in.
+// complete returns the options with their defaults.
 func (o Options) complete(m vmconfig.Machine) Options {
 	log := o.Log
 	if log == nil {
 		log = func(string) {}
 	}
-	// A guest's words may be in a line, and it goes to a terminal.
+	// A line may quote the guest, and is printed to a terminal.
 	o.Log = func(line string) { log(plaintext.Line(line)) }
 	if o.Silence == 0 {
 		o.Silence = silenceLimit
@@ -120,16 +123,16 @@ func newGuest(m vmconfig.Machine) *guest.Guest {
 	return guest.New(consoles)
 }
 
-// Ready is closed when QEMU runs and its ports are open, whatever the guest does.
+// Ready is closed when QEMU runs and the ports are open, whatever the state of the guest.
 func (v *VM) Ready() <-chan struct{} { return v.ready }
 
 // Finished is closed when Run returns.
 func (v *VM) Finished() <-chan struct{} { return v.finished }
 
-// Run starts the VM and returns when it has ended and nothing of it is left. The error is
-// nil if the guest, or a stop, has ended it; a *guest.Error if the guest has ended unasked;
-// rundir.ErrLocked if another process runs a VM of this name. When ctx ends, the VM is
-// stopped as by Stop.
+// Run starts the VM and returns when the VM has ended and nothing of it is left. It returns nil
+// if the guest powered off or was stopped, a *guest.Error if the guest failed, and
+// rundir.ErrLocked if another process runs a VM of this name. When ctx ends, Run stops the VM
+// as Stop does.
 func (v *VM) Run(ctx context.Context) error {
 	defer close(v.finished)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -167,7 +170,7 @@ func (v *VM) run(ctx context.Context) error {
 	watched := v.awaitWatchers()
 	end := v.howEnded(err)
 	v.cause = end.cause
-	_ = v.record.end(end.how()) // the journals have it too
+	_ = v.record.end(end.how()) // the journals record it too
 	close(v.ended)
 	v.consoles.finish(end.how())
 	read, relayed := v.outputs.group.Wait(), v.consoles.group.Wait()
@@ -178,34 +181,35 @@ func (v *VM) run(ctx context.Context) error {
 	return joined(end.err(), watched, read, relayed)
 }
 
-// awaitEnd returns when QEMU has ended. It stops the VM when ctx ends.
+// awaitEnd waits until QEMU has ended. It stops the VM when ctx ends.
 func (v *VM) awaitEnd(ctx context.Context) {
 	select {
 	case <-v.qemu.done():
 	case <-ctx.Done():
-		v.record.log("stopping the guest (Ctrl-C again ends it at once)")
-		// The report is in the log, and QEMU's end is all that counts here.
+		v.record.log("stopping the guest (press Ctrl-C again to end it at once)")
+		// The report is logged later; here only the end of QEMU matters.
 		_, _ = v.Stop(context.WithoutCancel(ctx), ctl.StopRequest{})
 		v.qemu.process.Kill()
 	}
 }
 
-// awaitWatchers returns when all is known of a QEMU that has ended, or is about to: its last
-// events, and what the consoles have printed.
+// awaitWatchers waits until QEMU has ended, and its last events and all output of the consoles
+// have been processed.
 func (v *VM) awaitWatchers() error {
 	if v.qemu.process == nil {
-		return nil // it was not started
+		return nil // QEMU was not started
 	}
 	<-v.qemu.done()
-	err := killHeirs(v.lock) // they may have inherited QEMU's ends of the connections
+	err := killHeirs(v.lock) // they may hold QEMU's ends of the connections
 	v.qemu.agent.Close()
 	watched := v.qemu.group.Wait()
 	v.outputs.awaitRead()
-	v.watcher.noteRestarts() // the last may have come with QEMU's end
+	v.watcher.noteRestarts() // the last one may have come with QEMU's end
 	return joined(err, watched)
 }
 
-// joined returns all errors as one; a single one as it is, so that its text stays one line.
+// joined returns errs as one error. A single error is returned unchanged, so that its text stays
+// on one line.
 func joined(errs ...error) error {
 	all := multierror.Append(nil, errs...)
 	if len(all.Errors) == 1 {

@@ -12,26 +12,26 @@ import (
 const (
 	// maxWarnings is how many lines of QEMU's standard error are noted.
 	maxWarnings = 20
-	// maxWarning is how much of each is kept, in bytes.
+	// maxWarning is the maximum length of such a line, in bytes. Longer ones are cut.
 	maxWarning = 512
 )
 
-// warnings finds the lines in what QEMU writes to its standard error, and passes
-// each different one on once. A Write never waits, so that QEMU does not.
+// warnings splits QEMU's standard error into lines, and passes on each different line once.
+// Write never blocks, so that QEMU does not block either.
 type warnings struct {
-	program string      // QEMU's name, with which it begins its lines
-	lines   chan string // with room for all that is ever sent
+	program string      // QEMU's name, which is the prefix of its lines
+	lines   chan string // with room for every line that is sent
 
-	mu   sync.Mutex // a process that QEMU has started may write after its end
-	rest []byte     // of the line that has no end yet, at most maxWarning bytes
+	mu   sync.Mutex // a process that QEMU has started may write after QEMU's end
+	rest []byte     // an incomplete line, at most maxWarning bytes
 	seen map[string]bool
 }
 
-// newWarnings returns the warnings of a QEMU that is started as program.
+// newWarnings returns the warnings of a QEMU whose program has the path program.
 func newWarnings(program string) *warnings {
 	return &warnings{
 		program: filepath.Base(program),
-		lines:   make(chan string, maxWarnings+1), // and a last one about the others
+		lines:   make(chan string, maxWarnings+1), // and one about the omitted lines
 		seen:    map[string]bool{},
 	}
 }
@@ -41,24 +41,24 @@ func (w *warnings) Write(data []byte) (int, error) {
 	defer w.mu.Unlock()
 	n := len(data)
 	for {
-		line, behind, ended := bytes.Cut(data, []byte("\n"))
+		line, after, ended := bytes.Cut(data, []byte("\n"))
 		w.rest = append(w.rest, line[:min(len(line), maxWarning-len(w.rest))]...)
 		if !ended {
 			return n, nil
 		}
 		w.take()
-		data = behind
+		data = after
 	}
 }
 
-// finish takes the last line, which has no end.
+// finish processes the last line, which may have no newline.
 func (w *warnings) finish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.take()
 }
 
-// take passes the line on, if it is a new one. The caller holds w.mu.
+// take passes on the line in w.rest unless it was seen before. The caller holds w.mu.
 func (w *warnings) take() {
 	text := bytes.TrimPrefix(bytes.TrimSpace(w.rest), []byte(w.program+": "))
 	line := plaintext.Line(string(text))
@@ -68,13 +68,12 @@ func (w *warnings) take() {
 	}
 	w.seen[line] = true
 	if len(w.seen) > maxWarnings {
-		line = fmt.Sprintf("and more lines than these %d, which are not shown", maxWarnings)
+		line = fmt.Sprintf("more than %d different lines; the others are not shown", maxWarnings)
 	}
 	w.lines <- line
 }
 
-// pass calls note with each line that QEMU writes to its standard error, until QEMU has
-// ended.
+// pass calls note with each line, until QEMU has ended.
 func (w *warnings) pass(ended <-chan struct{}, note func(text string)) {
 	for {
 		select {

@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -10,16 +9,16 @@ import (
 )
 
 const (
-	// silenceLimit is how long the consoles may print nothing at first: many times what a
-	// kernel needs to its first line, also if it is emulated.
+	// silenceLimit is the default of Options.Silence: many times what a kernel needs to print
+	// its first line, also under TCG.
 	silenceLimit = 10 * time.Second
-	// panicQuiet is how long all consoles are silent before the watcher looks for a panic's
-	// last line at the end of one.
+	// panicQuiet is how long all consoles must be silent before the watcher looks for the end
+	// of a panic in their last lines.
 	panicQuiet = 2 * time.Second
 )
 
-// watcher finds out what becomes of the guest, and ends QEMU if that is the guest's end. It
-// feeds package guest, which decides.
+// watcher passes what QEMU reports and the consoles print to package guest, which decides on the
+// guest's state, and ends QEMU if the guest has failed.
 type watcher struct {
 	qemu     *qemuProcess
 	guest    *guest.Guest
@@ -29,12 +28,12 @@ type watcher struct {
 	windows  *windows
 	events   *events
 	silence  time.Duration // see Options
-	silent   string        // the note of noteSilence; "": none, or it is out of date
-	restarts int           // that the journals know of
-	cause    *guest.Error  // why run has ended QEMU; it is read once that has returned
+	silent   string        // the current note of noteSilence; "" if none
+	restarts int           // the number of restarts in the journals
+	cause    *guest.Error  // why run has ended QEMU; read after run has returned
 }
 
-// start has the guest watched until QEMU has ended.
+// start starts watching the guest until QEMU has ended.
 func (w *watcher) start() {
 	w.outputs.start(w.printed)
 	for _, run := range []func(){w.pingAgents, w.run, func() { w.windows.run(w.qemu, w.consoles) }} {
@@ -45,7 +44,7 @@ func (w *watcher) start() {
 	}
 }
 
-// printed takes what console i has printed; see guest.Print.
+// printed processes output of console i; see guest.Print.
 func (w *watcher) printed(i int, data []byte, end int64) {
 	for _, text := range w.guest.Print(i, data, end, time.Now()) {
 		w.record.noteLimited(text)
@@ -82,24 +81,26 @@ func (w *watcher) run() {
 		case <-quiet.C:
 			w.terminate(w.panicByText())
 		case <-silent.C:
-			w.noteSilence()
+			if w.noteSilence() {
+				silent.Reset(w.silence)
+			}
 		case <-more.C:
 			w.record.noteMore()
 		}
 	}
 }
 
-// restarted takes note of a restart of the guest, which may be ready again by now.
+// restarted processes a restart of the guest, which may already be ready again.
 func (w *watcher) restarted() {
 	w.noteRestarts()
 	w.terminate(w.guest.CheckRestart())
 	if w.guest.State().ReadyBy == "" {
-		_ = w.record.become(state.Booting) // status shows it all the same
+		_ = w.record.become(state.Booting) // the status shows it also without the file
 	}
 	w.checkReady()
 }
 
-// terminate ends QEMU because of what has become of the guest; nil does nothing.
+// terminate ends QEMU because the guest has failed. It does nothing if found is nil.
 func (w *watcher) terminate(found *guest.Error) {
 	if found == nil {
 		return
@@ -110,10 +111,10 @@ func (w *watcher) terminate(found *guest.Error) {
 	w.qemu.terminate()
 }
 
-// checkReady changes the state of a guest that has become ready.
+// checkReady changes the VM's state if the guest has become ready.
 func (w *watcher) checkReady() {
 	if now, _ := w.record.now(); now.State == state.Booting && w.guest.CheckReady(time.Now()) {
-		_ = w.record.become(state.Ready) // status shows it all the same
+		_ = w.record.become(state.Ready) // the status shows it also without the file
 	}
 }
 
@@ -139,50 +140,69 @@ func (w *watcher) endSilence() {
 	}
 }
 
-// noteSilence notes what to look at if no console has printed anything.
-func (w *watcher) noteSilence() {
+// noteSilence notes what to check if no console has printed anything. It reports whether to call
+// it again after another w.silence, since QEMU is paused.
+func (w *watcher) noteSilence() (again bool) {
 	select {
 	case <-w.guest.Printed():
-		return
+		return false
 	default:
 	}
-	w.silent = fmt.Sprintf("no console has printed anything for %v (if this host is not just busy, look at console= in kernelParams and QEMU's "+
-		"arguments, at the kernel, which has to be a bzImage with drivers for these consoles, and try --accel tcg)", w.silence)
-	w.record.note(w.silent)
+	status, _ := w.qemu.status()
+	paused := status == "prelaunch" || status == "paused"
+	note := `QEMU is paused (-S): attach gdb or type "cont" in the monitor`
+	if !paused {
+		note = fmt.Sprintf("no console has printed anything for %v: if the host is not busy, %s", w.silence, w.silenceAdvice())
+	}
+	if note != w.silent {
+		w.record.withdraw(w.silent)
+		w.silent = note
+		w.record.note(note)
+	}
+	return paused
 }
 
-// panicByText returns a panic that only text shows, if the agent's silence proves it.
-// Otherwise it is a note.
+// silenceAdvice returns what to check if no console prints anything.
+func (w *watcher) silenceAdvice() string {
+	advice := "check that the kernel has drivers for these consoles, and console= in kernelParams and QEMU's arguments"
+	if w.qemu.kvm {
+		advice += ", or try --accel tcg"
+	}
+	return advice
+}
+
+// panicByText returns a panic that is seen only in the consoles' text, if the agent's silence
+// confirms it. Otherwise it adds a note.
 func (w *watcher) panicByText() *guest.Error {
 	suspicion := w.guest.Suspect()
 	if suspicion == nil {
 		return nil
 	}
-	proven, note := w.guest.Confirm(suspicion, suspicion.AskAgent && w.agentAnswers())
+	confirmed, note := w.guest.Confirm(suspicion, suspicion.AskAgent && w.agentAnswers())
 	if note != "" {
 		w.record.noteLimited(note)
 	}
-	return proven
+	return confirmed
 }
 
-// whyHalted asks why QEMU has stopped the guest's processors, and returns the cause if they
-// will not run again. They may just have been paused.
+// whyHalted returns why QEMU has stopped the guest's processors, or nil if they may continue. In
+// that case it adds a note.
 func (w *watcher) whyHalted() *guest.Error {
-	var is struct{ Status string }
-	if err := w.qemu.execute(context.Background(), "query-status", &is); err != nil {
-		return nil //nolint:nilerr // QEMU's own end says more
+	status, err := w.qemu.status()
+	if err != nil {
+		return nil //nolint:nilerr // QEMU is ending, and its exit says more
 	}
-	switch is.Status {
+	switch status {
 	case "internal-error":
-		return w.guest.Lost("QEMU has stopped its processors after an error of its own or of KVM" + w.qemu.lastWords())
+		return w.guest.Lost("stopped by an internal error of QEMU or KVM" + w.qemu.lastWords())
 	case "watchdog":
-		return w.guest.Lost("its watchdog has not heard from it in time")
+		return w.guest.Lost("stopped by its watchdog device")
 	case "guest-panicked":
 		return w.guest.ReportedPanic()
 	case "io-error":
-		w.record.note("the guest stands still until a disk of it works again (has the host's disk room left?)")
+		w.record.note("the guest is stopped by an I/O error of a disk (check the free space on the host), and continues once the disk works")
 	case "paused":
-		w.record.note("the guest was paused by QEMU's monitor")
+		w.record.note("the guest is paused by QEMU's monitor")
 	}
 	return nil
 }

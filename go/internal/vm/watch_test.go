@@ -31,13 +31,12 @@ func TestReadyAtALogin(t *testing.T) {
 	}
 }
 
-// A guest that restarts is ready once its next boot shows a login: that of the
-// last one counts no more.
+// After a restart the guest is ready once the new boot shows a login prompt.
 func TestReadyAgain(t *testing.T) {
 	v, ended := run(t, machine(t, "fake.print="+printed(t, bootText+loginText), "fake.reset", "fake.again="+printed(t, bootText+loginText)))
 	started(t, v)
 	await(t, "a guest that has restarted", func() bool { return v.Status().Restarts == 1 && v.Status().State == state.Booting })
-	v.qemu.supports("") // its answer comes after all events of the restart
+	v.qemu.supports("") // the answer follows all events of the restart
 	if err := v.Break(t.Context(), "serial"); err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +46,8 @@ func TestReadyAgain(t *testing.T) {
 	stop(t, v, ended)
 }
 
-// A guest that is ready again before its restart is taken note of stays ready.
-func TestReadyBeforeTheRestartIsNoted(t *testing.T) {
+// A guest that is ready again before its restart is processed stays ready.
+func TestReadyBeforeTheRestartIsProcessed(t *testing.T) {
 	v := New(machine(t), Options{})
 	v.record.set(func(m *state.Machine) { m.State = state.Booting })
 	v.guest.Start(time.Now())
@@ -62,7 +61,7 @@ func TestReadyBeforeTheRestartIsNoted(t *testing.T) {
 	}
 }
 
-func TestWhoWaitsForAGuestThatEnds(t *testing.T) {
+func TestAwaitReadyOfAVMThatEnds(t *testing.T) {
 	v, ended := run(t, machine(t))
 	started(t, v)
 	waited := make(chan error, 1)
@@ -73,7 +72,7 @@ func TestWhoWaitsForAGuestThatEnds(t *testing.T) {
 	}
 }
 
-// What does not end a guest is a note, and the guest runs on.
+// Events that do not end the guest are notes.
 func TestNotes(t *testing.T) {
 	oom := "[    9.1] Out of memory: Killed process 77 (hog) total-vm:1kB\r\n"
 	for _, test := range []struct {
@@ -81,15 +80,16 @@ func TestNotes(t *testing.T) {
 		words []string
 		want  string
 	}{
-		{"no console prints", nil, "no console has printed anything for 20ms (if this host is not just busy, look at console= in kernelParams"},
+		{"no console prints", nil, "no console has printed anything for 20ms: if the host is not busy, check that the kernel has drivers for these consoles, and console= in kernelParams and QEMU's arguments"},
+		{"QEMU is paused from its start", []string{"fake.status=prelaunch"}, `QEMU is paused (-S): attach gdb or type "cont" in the monitor`},
 		{"a process is killed", []string{"fake.print=" + printed(t, bootText+oom)}, "the guest is out of memory: its kernel has killed process 77 (hog)"},
-		{"paused by hand", []string{"fake.print=" + printed(t, bootText), "fake.halt=paused"}, "the guest was paused by QEMU's monitor"},
-		{"its disk has no room", []string{"fake.print=" + printed(t, bootText), "fake.halt=io-error"}, "the guest stands still until a disk of it works again"},
+		{"paused by the monitor", []string{"fake.print=" + printed(t, bootText), "fake.halt=paused"}, "the guest is paused by QEMU's monitor"},
+		{"an I/O error", []string{"fake.print=" + printed(t, bootText), "fake.halt=io-error"}, "the guest is stopped by an I/O error of a disk"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			log := make(chan string, 100)
 			options := Options{AutoPorts: true, Log: func(line string) { log <- line }}
-			if test.words == nil {
+			if !strings.Contains(strings.Join(test.words, " "), "fake.print=") {
 				options.Silence = 20 * time.Millisecond
 			}
 			v, ended := runWith(t, machine(t, test.words...), options)
@@ -97,7 +97,7 @@ func TestNotes(t *testing.T) {
 				select {
 				case line = <-log:
 				case <-time.After(hangLimit):
-					t.Fatalf("it is not in the log: %+v", v.Status().Notes)
+					t.Fatalf("the log lacks the note: %+v", v.Status().Notes)
 				}
 			}
 			await(t, "note", func() bool { return len(v.Status().Notes) == 1 })
@@ -109,7 +109,7 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// The note that no console has printed anything goes once one has.
+// The note that no console has printed anything is withdrawn once one has.
 func TestNoteOfSilenceEnds(t *testing.T) {
 	v, ended := runWith(t, machine(t), Options{AutoPorts: true, Silence: time.Millisecond})
 	await(t, "note", func() bool { return len(v.Status().Notes) == 1 })
@@ -125,19 +125,19 @@ func TestNoteOfSilenceEnds(t *testing.T) {
 	stop(t, v, ended)
 }
 
-// QEMU is asked why it has stopped the processors.
+// The cause of stopped processors is asked from QEMU.
 func TestHalts(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		words []string
 		want  guest.Error
-		lines string // the last of them
+		lines string // the last line
 	}{
-		{"KVM gives up", []string{"fake.print=" + printed(t, bootText), "fake.halt=internal-error"},
-			guest.Error{Cause: guest.Lost, Message: "QEMU has stopped its processors after an error of its own or of KVM", Device: "ttyS0"}, "[    1.0] booting"},
-		{"its watchdog bites", []string{"fake.halt=watchdog"},
-			guest.Error{Cause: guest.Lost, Message: "its watchdog has not heard from it in time"}, ""},
-		{"a panic that stops QEMU", []string{"fake.print=" + printed(t, bootText+panicText), "fake.halt=guest-panicked"},
+		{"an internal error", []string{"fake.print=" + printed(t, bootText), "fake.halt=internal-error"},
+			guest.Error{Cause: guest.Lost, Message: "stopped by an internal error of QEMU or KVM", Device: "ttyS0"}, "[    1.0] booting"},
+		{"a watchdog", []string{"fake.halt=watchdog"},
+			guest.Error{Cause: guest.Lost, Message: "stopped by its watchdog device"}, ""},
+		{"a panic that stops the processors", []string{"fake.print=" + printed(t, bootText+panicText), "fake.halt=guest-panicked"},
 			guest.Error{Cause: guest.Panicked, Message: "Kernel panic - not syncing: no root", Device: "ttyS0"}, "[    1.9]  panic+0x1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -159,13 +159,13 @@ func TestHalts(t *testing.T) {
 	}
 }
 
-func TestPanicEndsTheMachine(t *testing.T) {
+func TestPanicEndsTheVM(t *testing.T) {
 	for _, test := range []struct {
 		name, word, text string
 	}{
-		{"a restart behind the panic line", "fake.reset", bootText + panicText},
+		{"a restart after the panic", "fake.reset", bootText + panicText},
 		{"the panic device", "fake.panicked", bootText + panicText},
-		{"QEMU's end, before all is read", "fake.once", strings.Repeat(bootText, 20_000) + panicText},
+		{"QEMU's end before all output is read", "fake.once", strings.Repeat(bootText, 20_000) + panicText},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, options := range []Options{{AutoPorts: true}, {AutoPorts: true, NoRelay: true}} {
@@ -182,22 +182,22 @@ func TestPanicEndsTheMachine(t *testing.T) {
 	}
 }
 
-// Text alone proves a panic if an agent that has answered before is silent. Package guest
-// has the other conditions.
+// The message alone counts as a panic if an agent that has answered before is silent. Package
+// guest tests the other conditions.
 func TestPanicByTextAlone(t *testing.T) {
 	for _, test := range []struct {
 		name, agent string
-		noted       string // "": it is believed
+		noted       string // "" if it counts as a panic
 	}{
-		{"an agent that is silent now", "fake.agent=freezes", ""},
-		{"an agent that answers", "fake.agent", `ttyS0 ends with "Kernel panic - not syncing: no root", which is no proof: the guest's agent still answers`},
+		{"an agent that stops answering", "fake.agent=freezes", ""},
+		{"an agent that answers", "fake.agent", `ttyS0 ends with "Kernel panic - not syncing: no root", but the guest's agent still answers`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v, ended := run(t, machine(t, "fake.print="+printed(t, bootText+loginText), "fake.again="+printed(t, "\r\n"+deadText), test.agent))
 			if err := ready(t, v); err != nil {
 				t.Fatal(err)
 			}
-			started(t, v) // a login may be seen before that
+			started(t, v) // the login prompt may be seen earlier
 			await(t, "agent", func() bool { return v.Status().Agent })
 			if err := v.Break(t.Context(), "serial"); err != nil {
 				t.Fatal(err)
@@ -231,13 +231,13 @@ func TestNoLogin(t *testing.T) {
 	}
 }
 
-// Of a flood of notes that a guest causes a few are in the log, and the number of the others.
+// The log has a limited number of the notes that a guest causes, and the number of the others.
 func TestFloodOfNotes(t *testing.T) {
 	const flood = 3000
 	var log []string
 	m := machine(t)
 	g := newGuest(m)
-	r := newRecord(filepath.Join(t.TempDir(), "state.json"), func(line string) { log = append(log, line) }, g, "m")
+	r := newRecord(filepath.Join(t.TempDir(), "state.json"), Options{Log: func(line string) { log = append(log, line) }}, g, "m")
 	w := watcher{guest: g, record: r, events: newEvents(g, nil, nil)}
 	end := int64(0)
 	for i := range flood {

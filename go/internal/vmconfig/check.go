@@ -3,55 +3,55 @@ package vmconfig
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode"
+
+	"microvm-console/internal/suggest"
 )
 
-// Check is a check of the guest, which run-test makes once somebody is logged in
-// wherever there is a login.
+// Check is a check of the guest. run-test makes it once it is logged in on every console with
+// a login.
 //
-// With Run, a command's answer is looked at. With Send, text is typed. With
-// neither, the console is waited for to have printed something.
+// With Run, the check runs a command and examines its output and status. With Send, it types
+// text. With neither, it waits for a text on the console.
 type Check struct {
-	// Name names it in the report: printable, and unlike that of any other check.
-	// Required. run-test refuses the names of its own checks too.
+	// Name identifies the check in the report. Required; printable and unique. run-test also
+	// refuses the names of its own checks.
 	Name string `json:"name"`
-	// Console is the name of the console that is meant. Default: the first one.
+	// Console is the name of the console that the check uses. Default: the first one.
 	Console string `json:"console,omitempty"`
-	// Run is a command, of one line, for the shell of root on that console. It
-	// is run in a shell of its own, as by eval. What the shell computes tells
-	// where its output begins and ends: no echo is taken for it.
+	// Run is a command of one line for root's shell on that console. It runs in a subshell,
+	// as by eval. Its output is delimited by text that the shell computes, so that an echo is
+	// never taken for output.
 	Run string `json:"run,omitempty"`
-	// Send is text to be typed as it stands; "\n" is the key Enter. Mind that a
-	// terminal echoes it.
+	// Send is text to type, unchanged; "\n" is the Enter key. A terminal echoes it.
 	Send string `json:"send,omitempty"`
-	// Expect is a text, and Match a regular expression (Go's regexp, RE2; flags as
-	// in "(?m)"), that is to be found: with Run in the command's output, with Send
-	// in what the console prints from then on, else in all that it has printed in
-	// this boot. Exactly one of both; none is needed with Run. Line ends are "\n"
-	// whatever the guest prints. What looks like a line of the kernel, beginning
-	// with the time in brackets, is never part of a command's output.
+	// Expect is a literal text, and Match a regular expression (Go's regexp, RE2; flags as
+	// in "(?m)"). The check passes if it is found: with Run in the command's output, with Send
+	// in what the console prints after that, otherwise in all that the console has printed in
+	// this boot. Exactly one of the two must be set; with Run, both may be empty. Line ends
+	// are always "\n". Lines that look like kernel messages, which begin with a time in
+	// brackets, are removed from a command's output.
 	Expect string `json:"expect,omitempty"`
 	Match  string `json:"match,omitempty"`
-	// Status is the exit status that Run is to have, 0 to 255. Default 0.
+	// Status is the expected exit status of Run, 0 to 255. Default 0.
 	Status int `json:"status,omitempty"`
-	// TimeoutSeconds bounds the check. Default: --timeout of run-test.
+	// TimeoutSeconds is the timeout of the check. Default: --timeout of run-test.
 	TimeoutSeconds int `json:"timeoutSeconds,omitempty"`
 }
 
 const (
-	// maxCheckName is the length of the longest name of a check, in bytes.
+	// maxCheckName is the maximum length of a check's name, in bytes.
 	maxCheckName = 120
-	// maxRun is the length of the longest command, in bytes: a shell on a
-	// terminal takes about 1000 in a line, and some are needed around it.
+	// maxRun is the maximum length of a command, in bytes. A shell on a terminal takes about
+	// 1000 in a line, and run-test adds some.
 	maxRun = 500
-	// maxCheckSeconds is a day.
+	// maxCheckSeconds is one day.
 	maxCheckSeconds = 86400
 )
 
-// Pattern is what is looked for: Match, or Expect to the letter; nil: nothing.
-// c must be valid.
+// Pattern returns the pattern that must be found: Match, or Expect as a literal text; nil if
+// neither is set. c must be valid.
 func (c Check) Pattern() *regexp.Regexp {
 	switch {
 	case c.Match != "":
@@ -62,7 +62,7 @@ func (c Check) Pattern() *regexp.Regexp {
 	return nil
 }
 
-// CheckConsole is the console that the check c is about. Both must be valid.
+// CheckConsole returns the console that c uses. m and c must be valid.
 func (m Machine) CheckConsole(c Check) Console {
 	for _, console := range m.Consoles {
 		if console.Name == c.Console {
@@ -72,14 +72,14 @@ func (m Machine) CheckConsole(c Check) Console {
 	return m.Consoles[0]
 }
 
-// validateChecks looks at each check and at what they must not share.
+// validateChecks validates each check, and that their names differ.
 func (m Machine) validateChecks(wrong func(field, format string, args ...any)) {
 	names := map[string]int{}
 	for i, check := range m.Checks {
 		at := fmt.Sprintf("checks[%d]", i)
 		within := func(field, format string, args ...any) { wrong(at+"."+field, format, args...) }
 		if first, ok := names[check.Name]; ok && check.Name != "" {
-			within("name", "%q is that of checks[%d] too (give each its own)", check.Name, first)
+			within("name", "%q is also the name of checks[%d] (names must differ)", check.Name, first)
 		} else {
 			names[check.Name] = i
 		}
@@ -93,43 +93,43 @@ func (m Machine) validateChecks(wrong func(field, format string, args ...any)) {
 	}
 }
 
-// validateName wants a name that every report can carry.
+// validateName validates that every report format can carry the name.
 func (c Check) validateName(wrong func(field, format string, args ...any)) {
 	unprintable := func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
 	switch {
 	case c.Name == "":
 		wrong("name", "is missing")
 	case strings.TrimSpace(c.Name) != c.Name || strings.ContainsFunc(c.Name, unprintable):
-		wrong("name", "%q is no name of a check (printable characters, no space at its ends)", c.Name)
+		wrong("name", "invalid name %q: want printable characters without surrounding spaces", c.Name)
 	case len(c.Name) > maxCheckName:
 		wrong("name", "is %d bytes long (at most %d)", len(c.Name), maxCheckName)
 	}
 }
 
-// validateCheckConsole wants a console that exists, and a login there for a
-// command.
+// validateCheckConsole validates that the console exists, and that it has a login if the check
+// runs a command.
 func (m Machine) validateCheckConsole(c Check, wrong func(field, format string, args ...any)) {
 	var names []string
 	known := c.Console == ""
 	for _, console := range m.Consoles {
-		names = append(names, strconv.Quote(console.Name))
+		names = append(names, console.Name)
 		known = known || console.Name == c.Console
 	}
 	switch {
 	case !known:
-		wrong("console", "there is no console %q (there is %s)", c.Console, strings.Join(names, ", "))
+		wrong("console", "unknown console %q%s", c.Console, suggest.HintOrKnown(c.Console, names))
 	case c.Run != "" && len(m.Consoles) > 0 && !m.CheckConsole(c).HasLogin():
-		wrong("run", "console %q has no login (name one that has, or use send)", m.CheckConsole(c).Name)
+		wrong("run", "console %q has no login (use a console with a login, or use send)", m.CheckConsole(c).Name)
 	}
 }
 
-// validateAction looks at what the check does.
+// validateAction validates what the check does.
 func (c Check) validateAction(wrong func(field, format string, args ...any)) {
 	if c.Run != "" && c.Send != "" {
-		wrong("send", "stands beside run (one of both)")
+		wrong("send", "cannot be combined with run")
 	}
 	if strings.ContainsFunc(c.Run, unicode.IsControl) {
-		wrong("run", "%q is more than a line of text (the guest's shell reads one line)", c.Run)
+		wrong("run", "%q is not one line of text (the guest's shell reads one line)", c.Run)
 	}
 	if len(c.Run) > maxRun {
 		wrong("run", "is %d bytes long (at most %d; put a script into the guest)", len(c.Run), maxRun)
@@ -138,20 +138,20 @@ func (c Check) validateAction(wrong func(field, format string, args ...any)) {
 		wrong("status", "%d is out of range (0 to 255)", c.Status)
 	}
 	if c.Status != 0 && c.Run == "" {
-		wrong("status", "stands without run (only a command has one)")
+		wrong("status", "needs run: only a command has a status")
 	}
 }
 
-// validateWant looks at what the check looks for.
+// validateWant validates what the check expects.
 func (c Check) validateWant(wrong func(field, format string, args ...any)) {
 	switch {
 	case c.Expect != "" && c.Match != "":
-		wrong("match", "stands beside expect (one of both)")
+		wrong("match", "cannot be combined with expect")
 	case c.Expect == "" && c.Match == "" && c.Run == "":
-		wrong("expect", "is missing (expect or match; only run can do without)")
+		wrong("expect", "is missing: set expect or match, unless there is run")
 	}
 	if c.Expect != "" && c.echoes(regexp.MustCompile(regexp.QuoteMeta(c.Expect))) {
-		wrong("expect", "%q is part of send (its echo would do: have the guest compute it)", c.Expect)
+		wrong("expect", "%q is part of send, so the echo would match (expect something that the guest computes)", c.Expect)
 	}
 	if c.Match == "" {
 		return
@@ -159,15 +159,15 @@ func (c Check) validateWant(wrong func(field, format string, args ...any)) {
 	pattern, err := regexp.Compile(c.Match)
 	switch {
 	case err != nil:
-		wrong("match", "%q is no regular expression (%s)", c.Match, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		wrong("match", "invalid regular expression %q: %s", c.Match, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	case c.Run == "" && pattern.MatchString(""):
-		wrong("match", "%q matches the empty text (it would always be found)", c.Match)
+		wrong("match", "%q matches the empty text, so the check would always pass", c.Match)
 	case c.echoes(pattern):
-		wrong("match", "%q matches send (its echo would do: have the guest compute it)", c.Match)
+		wrong("match", "%q matches send, so the echo would match (expect something that the guest computes)", c.Match)
 	}
 }
 
-// echoes tells whether the echo of what is sent has the pattern in it.
+// echoes reports whether the echo of Send matches the pattern.
 func (c Check) echoes(pattern *regexp.Regexp) bool {
 	return c.Send != "" && pattern.MatchString(strings.ReplaceAll(c.Send, "\r", "\n"))
 }

@@ -10,7 +10,7 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// checks is a vm.json with a console with a login, one without, and checks.
+// checks returns a vm.json with a console with a login, a console without, and checks.
 func checks(all ...string) string {
 	return strings.Replace(
 		consoles(`{"name": "serial", "device": "ttyS0", "port": 1}`, `{"name": "raw", "device": "hvc0", "port": 2, "login": false}`),
@@ -25,81 +25,81 @@ var checkMistakes = []struct {
 }{
 	{"nothing", []string{`{}`}, []string{
 		"checks[0].name: is missing",
-		"checks[0].expect: is missing (expect or match; only run can do without)",
+		"checks[0].expect: is missing: set expect or match, unless there is run",
 	}},
 	{"unknown and of a wrong type", []string{`{"name": "a", "command": "x", "status": "0"}`, `7`}, []string{
 		"checks[0].command: unknown field (known: console, expect, match, name, run, send, status, timeoutSeconds)",
 		`checks[0].status: want a whole number, got the string "0"`,
 		"checks[1]: want an object, got the number 7",
-		"checks[0].expect: is missing (expect or match; only run can do without)",
+		"checks[0].expect: is missing: set expect or match, unless there is run",
 	}},
 	{"names", []string{
 		`{"name": "a", "run": "true"}`, `{"name": "b", "run": "true"}`, `{"name": "a", "run": "true"}`, `{"name": " a", "run": "true"}`,
 		`{"name": "a\u001b[2J", "run": "true"}`, `{"name": "` + strings.Repeat("a", 121) + `", "run": "true"}`,
 	}, []string{
-		`checks[2].name: "a" is that of checks[0] too (give each its own)`,
-		`checks[3].name: " a" is no name of a check (printable characters, no space at its ends)`,
-		`checks[4].name: "a\x1b[2J" is no name of a check (printable characters, no space at its ends)`,
+		`checks[2].name: "a" is also the name of checks[0] (names must differ)`,
+		`checks[3].name: invalid name " a": want printable characters without surrounding spaces`,
+		`checks[4].name: invalid name "a\x1b[2J": want printable characters without surrounding spaces`,
 		"checks[5].name: is 121 bytes long (at most 120)",
 	}},
-	{"two nameless ones are not the same", []string{`{"run": "true"}`, `{"run": "true"}`}, []string{
+	{"two without a name", []string{`{"run": "true"}`, `{"run": "true"}`}, []string{
 		"checks[0].name: is missing", "checks[1].name: is missing",
 	}},
 	{"consoles", []string{
 		`{"name": "a", "console": "tty", "run": "true"}`, `{"name": "b", "console": "raw", "run": "true"}`,
-		`{"name": "c", "console": "hvc0", "expect": "x"}`,
+		`{"name": "c", "console": "serail", "expect": "x"}`,
 	}, []string{
-		`checks[0].console: there is no console "tty" (there is "serial", "raw")`,
-		`checks[1].run: console "raw" has no login (name one that has, or use send)`,
-		`checks[2].console: there is no console "hvc0" (there is "serial", "raw")`,
+		`checks[0].console: unknown console "tty" (known: serial, raw)`,
+		`checks[1].run: console "raw" has no login (use a console with a login, or use send)`,
+		`checks[2].console: unknown console "serail" (did you mean serial?)`,
 	}},
-	{"what it does", []string{
+	{"actions", []string{
 		`{"name": "a", "run": "true", "send": "x", "expect": "y"}`, `{"name": "b", "run": "a\nb"}`,
 		`{"name": "c", "run": "` + strings.Repeat("a", 501) + `"}`, `{"name": "d", "run": "true", "status": 256}`,
 		`{"name": "e", "expect": "x", "status": 1}`, `{"name": "f", "run": "true", "timeoutSeconds": -1}`,
 	}, []string{
-		"checks[0].send: stands beside run (one of both)",
-		`checks[1].run: "a\nb" is more than a line of text (the guest's shell reads one line)`,
+		"checks[0].send: cannot be combined with run",
+		`checks[1].run: "a\nb" is not one line of text (the guest's shell reads one line)`,
 		"checks[2].run: is 501 bytes long (at most 500; put a script into the guest)",
 		"checks[3].status: 256 is out of range (0 to 255)",
-		"checks[4].status: stands without run (only a command has one)",
+		"checks[4].status: needs run: only a command has a status",
 		"checks[5].timeoutSeconds: -1 is out of range (1 to 86400)",
 	}},
-	{"what it looks for", []string{
+	{"expectations", []string{
 		`{"name": "a", "run": "true", "expect": "x", "match": "y"}`, `{"name": "b", "send": "x"}`,
 		`{"name": "c", "run": "true", "match": "a("}`, `{"name": "d", "match": "x*"}`,
 		`{"name": "prints nothing", "run": "true", "match": "^$"}`,
 	}, []string{
-		"checks[0].match: stands beside expect (one of both)",
-		"checks[1].expect: is missing (expect or match; only run can do without)",
-		"checks[2].match: \"a(\" is no regular expression (" + syntax.ErrMissingParen.String() + ": `a(`)",
-		`checks[3].match: "x*" matches the empty text (it would always be found)`,
+		"checks[0].match: cannot be combined with expect",
+		"checks[1].expect: is missing: set expect or match, unless there is run",
+		"checks[2].match: invalid regular expression \"a(\": " + syntax.ErrMissingParen.String() + ": `a(`",
+		`checks[3].match: "x*" matches the empty text, so the check would always pass`,
 	}},
-	{"an echo would do", []string{
+	{"an echo would match", []string{
 		`{"name": "a", "send": "echo 42\n", "expect": "42"}`, `{"name": "b", "send": "echo 42\r", "expect": "42\n"}`,
 		`{"name": "c", "send": "echo 42\n", "match": "[0-9]+"}`,
 	}, []string{
-		`checks[0].expect: "42" is part of send (its echo would do: have the guest compute it)`,
-		`checks[1].expect: "42\n" is part of send (its echo would do: have the guest compute it)`,
-		`checks[2].match: "[0-9]+" matches send (its echo would do: have the guest compute it)`,
+		`checks[0].expect: "42" is part of send, so the echo would match (expect something that the guest computes)`,
+		`checks[1].expect: "42\n" is part of send, so the echo would match (expect something that the guest computes)`,
+		`checks[2].match: "[0-9]+" matches send, so the echo would match (expect something that the guest computes)`,
 	}},
 }
 
-func TestParseTellsEveryMistakeInChecks(t *testing.T) {
+func TestParseReportsEveryMistakeInChecks(t *testing.T) {
 	for _, test := range checkMistakes {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := vmconfig.Parse([]byte(checks(test.checks...)))
-			if diff := cmp.Diff(test.want, told(t, err)); diff != "" {
+			if diff := cmp.Diff(test.want, messages(t, err)); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
-// Where there is no console at all, that is the mistake.
+// Without a console, only that is reported.
 func TestChecksWithoutConsoles(t *testing.T) {
 	_, err := vmconfig.Parse([]byte(`{"name": "m", "kernel": "/k", "consoles": [], "checks": [{"name": "a", "run": "true"}]}`))
-	if diff := cmp.Diff([]string{"consoles: is empty (at least one console is needed; left out, there are two)"}, told(t, err)); diff != "" {
+	if diff := cmp.Diff([]string{"consoles: is empty (add a console, or leave consoles out for the two default ones)"}, messages(t, err)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -7,10 +7,11 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"microvm-console/internal/strictjson"
+	"microvm-console/internal/suggest"
 )
 
-// DefaultConsoles are the consoles of a machine that names none: a serial port
-// for the boot, and a virtio console, which becomes /dev/console.
+// DefaultConsoles returns the consoles of a vm.json without "consoles": a serial port, which
+// shows the boot, and a virtio console, which becomes /dev/console.
 func DefaultConsoles() []Console {
 	return []Console{
 		{Name: "serial", Device: "ttyS0", Port: 4440},
@@ -18,14 +19,14 @@ func DefaultConsoles() []Console {
 	}
 }
 
-// fillConsoles gives a machine that names no consoles the default ones, at its
-// Ports, and tells what is wrong with those.
+// fillConsoles sets the default consoles if none are given, with their ports from Ports. It
+// returns the mistakes in Ports.
 func (m *Machine) fillConsoles() error {
 	ports := m.Ports
 	m.Ports = nil
 	if m.Consoles != nil {
 		if ports != nil {
-			return strictjson.Mistakef("ports", "are those of consoles that are left out (give each console its port in consoles)")
+			return strictjson.Mistakef("ports", "cannot be combined with consoles (give each console its port there)")
 		}
 		return nil
 	}
@@ -38,7 +39,7 @@ func (m *Machine) fillConsoles() error {
 		i := slices.IndexFunc(m.Consoles, func(c Console) bool { return c.Name == name })
 		switch port := ports[name]; {
 		case i < 0:
-			wrong(name, "no console has this name (known: serial, console)")
+			wrong(name, "unknown console%s", suggest.HintOrKnown(name, []string{"serial", "console"}))
 		case port < minPort || port > maxPort:
 			wrong(name, "%d is out of range (%d to %d)", port, minPort, maxPort)
 		default:
@@ -46,8 +47,8 @@ func (m *Machine) fillConsoles() error {
 		}
 	}
 	if m.Consoles[0].Port == m.Consoles[1].Port {
-		wrong("console", "%d is that of serial too (give each a port of its own)", m.Consoles[1].Port)
-		m.Consoles = DefaultConsoles() // it is told once
+		wrong("console", "%d is also the port of serial (ports must differ)", m.Consoles[1].Port)
+		m.Consoles = DefaultConsoles() // Validate does not report it again
 	}
 	return errs.ErrorOrNil()
 }

@@ -15,10 +15,10 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// bzImage is what makes a file one of Linux's kernels.
+// bzImage is the beginning of a file that identifies it as a Linux kernel.
 var bzImage = strings.Repeat("\x00", 0x202) + "HdrS"
 
-// note makes an ELF file with a note of the type, by the name Xen.
+// note returns an ELF file with a note named Xen of a type.
 func note(kind uint32) string {
 	file := elf.Header64{
 		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
@@ -31,8 +31,8 @@ func note(kind uint32) string {
 	return string(text) + "Xen\x00" + strings.Repeat("\x01", 8)
 }
 
-// What QEMU starts is a kernel; what it would start, or refuse, without a clear word
-// is none.
+// A file is accepted if QEMU starts it as a kernel, and not if QEMU would start or reject it
+// without a clear message.
 func TestKernels(t *testing.T) {
 	multiboot := "\x02\xb0\xad\x1b\x00\x00\x00\x00\xfe\x4f\x52\xe4"
 	path := filepath.Join(t.TempDir(), "kernel")
@@ -44,10 +44,10 @@ func TestKernels(t *testing.T) {
 		{"Multiboot", "\x7fELF" + strings.Repeat("\x00", 4096) + multiboot, true},
 		{"PVH", note(18), true},
 		{"nothing", "", false},
-		{"a text", strings.Repeat("a line\n", 10000), false},
+		{"text", strings.Repeat("a line\n", 10000), false},
 		{"less than a header", bzImage[:len(bzImage)-1], false},
 		{"Multiboot with a wrong sum", multiboot[:8] + "\xfe\x4f\x52\xe5", false},
-		{"Multiboot too far behind", strings.Repeat("\x00", 8192) + multiboot, false},
+		{"Multiboot beyond the searched bytes", strings.Repeat("\x00", 8192) + multiboot, false},
 		{"ELF with another note", note(17), false},
 		{"broken ELF", note(18)[:70], false},
 	} {
@@ -58,13 +58,13 @@ func TestKernels(t *testing.T) {
 			err := vmconfig.Machine{QEMU: "/bin/sh", Kernel: path}.CheckFiles()
 			var want []string
 			if !test.kernel {
-				want = []string{"kernel: " + path + " is no kernel (name a bzImage in vm.json)"}
+				want = []string{"kernel: " + path + " is not a kernel (set kernel to the path of a bzImage)"}
 			}
 			if (err != nil) != (want != nil) {
 				t.Fatal(err)
 			}
 			if err != nil {
-				if diff := cmp.Diff(want, told(t, err)); diff != "" {
+				if diff := cmp.Diff(want, messages(t, err)); diff != "" {
 					t.Error(diff)
 				}
 			}
@@ -94,24 +94,24 @@ func TestCheckFiles(t *testing.T) {
 		machine vmconfig.Machine
 		want    []string
 	}{
-		{"all there", vmconfig.Machine{QEMU: in("program"), Kernel: in("kernel"), Initrd: in("kernel")}, nil},
-		{"QEMU on the PATH, no initrd", vmconfig.Machine{QEMU: "program", Kernel: in("kernel")}, nil},
+		{"all present", vmconfig.Machine{QEMU: in("program"), Kernel: in("kernel"), Initrd: in("kernel")}, nil},
+		{"QEMU in PATH, no initrd", vmconfig.Machine{QEMU: "program", Kernel: in("kernel")}, nil},
 		{
-			"nothing there",
+			"all missing",
 			vmconfig.Machine{QEMU: "qemu", Kernel: in("k"), Initrd: in("i")},
 			[]string{
-				`qemu: "qemu" was not found (install QEMU, or name the program in vm.json)`,
-				"kernel: " + absent("k") + " (name a bzImage in vm.json)",
-				"initrd: " + absent("i") + " (name an initramfs in vm.json)",
+				`qemu: "qemu" not found (install QEMU, or set qemu to the path of the program)`,
+				"kernel: " + absent("k") + " (set kernel to the path of a bzImage)",
+				"initrd: " + absent("i") + " (set initrd to the path of an initramfs)",
 			},
 		},
 		{
-			"a file that is no program, a folder and a FIFO",
+			"a file that is not executable, a directory and a FIFO",
 			vmconfig.Machine{QEMU: in("kernel"), Kernel: dir, Initrd: in("fifo")},
 			[]string{
-				`qemu: "` + in("kernel") + `" was not found (install QEMU, or name the program in vm.json)`,
-				"kernel: " + dir + " is no regular file (name a bzImage in vm.json)",
-				"initrd: " + in("fifo") + " is no regular file (name an initramfs in vm.json)",
+				`qemu: "` + in("kernel") + `" not found (install QEMU, or set qemu to the path of the program)`,
+				"kernel: " + dir + " is not a regular file (set kernel to the path of a bzImage)",
+				"initrd: " + in("fifo") + " is not a regular file (set initrd to the path of an initramfs)",
 			},
 		},
 	}
@@ -119,7 +119,7 @@ func TestCheckFiles(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
 			if err := test.machine.CheckFiles(); err != nil {
-				got = told(t, err)
+				got = messages(t, err)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
@@ -139,6 +139,6 @@ func TestCheckDevices(t *testing.T) {
 	err := vmconfig.Machine{Vsock: &vmconfig.Vsock{CID: 3}}.CheckDevices()
 	want := fmt.Sprintf("vsock: %v (", absent)
 	if (err == nil) != (absent == nil) || err != nil && !strings.HasPrefix(err.Error(), want) {
-		t.Errorf("got %v, want it to be told as %q… is (%v)", err, want, absent)
+		t.Errorf("got %v, want %q… (%v)", err, want, absent)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// FuzzParse wants no panic whatever the file holds, and a machine that is
-// valid to be the same machine when it has been written and read again.
+// Parse does not panic, whatever the file holds, and a valid machine is the same after it was
+// written and parsed again.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(least))
 	for _, test := range mistakes {
@@ -43,8 +43,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// A file that is taken for a kernel has the mark of one, and one that has the mark of
-// Multiboot where QEMU looks for it is a kernel, whatever else is in it.
+// A file that is accepted as a kernel has the header of one, and a file with a Multiboot header
+// in the part that QEMU searches is accepted, whatever else is in it.
 func FuzzKernel(f *testing.F) {
 	const multiboot = "\x02\xb0\xad\x1b\x00\x00\x00\x00\xfe\x4f\x52\xe4"
 	for _, text := range []string{bzImage, note(18), note(17), note(18)[:70], "\x7fELF" + multiboot} {
@@ -57,7 +57,7 @@ func FuzzKernel(f *testing.F) {
 		}
 		return vmconfig.Machine{QEMU: "/bin/sh", Kernel: path}.CheckFiles() == nil
 	}
-	f.Add([]byte(note(18)), uint16(87)) // behind that, the note is in its place
+	f.Add([]byte(note(18)), uint16(87)) // after that offset, the note is intact
 	marked := func(text []byte) bool {
 		for at := 0; at+len(multiboot) <= min(len(text), 8<<10); at += 4 {
 			if string(text[at:at+4]) == multiboot[:4] {
@@ -76,7 +76,7 @@ func FuzzKernel(f *testing.F) {
 			}
 		}
 		if at%4 == 0 && int(at)+len(multiboot) <= 8<<10 && !kernel(t, with) {
-			t.Errorf("with Multiboot at %d it is no kernel", at)
+			t.Errorf("with Multiboot at %d it is not a kernel", at)
 		}
 	})
 }

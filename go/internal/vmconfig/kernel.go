@@ -10,9 +10,9 @@ import (
 	"os"
 )
 
-// checkKernel wants a file that QEMU can start (hw/i386/x86-common.c,
-// x86_load_linux): a bzImage, or one for Multiboot or PVH. QEMU starts many a file
-// that is none, which then says nothing; under KVM, that would look like KVM's fault.
+// checkKernel returns an error unless path is a kernel that QEMU can start: a bzImage, or one
+// for Multiboot or PVH (x86_load_linux in QEMU's hw/i386/x86-common.c). QEMU starts many other
+// files too, which then print nothing; under KVM, that would look like a fault of KVM.
 func checkKernel(path string) error {
 	if err := readable(path); err != nil {
 		return err
@@ -28,22 +28,22 @@ func checkKernel(path string) error {
 		return err
 	}
 	if !isBzImage(head[:n]) && !isMultiboot(head[:n]) && !isPVH(file) {
-		return fmt.Errorf("%s is no kernel", path)
+		return fmt.Errorf("%s is not a kernel", path)
 	}
 	return nil
 }
 
-// isBzImage tells whether a file that begins with head has the header of Linux's
-// boot protocol (Documentation/arch/x86/boot.rst): its magic is at 0x202.
+// isBzImage reports whether a file that begins with head has the header of the Linux boot
+// protocol, whose magic number is at 0x202 (Documentation/arch/x86/boot.rst).
 func isBzImage(head []byte) bool {
 	return len(head) >= 0x206 && bytes.Equal(head[0x202:0x206], []byte("HdrS"))
 }
 
-// multibootSearch is how far into a file a Multiboot header may be.
+// multibootSearch is how many bytes of a file may hold the Multiboot header.
 const multibootSearch = 8 << 10
 
-// isMultiboot tells whether there is a Multiboot header in head: magic, flags and a
-// checksum, which together are 0.
+// isMultiboot reports whether head has a Multiboot header: magic number, flags and checksum,
+// whose sum is 0.
 func isMultiboot(head []byte) bool {
 	for at := 0; at+12 <= len(head); at += 4 {
 		word := func(i int) uint32 { return binary.LittleEndian.Uint32(head[at+4*i:]) }
@@ -54,11 +54,11 @@ func isMultiboot(head []byte) bool {
 	return false
 }
 
-// maxNotes is how many bytes of notes are looked at.
+// maxNotes is how many bytes of ELF notes are searched.
 const maxNotes = 64 << 10
 
-// isPVH reports whether the file is an ELF file with the note of a PVH kernel, as a
-// vmlinux has (XEN_ELFNOTE_PHYS32_ENTRY): of name "Xen" and type 18.
+// isPVH reports whether the file is an ELF file with the note of a PVH kernel, such as a
+// vmlinux: name "Xen" and type 18 (XEN_ELFNOTE_PHYS32_ENTRY).
 func isPVH(file io.ReaderAt) bool {
 	image, err := elf.NewFile(file)
 	if err != nil {

@@ -1,7 +1,7 @@
-// Package vmconfig is vm.json: what a machine is, before anything of it runs.
+// Package vmconfig defines vm.json, the description of a virtual machine.
 //
-// It is plain data. Load reads a file, fills in the defaults, which stand here
-// and nowhere else, and tells every mistake at once.
+// A Machine is plain data. Load reads a file, fills in the defaults, which are defined here
+// only, and reports every mistake at once.
 package vmconfig
 
 import (
@@ -13,19 +13,18 @@ import (
 	"microvm-console/internal/strictjson"
 )
 
-// Machine is one virtual machine, the whole of a vm.json.
+// Machine is one virtual machine: the content of a vm.json.
 type Machine struct {
-	// Name names the machine's folder and its endpoints: lower-case letters,
-	// digits and dashes, at most 40. Required.
+	// Name is the name of the VM and of its directory: lower-case letters, digits and dashes,
+	// at most 40. Required.
 	Name string `json:"name"`
-	// Type is QEMU's machine type: "q35", "microvm", or "auto" (default),
-	// which is q35 under TCG and microvm under KVM. A microvm has one UART;
-	// auto is q35 for a machine that has more.
+	// Type is QEMU's machine type: "q35", "microvm", or "auto" (default): q35 under TCG,
+	// microvm under KVM. A microvm has one UART; auto is q35 for a VM with more.
 	Type string `json:"machine"`
-	// Accel is the accelerator: "kvm", "tcg", or "auto" (default), which
-	// tries whether KVM really runs this kernel.
+	// Accel is the accelerator: "kvm", "tcg", or "auto" (default): kvm if this kernel starts
+	// under KVM on this host, else tcg.
 	Accel string `json:"accel"`
-	// QEMU is the program, a path or a name to be looked up on PATH. Default
+	// QEMU is the program: a path, or a name that is looked up in PATH. Default
 	// "qemu-system-x86_64".
 	QEMU string `json:"qemu"`
 	// MemoryMiB is the guest's memory in MiB. Default 256.
@@ -34,56 +33,55 @@ type Machine struct {
 	VCPUs int `json:"vcpus"`
 	// Kernel is the path of a bzImage. Required.
 	Kernel string `json:"kernel"`
-	// Initrd is the path of an initramfs. Empty: none.
+	// Initrd is the path of an initramfs. Default: none.
 	Initrd string `json:"initrd,omitempty"`
-	// KernelParams are added to the kernel command line, behind the console=
-	// parameters, which are made from Consoles.
+	// KernelParams are added to the kernel command line after the console= parameters, which
+	// follow from Consoles.
 	KernelParams []string `json:"kernelParams,omitempty"`
-	// Consoles in the order of their console= parameters: the last one
-	// becomes the guest's /dev/console. Left out: DefaultConsoles.
+	// Consoles are the consoles, in the order of their console= parameters: the last one
+	// becomes the guest's /dev/console. Default: DefaultConsoles.
 	Consoles []Console `json:"consoles"`
-	// Ports are the ports of the default consoles, by console name; a console
-	// that is not named keeps its own. Parse moves them into Consoles.
+	// Ports are the ports of the default consoles, by console name; the others keep their
+	// default ports. Parse moves them into Consoles.
 	Ports map[string]int `json:"ports,omitempty"`
-	// Vsock gives the guest a virtio-vsock device. nil: none.
+	// Vsock gives the guest a virtio-vsock device. Default: none.
 	Vsock *Vsock `json:"vsock,omitempty"`
-	// Sandbox has QEMU start no program, become no other user, and use no obsolete
-	// system call (QEMU's -sandbox), and gives it a small environment. Default true;
-	// false for QEMUArgs that need more: a network with a script, or a window.
+	// Sandbox runs QEMU with -sandbox, so that it cannot start programs, change its user or
+	// use obsolete system calls, and with a small environment. Default true; set it to false
+	// if QEMUArgs need more: a network with a script, or a window.
 	Sandbox bool `json:"sandbox"`
-	// QEMUArgs are added to QEMU's arguments as they are.
+	// QEMUArgs are added to QEMU's arguments unchanged.
 	QEMUArgs []string `json:"qemuArgs,omitempty"`
-	// Checks are what run-test checks beside what it always does, in their order.
+	// Checks are made by run-test in this order, after its own.
 	Checks []Check `json:"checks,omitempty"`
 }
 
 // Console is one console device of the guest and its endpoint on the host.
 type Console struct {
-	// Name is what users call it: "serial", "console".
+	// Name is the name that users give: "serial", "console".
 	Name string `json:"name"`
 	// Device is the guest's device: "ttyS0" to "ttyS3" (16550 UART) or
 	// "hvc0" to "hvc7" (virtio-console).
 	Device string `json:"device"`
 	// Port is the TCP port on localhost, 1 to 65535.
 	Port int `json:"port"`
-	// Shared opens Port to every user of the host. Default false: to the VM's owner
-	// and root.
+	// Shared opens Port to every user of the host. By default, only the VM's owner and root
+	// may connect.
 	Shared bool `json:"shared,omitempty"`
-	// Login tells whether root can log in there, without a password. Default
-	// true; false for a guest that is none of ours: run-test then leaves out
-	// what needs a shell there.
+	// Login is whether root can log in on the console without a password. Default true. If
+	// it is false, run-test skips its checks that need a shell.
 	Login *bool `json:"login,omitempty"`
 }
 
-// HasLogin tells whether root can log in on the console.
+// HasLogin reports whether root can log in on the console.
 func (c Console) HasLogin() bool { return c.Login == nil || *c.Login }
 
-// IsSerial tells whether the console is a UART; the others are virtio-consoles.
+// IsSerial reports whether the console is a UART; the others are virtio consoles.
 func (c Console) IsSerial() bool { return strings.HasPrefix(c.Device, "ttyS") }
 
-// Load reads the vm.json at path. Its error is a *multierror.Error with one
-// entry per mistake, each naming the file and the field. rules find more mistakes than
-// Validate does, such as CheckFiles; they are reported with the others.
+// Load reads the vm.json at path. If the file can be read, its error is a *multierror.Error
+// with one entry per mistake, which names the file and the field. The mistakes that rules,
+// such as CheckFiles, return are included.
 func Load(path string, rules ...func(Machine) error) (Machine, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -97,7 +95,7 @@ func Load(path string, rules ...func(Machine) error) (Machine, error) {
 	return machine, multierror.Prefix(strictjson.AllMistakes(err, more.ErrorOrNil()), path+":")
 }
 
-// Parse is Load for data that has been read. With an error, the machine has the fields
+// Parse parses the content of a vm.json. If it returns an error, the machine has the fields
 // that could be decoded.
 func Parse(data []byte) (Machine, error) {
 	machine := defaults()
@@ -105,7 +103,7 @@ func Parse(data []byte) (Machine, error) {
 	return machine, strictjson.AllMistakes(decoding, machine.fillConsoles(), machine.Validate())
 }
 
-// defaults is what a vm.json that says nothing means.
+// defaults returns the machine of an empty vm.json.
 func defaults() Machine {
 	return Machine{Type: "auto", Accel: "auto", QEMU: "qemu-system-x86_64", MemoryMiB: 256, VCPUs: 1, Sandbox: true}
 }

@@ -20,37 +20,36 @@ var (
 	devicePattern = regexp.MustCompile(`^(ttyS[0-3]|hvc[0-7])$`)
 )
 
-// The words that the fields of the same name take.
+// The values of Machine.Type and Machine.Accel.
 var (
 	Types  = []string{"auto", "q35", "microvm"}
 	Accels = []string{"auto", "kvm", "tcg"}
 )
 
-// Limits beyond which QEMU or the guest would only fail later, and less
-// clearly.
+// Beyond these limits QEMU or the guest would fail later, with less clear errors.
 const (
 	minMemoryMiB = 32
 	maxMemoryMiB = 1 << 20
 	maxVCPUs     = 255
 	minPort      = 1
 	maxPort      = 65535
-	// MaxName is the length of the longest machine name.
+	// MaxName is the maximum length of a machine's name, in bytes.
 	MaxName = 40
 )
 
-// CheckName tells whether a machine can have the name.
+// CheckName returns a *strictjson.Mistake if name is not a valid machine name.
 func CheckName(name string) error {
 	switch {
 	case name == "":
 		return strictjson.Mistakef("name", "is missing")
 	case !namePattern.MatchString(name):
-		return strictjson.Mistakef("name", "%q is no machine name (lower-case letters, digits and dashes, at most %d)", name, MaxName)
+		return strictjson.Mistakef("name", "invalid name %q: want lower-case letters, digits and dashes, at most %d", name, MaxName)
 	}
 	return nil
 }
 
-// Validate tells every mistake at once, as a *multierror.Error. It looks at
-// the data only; see CheckFiles for the rest.
+// Validate returns every mistake in m as one *multierror.Error. It does not access files;
+// CheckFiles and CheckDevices do.
 func (m Machine) Validate() error {
 	var errs *multierror.Error
 	wrong := func(field, format string, args ...any) {
@@ -60,10 +59,10 @@ func (m Machine) Validate() error {
 		errs = multierror.Append(errs, err)
 	}
 	if !slices.Contains(Types, m.Type) {
-		wrong("machine", "%q is unknown (one of %s)", m.Type, strings.Join(Types, ", "))
+		wrong("machine", "unknown machine type %q (choose %s)", m.Type, strings.Join(Types, ", "))
 	}
 	if !slices.Contains(Accels, m.Accel) {
-		wrong("accel", "%q is unknown (one of %s)", m.Accel, strings.Join(Accels, ", "))
+		wrong("accel", "unknown accelerator %q (choose %s)", m.Accel, strings.Join(Accels, ", "))
 	}
 	if m.MemoryMiB < minMemoryMiB || m.MemoryMiB > maxMemoryMiB {
 		wrong("memoryMiB", "%d is out of range (%d to %d)", m.MemoryMiB, minMemoryMiB, maxMemoryMiB)
@@ -72,7 +71,7 @@ func (m Machine) Validate() error {
 		wrong("vcpus", "%d is out of range (1 to %d)", m.VCPUs, maxVCPUs)
 	}
 	if m.Kernel == "" {
-		wrong("kernel", "is missing (the path of a bzImage)")
+		wrong("kernel", "is missing (set it to the path of a bzImage)")
 	}
 	m.validateParams(wrong)
 	if err := CheckQEMUArgs(m.QEMUArgs); err != nil {
@@ -81,66 +80,66 @@ func (m Machine) Validate() error {
 	m.validateConsoles(wrong)
 	m.validateChecks(wrong)
 	if m.Vsock != nil && (m.Vsock.CID < minCID || m.Vsock.CID > maxCID) {
-		wrong("vsock.cid", "%d is out of range (%d to %d, another one for each VM of this host)", m.Vsock.CID, minCID, maxCID)
+		wrong("vsock.cid", "%d is out of range (%d to %d, different for each VM of this host)", m.Vsock.CID, minCID, maxCID)
 	}
 	return errs.ErrorOrNil()
 }
 
-// validateParams refuses what the kernel would read as something else.
+// validateParams rejects parameters that the kernel would parse as something else.
 func (m Machine) validateParams(wrong func(field, format string, args ...any)) {
 	for i, param := range m.KernelParams {
 		field := fmt.Sprintf("kernelParams[%d]", i)
 		switch {
 		case param == "" || strings.ContainsRune(param, 0):
-			wrong(field, "%q is no kernel parameter", param)
+			wrong(field, "invalid kernel parameter %q", param)
 		case strings.ContainsFunc(param, unicode.IsSpace):
-			wrong(field, "%q has a blank in it (an entry is one parameter: make each word an entry)", param)
-		case strings.Count(param, `"`)%2 != 0: // what follows would be a part of it
-			wrong(field, "%q has a quotation mark too many", param)
+			wrong(field, "%q contains white space (write each parameter as an entry of its own)", param)
+		case strings.Count(param, `"`)%2 != 0: // the next parameters would become part of it
+			wrong(field, "%q has an unbalanced quotation mark", param)
 		case strings.HasPrefix(strings.TrimPrefix(param, `"`), "console="): // the kernel removes the mark
-			wrong(field, "%q is made from consoles (change their order there)", param)
+			wrong(field, "%q follows from consoles (change their order there)", param)
 		}
 	}
 }
 
-// CheckQEMUArgs refuses arguments of the user's with which QEMU would leave the process
-// that starts it.
+// CheckQEMUArgs returns an error if the user's arguments make QEMU leave the process that
+// starts it.
 func CheckQEMUArgs(args []string) error {
 	for _, arg := range args {
 		if arg == "-daemonize" || arg == "--daemonize" {
-			return fmt.Errorf("%s: QEMU would leave the process that relays its consoles (leave it out, and put microvm-run in the background)", arg)
+			return fmt.Errorf("%s: QEMU must stay a child of the process that relays its consoles (remove the argument, and run microvm-run in the background)", arg)
 		}
 	}
 	return nil
 }
 
-// validateConsoles looks at each console and at what they must not share.
+// validateConsoles validates each console, and that names, devices and ports differ.
 func (m Machine) validateConsoles(wrong func(field, format string, args ...any)) {
 	if len(m.Consoles) == 0 {
-		wrong("consoles", "is empty (at least one console is needed; left out, there are two)")
+		wrong("consoles", "is empty (add a console, or leave consoles out for the two default ones)")
 	}
 	names, devices, ports := map[string]int{}, map[string]int{}, map[string]int{}
 	for i, console := range m.Consoles {
 		field := fmt.Sprintf("consoles[%d]", i)
-		unique := func(seen map[string]int, key, what string) {
-			if first, ok := seen[what]; ok {
-				wrong(field+"."+key, "%s is that of consoles[%d] too (give each its own)", what, first)
+		unique := func(seen map[string]int, key, value string) {
+			if first, ok := seen[value]; ok {
+				wrong(field+"."+key, "%s is also the %s of consoles[%d] (%ss must differ)", value, key, first, key)
 				return
 			}
-			seen[what] = i
+			seen[value] = i
 		}
 		if !namePattern.MatchString(console.Name) {
-			wrong(field+".name", "%q is no console name (lower-case letters, digits and dashes)", console.Name)
+			wrong(field+".name", "invalid name %q: want lower-case letters, digits and dashes, at most %d", console.Name, MaxName)
 		} else {
 			unique(names, "name", strconv.Quote(console.Name))
 		}
 		if !devicePattern.MatchString(console.Device) {
-			wrong(field+".device", "%q is no console device (ttyS0 to ttyS3, hvc0 to hvc7)", console.Device)
+			wrong(field+".device", "unknown device %q: want ttyS0 to ttyS3 or hvc0 to hvc7", console.Device)
 		} else {
 			unique(devices, "device", strconv.Quote(console.Device))
 		}
 		if m.Type == "microvm" && console.IsSerial() && console.Device != "ttyS0" {
-			wrong(field+".device", "%q: a microvm has one UART, ttyS0 (use hvc0 to hvc7, or machine q35)", console.Device)
+			wrong(field+".device", "%q: a microvm has only the UART ttyS0 (use hvc0 to hvc7, or machine q35)", console.Device)
 		}
 		if console.Port < minPort || console.Port > maxPort {
 			wrong(field+".port", "%d is out of range (%d to %d)", console.Port, minPort, maxPort)
@@ -151,8 +150,8 @@ func (m Machine) validateConsoles(wrong func(field, format string, args ...any))
 	m.validateDeviceNumbers(devices, wrong)
 }
 
-// validateDeviceNumbers wants devices of a kind to be numbered from 0 without
-// a hole: the guest numbers what QEMU plugs in.
+// validateDeviceNumbers validates that the devices of each kind are numbered from 0 without a
+// gap, as the guest numbers the devices that it finds.
 func (m Machine) validateDeviceNumbers(devices map[string]int, wrong func(field, format string, args ...any)) {
 	for i, console := range m.Consoles {
 		if !devicePattern.MatchString(console.Device) {
@@ -165,38 +164,40 @@ func (m Machine) validateDeviceNumbers(devices map[string]int, wrong func(field,
 		}
 		before := strconv.Quote(console.Device[:last] + strconv.Itoa(number-1))
 		if _, ok := devices[before]; !ok {
-			wrong(fmt.Sprintf("consoles[%d].device", i), "%q needs a console %s before it", console.Device, before)
+			wrong(fmt.Sprintf("consoles[%d].device", i), "%q needs another console with device %s", console.Device, before)
 		}
 	}
 }
 
-// CheckFiles looks for the files a machine is started from: kernel, initrd and
-// QEMU. It tells all that are missing or unreadable, and a kernel that is none.
+// CheckFiles checks the files that a machine is started from: kernel, initrd and QEMU. It
+// returns a *multierror.Error with a mistake for each one that is missing, unreadable or
+// invalid.
 func (m Machine) CheckFiles() error {
 	var errs *multierror.Error
 	if _, err := exec.LookPath(m.QEMU); err != nil {
 		errs = multierror.Append(errs, strictjson.Mistakef(
-			"qemu", "%q was not found (install QEMU, or name the program in vm.json)", m.QEMU))
+			"qemu", "%q not found (install QEMU, or set qemu to the path of the program)", m.QEMU))
 	}
 	if err := checkKernel(m.Kernel); err != nil {
-		errs = multierror.Append(errs, strictjson.Mistakef("kernel", "%w (name a bzImage in vm.json)", err))
+		errs = multierror.Append(errs, strictjson.Mistakef("kernel", "%w (set kernel to the path of a bzImage)", err))
 	}
 	if m.Initrd != "" {
 		if err := readable(m.Initrd); err != nil {
-			errs = multierror.Append(errs, strictjson.Mistakef("initrd", "%w (name an initramfs in vm.json)", err))
+			errs = multierror.Append(errs, strictjson.Mistakef("initrd", "%w (set initrd to the path of an initramfs)", err))
 		}
 	}
 	return errs.ErrorOrNil()
 }
 
-// readable opens path as QEMU will. It looks first: opening a FIFO would block.
+// readable returns an error unless path is a regular file that can be opened. The type is
+// checked first, since opening a FIFO would block.
 func readable(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", path)
+		return fmt.Errorf("%s is not a regular file", path)
 	}
 	file, err := os.Open(path)
 	if err != nil {

@@ -12,25 +12,25 @@ type Vsock struct {
 	CID int `json:"cid"`
 }
 
-// The addresses that a guest can have: those below are the hypervisor's, the
-// loopback's and the host's own, the one above stands for any.
+// The range of a guest's address. The addresses below are the hypervisor's, the loopback's and
+// the host's; the one above is VMADDR_CID_ANY.
 const (
 	minCID = 3
 	maxCID = 1<<32 - 2
 )
 
-// vhostVsock is what QEMU opens for a virtio-vsock device.
+// vhostVsock is the device that QEMU opens for a virtio-vsock device.
 const vhostVsock = "/dev/vhost-vsock"
 
-// CheckDevices looks for what the machine needs of the host that starts it.
-// That is not CheckFiles, which is for the host that builds it, too.
+// CheckDevices checks the devices of the host that the machine needs when it starts.
+// CheckFiles, in contrast, also makes sense on the host that builds the machine.
 func (m Machine) CheckDevices() error {
 	if m.Vsock == nil {
 		return nil
 	}
 	file, err := os.OpenFile(vhostVsock, os.O_RDWR, 0)
 	if err != nil {
-		return fmt.Errorf("vsock: %w (load the host's module vhost_vsock and let this user open it, or leave vsock out of vm.json)", err)
+		return fmt.Errorf("vsock: %w (load the host's module vhost_vsock and allow this user to open the device, or remove vsock from vm.json)", err)
 	}
 	return file.Close()
 }

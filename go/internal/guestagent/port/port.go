@@ -1,14 +1,12 @@
-// Package port opens a virtio-serial port by its name, in the guest.
+// Package port opens a virtio-serial port by its name. It is used in the guest.
 //
-// Its invariants: a port that is not there yet is waited for, as is a host that is
-// not connected, without looking again and again; an answer to a host that has
-// gone is dropped, so that the next one does not get it.
-// (A kernel without a network does not tell of its devices: there it looks every
-// second.)
+// It waits for a port that does not exist yet, and for a host that is not connected, without
+// polling. (A kernel without network support does not report its devices; then the package polls
+// every second.) Output to a host that has disconnected is dropped, so that the next one does
+// not receive it.
 //
-// Source: Linux, drivers/char/virtio_console.c. In a guest with udev a port has
-// a link in /dev/virtio-ports; the kernel itself gives /dev/vportNpM, and the name
-// in sysfs, which is the same everywhere.
+// Source: Linux, drivers/char/virtio_console.c. The kernel makes /dev/vportNpM, with the port's
+// name in sysfs. The links in /dev/virtio-ports, which need udev, are not used.
 package port
 
 import (
@@ -24,17 +22,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// names are the files with the ports' names.
+// names matches the files with the ports' names.
 const names = "/sys/class/virtio-ports/*/name"
 
-// Port is an open port. One process at a time can have it.
+// Port is an open port. A port can be opened once at a time.
 type Port struct {
 	file *os.File
 	raw  syscall.RawConn
 }
 
-// Open opens the port called name. Where there is none it waits until there is one, or
-// ctx ends. The caller closes it.
+// Open opens the port with a name. If it does not exist, Open waits until it does or ctx ends. The
+// caller closes the port.
 func Open(ctx context.Context, name string) (*Port, error) {
 	events, err := listen()
 	if err != nil {
@@ -59,7 +57,7 @@ func Open(ctx context.Context, name string) (*Port, error) {
 	}
 }
 
-// find returns the device of the port called name; "": there is none.
+// find returns the path of the port with a name, or "" if there is none.
 func find(name string) (string, error) {
 	files, err := filepath.Glob(names)
 	if err != nil {
@@ -67,7 +65,7 @@ func find(name string) (string, error) {
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		if err == nil && strings.TrimSpace(string(text)) == name { // one that has just gone has none
+		if err == nil && strings.TrimSpace(string(text)) == name { // an error means that the port was just removed
 			return filepath.Join("/dev", filepath.Base(filepath.Dir(file))), nil
 		}
 	}
@@ -77,7 +75,7 @@ func find(name string) (string, error) {
 func open(device string) (*Port, error) {
 	file, err := os.OpenFile(device, os.O_RDWR|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if errors.Is(err, unix.EBUSY) {
-		return nil, fmt.Errorf("port: %w (another agent serves it)", err)
+		return nil, fmt.Errorf("port: %w (another agent uses it)", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("port: %w", err)
@@ -90,21 +88,21 @@ func open(device string) (*Port, error) {
 	return &Port{file, raw}, nil
 }
 
-// Close closes the port and ends reads and writes.
+// Close closes the port, which ends Read and Write.
 func (p *Port) Close() error { return p.file.Close() }
 
-// Read reads what the host sends. While no host is connected, it waits for
-// one: a port that has been unplugged, or closed, is its only end.
+// Read reads from the host. If no host is connected, it waits for one. It returns an error only if
+// the port is closed, which is io.EOF, or unplugged.
 func (p *Port) Read(data []byte) (n int, err error) {
 	wait := p.raw.Read(func(fd uintptr) bool {
 		n, err = retry(func() (int, error) { return unix.Read(int(fd), data) })
-		// 0: the host is not connected. The kernel wakes us when something comes.
+		// 0 means that no host is connected. The kernel wakes this goroutine on input.
 		return n > 0 || err != nil && !errors.Is(err, unix.EAGAIN)
 	})
 	return p.result(n, err, wait)
 }
 
-// Write writes to the host, or drops data where none is connected.
+// Write writes to the host. If no host is connected, it drops data and returns no error.
 func (p *Port) Write(data []byte) (written int, err error) {
 	wait := p.raw.Write(func(fd uintptr) bool {
 		for err = nil; written < len(data) && err == nil; {
@@ -120,7 +118,7 @@ func (p *Port) Write(data []byte) (written int, err error) {
 	return p.result(written, err, wait)
 }
 
-// result is that of a call: its own, or that the wait for it has ended.
+// result returns the result of a system call, or of the wait for it.
 func (p *Port) result(n int, err, wait error) (int, error) {
 	switch {
 	case errors.Is(wait, os.ErrClosed):
@@ -133,14 +131,14 @@ func (p *Port) result(n int, err, wait error) (int, error) {
 	return n, nil
 }
 
-// hungUp tells whether no host is connected.
+// hungUp reports whether no host is connected.
 func hungUp(fd int) bool {
 	state := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 	n, err := retry(func() (int, error) { return unix.Poll(state, 0) })
 	return err == nil && n > 0 && state[0].Revents&unix.POLLHUP != 0
 }
 
-// retry makes a call again that a signal has cut short.
+// retry repeats a call that a signal has interrupted.
 func retry(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()

@@ -7,18 +7,17 @@ import (
 	"time"
 )
 
-// What a port does needs a guest: tests/guest/agent_test.go has one. Here is only how
-// the wait for one ends.
+// Other tests of ports need a guest; see tests/guest/agent_test.go.
 func TestOpenEndsWithItsContext(t *testing.T) {
-	enough := errors.New("enough")
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, enough)
+	timeout := errors.New("timeout")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, timeout)
 	defer cancel()
-	if _, err := Open(ctx, "org.example.nobody"); !errors.Is(err, enough) {
+	if _, err := Open(ctx, "org.example.absent"); !errors.Is(err, timeout) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestAKernelWithoutNetworkIsLookedAtAgain(t *testing.T) {
+func TestWaitWithoutNetworkSupport(t *testing.T) {
 	if err := (uevents{}).wait(t.Context(), "virtio-ports"); err != nil {
 		t.Error(err)
 	}

@@ -11,16 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// uevents is what the kernel tells of its devices
-// (Documentation/core-api/kobject.rst, netlink(7)).
+// uevents receives the kernel's messages about devices (Documentation/core-api/kobject.rst,
+// netlink(7)).
 type uevents struct {
-	file *os.File // nil: a kernel without a network, which tells nobody
+	file *os.File // nil if the kernel has no network support, and so no messages
 }
 
-// lookAgain is how long to wait where nobody tells.
-const lookAgain = time.Second
+// pollInterval is how long wait waits without messages.
+const pollInterval = time.Second
 
-// kernelGroup is the multicast group of the kernel's own messages.
+// kernelGroup is the multicast group of messages from the kernel.
 const kernelGroup = 1
 
 func listen() (uevents, error) {
@@ -39,12 +39,12 @@ func listen() (uevents, error) {
 	return uevents{file}, nil
 }
 
-// wait waits for a message about a subsystem's device.
+// wait waits for a message about a device of a subsystem, or without messages for pollInterval.
 func (u uevents) wait(ctx context.Context, subsystem string) error {
 	if u.file == nil {
 		select {
 		case <-ctx.Done():
-		case <-time.After(lookAgain):
+		case <-time.After(pollInterval):
 		}
 		return nil
 	}
@@ -53,7 +53,7 @@ func (u uevents) wait(ctx context.Context, subsystem string) error {
 	for {
 		n, err := u.file.Read(message)
 		if errors.Is(err, unix.ENOBUFS) {
-			return nil // some were lost: it may have been among them
+			return nil // messages were lost
 		}
 		if err != nil {
 			return fmt.Errorf("uevents: %w", err)
@@ -67,6 +67,6 @@ func (u uevents) wait(ctx context.Context, subsystem string) error {
 // close ends wait.
 func (u uevents) close() {
 	if u.file != nil {
-		_ = u.file.Close() // a second time, too
+		_ = u.file.Close() // may be closed already
 	}
 }

@@ -14,10 +14,10 @@ import (
 	"microvm-console/internal/guestagent"
 )
 
-// none are no arguments, or no value.
+// none is the type of absent arguments and values.
 type none struct{}
 
-// syncArgs are the arguments of both synchronisations.
+// syncArgs are the arguments of guest-sync and guest-sync-delimited.
 type syncArgs struct {
 	ID *int64 `json:"id"`
 }
@@ -45,22 +45,22 @@ func (s *Server) end(_ context.Context, args guestagent.ShutdownArgs) (any, erro
 		args.Mode = guestagent.Powerdown
 	case guestagent.Powerdown, guestagent.Halt, guestagent.Reboot:
 	default:
-		return nil, fmt.Errorf("mode %q is unknown (powerdown, halt, reboot)", args.Mode)
+		return nil, fmt.Errorf("unknown mode %q (choose powerdown, halt, reboot)", args.Mode)
 	}
 	return nil, s.shutdown(args.Mode)
 }
 
 func (s *Server) time(context.Context, none) (any, error) { return time.Now().UnixNano(), nil }
 
-// setTimeArgs are the arguments of guest-set-time: nanoseconds since 1970. Without a time,
-// the guest's hardware clock counts.
+// setTimeArgs are the arguments of guest-set-time. Time is in nanoseconds since 1970. If it is
+// absent, the time of the guest's hardware clock is used.
 type setTimeArgs struct {
 	Time *int64 `json:"time"`
 }
 
 func (s *Server) setTime(ctx context.Context, args setTimeArgs) (any, error) {
 	if args.Time == nil {
-		// The guest's hardware clock is the host's.
+		// QEMU sets the hardware clock to the host's time.
 		if out, err := exec.CommandContext(ctx, "hwclock", "-s").CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("hwclock -s: %w: %.200s", err, out)
 		}
@@ -73,19 +73,19 @@ func (s *Server) setTime(ctx context.Context, args setTimeArgs) (any, error) {
 	return none{}, nil
 }
 
-// consoleForm is what a terminal's name looks like; it leads out of no folder.
+// consoleForm matches the names of terminals. They contain no slash, so that they stay in /dev.
 var consoleForm = regexp.MustCompile(`^[A-Za-z]+[0-9]+$`)
 
-// setConsoleSize tells a terminal its size, and so the programs on it, by
-// SIGWINCH; see TIOCSWINSZ(2const).
+// setConsoleSize sets the size of a terminal. The kernel then sends SIGWINCH to the programs on it;
+// see TIOCSWINSZ(2const).
 func (s *Server) setConsoleSize(_ context.Context, args guestagent.ConsoleSizeArgs) (any, error) {
 	switch {
 	case !consoleForm.MatchString(args.Device):
-		return nil, fmt.Errorf("device %q is no console (as hvc0)", args.Device)
+		return nil, fmt.Errorf("invalid device %q: want a console, e.g. hvc0", args.Device)
 	case !isSize(args.Rows) || !isSize(args.Columns):
-		return nil, fmt.Errorf("%d rows of %d columns: want numbers from 1 to %d", args.Rows, args.Columns, 1<<16-1)
+		return nil, fmt.Errorf("invalid size, %d rows of %d columns: want 1 to %d", args.Rows, args.Columns, 1<<16-1)
 	}
-	// Without NONBLOCK a serial port waits for a carrier.
+	// Without O_NONBLOCK the open of a serial port waits for a carrier.
 	file, err := os.OpenFile("/dev/"+args.Device, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -98,5 +98,5 @@ func (s *Server) setConsoleSize(_ context.Context, args guestagent.ConsoleSizeAr
 	return none{}, nil
 }
 
-// isSize tells whether a size fits a struct winsize, where 0 is unknown.
+// isSize reports whether n fits struct winsize, in which 0 means unknown.
 func isSize(n int) bool { return n > 0 && n < 1<<16 }

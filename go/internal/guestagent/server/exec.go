@@ -16,16 +16,16 @@ import (
 	"microvm-console/internal/guestagent"
 )
 
-// process is a command of the host's, running or ended.
+// process is a command that the host has started.
 type process struct {
 	pid      int
-	out, err *kept // what is kept for the status; nil: nothing, or it flows
-	flows    []*flow
-	done     chan struct{} // closed when it has ended and all it printed is here
-	state    guestagent.ExecStatus
+	out, err *kept                 // output for the status; may be nil
+	flows    []*flow               // stdout and stderr of a stream; nil for other commands
+	done     chan struct{}         // closed when the command has ended and its output was read
+	state    guestagent.ExecStatus // read after done is closed
 }
 
-// execArgs are guestagent.ExecArgs as they come.
+// execArgs are guestagent.ExecArgs with Capture not decoded.
 type execArgs struct {
 	Path    string          `json:"path"`
 	Args    []string        `json:"arg"`
@@ -34,8 +34,8 @@ type execArgs struct {
 	Capture json.RawMessage `json:"capture-output"`
 }
 
-// exec starts a command. Its end is waited for here, so that it is no zombie;
-// the guest's other processes are init's to wait for.
+// exec starts a command, and waits for it in the background, so that it does not stay a zombie. The
+// guest's init waits for all other processes.
 func (s *Server) exec(_ context.Context, args execArgs) (any, error) {
 	if args.Path == "" {
 		return nil, errors.New("parameter 'path' is missing")
@@ -46,7 +46,7 @@ func (s *Server) exec(_ context.Context, args execArgs) (any, error) {
 	}
 	command := exec.Command(args.Path, args.Args...)
 	command.Env, command.Dir = args.Env, "/"
-	// A group of its own: a signal to it reaches what it has started.
+	// A session of its own, so that a signal to its process group reaches its children.
 	command.SysProcAttr = &unix.SysProcAttr{Setsid: true}
 	if len(args.Input) > 0 {
 		command.Stdin = bytes.NewReader(args.Input)
@@ -56,12 +56,12 @@ func (s *Server) exec(_ context.Context, args execArgs) (any, error) {
 	err = s.running.add(p, command.Start, func() int { return command.Process.Pid })
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("start %q: no such file", args.Path) // words by which the host knows the cause
+		return nil, fmt.Errorf("start %q: no such file", args.Path) // the host recognizes this text
 	case err != nil:
 		return nil, fmt.Errorf("start %q: %w", args.Path, err)
 	}
 	go func() {
-		_ = command.Wait() // how it ended is asked of its state; an output that broke has no more
+		_ = command.Wait() // ProcessState says how the command ended; errors of its output are ignored
 		status := command.ProcessState.Sys().(syscall.WaitStatus)
 		p.state.Exited = true
 		if p.state.ExitCode = status.ExitStatus(); status.Signaled() {
@@ -72,7 +72,7 @@ func (s *Server) exec(_ context.Context, args execArgs) (any, error) {
 	return guestagent.ExecStarted{PID: p.pid}, nil
 }
 
-// captureMode reads capture-output, which was a bool before QEMU 8.0.
+// captureMode parses capture-output, which was a bool before QEMU 8.0.
 func captureMode(text json.RawMessage) (string, error) {
 	switch string(text) {
 	case "", "null", "false":
@@ -88,10 +88,10 @@ func captureMode(text json.RawMessage) (string, error) {
 	case "none", "stdout", "stderr", "separated", "merged", guestagent.CaptureStream:
 		return mode, nil
 	}
-	return "", fmt.Errorf("capture-output: %q is unknown", mode)
+	return "", fmt.Errorf("unknown capture-output %q", mode)
 }
 
-// connect gives a command somewhere to print to.
+// connect connects the output of a command.
 func (s *Server) connect(p *process, command *exec.Cmd, mode string) {
 	if mode == guestagent.CaptureStream {
 		p.flows = []*flow{newFlow(), newFlow()}
@@ -111,7 +111,7 @@ func (s *Server) connect(p *process, command *exec.Cmd, mode string) {
 	}
 }
 
-// ended tells whether it has ended and all it printed is here.
+// ended reports whether the command has ended and its output was read.
 func (p *process) ended() bool {
 	select {
 	case <-p.done:
@@ -121,7 +121,7 @@ func (p *process) ended() bool {
 	}
 }
 
-// execStatus tells what became of a command, and once it has ended, forgets it.
+// execStatus returns the status of a command. If the command has ended, it forgets the command.
 func (s *Server) execStatus(_ context.Context, args guestagent.PIDArgs) (any, error) {
 	p, err := s.running.get(args.PID)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"microvm-console/internal/guestagent"
 )
 
-// result starts a command and waits for its end.
+// result runs a command and returns its status.
 func result(ctx context.Context, t *testing.T, client *guestagent.Client, r guestagent.ExecRequest) guestagent.ExecStatus {
 	t.Helper()
 	pid, err := client.Exec(ctx, r)
@@ -29,15 +29,15 @@ func result(ctx context.Context, t *testing.T, client *guestagent.Client, r gues
 		}
 		if status.Exited {
 			if _, err := client.ExecStatus(ctx, pid); err == nil {
-				t.Error("its status was not forgotten")
+				t.Error("the command was not forgotten")
 			}
 			return status
 		}
-		time.Sleep(time.Millisecond) // the protocol has no way to wait
+		time.Sleep(time.Millisecond) // guest-exec-status does not wait
 	}
 }
 
-// shell is a request that runs a script.
+// shell returns a request that runs a script.
 func shell(script string) guestagent.ExecRequest {
 	return guestagent.ExecRequest{Path: "sh", Args: []string{"-c", script}, Capture: true}
 }
@@ -55,7 +55,7 @@ func TestExec(t *testing.T) {
 		{"input", guestagent.ExecRequest{Path: "cat", Input: []byte("\x00\xff\n"), Capture: true}, guestagent.ExecStatus{Exited: true, Out: []byte("\x00\xff\n")}},
 		{"no input", guestagent.ExecRequest{Path: "cat", Capture: true}, guestagent.ExecStatus{Exited: true}},
 		{"the agent's environment", shell("echo $AGENT_TEST; pwd"), guestagent.ExecStatus{Exited: true, Out: []byte("inherited\n/\n")}},
-		{"nothing kept", guestagent.ExecRequest{Path: "echo", Args: []string{"x"}}, guestagent.ExecStatus{Exited: true}},
+		{"without capture", guestagent.ExecRequest{Path: "echo", Args: []string{"x"}}, guestagent.ExecStatus{Exited: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -77,20 +77,20 @@ func TestExecWithAnEnvironment(t *testing.T) {
 	}
 }
 
-// The ways to capture that came with QEMU 8.0.
+// The values of capture-output since QEMU 8.0.
 func TestCaptureModes(t *testing.T) {
 	for mode, want := range map[string]string{
 		`"none"`: "-", `"stdout"`: "-o", `"stderr"`: "-e", `"separated"`: "-oe", `"merged"`: "-both", "true": "-oe", "false": "-",
 	} {
 		request := `{"execute":"guest-exec","arguments":{"path":"sh","arg":["-c","echo o; echo e >&2"],"capture-output":` + mode + "}}\n"
 		conn := newRaw(t)
-		conn.say(request)
+		conn.send(request)
 		var started struct{ Return guestagent.ExecStarted }
-		conn.hear(&started)
+		conn.receive(&started)
 		got := "-"
 		for status := (struct{ Return guestagent.ExecStatus }{}); !status.Return.Exited; {
-			conn.say(`{"execute":"guest-exec-status","arguments":{"pid":` + itoa(started.Return.PID) + "}}\n")
-			conn.hear(&status)
+			conn.send(`{"execute":"guest-exec-status","arguments":{"pid":` + itoa(started.Return.PID) + "}}\n")
+			conn.receive(&status)
 			got = "-"
 			switch {
 			case bytes.Equal(status.Return.Out, []byte("o\ne\n")):
@@ -108,7 +108,7 @@ func TestCaptureModes(t *testing.T) {
 	}
 }
 
-func TestExecOfNothing(t *testing.T) {
+func TestExecOfAMissingProgram(t *testing.T) {
 	ctx, client, _ := connected(t)
 	for path, want := range map[string]string{
 		"no-such-program": "no such file",
@@ -122,7 +122,7 @@ func TestExecOfNothing(t *testing.T) {
 	}
 }
 
-// Input and output of the greatest size, and one byte more.
+// Input and output of the maximum length, and one byte more.
 func TestExecLimits(t *testing.T) {
 	ctx, client, _ := connected(t)
 	input := bytes.Repeat([]byte{0xA5}, guestagent.MaxInput)
@@ -136,7 +136,7 @@ func TestExecLimits(t *testing.T) {
 	if len(got.Out)+len(got.Err) != 16<<20 || !got.OutTruncated || len(got.Err) > 2 {
 		t.Errorf("%d and %d bytes, truncated: %t", len(got.Out), len(got.Err), got.OutTruncated)
 	}
-	// What was kept has been given back.
+	// The budget is available again.
 	if got := result(ctx, t, client, shell("echo small")); got.OutTruncated || string(got.Out) != "small\n" {
 		t.Errorf("%q, truncated: %t", got.Out, got.OutTruncated)
 	}
@@ -158,14 +158,14 @@ func TestTooManyCommands(t *testing.T) {
 		}
 		pids = append(pids, pid)
 	}
-	if _, err := client.Exec(ctx, sleeper); err == nil || !strings.Contains(err.Error(), "64 commands run already") {
+	if _, err := client.Exec(ctx, sleeper); err == nil || !strings.Contains(err.Error(), "too many commands: 64 are running") {
 		t.Errorf("got %v", err)
 	}
 	if err := unix.Kill(pids[10], unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	for {
-		pid, err := client.Exec(ctx, sleeper) // in the place of the one that has ended
+		pid, err := client.Exec(ctx, sleeper) // takes the place of the one that has ended
 		if err == nil {
 			pids = append(pids, pid)
 			break
@@ -176,11 +176,11 @@ func TestTooManyCommands(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if _, err := client.ExecStatus(ctx, pids[10]); err == nil {
-		t.Error("the one that ended is still known")
+		t.Error("the command that ended was not forgotten")
 	}
 }
 
-// None of them stays a zombie, asked about or not.
+// A command that has ended does not stay a zombie, also if its status is not requested.
 func TestNoZombies(t *testing.T) {
 	ctx, client, _ := connected(t)
 	pid, err := client.Exec(ctx, guestagent.ExecRequest{Path: "true"})

@@ -9,20 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// osInfoReply is the answer to guest-get-osinfo. Every field may be empty.
+// osInfoReply is the answer to guest-get-osinfo. Any field may be empty.
 type osInfoReply struct {
-	ID            string `json:"id,omitempty"`          // as in os-release(5): "debian"
+	ID            string `json:"id,omitempty"`          // see os-release(5): "debian"
 	Name          string `json:"name,omitempty"`        // "Debian GNU/Linux"
 	PrettyName    string `json:"pretty-name,omitempty"` // "Debian GNU/Linux 12 (bookworm)"
 	Version       string `json:"version,omitempty"`     // "12 (bookworm)"
 	VersionID     string `json:"version-id,omitempty"`  // "12"
 	KernelRelease string `json:"kernel-release,omitempty"`
 	KernelVersion string `json:"kernel-version,omitempty"`
-	Machine       string `json:"machine,omitempty"` // as of uname(2): "x86_64"
+	Machine       string `json:"machine,omitempty"` // see uname(2): "x86_64"
 }
 
-// osInfo answers with what uname(2) and os-release(5) say. A guest may not have the
-// latter.
+// osInfo returns the values of uname(2) and of os-release(5), which a guest may lack.
 func (s *Server) osInfo(context.Context, none) (any, error) {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -41,7 +40,7 @@ func (s *Server) osInfo(context.Context, none) (any, error) {
 	}, nil
 }
 
-// osRelease reads the first of files that is there.
+// osRelease returns the assignments in the first of files that exists.
 func osRelease(files ...string) map[string]string {
 	for _, path := range files {
 		file, err := os.Open(path)
@@ -54,7 +53,7 @@ func osRelease(files ...string) map[string]string {
 	return nil
 }
 
-// assignments reads lines NAME=value, quoted as for a shell or not.
+// assignments parses lines NAME=value. The value may be quoted as in a shell.
 func assignments(lines *bufio.Scanner) map[string]string {
 	values := map[string]string{}
 	for lines.Scan() {
@@ -66,7 +65,7 @@ func assignments(lines *bufio.Scanner) map[string]string {
 	return values
 }
 
-// unquoted is a value as a shell reads it, as far as os-release(5) needs that.
+// unquoted returns a value without its quotes, as far as os-release(5) defines them.
 func unquoted(value string) string {
 	if len(value) >= 2 && strings.ContainsAny(value[:1], `"'`) && value[0] == value[len(value)-1] {
 		value = value[1 : len(value)-1]

@@ -8,16 +8,15 @@ import (
 	"microvm-console/internal/guestagent"
 )
 
-// execOutput gives what a command has printed since the last time, or waits for
-// it a little. One that has ended stays known until there are too many: an answer
-// may get lost.
+// execOutput returns the output of a command after the offsets. If there is none, it waits for a
+// short time. It does not forget a command that has ended, since the answer may get lost.
 func (s *Server) execOutput(ctx context.Context, args guestagent.OutputArgs) (any, error) {
 	p, err := s.running.get(args.PID)
 	switch {
 	case err != nil:
 		return nil, err
 	case p.flows == nil:
-		return nil, fmt.Errorf("the output of PID %d is no stream (start it with capture-output %q)", args.PID, guestagent.CaptureStream)
+		return nil, fmt.Errorf("the output of PID %d is not a stream (start it with capture-output %q)", args.PID, guestagent.CaptureStream)
 	}
 	wait := time.Duration(min(max(args.WaitMS, 0), guestagent.MaxWait)) * time.Millisecond
 	limit := time.NewTimer(wait)
@@ -39,9 +38,9 @@ func (s *Server) execOutput(ctx context.Context, args guestagent.OutputArgs) (an
 	}
 }
 
-// output is what there is now. more tells of more on each stream.
+// output returns the output that is available. The channels in more are closed when more arrives.
 func (p *process) output(args guestagent.OutputArgs) (output guestagent.ExecOutput, more [2]<-chan struct{}) {
-	ended := p.ended() // before the streams are read: what comes then is their last
+	ended := p.ended() // before reading the streams, so that their end is not missed
 	output.Out, more[0] = p.flows[0].from(args.OutOffset)
 	output.Err, more[1] = p.flows[1].from(args.ErrOffset)
 	if ended {

@@ -10,7 +10,7 @@ import (
 	"microvm-console/internal/guestagent"
 )
 
-// streamed runs a command and returns what it printed, byte for byte.
+// streamed runs a script with Stream, and returns its output.
 func streamed(ctx context.Context, t *testing.T, client *guestagent.Client, script string) (out, err []byte, last guestagent.ExecOutput) {
 	t.Helper()
 	request := shell(script)
@@ -40,7 +40,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// A command that prints more than is kept waits for its reader.
+// A command whose output exceeds the buffer waits for the reader.
 func TestStreamLosesNothing(t *testing.T) {
 	ctx, client, _ := connected(t)
 	out, err, _ := streamed(ctx, t, client, "seq 1 200000; seq 1 50000 >&2")
@@ -60,7 +60,7 @@ func TestStreamLosesNothing(t *testing.T) {
 	}
 }
 
-func TestStreamIsGivenAsItComes(t *testing.T) {
+func TestStreamOfARunningCommand(t *testing.T) {
 	ctx, client, _ := connected(t)
 	request := shell("echo first; cat /proc/self/fd/9 2>/dev/null; sleep 1000")
 	request.Stream = true
@@ -70,14 +70,14 @@ func TestStreamIsGivenAsItComes(t *testing.T) {
 	}
 	defer kill(pid)
 	var got string
-	for got == "" { // each question waits a little
+	for got == "" { // each request waits a little
 		output, err := client.ExecOutput(ctx, pid, 0, 0, time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got = string(output.Out)
 	}
-	// What was not confirmed comes again; what was, not.
+	// The output is repeated until the offset confirms it.
 	again, err := client.ExecOutput(ctx, pid, 0, 0, 0)
 	if err != nil || string(again.Out) != got || got != "first\n" {
 		t.Errorf("%v, %q, then %q", err, got, again.Out)
@@ -88,8 +88,8 @@ func TestStreamIsGivenAsItComes(t *testing.T) {
 	}
 }
 
-// The end may be asked for again: an answer may get lost.
-func TestTheEndOfAStreamIsRepeated(t *testing.T) {
+// The end of a stream can be requested again, since an answer may get lost.
+func TestEndOfAStreamIsRepeated(t *testing.T) {
 	ctx, client, _ := connected(t)
 	request := shell("echo x; exit 5")
 	request.Stream = true
@@ -111,13 +111,13 @@ func TestTheEndOfAStreamIsRepeated(t *testing.T) {
 	}
 }
 
-func TestOutputOfWhatIsNoStream(t *testing.T) {
+func TestOutputWithoutAStream(t *testing.T) {
 	ctx, client, _ := connected(t)
 	pid, err := client.Exec(ctx, shell("exit 0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.ExecOutput(ctx, pid, 0, 0, 0); err == nil || !strings.Contains(err.Error(), "is no stream") {
+	if _, err := client.ExecOutput(ctx, pid, 0, 0, 0); err == nil || !strings.Contains(err.Error(), "is not a stream") {
 		t.Errorf("got %v", err)
 	}
 }

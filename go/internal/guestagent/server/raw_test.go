@@ -15,10 +15,10 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// kill ends what an agent has started, and its children.
+// kill kills a command of an agent, and its children.
 func kill(pid int) { _ = unix.Kill(-pid, unix.SIGKILL) }
 
-// raw is a host that writes its requests by hand.
+// raw is a host that sends requests as text.
 type raw struct {
 	t     *testing.T
 	conn  net.Conn
@@ -39,15 +39,16 @@ func newRaw(t *testing.T) raw {
 	return raw{t, ours, bufio.NewReader(ours)}
 }
 
-func (r raw) say(text string) {
+// send sends text.
+func (r raw) send(text string) {
 	r.t.Helper()
 	if _, err := io.WriteString(r.conn, text); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
-// hear decodes one answer.
-func (r raw) hear(into any) {
+// receive decodes one answer.
+func (r raw) receive(into any) {
 	r.t.Helper()
 	line, err := r.lines.ReadBytes('\n')
 	if err == nil {

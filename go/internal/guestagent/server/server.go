@@ -1,14 +1,11 @@
-// Package server is the guest's end of the guest agent protocol: what
-// microvm-agent does.
+// Package server implements the guest's end of the guest agent protocol, for microvm-agent.
 //
-// It does what qemu-ga does, for the commands that it has, so that tools
-// written for that one work; guestagent tells the two that it has on top.
-// Source: qga/qapi-schema.json in QEMU's tree.
+// Its commands behave like those of qemu-ga, so that programs for qemu-ga work with it. Package
+// guestagent documents the two additional commands. Source: qga/qapi-schema.json in QEMU.
 //
-// Invariants: whatever a host sends, the server lives on and the next request
-// is answered; what commands print takes a bounded amount of memory; no command
-// that has ended stays a zombie. Who may connect may do everything in this guest:
-// a transport that lets strangers in is not to be served.
+// Invariants: after any input the server answers the next request; the output of commands uses a
+// bounded amount of memory; a command that has ended does not stay a zombie. A client can do
+// anything in the guest, so the connection must only be open to the host.
 package server
 
 import (
@@ -22,12 +19,12 @@ import (
 	"microvm-console/internal/guestagent"
 )
 
-// maxRequest bounds a request, in bytes: the largest input of a command, which
-// is a third more in base64, and its arguments.
+// maxRequest is the maximum length of a request, in bytes: room for the arguments of a command and
+// its largest input, which grows by a third in base64.
 const maxRequest = 2 * guestagent.MaxInput
 
-// Server answers requests. It may serve several connections at once; they
-// share the commands that run. Make one with New.
+// Server answers requests. It may serve several connections at the same time, which share the
+// running commands. Create it with New.
 type Server struct {
 	version  string
 	shutdown func(guestagent.ShutdownMode) error
@@ -38,12 +35,12 @@ type Server struct {
 // command is one command of the protocol.
 type command struct {
 	name   string
-	silent bool // it does not answer where it succeeds
+	silent bool // no answer if the command succeeds
 	run    func(ctx context.Context, args json.RawMessage) (any, error)
 }
 
-// New returns a server of an agent's version. shutdown ends the guest, or
-// tells why it does not; see Shutdown.
+// New returns a server that reports version as the agent's version. shutdown ends the guest or
+// returns an error; see Shutdown.
 func New(version string, shutdown func(guestagent.ShutdownMode) error) *Server {
 	s := &Server{version: version, shutdown: shutdown}
 	s.commands = []command{
@@ -63,8 +60,8 @@ func New(version string, shutdown func(guestagent.ShutdownMode) error) *Server {
 	return s
 }
 
-// with is a command whose arguments are an A. An argument that A does not have
-// is refused.
+// with returns a command that decodes its arguments into an A and calls run. Unknown arguments are
+// an error.
 func with[A any](run func(context.Context, A) (any, error)) func(context.Context, json.RawMessage) (any, error) {
 	return func(ctx context.Context, text json.RawMessage) (any, error) {
 		var args A
@@ -79,15 +76,15 @@ func with[A any](run func(context.Context, A) (any, error)) func(context.Context
 	}
 }
 
-// Serve answers what comes on conn until that ends, which is no error. One
-// that cannot be written to is told. The end of ctx cuts a wait short, but does
-// not end Serve: close conn.
+// Serve answers the requests on conn until its end, and returns nil. It returns an error if reading
+// or writing fails. The end of ctx cuts a wait for output short, but does not end Serve; close
+// conn for that.
 func (s *Server) Serve(ctx context.Context, conn io.ReadWriter) error {
 	var (
 		lines   guestagent.Lines
 		written error
 	)
-	say := func(text []byte) {
+	reply := func(text []byte) {
 		if written == nil && text != nil {
 			_, written = conn.Write(text)
 		}
@@ -96,9 +93,9 @@ func (s *Server) Serve(ctx context.Context, conn io.ReadWriter) error {
 	for written == nil {
 		n, err := conn.Read(chunk)
 		lines.Feed(chunk[:n], maxRequest, func(line []byte, _ bool) {
-			say(s.answer(ctx, line))
+			reply(s.answer(ctx, line))
 		}, func() {
-			say(refusal(nil, "GenericError", fmt.Errorf("a request has more than %d bytes", maxRequest)))
+			reply(failure(nil, "GenericError", fmt.Errorf("request longer than %d bytes", maxRequest)))
 		})
 		switch {
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe):
@@ -110,19 +107,18 @@ func (s *Server) Serve(ctx context.Context, conn io.ReadWriter) error {
 	return written
 }
 
-// request is one request of the host.
+// request is a request of the host.
 type request struct {
 	Execute   string          `json:"execute"`
 	Arguments json.RawMessage `json:"arguments"`
-	ID        json.RawMessage `json:"id,omitempty"` // whatever: it goes back with the answer
+	ID        json.RawMessage `json:"id,omitempty"` // returned with the answer
 }
 
-// answer is the answer to a request, with all that separates it from the next
-// one; nil: there is none.
+// answer runs a request, and returns the bytes of the answer; nil if there is none.
 func (s *Server) answer(ctx context.Context, line []byte) []byte {
 	var r request
 	if err := json.Unmarshal(line, &r); err != nil {
-		return refusal(nil, "GenericError", fmt.Errorf("JSON parse error: %w", err))
+		return failure(nil, "GenericError", fmt.Errorf("JSON parse error: %w", err))
 	}
 	for _, command := range s.commands {
 		if command.name != r.Execute {
@@ -131,7 +127,7 @@ func (s *Server) answer(ctx context.Context, line []byte) []byte {
 		value, err := command.run(ctx, r.Arguments)
 		switch {
 		case err != nil:
-			return refusal(r.ID, "GenericError", err)
+			return failure(r.ID, "GenericError", err)
 		case command.silent:
 			return nil
 		}
@@ -144,22 +140,22 @@ func (s *Server) answer(ctx context.Context, line []byte) []byte {
 		}
 		return reply
 	}
-	return refusal(r.ID, "CommandNotFound", fmt.Errorf("The command %s has not been found", r.Execute)) //nolint:staticcheck // qemu-ga's words
+	return failure(r.ID, "CommandNotFound", fmt.Errorf("The command %s has not been found", r.Execute)) //nolint:staticcheck // the text of qemu-ga
 }
 
-// refusal is the answer to a request that failed.
-func refusal(id json.RawMessage, class string, err error) []byte {
+// failure returns the answer to a request that has failed.
+func failure(id json.RawMessage, class string, err error) []byte {
 	return message(struct {
 		Error guestagent.Error `json:"error"`
 		ID    json.RawMessage  `json:"id,omitempty"`
 	}{guestagent.Error{Class: class, Description: err.Error()}, id})
 }
 
-// message is one line of JSON.
+// message returns value as one line of JSON.
 func message(value any) []byte {
 	text, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // every answer is made of what JSON can hold
+		panic(err) // every answer can be encoded
 	}
 	return append(text, '\n')
 }

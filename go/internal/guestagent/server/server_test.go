@@ -22,10 +22,10 @@ import (
 	"microvm-console/internal/guestagent/server"
 )
 
-// hangLimit is when a test gives up on something that should have come.
+// hangLimit bounds the waits of the tests.
 const hangLimit = 60 * time.Second
 
-// connected is a client with a server behind it, which tells modes of shutdowns.
+// connected returns a client of a server, and a channel of the modes of shutdowns.
 func connected(t *testing.T) (context.Context, *guestagent.Client, <-chan guestagent.ShutdownMode) {
 	t.Helper()
 	ended := make(chan guestagent.ShutdownMode, 1)
@@ -64,24 +64,24 @@ func TestInfo(t *testing.T) {
 	}
 	for _, name := range []string{guestagent.CommandExec, guestagent.CommandExecOutput, guestagent.CommandSetConsoleSize} {
 		if !info.Supports(name) {
-			t.Errorf("%s is not there", name)
+			t.Errorf("no command %s", name)
 		}
 	}
 	if info.Supports("guest-file-open") {
-		t.Error("it has what it has not")
+		t.Error("guest-file-open is listed")
 	}
 }
 
-func TestOSInfoIsThatOfThisMachine(t *testing.T) {
+func TestOSInfo(t *testing.T) {
 	host := newRaw(t)
-	host.say(`{"execute": "guest-get-osinfo"}` + "\n")
+	host.send(`{"execute": "guest-get-osinfo"}` + "\n")
 	var answer struct {
 		Return struct {
 			ID, Machine   string
 			KernelRelease string `json:"kernel-release"`
 		}
 	}
-	host.hear(&answer)
+	host.receive(&answer)
 	info := answer.Return
 	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	if info.KernelRelease != strings.TrimSpace(string(release)) || info.Machine == "" {
@@ -105,7 +105,7 @@ func TestShutdown(t *testing.T) {
 	}
 	for mode, want := range map[guestagent.ShutdownMode]string{
 		guestagent.Halt: "guest-shutdown: guest: this guest does not halt",
-		"sleep":         `guest-shutdown: guest: mode "sleep" is unknown (powerdown, halt, reboot)`,
+		"sleep":         `guest-shutdown: guest: unknown mode "sleep" (choose powerdown, halt, reboot)`,
 	} {
 		if err := client.Shutdown(ctx, mode); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %q", err, want)
@@ -116,8 +116,8 @@ func TestShutdown(t *testing.T) {
 func TestConsoleSize(t *testing.T) {
 	ctx, client, _ := connected(t)
 	for device, want := range map[string]string{
-		"../etc/passwd": `device "../etc/passwd" is no console (as hvc0)`,
-		"pts/0":         `device "pts/0" is no console (as hvc0)`,
+		"../etc/passwd": `invalid device "../etc/passwd": want a console, e.g. hvc0`,
+		"pts/0":         `invalid device "pts/0": want a console, e.g. hvc0`,
 		"hvc99":         "/dev/hvc99: " + unix.ENOENT.Error(),
 	} {
 		if err := client.SetConsoleSize(ctx, device, 24, 80); err == nil || !strings.HasSuffix(err.Error(), want) {
@@ -125,14 +125,14 @@ func TestConsoleSize(t *testing.T) {
 		}
 	}
 	for _, n := range []int{0, -1, 1 << 16} {
-		if err := client.SetConsoleSize(ctx, "hvc0", n, 80); err == nil || !strings.Contains(err.Error(), "want numbers from 1 to 65535") {
+		if err := client.SetConsoleSize(ctx, "hvc0", n, 80); err == nil || !strings.Contains(err.Error(), "want 1 to 65535") {
 			t.Errorf("%d rows: %v", n, err)
 		}
 	}
-	// Old-style terminals have a name of the right form, where they exist.
+	// The names of BSD pseudoterminals match consoleForm, if the host has any.
 	control, err := os.OpenFile("/dev/ptya0", os.O_RDWR, 0)
 	if err != nil {
-		return // tests/ has a guest with both consoles
+		return // a test in tests/guest sets the sizes of consoles
 	}
 	defer control.Close()
 	if err := client.SetConsoleSize(ctx, "ttya0", 33, 99); err != nil {
@@ -143,14 +143,14 @@ func TestConsoleSize(t *testing.T) {
 	}
 }
 
-// The JSON parser's words about a request change with Go: ours stand before them.
-func TestRequestsThatTheJSONParserRefuses(t *testing.T) {
+// The errors of the JSON parser change with the version of Go, so only the text before them is tested.
+func TestInvalidRequests(t *testing.T) {
 	for request, want := range map[string]string{
 		`{"execute":"guest-ping","arguments":{"x":1}}`: "arguments: ",
 		`guest-ping`: "JSON parse error: ",
 		`[]`:         "JSON parse error: ",
 	} {
-		first, second, _ := strings.Cut(say(t, request+"\n{\"execute\":\"guest-ping\"}\n"), "\n")
+		first, second, _ := strings.Cut(answers(t, request+"\n{\"execute\":\"guest-ping\"}\n"), "\n")
 		var answer struct {
 			Error struct{ Class, Desc string }
 		}
@@ -163,36 +163,37 @@ func TestRequestsThatTheJSONParserRefuses(t *testing.T) {
 	}
 }
 
-// say sends text to a server and returns all that it answers.
-func say(t testing.TB, text string) string {
+// answers returns the answers of a server to text.
+func answers(t testing.TB, text string) string {
 	t.Helper()
 	s := server.New("1", func(guestagent.ShutdownMode) error { return nil })
-	answers := &rememberer{Reader: strings.NewReader(text)}
-	if err := s.Serve(t.Context(), answers); err != nil {
+	conn := &recorder{Reader: strings.NewReader(text)}
+	if err := s.Serve(t.Context(), conn); err != nil {
 		t.Error(err)
 	}
-	return answers.said.String()
+	return conn.sent.String()
 }
 
-type rememberer struct {
+// recorder records what is written to it.
+type recorder struct {
 	io.Reader
-	said strings.Builder
+	sent strings.Builder
 }
 
-func (r *rememberer) Write(p []byte) (int, error) { return r.said.Write(p) }
+func (r *recorder) Write(p []byte) (int, error) { return r.sent.Write(p) }
 
 func TestRawRequests(t *testing.T) {
 	tests := []struct{ name, request, want string }{
 		{"a ping", `{"execute":"guest-ping"}`, `{"return":{}}`},
-		{"with an id", `{"execute":"guest-ping","arguments":{},"id":["x",1]}`, `{"return":{},"id":["x",1]}`},
+		{"a ping with an id", `{"execute":"guest-ping","arguments":{},"id":["x",1]}`, `{"return":{},"id":["x",1]}`},
 		{"a synchronisation", `{"execute":"guest-sync","arguments":{"id":-5}}`, `{"return":-5}`},
-		{"a delimited one", "{\"exec\xFF" + `{"execute":"guest-sync-delimited","arguments":{"id":5}}`, "\xFF" + `{"return":5}`},
-		{"one without its id", `{"execute":"guest-sync"}`, `{"error":{"class":"GenericError","desc":"parameter 'id' is missing"}}`},
-		{"unknown", `{"execute":"guest-fly"}`, `{"error":{"class":"CommandNotFound","desc":"The command guest-fly has not been found"}}`},
-		{"obeyed without a word", `{"execute":"guest-shutdown"}`, ""},
-		{"a status of nobody", `{"execute":"guest-exec-status","arguments":{"pid":0}}`, `{"error":{"class":"GenericError","desc":"PID 0 does not exist"}}`},
-		{"an output of nobody", `{"execute":"microvm-exec-output","arguments":{"pid":1}}`, `{"error":{"class":"GenericError","desc":"PID 1 does not exist"}}`},
-		{"nothing to execute", `{"execute":"guest-exec","arguments":{}}`, `{"error":{"class":"GenericError","desc":"parameter 'path' is missing"}}`},
+		{"a delimited synchronisation", "{\"exec\xFF" + `{"execute":"guest-sync-delimited","arguments":{"id":5}}`, "\xFF" + `{"return":5}`},
+		{"a synchronisation without an id", `{"execute":"guest-sync"}`, `{"error":{"class":"GenericError","desc":"parameter 'id' is missing"}}`},
+		{"an unknown command", `{"execute":"guest-fly"}`, `{"error":{"class":"CommandNotFound","desc":"The command guest-fly has not been found"}}`},
+		{"a shutdown, which is not answered", `{"execute":"guest-shutdown"}`, ""},
+		{"a status of an unknown process", `{"execute":"guest-exec-status","arguments":{"pid":0}}`, `{"error":{"class":"GenericError","desc":"PID 0 does not exist"}}`},
+		{"an output of an unknown process", `{"execute":"microvm-exec-output","arguments":{"pid":1}}`, `{"error":{"class":"GenericError","desc":"PID 1 does not exist"}}`},
+		{"exec without a program", `{"execute":"guest-exec","arguments":{}}`, `{"error":{"class":"GenericError","desc":"parameter 'path' is missing"}}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -200,42 +201,41 @@ func TestRawRequests(t *testing.T) {
 			if want != "" {
 				want += "\n"
 			}
-			if diff := cmp.Diff(want+"{\"return\":{}}\n", say(t, test.request+"\n{\"execute\":\"guest-ping\"}\n")); diff != "" {
+			if diff := cmp.Diff(want+"{\"return\":{}}\n", answers(t, test.request+"\n{\"execute\":\"guest-ping\"}\n")); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
-// A request of 1 GiB takes no memory, and the next one is answered.
-func TestAnEndlessRequest(t *testing.T) {
+// A request of 1 GiB uses little memory, and the next one is answered.
+func TestLongRequest(t *testing.T) {
 	s := server.New("1", nil)
 	long := io.LimitReader(endless{}, 1<<30)
-	answers := &rememberer{Reader: io.MultiReader(strings.NewReader(`{"execute":"`), long, strings.NewReader("\n{\"execute\":\"guest-ping\"}\n"))}
+	conn := &recorder{Reader: io.MultiReader(strings.NewReader(`{"execute":"`), long, strings.NewReader("\n{\"execute\":\"guest-ping\"}\n"))}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if err := s.Serve(t.Context(), answers); err != nil {
+	if err := s.Serve(t.Context(), conn); err != nil {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 100<<20 {
 		t.Errorf("%d bytes were allocated", grown)
 	}
-	want := fmt.Sprintf("{\"error\":{\"class\":\"GenericError\",\"desc\":\"a request has more than %d bytes\"}}\n{\"return\":{}}\n", 8<<20)
-	if diff := cmp.Diff(want, answers.said.String()); diff != "" {
+	want := fmt.Sprintf("{\"error\":{\"class\":\"GenericError\",\"desc\":\"request longer than %d bytes\"}}\n{\"return\":{}}\n", 8<<20)
+	if diff := cmp.Diff(want, conn.sent.String()); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// endless is a reader of x, for ever.
+// endless is a reader of x without end.
 type endless struct{}
 
 var manyX = bytes.Repeat([]byte("x"), 64<<10)
 
 func (endless) Read(p []byte) (int, error) { return copy(p, manyX), nil }
 
-// FuzzServe sends arbitrary bytes, none of which may start anything: nothing
-// panics, and a ping behind them is answered.
+// After arbitrary input without commands that change the host, a ping is answered.
 func FuzzServe(f *testing.F) {
 	for _, text := range []string{
 		`{"execute":"guest-sync","arguments":{"id":1}}`, `{"execute":"guest-info","id":{}}`, `{"execute":1}`, "\xFF", "null", "{", "\n\n",
@@ -249,7 +249,7 @@ func FuzzServe(f *testing.F) {
 				return
 			}
 		}
-		if got := say(t, text+"\n{\"execute\":\"guest-ping\"}\n"); !strings.HasSuffix(got, "{\"return\":{}}\n") {
+		if got := answers(t, text+"\n{\"execute\":\"guest-ping\"}\n"); !strings.HasSuffix(got, "{\"return\":{}}\n") {
 			t.Errorf("%q has the answer %q", text, got)
 		}
 	})

@@ -10,10 +10,9 @@ import (
 	"microvm-console/internal/guestagent"
 )
 
-// Shutdown ends the guest it runs in, by a program that asks the guest's init: that ends
-// services and unmounts file systems. A guest without such a program is one whose init
-// does neither: its programs are asked to end, what is on disks is written, and the
-// kernel ends it.
+// Shutdown ends the guest in which it runs. It runs the guest's program for that, which asks init to
+// end services and unmount file systems. In a guest without such a program it sends SIGTERM to
+// all processes, syncs the disks, and calls reboot(2).
 func Shutdown(mode guestagent.ShutdownMode) error {
 	if request := shutdownCommand(mode); request != nil {
 		out, err := exec.Command(request[0], request[1:]...).CombinedOutput()
@@ -22,10 +21,10 @@ func Shutdown(mode guestagent.ShutdownMode) error {
 		}
 		return nil
 	}
-	// For those who watch the console; without one there is nothing to do.
-	_ = os.WriteFile("/dev/console", []byte("guest agent: the guest ends now\n"), 0)
-	if err := unix.Kill(-1, unix.SIGTERM); err != nil { // all but this one and init
-		return fmt.Errorf("end the guest: %w", err)
+	// Only information; a guest without a console can ignore the error.
+	_ = os.WriteFile("/dev/console", []byte("guest agent: shutting down\n"), 0)
+	if err := unix.Kill(-1, unix.SIGTERM); err != nil { // all processes but this one and init
+		return fmt.Errorf("end the processes: %w", err)
 	}
 	unix.Sync()
 	command := map[guestagent.ShutdownMode]int{
@@ -36,9 +35,9 @@ func Shutdown(mode guestagent.ShutdownMode) error {
 	return unix.Reboot(command)
 }
 
-// shutdownCommand returns the command that asks the guest's init for an end, and nil if
-// the guest has none: shutdown(8), as qemu-ga runs it, or else the one of poweroff(8),
-// halt(8) and reboot(8), which are all that a guest on busybox has.
+// shutdownCommand returns the command that asks the guest's init to end the guest, or nil if there
+// is none: shutdown(8), like qemu-ga, or else poweroff(8), halt(8) or reboot(8), which busybox
+// has.
 func shutdownCommand(mode guestagent.ShutdownMode) []string {
 	if program, err := exec.LookPath("shutdown"); err == nil {
 		flag := map[guestagent.ShutdownMode]string{

@@ -10,8 +10,7 @@ import (
 	"microvm-console/internal/guestagent"
 )
 
-// The guest's own init is asked, if the guest has a program for that: it unmounts file
-// systems.
+// If the guest has a program for a shutdown, it is used, since init then unmounts file systems.
 func TestShutdownCommand(t *testing.T) {
 	for _, test := range []struct {
 		name     string

@@ -5,28 +5,27 @@ import (
 	"sync"
 )
 
-// Limits of what commands print, in bytes.
+// Limits of the output of commands, in bytes.
 const (
-	// keptMost is what is kept of one stream until its command's status is
-	// asked for; qemu-ga keeps as much.
-	keptMost = 16 << 20
-	// keptTotal is what is kept of all of them: a guest may be small.
-	keptTotal = 16 << 20
-	// flowMost is what waits of a stream that is read while its command runs.
-	flowMost = 256 << 10
+	// maxKept bounds what is kept of one stream until the status is requested, as in qemu-ga.
+	maxKept = 16 << 20
+	// maxKeptTotal bounds what is kept of all streams, since a guest may have little memory.
+	maxKeptTotal = 16 << 20
+	// maxFlow bounds the buffer of a stream that is read while its command runs.
+	maxFlow = 256 << 10
 )
 
-// budget is what all kept streams may still take, in bytes.
+// budget counts the bytes of all kept streams.
 type budget struct {
 	mu   sync.Mutex
 	used int
 }
 
-// take grants as much of n as there is left.
+// take takes up to n bytes of the budget, and returns how many.
 func (b *budget) take(n int) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n = min(n, keptTotal-b.used)
+	n = min(n, maxKeptTotal-b.used)
 	b.used += n
 	return n
 }
@@ -37,29 +36,29 @@ func (b *budget) give(n int) {
 	b.used -= n
 }
 
-// kept is a stream that is kept as far as there is room.
+// kept is a stream of which the beginning is kept.
 type kept struct {
 	budget    *budget
 	mu        sync.Mutex
 	data      []byte
 	truncated bool
-	released  bool // nobody will ask
+	released  bool // no more is kept
 }
 
-// Write implements io.Writer. It takes everything: a command must not wait.
+// Write implements io.Writer. It never blocks, and drops what exceeds the limits.
 func (k *kept) Write(p []byte) (int, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	n := 0
 	if !k.released {
-		n = k.budget.take(min(len(p), keptMost-len(k.data)))
+		n = k.budget.take(min(len(p), maxKept-len(k.data)))
 	}
 	k.data = append(k.data, p[:n]...)
 	k.truncated = k.truncated || n < len(p)
 	return len(p), nil
 }
 
-// release gives the room back, and returns what was kept.
+// release returns what was kept, and gives its bytes back to the budget.
 func (k *kept) release() (data []byte, truncated bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -68,19 +67,18 @@ func (k *kept) release() (data []byte, truncated bool) {
 	return data, k.truncated
 }
 
-// flow is a stream that is read while it is written. Its writer waits for the
-// reader.
+// flow is a stream that is read while it is written. Its writer blocks if the buffer is full.
 type flow struct {
 	mu     sync.Mutex
 	data   []byte
 	offset int64         // of data[0] in the stream
-	closed bool          // nobody reads any more
+	closed bool          // it is not read any more
 	change chan struct{} // closed, and replaced, at each change
 }
 
 func newFlow() *flow { return &flow{change: make(chan struct{})} }
 
-// Write implements io.Writer. It ends early when the stream is closed.
+// Write implements io.Writer. It returns io.ErrClosedPipe once the stream is closed.
 func (f *flow) Write(p []byte) (int, error) {
 	written := 0
 	for written < len(p) {
@@ -96,11 +94,11 @@ func (f *flow) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// add adds as much of p as there is room for. change tells of the next change.
+// add adds as much of p as fits. change is closed at the next change.
 func (f *flow) add(p []byte) (n int, change <-chan struct{}, closed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n = min(len(p), flowMost-len(f.data))
+	n = min(len(p), maxFlow-len(f.data))
 	if n > 0 {
 		f.data = append(f.data, p[:n]...)
 		f.changed()
@@ -108,9 +106,8 @@ func (f *flow) add(p []byte) (n int, change <-chan struct{}, closed bool) {
 	return n, f.change, f.closed
 }
 
-// from returns a copy of what stands beyond offset, and forgets what stands
-// before it. An offset that is not in the stream is the nearest that is. change
-// tells of the next change.
+// from returns a copy of the buffer from offset, and drops what is before it. An offset outside the
+// buffer is replaced by the nearest one inside. change is closed at the next change.
 func (f *flow) from(offset int64) (data []byte, change <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -122,7 +119,7 @@ func (f *flow) from(offset int64) (data []byte, change <-chan struct{}) {
 	return append([]byte(nil), f.data...), f.change
 }
 
-// close ends the writer's wait.
+// close ends a blocked Write.
 func (f *flow) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -6,26 +6,25 @@ import (
 	"sync"
 )
 
-// processesMost is how many commands may run, or have ended without anybody
-// asking.
-const processesMost = 64
+// maxProcesses is the maximum number of commands that run, or have ended and were not forgotten.
+const maxProcesses = 64
 
-// table holds the commands of a server. The zero value is ready.
+// table holds the commands of a server. The zero value is ready to use.
 type table struct {
 	budget budget
 	mu     sync.Mutex
-	all    []*process // the oldest first
+	all    []*process // oldest first
 }
 
-// add starts a process and takes it in. Where there are too many, the oldest
-// that has ended is forgotten; where none has, it is an error.
+// add starts a process and adds it. If there are maxProcesses, it forgets the oldest one that has
+// ended; if none has, it returns an error.
 func (t *table) add(p *process, start func() error, pid func() int) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.all) >= processesMost {
+	if len(t.all) >= maxProcesses {
 		ended := slices.IndexFunc(t.all, (*process).ended)
 		if ended < 0 {
-			return fmt.Errorf("%d commands run already", len(t.all))
+			return fmt.Errorf("too many commands: %d are running", len(t.all))
 		}
 		t.remove(ended)
 	}
@@ -33,7 +32,7 @@ func (t *table) add(p *process, start func() error, pid func() int) error {
 		return err
 	}
 	p.pid = pid()
-	// A number that is used again is that of the new one.
+	// The kernel has reused the process id of a command that has ended.
 	if old := t.index(p.pid); old >= 0 {
 		t.remove(old)
 	}
@@ -41,7 +40,7 @@ func (t *table) add(p *process, start func() error, pid func() int) error {
 	return nil
 }
 
-// get finds the process of a number.
+// get returns the process with a process id.
 func (t *table) get(pid int) (*process, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -52,7 +51,7 @@ func (t *table) get(pid int) (*process, error) {
 	return t.all[at], nil
 }
 
-// forget drops a process, if it is there.
+// forget removes a process, if it is in the table.
 func (t *table) forget(p *process) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -65,7 +64,7 @@ func (t *table) index(pid int) int {
 	return slices.IndexFunc(t.all, func(p *process) bool { return p.pid == pid })
 }
 
-// remove drops the process at an index, and what it has printed.
+// remove removes the process at an index, and its output.
 func (t *table) remove(at int) {
 	p := t.all[at]
 	for _, k := range []*kept{p.out, p.err} {

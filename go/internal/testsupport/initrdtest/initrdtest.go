@@ -1,6 +1,5 @@
-// Package initrdtest makes stand-ins for what an image is built from, so that
-// tests need neither a busybox nor a kernel. What they hold is text that a test
-// can look for; only the frame around it is real.
+// Package initrdtest makes fake inputs of an image, so that tests need neither a busybox nor a
+// kernel. Their formats are valid, and their contents are texts that a test can look for.
 package initrdtest
 
 import (
@@ -13,11 +12,11 @@ import (
 	"testing"
 )
 
-// Version is the kernel whose modules Modules makes.
+// Version is the version of the kernel of Modules.
 const Version = "6.1.0-test"
 
-// Program returns an ELF file for x86-64 that holds text. With interpreter it
-// asks for one, as a dynamically linked program does.
+// Program returns an ELF file for x86-64 that contains text. With interpreter it has an interpreter,
+// like a dynamically linked program.
 func Program(text string, interpreter bool) []byte {
 	header := elf.Header64{
 		Ident:     [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
@@ -35,20 +34,20 @@ func Program(text string, interpreter bool) []byte {
 		segment.Type = uint32(elf.PT_INTERP)
 	}
 	var b bytes.Buffer
-	// A bytes.Buffer takes everything.
+	// A write to a bytes.Buffer does not fail.
 	_ = binary.Write(&b, binary.LittleEndian, header)
 	_ = binary.Write(&b, binary.LittleEndian, segment)
 	b.WriteString(text)
 	return b.Bytes()
 }
 
-// Busybox returns a static busybox that has these applets.
+// Busybox returns a static busybox with applets.
 func Busybox(applets ...string) []byte {
 	return Program("\x00"+strings.Join(applets, "\x00")+"\x00", false)
 }
 
-// Modules writes modules.dep with these lines and one module for each of them
-// to dir/<Version>, and returns dir.
+// Modules writes modules.dep with lines, and a module for each of them, to dir/<Version>. It returns
+// dir.
 func Modules(t testing.TB, dir string, lines ...string) string {
 	t.Helper()
 	root := filepath.Join(dir, Version)
@@ -60,7 +59,7 @@ func Modules(t testing.TB, dir string, lines ...string) string {
 	return dir
 }
 
-// Write writes a file and makes the folders above it.
+// Write writes a file and creates its parent directories.
 func Write(t testing.TB, path string, data []byte) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {

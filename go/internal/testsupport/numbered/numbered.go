@@ -1,5 +1,5 @@
-// Package numbered is the oracle for bytes in tests: a stream of numbered
-// lines, of which none may be missing, none repeated, and all in order.
+// Package numbered writes and checks streams of numbered lines. It is the tests' oracle for lost and
+// repeated bytes: no line may be missing, repeated or out of order.
 package numbered
 
 import (
@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// Write writes the lines from up to, not including, to, many at a time.
+// Write writes the lines from up to, but not including, to, in large blocks.
 func Write(w io.Writer, from, to int) error {
 	var block []byte
 	for n := from; n < to; n++ {
@@ -24,21 +24,21 @@ func Write(w io.Writer, from, to int) error {
 	return nil
 }
 
-// Append appends one line.
+// Append appends line n.
 func Append(text []byte, n int) []byte {
 	text = append(text, "line "...)
 	text = strconv.AppendInt(text, int64(n), 10)
 	return append(text, '\n')
 }
 
-// Checker checks what is written to it against the lines from Next on. Carriage
-// returns, which terminals add, are passed over. The zero value expects line 0.
+// Checker is a writer that compares its input with the lines from Next on. It ignores carriage
+// returns, which terminals add. The zero value expects line 0.
 type Checker struct {
-	Next    int // the line that is to come
+	Next    int // the next line
 	partial []byte
 }
 
-// Write takes a part of the stream; its error is the first line that is wrong.
+// Write checks a part of the stream. It returns an error for the first wrong line.
 func (c *Checker) Write(data []byte) (int, error) {
 	c.partial = append(c.partial, bytes.ReplaceAll(data, []byte("\r"), nil)...)
 	rest := c.partial
@@ -58,7 +58,7 @@ func (c *Checker) Write(data []byte) (int, error) {
 	}
 }
 
-// Whole tells whether the stream has ended behind line last-1, and at its end.
+// Whole returns an error unless the stream has ended after the whole line last-1.
 func (c *Checker) Whole(last int) error {
 	if c.Next != last || len(c.partial) > 0 {
 		return fmt.Errorf("the stream ends with line %d and %q, want line %d", c.Next-1, c.partial, last-1)

@@ -13,8 +13,8 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// owner is the least that can own a machine: `owner --config FILE`. With --for
-// it ends the machine after a while.
+// owner is a minimal program that runs a VM: `owner --config FILE`. With --for it stops the VM after
+// a duration.
 func owner() *cli.App {
 	flags := append(cmdline.MachineFlags(), &cli.BoolFlag{Name: "no-relay"}, &cli.DurationFlag{Name: "for"})
 	return &cli.App{Name: "owner", Flags: flags, Action: func(c *cli.Context) error {
@@ -32,8 +32,7 @@ func owner() *cli.App {
 	}}
 }
 
-// await waits until machines run: `await NAME...`. With --ready it waits for their
-// guests too.
+// await waits until VMs run: `await NAME...`. With --ready it waits until their guests are ready.
 func await() *cli.App {
 	flags := []cli.Flag{&cli.BoolFlag{Name: "ready"}}
 	return &cli.App{Name: "await", Flags: flags, Action: func(c *cli.Context) error {

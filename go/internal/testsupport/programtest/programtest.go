@@ -1,6 +1,6 @@
-// Package programtest runs the transcripts of a program: files in testdata
-// that a user could have typed (see testscript in rogpeppe/go-internal), with
-// the program under test, its fellows, and a stand-in for QEMU on the PATH.
+// Package programtest runs the transcripts of a program: testscript files in testdata
+// (github.com/rogpeppe/go-internal/testscript), with the programs under test and a fake QEMU in
+// PATH.
 package programtest
 
 import (
@@ -22,9 +22,8 @@ import (
 	"microvm-console/internal/testsupport/qemutest"
 )
 
-// Main is the TestMain of a package with transcripts. programs are run in
-// processes of their own; so are the stand-in fake-qemu, and owner, relays and await,
-// with which a transcript has VMs and channels that run.
+// Main is the TestMain of a package with transcripts. In them, programs run as processes, and so do
+// fake-qemu, and the helpers owner, relays and await, which run VMs and channels.
 func Main(m *testing.M, programs ...*cli.App) {
 	commands := map[string]func(){"fake-qemu": qemutest.Main}
 	for _, program := range append(programs, owner(), await(), relays()) {
@@ -33,10 +32,9 @@ func Main(m *testing.M, programs ...*cli.App) {
 	testscript.Main(m, commands)
 }
 
-// Run runs the transcripts in testdata. In each, $PORT0 and $PORT1 are free
-// ports, and config.json, where the transcript has one, knows them too. .tmp/hostile.text is
-// what a hostile guest prints. Its file
-// bzImage, if it has one, is made to look like a kernel.
+// Run runs the transcripts in testdata. In each of them, $PORT0 and $PORT1 are free ports, and the
+// file .tmp/hostile.text is the output of a hostile guest. If a transcript has a file bzImage,
+// the file gets the header of a kernel.
 func Run(t *testing.T) {
 	t.Helper()
 	testscript.Run(t, testscript.Params{
@@ -55,29 +53,29 @@ func Run(t *testing.T) {
 	})
 }
 
-// hostile is what a guest prints that is after the user's terminal, in the lines that
-// programs show: a process that is killed, and a panic.
+// hostile is the output of a guest that attacks the user's terminal by the lines that programs print:
+// killed processes, and a panic.
 const hostile = "[    0.1] Linux version 6.1 \x1b]0;title\a\r\n" +
 	"Out of memory: Killed process 7 (\x1b]52;c;ZXZpbA==\a) total-vm:1kB\r\n" +
 	"Out of memory: Killed process 8 (\u009b2J\u202e) total-vm:1kB\r\n" +
 	"\r\ndemo login: \r\n" +
 	"Kernel panic - not syncing: \x1b]52;c;ZXZpbA==\a\u009b2J\u202e\xff\r\n"
 
-// plain is the command `plain FILE...`: it wants printable characters in lines, and at
-// least one of them.
+// plain is the command `plain FILE...`. It fails unless the files consist of lines of printable
+// characters and are not empty.
 func plain(ts *testscript.TestScript, _ bool, files []string) {
 	for _, file := range files {
 		text := strings.NewReplacer("\r\n", "", "\n", "").Replace(ts.ReadFile(file))
 		if text == "" {
-			ts.Fatalf("%s: is empty", file)
+			ts.Fatalf("%s is empty", file)
 		}
 		if got := plaintext.Line(text); got != text {
-			ts.Fatalf("%s: is not plain: %q", file, text)
+			ts.Fatalf("%s has other characters: %q", file, text)
 		}
 	}
 }
 
-// makeKernel gives the file, if there is one, the magic of a bzImage.
+// makeKernel writes the header of a bzImage to the file, if it exists.
 func makeKernel(path string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, os.ErrNotExist) {
@@ -89,20 +87,21 @@ func makeKernel(path string) error {
 	return errors.Join(err, file.Close())
 }
 
+// setPorts sets PORT0 and PORT1 to free ports.
 func setPorts(env *testscript.Env) error {
 	for i := range 2 {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
 		}
-		defer listener.Close() // after both: they differ
+		defer listener.Close() // at the end, so that the ports differ
 		env.Setenv(fmt.Sprintf("PORT%d", i), strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
 	}
 	return nil
 }
 
-// status is the command `status N PROGRAM ARGUMENTS...`: it runs the program
-// and wants the exit status N.
+// status is the command `status N PROGRAM ARGUMENTS...`. It runs the program, and fails unless its
+// exit status is N.
 func status(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -118,8 +117,7 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// expand is the command `expand FILE...`: it puts the variables' values into
-// files of the transcript.
+// expand is the command `expand FILE...`. It replaces the variables in the files by their values.
 func expand(ts *testscript.TestScript, _ bool, files []string) {
 	for _, file := range files {
 		text := os.Expand(ts.ReadFile(file), func(name string) string { return ts.Getenv(name) })

@@ -10,8 +10,8 @@ import (
 	"microvm-console/internal/settings"
 )
 
-// relays is the least that can serve channels: `relays CHANNEL...`. It prints a line when
-// all of them are served.
+// relays is a minimal program that serves channels: `relays CHANNEL...`. It prints a line once it
+// serves all of them.
 func relays() *cli.App {
 	return &cli.App{Name: "relays", Action: func(c *cli.Context) error {
 		all, _, err := settings.Find("")

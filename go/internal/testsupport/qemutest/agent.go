@@ -16,7 +16,7 @@ import (
 
 var agentWord = regexp.MustCompile(`virtserialport,id=([^,]*),chardev=agent0,`)
 
-// agent is the guest's agent. The commands that it runs run on this host.
+// agent runs the guest's agent. Its commands run on this host.
 func (f *fake) agent() {
 	for _, chardev := range f.values("-chardev") {
 		if !strings.HasPrefix(chardev, "socket,id=agent0,") {
@@ -26,7 +26,7 @@ func (f *fake) agent() {
 		if err != nil {
 			panic(err)
 		}
-		f.portIs(true)
+		f.reportPort(true)
 		s := server.New("fake", func(guestagent.ShutdownMode) error {
 			if f.words["fake.agent"] != "deaf" {
 				f.end(true, "guest-shutdown")
@@ -50,8 +50,8 @@ func (f *fake) agent() {
 	}
 }
 
-// portIs tells whether the guest has the agent's port open.
-func (f *fake) portIs(open bool) {
+// reportPort sends the event that the guest has opened or closed the agent's port.
+func (f *fake) reportPort(open bool) {
 	for _, device := range f.values("-device") {
 		if port := agentWord.FindStringSubmatch(device); port != nil {
 			f.send(fmt.Sprintf(`{"event": "VSERPORT_CHANGE", "data": {"id": %q, "open": %t}}`, port[1], open))
@@ -59,7 +59,7 @@ func (f *fake) portIs(open bool) {
 	}
 }
 
-// stock is the connection of an agent that tells of no command of ours.
+// stock is the connection of an agent that does not list the commands of microvm-agent.
 type stock struct{ net.Conn }
 
 func (s stock) Write(data []byte) (int, error) {
@@ -67,8 +67,8 @@ func (s stock) Write(data []byte) (int, error) {
 	return len(data), err
 }
 
-// sizes is the connection of an agent that prints on the first console what size
-// it is told, and sets none.
+// sizes is the connection of an agent that prints requested sizes on the first console instead
+// of setting them.
 type sizes struct {
 	net.Conn
 	fake *fake
@@ -82,14 +82,13 @@ func (s sizes) Read(data []byte) (int, error) {
 	}
 	if json.Unmarshal(data[:n], &request) == nil && request.Execute == guestagent.CommandSetConsoleSize {
 		fmt.Fprintf(s.fake.first, "%s %dx%d\n", request.Arguments.Device, request.Arguments.Columns, request.Arguments.Rows)
-		// It is answered, and no terminal of this host changes.
+		// A ping has the same answer, and changes no terminal of this host.
 		n = copy(data, `{"execute":"guest-ping"}`+"\n")
 	}
 	return n, err
 }
 
-// freezes is the connection of an agent that gets nothing any more once its guest stands
-// still.
+// freezes is the connection of an agent that receives nothing after a break.
 type freezes struct {
 	net.Conn
 	fake *fake
@@ -103,8 +102,8 @@ func (c freezes) Read(data []byte) (int, error) {
 	return n, err
 }
 
-// hostile is the connection of an agent that refuses what changes something, in words that
-// a terminal would obey.
+// hostile is the connection of an agent that refuses a shutdown and commands with an error that
+// contains control sequences.
 type hostile struct{ net.Conn }
 
 func (h hostile) Read(data []byte) (int, error) {

@@ -11,18 +11,18 @@ import (
 	"strings"
 )
 
-// answer is what a command prints, and its exit status.
+// answer is the output and the exit status of a command.
 type answer struct {
 	Output string
 	Status int
 }
 
-// commandLine is how consoletest.Console.Shell asks a shell: two factors, and
-// between them a command, quoted.
+// commandLine matches the line that consoletest.Console.Shell types: a quoted command between two
+// products.
 var commandLine = regexp.MustCompile(`^echo "<\$\(\(6\*(\d+)\)\)>"; \(eval '(.*)'\); echo "<\$\(\(7\*\d+\)\):\$\?>"$`)
 
-// login is a guest at the end of a console: it asks for a login, echoes as a
-// terminal does, and answers to the commands in the file that fake.answers names.
+// login serves a login and a shell on a console. It echoes like a terminal. The shell knows the
+// commands in the file of fake.answers.
 func (f *fake) login(in io.Reader, out io.Writer) {
 	answers := map[string]answer{"true": {}}
 	if path := f.words["fake.answers"]; path != "" {
@@ -46,22 +46,21 @@ func (f *fake) login(in io.Reader, out io.Writer) {
 	}
 }
 
-// answer answers to a command as a shell does; one that is not in answers, with a
-// status of its own; "hang" never.
+// answer answers a command as a shell does. An unknown command fails with status 127, and "hang"
+// never ends.
 func (f *fake) answer(out io.Writer, factor, command string, answers map[string]answer) {
 	if command == "hang" {
 		return
 	}
-	told, ok := answers[command]
+	found, ok := answers[command]
 	if !ok {
-		told = answer{"sh: " + command + ": not found\n", 127}
+		found = answer{"sh: " + command + ": not found\n", 127}
 	}
 	n, _ := strconv.Atoi(factor) // digits, by the pattern
-	fmt.Fprintf(out, "<%d>\r\n%s<%d:%d>\r\n", 6*n, strings.ReplaceAll(told.Output, "\n", "\r\n"), 7*n, told.Status)
+	fmt.Fprintf(out, "<%d>\r\n%s<%d:%d>\r\n", 6*n, strings.ReplaceAll(found.Output, "\n", "\r\n"), 7*n, found.Status)
 }
 
-// awaitOff echoes until the line that fake.off names has come, says goodbye, and
-// powers off.
+// awaitOff echoes lines until it reads the word of fake.off. Then it prints a line and powers off.
 func (f *fake) awaitOff(in io.Reader, out io.Writer) {
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		fmt.Fprintf(out, "%s\r\n", lines.Text())

@@ -1,40 +1,46 @@
-// Package qemutest is a stand-in for QEMU at the process boundary, for tests
-// of what starts, watches and stops one.
+// Package qemutest is a fake QEMU, for tests of code that starts, watches and stops a QEMU
+// process.
 //
-// It takes the command lines that package qemu writes, for microvm-run and for run-qemu, speaks the monitor
-// protocol on the inherited descriptor (a break is told on the first console),
-// opens the consoles' pipes or serves their ports, and prints to the pipes or the
-// taps. Words of the kernel command line tell it how to behave:
+// It accepts the command lines that package qemu makes for microvm-run and run-qemu. It serves
+// the monitor protocol on the inherited descriptor, opens the consoles' pipes or serves their
+// ports, echoes what the consoles receive, and prints a line on the first console for each
+// break. Words of the kernel command line change its behaviour:
 //
 //	fake.acpi=ignore    the power button does nothing
 //	fake.quit=ignore    the monitor's quit does nothing
 //	fake.term=ignore    SIGTERM does nothing
 //	fake.mute           the monitor never answers
-//	fake.hang           the same, once QEMU has started
-//	fake.exit=N         ends at once with status N and a line on stderr
-//	fake.warn=FILE      prints FILE on stderr once QEMU has started
-//	fake.print=FILE     prints FILE on the first console
-//	fake.reset          reports a restart of the guest once that is printed, by three events
-//	fake.once           ends at a restart of the guest, as with -no-reboot, once that is printed
-//	fake.loop=FILE      prints FILE and reports a restart, again and again
-//	fake.again=FILE     prints FILE on the first console at a break
-//	fake.halt=STATUS    tells that the processors have stopped, for this status
-//	fake.panicked       tells of a panic, by event, once that is printed
-//	fake.agent=HOW      the guest has an agent once that is printed. "deaf" does
-//	                    not obey a shutdown, "stock" has no command of ours, "sizes"
-//	                    prints the sizes of consoles that it is told, "freezes" answers
-//	                    nothing any more after a break, "hostile" refuses a shutdown
-//	                    and commands in words that a terminal obeys
-//	fake.resize         the monitor knows a command for the size of a console, which
-//	                    is printed
-//	fake.die=N          ends itself with signal N once that is printed
-//	fake.login          asks for a login on each console, and answers there
-//	fake.answers=FILE   to these commands: {"COMMAND": {"output": "…", "status": 0}}
-//	fake.off=WORD       powers off when WORD is typed on a console
+//	fake.hang           the monitor does not answer after the handshake
+//	fake.exit=N         exit at once with status N and a line on stderr
+//	fake.warn=FILE      print FILE on stderr after the start
+//	fake.print=FILE     print FILE on the first console
+//	fake.status=STATUS  the run state that query-status returns
+//
+// After fake.print:
+//
+//	fake.reset          report a restart of the guest, by three events
+//	fake.once           exit after a restart of the guest, as with -no-reboot
+//	fake.loop=FILE      print FILE and report a restart, repeatedly
+//	fake.halt=STATUS    report that the processors have stopped; query-status returns STATUS
+//	fake.panicked       report a panic by the panic device
+//	fake.die=N          die by signal N
+//	fake.agent[=KIND]   run a guest agent. KIND "deaf" ignores a shutdown; "stock" lacks the
+//	                    commands of microvm-agent; "sizes" prints the console sizes that it
+//	                    is asked to set; "freezes" stops answering after a break; "hostile"
+//	                    refuses a shutdown and commands with control sequences
+//
+// On events:
+//
+//	fake.again=FILE     print FILE on the first console at a break
+//	fake.resize         the monitor has a command that sets a console's size, and prints it
+//	fake.login          serve a login and a shell on each console
+//	fake.answers=FILE   the commands of that shell: {"COMMAND": {"output": "…", "status": 0}}
+//	fake.off=WORD       power off when WORD is typed on a console
 package qemutest
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -52,18 +58,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Called reports whether this process was started as a QEMU, for a test binary that is
-// one then.
+// Called reports whether this process was started as QEMU. A test binary then calls Main.
 func Called() bool {
 	return len(os.Args) > 2 && slices.Contains([]string{"-name", "-sandbox"}, os.Args[1])
 }
 
-// Main is QEMU for the arguments of this process. It does not return.
+// Main runs as QEMU with the arguments of this process. It does not return.
 //
-// It ends by unix.Exit: os.Exit takes a second under the race detector, unless the
-// environment says otherwise, and QEMU's is small.
+// It exits by unix.Exit, since os.Exit takes a second under the race detector unless GORACE is
+// set, and QEMU's environment is small.
 func Main() {
-	if slices.Contains(os.Args, "-help") { // asked for the features of package qemu
+	if slices.Contains(os.Args, "-help") { // from package features
 		fmt.Println("-run-with [exit-with-parent=on|off]")
 		unix.Exit(0)
 	}
@@ -73,8 +78,8 @@ func Main() {
 		f.words[name] = value
 	}
 	if status, ok := f.words["fake.exit"]; ok {
-		fmt.Fprintln(os.Stderr, "fake: told to end")
-		code, _ := strconv.Atoi(status) // a test's own word
+		fmt.Fprintln(os.Stderr, "fake: exit by fake.exit")
+		code, _ := strconv.Atoi(status) // a number that the test has set
 		unix.Exit(code)
 	}
 	if f.has("fake.term") {
@@ -84,16 +89,16 @@ func Main() {
 	f.monitor()
 }
 
-// fake is one stand-in.
+// fake is a fake QEMU.
 type fake struct {
 	args  []string
 	words map[string]string
-	mu    sync.Mutex // one message of the monitor at a time
+	mu    sync.Mutex // held while a message is written to conn
 	conn  net.Conn
-	first *os.File // where the first console prints
+	first *os.File // output of the first console
 
-	echoes []func()    // of the pipes: from when the guest has printed
-	frozen atomic.Bool // an agent that freezes has
+	echoes []func()    // serve the pipes; called after fake.print
+	frozen atomic.Bool // the agent of kind "freezes" has stopped
 }
 
 func (f *fake) has(word string) bool {
@@ -101,7 +106,7 @@ func (f *fake) has(word string) bool {
 	return ok
 }
 
-// values returns what stands behind each option.
+// values returns the values of an option, which may be repeated.
 func (f *fake) values(option string) []string {
 	var values []string
 	for i, arg := range f.args[:max(0, len(f.args)-1)] {
@@ -118,7 +123,7 @@ var (
 	fdWord   = regexp.MustCompile(`fd=(\d+)`)
 )
 
-// listen opens the consoles' pipes and ports, and echoes what comes from there.
+// listen opens the consoles' pipes and ports. The ports echo.
 func (f *fake) listen() {
 	for _, serial := range f.values("-serial") {
 		if path, ok := strings.CutPrefix(serial, "pipe:"); ok {
@@ -127,7 +132,7 @@ func (f *fake) listen() {
 	}
 	for _, chardev := range f.values("-chardev") {
 		if pipe := pipeWord.FindStringSubmatch(chardev); pipe != nil {
-			f.openPipe(strings.ReplaceAll(pipe[1], ",,", ",")) // as QEMU reads it
+			f.openPipe(strings.ReplaceAll(pipe[1], ",,", ",")) // as QEMU parses it
 			continue
 		}
 		port := portWord.FindStringSubmatch(chardev)
@@ -160,7 +165,7 @@ func (f *fake) openPipe(path string) {
 	f.echoes = append(f.echoes, func() { f.serve(in, out) })
 }
 
-// serve is the guest at the end of a console; unless told otherwise, an echo.
+// serve acts as the guest on a console. By default it echoes.
 func (f *fake) serve(in io.Reader, out io.Writer) {
 	switch {
 	case f.has("fake.login"):
@@ -182,7 +187,7 @@ func open(path string) *os.File {
 	return file
 }
 
-// monitor speaks QMP until it is told to end.
+// monitor serves QMP. It does not return.
 func (f *fake) monitor() {
 	at := slices.IndexFunc(f.values("-chardev"), func(value string) bool {
 		return strings.HasPrefix(value, "socket,id=qmp,") || strings.HasPrefix(value, "socket,id=run-qemu-monitor,")
@@ -208,7 +213,7 @@ func (f *fake) monitor() {
 		if f.has("fake.mute") || f.has("fake.hang") && request.Execute != "qmp_capabilities" {
 			continue
 		}
-		answer := fmt.Sprintf(`{"status": %q}`, f.words["fake.halt"])
+		answer := fmt.Sprintf(`{"status": %q}`, cmp.Or(f.words["fake.status"], f.words["fake.halt"], "running"))
 		switch {
 		case request.Execute == "query-commands" && f.has("fake.resize"):
 			answer = `[{"name": "query-commands"}, {"name": "chardev-window-size-changed"}]`
@@ -218,15 +223,15 @@ func (f *fake) monitor() {
 			fmt.Fprintf(f.first, "%s %dx%d\n", request.Arguments.ID, request.Arguments.Cols, request.Arguments.Rows)
 		}
 		f.send(fmt.Sprintf(`{"return": %s, "id": %s}`, answer, request.ID))
-		f.obey(request.Execute)
+		f.execute(request.Execute)
 		if request.Execute == "chardev-send-break" {
 			f.takeBreak(request.Arguments.ID)
 		}
 	}
-	select {} // the owner has gone: only a signal ends a QEMU
+	select {} // the owner has ended: only a signal ends QEMU
 }
 
-// takeBreak does what a break on a line does.
+// takeBreak processes a break on a line.
 func (f *fake) takeBreak(line string) {
 	f.frozen.Store(true)
 	switch {
@@ -237,10 +242,10 @@ func (f *fake) takeBreak(line string) {
 	}
 }
 
-// inherited is the descriptor that an option names.
+// inherited returns the inherited file whose descriptor an option names.
 func inherited(option string) *os.File {
-	number, _ := strconv.Atoi(fdWord.FindStringSubmatch(option)[1]) // digits, by the pattern
-	unix.CloseOnExec(number)                                        // not for what an agent starts
+	number, _ := strconv.Atoi(fdWord.FindStringSubmatch(option)[1]) // the pattern matches digits
+	unix.CloseOnExec(number)                                        // processes of the agent must not inherit it
 	return os.NewFile(uintptr(number), option)
 }
 
@@ -250,8 +255,8 @@ func (f *fake) send(line string) {
 	fmt.Fprintln(f.conn, line)
 }
 
-// obey does what a command asks for, after it has been answered.
-func (f *fake) obey(command string) {
+// execute executes a command of the monitor after its answer was sent.
+func (f *fake) execute(command string) {
 	switch {
 	case command == "qmp_capabilities":
 		go f.guest()
@@ -267,7 +272,7 @@ func (f *fake) end(guest bool, reason string) {
 	unix.Exit(0)
 }
 
-// guest prints what it was told to, and then does what it was told to.
+// guest acts as the guest after the handshake.
 func (f *fake) guest() {
 	if path := f.words["fake.warn"]; path != "" {
 		_, _ = os.Stderr.Write(text(path))
@@ -295,14 +300,14 @@ func (f *fake) guest() {
 		f.send(`{"event": "GUEST_PANICKED", "data": {"action": "poweroff"}}`)
 		f.end(true, "guest-panic")
 	case f.has("fake.die"):
-		number, _ := strconv.Atoi(f.words["fake.die"]) // a test's own word
+		number, _ := strconv.Atoi(f.words["fake.die"]) // a number that the test has set
 		_ = unix.Kill(os.Getpid(), unix.Signal(number))
 	}
 }
 
 const resetEvent = `{"event": "RESET", "data": {"guest": true, "reason": "guest-reset"}}`
 
-// print prints a file on the first console; "": none.
+// print prints a file on the first console. An empty path does nothing.
 func (f *fake) print(path string) {
 	if path == "" {
 		return
@@ -315,7 +320,7 @@ func (f *fake) print(path string) {
 	}
 }
 
-// text returns what is in a file that a test has named.
+// text returns the content of a file.
 func text(path string) []byte {
 	data, err := os.ReadFile(path)
 	if err != nil {

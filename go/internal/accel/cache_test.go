@@ -11,7 +11,7 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// chosen is the reason that choose gives.
+// chosen returns the reason of choose.
 func chosen(t *testing.T, m vmconfig.Machine, device string) string {
 	t.Helper()
 	choice, err := choose(t.Context(), m, device)
@@ -21,13 +21,13 @@ func chosen(t *testing.T, m vmconfig.Machine, device string) string {
 	return choice.Reason
 }
 
-func TestAVerdictIsRemembered(t *testing.T) {
-	for _, word := range []string{"speaks", "ends"} {
+func TestResultIsCached(t *testing.T) {
+	for _, word := range []string{"prints", "exits"} {
 		t.Run("QEMU "+word, func(t *testing.T) {
 			m, device, probes := host(t, word)
 			first := chosen(t, m, device)
 			for range 3 {
-				if got, want := chosen(t, m, device), first+"; remembered"; got != want {
+				if got, want := chosen(t, m, device), first+" (cached)"; got != want {
 					t.Errorf("got  %s\nwant %s", got, want)
 				}
 			}
@@ -38,12 +38,11 @@ func TestAVerdictIsRemembered(t *testing.T) {
 	}
 }
 
-// TestAVerdictHoldsForOneKey changes, one by one, all that a verdict depends
-// on: each gives another key.
-func TestAVerdictHoldsForOneKey(t *testing.T) {
-	m, bootID, _ := host(t, "speaks")
+// Each change of what a result depends on gives another key.
+func TestCacheKey(t *testing.T) {
+	m, bootID, _ := host(t, "prints")
 	key := func() string {
-		key, err := keyOf(m, bootID)
+		key, err := cacheKey(m, bootID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,41 +60,41 @@ func TestAVerdictHoldsForOneKey(t *testing.T) {
 		{"QEMU", func() error { m.QEMU = "/bin/sh"; return nil }},
 		{"the machine type", func() error { m.Type = "q35"; return nil }},
 	}
-	seen := map[string]string{key(): "the first"}
+	seen := map[string]string{key(): "no change"}
 	for _, change := range changes {
 		if err := change.change(); err != nil {
 			t.Fatal(err)
 		}
 		if like, ok := seen[key()]; ok {
-			t.Errorf("after a change of %s the key is that of %s: %s", change.what, like, key())
+			t.Errorf("after a change of %s the key is the same as after %s: %s", change.what, like, key())
 		}
 		seen[key()] = change.what
 		if first, second := key(), key(); first != second {
-			t.Error("a key does not last")
+			t.Error("the key changes without a change of the host")
 		}
 	}
 }
 
-func TestAnotherKernelIsProbedAnew(t *testing.T) {
-	m, device, probes := host(t, "speaks")
+func TestAnotherKernelIsProbed(t *testing.T) {
+	m, device, probes := host(t, "prints")
 	chosen(t, m, device)
 	if err := os.WriteFile(m.Kernel, []byte("another"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := chosen(t, m, device); strings.HasSuffix(got, "remembered") || probes() != 2 {
+	if got := chosen(t, m, device); strings.HasSuffix(got, "(cached)") || probes() != 2 {
 		t.Errorf("%s, after %d probes", got, probes())
 	}
 }
 
-func TestAHomeThatCannotBeWritten(t *testing.T) {
+func TestWithoutACacheDirectory(t *testing.T) {
 	homes := []struct{ name, cache, home string }{
-		{"a folder that cannot be made", "/proc/none", "/homeless-shelter"},
-		{"no home at all", "", ""},
-		{"a path that is not absolute", "cache", ""},
+		{"a directory that cannot be made", "/proc/none", "/homeless-shelter"},
+		{"no home directory", "", ""},
+		{"a relative path", "cache", ""},
 	}
 	for _, test := range homes {
 		t.Run(test.name, func(t *testing.T) {
-			m, device, probes := host(t, "speaks")
+			m, device, probes := host(t, "prints")
 			t.Setenv("XDG_CACHE_HOME", test.cache)
 			t.Setenv("HOME", test.home)
 			for range 2 {
@@ -110,14 +109,14 @@ func TestAHomeThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestAProbeThatWasGivenUpIsNotRemembered(t *testing.T) {
+func TestCancelledProbeIsNotCached(t *testing.T) {
 	m, device, probes := host(t, "hangs")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := choose(ctx, m, device); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	t.Setenv("ACCEL_TEST", "speaks")
+	t.Setenv("ACCEL_TEST", "prints")
 	if got, want := chosen(t, m, device), "this kernel starts under KVM"; got != want {
 		t.Errorf("got %s, want %s (%d probes)", got, want, probes())
 	}
