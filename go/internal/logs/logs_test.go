@@ -120,7 +120,7 @@ func TestExplain(t *testing.T) {
 	other := errors.New("another")
 	for err, want := range map[error]string{
 		&ctl.NotRunningError{Name: "other"}: `vm "other": not running (start it with microvm-run)`,
-		&ctl.NotRunningError{}:              "vm: not running (start one with microvm-run)",
+		&ctl.NotRunningError{}:              "no VM is running (start one with microvm-run)",
 		other:                               "another",
 	} {
 		if got := Explain(err); got.Error() != want {
