@@ -208,7 +208,7 @@ func followLog(c *cli.Context, o options) error {
 			return err
 		}
 		if e.Kind == follow.Ended {
-			view.SayEnded(e, "waiting for its next start; Ctrl-C ends this")
+			view.SayEnded(e, "waiting for its next start (Ctrl-C ends this)")
 		}
 		return nil
 	})

@@ -8,6 +8,8 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"strconv"
+	"strings"
 )
 
 // The values of StreamRequest.Seat. Only the client with the writer's seat types.
@@ -21,7 +23,18 @@ type SeatTakenError struct {
 	Holder string // the name of the client that has it
 }
 
-func (e *SeatTakenError) Error() string { return e.Holder + " has the writer's seat" }
+func (e *SeatTakenError) Error() string { return e.HolderName() + " has the writer's seat" }
+
+// HolderName returns Holder as users read it: "connect-serial[812]" is "connect-serial (pid
+// 812)".
+func (e *SeatTakenError) HolderName() string {
+	program, rest, _ := strings.Cut(e.Holder, "[")
+	pid, closed := strings.CutSuffix(rest, "]")
+	if _, err := strconv.ParseUint(pid, 10, 32); err != nil || !closed {
+		return e.Holder
+	}
+	return fmt.Sprintf("%s (pid %s)", program, pid)
+}
 
 // HeaderThrough is a header of an interim answer (102) to an input with the writer's seat.
 // It names, escaped as in a query, the endpoint through which another client has typed.

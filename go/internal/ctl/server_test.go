@@ -193,6 +193,17 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
+func TestHolderName(t *testing.T) {
+	for holder, want := range map[string]string{
+		"connect-serial[812]": "connect-serial (pid 812)",
+		"me":                  "me", "a[": "a[", "a[b]": "a[b]", "a[1": "a[1", "a[1][2]": "a[1][2]", "": "",
+	} {
+		if got := (&ctl.SeatTakenError{Holder: holder}).HolderName(); got != want {
+			t.Errorf("%q: got %q, want %q", holder, got, want)
+		}
+	}
+}
+
 // ask sends a request without a ctl.Client, and returns the status and the text of the
 // answer.
 func ask(t *testing.T, path, method, target, body string) (code int, answer string) {
