@@ -10,12 +10,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
+
+	"microvm-console/internal/suggest"
 )
 
 // Decode decodes one JSON object into the struct that into points to.
@@ -154,22 +155,10 @@ func compareFields(fields map[string]any, want reflect.Type, path string, wrong 
 // under is the path of the field name of the object at path.
 func under(path, name string) string { return strings.TrimPrefix(path+"."+name, ".") }
 
-// suggestion names the known field that differs only in case or ending; of
-// several, the one whose length is nearest.
+// suggestion names the known field that is nearest to name, or else all known fields.
 func suggestion(name string, known map[string]reflect.Type) string {
 	names := slices.Sorted(maps.Keys(known))
-	best, distance := "", math.MaxInt
-	for _, candidate := range names {
-		a, b := strings.ToLower(candidate), strings.ToLower(name)
-		off := max(len(a)-len(b), len(b)-len(a))
-		if name != "" && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a)) && off < distance {
-			best, distance = candidate, off
-		}
-	}
-	if best != "" {
-		return fmt.Sprintf(" (did you mean %s?)", best)
-	}
-	return " (known: " + strings.Join(names, ", ") + ")"
+	return cmp.Or(suggest.Hint(name, "", names), " (known: "+strings.Join(names, ", ")+")")
 }
 
 // kindOf names a JSON value's kind.

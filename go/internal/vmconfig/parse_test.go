@@ -121,7 +121,7 @@ var mistakes = []struct {
 			`"": unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, sandbox, vcpus, vsock)`,
 			"Name: unknown field (did you mean name?)",
 			"colour: unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, sandbox, vcpus, vsock)",
-			"consoles[0].prt: unknown field (known: device, login, name, port, shared)",
+			"consoles[0].prt: unknown field (did you mean port?)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",
 			"name: is missing",
