@@ -115,8 +115,8 @@ func parse(c *cli.Context) (options, error) {
 		return o, err
 	}
 	if c.IsSet("channel") {
-		if err := settings.CheckName(o.place.Channel); err != nil { // before it becomes a path
-			return o, fmt.Errorf("channel: %w", err)
+		if err := settings.CheckName(o.place.Channel); err != nil { // it becomes part of a path
+			return o, err
 		}
 		return o, nil
 	}

@@ -87,7 +87,7 @@ func targetOf(c *cli.Context) (target, error) {
 	}
 	switch err := settings.CheckName(t.channel); { // before it becomes a path
 	case err != nil:
-		return t, cmdline.Usage("channel: %w", err)
+		return t, cmdline.Status(cmdline.StatusUsage, err)
 	case c.IsSet("name"):
 		return t, cmdline.Usage("--channel and --name: a channel is not a VM's (give one of them)")
 	case c.Bool("wait-ready"):

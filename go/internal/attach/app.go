@@ -113,15 +113,15 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 		return o, fmt.Errorf("invalid from %q: must be start, now, -BYTES or an offset", o.From)
 	}
 	if c.IsSet("channel") {
-		if err := settings.CheckName(o.Place.Channel); err != nil { // before it becomes a path
-			return o, fmt.Errorf("channel: %w", err)
+		if err := settings.CheckName(o.Place.Channel); err != nil { // it becomes part of a path
+			return o, err
 		}
 	}
 	if o.Place.Channel != "" && c.IsSet("name") {
-		return o, errors.New("--channel and --name exclude each other: a channel does not belong to a VM (use one of them)")
+		return o, errors.New("--channel and --name: a channel does not belong to a VM (use one of them)")
 	}
 	if o.Force && o.ReadOnly {
-		return o, errors.New("--force and --read-only exclude each other: --force is for typing (use one of them)")
+		return o, errors.New("--force and --read-only: --force is for typing (use one of them)")
 	}
 	if o.Boot > 0 {
 		return o, fmt.Errorf("invalid boot %d: 0 is the newest one, -1 the one before", o.Boot)
