@@ -17,7 +17,6 @@ import (
 	"microvm-console/internal/follow"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
-	"microvm-console/internal/settings"
 	"microvm-console/internal/vmconfig"
 )
 
@@ -115,10 +114,7 @@ func parse(c *cli.Context) (options, error) {
 		return o, err
 	}
 	if c.IsSet("channel") {
-		if err := settings.CheckName(o.place.Channel); err != nil { // it becomes part of a path
-			return o, err
-		}
-		return o, nil
+		return o, logs.CheckChannel(o.place.Channel)
 	}
 	o.place.Machine, o.consoles, err = cmdline.MachineConsoles(c)
 	if err == nil && o.place.Machine == "" {

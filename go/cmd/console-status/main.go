@@ -14,7 +14,7 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/display"
 	"microvm-console/internal/logs"
-	"microvm-console/internal/settings"
+
 	"microvm-console/internal/state"
 )
 
@@ -85,7 +85,7 @@ func targetOf(c *cli.Context) (target, error) {
 		t.vm, err = cmdline.MachineName(c)
 		return t, err
 	}
-	switch err := settings.CheckName(t.channel); { // before it becomes a path
+	switch err := logs.CheckChannel(t.channel); {
 	case err != nil:
 		return t, cmdline.Status(cmdline.StatusUsage, err)
 	case c.IsSet("name"):

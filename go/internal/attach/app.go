@@ -13,7 +13,6 @@ import (
 	"microvm-console/internal/follow"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
-	"microvm-console/internal/settings"
 )
 
 // App returns the program called name, a terminal on the console on device. channel is the
@@ -85,7 +84,7 @@ func WithStatus(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ctl.ErrSeveral), errors.Is(err, follow.ErrNoConsole),
+	case errors.Is(err, ctl.ErrSeveral), errors.Is(err, follow.ErrNoConsole), errors.Is(err, logs.ErrNoConsole),
 		errors.Is(err, ctl.ErrNotKept), errors.Is(err, journal.ErrNotKept):
 		return cmdline.Status(cmdline.StatusUsage, err)
 	case errors.As(err, new(*follow.FindError)), errors.Is(err, logs.ErrNone):
@@ -113,7 +112,7 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 		return o, fmt.Errorf("invalid from %q: must be start, now, -BYTES or an offset", o.From)
 	}
 	if c.IsSet("channel") {
-		if err := settings.CheckName(o.Place.Channel); err != nil { // it becomes part of a path
+		if err := logs.CheckChannel(o.Place.Channel); err != nil {
 			return o, err
 		}
 	}

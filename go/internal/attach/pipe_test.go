@@ -224,7 +224,7 @@ func TestNoMachine(t *testing.T) {
 func TestNoConsole(t *testing.T) {
 	for device, want := range map[string]string{
 		"hvc0":  `vm "demo": QEMU itself serves hvc0, to one client at a time (use nc localhost 4441, or start it without --no-relay)`,
-		"ttyS1": `vm "demo": no console on ttyS1 (it has ttyS0, hvc0)`,
+		"ttyS1": `vm "demo": no console "ttyS1" (it has ttyS0, hvc0)`,
 	} {
 		machine(t, "")
 		in, out := pipe(t)

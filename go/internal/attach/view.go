@@ -164,5 +164,14 @@ func position(from string, boot journal.Boot) int64 {
 	return min(max(boot.Start, offset), boot.End)
 }
 
-// Close restores the terminal. It does not close the output.
-func (v *View) Close() error { return v.out.restore() }
+// Close restores the terminal, and begins a new line there unless the output has ended with
+// one, so that the prompt of the user's shell does not follow the output. It does not close
+// the output.
+func (v *View) Close() error {
+	err := v.out.restore()
+	if !v.out.terminal || !v.out.within.Load() {
+		return err
+	}
+	_, failed := io.WriteString(v.out.w, newLine(v.out))
+	return cmp.Or(err, failed)
+}

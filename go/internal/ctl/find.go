@@ -32,7 +32,7 @@ func (e *NotRunningError) Error() string {
 	case e.Name == "":
 		return "no VM is running (start one with microvm-run)"
 	case e.Similar != "":
-		return fmt.Sprintf("no VM %q (did you mean %s?)", e.Name, e.Similar)
+		return fmt.Sprintf("no VM %q is running (did you mean %s?)", e.Name, e.Similar)
 	case e.Last == "":
 		return fmt.Sprintf("vm %q: %v (start it with microvm-run)", e.Name, ErrNotRunning)
 	}

@@ -11,6 +11,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"microvm-console/internal/suggest"
 )
 
 // Settings are the settings of all channels of a user.
@@ -63,12 +65,12 @@ func defaultChannel(name string) Channel {
 }
 
 // Channel returns the channel called name, enabled or not. The error for an unknown name
-// lists the known ones.
+// suggests a similar one, or lists the known ones.
 func (s Settings) Channel(name string) (Channel, error) {
 	channel, ok := s.Channels[name]
 	if !ok {
-		return Channel{}, fmt.Errorf("unknown channel %q (known: %s; declare others in the settings file)",
-			name, strings.Join(s.all(), ", "))
+		known := fmt.Sprintf(" (known: %s; declare others in the settings file)", strings.Join(s.all(), ", "))
+		return Channel{}, fmt.Errorf("unknown channel %q%s", name, cmp.Or(suggest.Hint(name, "", s.all()), known))
 	}
 	return channel, nil
 }
