@@ -134,7 +134,7 @@ func failedStart(err error) error {
 	return errors.Join(err, systemd.Notify("STATUS="+line))
 }
 
-// statusInterval is how often report sends the status if there is no watchdog.
+// statusInterval is how often report sends the status without a watchdog.
 const statusInterval = 10 * time.Second
 
 // report notifies the service manager that the channels are ready, and then sends the status

@@ -13,22 +13,26 @@ type sender struct {
 	keyboard *keyboard
 	start    func(part func() error) // runs a part of the session
 	running  sync.WaitGroup
-	cancel   context.CancelFunc // ends sending; nil if there is no connection
+	cancel   context.CancelFunc // ends sending; nil if not connected
 	afterEnd bool               // the next connection is to another start of the VM
 }
 
-// connect sends to a console until disconnect is called or ctx is done. client is the name
-// under which the stream is read.
+// connect sends to a console until disconnect is called or ctx is done. On a terminal it also
+// watches the QEMU of a channel. client is the name under which the stream is read.
 func (s *sender) connect(ctx context.Context, t follow.Target, client string) {
 	s.disconnect()
 	if s.afterEnd {
 		s.keyboard.dropTyped()
 	}
 	s.afterEnd = false
+	ctx, s.cancel = context.WithCancel(ctx)
+	if t.Channel && s.keyboard.terminal {
+		watch := qemuWatch{notices: s.keyboard.notices, next: waiting(s.keyboard.escape)}
+		s.run(func() error { return watch.run(ctx, t) })
+	}
 	if s.keyboard.readOnly {
 		return
 	}
-	ctx, s.cancel = context.WithCancel(ctx)
 	request := ctl.StreamRequest{Console: t.Console.Name, Client: client, Terminal: s.keyboard.terminal}
 	s.run(func() error { return s.keyboard.send(ctx, t.Client, request) })
 	if s.keyboard.terminal {

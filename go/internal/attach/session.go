@@ -123,7 +123,7 @@ func (s *session) announceEnd(e follow.Event) {
 	case s.options.Boot < 0:
 		s.view.notices.say("end of boot %d", s.options.Boot)
 	case s.stay:
-		s.view.SayEnded(e, fmt.Sprintf("waiting for its next start (%v leaves)", s.options.Escape))
+		s.view.SayEnded(e, waiting(s.options.Escape))
 	default:
 		s.view.SayEnded(e, "")
 	}

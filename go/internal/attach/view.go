@@ -100,7 +100,7 @@ func (v *View) Show(snapshot *journal.Snapshot, start, end int64) error {
 	return follow.Kept(snapshot, start, end, v.Handle)
 }
 
-// showEnded shows a boot of a console that is not served. If there is no log of the console
+// showEnded shows a boot of a console that is not served. If nothing is kept of the console
 // it returns missing, the error of finding it.
 func (v *View) showEnded(o Options, missing error) error {
 	log, err := logs.OfChannel(o.Place.Channel)

@@ -74,7 +74,7 @@ func set[T any](field *T, written *T) {
 // Find loads the settings file at path. If path is "", it loads the file that the
 // environment variable Variable names; if that is not set either, the first file that
 // exists of ~/.config/qemu-relay/config.json (in $XDG_CONFIG_HOME) and
-// /etc/qemu-relay/config.json. It returns the path of the file too. If there is no file it
+// /etc/qemu-relay/config.json. It returns the path of the file too. If no file exists it
 // returns Default and "".
 func Find(path string) (Settings, string, error) {
 	if path == "" {
