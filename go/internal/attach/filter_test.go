@@ -63,7 +63,7 @@ var rows = []struct{ name, in, want string }{
 	{"the far corner, as systemd does", "\x1b[32766;32766H", "\x1b[32766;32766H"},
 	{"a number beyond every screen", "\x1b[32768G\x1b[99999999999999999999b", ""},
 	{"erasing", "\x1b[J\x1b[0J\x1b[1J\x1b[2J\x1b[K\x1b[1K\x1b[2K\x1b[4X", "\x1b[J\x1b[0J\x1b[1J\x1b[2J\x1b[K\x1b[1K\x1b[2K\x1b[4X"},
-	{"erasing what is above the screen", "\x1b[H\x1b[2J\x1b[3J", "\x1b[H\x1b[2J"},
+	{"erasing the scrollback", "\x1b[H\x1b[2J\x1b[3J", "\x1b[H\x1b[2J"},
 	{"inserting and deleting", "\x1b[2@\x1b[2P\x1b[2L\x1b[2M", "\x1b[2@\x1b[2P\x1b[2L\x1b[2M"},
 	{"insert mode", "\x1b[4hx\x1b[4l", "\x1b[4hx\x1b[4l"},
 	{"scrolling", "\x1b[3;20r\x1b[2S\x1b[2T\x1b[r", "\x1b[3;20r\x1b[2S\x1b[2T\x1b[r"},

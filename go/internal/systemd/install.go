@@ -76,7 +76,7 @@ func (c *Changes) add(path, text string) error {
 	switch {
 	case err == nil && string(old) == text:
 		c.Unchanged = append(c.Unchanged, path)
-	case ours(path):
+	case isInstalled(path):
 		c.Replaced = append(c.Replaced, path)
 	default:
 		return fmt.Errorf("unit %s: not written by qemu-relay (move it away)", path)
@@ -84,9 +84,9 @@ func (c *Changes) add(path, text string) error {
 	return nil
 }
 
-// ours reports whether Install has written the file at path. It is false for links, which
+// isInstalled reports whether Install has written the file at path. It is false for links, which
 // Nix modules make.
-func ours(path string) bool {
+func isInstalled(path string) bool {
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return false
@@ -113,7 +113,7 @@ func removeOthers(dir string, texts map[string]string) (removed []string, err er
 		name := entry.Name()
 		path := filepath.Join(dir, name)
 		relay := strings.HasPrefix(name, "qemu-") && strings.HasSuffix(name, "-relay.service")
-		if _, wanted := texts[path]; !relay || wanted || !ours(path) {
+		if _, wanted := texts[path]; !relay || wanted || !isInstalled(path) {
 			continue
 		}
 		if enabled := filepath.Join(dir, wants, name); isLink(enabled) {

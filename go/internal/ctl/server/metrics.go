@@ -29,7 +29,7 @@ var metrics = []struct {
 	{"bytes_total", "counter", "Bytes in the stream since it began.", func(r *state.Relay) int64 { return r.End }},
 	{"boot_bytes", "gauge", "Bytes in the stream of the newest boot.", func(r *state.Relay) int64 { return r.End - r.Start }},
 	{"kept_bytes", "gauge", "Bytes of the stream that are kept.", func(r *state.Relay) int64 { return r.End - r.Oldest }},
-	{"gaps", "gauge", "Gaps in what is kept.", func(r *state.Relay) int64 { return int64(len(r.Gaps)) }},
+	{"gaps", "gauge", "Gaps in the kept part of the stream.", func(r *state.Relay) int64 { return int64(len(r.Gaps)) }},
 	{"missing_bytes", "gauge", "Bytes that are missing in these gaps.", func(r *state.Relay) (bytes int64) {
 		for _, gap := range r.Gaps {
 			bytes += gap.Bytes
