@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
+	"microvm-console/internal/suggest"
 )
 
 // ErrNotRunning is returned if a machine, or a channel's relay, is not running. For a
@@ -22,17 +24,16 @@ type NotRunningError struct {
 	// Last says how its last boot ended, as "ended 16:03, powered off"; "" if that is
 	// unknown.
 	Last string
-	// Similar is the name of a machine that may be meant; "" if there is none. It is set
-	// only if nothing is known of Name.
-	Similar string
+	// Nearest is the name of a machine that may be meant instead; "" if none is similar.
+	Nearest string
 }
 
 func (e *NotRunningError) Error() string {
 	switch {
 	case e.Name == "":
 		return "no VM is running (start one with microvm-run)"
-	case e.Similar != "":
-		return fmt.Sprintf("no VM %q is running (did you mean %s?)", e.Name, e.Similar)
+	case e.Last == "" && e.Nearest != "":
+		return fmt.Sprintf("vm %q: %v (did you mean %s?)", e.Name, ErrNotRunning, e.Nearest)
 	case e.Last == "":
 		return fmt.Sprintf("vm %q: %v (start it with microvm-run)", e.Name, ErrNotRunning)
 	}
@@ -112,7 +113,7 @@ func probe(ctx context.Context, name string) (client Client, status state.Machin
 		return Client{}, state.Machine{}, 0, fmt.Errorf("vm %q: %w", machine.Name(), err)
 	}
 	if !locked {
-		return Client{}, state.Machine{}, grace, &NotRunningError{Name: machine.Name()}
+		return Client{}, state.Machine{}, grace, &NotRunningError{Name: machine.Name(), Nearest: nearestRunning(machine.Name())}
 	}
 	client = Client{machine.Ctl()}
 	status, err = client.Status(ctx)
@@ -124,6 +125,27 @@ func probe(ctx context.Context, name string) (client Client, status state.Machin
 		return client, status, grace, &rundir.LeftError{Name: machine.Name(), PIDs: left}
 	}
 	return client, status, startLimit, fmt.Errorf("vm %q: %w", machine.Name(), err)
+}
+
+// nearestRunning returns the machine that runs whose name may be meant by name; "" if none is
+// similar.
+func nearestRunning(name string) string {
+	running, _ := rundir.Running() // without a list there is no suggestion
+	names := make([]string, len(running))
+	for i, machine := range running {
+		names[i] = machine.Name()
+	}
+	return Nearest(name, names)
+}
+
+// Nearest returns the name of a machine, out of names, that may be meant by name; "" if none is
+// similar. A name that only adds a part to name, such as that of a machine of run-test, is not
+// similar.
+func Nearest(name string, names []string) string {
+	others := slices.DeleteFunc(slices.Clone(names), func(other string) bool {
+		return other == name || strings.HasPrefix(other, name+"-")
+	})
+	return suggest.Nearest(name, others)
 }
 
 // only returns the machine that runs if there is exactly one.

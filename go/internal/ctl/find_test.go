@@ -55,6 +55,8 @@ func TestFind(t *testing.T) {
 		{"the only one", []string{"a"}, "", "a", nil, ""},
 		{"one of several", []string{"b", "a"}, "", "", ctl.ErrSeveral, "several VMs are running: a, b (pick one with --name)"},
 		{"another than runs", []string{"a"}, "b", "", ctl.ErrNotRunning, `vm "b": not running (start it with microvm-run)`},
+		{"a misspelt one", []string{"alpha"}, "alhpa", "", ctl.ErrNotRunning, `vm "alhpa": not running (did you mean alpha?)`},
+		{"one whose name another one extends", []string{"demo-test-1"}, "demo", "", ctl.ErrNotRunning, `vm "demo": not running (start it with microvm-run)`},
 		{"none", nil, "", "", ctl.ErrNotRunning, "no VM is running (start one with microvm-run)"},
 	}
 	for _, test := range tests {

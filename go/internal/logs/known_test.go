@@ -8,24 +8,6 @@ import (
 	"microvm-console/internal/settings"
 )
 
-func TestSimilarMachine(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	keep(t, "powered off", "serial") // of the VM demo
-	lock, err := rundir.Of("kernel-test").Acquire()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Release()
-	for name, want := range map[string]string{
-		"dmeo": "demo", "kernel-tset": "kernel-test", "kernel-test-2": "kernel-test",
-		"kernel": "", "other": "", "demo": "",
-	} {
-		if got := similarMachine(name); got != want {
-			t.Errorf("%s: got %q, want %q", name, got, want)
-		}
-	}
-}
-
 func TestCheckChannel(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())

@@ -181,8 +181,8 @@ func Explain(err error) error {
 		return err
 	}
 	log, problem := OfConsole(missing.Name, "", nil)
-	if errors.Is(problem, ErrNone) {
-		missing.Similar = similarMachine(missing.Name)
+	if kept, _, failed := All(); problem != nil && failed == nil && missing.Nearest == "" {
+		missing.Nearest = ctl.Nearest(missing.Name, kept)
 	}
 	if problem != nil {
 		return err

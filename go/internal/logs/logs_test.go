@@ -125,7 +125,7 @@ func TestExplain(t *testing.T) {
 	for err, want := range map[error]string{
 		&ctl.NotRunningError{Name: "other"}: `vm "other": not running (start it with microvm-run)`,
 		&ctl.NotRunningError{}:              "no VM is running (start one with microvm-run)",
-		&ctl.NotRunningError{Name: "dmeo"}:  `no VM "dmeo" is running (did you mean demo?)`,
+		&ctl.NotRunningError{Name: "dmeo"}:  `vm "dmeo": not running (did you mean demo?)`,
 		other:                               "another",
 	} {
 		if got := Explain(err); got.Error() != want {
