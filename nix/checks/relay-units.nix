@@ -50,8 +50,8 @@ runCommand "relay-units" { } ''
   status=0
   ${tools}/bin/qemu-relay units --config ${wrong.config} --output units 2>told || status=$?
   want 'status of wrong settings' $status 2
-  want 'words on wrong settings' "$(sed 's/.*json: //' told)" 'directory: "tmp" is no absolute path
-  channels.uart-2.tcp: 4450 is that of channels.serial too'
+  want 'words on wrong settings' "$(sed 's/.*json: //' told)" 'directory: "tmp" is not an absolute path
+  channels.uart-2.tcp: port 4450 is used by channels.serial too'
 
   # For a test that has a systemd: what the modules yield with no settings.
   mkdir $out

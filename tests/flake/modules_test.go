@@ -92,8 +92,8 @@ func TestMistakesInModules(t *testing.T) {
 		},
 		{name: "no port", settings: `{ enable = true; channels.serial.tcp = 65536; }`, evaluating: "channels.serial.tcp"},
 		{name: "no setting", settings: `{ enable = true; channels.serial.port = 1; }`, evaluating: "channels.serial.port"},
-		{name: "a folder", settings: `{ enable = true; directory = "tmp"; }`, building: `json: directory: "tmp" is no absolute path`},
-		{name: "a name", settings: `{ enable = true; channels.A = { }; }`, building: `json: channels: "A" is no channel name`},
+		{name: "a folder", settings: `{ enable = true; directory = "tmp"; }`, building: `json: directory: "tmp" is not an absolute path`},
+		{name: "a name", settings: `{ enable = true; channels.A = { }; }`, building: `json: channels: invalid channel name "A"`},
 	}
 	for module := range modules {
 		for _, test := range tests {

@@ -66,7 +66,7 @@ func TestExecToTheGuestsEnd(t *testing.T) {
 		command, told string
 		status        int
 	}{
-		{"poweroff -f; sleep 100", "the VM has ended before the command", 1},
+		{"poweroff -f; sleep 100", "the VM ended before the command", 1},
 		{"echo c >/proc/sysrq-trigger; sleep 100", "guest panicked: Kernel panic - not syncing: sysrq triggered crash", 4},
 	} {
 		t.Run(end.command, func(t *testing.T) {

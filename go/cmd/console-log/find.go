@@ -12,7 +12,7 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// find returns the log that is meant, of what runs or has ended.
+// find returns the log that the options select. Its VM or channel need not run.
 func find(ctx context.Context, o options) (logs.Log, error) {
 	machine, channel := o.place.Machine, o.place.Channel
 	if machine == "" && channel == "" {
@@ -31,8 +31,8 @@ func find(ctx context.Context, o options) (logs.Log, error) {
 	return logs.OfConsole(machine, o.place.Console, consoles)
 }
 
-// running returns the only VM that runs, or else the channel that is printed if none does.
-// If its relay does not run either, the error lists what has a log: none of it is guessed.
+// running returns the only VM that runs or, if none does, the default channel. If the relay
+// of that does not run either, the error lists all logs.
 func running(o options) (machine, channel string, err error) {
 	machines, err := rundir.Running()
 	if err != nil {
@@ -62,12 +62,12 @@ func running(o options) (machine, channel string, err error) {
 		choice = append(choice, "--channel "+name)
 	}
 	if len(choice) == 0 {
-		return "", "", fmt.Errorf("vm: none runs, and %w (start one with microvm-run)", logs.ErrNone)
+		return "", "", fmt.Errorf("no VM is running, and %w (start one with microvm-run)", logs.ErrNone)
 	}
-	return "", "", cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("vm: none runs (choose a log: %s)", strings.Join(choice, ", ")))
+	return "", "", cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("no VM is running (pick a log: %s)", strings.Join(choice, ", ")))
 }
 
-// consolesOf returns the consoles of a VM that runs; nil if they are not known.
+// consolesOf returns the consoles of a VM that runs; nil if they are unknown.
 func consolesOf(ctx context.Context, machine string) []vmconfig.Console {
 	status, err := ctl.Client{Path: rundir.Of(machine).Ctl()}.Status(ctx)
 	if err != nil {

@@ -14,16 +14,16 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// bootLine is a boot in the output of --list --json.
+// bootLine is one boot in the output of --list --json.
 type bootLine struct {
-	Boot     int               `json:"boot"`   // for --boot
-	Number   int               `json:"number"` // of all starts
+	Boot     int               `json:"boot"`   // the value for --boot
+	Number   int               `json:"number"` // counts all boots, from 1
 	Started  time.Time         `json:"started,omitzero"`
 	Ended    time.Time         `json:"ended,omitzero"`
 	Seconds  float64           `json:"seconds,omitzero"`
 	Start    int64             `json:"start"` // offset of the first byte
-	End      int64             `json:"end"`   // offset behind the last byte
-	How      string            `json:"how"`   // it ended
+	End      int64             `json:"end"`   // offset after the last byte
+	How      string            `json:"how"`   // how the boot ended
 	Restarts []journal.Restart `json:"restarts,omitempty"`
 }
 
@@ -63,7 +63,7 @@ func printJSON(w io.Writer, lines []bootLine) error {
 	return nil
 }
 
-// printTable prints a line for each boot, and for each restart of its guest one below it.
+// printTable prints one line for each boot, and below it one for each restart of its guest.
 func printTable(w io.Writer, lines []bootLine) error {
 	var text bytes.Buffer
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
@@ -76,7 +76,7 @@ func printTable(w io.Writer, lines []bootLine) error {
 				restart.Time.Local().Format(time.TimeOnly), duration(restart.Time.Sub(line.Started).Seconds()), restart.Offset-line.Start)
 		}
 	}
-	_ = table.Flush() // a Buffer takes everything
+	_ = table.Flush() // writes to a Buffer never fail
 	_, err := w.Write(text.Bytes())
 	return err
 }
@@ -88,7 +88,7 @@ func date(t time.Time) string {
 	return t.Local().Format(time.DateTime)
 }
 
-// duration returns seconds as people read them, to a tenth if they are few. 0 is unknown.
+// duration returns seconds for display, to a tenth below a minute. 0 means unknown.
 func duration(seconds float64) string {
 	switch {
 	case seconds == 0:

@@ -17,7 +17,6 @@ import (
 	"microvm-console/internal/follow"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
-	"microvm-console/internal/settings"
 	"microvm-console/internal/vmconfig"
 )
 
@@ -59,12 +58,12 @@ a boot that is not kept; 3 nothing is kept, or with --follow nothing runs.`,
 	}
 }
 
-// options are what the flags say.
+// options are the flags and arguments.
 type options struct {
 	place    follow.Place
-	consoles []vmconfig.Console // of the VM; nil if they are not known
+	consoles []vmconfig.Console // those of the VM; nil if they are unknown
 	boot     int
-	oneBoot  bool // boot was given
+	oneBoot  bool // --boot was given
 	since    time.Duration
 	show     attach.Options
 }
@@ -91,7 +90,7 @@ func run(c *cli.Context) error {
 	return attach.WithStatus(show(c, o, log, snapshot))
 }
 
-// ownChannel is printed if no VM is named and none runs.
+// ownChannel is the channel that is printed if no VM is named and none is running.
 const ownChannel = "serial"
 
 func parse(c *cli.Context) (options, error) {
@@ -115,10 +114,7 @@ func parse(c *cli.Context) (options, error) {
 		return o, err
 	}
 	if c.IsSet("channel") {
-		if err := settings.CheckName(o.place.Channel); err != nil { // before it becomes a path
-			return o, fmt.Errorf("channel: %w", err)
-		}
-		return o, nil
+		return o, logs.CheckChannel(o.place.Channel)
 	}
 	o.place.Machine, o.consoles, err = cmdline.MachineConsoles(c)
 	if err == nil && o.place.Machine == "" {
@@ -127,19 +123,19 @@ func parse(c *cli.Context) (options, error) {
 	return o, err
 }
 
-// contradiction returns an error if the flags do not fit together.
+// contradiction returns an error if the flags exclude each other.
 func contradiction(c *cli.Context, o options) error {
 	switch {
 	case c.IsSet("channel") && c.IsSet("name"):
-		return errors.New("--channel and --name: a channel belongs to no VM (give one of them)")
+		return errors.New("--channel and --name: a channel does not belong to a VM (use one of them)")
 	case c.IsSet("channel") && o.place.Console != "":
-		return fmt.Errorf("console: a channel has no consoles (leave out %q)", o.place.Console)
+		return fmt.Errorf("unexpected console %q: a channel has no consoles (leave it out)", o.place.Console)
 	case o.boot > 0:
-		return fmt.Errorf("boot: %d has not been yet (0 is the newest, -1 the one before)", o.boot)
+		return fmt.Errorf("invalid boot %d: 0 is the newest one, -1 the one before", o.boot)
 	case c.IsSet("since") && o.since <= 0:
-		return fmt.Errorf("since: invalid time %v: must be positive, such as 10m", o.since)
+		return fmt.Errorf("invalid since %v: must be positive, e.g. 10m", o.since)
 	case c.Bool("follow") && (c.Bool("list") || o.boot < 0):
-		return errors.New("--follow: goes on with what comes (leave out --list and --boot)")
+		return errors.New("--follow: continues with new output (leave out --list and --boot)")
 	}
 	return listContradiction(c, o)
 }
@@ -148,14 +144,14 @@ func contradiction(c *cli.Context, o options) error {
 func listContradiction(c *cli.Context, o options) error {
 	switch {
 	case c.Bool("json") && !c.Bool("list"):
-		return errors.New("--json: is the form of a list (give --list too)")
+		return errors.New("--json: only for a list (add --list)")
 	case c.Bool("list") && (o.oneBoot || c.IsSet("since")):
 		return errors.New("--list: lists all boots (leave out --boot and --since)")
 	}
 	return nil
 }
 
-// show prints what the options choose of a snapshot.
+// show prints the part of a snapshot that the options select.
 func show(c *cli.Context, o options, log logs.Log, snapshot *journal.Snapshot) error {
 	boot, err := snapshot.Boot(o.boot)
 	if err != nil {
@@ -187,7 +183,7 @@ func since(snapshot *journal.Snapshot, end int64, d time.Duration) int64 {
 	return end
 }
 
-// followLog prints a console that is served, and what comes, until ctx ends.
+// followLog prints the log of a console that is served, then new output, until ctx is done.
 func followLog(c *cli.Context, o options) error {
 	ctx := c.Context
 	target, err := follow.Find(ctx, o.place)
@@ -208,12 +204,12 @@ func followLog(c *cli.Context, o options) error {
 			return err
 		}
 		if e.Kind == follow.Ended {
-			view.SayEnded(e, "waiting for its next start; Ctrl-C ends this")
+			view.SayEnded(e, "waiting for its next start (Ctrl-C ends this)")
 		}
 		return nil
 	})
 	if ctx.Err() != nil {
-		err = nil // Ctrl-C is how it ends
+		err = nil // Ctrl-C is the regular end
 	}
 	return cmp.Or(err, view.Close())
 }

@@ -14,7 +14,7 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/display"
 	"microvm-console/internal/logs"
-	"microvm-console/internal/settings"
+
 	"microvm-console/internal/state"
 )
 
@@ -85,9 +85,9 @@ func targetOf(c *cli.Context) (target, error) {
 		t.vm, err = cmdline.MachineName(c)
 		return t, err
 	}
-	switch err := settings.CheckName(t.channel); { // before it becomes a path
+	switch err := logs.CheckChannel(t.channel); {
 	case err != nil:
-		return t, cmdline.Usage("channel: %w", err)
+		return t, cmdline.Status(cmdline.StatusUsage, err)
 	case c.IsSet("name"):
 		return t, cmdline.Usage("--channel and --name: a channel is not a VM's (give one of them)")
 	case c.Bool("wait-ready"):

@@ -24,9 +24,9 @@ func main() {
 	flag.StringVar(&o.port, "port", guestagent.PortName, portUsage)
 	flag.UintVar(&o.vsock, "vsock", 0, vsockUsage)
 	flag.StringVar(&o.ping, "ping", "", pingUsage)
-	tell := flag.Bool("version", false, "print the version")
+	printVersion := flag.Bool("version", false, "print the version")
 	flag.CommandLine.Init("microvm-agent", flag.ContinueOnError)
-	flag.CommandLine.SetOutput(io.Discard) // or a mistake is told with all of the help
+	flag.CommandLine.SetOutput(io.Discard) // Parse would print the whole help for a mistake
 	err := flag.CommandLine.Parse(os.Args[1:])
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -37,7 +37,7 @@ func main() {
 		fail(2, fmt.Errorf("%w (see microvm-agent --help)", err))
 	case flag.NArg() > 0:
 		fail(2, fmt.Errorf("unexpected argument %q (see microvm-agent --help)", flag.Arg(0)))
-	case *tell:
+	case *printVersion:
 		fmt.Println("microvm-agent version", version)
 		return
 	}
@@ -52,7 +52,7 @@ func main() {
 	}
 }
 
-// fail tells an error and ends with a status.
+// fail prints an error and exits with a status.
 func fail(status int, err error) {
 	fmt.Fprintf(os.Stderr, "microvm-agent: %v\n", err)
 	os.Exit(status)

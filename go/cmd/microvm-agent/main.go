@@ -1,9 +1,8 @@
-// Command microvm-agent is the guest agent: it runs in the guest and does what
-// the host's tools ask for. See internal/guestagent.
+// Command microvm-agent is the guest agent: it runs in a guest and executes the requests of
+// the host's tools. See internal/guestagent.
 //
-// It is built twice. In the guest it has to be small, since the image is in the
-// guest's memory: with the tag "guest" it reads the same flags without the library by
-// which our programs describe themselves.
+// There are two builds. The one for guests, with the tag "guest", is small, as the image is
+// in the guest's memory: it parses the same flags with package flag.
 package main
 
 import (
@@ -17,8 +16,8 @@ import (
 	"microvm-console/internal/guestagent/server"
 )
 
-// memoryLimit makes the garbage collector work harder beyond this many bytes: a
-// guest may be small. A long answer may take more.
+// memoryLimit is the soft memory limit of the Go runtime, in bytes: a guest may be small. A
+// long answer may take more.
 const memoryLimit = 32 << 20
 
 // options are the flags.
@@ -41,13 +40,13 @@ type usageError struct{ error }
 
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// run does what the flags say, until ctx ends.
+// run serves, or pings, as the flags say. It returns nil once ctx is done.
 func run(ctx context.Context, o options, stdout io.Writer) error {
 	if o.ping != "" {
 		return ping(ctx, stdout, o.ping)
 	}
 	if o.vsock != 0 && !isPort(uint64(o.vsock)) {
-		return usage("vsock: %d is no port (choose one from 1 to %d)", o.vsock, uint64(1)<<32-2)
+		return usage("invalid vsock port %d: must be from 1 to %d", o.vsock, uint64(1)<<32-2)
 	}
 	debug.SetMemoryLimit(memoryLimit)
 	s := server.New(o.version, server.Shutdown)
@@ -59,5 +58,5 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 	if err := group.Wait(); ctx.Err() == nil {
 		return err
 	}
-	return nil // told to end
+	return nil // a signal is the regular end
 }

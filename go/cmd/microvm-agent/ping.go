@@ -28,7 +28,7 @@ func ping(ctx context.Context, stdout io.Writer, address string) error {
 	client := guestagent.New(conn)
 	var reader errgroup.Group
 	reader.Go(client.Run)
-	limit, cancel := context.WithTimeoutCause(ctx, pingLimit, fmt.Errorf("nothing within %v", pingLimit))
+	limit, cancel := context.WithTimeoutCause(ctx, pingLimit, fmt.Errorf("no answer within %v", pingLimit))
 	defer cancel()
 	info, err := client.Info(limit)
 	_ = client.Close()
@@ -53,5 +53,5 @@ func dial(address string) (net.Conn, error) {
 			return vsock.Dial(uint32(cid), uint32(number), nil)
 		}
 	}
-	return nil, usage("ping: %q is no address (as vsock:1:5000 or unix:/run/agent)", address)
+	return nil, usage("invalid address %q: must be e.g. vsock:1:5000 or unix:/run/agent", address)
 }

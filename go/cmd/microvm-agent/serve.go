@@ -14,8 +14,8 @@ import (
 	"microvm-console/internal/guestagent/server"
 )
 
-// servePort serves the virtio-serial port called name, again when it has been
-// unplugged and plugged in. It ends with ctx.
+// servePort serves the virtio-serial port called name until ctx is done, also after it was
+// unplugged and plugged in again.
 func servePort(ctx context.Context, s *server.Server, name string) error {
 	for {
 		p, err := port.Open(ctx, name)
@@ -32,14 +32,14 @@ func servePort(ctx context.Context, s *server.Server, name string) error {
 	}
 }
 
-// visitorsMost is how many may be connected by vsock at a time.
-const visitorsMost = 8
+// maxClients is how many clients may be connected by vsock at a time.
+const maxClients = 8
 
-// isPort tells whether a vsock port can be that of a server: 0 and the last one
-// stand for any.
+// isPort reports whether a server can listen on a vsock port: 0 and the last one mean any
+// port (vsock(7)).
 func isPort(number uint64) bool { return number > 0 && number < 1<<32-1 }
 
-// serveVsock serves everybody who connects to a vsock port. It ends with ctx.
+// serveVsock serves each client that connects to a vsock port, until ctx is done.
 func serveVsock(ctx context.Context, s *server.Server, number uint32) error {
 	listener, err := vsock.Listen(number, nil)
 	if err != nil {
@@ -47,22 +47,22 @@ func serveVsock(ctx context.Context, s *server.Server, number uint32) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
-	var visitors errgroup.Group
-	visitors.SetLimit(visitorsMost)
+	var clients errgroup.Group
+	clients.SetLimit(maxClients)
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
-			return errors.Join(err, visitors.Wait())
+			return errors.Join(err, clients.Wait())
 		}
-		visitors.Go(func() error {
-			visit(ctx, s, conn)
+		clients.Go(func() error {
+			serveConn(ctx, s, conn)
 			return nil
 		})
 	}
 }
 
-// visit serves one connection. How it breaks is the visitor's affair.
-func visit(ctx context.Context, s *server.Server, conn net.Conn) {
+// serveConn serves one connection and closes it. An error concerns only its client.
+func serveConn(ctx context.Context, s *server.Server, conn net.Conn) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()

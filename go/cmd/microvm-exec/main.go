@@ -55,9 +55,9 @@ func run(c *cli.Context) error {
 	case err != nil:
 		return err
 	case len(command) == 0 || command[0] == "":
-		return cmdline.Usage("a command is missing (it stands behind --, as in %s -- uname -r)", c.App.Name)
+		return cmdline.Usage("a command is missing (write it after --, e.g. %s -- uname -r)", c.App.Name)
 	case c.IsSet("timeout") && limit <= 0:
-		return cmdline.Usage("timeout: %v is no time limit (as 30s)", limit)
+		return cmdline.Usage("invalid timeout %v: must be positive, e.g. 30s", limit)
 	}
 	name, err := cmdline.MachineName(c)
 	if err != nil {

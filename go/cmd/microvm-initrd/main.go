@@ -1,5 +1,5 @@
-// microvm-initrd builds a guest image from image.json; see internal/initrd. It
-// is what Nix runs to make a demo's initrd.
+// Command microvm-initrd builds a guest image from image.json; see internal/initrd. The Nix
+// builds use it too.
 package main
 
 import (
@@ -39,7 +39,7 @@ func run(c *cli.Context) error {
 	}
 	output := c.String("output")
 	if output == "" && !c.Bool("list") && cmdline.IsTerminal(c.App.Writer) {
-		return cmdline.Usage("standard output is a terminal (give --output FILE, or --list)")
+		return cmdline.Usage("standard output is a terminal (use --output FILE or --list)")
 	}
 	entries, err := collect(args[0])
 	if err != nil {
@@ -52,7 +52,7 @@ func run(c *cli.Context) error {
 	return save(c, output, func(w io.Writer) error { return write(w, entries) })
 }
 
-// collect returns what the image described at path holds.
+// collect returns the entries of the image that the file at path describes.
 func collect(path string) ([]initrd.Entry, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -60,23 +60,22 @@ func collect(path string) ([]initrd.Entry, error) {
 	}
 	img, err := initrd.Decode(data)
 	if err != nil {
-		return nil, blame(path, err)
+		return nil, configError(path, err)
 	}
 	entries, err := initrd.Entries(img)
-	return entries, blame(path, err)
+	return entries, configError(path, err)
 }
 
-// blame gives an error the status of a wrong configuration where image.json is
-// at fault, also by naming a file that is not there, and puts its path before
-// each mistake.
-func blame(path string, err error) error {
+// configError adds to an error that the file at path causes, also by the name of a file that
+// does not exist, the exit status and the path. It returns other errors unchanged.
+func configError(path string, err error) error {
 	if err == nil || !initrd.IsImageError(err) && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return cmdline.Status(cmdline.StatusUsage, multierror.Prefix(flat(err), path+":"))
 }
 
-// flat returns the list of mistakes inside err, or err.
+// flat returns the list of errors in err, or err.
 func flat(err error) error {
 	var many *multierror.Error
 	if errors.As(err, &many) {
@@ -85,7 +84,7 @@ func flat(err error) error {
 	return err
 }
 
-// list prints what the image holds: mode, size in bytes, path in the guest.
+// list prints the entries of an image: mode, size in bytes, path in the guest.
 func list(w io.Writer, entries []initrd.Entry) error {
 	out := bufio.NewWriter(w)
 	for _, e := range entries {

@@ -18,8 +18,8 @@ func TestMain(m *testing.M) { programtest.Main(m, app(), program()) }
 
 func TestTranscripts(t *testing.T) { programtest.Run(t) }
 
-// program writes a program for an image to a file: `program FILE APPLET...`;
-// with --dynamic it needs libraries.
+// program is the command `program FILE APPLET...`: it writes a program for an image to a
+// file. With --dynamic the program needs libraries.
 func program() *cli.App {
 	return &cli.App{
 		Name:  "program",
@@ -34,16 +34,16 @@ func program() *cli.App {
 	}
 }
 
-// An archive is nothing to look at, and can leave a terminal in a strange state.
+// microvm-initrd does not write an image to a terminal.
 func TestTerminal(t *testing.T) {
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
-		t.Skipf("%v (this test wants a devpts)", err)
+		t.Skipf("%v (mount devpts on /dev/pts)", err)
 	}
 	defer terminal.Close()
-	var told bytes.Buffer
-	status := cmdline.Run(context.Background(), app(), []string{"microvm-initrd", "image.json"}, terminal, &told)
-	if status != cmdline.StatusUsage || !strings.Contains(told.String(), "standard output is a terminal") {
-		t.Errorf("status %d: %s", status, told.String())
+	var stderr bytes.Buffer
+	status := cmdline.Run(context.Background(), app(), []string{"microvm-initrd", "image.json"}, terminal, &stderr)
+	if status != cmdline.StatusUsage || !strings.Contains(stderr.String(), "standard output is a terminal") {
+		t.Errorf("status %d: %s", status, stderr.String())
 	}
 }

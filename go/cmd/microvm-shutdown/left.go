@@ -13,9 +13,9 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// endLeftBehind ends the QEMU of a machine whose owner has ended, and removes the
-// machine's folder. It sends SIGTERM, and SIGKILL after half of the time limit. Only
-// processes that hold the machine's lock get a signal. The line names the one that worked.
+// endLeftBehind ends the QEMU of a machine whose owner has ended, and removes the machine's
+// folder. It sends SIGTERM, and SIGKILL after half of the time limit, only to processes that
+// hold the machine's lock. line names the signal that worked.
 func endLeftBehind(ctx context.Context, left *rundir.LeftError, timeout time.Duration) (line string, err error) {
 	machine, begin := rundir.Of(left.Name), time.Now()
 	for _, signal := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {

@@ -47,7 +47,7 @@ not running; 5 one still runs.`,
 	}
 }
 
-// answerLimit is what a stop may take beyond its own time limit.
+// answerLimit is how long the answer to a stop may take beyond the time limit of the stop.
 const answerLimit = 10 * time.Second
 
 func shutdown(c *cli.Context) error {
@@ -57,12 +57,12 @@ func shutdown(c *cli.Context) error {
 	request := ctl.StopRequest{Timeout: c.Duration("timeout"), Force: c.Bool("force")}
 	switch {
 	case request.Timeout <= 0:
-		return cmdline.Usage("timeout: %v is no time limit (as 30s)", request.Timeout)
+		return cmdline.Usage("invalid timeout %v: must be positive, e.g. 30s", request.Timeout)
 	case c.Bool("all") && c.IsSet("name"):
-		return cmdline.Usage("--all and --name: all are more than one (give one of them)")
+		return cmdline.Usage("--all and --name exclude each other (use one of them)")
 	case c.Bool("all"):
 		if _, err := cmdline.MachineName(c); err != nil {
-			return err // a vm.json that was meant to be another
+			return err // a wrong --config is an error even if it is not used
 		}
 		return stopAll(c, request)
 	}
@@ -96,7 +96,7 @@ func stopAll(c *cli.Context, request ctl.StopRequest) error {
 	var failed *multierror.Error
 	for i, line := range lines {
 		switch {
-		case errors.Is(errs[i], ctl.ErrNotRunning): // it has ended meanwhile: what was wanted
+		case errors.Is(errs[i], ctl.ErrNotRunning): // it has ended meanwhile
 		case errs[i] != nil:
 			failed = multierror.Append(failed, errs[i])
 		default:
@@ -106,8 +106,8 @@ func stopAll(c *cli.Context, request ctl.StopRequest) error {
 	return failed.ErrorOrNil()
 }
 
-// stop stops the machine called name, or the only one where that is "", and
-// returns the line that tells how.
+// stop stops the machine called name, or the only one that runs if name is "". It returns a
+// line that says how it ended.
 func stop(ctx context.Context, name string, request ctl.StopRequest) (line string, err error) {
 	client, status, err := ctl.Find(ctx, name)
 	left := (*rundir.LeftError)(nil)
@@ -115,7 +115,7 @@ func stop(ctx context.Context, name string, request ctl.StopRequest) (line strin
 	case errors.As(err, &left) && request.Force:
 		return endLeftBehind(ctx, left, request.Timeout)
 	case errors.Is(err, ctl.ErrSeveral):
-		return "", cmdline.Status(cmdline.StatusUsage, fmt.Errorf("%w, or --all", err))
+		return "", cmdline.Status(cmdline.StatusUsage, fmt.Errorf("%w, or stop them with --all", err))
 	case err != nil:
 		return "", cmdline.Status(cmdline.StatusNoVM, logs.Explain(err))
 	}
@@ -132,20 +132,20 @@ func stop(ctx context.Context, name string, request ctl.StopRequest) (line strin
 	return fmt.Sprintf("%s: %v", status.Name, report), nil
 }
 
-// releaseLimit is how long the owner of a machine that has ended may take to
-// go: a little more than its control socket takes to close.
+// releaseLimit is how long the owner of a machine that has ended may take to end: a little
+// longer than its control socket takes to close.
 const releaseLimit = 6 * time.Second
 
-// awaitRelease waits until the owner has given the machine up: what comes next
-// in a script may start it again.
+// awaitRelease waits until the owner has released the machine, so that the next command of a
+// script can start it again.
 func awaitRelease(ctx context.Context, machine rundir.Machine) {
 	limit, cancel := context.WithTimeout(ctx, releaseLimit)
 	defer cancel()
 	awaitFree(limit, machine)
 }
 
-// awaitFree waits until no process holds the machine's lock, and reports whether that
-// came before ctx ended. A lock that cannot be seen cannot be waited for.
+// awaitFree waits until no process holds the machine's lock, or ctx is done, and reports
+// whether the machine is free. A lock that cannot be read counts as free.
 func awaitFree(ctx context.Context, machine rundir.Machine) bool {
 	for ctx.Err() == nil {
 		if locked, err := machine.Locked(); err != nil || !locked {

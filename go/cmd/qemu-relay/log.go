@@ -37,7 +37,7 @@ func printLog(c *cli.Context) error {
 	}
 	boot := c.Int("boot")
 	if boot > 0 {
-		return cmdline.Usage("boot: %d has not been yet (0 is the newest, -1 the one before)", boot)
+		return cmdline.Usage("invalid boot %d: 0 is the newest one, -1 the one before", boot)
 	}
 	all, _, err := settings.Find(c.String("config"))
 	if err == nil {

@@ -62,10 +62,10 @@ func serveChannels(c *cli.Context) error {
 	for _, open := range channels {
 		console := open.Status().Consoles[0]
 		for _, name := range console.Missing {
-			fmt.Fprintf(c.App.ErrWriter, "%s: %s: %s is not served: %s (it is tried again)\n", c.App.Name, console.Name, name, console.Trouble[name])
+			fmt.Fprintf(c.App.ErrWriter, "%s: %s: %s is not served: %s (it will be retried)\n", c.App.Name, console.Name, name, console.Trouble[name])
 		}
 	}
-	beSmall()
+	tuneRuntime()
 	group, ctx := errgroup.WithContext(c.Context)
 	for _, open := range channels {
 		group.Go(func() error { return open.Run(ctx) })
@@ -74,22 +74,21 @@ func serveChannels(c *cli.Context) error {
 	return group.Wait()
 }
 
-// beSmall suits the Go runtime to a program that waits nearly always, and whose work
-// is done by the kernel: handing a byte from one thread to another costs more than
-// all else (docs/performance/relay.md). GOMAXPROCS in the environment wins.
-func beSmall() {
-	debug.SetGCPercent(collectAt) // or an idle relay keeps what its start has left
+// tuneRuntime tunes the Go runtime for a program that nearly always waits and leaves the
+// work to the kernel: passing a byte between threads costs more than everything else
+// (docs/performance/relay.md). GOMAXPROCS in the environment takes precedence.
+func tuneRuntime() {
+	debug.SetGCPercent(gcPercent) // an idle relay would keep the garbage of its start
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
 	}
 }
 
-// collectAt is how much garbage there may be, in percent of what is in use. There
-// is little of either.
-const collectAt = 25
+// gcPercent is how much garbage there may be, in percent of the live heap, which is small.
+const gcPercent = 25
 
-// enabled is an error unless the settings in the file at path enable all names,
-// each of which stands once.
+// enabled returns an error unless the settings in the file at path enable all names, and each
+// name is listed once.
 func enabled(all settings.Settings, path string, names []string) error {
 	var errs *multierror.Error
 	seen := map[string]bool{}
@@ -99,16 +98,17 @@ func enabled(all settings.Settings, path string, names []string) error {
 		case err != nil:
 			errs = multierror.Append(errs, err)
 		case !declared.Enable:
-			errs = multierror.Append(errs, fmt.Errorf("channel %q: is not enabled (see %s)", name, path))
+			errs = multierror.Append(errs, fmt.Errorf("channel %q is disabled (enable it in %s)", name, path))
 		case seen[name]:
-			errs = multierror.Append(errs, fmt.Errorf("channel %q: stands there twice", name))
+			errs = multierror.Append(errs, fmt.Errorf("channel %q is listed twice", name))
 		}
 		seen[name] = true
 	}
 	return errs.ErrorOrNil()
 }
 
-// openChannels opens all channels, or none. log gets a line when a QEMU comes or goes.
+// openChannels opens all channels, or none. log is called with a line when a QEMU starts or
+// ends.
 func openChannels(all settings.Settings, names []string, log func(string)) ([]*relayd.Channel, error) {
 	store := relayd.FDStore{Kept: systemd.Stored()}
 	if os.Getenv("NOTIFY_SOCKET") != "" {
@@ -128,48 +128,48 @@ func openChannels(all settings.Settings, names []string, log func(string)) ([]*r
 	return channels, nil
 }
 
-// failedStart tells the service manager why there is no start.
+// failedStart returns err, and sends its first line to the service manager.
 func failedStart(err error) error {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return errors.Join(err, systemd.Notify("STATUS="+line))
 }
 
-// statusEvery is how often the service manager is told the state where it has
-// no watchdog.
-const statusEvery = 10 * time.Second
+// statusInterval is how often report sends the status without a watchdog.
+const statusInterval = 10 * time.Second
 
-// report tells the service manager that all is ready, and then again and again
-// how it goes, as long as all VM sides are drained; see systemd's WatchdogSec.
+// report notifies the service manager that the channels are ready, and then sends the status
+// repeatedly, until ctx is done. While all VM sides are drained it also resets the watchdog
+// (WatchdogSec in systemd.service(5)).
 func report(ctx context.Context, channels []*relayd.Channel) error {
 	if err := systemd.Notify("READY=1"); err != nil {
 		return err
 	}
 	health := make([]relayd.Health, len(channels))
-	every := statusEvery
+	interval := statusInterval
 	if limit := systemd.Watchdog(); limit > 0 {
-		every = min(every, limit/3)
+		interval = min(interval, limit/3)
 	}
 	for {
-		well := true
+		healthy := true
 		for i, open := range channels {
-			well = health[i].Check(open) && well
+			healthy = health[i].Check(open) && healthy
 		}
 		state := "STATUS=" + summary(channels)
-		if well {
+		if healthy {
 			state += "\nWATCHDOG=1"
 		}
 		if err := systemd.Notify(state); err != nil {
 			return err
 		}
 		select {
-		case <-time.After(every):
+		case <-time.After(interval):
 		case <-ctx.Done():
 			return systemd.Notify("STOPPING=1")
 		}
 	}
 }
 
-// summary is the state of the channels in a line.
+// summary returns the state of the channels in one line.
 func summary(channels []*relayd.Channel) string {
 	var words []string
 	for _, open := range channels {

@@ -62,7 +62,7 @@ func showStatus(c *cli.Context) error {
 	return nil
 }
 
-// show prints channels: in JSON those whose relays are running, in a table all.
+// show prints channels as a table, or those whose relays are running as JSON.
 func show(c *cli.Context, channels []state.Machine) error {
 	if !c.Bool("json") {
 		return display.Table(c.App.Writer, state.All{Channels: channels}, display.Width(c.App.Writer))
@@ -78,8 +78,8 @@ func show(c *cli.Context, channels []state.Machine) error {
 	return nil
 }
 
-// ask asks the relays of channels, and returns how many are running. A channel whose relay
-// is not running has a console without a relay.
+// ask returns the status of channels, and how many of their relays are running. A channel
+// without a running relay has a console without a Relay.
 func ask(ctx context.Context, names []string) (channels []state.Machine, running int, err error) {
 	for _, name := range names {
 		_, status, err := ctl.FindChannel(ctx, name)

@@ -39,7 +39,7 @@ func makeUnits(c *cli.Context) error {
 	}
 	install, output := c.Bool("install"), c.String("output")
 	if install && c.IsSet("output") {
-		return cmdline.Usage("--install and --output: two places for the units (give one of them)")
+		return cmdline.Usage("--install and --output exclude each other (use one of them)")
 	}
 	all, err := enabledUnits(c.String("config"), c.String("program"))
 	if err != nil {
@@ -52,18 +52,18 @@ func makeUnits(c *cli.Context) error {
 			return cmdline.Status(cmdline.StatusUsage, fmt.Errorf("install: %w", err))
 		}
 		changes, err := systemd.Install(filepath.Join(dir, "systemd", "user"), all)
-		tell(c.App.Writer, changes)
+		printChanges(c.App.Writer, changes)
 		if err != nil {
 			return err
 		}
-		advise(c.App.Writer, all, changes)
+		printNext(c.App.Writer, all, changes)
 		return nil
 	case c.IsSet("output"):
 		if output == "" {
-			return cmdline.Usage("output: no folder was named")
+			return cmdline.Usage("output: is missing (use --output DIR)")
 		}
 		changes, err := systemd.Install(output, all)
-		tell(c.App.Writer, changes)
+		printChanges(c.App.Writer, changes)
 		return err
 	}
 	for i, unit := range all {
@@ -75,7 +75,8 @@ func makeUnits(c *cli.Context) error {
 	return nil
 }
 
-// enabledUnits are the units of the channels that the settings enable.
+// enabledUnits returns the units of the channels that the settings enable. config and program
+// are the flags; "" if they are not set.
 func enabledUnits(config, program string) ([]systemd.Unit, error) {
 	found, path, err := settings.Find(config)
 	if err != nil {
@@ -86,7 +87,7 @@ func enabledUnits(config, program string) ([]systemd.Unit, error) {
 			return nil, err
 		}
 	}
-	// Not /proc/self/exe: a link outlives what it points to now.
+	// Not /proc/self/exe: a link stays valid when its target is replaced.
 	program, err = exec.LookPath(cmp.Or(program, os.Args[0]))
 	if err != nil {
 		return nil, fmt.Errorf("program: %w", err)
@@ -98,11 +99,11 @@ func enabledUnits(config, program string) ([]systemd.Unit, error) {
 	for _, name := range found.Names() {
 		all = append(all, systemd.Unit{Channel: name, Program: program, Config: path})
 	}
-	return all, all[0].Validate() // they have the same program, and there is at least one
+	return all, all[0].Validate() // all have the same program, and there is at least one
 }
 
-// tell says what was done to which file.
-func tell(out io.Writer, changes systemd.Changes) {
+// printChanges prints what was done to each file.
+func printChanges(out io.Writer, changes systemd.Changes) {
 	for _, list := range []struct {
 		word  string
 		paths []string
@@ -115,8 +116,8 @@ func tell(out io.Writer, changes systemd.Changes) {
 	}
 }
 
-// advise says what to type next.
-func advise(out io.Writer, all []systemd.Unit, changes systemd.Changes) {
+// printNext prints the commands that the user needs next.
+func printNext(out io.Writer, all []systemd.Unit, changes systemd.Changes) {
 	systemctl := func(verb string, paths []string) {
 		if verb != "daemon-reload" && len(paths) == 0 {
 			return
@@ -136,5 +137,5 @@ func advise(out io.Writer, all []systemd.Unit, changes systemd.Changes) {
 	systemctl("daemon-reload", nil)
 	systemctl("enable --now", names)
 	systemctl("try-restart", changes.Replaced)
-	fmt.Fprintln(out, "and, for relays that stay when you log out:\n  loginctl enable-linger")
+	fmt.Fprintln(out, "and, to keep the relays after you log out:\n  loginctl enable-linger")
 }

@@ -13,11 +13,10 @@ import (
 	"microvm-console/internal/follow"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
-	"microvm-console/internal/settings"
 )
 
-// App returns the program called name, which attaches to the console on device. channel is
-// the channel of qemu-relay to which it attaches if no VM is named and none runs; "" for
+// App returns the program called name, a terminal on the console on device. channel is the
+// channel of qemu-relay to which it attaches if no VM is named and none is running; "" for
 // none.
 func App(name, device, channel string) *cli.App {
 	return &cli.App{
@@ -79,13 +78,13 @@ func action(c *cli.Context, device, channel string) error {
 	return WithStatus(Run(c.Context, o, os.Stdin, os.Stdout, c.App.ErrWriter))
 }
 
-// WithStatus gives an error of Run, or of package logs, its exit status. One that a VM does
-// not run says how its last boot ended.
+// WithStatus adds the exit status to an error of Run, or of package logs. It also adds to a
+// *ctl.NotRunningError how the last boot of the VM ended.
 func WithStatus(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ctl.ErrSeveral), errors.Is(err, follow.ErrNoConsole),
+	case errors.Is(err, ctl.ErrSeveral), errors.Is(err, follow.ErrNoConsole), errors.Is(err, logs.ErrNoConsole),
 		errors.Is(err, ctl.ErrNotKept), errors.Is(err, journal.ErrNotKept):
 		return cmdline.Status(cmdline.StatusUsage, err)
 	case errors.As(err, new(*follow.FindError)), errors.Is(err, logs.ErrNone):
@@ -110,24 +109,24 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 		Colour:     cmdline.Colour(os.Stdout),
 	}
 	if _, err := strconv.ParseInt(o.From, 10, 64); err != nil && o.From != "start" && o.From != "now" {
-		return o, fmt.Errorf("from: invalid position %q (use start, now, -BYTES or an offset)", o.From)
+		return o, fmt.Errorf("invalid from %q: must be start, now, -BYTES or an offset", o.From)
 	}
 	if c.IsSet("channel") {
-		if err := settings.CheckName(o.Place.Channel); err != nil { // before it becomes a path
-			return o, fmt.Errorf("channel: %w", err)
+		if err := logs.CheckChannel(o.Place.Channel); err != nil {
+			return o, err
 		}
 	}
 	if o.Place.Channel != "" && c.IsSet("name") {
-		return o, errors.New("--channel and --name: a channel is no VM's (give one of them)")
+		return o, errors.New("--channel and --name: a channel does not belong to a VM (use one of them)")
 	}
 	if o.Force && o.ReadOnly {
-		return o, errors.New("--force and --read-only: a client that only watches needs no seat (give one of them)")
+		return o, errors.New("--force and --read-only: --force is for typing (use one of them)")
 	}
 	if o.Boot > 0 {
-		return o, fmt.Errorf("boot: %d has not been yet (0 is this one, -1 the one before)", o.Boot)
+		return o, fmt.Errorf("invalid boot %d: 0 is the newest one, -1 the one before", o.Boot)
 	}
 	if o.Timeout < 0 || c.IsSet("timeout") && o.Timeout == 0 {
-		return o, fmt.Errorf("timeout: %v is no time limit (as 5s)", o.Timeout)
+		return o, fmt.Errorf("invalid timeout %v: must be positive, e.g. 5s", o.Timeout)
 	}
 	var err error
 	if o.Escape, err = ParseKey(c.String("escape")); err != nil {

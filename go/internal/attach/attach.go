@@ -1,14 +1,13 @@
-// Package attach is the terminal side of a console: what a guest prints comes to the user,
-// what the user types goes to the guest.
+// Package attach connects a user to a console: it shows the output of the guest, and types
+// the input of the user into it.
 //
-// Its promises: the bytes come from the stream's offset on, once each and in order, also
-// across a connection that breaks and, at a terminal, across starts of a VM. Nothing a
-// guest prints can do harm at a terminal or have it type (Filter), unless Options.Raw asks
-// for it. The terminal is put back whatever ends the session: the user, a time limit, a
-// signal, a machine or an owner that goes away, a panic. If stdin or stdout is not a
-// terminal, stdout gets the plain bytes and nothing else.
+// The output has each byte once and in order, also across a connection that breaks and, on
+// a terminal, across starts of a VM. Output cannot harm a terminal, or make it type by
+// itself (Filter), unless Options.Raw is set. The terminal is restored whatever ends the
+// session: the user, a time limit, a signal, the end of the machine or its owner, a panic.
+// If stdin or stdout is not a terminal, stdout gets the bytes of the guest and nothing else.
 //
-// What is typed in the instant in which a connection breaks may be lost.
+// Input that is sent at the moment at which a connection breaks may be lost.
 package attach
 
 import (
@@ -28,51 +27,51 @@ import (
 
 // Options say what to attach to, and how.
 type Options struct {
-	// Program is the name of the program, under which the owner lists it.
+	// Program is the name of the program. With the process id it is the name of the client.
 	Program string
 	// Place is the console.
 	Place follow.Place
-	// Consoles are those of the VM; nil if they are not known.
+	// Consoles are those of the VM; nil if they are unknown.
 	Consoles []vmconfig.Console
-	// From and Boot are those of ctl.StreamRequest. An earlier boot is only read.
+	// From and Boot are those of ctl.StreamRequest. An earlier boot is read-only.
 	From string
 	Boot int
-	// ReadOnly has nothing typed.
+	// ReadOnly disables typing.
 	ReadOnly bool
 	// Force takes the writer's seat from another client.
 	Force bool
-	// Once ends the session with the VM. Otherwise a session at a terminal goes on with
-	// its next start, unless there is a Timeout, or a Boot was chosen.
+	// Once ends the session with the VM. Otherwise a session on a terminal continues with
+	// the next start of the VM, unless Timeout or Boot is set.
 	Once bool
 	// Timestamps begins each line with the time at which its first byte came, to a
-	// hundredth of a second. If the guest overwrites a line behind a carriage return, the
-	// time of the new text follows the return, so that it stays visible; the guest's own
-	// bytes are all there, in their order.
+	// hundredth of a second. If the guest overwrites a line after a return, the time of
+	// the new text follows the return, so that it stays visible. All bytes of the guest
+	// stay, in order.
 	Timestamps bool
-	// Raw shows on a terminal what the guest prints as it is.
+	// Raw disables the Filter on a terminal.
 	Raw bool
-	// Escape is the key that leaves: pressed once, it cannot be typed into the guest.
-	// 0: DefaultEscape.
+	// Escape is the key that ends the session. It cannot be typed into the guest. 0 means
+	// DefaultEscape.
 	Escape Key
-	// Timeout ends the session, from when it is attached. 0: none.
+	// Timeout ends the session this long after it is attached. 0 means no limit.
 	Timeout time.Duration
 	// Colour dims notices on a terminal.
 	Colour bool
 }
 
-// readOnly reports whether nothing is typed.
+// readOnly reports whether typing is disabled.
 func (o Options) readOnly() bool { return o.ReadOnly || o.Boot < 0 }
 
 var (
-	// errLeft is why a session ends whose user pressed the escape key.
+	// errLeft is the cause of the end if the user pressed the escape key.
 	errLeft = errors.New("left")
-	// errTimeLimit is why a session ends whose Timeout has passed.
+	// errTimeLimit is the cause of the end if Timeout has passed.
 	errTimeLimit = errors.New("the time limit has passed")
 )
 
 // Run attaches in and out to a console until the user leaves, Timeout passes, or the
-// machine ends: nil in each of these cases. Notices that do not belong on a terminal's
-// screen are lines on log. Its errors are also those of follow.Find.
+// machine ends. It returns nil in each of these cases. Notices are printed on the terminal
+// if in and out are one, otherwise to log. Its errors are also those of follow.Find.
 func Run(ctx context.Context, o Options, in, out *os.File, log io.Writer) error {
 	return newSession(o, in, out, log).attach(ctx)
 }
@@ -118,13 +117,13 @@ func (s *session) attach(ctx context.Context) error {
 	return cmp.Or(outcome(err), s.view.Close())
 }
 
-// interactive runs the session on a terminal.
+// interactive runs the session on a terminal in raw mode.
 func (s *session) interactive(ctx context.Context, first follow.Target) error {
 	before, err := term.MakeRaw(s.keyboard.fd)
 	if err != nil {
 		return fmt.Errorf("terminal: %w", err)
 	}
-	defer func() { _ = term.Restore(s.keyboard.fd, before) }() // if it has gone, there is nothing to put back
+	defer func() { _ = term.Restore(s.keyboard.fd, before) }() // fails only if the terminal is gone
 	s.view.notices.say("%s of %s: %v leaves", first.Console.Name, first.Name, s.options.Escape)
 	err = s.run(ctx, first)
 	if errors.Is(err, errStuck) {
@@ -138,8 +137,8 @@ func (s *session) interactive(ctx context.Context, first follow.Target) error {
 	return cmp.Or(outcome(err), closed)
 }
 
-// outcome returns the error with which a session that err has ended ends: nil if it ended
-// as it should. A panic goes on.
+// outcome returns the error of a session that err has ended: nil for a regular end. It
+// panics if err is a panic.
 func outcome(err error) error {
 	raise(err)
 	if errors.Is(err, errEnded) || errors.Is(err, errLeft) || errors.Is(err, errTimeLimit) {

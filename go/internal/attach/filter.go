@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	// maxSequence is how long a control sequence may be, in bytes. The longest
-	// that programs print set a few colours.
+	// maxSequence bounds a control sequence, in bytes. The longest ones that programs
+	// print set a few colours.
 	maxSequence = 256
-	// maxString is how much of a control string is swallowed, in bytes, where
-	// neither its end nor the end of the line comes.
+	// maxString bounds how much of a control string is dropped, in bytes, if neither its
+	// end nor the end of the line comes.
 	maxString = 64 << 10
-	// maxMarks is how many combining marks pass behind one another: Unicode's
-	// Stream-Safe Text Format (UAX #15, section 13), which holds for every language.
+	// maxMarks is how many combining marks may follow one another: the limit of Unicode's
+	// Stream-Safe Text Format (UAX #15, section 13), which suffices for every language.
 	maxMarks = 30
 )
 
-// The bytes with a meaning of their own; ECMA-48 and xterm's control sequences
-// tell the rest.
+// The control characters with a meaning here. ECMA-48 and xterm's "Control Sequences"
+// describe the sequences.
 const (
 	bel    = 0x07
 	can    = 0x18
@@ -28,46 +28,46 @@ const (
 	del    = 0x7f
 )
 
-// filterState is where in a sequence a Filter is. The machine is that of Paul
-// Williams, "A parser for DEC's ANSI-compatible video terminals"
-// (https://vt100.net/emu/dec_ansi_parser), without what is never passed on.
+// filterState is the state of a Filter's parser. It is the state machine of Paul Williams,
+// "A parser for DEC's ANSI-compatible video terminals"
+// (https://vt100.net/emu/dec_ansi_parser), without the states for sequences that are
+// always dropped.
 type filterState byte
 
 const (
 	ground        filterState = iota
-	character                 // within a character of several bytes
-	escaped                   // behind ESC
-	control                   // behind ESC [
-	controlString             // behind ESC ] and its like
+	character                 // within a multi-byte character
+	escaped                   // after ESC
+	control                   // after ESC [
+	controlString             // after ESC ] and similar
 )
 
-// Filter lets through what a guest may do to its user's terminal: text,
-// colours, moving about, erasing, what a full-screen program needs. It lets
-// through only what it knows; see sequences.go.
+// Filter removes from the output of a guest what could harm a terminal. It passes only what
+// it knows: text, colours, cursor movement, erasing, and what a full-screen program needs;
+// see sequences.go.
 //
-// What comes out is valid UTF-8 without C1 controls, without invisible characters that
-// have other text seen than is there, and with at most maxMarks combining marks behind
-// one another; and a control sequence
-// comes out whole or not at all: the bytes of one may come in any number of
-// pieces. It keeps at most maxSequence bytes. The zero value is ready.
+// The result is valid UTF-8. It has no C1 controls, no invisible characters that make text
+// look like other text, and at most maxMarks combining marks in a row. A control sequence
+// is passed whole or not at all, in however many pieces its bytes come. A Filter keeps at
+// most maxSequence bytes. The zero value is ready to use.
 type Filter struct {
 	state filterState
 	held  []byte // the sequence or the character so far, without ESC and ESC [
 	count int    // bytes of the control string so far
 	marks int    // combining marks since the last other character
-	modes modes  // what the guest has set
-	asked bool   // a question was let through; see Asked
+	modes modes  // the modes that the guest has changed
+	asked bool   // a question was passed; see Asked
 }
 
-// Append appends to dst what of src may pass. live reports whether src is printed
-// just now: a question to the terminal from the past is never passed on, for
-// the answer would be typed into a program that did not ask.
+// Append appends src without what is removed to dst. live reports whether the guest prints
+// src now. A question to the terminal passes only if it is live: the answer to an old one
+// would be typed into a program that did not ask.
 func (f *Filter) Append(dst, src []byte, live bool) []byte {
 	for i := 0; i < len(src); {
 		if f.state == ground {
 			n := text(src[i:])
 			dst = append(dst, src[i:i+n]...)
-			// Marks behind a line's end are drawn over what is before that.
+			// Marks after a line end are drawn over the character before it.
 			if len(bytes.Trim(src[i:i+n], "\r\n")) > 0 {
 				f.marks = 0
 			}
@@ -81,15 +81,15 @@ func (f *Filter) Append(dst, src []byte, live bool) []byte {
 	return dst
 }
 
-// Asked reports whether a question to the terminal was let through since the
-// last call: its answer may be under way.
+// Asked reports whether a question to the terminal has passed since the last call. If so,
+// its answer may be on its way.
 func (f *Filter) Asked() bool {
 	asked := f.asked
 	f.asked = false
 	return asked
 }
 
-// text is how many bytes at the start of src are text that passes as it is.
+// text returns how many bytes at the start of src are text that passes unchanged.
 func text(src []byte) int {
 	for i := 0; i < len(src); {
 		if c := src[i]; c >= ' ' && c < del || c == '\n' || c == '\r' {
@@ -105,7 +105,7 @@ func text(src []byte) int {
 	return len(src)
 }
 
-// next takes one byte.
+// next processes one byte.
 func (f *Filter) next(dst []byte, c byte, live bool) []byte {
 	if f.state == character {
 		return f.character(dst, c, live)
@@ -134,14 +134,14 @@ func (f *Filter) next(dst []byte, c byte, live bool) []byte {
 	return f.sequence(dst, c, live)
 }
 
-// enter begins anew in a state.
+// enter changes to a state and drops what is held.
 func (f *Filter) enter(s filterState) {
 	f.state, f.held, f.count = s, f.held[:0], 0
 }
 
-// appendC0 appends a C0 control if it may pass: from BEL to SI, which is the
-// bell, what moves the cursor, and the choice of the character set. ENQ has
-// some terminals answer; the others do nothing or are meant for a line.
+// appendC0 appends a C0 control if it may pass: BEL to SI, which are the bell, the cursor
+// movements and the choice of the character set. Some terminals answer to ENQ; the others
+// do nothing or control a line.
 func appendC0(dst []byte, c byte) []byte {
 	if c < bel || c > 0x0f {
 		return dst
@@ -149,8 +149,8 @@ func appendC0(dst []byte, c byte) []byte {
 	return append(dst, c)
 }
 
-// character takes one byte of a character of several. A byte that is no part
-// of one is shown as U+FFFD, as terminals do, and a C1 control not at all.
+// character processes one byte of a multi-byte character. A byte that is not part of one
+// becomes U+FFFD, as on terminals. C1 controls are dropped.
 func (f *Filter) character(dst []byte, c byte, live bool) []byte {
 	f.held = append(f.held, c)
 	if !utf8.FullRune(f.held) {
@@ -179,10 +179,10 @@ func (f *Filter) character(dst []byte, c byte, live bool) []byte {
 	return dst
 }
 
-// invisible reports whether r has a terminal, or whoever copies from it, take text for
-// other text than is seen: the directional embeddings, overrides and isolates
-// (UAX #9, section 2; CVE-2021-42574), and the tag characters, which show nothing. The
-// marks that text in Arabic or Hebrew needs (U+061C, U+200E, U+200F) are none of them.
+// invisible reports whether r can make text differ from what the user sees, and copies: the
+// directional embeddings, overrides and isolates (UAX #9, section 2; CVE-2021-42574), and
+// the tag characters, which show nothing. It is false for the marks that Arabic and Hebrew
+// text needs (U+061C, U+200E, U+200F).
 func invisible(r rune) bool {
 	return 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 || 0xe0000 <= r && r <= 0xe007f
 }
@@ -190,9 +190,9 @@ func invisible(r rune) bool {
 // combining reports whether r is drawn over the character before it.
 func combining(r rune) bool { return r >= 0x300 && unicode.In(r, unicode.Mn, unicode.Me) }
 
-// swallow takes one byte of a control string. It ends with ST, whose ESC has
-// been seen to, or BEL; and with the line, so that one which never ends, as
-// noise on a line has it, hides no more than that.
+// swallow drops one byte of a control string. The string ends with ST, whose ESC next
+// handles, with BEL, or with the line, so that an unterminated one, such as line noise,
+// hides no more than that.
 func (f *Filter) swallow(c byte) {
 	f.count++
 	if c == bel || c == '\n' || f.count >= maxString {
@@ -200,7 +200,7 @@ func (f *Filter) swallow(c byte) {
 	}
 }
 
-// sequence takes one byte, from SP to ~, of an escape or control sequence.
+// sequence processes one byte, from SP to ~, of an escape or control sequence.
 func (f *Filter) sequence(dst []byte, c byte, live bool) []byte {
 	switch {
 	case f.state == escaped && len(f.held) == 0 && c == '[':

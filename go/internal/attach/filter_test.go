@@ -7,16 +7,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// restored is what a reset by the guest becomes where no mode is set.
+// restored is the result of a reset by the guest if no mode is set.
 const restored = always
 
-// rows are what a guest prints live, and what of it reaches the terminal.
+// rows are live output of a guest and the part of it that reaches the terminal.
 var rows = []struct{ name, in, want string }{
 	{"nothing", "", ""},
 	{"text", "login: root\r\n", "login: root\r\n"},
 	{"every printable character", " !~", " !~"},
 	{"characters of two, three and four bytes", "é€𝄞", "é€𝄞"},
-	{"first character behind C1", "\u00a0", "\u00a0"},
+	{"the first character after C1", "\u00a0", "\u00a0"},
 	{"the replacement character itself", "a\ufffdb", "a\ufffdb"},
 	{"last character", "\U0010ffff", "\U0010ffff"},
 	{"bell, backspace, tabs, line and form feed", "\a\b\t\n\v\f\r", "\a\b\t\n\v\f\r"},
@@ -47,23 +47,23 @@ var rows = []struct{ name, in, want string }{
 	{"a character cut off by text", "\xe2\xa2x", "\ufffd\ufffdx"},
 	{"a character cut off by a sequence", "\xe2\x1b[1mx", "\ufffd\x1b[1mx"},
 	{"a character cut off by its like", "\xe2é", "\ufffdé"},
-	{"C1 behind a character cut off", "\xe2\x9b31m", "\ufffd31m"},
+	{"C1 after a character cut off", "\xe2\x9b31m", "\ufffd31m"},
 	{"too long a form of ESC", "\xc0\x9b[31m", "\ufffd[31m"},
 	{"too long a form of CSI", "\xe0\x82\x9b31m", "\ufffd31m"},
 	{"half of a surrogate pair", "\xed\xa0\x80x", "\ufffd\ufffdx"},
-	{"behind the last character", "\xf4\x90\x80\x80x", "\ufffdx"},
-	{"a byte that is in no character", "\xffx", "\ufffdx"},
+	{"beyond the last character", "\xf4\x90\x80\x80x", "\ufffdx"},
+	{"a byte that is not part of a character", "\xffx", "\ufffdx"},
 
 	{"colours", "\x1b[1;31mred\x1b[0m\x1b[m", "\x1b[1;31mred\x1b[0m\x1b[m"},
 	{"256 colours and true ones", "\x1b[38;5;208m\x1b[48;2;1;2;3m", "\x1b[38;5;208m\x1b[48;2;1;2;3m"},
 	{"subparameters of colours", "\x1b[4:3m\x1b[38:2::1:2:3m", "\x1b[4:3m\x1b[38:2::1:2:3m"},
 	{"subparameters elsewhere", "\x1b[4:3H", ""},
 	{"the cursor moves", "\x1b[A\x1b[2B\x1b[3C\x1b[D\x1b[E\x1b[F\x1b[5G\x1b[2;3H\x1b[2;3f", "\x1b[A\x1b[2B\x1b[3C\x1b[D\x1b[E\x1b[F\x1b[5G\x1b[2;3H\x1b[2;3f"},
-	{"the cursor moves, the rarer ways", "\x1b[4`\x1b[4a\x1b[4d\x1b[4e\x1b[2I\x1b[2Z", "\x1b[4`\x1b[4a\x1b[4d\x1b[4e\x1b[2I\x1b[2Z"},
-	{"the far corner, as systemd asks for it", "\x1b[32766;32766H", "\x1b[32766;32766H"},
+	{"rarer cursor movements", "\x1b[4`\x1b[4a\x1b[4d\x1b[4e\x1b[2I\x1b[2Z", "\x1b[4`\x1b[4a\x1b[4d\x1b[4e\x1b[2I\x1b[2Z"},
+	{"the far corner, as systemd does", "\x1b[32766;32766H", "\x1b[32766;32766H"},
 	{"a number beyond every screen", "\x1b[32768G\x1b[99999999999999999999b", ""},
 	{"erasing", "\x1b[J\x1b[0J\x1b[1J\x1b[2J\x1b[K\x1b[1K\x1b[2K\x1b[4X", "\x1b[J\x1b[0J\x1b[1J\x1b[2J\x1b[K\x1b[1K\x1b[2K\x1b[4X"},
-	{"erasing what is above the screen", "\x1b[H\x1b[2J\x1b[3J", "\x1b[H\x1b[2J"},
+	{"erasing the scrollback", "\x1b[H\x1b[2J\x1b[3J", "\x1b[H\x1b[2J"},
 	{"inserting and deleting", "\x1b[2@\x1b[2P\x1b[2L\x1b[2M", "\x1b[2@\x1b[2P\x1b[2L\x1b[2M"},
 	{"insert mode", "\x1b[4hx\x1b[4l", "\x1b[4hx\x1b[4l"},
 	{"scrolling", "\x1b[3;20r\x1b[2S\x1b[2T\x1b[r", "\x1b[3;20r\x1b[2S\x1b[2T\x1b[r"},
@@ -85,7 +85,7 @@ var rows = []struct{ name, in, want string }{
 	{"focus, alternate scroll, meta", "\x1b[?1004h\x1b[?1007h\x1b[?1034h\x1b[?1036h", ""},
 	{"colour and size reports", "\x1b[?2031h\x1b[?2048h", ""},
 	{"the size of the window", "\x1b[?3h\x1b[?40h", ""},
-	{"of several modes those that may", "\x1b[?12;25;1000;7h", "\x1b[?25;7h"},
+	{"the allowed ones of several modes", "\x1b[?12;25;1000;7h", "\x1b[?25;7h"},
 	{"a mode without a number", "\x1b[?h\x1b[?;h", ""},
 	{"saving and restoring modes", "\x1b[?1000s\x1b[?1000r", ""},
 	{"keyboard locked, local echo, newline mode", "\x1b[2h\x1b[12l\x1b[20h", ""},
@@ -149,7 +149,7 @@ var rows = []struct{ name, in, want string }{
 	{"nothing between ESC and a strange byte", "\x1b\x1b\x1b", ""},
 	{"a sequence without an end", "\x1b[" + strings.Repeat("1", maxSequence) + "1m", "1m"},
 	{"an escape without an end", "\x1b" + strings.Repeat(" ", maxSequence) + "x", "x"},
-	{"what is unfinished is not shown", "ok\x1b[31", "ok"},
+	{"an incomplete sequence is not shown", "ok\x1b[31", "ok"},
 }
 
 func TestFilter(t *testing.T) {
@@ -169,11 +169,11 @@ func TestFilter(t *testing.T) {
 
 func TestFilterStringWithoutEnd(t *testing.T) {
 	if got := run(true, "\x1b]0;"+strings.Repeat("A", maxString)+"b"); got != "AAb" {
-		t.Errorf("got %q, want what is behind the limit", got)
+		t.Errorf("got %q, want the text after the limit", got)
 	}
 }
 
-// run is what a new Filter makes of pieces.
+// run returns the output of a new Filter for pieces.
 func run(live bool, pieces ...string) string {
 	var filter Filter
 	var out []byte
@@ -202,14 +202,14 @@ func TestFilterQuestionsOfThePast(t *testing.T) {
 	}
 }
 
-func TestFilterAcrossTheBorder(t *testing.T) {
+func TestFilterFromHistoryToLive(t *testing.T) {
 	var filter Filter
 	out := filter.Append(nil, []byte("\x1b[6n\x1b[6"), false)
 	if out = filter.Append(out, []byte("n"), true); string(out) != "\x1b[6n" {
 		t.Errorf("got %q, want the question that ended live", out)
 	}
 	if !filter.Asked() || filter.Asked() {
-		t.Error("Asked does not tell of one question once")
+		t.Error("Asked does not report one question once")
 	}
 }
 
@@ -230,7 +230,7 @@ func TestRestore(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if again := run(false, got); again != got {
-				t.Errorf("the filter makes %q of it", again)
+				t.Errorf("the filter changes it to %q", again)
 			}
 		})
 	}

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// forbidden is what never reaches a terminal: control strings, C1 controls,
-// ENQ and its like, and sequences with a final character or an intermediate
-// one that has no business there.
+// forbidden matches what must not reach a terminal: control strings, C1 controls, most C0
+// controls, and sequences with other final or intermediate characters than the allowed
+// ones.
 var forbidden = regexp.MustCompile("\x1b[^\\[()78DEM=>]" + // other escapes
 	"|\x1b\\[[^@-~]*[ijoqtvwxyz{|}~]" + // other finals
 	"|\x1b\\[[^@-~]*[ -/]" + // intermediate characters
@@ -18,7 +18,7 @@ var forbidden = regexp.MustCompile("\x1b[^\\[()78DEM=>]" + // other escapes
 	"|[\x00-\x06\x10-\x1a\x1c-\x1f\x7f\u0080-\u009f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]" +
 	"|\\p{Mn}{31}")
 
-// live are the questions that a terminal is shown while it is there.
+// live matches the questions that may pass if they are live.
 var live = regexp.MustCompile("\x1b\\[(?:5n|6n|>?0?c|18t)")
 
 func FuzzFilter(f *testing.F) {
@@ -34,14 +34,14 @@ func FuzzFilter(f *testing.F) {
 			t.Errorf("live: %q passed of %q", bad, in)
 		}
 		if !utf8.ValidString(now) {
-			t.Errorf("%q became %q, which is no UTF-8", in, now)
+			t.Errorf("%q became %q, which is not UTF-8", in, now)
 		}
 		if again := run(true, now); again != now {
 			t.Errorf("%q became %q and then %q", in, now, again)
 		}
 		cut := int(at % uint(len(in)+1))
 		if split := run(true, string(in[:cut]), string(in[cut:])); split != now {
-			t.Errorf("%q became %q, and %q where split at %d", in, now, split, cut)
+			t.Errorf("%q became %q, but %q if split at %d", in, now, split, cut)
 		}
 	})
 }

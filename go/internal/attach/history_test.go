@@ -19,11 +19,11 @@ import (
 	"microvm-console/internal/testsupport/numbered"
 )
 
-// historyLines make about 50 MB of history.
+// historyLines is about 50 MB of history.
 const historyLines = 4_200_000
 
-// BenchmarkHistory attaches to a machine that has printed 50 MB, and shows all
-// of it: through a real relay, over the control socket.
+// BenchmarkHistory attaches to a machine that has printed 50 MB, and shows all of it,
+// through a real relay and its control socket.
 func BenchmarkHistory(b *testing.B) {
 	b.Setenv("XDG_RUNTIME_DIR", b.TempDir())
 	size := serveHistory(b)
@@ -53,8 +53,8 @@ func BenchmarkHistory(b *testing.B) {
 	})
 }
 
-// showHistory attaches in and out again and again, and measures when the first
-// byte of the guest and when the last one comes at user's end.
+// showHistory attaches in and out repeatedly, and measures the time until the first and the
+// last byte of the guest arrive at user.
 func showHistory(b *testing.B, size int64, user io.Reader, in, out *os.File) {
 	b.SetBytes(size)
 	first := time.Duration(0)
@@ -73,8 +73,7 @@ func showHistory(b *testing.B, size int64, user io.Reader, in, out *os.File) {
 	b.ReportMetric(float64(first.Microseconds())/1000/float64(b.N), "ms-to-first-byte")
 }
 
-// readHistory reads the guest's bytes, all of them, and returns how long the
-// first one took.
+// readHistory reads all bytes of the guest, and returns the time until the first one.
 func readHistory(b *testing.B, size int64, user io.Reader, begin time.Time) (first time.Duration) {
 	b.Helper()
 	var head []byte
@@ -96,8 +95,8 @@ func readHistory(b *testing.B, size int64, user io.Reader, begin time.Time) (fir
 	return first
 }
 
-// serveHistory runs the relay of the machine "demo", which has printed
-// historyLines, and returns how many bytes they are.
+// serveHistory runs the relay of the machine "demo", which has printed historyLines, and
+// returns their size in bytes.
 func serveHistory(b *testing.B) int64 {
 	b.Helper()
 	dir := b.TempDir()
@@ -119,7 +118,7 @@ func serveHistory(b *testing.B) int64 {
 		return state.Machine{Name: "demo", State: state.Booting, Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Relay: r.Status()}}}
 	}
 	serve(b, handlers)
-	b.Cleanup(func() { // before the owner goes
+	b.Cleanup(func() { // before the owner ends
 		r.Finish()
 		if err := <-running; err != nil {
 			b.Error(err)
@@ -128,8 +127,8 @@ func serveHistory(b *testing.B) int64 {
 	return printHistory(b, r, relay.VMPath(dir)+".out")
 }
 
-// printHistory prints the lines as a machine does, waits until they are kept,
-// and returns how many bytes they are.
+// printHistory prints the lines as a machine does, waits until the journal has them, and
+// returns their size in bytes.
 func printHistory(b *testing.B, r *relay.Relay, path string) int64 {
 	b.Helper()
 	out, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -149,7 +148,7 @@ func printHistory(b *testing.B, r *relay.Relay, path string) int64 {
 	return int64(size)
 }
 
-// counter counts what is written to it.
+// counter counts the bytes that are written to it.
 type counter int64
 
 func (c *counter) Write(data []byte) (int, error) {

@@ -51,7 +51,7 @@ func TestInteractiveOptions(t *testing.T) {
 		name    string
 		options Options
 		shown   string
-		keys    string // that end it
+		keys    string // the last one ends the session
 		typed   string
 	}{
 		{"another escape key", Options{Escape: 1}, "\r\n# ", "\x1d\x01", "\x1d"},
@@ -59,7 +59,7 @@ func TestInteractiveOptions(t *testing.T) {
 		{"an earlier boot is only read", Options{Boot: -1}, "\r\n# ", "ls\r\x1d", ""},
 		{"raw", Options{Raw: true}, "\r\n\x1b]0;t\a# \x1b[6n", "\x1d", ""},
 		{"dim notices", Options{Colour: true}, "leaves]\x1b[0m\r\n\r\n# ", "\x1d", ""},
-		{"what is behind the escape key", Options{}, "\r\n# ", "ls\r\x1dpwd\r\x1d", "ls\r"},
+		{"keys after the escape key", Options{}, "\r\n# ", "ls\r\x1dpwd\r\x1d", "ls\r"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			guest, _ := machine(t, "")
@@ -154,10 +154,10 @@ func TestInteractiveStuckTerminal(t *testing.T) {
 		t.Errorf("it ended with %v", err)
 	}
 	s.wantRestored()
-	go s.read() // lets go of the write
+	go s.read() // ends the blocked write
 }
 
-// A terminal's answer that comes when the user has left is nobody's input.
+// An answer of the terminal that comes after the user has left is dropped.
 func TestInteractiveLateAnswer(t *testing.T) {
 	guest, _ := machine(t, "")
 	s := newScreen(t, false)
@@ -174,6 +174,6 @@ func TestInteractiveLateAnswer(t *testing.T) {
 	s.wantRestored()
 	poll := []unix.PollFd{{Fd: int32(s.tty.Fd()), Events: unix.POLLIN}}
 	if n, _ := unix.Poll(poll, 0); n != 0 {
-		t.Error("the answer is left for the shell")
+		t.Error("the shell would read the answer")
 	}
 }

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Key is a key pressed together with Ctrl: one byte, which is part of no other
-// key's sequence.
+// Key is a key pressed together with Ctrl: one byte that is not part of the sequence of
+// another key.
 type Key byte
 
-// DefaultEscape is Ctrl-], which leaves telnet(1) and virsh console as well.
+// DefaultEscape is Ctrl-], the escape key of telnet(1) and virsh(1) console too.
 const DefaultEscape Key = ']' & 0x1f
 
-// ParseKey reads "Ctrl-]" or "^]". Ctrl-M is Enter, and with Ctrl-[ begin the
-// cursor keys: they are refused.
+// ParseKey parses a key such as "Ctrl-]" or "^]". It refuses Ctrl-M, which is Enter, and
+// Ctrl-[, with which the sequences of the cursor keys begin.
 func ParseKey(text string) (Key, error) {
 	for _, prefix := range []string{"ctrl-", "^"} {
 		if len(text) != len(prefix)+1 || !strings.EqualFold(text[:len(prefix)], prefix) {
@@ -24,8 +24,8 @@ func ParseKey(text string) (Key, error) {
 			return Key(c & 0x1f), nil
 		}
 	}
-	return 0, fmt.Errorf("escape: %q is no key that can leave (choose one as Ctrl-] or ^A)", text)
+	return 0, fmt.Errorf("invalid escape %q: must be a key such as Ctrl-] or ^A, but not ^M or ^[", text)
 }
 
-// String is the key as it is said.
+// String returns the key as "Ctrl-]".
 func (k Key) String() string { return "Ctrl-" + string(rune(k|'@')) }

@@ -17,40 +17,39 @@ import (
 )
 
 const (
-	// typedWhole is how much is read and sent at once: what the relay hands on
-	// without another client's in between.
-	typedWhole = 4096
-	// typedAhead is how many such pieces wait for a guest that does not read.
+	// pieceSize is how much is read and sent at once, in bytes: as much as the relay does
+	// not interleave with the input of another client.
+	pieceSize = 4096
+	// typedAhead is how many such pieces are queued for a guest that does not read.
 	typedAhead = 64
-	// streamEndLimit is how long an input that has failed waits for the stream to end,
-	// too.
+	// streamEndLimit is how long a failed input waits for the stream to end too.
 	streamEndLimit = time.Second
 )
 
-// keyboard is what the user types, at a terminal or into a pipe, on its way to the guest.
+// keyboard is the input of the user, from a terminal or a pipe, on its way to the guest.
 type keyboard struct {
 	in       *os.File
-	fd       int  // of in, asked for once: its owner may close it behind a session that is stuck
+	fd       int  // of in, read once: the caller may close in while a stuck session goes on
 	terminal bool // in and the output are terminals
 	readOnly bool
 	force    bool // the seat is taken from another client
 	escape   Key
-	typed    chan []byte // not yet sent; closed at its end
+	typed    chan []byte // not yet sent; closed at the end of the input
 	notices  notices
-	holder   string // of the writer's seat, as it was announced
+	holder   string // the holder of the writer's seat that was announced last
 	watches  bool   // another client had the seat when the user typed last
 }
 
-// read reads until the user leaves (errLeft), ctx ends, or the input does, which is nil
-// for a pipe.
+// read reads the input until the user leaves (errLeft), ctx is done, or the input ends, for
+// which it returns nil if the input is a pipe.
 func (k *keyboard) read(ctx context.Context) error {
 	defer close(k.typed)
 	if k.readOnly && !k.terminal {
 		return nil
 	}
-	take := k.hand
+	take := k.queue
 	if k.terminal {
-		take = k.press
+		take = k.queueKeys
 	}
 	err := k.pump(ctx, take)
 	switch {
@@ -62,8 +61,8 @@ func (k *keyboard) read(ctx context.Context) error {
 	return err
 }
 
-// hand hands on what came from a pipe. The pipe waits while the guest does not read.
-func (k *keyboard) hand(ctx context.Context, data []byte) error {
+// queue queues input from a pipe. It blocks while the queue is full.
+func (k *keyboard) queue(ctx context.Context, data []byte) error {
 	select {
 	case k.typed <- bytes.Clone(data):
 		return nil
@@ -72,10 +71,10 @@ func (k *keyboard) hand(ctx context.Context, data []byte) error {
 	}
 }
 
-// press hands on what was typed at a terminal, up to the escape key, which is errLeft. It
-// never waits: the escape key works also if the guest does not read. What is too much then
-// is answered with a bell, as a terminal does.
-func (k *keyboard) press(_ context.Context, data []byte) error {
+// queueKeys queues input from a terminal. At the escape key it returns errLeft. It never
+// blocks, so that the escape key works if the guest does not read: if the queue is full it
+// drops the input and rings the bell, as a terminal does.
+func (k *keyboard) queueKeys(_ context.Context, data []byte) error {
 	data, _, left := bytes.Cut(data, []byte{byte(k.escape)})
 	if len(data) > 0 && !k.readOnly {
 		select {
@@ -90,8 +89,8 @@ func (k *keyboard) press(_ context.Context, data []byte) error {
 	return nil
 }
 
-// forget drops what was typed and not sent: it was for a guest that has ended.
-func (k *keyboard) forget() {
+// dropTyped drops queued input: it was for a guest that has ended.
+func (k *keyboard) dropTyped() {
 	for {
 		select {
 		case _, more := <-k.typed:
@@ -104,10 +103,11 @@ func (k *keyboard) forget() {
 	}
 }
 
-// send types into a console until ctx ends or nothing more comes. A keyboard takes the
-// writer's seat at once if that is free, and otherwise with a key that is pressed when it
-// is: also at the next start of a VM, where its holder may come later. What comes from a
-// pipe needs it.
+// send types the input into a console until ctx is done or the input ends. Input from a pipe
+// takes the writer's seat or fails. A terminal takes the seat at once if it is free,
+// otherwise with the next key that is pressed while it is free. A terminal that did not have
+// the seat also waits for a key after the next start of a VM, as the holder may reconnect
+// later.
 func (k *keyboard) send(ctx context.Context, client ctl.Client, request ctl.StreamRequest) error {
 	request.Seat = ctl.SeatTake
 	if k.force {
@@ -122,23 +122,24 @@ func (k *keyboard) send(ctx context.Context, client ctl.Client, request ctl.Stre
 	for more {
 		k.watches = false
 		err := k.input(ctx, client, request, first)
+		taken := (*ctl.SeatTakenError)(nil)
 		switch {
 		case ctx.Err() != nil || err == nil:
-			return nil //nolint:nilerr // the end of the stream says why
-		case !errors.As(err, new(*ctl.SeatTakenError)):
+			return nil //nolint:nilerr // the end of the stream is the reason
+		case !errors.As(err, &taken):
 			return inputFailed(ctx, err)
 		case !k.terminal:
 			return fmt.Errorf("input: %w (take it with --force)", err)
 		}
-		k.announceHolder(err.Error())
+		k.announceHolder(taken.HolderName())
 		request.Seat = ctl.SeatTake
 		first, more = k.nextPiece(ctx)
 	}
 	return nil
 }
 
-// inputFailed returns the error of an input that has failed, or nil if the stream ends soon,
-// which says why there is nothing more to type into.
+// inputFailed returns the error of an input that has failed. It returns nil if the stream
+// ends soon, as the end of the stream is the reason then.
 func inputFailed(ctx context.Context, err error) error {
 	select {
 	case <-ctx.Done():
@@ -148,7 +149,7 @@ func inputFailed(ctx context.Context, err error) error {
 	}
 }
 
-// nextPiece waits for what is typed next; more is false if nothing comes.
+// nextPiece waits for the next input. more is false at its end, or once ctx is done.
 func (k *keyboard) nextPiece(ctx context.Context) (piece []byte, more bool) {
 	select {
 	case piece, more = <-k.typed:
@@ -158,8 +159,8 @@ func (k *keyboard) nextPiece(ctx context.Context) (piece []byte, more bool) {
 	}
 }
 
-// announceHolder says which client has the writer's seat. If the user knows that, the bell
-// says that a key does nothing.
+// announceHolder prints which client has the writer's seat. If that was printed already, it
+// rings the bell: a key has no effect.
 func (k *keyboard) announceHolder(holder string) {
 	k.watches = true
 	if holder == k.holder {
@@ -167,19 +168,19 @@ func (k *keyboard) announceHolder(holder string) {
 		return
 	}
 	k.holder = holder
-	k.notices.say("%s: you watch, a key types when it is free (--force takes it)", holder)
+	k.notices.say("read-only: %s types. Attach with --force to take over", holder)
 }
 
-// input types first, and then what comes, over one connection.
+// input types first, and then the queued input, over one connection.
 func (k *keyboard) input(ctx context.Context, client ctl.Client, request ctl.StreamRequest, first []byte) error {
-	// The reader ends with the connection: it takes nothing that comes later.
+	// The reader ends with the connection, so that it takes no later input.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	return client.Input(ctx, request, &typedReader{ctx: ctx, typed: k.typed, rest: first})
 }
 
-// sendSize sends the size of the terminal to the owner, now and whenever it changes, until
-// ctx ends. It is nil also if the owner knows nothing of sizes, or the guest has no agent.
+// sendSize sends the size of the terminal to the owner, now and when it changes, until ctx
+// is done. It returns nil even if the owner does not support sizes.
 func (k *keyboard) sendSize(ctx context.Context, client ctl.Client, request ctl.StreamRequest) error {
 	changed := make(chan os.Signal, 1)
 	signal.Notify(changed, unix.SIGWINCH)
@@ -196,17 +197,17 @@ func (k *keyboard) sendSize(ctx context.Context, client ctl.Client, request ctl.
 	}
 }
 
-// typedReader is what was typed, for one connection.
+// typedReader reads the queued input for one connection.
 type typedReader struct {
 	ctx   context.Context // of the connection
 	typed <-chan []byte
-	rest  []byte // of a piece that was read in part
+	rest  []byte // the unread part of a piece
 }
 
-// Read reads what was typed at once.
+// Read returns input of one piece at most.
 func (r *typedReader) Read(data []byte) (int, error) {
 	for len(r.rest) == 0 {
-		// A connection that has ended takes nothing from the next one.
+		// The rest is for the next connection.
 		if r.ctx.Err() != nil {
 			return 0, context.Cause(r.ctx)
 		}
@@ -224,9 +225,9 @@ func (r *typedReader) Read(data []byte) (int, error) {
 	return n, nil
 }
 
-// pump reads and calls take with each piece, until that returns an error or ctx ends; at
-// the end of the input it returns io.EOF. A read of a terminal or a pipe cannot be
-// interrupted, so it reads only what is there.
+// pump reads the input and calls take with each piece, until take returns an error or ctx is
+// done. At the end of the input it returns io.EOF. It polls before each read, as a read of
+// a terminal or a pipe cannot be interrupted.
 func (k *keyboard) pump(ctx context.Context, take func(context.Context, []byte) error) error {
 	woken, wake, err := os.Pipe()
 	if err != nil {
@@ -235,7 +236,7 @@ func (k *keyboard) pump(ctx context.Context, take func(context.Context, []byte) 
 	defer woken.Close()
 	defer wake.Close()
 	defer context.AfterFunc(ctx, func() { wake.Close() })()
-	piece := make([]byte, typedWhole)
+	piece := make([]byte, pieceSize)
 	for {
 		poll := []unix.PollFd{
 			{Fd: int32(k.fd), Events: unix.POLLIN},
@@ -260,8 +261,8 @@ func (k *keyboard) pump(ctx context.Context, take func(context.Context, []byte) 
 	}
 }
 
-// discardAnswers reads and drops what a terminal may still answer to a question that the
-// guest asked last at asked: a shell would take it for typed.
+// discardAnswers drops the answers of the terminal to questions of the guest, of which the
+// last was at the time asked. The user's shell would take them for input.
 func (k *keyboard) discardAnswers(asked time.Time) {
 	if time.Since(asked) > answerLimit {
 		return
@@ -272,15 +273,15 @@ func (k *keyboard) discardAnswers(asked time.Time) {
 		if n == 0 || err != nil {
 			return
 		}
-		if n, err := k.in.Read(make([]byte, typedWhole)); n == 0 || err != nil {
+		if n, err := k.in.Read(make([]byte, pieceSize)); n == 0 || err != nil {
 			return
 		}
 	}
 }
 
 const (
-	// answerLimit is how long after a question an answer may still come.
+	// answerLimit is how long after a question an answer may come.
 	answerLimit = time.Second
-	// answerPause is how long a terminal takes to answer, and a little more.
+	// answerPause is longer than a terminal takes to answer.
 	answerPause = 100 * time.Millisecond
 )

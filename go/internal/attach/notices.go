@@ -10,16 +10,16 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// notices are lines to the user that are not the guest's.
+// notices prints lines for the user.
 type notices struct {
 	w           io.Writer
 	prefix, end string
-	// out is the output whose screen the lines are on; nil if they are elsewhere. A line
-	// then begins at the start of one.
+	// out is the output that shares a screen with the notices; nil if none does. A notice
+	// begins a line there.
 	out *output
 }
 
-// newNotices returns notices to log, each with the name of a program.
+// newNotices returns notices to log, which begin with the name of a program.
 func newNotices(log io.Writer, program string) notices {
 	return notices{w: log, prefix: program + ": ", end: "\n"}
 }
@@ -32,15 +32,17 @@ func onScreen(out *output, dim bool) notices {
 	return notices{out.w, "[", "]\r\n", out}
 }
 
-// say prints a line of printable characters: another client's name may be in it.
+// say prints one line. It has printable characters only, as it may quote the name of
+// another client.
 func (n notices) say(format string, args ...any) {
 	fmt.Fprintf(n.w, "%s%s%s%s", newLine(n.out), n.prefix, plaintext.Line(fmt.Sprintf(format, args...)), n.end)
 }
 
-// bell rings at the terminal.
+// bell rings the bell of the terminal.
 func (n notices) bell() { fmt.Fprint(n.w, "\a") }
 
-// newLine returns what takes the cursor to the start of a line, where it is afterwards.
+// newLine returns the bytes that move the cursor to the start of a line, and records that it
+// is there.
 func newLine(out *output) string {
 	if out == nil || !out.within.Swap(false) {
 		return ""
@@ -67,7 +69,8 @@ func (o *output) rule(boot journal.Boot, dim bool) error {
 	return err
 }
 
-// utf8Locale reports whether the terminal shows UTF-8, by the variables of locale(7).
+// utf8Locale reports whether the terminal shows UTF-8, according to the variables of
+// locale(7).
 func utf8Locale() bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if value := os.Getenv(name); value != "" {

@@ -18,17 +18,16 @@ import (
 	"microvm-console/internal/unixsock"
 )
 
-// guest is a console: what was printed, and what was typed. It outlives its
-// owners, as a journal does.
+// guest is a console: its output and its input. It outlives its owners, as a journal does.
 type guest struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when anything changes
 	text    []byte
 	typed   []byte
 	ended   bool
-	deaf    bool // what is typed is not read
-	waiting bool // something was typed into a deaf guest
-	streams int  // how many were asked for
+	deaf    bool // the guest does not read its input
+	waiting bool // there is unread input of a deaf guest
+	streams int  // how many were requested
 	asked   ctl.StreamRequest
 	sizes   []ctl.SizeRequest
 }
@@ -37,7 +36,7 @@ func newGuest(text string) *guest {
 	return &guest{text: []byte(text), changed: make(chan struct{})}
 }
 
-// change changes the guest and wakes who waits for that.
+// change changes the guest and wakes the goroutines that wait for a change.
 func (g *guest) change(how func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -45,14 +44,14 @@ func (g *guest) change(how func()) {
 	g.wake()
 }
 
-// wake wakes who waits for a change. The caller holds the lock.
+// wake wakes the goroutines that wait for a change. The caller holds mu.
 func (g *guest) wake() {
 	close(g.changed)
 	g.changed = make(chan struct{})
 }
 
-// take takes what was typed, unless it is deaf: then changed tells when to try
-// again.
+// take takes input, unless the guest is deaf: then changed is closed when it is worth
+// another attempt.
 func (g *guest) take(data []byte) (taken bool, changed <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -71,7 +70,7 @@ func (g *guest) take(data []byte) (taken bool, changed <-chan struct{}) {
 func (g *guest) print(text string) { g.change(func() { g.text = append(g.text, text...) }) }
 func (g *guest) end()              { g.change(func() { g.ended = true }) }
 
-// await waits until what holds.
+// await waits until holds returns true; what names that in the error.
 func (g *guest) await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	late := time.After(10 * time.Second)
@@ -95,21 +94,20 @@ func (g *guest) awaitTyped(t *testing.T, want string) {
 	g.await(t, "typing "+strconv.Quote(want), func() bool { return bytes.Contains(g.typed, []byte(want)) })
 }
 
-// owner owns the machine "demo", with a guest on ttyS0 and one that QEMU
-// itself serves on hvc0.
+// owner owns the machine "demo". Its guest is on ttyS0; QEMU itself serves hvc0.
 type owner struct {
 	guest *guest
-	cut   chan struct{} // closed: connections break
-	gap   int64         // told with every stream
-	// holder has the writer's seat; "": it is free. lost takes it from another.
+	cut   chan struct{} // breaks all connections when it is closed
+	gap   int64         // the Gap of each stream
+	// holder has the writer's seat; "" if it is free.
 	holder string
-	lost   chan error
-	others chan string // gets the endpoint by which another client types
+	lost   chan error  // see server.Typist
+	others chan string // see server.Typist
 	stop   func()
 }
 
-// machine starts the machine "demo", whose guest has printed text, in a run dir
-// of the test's own.
+// machine starts the machine "demo", whose guest has printed text, in a runtime folder of
+// its own.
 func machine(t *testing.T, text string) (*guest, *owner) {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
@@ -117,7 +115,7 @@ func machine(t *testing.T, text string) (*guest, *owner) {
 	return g, own(t, g)
 }
 
-// own starts an owner. It is stopped with the test at the latest.
+// own starts an owner. The end of the test stops it.
 func own(t *testing.T, g *guest) *owner {
 	t.Helper()
 	o := &owner{guest: g, cut: make(chan struct{}), lost: make(chan error, 1), others: make(chan string)}
@@ -130,8 +128,8 @@ func own(t *testing.T, g *guest) *owner {
 	return o
 }
 
-// serve owns the machine "demo" and answers at its control socket, until stop
-// or the test's end.
+// serve owns the machine "demo" and serves its control socket, until stop or the end of the
+// test.
 func serve(t testing.TB, handlers server.Handlers) (stop func()) {
 	t.Helper()
 	lock, err := rundir.Of("demo").Acquire()
@@ -154,7 +152,7 @@ func serve(t testing.TB, handlers server.Handlers) (stop func()) {
 	return stop
 }
 
-// breakOff breaks the connections that there are.
+// breakOff breaks all connections.
 func (o *owner) breakOff() {
 	o.guest.change(func() {
 		close(o.cut)
@@ -172,7 +170,7 @@ func (o *owner) status() state.Machine {
 }
 
 func (o *owner) stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
-	// What is printed once the stream has been counted is live.
+	// Bytes that are printed after streams was incremented are live.
 	var end int64
 	o.guest.change(func() {
 		o.guest.streams, o.guest.asked = o.guest.streams+1, request
@@ -188,7 +186,7 @@ func (o *owner) stream(ctx context.Context, request ctl.StreamRequest) (*ctl.Str
 	default:
 		var err error
 		if offset, err = strconv.ParseInt(request.From, 10, 64); err != nil || offset > end {
-			return nil, errors.New("from: no such place")
+			return nil, errors.New("invalid from")
 		}
 	}
 	return &ctl.Stream{ReadCloser: &reading{o.guest, ctx, o.cut, offset}, Offset: offset, Live: end, Gap: o.gap}, nil
@@ -219,7 +217,7 @@ type reading struct {
 func (r *reading) Read(data []byte) (int, error) {
 	for {
 		select {
-		case <-r.cut: // whatever else there is
+		case <-r.cut: // before unread bytes
 			return 0, errors.New("cut")
 		default:
 		}

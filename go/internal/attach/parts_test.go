@@ -59,15 +59,15 @@ func TestStamps(t *testing.T) {
 	}
 }
 
-// What the guest prints behind a carriage return is never drawn over a stamp, and none of
-// its bytes is lost, in whichever pieces they come.
+// Text after a carriage return does not overwrite a stamp, and all bytes stay, in whichever
+// pieces they come.
 func TestStampsAndReturns(t *testing.T) {
 	const stamp = "07:08:09.123 "
 	clock := time.Date(2026, 11, 22, 7, 8, 9, 123e6, time.Local)
 	for _, test := range []struct{ name, text, want string }{
 		{"line ends of a terminal", "a\r\n\r\nb\r\n", stamp + "a\r\n" + stamp + "\r\n" + stamp + "b\r\n"},
 		{"a return before the text", "\rtext\n", "\r" + stamp + "text\n"},
-		{"line ends the other way round", "a\n\rb\n\r", stamp + "a\n\r" + stamp + "b\n\r"},
+		{"line ends in reverse", "a\n\rb\n\r", stamp + "a\n\r" + stamp + "b\n\r"},
 		{"several returns", "\r\ra\r\r\n", "\r\r" + stamp + "a\r\r\n"},
 		{"a line that is overwritten", "10%\r20%\r\n", stamp + "10%\r" + stamp + "20%\r\n"},
 		{"colours before the return", "\x1b[1m\rb\r\n", stamp + "\x1b[1m\r" + stamp + "b\r\n"},
@@ -91,7 +91,7 @@ func TestStampsAndReturns(t *testing.T) {
 	}
 }
 
-// A boot is marked in a line of its own, in characters that the terminal shows.
+// The mark of a boot is a separate line, in characters that the terminal can show.
 func TestRule(t *testing.T) {
 	started := time.Date(2026, 11, 27, 16, 3, 21, 0, time.Local)
 	for _, test := range []struct {
@@ -101,7 +101,7 @@ func TestRule(t *testing.T) {
 		want                 string
 	}{
 		{"at the start of a line", "C.UTF-8", "", journal.Boot{Number: 12, Started: started}, false, "──── boot 12 · 16:03:21 ────\r\n"},
-		{"behind text", "de_DE.utf8", "# ", journal.Boot{Number: 1, Started: started}, false, "# \r\n──── boot 1 · 16:03:21 ────\r\n"},
+		{"after text", "de_DE.utf8", "# ", journal.Boot{Number: 1, Started: started}, false, "# \r\n──── boot 1 · 16:03:21 ────\r\n"},
 		{"in another encoding", "C", "text\r\n", journal.Boot{Number: 2, Started: started}, false, "text\r\n---- boot 2 - 16:03:21 ----\r\n"},
 		{"of an earlier version", "C.UTF-8", "", journal.Boot{Number: 3}, false, "──── boot 3 ────\r\n"},
 		{"dim", "C", "", journal.Boot{Number: 3}, true, "\x1b[2m---- boot 3 ----\x1b[0m\r\n"},

@@ -18,13 +18,13 @@ import (
 	"microvm-console/internal/follow"
 )
 
-// piped is a session between two pipes.
+// piped is a session whose input and output are pipes.
 type piped struct {
 	t      *testing.T
 	ended  chan error
 	cancel context.CancelCauseFunc
-	in     *os.File // what is typed; the test closes it
-	stdin  *os.File // where the session reads it
+	in     *os.File // the write end of the input; the test closes it
+	stdin  *os.File // the read end of the input
 	log    bytes.Buffer
 	out    struct {
 		mu      sync.Mutex
@@ -34,7 +34,7 @@ type piped struct {
 	}
 }
 
-// startPipe starts a session that gets its input from p.in.
+// startPipe starts a session whose input the test writes to p.in.
 func startPipe(t *testing.T, o Options) *piped {
 	t.Helper()
 	o.Program, o.Place.Console = "connect-serial", "ttyS0"
@@ -91,7 +91,7 @@ func (p *piped) output() string {
 	return string(p.out.text)
 }
 
-// await waits until what holds of the output.
+// await waits until holds returns true for the output; what names that in the error.
 func (p *piped) await(what string, holds func() bool) {
 	p.t.Helper()
 	late := time.After(10 * time.Second)
@@ -134,7 +134,7 @@ func TestPipe(t *testing.T) {
 	}
 }
 
-// 1 MB of input to a guest that reads late: nothing of it is lost.
+// 1 MB of input to a guest that reads late arrives completely.
 func TestPipeMuchInput(t *testing.T) {
 	guest, _ := machine(t, "# ")
 	guest.deaf = true
@@ -152,14 +152,14 @@ func TestPipeMuchInput(t *testing.T) {
 		t.Error(err)
 	}
 	if string(guest.typed) != want {
-		t.Error("the guest got something else")
+		t.Error("the guest got other input")
 	}
 }
 
 func TestPipeTimeout(t *testing.T) {
 	machine(t, "# ")
 	p := startPipe(t, Options{Timeout: 100 * time.Millisecond})
-	if err := result(t, p.ended); err != nil || !strings.HasPrefix("# ", p.output()) { // it may have been too short for that
+	if err := result(t, p.ended); err != nil || !strings.HasPrefix("# ", p.output()) { // the output may be incomplete by then
 		t.Errorf("%v, %q", err, p.output())
 	}
 }
@@ -175,7 +175,7 @@ func TestPipeReadOnly(t *testing.T) {
 	}
 	p.in.Close()
 	if left, err := io.ReadAll(p.stdin); err != nil || string(left) != "reboot\n" {
-		t.Errorf("of what could be typed, %q is left: %v", left, err)
+		t.Errorf("%q is left of the input: %v", left, err)
 	}
 }
 
@@ -189,8 +189,8 @@ func TestPipeInterrupted(t *testing.T) {
 	}
 }
 
-// What comes from a pipe and goes to a terminal: the terminal is protected,
-// and asked nothing, since nobody would read its answer.
+// With a pipe as input and a terminal as output, the output is filtered, and questions to
+// the terminal do not pass, as nothing would read the answers.
 func TestPipeToTerminal(t *testing.T) {
 	guest, _ := machine(t, "")
 	s := newScreen(t, false)
@@ -201,7 +201,7 @@ func TestPipeToTerminal(t *testing.T) {
 	guest.await(t, "a stream", func() bool { return guest.streams > 0 })
 	guest.print("\x1b]0;evil\a\x1b[1mhello\x1b[6n")
 	s.await("hello")
-	s.wantRestored() // it was never raw
+	s.wantRestored() // never raw
 	guest.end()
 	if err := result(t, ended); err != nil {
 		t.Error(err)
@@ -214,7 +214,7 @@ func TestPipeToTerminal(t *testing.T) {
 
 func TestNoMachine(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	p := startPipe(t, Options{Place: follow.Place{Machine: "nobody"}})
+	p := startPipe(t, Options{Place: follow.Place{Machine: "other"}})
 	var coder interface{ ExitCode() int }
 	if err := WithStatus(result(t, p.ended)); !errors.As(err, &coder) || coder.ExitCode() != cmdline.StatusNoVM {
 		t.Error(err)
@@ -224,7 +224,7 @@ func TestNoMachine(t *testing.T) {
 func TestNoConsole(t *testing.T) {
 	for device, want := range map[string]string{
 		"hvc0":  `vm "demo": QEMU itself serves hvc0, to one client at a time (use nc localhost 4441, or start it without --no-relay)`,
-		"ttyS1": `vm "demo": no console on ttyS1 (it has ttyS0, hvc0)`,
+		"ttyS1": `vm "demo": no console "ttyS1" (it has ttyS0, hvc0)`,
 	} {
 		machine(t, "")
 		in, out := pipe(t)
@@ -235,11 +235,11 @@ func TestNoConsole(t *testing.T) {
 	}
 }
 
-func TestNothingIsLeftRunning(t *testing.T) {
+func TestNoGoroutineIsLeft(t *testing.T) {
 	_, owner := machine(t, "# ")
 	before := 0
 	for i := range 6 {
-		if i == 1 { // the owner's own are there by now
+		if i == 1 { // the goroutines of the owner run by now
 			before = runtime.NumGoroutine()
 		}
 		p := startPipe(t, Options{Timeout: 30 * time.Millisecond})
@@ -258,7 +258,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	t.Errorf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
 }
 
-// A guest that has printed nothing yet can be typed into.
+// The user can type into a guest that has printed nothing yet.
 func TestPipeSilentGuest(t *testing.T) {
 	guest, _ := machine(t, "")
 	p := startPipe(t, Options{})

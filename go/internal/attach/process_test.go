@@ -14,27 +14,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// panicking is connect-serial with a mistake in it: it panics when it is to
-// show "boom".
+// panicking is connect-serial with a bug: it panics when it writes "boom".
 func panicking() *cli.App {
 	return &cli.App{Name: "panicking", Action: func(c *cli.Context) error {
 		o := Options{Program: "panicking", Place: follow.Place{Console: "ttyS0"}, From: "start"}
 		s := newSession(o, os.Stdin, os.Stdout, os.Stderr)
-		s.view.out.w = mistaken{os.Stdout}
+		s.view.out.w = panicWriter{os.Stdout}
 		return s.attach(c.Context)
 	}}
 }
 
-type mistaken struct{ io.Writer }
+// panicWriter panics when it writes "boom".
+type panicWriter struct{ io.Writer }
 
-func (m mistaken) Write(data []byte) (int, error) {
+func (w panicWriter) Write(data []byte) (int, error) {
 	if string(data) == "boom" {
 		panic("a mistake")
 	}
-	return m.Writer.Write(data)
+	return w.Writer.Write(data)
 }
 
-// A real process on a real terminal, ended in ways that it does not choose.
+// A process on a terminal restores it whatever ends the session.
 func TestProcess(t *testing.T) {
 	for _, row := range []struct {
 		name    string

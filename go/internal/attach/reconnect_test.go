@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Whatever breaks, what comes out is what was printed: missing 0, repeated 0.
+// Across a break the output is what the guest printed: missing 0, repeated 0.
 func TestReconnect(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -51,7 +51,7 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
-// A journal that was removed begins again: so does the output.
+// If the journal was removed, the output continues with the new one from its start.
 func TestReconnectFreshJournal(t *testing.T) {
 	guest, owner := machine(t, "the old journal\n")
 	p := startPipe(t, Options{})

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// output is where the guest's bytes go.
+// output writes the guest's bytes.
 type output struct {
 	w         io.Writer
-	terminal  bool // w is a terminal: it is protected, and put back
-	questions bool // what the terminal answers reaches the guest
+	terminal  bool // w is a terminal, so the output is filtered and restored at the end
+	questions bool // the answers of the terminal reach the guest
 	raw       bool
 	filter    Filter
 	stamps    *stamps   // nil: none
 	asked     time.Time // when the guest last asked the terminal something
 	buffer    []byte
-	restored  bool        // nothing was written since the terminal was put back
+	restored  bool        // nothing was written since the terminal was restored
 	within    atomic.Bool // the last byte was not the end of a line
 }
 
-// newOutput returns an output to w. keys reports whether a keyboard is beside the terminal.
+// newOutput returns an output to w. keys reports whether the input is a terminal too.
 func newOutput(w io.Writer, o Options, terminal, keys bool) *output {
 	out := &output{
 		w:         w,
@@ -35,14 +35,14 @@ func newOutput(w io.Writer, o Options, terminal, keys bool) *output {
 	return out
 }
 
-// write writes what the guest has printed from offset on. live reports whether it did so
-// just now.
+// write writes bytes of the guest that begin at offset. live reports whether the guest
+// prints them now.
 func (o *output) write(data []byte, offset int64, live bool) error {
 	o.buffer, o.restored = o.buffer[:0], false
 	if o.stamps == nil {
-		o.shown(data, live)
+		o.append(data, live)
 	} else {
-		o.stamped(data, offset, live)
+		o.appendStamped(data, offset, live)
 	}
 	if n := len(o.buffer); n > 0 {
 		o.within.Store(o.buffer[n-1] != '\n')
@@ -50,13 +50,13 @@ func (o *output) write(data []byte, offset int64, live bool) error {
 	return o.flush()
 }
 
-// shown puts into the buffer what of data may be shown.
-func (o *output) shown(data []byte, live bool) {
+// append appends data to the buffer, filtered if the output is a terminal.
+func (o *output) append(data []byte, live bool) {
 	if !o.terminal {
 		o.buffer = append(o.buffer, data...)
 		return
 	}
-	// Also where its result is not used, the filter keeps track of modes.
+	// With raw only the modes that the filter records are used, not its result.
 	before := len(o.buffer)
 	o.buffer = o.filter.Append(o.buffer, data, live && o.questions)
 	if o.filter.Asked() {
@@ -67,19 +67,19 @@ func (o *output) shown(data []byte, live bool) {
 	}
 }
 
-// quiet ends what has a terminal send things by itself: mouse and focus.
+// quiet resets the modes in which a terminal sends data by itself: mouse and focus.
 const quiet = "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l"
 
-// restore shows what stamps still hold back, and puts the terminal back. More may be
-// written afterwards.
+// restore writes what stamps hold back, and restores the terminal. More may be written
+// afterwards.
 func (o *output) restore() error {
 	if o.restored {
 		return nil
 	}
 	o.buffer, o.restored = o.buffer[:0], true
 	if o.stamps != nil {
-		o.showReturns(false)
-		o.stamps.place = begins
+		o.appendReturns(false)
+		o.stamps.place = atStart
 	}
 	if o.terminal {
 		o.buffer = o.filter.AppendRestore(o.buffer)
@@ -90,7 +90,7 @@ func (o *output) restore() error {
 	return o.flush()
 }
 
-// flush writes what is in the buffer.
+// flush writes the buffer.
 func (o *output) flush() error {
 	if len(o.buffer) == 0 {
 		return nil

@@ -15,13 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// screen is a terminal with a user at it.
+// screen is a terminal and its user.
 type screen struct {
 	t      *testing.T
-	user   *os.File // the terminal's own side
-	tty    *os.File // what programs see
+	user   *os.File // the side of the user
+	tty    *os.File // the side of programs
 	before unix.Termios
-	// returnLimit is how long a session waits for a machine that was there.
+	// returnLimit is that of a session; see follow.Request.
 	returnLimit time.Duration
 
 	mu      sync.Mutex
@@ -29,7 +29,7 @@ type screen struct {
 	changed chan struct{}
 }
 
-// newScreen opens a terminal, which reads what comes unless it is stuck.
+// newScreen opens a terminal. If it is stuck, it takes no output.
 func newScreen(t *testing.T, stuck bool) *screen {
 	t.Helper()
 	user, tty, err := pty.Open()
@@ -71,7 +71,8 @@ func (s *screen) await(text string) {
 	s.awaitThat(strconv.Quote(text), func(shown string) bool { return strings.Contains(shown, text) })
 }
 
-// awaitThat waits until what holds of the text on the screen.
+// awaitThat waits until holds returns true for the text on the screen; what names that in
+// the error.
 func (s *screen) awaitThat(what string, holds func(shown string) bool) {
 	s.t.Helper()
 	late := time.After(10 * time.Second)
@@ -96,7 +97,7 @@ func (s *screen) String() string {
 	return string(s.text)
 }
 
-// press has the user type.
+// press types keys.
 func (s *screen) press(keys string) {
 	s.t.Helper()
 	if _, err := s.user.WriteString(keys); err != nil {
@@ -104,8 +105,8 @@ func (s *screen) press(keys string) {
 	}
 }
 
-// control hands over the descriptor of what programs see. The file stays as it
-// is: Fd would make its reads wait for ever.
+// control calls use with the descriptor of the side of programs. It does not call Fd, which
+// would make reads of the file uninterruptible.
 func (s *screen) control(use func(fd int)) {
 	s.t.Helper()
 	raw, err := s.tty.SyscallConn()
@@ -129,7 +130,7 @@ func (s *screen) termios() (termios unix.Termios) {
 	return termios
 }
 
-// awaitFull waits until the terminal, which nobody reads, takes no more.
+// awaitFull waits until a stuck terminal is full.
 func (s *screen) awaitFull() {
 	s.t.Helper()
 	for late := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -141,7 +142,7 @@ func (s *screen) awaitFull() {
 		case writable == 0:
 			return
 		case time.Now().After(late):
-			s.t.Fatal("the terminal is not full within 10 s")
+			s.t.Fatal("the terminal is not full after 10 s")
 		}
 	}
 }
@@ -160,7 +161,7 @@ func (s *screen) wantRestored() {
 	}
 }
 
-// start runs a session on the screen, and returns how it ends.
+// start runs a session on the screen. ended receives its error.
 func (s *screen) start(o Options) (ended chan error) {
 	o.Program, o.Place.Console = "connect-serial", "ttyS0"
 	if o.From == "" {
@@ -186,7 +187,7 @@ func (s *screen) command(name string, args ...string) *exec.Cmd {
 	return command
 }
 
-// result waits for the end of a session.
+// result waits for the end of a session and returns its error.
 func result(t *testing.T, ended chan error) error {
 	t.Helper()
 	select {

@@ -10,13 +10,12 @@ import (
 	"microvm-console/internal/relay"
 )
 
-// give gives the writer's seat to somebody; "": it is free.
+// give gives the writer's seat to a client; "" frees it.
 func (o *owner) give(holder string) {
 	o.guest.change(func() { o.holder = holder })
 }
 
-// What comes from a pipe needs the writer's seat, and one who types nothing does
-// not.
+// A session with input from a pipe needs the writer's seat once it types.
 func TestPipeAndTheSeat(t *testing.T) {
 	guest, owner := machine(t, "text")
 	owner.give("other[1]")
@@ -26,7 +25,7 @@ func TestPipeAndTheSeat(t *testing.T) {
 	refused := startPipe(t, Options{})
 	io.WriteString(refused.in, "x")
 	err := result(t, refused.ended)
-	if !errors.As(err, new(*ctl.SeatTakenError)) || err.Error() != "input: other[1] has the writer's seat (take it with --force)" {
+	if !errors.As(err, new(*ctl.SeatTakenError)) || err.Error() != "input: other (pid 1) has the writer's seat (take it with --force)" {
 		t.Errorf("got %v", err)
 	}
 	forced := startPipe(t, Options{Force: true})
@@ -38,14 +37,14 @@ func TestPipeAndTheSeat(t *testing.T) {
 	}
 }
 
-// At a keyboard one watches while another types; a key types once the seat is
-// free, and who loses it is told at once and goes on watching.
+// A terminal without the writer's seat is read-only until a key takes the free seat. One
+// that loses the seat prints that at once, and is read-only again.
 func TestKeyboardAndTheSeat(t *testing.T) {
 	guest, owner := machine(t, "text")
 	owner.give("other[1]")
 	s := newScreen(t, false)
 	ended := s.start(Options{})
-	s.await("[other[1] has the writer's seat: you watch, a key types when it is free (--force takes it)]")
+	s.await("[read-only: other (pid 1) types. Attach with --force to take over]")
 	s.press("a")
 	s.await("\a")
 	owner.give("")
@@ -53,7 +52,7 @@ func TestKeyboardAndTheSeat(t *testing.T) {
 	guest.awaitTyped(t, "b")
 	owner.give("third[3]")
 	owner.lost <- &relay.SeatTakenError{Holder: "third[3]"}
-	s.await("[third[3] has the writer's seat: you watch")
+	s.await("[read-only: third (pid 3) types.")
 	guest.print("live")
 	s.await("live")
 	s.press("\x1d")
@@ -65,14 +64,14 @@ func TestKeyboardAndTheSeat(t *testing.T) {
 	}
 }
 
-// A terminal that watches takes the seat with a key, and not because its connection is made
-// again: the holder, which comes again too, would lose it.
+// A terminal without the seat takes it with a key only, not when its connection is made
+// again: the holder, which reconnects too, would lose it.
 func TestWatcherLeavesTheSeat(t *testing.T) {
 	guest, owner := machine(t, "text")
 	owner.give("other[1]")
 	s := newScreen(t, false)
 	ended := s.start(Options{})
-	s.await("[other[1] has the writer's seat: you watch")
+	s.await("[read-only: other (pid 1) types.")
 	owner.give("")
 	owner.breakOff()
 	s.await("connected again")
@@ -80,7 +79,7 @@ func TestWatcherLeavesTheSeat(t *testing.T) {
 	s.await("live")
 	owner.give("third[3]")
 	s.press("a")
-	s.await("[third[3] has the writer's seat: you watch")
+	s.await("[read-only: third (pid 3) types.")
 	owner.give("")
 	s.press("b")
 	guest.awaitTyped(t, "b")
@@ -90,7 +89,8 @@ func TestWatcherLeavesTheSeat(t *testing.T) {
 	}
 }
 
-// The holder of the seat is shown each time that others begin to type, and types on.
+// The holder of the seat gets a notice each time that another client begins to type, and
+// keeps the seat.
 func TestOthersType(t *testing.T) {
 	guest, owner := machine(t, "text")
 	s := newScreen(t, false)

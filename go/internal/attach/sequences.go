@@ -5,18 +5,16 @@ import (
 	"strings"
 )
 
-// maxParameter is the largest number in a sequence that passes: systemd moves
-// the cursor to 32766;32766 to learn the size. Terminals have been brought to
-// their knees with larger counts.
+// maxParameter is the largest parameter that passes: systemd moves the cursor to
+// 32766;32766 to learn the size. Larger counts have made terminals hang.
 const maxParameter = 32767
 
-// passing are the final characters of control sequences without a private
-// marker that pass whatever their parameters: editing and moving about (@ A-I
-// K-M P S X Z ` a d e f), repeating (b), colours (m) and the scroll region (r).
+// passing are the final characters of control sequences without a private marker that pass
+// with any parameters: editing and cursor movement (@ A-I K-M P S X Z ` a d e f), repeating
+// (b), colours (m) and the scroll region (r).
 //
-// Not among them on purpose: g and ESC H (the user's tab
-// stops), i (printing), p and q (LEDs, cursor shape), t (the window), x y z
-// (reports, tests, rectangles).
+// Left out on purpose: g and ESC H (the user's tab stops), i (printing), p and q (LEDs,
+// cursor shape), t (the window), x y z (reports, tests, rectangles).
 const passing = "@ABCDEFGHIKLMPSXZ`abdefmr"
 
 // appendControl appends the control sequence of f.held and final, if it may
@@ -42,9 +40,9 @@ func (f *Filter) appendControl(dst []byte, final byte, live bool) []byte {
 	return append(dst, final)
 }
 
-// question reports whether a control sequence asks the terminal for what any
-// program may know: is it well (5 n), where is the cursor (6 n), what is it
-// (c, > c), how large is it (18 t).
+// question reports whether a control sequence asks the terminal for something that any
+// program may know: its status (5 n), the cursor position (6 n), its type (c, > c), its size
+// (18 t).
 func question(held string, final byte) bool {
 	switch final {
 	case 'n':
@@ -57,7 +55,7 @@ func question(held string, final byte) bool {
 	return false
 }
 
-// harmless reports whether a control sequence may pass that is no question.
+// harmless reports whether a control sequence that asks nothing may pass.
 func harmless(held string, final byte) bool {
 	if !numbers(held, final == 'm') {
 		return false
@@ -75,8 +73,8 @@ func harmless(held string, final byte) bool {
 	return strings.IndexByte(passing, final) >= 0
 }
 
-// numbers reports whether held is parameters of a sensible size, and nothing
-// else. Only colours have subparameters, behind ":".
+// numbers reports whether held consists of parameters up to maxParameter. sub allows
+// subparameters, after ":", which only colours have.
 func numbers(held string, sub bool) bool {
 	number := 0
 	for i := range len(held) {
@@ -95,7 +93,7 @@ func numbers(held string, sub bool) bool {
 	return true
 }
 
-// clearScreen is what a full reset does besides.
+// clearScreen is what a full reset does in addition to AppendRestore.
 const clearScreen = "\x1b[H\x1b[2J"
 
 // appendEscape appends the escape sequence of f.held and final, if it may
@@ -103,7 +101,7 @@ const clearScreen = "\x1b[H\x1b[2J"
 // keypad, and the character sets ASCII, graphics, and that of the Linux console.
 func (f *Filter) appendEscape(dst []byte, final byte) []byte {
 	switch {
-	case len(f.held) == 0 && final == 'c': // RIS: the user's own settings stay
+	case len(f.held) == 0 && final == 'c': // RIS, without a reset of the user's settings
 		return append(f.AppendRestore(dst), clearScreen...)
 	case len(f.held) == 0 && bytes.IndexByte([]byte("78DEM=>"), final) >= 0:
 	case string(f.held) == "(" || string(f.held) == ")":

@@ -14,19 +14,18 @@ import (
 	"microvm-console/internal/logs"
 )
 
-// writeLimit is how long a session that ends waits for a write that its output does not
-// take.
+// writeLimit is how long a session that ends waits for a blocked write to its output.
 const writeLimit = time.Second
 
 var (
 	// errEnded is returned for a session whose stream has ended.
 	errEnded = errors.New("the stream has ended")
-	// errStuck is returned if the output has not taken what was written to it.
-	errStuck = errors.New("output: takes nothing more")
+	// errStuck is returned if a write to the output stays blocked.
+	errStuck = errors.New("output: write blocked")
 )
 
-// session is one attachment, over any number of connections and, if it stays, of starts of
-// a VM.
+// session is one attachment, over any number of connections and, with stay, of starts of a
+// VM.
 type session struct {
 	options     Options
 	view        *View
@@ -37,11 +36,11 @@ type session struct {
 	sender      *sender
 }
 
-// run runs the session until something ends it, and returns that: errEnded, errLeft,
-// errTimeLimit, or what went wrong.
+// run runs the session and returns the cause of its end: errEnded, errLeft, errTimeLimit or
+// another error.
 //
-// Everything it started has ended when it returns, unless it is errStuck: then one
-// goroutine is left in a write that nothing can end.
+// All its goroutines have ended when it returns. With errStuck one is left, in a write that
+// cannot be interrupted.
 func (s *session) run(ctx context.Context, t follow.Target) error {
 	limited := ctx
 	if s.options.Timeout > 0 {
@@ -67,7 +66,7 @@ func (s *session) start(part func() error) {
 	s.group.Go(func() error { return caught(part) })
 }
 
-// waitToEnd waits for done, and after the end of ctx only a little more.
+// waitToEnd waits for done, but at most writeLimit after the end of ctx.
 func waitToEnd(ctx context.Context, done <-chan error) error {
 	select {
 	case err := <-done:
@@ -82,7 +81,7 @@ func waitToEnd(ctx context.Context, done <-chan error) error {
 	}
 }
 
-// follow shows the stream, and types, until the stream ends, which is errEnded.
+// follow shows the stream, and sends input, until the stream ends. It returns errEnded then.
 func (s *session) follow(ctx context.Context, t follow.Target) error {
 	request := follow.Request{
 		From:        s.options.From,
@@ -114,7 +113,7 @@ func (s *session) follow(ctx context.Context, t follow.Target) error {
 	return err
 }
 
-// announceEnd says on a terminal that the stream has ended, and how.
+// announceEnd prints a notice on a terminal that the stream has ended, and how.
 func (s *session) announceEnd(e follow.Event) {
 	s.sender.afterEnd = true
 	if !s.keyboard.terminal {
@@ -122,15 +121,15 @@ func (s *session) announceEnd(e follow.Event) {
 	}
 	switch {
 	case s.options.Boot < 0:
-		s.view.notices.say("the end of boot %d", s.options.Boot)
+		s.view.notices.say("end of boot %d", s.options.Boot)
 	case s.stay:
-		s.view.SayEnded(e, fmt.Sprintf("waiting for its next start; %v leaves", s.options.Escape))
+		s.view.SayEnded(e, waiting(s.options.Escape))
 	default:
 		s.view.SayEnded(e, "")
 	}
 }
 
-// endOf says that what was attached to has ended, and of a VM how, if that is known.
+// endOf returns the text of a notice that a target has ended, with the cause if it is known.
 func endOf(e follow.Event) string {
 	if e.Target.Channel || e.Boot.Started.IsZero() {
 		return e.Target.Name + " has ended"
@@ -138,7 +137,7 @@ func endOf(e follow.Event) string {
 	return e.Target.Name + " ended: " + logs.Log{Machine: e.Target.Name}.How(e.Boot, false)
 }
 
-// panicked is a panic on its way to the goroutine that puts the terminal back.
+// panicked is a panic on its way to the goroutine that restores the terminal.
 type panicked struct {
 	value any
 	stack []byte
@@ -146,7 +145,7 @@ type panicked struct {
 
 func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
 
-// caught runs run; a panic in it becomes an error.
+// caught calls run and returns its error. A panic in it becomes an error.
 func caught(run func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -156,7 +155,7 @@ func caught(run func() error) (err error) {
 	return run()
 }
 
-// raise panics again if err is a panic that was caught.
+// raise panics if err is a panic that was caught.
 func raise(err error) {
 	var p *panicked
 	if errors.As(err, &p) {

@@ -10,9 +10,9 @@ import (
 	"microvm-console/internal/ctl"
 )
 
-// The size of a keyboard's terminal is told when it is attached, when it changes,
-// and to an owner that comes back; that of a pipe, or of who only watches, is not.
-func TestSizeIsTold(t *testing.T) {
+// A terminal sends its size when it is attached, when the size changes, and after a
+// reconnect. A read-only one does not.
+func TestSendSize(t *testing.T) {
 	guest, owner := machine(t, "text")
 	s := newScreen(t, false)
 	resize := func(columns, rows uint16) {
@@ -20,7 +20,7 @@ func TestSizeIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	told := func(rows, columns int) {
+	awaitSize := func(rows, columns int) {
 		t.Helper()
 		guest.await(t, "size", func() bool {
 			return slices.ContainsFunc(guest.sizes, func(r ctl.SizeRequest) bool {
@@ -30,16 +30,16 @@ func TestSizeIsTold(t *testing.T) {
 	}
 	resize(80, 24)
 	ended := s.start(Options{})
-	told(24, 80)
+	awaitSize(24, 80)
 	resize(100, 30)
-	// The terminal is not the test's own: it is told by hand.
+	// The kernel sends no SIGWINCH, as it is not the terminal of the test process.
 	if err := unix.Kill(unix.Getpid(), unix.SIGWINCH); err != nil {
 		t.Fatal(err)
 	}
-	told(30, 100)
+	awaitSize(30, 100)
 	guest.change(func() { guest.sizes = nil })
 	owner.breakOff()
-	told(30, 100)
+	awaitSize(30, 100)
 	s.press("\x1d")
 	if err := result(t, ended); err != nil {
 		t.Error(err)
@@ -53,6 +53,6 @@ func TestSizeIsTold(t *testing.T) {
 		t.Error(err)
 	}
 	if len(guest.sizes) > 0 {
-		t.Errorf("who only watches has told %+v", guest.sizes)
+		t.Errorf("a read-only terminal has sent %+v", guest.sizes)
 	}
 }

@@ -8,43 +8,44 @@ import (
 	"microvm-console/internal/journal"
 )
 
-// stampForm is how a time is shown, in local time.
-const stampForm = "15:04:05.000 "
+// stampLayout is the layout of a stamp, in local time.
+const stampLayout = "15:04:05.000 "
 
-// stamps begins lines with the time at which their first byte came.
+// stamps is the state of an output that begins lines with the time at which their first
+// byte came.
 //
-// A carriage return takes a terminal back to the stamp, so that text behind it would be
-// drawn over the time. Returns at the beginning of a line are therefore shown before its
-// stamp, and one within a line is followed by another stamp, of the text behind it. The
-// guest's bytes all stay, in their order.
+// A carriage return moves the cursor back to the stamp, so the text after it would overwrite
+// the time. Returns at the start of a line are therefore written before its stamp, and a
+// return within a line is followed by the stamp of the text after it. The guest's bytes all
+// stay, in order.
 type stamps struct {
 	now     func() time.Time
-	past    journal.Times // of what is not live
+	past    journal.Times // the times of bytes that are not live
 	place   place
-	returns int // at the beginning of a line, not shown yet
+	returns int // returns at the start of a line that are not written yet
 }
 
 // place is where in a line the next byte is.
 type place int
 
 const (
-	begins   place = iota // at its beginning, or behind returns there
-	within                // behind text
-	returned              // behind returns that follow text
+	atStart     place = iota // at the start, or after returns there
+	afterText                // after text
+	afterReturn              // after returns that follow text
 )
 
-// stamped is shown with a time before each line.
-func (o *output) stamped(data []byte, offset int64, live bool) {
+// appendStamped is append with a time before each line.
+func (o *output) appendStamped(data []byte, offset int64, live bool) {
 	for len(data) > 0 {
-		n := alike(data)
-		o.stampedPart(data[:n], offset, live)
+		n := partLength(data)
+		o.appendPart(data[:n], offset, live)
 		data, offset = data[n:], offset+int64(n)
 	}
 }
 
-// alike returns how many bytes at the start of data, which is not empty, are returns, or
-// one line feed, or text without either.
-func alike(data []byte) int {
+// partLength returns the length of the part at the start of data, which is not empty: a run
+// of returns, one line feed, or text without either.
+func partLength(data []byte) int {
 	n := 1
 	switch data[0] {
 	case '\n':
@@ -58,46 +59,45 @@ func alike(data []byte) int {
 	return n
 }
 
-// stampedPart is stamped for a part that alike has found.
-func (o *output) stampedPart(part []byte, offset int64, live bool) {
+// appendPart is appendStamped for one part; see partLength.
+func (o *output) appendPart(part []byte, offset int64, live bool) {
 	s := o.stamps
 	switch {
-	case part[0] == '\r' && s.place == begins:
-		s.returns += len(part) // "\r\n" is an empty line, and its stamp is before both
+	case part[0] == '\r' && s.place == atStart:
+		s.returns += len(part) // "\r\n" is an empty line, and its stamp precedes both
 		return
 	case part[0] == '\r':
-		s.place = returned
+		s.place = afterReturn
 	case part[0] == '\n':
-		if s.place == begins {
+		if s.place == atStart {
 			o.buffer = s.append(o.buffer, offset, live)
-			o.showReturns(live)
+			o.appendReturns(live)
 		}
-		s.place = begins
+		s.place = atStart
 	default:
-		o.showReturns(live)
-		if s.place != within {
+		o.appendReturns(live)
+		if s.place != afterText {
 			o.buffer = s.append(o.buffer, offset, live)
 		}
-		s.place = within
+		s.place = afterText
 	}
-	o.shown(part, live)
+	o.append(part, live)
 }
 
-// showReturns shows the returns that were held back.
-func (o *output) showReturns(live bool) {
-	o.shown(bytes.Repeat([]byte{'\r'}, o.stamps.returns), live)
+// appendReturns appends the returns that were held back.
+func (o *output) appendReturns(live bool) {
+	o.append(bytes.Repeat([]byte{'\r'}, o.stamps.returns), live)
 	o.stamps.returns = 0
 }
 
-// append appends the stamp of the byte at offset. One of the past whose time is not known
-// gets blanks.
+// append appends the stamp of the byte at offset: blanks if its time is unknown.
 func (s *stamps) append(dst []byte, offset int64, live bool) []byte {
 	when := s.past.At(offset)
 	if live {
 		when = s.now()
 	}
 	if when.IsZero() {
-		return append(dst, strings.Repeat(" ", len(stampForm))...)
+		return append(dst, strings.Repeat(" ", len(stampLayout))...)
 	}
-	return when.Local().AppendFormat(dst, stampForm)
+	return when.Local().AppendFormat(dst, stampLayout)
 }

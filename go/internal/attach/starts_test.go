@@ -21,8 +21,8 @@ const (
 	linesOfStart = 2000
 )
 
-// startVM starts a VM whose guest prints the lines of a start, and powers off when "off" is
-// typed. It returns how the VM ends.
+// startVM starts a VM. Its guest prints the lines of a start, and powers off when "off" is
+// typed. The channel receives the error with which the VM ends.
 func startVM(t *testing.T, dir string, start int) chan error {
 	t.Helper()
 	var text bytes.Buffer
@@ -43,7 +43,7 @@ func startVM(t *testing.T, dir string, start int) chan error {
 	return ended
 }
 
-// One terminal shows ten starts of a VM, each byte once, and types into each of them.
+// One terminal shows ten starts of a VM, with each byte once, and types into each of them.
 func TestTerminalStays(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
@@ -62,7 +62,7 @@ func TestTerminalStays(t *testing.T) {
 			t.Fatalf("start %d: %v", start+1, err)
 		}
 	}
-	s.awaitCount("[demo ended: powered off; waiting for its next start; Ctrl-] leaves]\r\n", starts)
+	s.awaitCount("[demo ended: powered off; waiting for its next start (Ctrl-] leaves)]\r\n", starts)
 	s.press("\x1d")
 	if err := result(t, ended); err != nil {
 		t.Error(err)
@@ -83,12 +83,12 @@ func TestTerminalStays(t *testing.T) {
 	}
 	for i, rule := range rules {
 		if rule[1] != fmt.Sprint(i+1) {
-			t.Errorf("mark %d is of boot %s", i+1, rule[1])
+			t.Errorf("mark %d is for boot %s", i+1, rule[1])
 		}
 	}
 }
 
-// A terminal that stays can be left while nothing runs, and also if the owner was killed.
+// The escape key works while the VM does not run, also after its owner was killed.
 func TestTerminalStaysWithoutOwner(t *testing.T) {
 	_, owner := machine(t, "# ")
 	s := newScreen(t, false)
@@ -97,7 +97,7 @@ func TestTerminalStaysWithoutOwner(t *testing.T) {
 	s.await("# ")
 	owner.stop()
 	s.await("\r\n[connection to demo lost]\r\n")
-	s.await("[demo has ended; waiting for its next start; Ctrl-] leaves]\r\n")
+	s.await("[demo has ended; waiting for its next start (Ctrl-] leaves)]\r\n")
 	s.press("typed into nothing\x1d")
 	if err := result(t, ended); err != nil {
 		t.Error(err)
@@ -105,7 +105,7 @@ func TestTerminalStaysWithoutOwner(t *testing.T) {
 	s.wantRestored()
 }
 
-// awaitCount waits until text is n times on the screen.
+// awaitCount waits until text is on the screen n times.
 func (s *screen) awaitCount(text string, n int) {
 	s.t.Helper()
 	s.awaitThat(fmt.Sprintf("%d times %q", n, text), func(shown string) bool { return strings.Count(shown, text) >= n })

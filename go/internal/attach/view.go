@@ -15,8 +15,8 @@ import (
 	"microvm-console/internal/logs"
 )
 
-// View shows the events of a stream: the bytes on an output, and on a terminal where boots
-// begin. What the user must know besides goes to a log.
+// View shows the events of a stream. It writes the bytes to an output, marks on a terminal
+// where boots begin, and prints notices.
 type View struct {
 	out     *output
 	notices notices
@@ -24,8 +24,8 @@ type View struct {
 	lost    bool
 }
 
-// NewView returns a View on out, with notices on log. Of the options it takes Program,
-// Timestamps, Raw and Colour. The caller calls Close.
+// NewView returns a View that writes to out, and its notices to log. It uses the options
+// Program, Timestamps, Raw and Colour. The caller calls Close.
 func NewView(o Options, out *os.File, log io.Writer) *View {
 	o.ReadOnly = true
 	return newView(o, newOutput(out, o, term.IsTerminal(int(out.Fd())), false), log)
@@ -57,12 +57,12 @@ func (v *View) Handle(e follow.Event) error {
 		v.notices.say("connection to %s lost", e.Target.Name)
 	case follow.Ended:
 		v.lost = false
-		return v.out.restore() // what the guest has set is not for the next start
+		return v.out.restore() // the next start begins with the initial modes
 	}
 	return nil
 }
 
-// SayEnded says that what was followed has ended, how, and what happens next; "" if
+// SayEnded prints a notice that the target has ended, how, and what happens next; "" if
 // nothing does.
 func (v *View) SayEnded(e follow.Event, next string) {
 	if next != "" {
@@ -71,17 +71,17 @@ func (v *View) SayEnded(e follow.Event, next string) {
 	v.notices.say("%s%s", endOf(e), next)
 }
 
-// missing says that bytes are missing; -1 if the number is unknown.
+// missing prints a notice that bytes are missing; -1 if the number is unknown.
 func (v *View) missing(bytes int64) {
 	if bytes < 0 {
-		v.notices.say("bytes may be missing here (the status shows why)")
+		v.notices.say("bytes may be missing here (console-status shows why)")
 		return
 	}
 	v.notices.say("%d bytes are missing here", bytes)
 }
 
-// recall looks up when the bytes of the past came with which a stream begins, if that is
-// to be shown. If it is not known they are shown without.
+// recall reads the times of the history with which a stream begins, from offset start to
+// end, if the output has stamps. Without a journal the times stay unknown.
 func (v *View) recall(dir string, start, end int64) {
 	if v.out.stamps == nil {
 		return
@@ -92,7 +92,7 @@ func (v *View) recall(dir string, start, end int64) {
 	}
 }
 
-// Show shows what a snapshot has from offset start to end.
+// Show shows the bytes of a snapshot from offset start to end.
 func (v *View) Show(snapshot *journal.Snapshot, start, end int64) error {
 	if v.out.stamps != nil {
 		v.out.stamps.past = snapshot.Times(start, end)
@@ -100,8 +100,8 @@ func (v *View) Show(snapshot *journal.Snapshot, start, end int64) error {
 	return follow.Kept(snapshot, start, end, v.Handle)
 }
 
-// showEnded shows a boot of a console that is not served. It returns missing, which says
-// so, if nothing is kept of the console.
+// showEnded shows a boot of a console that is not served. If nothing is kept of the console
+// it returns missing, the error of finding it.
 func (v *View) showEnded(o Options, missing error) error {
 	log, err := logs.OfChannel(o.Place.Channel)
 	if o.Place.Channel == "" {
@@ -116,8 +116,8 @@ func (v *View) showEnded(o Options, missing error) error {
 	return v.showBoot(log, o)
 }
 
-// ShowBoot shows a boot of a log on out. Of the options it takes From, Boot and those of
-// NewView. Its error is also journal.ErrNotKept.
+// ShowBoot shows a boot of a log on out. It uses the options From, Boot and those of
+// NewView. The error is journal.ErrNotKept if the boot is no longer kept.
 func ShowBoot(log logs.Log, o Options, out *os.File, notices io.Writer) error {
 	return NewView(o, out, notices).showBoot(log, o)
 }
@@ -136,7 +136,7 @@ func (v *View) showBoot(log logs.Log, o Options) error {
 	return cmp.Or(err, v.Close())
 }
 
-// SayEmpty prints a notice if a boot of a log, the newest one, has printed nothing.
+// SayEmpty prints a notice if boot, the newest one of a log, has printed nothing.
 func (v *View) SayEmpty(log logs.Log, snapshot *journal.Snapshot, boot journal.Boot) {
 	if boot.Start < boot.End {
 		return
@@ -149,8 +149,7 @@ func (v *View) SayEmpty(log logs.Log, snapshot *journal.Snapshot, boot journal.B
 	v.notices.say("boot %d has printed nothing: %s%s", boot.Number, log.How(boot, running), before)
 }
 
-// position returns the offset that from means in a boot that has ended; see
-// ctl.StreamRequest.
+// position returns the offset in a boot that has ended for a ctl.StreamRequest.From.
 func position(from string, boot journal.Boot) int64 {
 	if from == "now" {
 		return boot.End
@@ -165,5 +164,14 @@ func position(from string, boot journal.Boot) int64 {
 	return min(max(boot.Start, offset), boot.End)
 }
 
-// Close puts the terminal back.
-func (v *View) Close() error { return v.out.restore() }
+// Close restores the terminal, and begins a new line there unless the output has ended with
+// one, so that the prompt of the user's shell does not follow the output. It does not close
+// the output.
+func (v *View) Close() error {
+	err := v.out.restore()
+	if !v.out.terminal || !v.out.within.Load() {
+		return err
+	}
+	_, failed := io.WriteString(v.out.w, newLine(v.out))
+	return cmp.Or(err, failed)
+}

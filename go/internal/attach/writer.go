@@ -7,17 +7,18 @@ import (
 	"microvm-console/internal/cmdline"
 )
 
-// Writer writes what a command in a guest prints. If that goes to a terminal, it passes
-// through a Filter, as a console's output does, without questions to the terminal: their
-// answers would be typed into the user's shell.
+// Writer writes the output of a command in a guest. If its writer is a terminal, the output
+// passes through a Filter. Questions to the terminal never pass: their answers would be
+// typed into the user's shell.
 type Writer struct {
 	w      io.Writer
-	filter *Filter // nil: everything is written as it is
-	begun  bool    // a control sequence was written: there may be something to put back
+	filter *Filter // nil: everything is written unchanged
+	begun  bool    // a control sequence was written, so Close restores the terminal
 	buffer []byte
 }
 
-// NewWriter returns a Writer on w. raw writes everything as it is.
+// NewWriter returns a Writer on w. With raw it writes everything unchanged. The caller calls
+// Close.
 func NewWriter(w io.Writer, raw bool) *Writer {
 	out := &Writer{w: w}
 	if !raw && cmdline.IsTerminal(w) {
@@ -26,7 +27,7 @@ func NewWriter(w io.Writer, raw bool) *Writer {
 	return out
 }
 
-// Write writes what of data may be shown. It returns len(data) unless it fails.
+// Write writes data, filtered. It returns len(data) unless it fails.
 func (w *Writer) Write(data []byte) (int, error) {
 	if w.filter == nil {
 		return w.w.Write(data)
@@ -39,7 +40,7 @@ func (w *Writer) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// Close puts the terminal back. It does not close the writer below.
+// Close restores the terminal. It does not close the writer of NewWriter.
 func (w *Writer) Close() error {
 	if !w.begun {
 		return nil

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What a command prints reaches a terminal without what could harm it, which is put back
-// in the end; elsewhere, and raw, it is what it is.
+// A Writer filters the output for a terminal, and restores the terminal at the end. It
+// changes nothing if the output is not a terminal, or raw.
 func TestWriter(t *testing.T) {
 	const evil = "a\x1b]52;c;ZXZpbA==\a\x1b[6n\u009b2Jb"
 	for _, test := range []struct {
@@ -44,6 +44,6 @@ func TestWriter(t *testing.T) {
 	w := NewWriter(&out, false)
 	w.Write([]byte(evil))
 	if w.Close(); out.String() != evil {
-		t.Errorf("no terminal: got %q, want %q", out.String(), evil)
+		t.Errorf("not a terminal: got %q, want %q", out.String(), evil)
 	}
 }

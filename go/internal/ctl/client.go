@@ -16,26 +16,28 @@ import (
 	"microvm-console/internal/state"
 )
 
-// maxAnswer bounds an answer, in bytes.
+// maxAnswer bounds an answer that is read whole, in bytes.
 const maxAnswer = 1 << 20
 
-// ErrNoAnswer tells that nobody has answered a request.
+// ErrNoAnswer is returned if a request gets no answer: no process serves the socket, or
+// the connection broke.
 var ErrNoAnswer = errors.New("control socket")
 
-// Client talks to the control socket at Path.
+// Client sends requests to the control socket at Path. Each request has a connection of
+// its own, so a Client needs no Close, and goroutines may share it.
 type Client struct {
 	Path string
 }
 
-// Status asks for the machine's status.
+// Status returns the status of the machine.
 func (c Client) Status(ctx context.Context) (state.Machine, error) {
 	var status state.Machine
 	code, err := c.do(ctx, http.MethodGet, "/status", &status)
 	return status, wantOK(code, err)
 }
 
-// ChannelStatus is Status of a channel's relay: a status that has no console, or no relay
-// of it, is an error.
+// ChannelStatus returns the status of a channel's relay. It is an error if the status has
+// no console, or no relay for it.
 func (c Client) ChannelStatus(ctx context.Context) (state.Machine, error) {
 	status, err := c.Status(ctx)
 	if err != nil {
@@ -47,7 +49,7 @@ func (c Client) ChannelStatus(ctx context.Context) (state.Machine, error) {
 	return status, nil
 }
 
-// wantOK returns err, or an error if an answer in JSON has another status than 200.
+// wantOK returns err or, if the status of an answer in JSON is not 200, an error.
 func wantOK(code int, err error) error {
 	if err != nil {
 		return err
@@ -58,11 +60,12 @@ func wantOK(code int, err error) error {
 	return nil
 }
 
-// ErrNeverReady tells that a guest ends that was waited for.
-var ErrNeverReady = errors.New("the VM ends, and its guest will not be ready")
+// ErrNeverReady is returned if the VM ends before its guest is ready.
+var ErrNeverReady = errors.New("the VM ended before its guest was ready")
 
-// AwaitReady waits until the guest is ready, and returns the machine's status
-// then; ErrNeverReady where the machine ends before.
+// AwaitReady waits until the guest is ready and returns the status of the machine at that
+// time. It returns ErrNeverReady if the machine ends first, and the cause of ctx once ctx
+// is done.
 func (c Client) AwaitReady(ctx context.Context) (state.Machine, error) {
 	var status state.Machine
 	code, err := c.do(ctx, http.MethodGet, "/ready", &status)
@@ -75,8 +78,8 @@ func (c Client) AwaitReady(ctx context.Context) (state.Machine, error) {
 	return status, wantOK(code, err)
 }
 
-// Stop stops the machine and returns once it has ended. stopped is false where
-// every stage failed within the time limit.
+// Stop stops the machine and returns once it has ended. stopped is false if every stage
+// has failed, or the time limit has passed.
 func (c Client) Stop(ctx context.Context, request StopRequest) (report StopReport, stopped bool, err error) {
 	query := url.Values{"force": {strconv.FormatBool(request.Force)}}
 	if request.Timeout != 0 {
@@ -86,7 +89,8 @@ func (c Client) Stop(ctx context.Context, request StopRequest) (report StopRepor
 	return report, code == http.StatusOK, err
 }
 
-// do makes one request and decodes its answer, JSON, into out.
+// do sends one request and decodes its answer, JSON, into out. code is 0 if there was no
+// answer.
 func (c Client) do(ctx context.Context, method, target string, out any) (code int, err error) {
 	response, err := c.request(ctx, method, target, nil)
 	if err != nil {
@@ -103,8 +107,8 @@ func (c Client) do(ctx context.Context, method, target string, out any) (code in
 	return response.StatusCode, json.Unmarshal(body, out)
 }
 
-// send makes one request whose answer is the caller's to read and to close,
-// unless it is a refusal.
+// send sends one request. The caller reads and closes the body of the answer. An answer
+// other than 200 is an error.
 func (c Client) send(ctx context.Context, method, target string) (*http.Response, error) {
 	response, err := c.request(ctx, method, target, nil)
 	if err != nil {
@@ -117,7 +121,7 @@ func (c Client) send(ctx context.Context, method, target string) (*http.Response
 	return response, nil
 }
 
-// request makes one request, on a connection of its own.
+// request sends one request on a new connection.
 func (c Client) request(ctx context.Context, method, target string, body io.Reader) (*http.Response, error) {
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -137,7 +141,7 @@ func (c Client) request(ctx context.Context, method, target string, body io.Read
 	return response, nil
 }
 
-// refusal is the error of an answer that is a line of text, which tells all.
+// refusal returns an answer that is a line of text as an error.
 func refusal(response *http.Response) error {
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
@@ -145,7 +149,7 @@ func refusal(response *http.Response) error {
 	}
 	line := cmp.Or(strings.TrimSpace(string(text)), response.Status)
 	if response.StatusCode == http.StatusRequestedRangeNotSatisfiable {
-		return told{line, ErrNotKept}
+		return serverError{line, ErrNotKept}
 	}
 	return fmt.Errorf("control socket: %s", line)
 }

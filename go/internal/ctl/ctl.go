@@ -1,26 +1,26 @@
-// Package ctl is the control socket of a machine, or of a channel's persistent
-// relay: HTTP on a Unix socket, spoken by our own tools, and by hand with curl
-// --unix-socket.
+// Package ctl is the client of the control socket of a machine, or of a channel's
+// persistent relay: HTTP on a Unix socket. Package server answers the requests; curl
+// --unix-socket can send them too.
 //
-//	GET  /status               the machine, or the channel, as JSON (Status)
+//	GET  /status               the machine, or the channel, as JSON (state.Machine)
 //	GET  /metrics              its consoles, for Prometheus
-//	GET  /ready                the same, once the guest is ready
-//	POST /stop?timeout=30s     stop it; the answer is a StopReport
+//	GET  /ready                the status, once the guest is ready
+//	POST /stop?timeout=30s     stop the machine; the answer is a StopReport
 //	POST /stop?force=true      the same without asking the guest
 //	GET  /stream?console=serial&from=start   a console's bytes (StreamRequest)
-//	POST /input?console=serial               what is typed into it
-//	POST /break?console=serial               a break on its line
-//	POST /size?console=serial&client=me&rows=24&columns=80   a terminal's size
+//	POST /input?console=serial               type the body into it
+//	POST /break?console=serial               send a break on its line
+//	POST /size?console=serial&client=me&rows=24&columns=80   set the size of a client's terminal
 //	POST /exec                 run a command in the guest (ExecRequest, ExecFrame)
 //	POST /boot                 a QEMU is about to start on the channel
 //	POST /boot/restart         its guest has restarted by itself
-//	POST /boot/end?how=text    it has ended
-//	GET  /orders               what its launcher is asked to do, line by line
+//	POST /boot/end?how=text    its QEMU has ended
+//	GET  /orders               requests to its launcher, one per line
 //
-// A machine cannot be told of a boot; a channel cannot be stopped, and is not
-// waited for; a channel has
-// one console, which need not be named. Only the owner serves the socket; whoever
-// can open it (mode 0600) may use it.
+// The /boot paths and /orders exist on a channel only, /stop, /ready, /size and /exec on a
+// machine only. A channel has one console, so its name may be left out. Only the owner of
+// the machine or the channel serves the socket. It has mode 0600: a process that can open
+// it may send every request.
 package ctl
 
 import (
@@ -33,24 +33,25 @@ import (
 
 // StopRequest says how to stop a machine.
 type StopRequest struct {
-	// Timeout bounds the whole stop. 0: DefaultTimeout.
+	// Timeout bounds the whole stop. 0 means DefaultTimeout.
 	Timeout time.Duration
-	// Force leaves out the stages that ask the guest.
+	// Force skips the stages that ask the guest.
 	Force bool
-	// Button leaves out the agent: the guest is asked by the power button alone. It
-	// has no place in a request.
+	// Button skips the agent: the power button alone asks the guest. Client.Stop does
+	// not send it.
 	Button bool
 }
 
-// DefaultTimeout is how long a stop may take unless told otherwise.
+// DefaultTimeout bounds a stop whose request has no timeout.
 const DefaultTimeout = 30 * time.Second
 
-// StopReport tells what stopped a machine.
+// StopReport says what stopped a machine.
 type StopReport struct {
-	// Stage is the one that worked: "agent", "acpi", "quit", "sigterm", "sigkill",
-	// "start cancelled", or "" where none did.
+	// Stage is the one that worked: "agent", "acpi", "quit", "sigterm", "sigkill" or
+	// "start cancelled"; "" if none did.
 	Stage string `json:"stage"`
-	// Tried are the stages in their order, the working one last.
+	// Tried are the stages in the order in which they were tried, the one that worked
+	// last.
 	Tried []Attempt `json:"tried"`
 }
 
@@ -61,9 +62,8 @@ type Attempt struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// String is half a sentence: which stage worked, or that none did, and why those
-// before it did not. It is one line of printable characters: a guest's words may be
-// in it (package plaintext).
+// String returns which stage worked, or that none did, and why the earlier ones failed. It
+// is one line of printable characters (package plaintext), as results may quote the guest.
 func (r StopReport) String() string {
 	var failed []string
 	seconds := 0.0

@@ -11,29 +11,29 @@ import (
 	"strings"
 )
 
-// Errors of a command that was not started in the guest.
+// Errors of a command that was not started.
 var (
-	// ErrNoAgent tells that nothing in the guest answers.
+	// ErrNoAgent is returned if no agent answers in the guest.
 	ErrNoAgent = errors.New("the guest's agent does not answer")
-	// ErrNoExec tells that the agent runs no commands.
+	// ErrNoExec is returned if the agent cannot run commands.
 	ErrNoExec = errors.New("the guest's agent runs no commands")
-	// ErrNoProgram tells that there is no such program in the guest.
+	// ErrNoProgram is returned if the guest has no program of this name.
 	ErrNoProgram = errors.New("no such program in the guest")
-	// ErrCannotStart tells that the guest cannot start the program.
+	// ErrCannotStart is returned if the guest cannot start the program.
 	ErrCannotStart = errors.New("cannot be started in the guest")
-	// ErrTooLong tells that an input is longer than the agent takes.
-	ErrTooLong = errors.New("too long an input")
+	// ErrTooLong is returned if the input is longer than the agent accepts.
+	ErrTooLong = errors.New("input too long")
 )
 
-// Errors of a command that was started, and how it ended cannot be known.
+// Errors of a command that was started, but whose exit status is unknown.
 var (
-	// ErrVMEnded tells that the VM has ended first.
-	ErrVMEnded = errors.New("the VM has ended before the command")
-	// ErrPanicked tells that the guest's kernel has panicked first.
-	ErrPanicked = errors.New("the guest has panicked")
+	// ErrVMEnded is returned if the VM ends before the command does.
+	ErrVMEnded = errors.New("the VM ended before the command")
+	// ErrPanicked is returned if the guest's kernel panics before the command ends.
+	ErrPanicked = errors.New("the guest panicked")
 )
 
-// execCodes are the answers to POST /exec where a command was not started.
+// execCodes are the HTTP statuses of POST /exec for commands that were not started.
 var execCodes = map[int]error{
 	http.StatusServiceUnavailable:    ErrNoAgent,
 	http.StatusNotImplemented:        ErrNoExec,
@@ -42,7 +42,8 @@ var execCodes = map[int]error{
 	http.StatusRequestEntityTooLarge: ErrTooLong,
 }
 
-// ExecCode returns the status of an answer to POST /exec whose command was not started.
+// ExecCode returns the HTTP status with which POST /exec answers err, the error of a
+// command that was not started.
 func ExecCode(err error) int {
 	for code, cause := range execCodes {
 		if errors.Is(err, cause) {
@@ -55,38 +56,38 @@ func ExecCode(err error) int {
 // ExecRequest is a command for the guest: the body of POST /exec. Bytes are
 // base64 in JSON.
 type ExecRequest struct {
-	// Command is the program, a path or a name to be looked up in the guest, and
-	// its arguments.
+	// Command is the program and its arguments. A program without a slash is looked up
+	// in the guest's PATH.
 	Command []string `json:"command"`
-	// Env is its environment, "NAME=value" each. nil: that of the agent.
+	// Env is its environment, as "NAME=value". nil means that of the agent.
 	Env []string `json:"env,omitempty"`
 	// Input is its standard input.
 	Input []byte `json:"input,omitempty"`
 }
 
-// ExecFrame is a line of the answer to POST /exec: a piece of output as it comes,
-// and in the last one how the command has ended.
+// ExecFrame is one line of the answer to POST /exec: a piece of the output and, in the last
+// line, how the command ended.
 type ExecFrame struct {
 	Stdout []byte   `json:"stdout,omitempty"`
 	Stderr []byte   `json:"stderr,omitempty"`
 	End    *ExecEnd `json:"end,omitempty"`
 }
 
-// ExecEnd is how a command has ended.
+// ExecEnd is how a command ended.
 type ExecEnd struct {
-	Status int `json:"status"`           // its exit status
-	Signal int `json:"signal,omitempty"` // that ended it; 0: it exited
-	// Truncated tells that the agent has not kept all of its output.
+	Status int `json:"status"`           // exit status
+	Signal int `json:"signal,omitempty"` // the signal that ended the command; 0 if it exited
+	// Truncated reports whether the agent has dropped some of the output.
 	Truncated bool `json:"truncated,omitempty"`
-	// Error is why it cannot be known how it ended.
+	// Error says why the exit status is unknown; "" if it is known.
 	Error string `json:"error,omitempty"`
-	// Panicked tells that the error is a panic of the guest's kernel.
+	// Panicked reports whether Error is a panic of the guest's kernel.
 	Panicked bool `json:"panicked,omitempty"`
 }
 
-// Exec runs a command in the guest, hands on what it prints, as it comes, and
-// returns how it ended. The end of ctx ends the command too, where the guest has
-// a shell. One of the errors above tells that it was not started.
+// Exec runs a command in the guest, writes its output to stdout and stderr as it comes,
+// and returns how it ended. If the guest has a shell, the end of ctx ends the command too.
+// The error is one of those above, the cause of ctx, or that of a writer.
 func (c Client) Exec(ctx context.Context, r ExecRequest, stdout, stderr io.Writer) (ExecEnd, error) {
 	body, err := json.Marshal(r)
 	if err != nil {
@@ -99,7 +100,7 @@ func (c Client) Exec(ctx context.Context, r ExecRequest, stdout, stderr io.Write
 	defer response.Body.Close()
 	if cause, known := execCodes[response.StatusCode]; known {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // the status says enough
-		return ExecEnd{}, told{strings.TrimSpace(string(text)), cause}
+		return ExecEnd{}, serverError{strings.TrimSpace(string(text)), cause}
 	}
 	if response.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -108,16 +109,17 @@ func (c Client) Exec(ctx context.Context, r ExecRequest, stdout, stderr io.Write
 	return frames(ctx, json.NewDecoder(bufio.NewReader(response.Body)), stdout, stderr)
 }
 
-// told is an error in the words of the other side.
-type told struct {
+// serverError is an error with the text of the server and, as its cause, the sentinel that
+// the status stands for.
+type serverError struct {
 	text  string
 	cause error
 }
 
-func (e told) Error() string { return e.text }
-func (e told) Unwrap() error { return e.cause }
+func (e serverError) Error() string { return e.text }
+func (e serverError) Unwrap() error { return e.cause }
 
-// frames hands on frames until the last one.
+// frames writes the output in frames until the last one, and returns how the command ended.
 func frames(ctx context.Context, from *json.Decoder, stdout, stderr io.Writer) (ExecEnd, error) {
 	for {
 		var frame ExecFrame
@@ -136,7 +138,7 @@ func frames(ctx context.Context, from *json.Decoder, stdout, stderr io.Writer) (
 		switch {
 		case frame.End == nil:
 		case frame.End.Panicked:
-			return *frame.End, told{frame.End.Error, ErrPanicked}
+			return *frame.End, serverError{frame.End.Error, ErrPanicked}
 		case frame.End.Error != "":
 			return *frame.End, errors.New(frame.End.Error)
 		default:

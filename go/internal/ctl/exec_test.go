@@ -43,7 +43,7 @@ func TestExecRoundTrip(t *testing.T) {
 	}
 }
 
-func TestExecThatFails(t *testing.T) {
+func TestExecErrors(t *testing.T) {
 	for _, cause := range []error{ctl.ErrNoAgent, ctl.ErrNoExec, ctl.ErrNoProgram, ctl.ErrCannotStart, ctl.ErrTooLong} {
 		path := socket(t)
 		serve(t, path, server.Handlers{Exec: func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error {
@@ -68,8 +68,8 @@ func TestExecThatFails(t *testing.T) {
 	}
 }
 
-// Who leaves ends the command's context.
-func TestExecThatIsLeft(t *testing.T) {
+// A client that disconnects ends the command's context.
+func TestExecDisconnect(t *testing.T) {
 	path, left := socket(t), make(chan struct{})
 	serve(t, path, server.Handlers{Exec: func(ctx context.Context, _ ctl.ExecRequest, send func(ctl.ExecFrame) error) error {
 		if err := send(ctl.ExecFrame{Stdout: []byte("o")}); err != nil {
@@ -119,15 +119,16 @@ func TestBadExecRequests(t *testing.T) {
 	}
 }
 
-// No more than eight requests are read at a time: each may have 16 MiB.
-func TestExecBodiesTakeTurns(t *testing.T) {
+// At most eight requests are read at a time, as each may have 16 MiB.
+func TestExecBodiesAreLimited(t *testing.T) {
 	path := socket(t)
 	ran := make(chan struct{}, 1)
 	serve(t, path, server.Handlers{Exec: func(context.Context, ctl.ExecRequest, func(ctl.ExecFrame) error) error {
 		ran <- struct{}{}
 		return nil
 	}})
-	// begin begins a request; it returns once its body is asked for, or not within limit.
+	// begin sends the head of a request, and returns once the server asks for its body, or
+	// after limit.
 	begin := func(limit time.Duration) (net.Conn, error) {
 		conn, err := net.Dial("unix", path)
 		if err != nil {
@@ -156,11 +157,11 @@ func TestExecBodiesTakeTurns(t *testing.T) {
 	select {
 	case <-ran:
 	case <-time.After(time.Minute):
-		t.Error("the ninth did not get its turn")
+		t.Error("the ninth was not read")
 	}
 }
 
-// A connection is for one request: none is held that idles.
+// Each connection serves one request.
 func TestConnectionsDoNotIdle(t *testing.T) {
 	path := socket(t)
 	serve(t, path, server.Handlers{Status: func() state.Machine { return status }})

@@ -4,61 +4,68 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
+	"microvm-console/internal/suggest"
 )
 
-// ErrNotRunning is returned, as a *NotRunningError, if no such machine runs.
+// ErrNotRunning is returned if a machine, or a channel's relay, is not running. For a
+// machine it is a *NotRunningError.
 var ErrNotRunning = errors.New("not running")
 
 // NotRunningError is the ErrNotRunning of a machine.
 type NotRunningError struct {
 	// Name is that of the machine; "" if any would do.
 	Name string
-	// Last says how its last boot ended; "" if that is not known. It is a part of a
-	// sentence: "ended 16:03, powered off".
+	// Last says how its last boot ended, as "ended 16:03, powered off"; "" if that is
+	// unknown.
 	Last string
+	// Nearest is the name of a machine that may be meant instead; "" if none is similar.
+	Nearest string
 }
 
 func (e *NotRunningError) Error() string {
 	switch {
 	case e.Name == "":
-		return fmt.Sprintf("vm: %v (start one with microvm-run)", ErrNotRunning)
+		return "no VM is running (start one with microvm-run)"
+	case e.Last == "" && e.Nearest != "":
+		return fmt.Sprintf("vm %q: %v (did you mean %s?)", e.Name, ErrNotRunning, e.Nearest)
 	case e.Last == "":
 		return fmt.Sprintf("vm %q: %v (start it with microvm-run)", e.Name, ErrNotRunning)
 	}
 	return fmt.Sprintf("vm %q: %v; its last boot %s (console-log --name %s prints it; start it with microvm-run)", e.Name, ErrNotRunning, e.Last, e.Name)
 }
 
-// Is makes a NotRunningError an ErrNotRunning.
+// Is reports whether target is ErrNotRunning.
 func (e *NotRunningError) Is(target error) bool { return target == ErrNotRunning }
 
-// ErrSeveral is returned if a name is needed to pick one of several machines.
-var ErrSeveral = errors.New("several machines run")
+// ErrSeveral is returned if several machines run and no name selects one.
+var ErrSeveral = errors.New("several VMs are running")
 
 const (
-	// startLimit is how long a machine whose owner is there may take until
-	// its control socket answers.
+	// startLimit is how long a machine with an owner may take until its control socket
+	// answers.
 	startLimit = 5 * time.Second
-	// grace is how long an owner is waited for that is not there at all: it
-	// may have been started a moment ago, in the background.
+	// grace is how long Find waits for a machine without an owner, which may have been
+	// started a moment ago in the background.
 	grace = time.Second
-	// pollEvery is how often Find looks.
-	pollEvery = 25 * time.Millisecond
+	// pollInterval is the pause between two attempts of Find.
+	pollInterval = 25 * time.Millisecond
 )
 
-// Find returns a client for the running machine called name, or for the only
-// one that runs where name is empty, and its status. It waits for a machine
-// whose start is under way.
+// Find returns a client for the running machine called name and its status. If name is "",
+// that is the only machine that runs. Find waits for a machine that is starting. Its error
+// is also ErrNotRunning or ErrSeveral.
 func Find(ctx context.Context, name string) (Client, state.Machine, error) {
-	return find(ctx, func() (Client, state.Machine, time.Duration, error) { return look(ctx, name) })
+	return find(ctx, func() (Client, state.Machine, time.Duration, error) { return probe(ctx, name) })
 }
 
-// FindChannel returns a client for the relay of a channel, and its status. It waits for a
-// relay that is starting. It returns ErrNotRunning if the channel has no relay.
+// FindChannel returns a client for the relay of a channel and its status. It waits for a
+// relay that is starting, and returns ErrNotRunning if there is none.
 func FindChannel(ctx context.Context, name string) (Client, state.Machine, error) {
 	channel := rundir.OfChannel(name)
 	client := Client{channel.Ctl()}
@@ -75,25 +82,25 @@ func FindChannel(ctx context.Context, name string) (Client, state.Machine, error
 	})
 }
 
-// find calls look until it succeeds, or has failed for as long as it says that it is worth
-// waiting.
-func find(ctx context.Context, look func() (Client, state.Machine, time.Duration, error)) (Client, state.Machine, error) {
+// find calls probe until it succeeds, or the time has passed for which waiting makes sense,
+// which probe returns too.
+func find(ctx context.Context, probe func() (Client, state.Machine, time.Duration, error)) (Client, state.Machine, error) {
 	begin := time.Now()
 	for {
-		client, status, waitFor, err := look()
+		client, status, waitFor, err := probe()
 		if err == nil || time.Since(begin) >= waitFor {
 			return client, status, err
 		}
 		select {
 		case <-ctx.Done():
 			return Client{}, state.Machine{}, context.Cause(ctx)
-		case <-time.After(pollEvery):
+		case <-time.After(pollInterval):
 		}
 	}
 }
 
-// look looks once, and says how long it is worth while to look again.
-func look(ctx context.Context, name string) (client Client, status state.Machine, waitFor time.Duration, err error) {
+// probe is one attempt of Find. waitFor is how long Find may repeat it.
+func probe(ctx context.Context, name string) (client Client, status state.Machine, waitFor time.Duration, err error) {
 	machine := rundir.Of(name)
 	if name == "" {
 		machine, waitFor, err = only()
@@ -106,7 +113,7 @@ func look(ctx context.Context, name string) (client Client, status state.Machine
 		return Client{}, state.Machine{}, 0, fmt.Errorf("vm %q: %w", machine.Name(), err)
 	}
 	if !locked {
-		return Client{}, state.Machine{}, grace, &NotRunningError{Name: machine.Name()}
+		return Client{}, state.Machine{}, grace, &NotRunningError{Name: machine.Name(), Nearest: nearestRunning(machine.Name())}
 	}
 	client = Client{machine.Ctl()}
 	status, err = client.Status(ctx)
@@ -114,13 +121,34 @@ func look(ctx context.Context, name string) (client Client, status state.Machine
 		return client, status, 0, nil
 	}
 	if left := machine.LeftBehind(); len(left) > 0 {
-		// One whose owner was killed a moment ago is about to end.
+		// If the owner was killed a moment ago, its QEMU is about to end.
 		return client, status, grace, &rundir.LeftError{Name: machine.Name(), PIDs: left}
 	}
 	return client, status, startLimit, fmt.Errorf("vm %q: %w", machine.Name(), err)
 }
 
-// only returns the only machine that runs.
+// nearestRunning returns the machine that runs whose name may be meant by name; "" if none is
+// similar.
+func nearestRunning(name string) string {
+	running, _ := rundir.Running() // without a list there is no suggestion
+	names := make([]string, len(running))
+	for i, machine := range running {
+		names[i] = machine.Name()
+	}
+	return Nearest(name, names)
+}
+
+// Nearest returns the name of a machine, out of names, that may be meant by name; "" if none is
+// similar. A name that only adds a part to name, such as that of a machine of run-test, is not
+// similar.
+func Nearest(name string, names []string) string {
+	others := slices.DeleteFunc(slices.Clone(names), func(other string) bool {
+		return other == name || strings.HasPrefix(other, name+"-")
+	})
+	return suggest.Nearest(name, others)
+}
+
+// only returns the machine that runs if there is exactly one.
 func only() (machine rundir.Machine, waitFor time.Duration, err error) {
 	running, err := rundir.Running()
 	switch {

@@ -17,13 +17,13 @@ import (
 	"microvm-console/internal/state"
 )
 
-// runtimeDir gives the test a runtime folder of its own.
+// runtimeDir gives the test its own runtime folder.
 func runtimeDir(t *testing.T) {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", filepath.Dir(socket(t)))
 }
 
-// own takes the machine called name.
+// own locks the machine called name, as its owner does.
 func own(t *testing.T, name string) rundir.Machine {
 	t.Helper()
 	m := rundir.Of(name)
@@ -35,7 +35,7 @@ func own(t *testing.T, name string) rundir.Machine {
 	return m
 }
 
-// start takes the machine called name and serves its control socket.
+// start owns the machine called name and serves its control socket.
 func start(t *testing.T, name string) {
 	t.Helper()
 	m := own(t, name)
@@ -53,9 +53,11 @@ func TestFind(t *testing.T) {
 	}{
 		{"by name", []string{"a", "b"}, "b", "b", nil, ""},
 		{"the only one", []string{"a"}, "", "a", nil, ""},
-		{"one of several", []string{"b", "a"}, "", "", ctl.ErrSeveral, "several machines run: a, b (pick one with --name)"},
+		{"one of several", []string{"b", "a"}, "", "", ctl.ErrSeveral, "several VMs are running: a, b (pick one with --name)"},
 		{"another than runs", []string{"a"}, "b", "", ctl.ErrNotRunning, `vm "b": not running (start it with microvm-run)`},
-		{"none", nil, "", "", ctl.ErrNotRunning, "vm: not running (start one with microvm-run)"},
+		{"a misspelt one", []string{"alpha"}, "alhpa", "", ctl.ErrNotRunning, `vm "alhpa": not running (did you mean alpha?)`},
+		{"one whose name another one extends", []string{"demo-test-1"}, "demo", "", ctl.ErrNotRunning, `vm "demo": not running (start it with microvm-run)`},
+		{"none", nil, "", "", ctl.ErrNotRunning, "no VM is running (start one with microvm-run)"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -79,8 +81,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindWaits has a machine's owner, and then its control socket, come while
-// Find waits.
+// In TestFindWaits the owner of a machine, and then its control socket, appear while Find
+// waits.
 func TestFindWaits(t *testing.T) {
 	tests := []struct {
 		name         string
@@ -108,16 +110,15 @@ func TestFindWaits(t *testing.T) {
 					if found := err == nil; found != test.found {
 						t.Error(err)
 					}
-					time.Sleep(time.Minute) // all of the above has happened
+					time.Sleep(time.Minute) // until both functions were called
 				})
 			})
 		}
 	}
 }
 
-// outside returns what calls a function after a time of the bubble that it is
-// called in, but outside of it: in a bubble, time stands still as long as
-// somebody waits for a socket.
+// outside returns a function that calls another one after a time of the bubble, but outside
+// of the bubble: inside, time stops while a goroutine waits for a socket.
 func outside(t *testing.T) (after func(time.Duration, func())) {
 	todo, done := make(chan func()), make(chan struct{})
 	go func() {
@@ -137,7 +138,7 @@ func outside(t *testing.T) (after func(time.Duration, func())) {
 
 func TestFindEndsWithItsContext(t *testing.T) {
 	runtimeDir(t)
-	cause := errors.New("not wanted any more")
+	cause := errors.New("cancelled")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
 	if _, _, err := ctl.Find(ctx, "m"); !errors.Is(err, cause) {
@@ -145,9 +146,8 @@ func TestFindEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestFindRefusesWhatIsNotOurs plants a link to a machine of somebody else:
-// whoever answers there is not to be trusted.
-func TestFindRefusesWhatIsNotOurs(t *testing.T) {
+// Find does not follow a link that another user may have planted.
+func TestFindRefusesSymlinks(t *testing.T) {
 	runtimeDir(t)
 	start(t, "m")
 	theirs := rundir.Base()

@@ -22,10 +22,11 @@ import (
 	"microvm-console/internal/state"
 )
 
-// hangLimit is when a fuzz target gives up on what should have come.
+// hangLimit is how long a fuzz target waits for one answer.
 const hangLimit = time.Minute
 
-// strict are handlers that note what no request may ask of them, and what is open.
+// strict records, for its handlers, which calls are open and which requests should have
+// been refused.
 type strict struct {
 	mu    sync.Mutex
 	open  int
@@ -33,7 +34,7 @@ type strict struct {
 	wrong []string
 }
 
-// begin notes that something is open until the returned function is called.
+// begin records an open call. The caller calls end.
 func (s *strict) begin(valid bool, request any) (end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +55,7 @@ func (s *strict) Write(data []byte) (int, error) {
 	return s.typed.Write(data)
 }
 
-// take returns what was noted since the last call.
+// take returns what was recorded since the last call of take.
 func (s *strict) take() (open int, typed string, wrong []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +76,7 @@ func (c closer) Close() error {
 	return nil
 }
 
-// typist types into a strict owner, and calls end when it is closed.
+// typist is a server.Typist that calls end when it is closed.
 type typist struct {
 	*strict
 	end func()
@@ -125,14 +126,14 @@ func (s *strict) handlers() server.Handlers {
 }
 
 var (
-	// answered is an answer, with its status.
+	// answered matches an answer and its status.
 	answered = regexp.MustCompile(`\A(?:HTTP/1\.1 100 Continue\r\n\r\n)?HTTP/1\.[01] ([2345])\d\d `)
-	// plainTarget is a target that stands for nothing else in a request's first line.
+	// plainTarget matches a target that has no other meaning in a request line.
 	plainTarget = regexp.MustCompile(`\A/input(?:\?[!-~]*)?\z`)
 )
 
-// Whatever is asked, there is an answer, no handler gets what it should not, and nothing
-// is left open. A refusal has nothing in it that a terminal obeys.
+// Every request gets an answer, no handler gets an invalid request, and no call stays open.
+// A refusal contains no control characters.
 func FuzzRequest(f *testing.F) {
 	for method, targets := range map[string][]string{
 		"GET":  {"/status", "/metrics", "/ready", "/orders", "/stream?from=-5&boot=-1&gaps=true", "//stream", "/%zz?a", "*"},
@@ -173,7 +174,8 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// hostile returns a client whose next requests are each answered with what say is given.
+// hostile returns a client of a server that answers each request with the text of one call
+// of say.
 func hostile(f *testing.F) (client ctl.Client, say func(answer string)) {
 	f.Helper()
 	path, answers := socket(f), make(chan string, 1)
@@ -184,7 +186,7 @@ func hostile(f *testing.F) (client ctl.Client, say func(answer string)) {
 	f.Cleanup(func() { listener.Close() })
 	go func() {
 		for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
-			_, _ = http.ReadRequest(bufio.NewReader(conn)) // whatever is asked
+			_, _ = http.ReadRequest(bufio.NewReader(conn)) // the answer does not depend on it
 			io.WriteString(conn, <-answers)
 			conn.Close()
 		}
@@ -192,7 +194,7 @@ func hostile(f *testing.F) (client ctl.Client, say func(answer string)) {
 	return ctl.Client{Path: path}, func(answer string) { answers <- answer }
 }
 
-// Whatever is answered, a client returns, and takes nothing for done that was refused.
+// For every answer a client returns, and it does not report success for a refusal.
 func FuzzAnswer(f *testing.F) {
 	const plain, typed = "Microvm-Offset: 1\r\nMicrovm-Live: 2\r\nMicrovm-Gap: -1", "Content-Type: application/json"
 	for which := range uint8(8) {
@@ -203,7 +205,7 @@ func FuzzAnswer(f *testing.F) {
 	}
 	client, say := hostile(f)
 	f.Fuzz(func(t *testing.T, which uint8, code uint16, header, body string) {
-		code = 200 + (code-200)%400 // others do not end an answer
+		code = 200 + (code-200)%400 // a final status
 		ctx, cancel := context.WithTimeout(t.Context(), hangLimit)
 		defer cancel()
 		say(fmt.Sprintf("HTTP/1.1 %d x\r\n%s\r\n\r\n%s", code, header, body))
@@ -236,8 +238,8 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// What a command prints is handed on as it comes: an answer that is cut off has a part of
-// the output, and no end but the one that the whole has.
+// The output of a command is written as it comes: an answer that is cut off gives a prefix
+// of the output, and no other exit status than the whole answer.
 func FuzzExec(f *testing.F) {
 	f.Add(`{"stdout":"bwo="}`+"\n"+`{"stderr":"ZQ=="}{"end":{"status":3,"signal":9}}`, 30)
 	f.Add(`{"end":{"error":"x","panicked":true}}{"end":{}}`, 38)

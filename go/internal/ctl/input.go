@@ -8,33 +8,46 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"strconv"
+	"strings"
 )
 
-// What an input may ask for.
+// The values of StreamRequest.Seat. Only the client with the writer's seat types.
 const (
-	SeatTake  = "take"  // the writer's seat, if it is free
-	SeatForce = "force" // the writer's seat, whichever client has it
+	SeatTake  = "take"  // take the writer's seat if it is free
+	SeatForce = "force" // take the writer's seat from any client
 )
 
-// SeatTakenError is returned when another client has the writer's seat, or has just taken
-// it. Of any number of clients, only the one that has it types.
+// SeatTakenError is returned if another client has the writer's seat, or takes it.
 type SeatTakenError struct {
 	Holder string // the name of the client that has it
 }
 
-func (e *SeatTakenError) Error() string { return e.Holder + " has the writer's seat" }
+func (e *SeatTakenError) Error() string { return e.HolderName() + " has the writer's seat" }
 
-// HeaderThrough is in an interim answer (102) to an input that has the writer's seat: another
-// client has typed, by the endpoint that the header names, escaped as in a query.
+// HolderName returns Holder as users read it: "connect-serial[812]" is "connect-serial (pid
+// 812)".
+func (e *SeatTakenError) HolderName() string {
+	program, rest, _ := strings.Cut(e.Holder, "[")
+	pid, closed := strings.CutSuffix(rest, "]")
+	if _, err := strconv.ParseUint(pid, 10, 32); err != nil || !closed {
+		return e.Holder
+	}
+	return fmt.Sprintf("%s (pid %s)", program, pid)
+}
+
+// HeaderThrough is a header of an interim answer (102) to an input with the writer's seat.
+// It names, escaped as in a query, the endpoint through which another client has typed.
 const HeaderThrough = "Microvm-Typed-Through"
 
-// HeaderHolder names the client that has the writer's seat, escaped as in a query.
+// HeaderHolder is the header of an answer 409 to an input. It names, escaped as in a query,
+// the client that has the writer's seat.
 const HeaderHolder = "Microvm-Seat-Holder"
 
-// Input types what it reads from body into a console, until body ends. What is
-// read at once, up to 4096 bytes, is not interleaved with others' input. It
-// waits while the guest does not read. It returns a *SeatTakenError if another client has
-// the writer's seat, or takes it meanwhile.
+// Input types what it reads from body into a console until body ends. The bytes of one
+// read, up to 4096, are not interleaved with the input of others. Input blocks while the
+// guest does not read. It returns a *SeatTakenError if another client has the writer's
+// seat, or takes it meanwhile.
 func (c Client) Input(ctx context.Context, request StreamRequest, body io.Reader) error {
 	if request.OnOthers != nil {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: func(_ int, header textproto.MIMEHeader) error {

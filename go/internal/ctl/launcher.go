@@ -10,15 +10,15 @@ import (
 	"net/url"
 )
 
-// ErrEnding tells that a relay is about to end: it takes no machine any more.
+// ErrEnding is returned by a relay that is about to end and accepts no further boot.
 var ErrEnding = errors.New("the relay is ending")
 
-// OrderBreak asks a launcher for a break on the line of its channel.
+// OrderBreak is the order that asks a launcher to send a break on the line of its channel.
 const OrderBreak = "break"
 
 // BootReply is the answer to POST /boot.
 type BootReply struct {
-	Boot int `json:"boot"` // its number, from 1
+	Boot int `json:"boot"` // the number of the boot, from 1
 }
 
 // Break sends a break on a console's line.
@@ -30,9 +30,9 @@ func (c Client) Break(ctx context.Context, console string) error {
 	return response.Body.Close()
 }
 
-// Boot tells a channel's relay that a QEMU is about to start: what the last one
-// left is drained, what was typed since is dropped, and a boot is marked. It
-// returns the boot's number.
+// Boot announces to a channel's relay that a QEMU is about to start. The relay drains what
+// the last QEMU left, drops what was typed since, and marks a boot. Boot returns the number
+// of that boot, or ErrEnding.
 func (c Client) Boot(ctx context.Context) (int, error) {
 	var answer BootReply
 	code, err := c.do(ctx, http.MethodPost, "/boot", &answer)
@@ -42,7 +42,7 @@ func (c Client) Boot(ctx context.Context) (int, error) {
 	return answer.Boot, wantOK(code, err)
 }
 
-// NoteRestart says to a channel's relay that the guest of its QEMU has restarted by itself.
+// NoteRestart records at a channel's relay that the guest has restarted by itself.
 func (c Client) NoteRestart(ctx context.Context) error {
 	response, err := c.send(ctx, http.MethodPost, "/boot/restart")
 	if err != nil {
@@ -51,7 +51,7 @@ func (c Client) NoteRestart(ctx context.Context) error {
 	return response.Body.Close()
 }
 
-// EndBoot says to a channel's relay how its QEMU has ended: "powered off".
+// EndBoot records at a channel's relay how its QEMU ended, as "powered off".
 func (c Client) EndBoot(ctx context.Context, how string) error {
 	response, err := c.send(ctx, http.MethodPost, "/boot/end?"+url.Values{"how": {how}}.Encode())
 	if err != nil {
@@ -60,9 +60,9 @@ func (c Client) EndBoot(ctx context.Context, how string) error {
 	return response.Body.Close()
 }
 
-// Orders calls handle with each order of a channel's relay to the launcher of its
-// QEMU. It returns when the connection ends, which is io.EOF where the relay
-// has ended it, or ctx does.
+// Orders calls handle with each order of a channel's relay to the launcher of its QEMU. It
+// returns once ctx is done or the connection ends. The error is io.EOF if the relay has
+// closed the connection.
 func (c Client) Orders(ctx context.Context, handle func(order string)) error {
 	response, err := c.send(ctx, http.MethodGet, "/orders")
 	if err != nil {

@@ -46,6 +46,6 @@ func TestAwaitReady(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := client.AwaitReady(t.Context()); !errors.Is(err, ctl.ErrNeverReady) {
-		t.Errorf("nobody there: %v", err)
+		t.Errorf("no server: %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"microvm-console/internal/unixsock"
 )
 
-func TestServeFinishesWhatIsUnderWay(t *testing.T) {
+func TestServeCompletesAnswers(t *testing.T) {
 	path := socket(t)
 	asked, stop := make(chan struct{}), make(chan struct{})
 	listener, err := unixsock.Listen(path)
@@ -43,7 +43,7 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	for exists(path) { // no new client is taken from its end on
+	for exists(path) { // until the socket is closed to new clients
 		time.Sleep(time.Millisecond)
 	}
 	select {
@@ -65,9 +65,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// TestAStopOutlivesWhoAskedForIt has the client go away while its stop is under
-// way: the stop goes on.
-func TestAStopOutlivesWhoAskedForIt(t *testing.T) {
+// A stop continues if its client disconnects.
+func TestStopContinuesWithoutItsClient(t *testing.T) {
 	path := socket(t)
 	asked, ended := make(chan struct{}), make(chan error)
 	serve(t, path, server.Handlers{Stop: func(ctx context.Context, _ ctl.StopRequest) (ctl.StopReport, error) {
@@ -75,7 +74,7 @@ func TestAStopOutlivesWhoAskedForIt(t *testing.T) {
 		select {
 		case <-ctx.Done():
 			ended <- context.Cause(ctx)
-		case <-time.After(200 * time.Millisecond): // the client's end is seen much sooner
+		case <-time.After(200 * time.Millisecond): // the server notices a disconnect much sooner
 			ended <- nil
 		}
 		return ctl.StopReport{}, nil
@@ -93,9 +92,8 @@ func TestAStopOutlivesWhoAskedForIt(t *testing.T) {
 	}
 }
 
-// TestAnIdleClientIsCutOff has a client that says nothing: Serve ends, soon and
-// well.
-func TestAnIdleClientIsCutOff(t *testing.T) {
+// Serve returns soon, and without an error, though a client is connected and idle.
+func TestServeEndsIdleConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -110,7 +108,7 @@ func TestAnIdleClientIsCutOff(t *testing.T) {
 			t.Error(err)
 		}
 		if _, err := ours.Read(make([]byte, 1)); err == nil {
-			t.Error("the client was answered")
+			t.Error("the client got an answer")
 		}
 		if took := time.Since(begin); took > 6*time.Second {
 			t.Errorf("it took %v", took)
@@ -118,7 +116,7 @@ func TestAnIdleClientIsCutOff(t *testing.T) {
 	})
 }
 
-// oneClient is a listener whose clients come from a channel.
+// oneClient is a listener whose connections come from a channel.
 type oneClient struct {
 	conn   chan net.Conn
 	closed chan struct{}
@@ -140,7 +138,7 @@ func (l *oneClient) Close() error {
 	return nil
 }
 
-func TestAServerThatBreaksIsAnError(t *testing.T) {
+func TestServeOnAClosedListener(t *testing.T) {
 	listener, err := unixsock.Listen(socket(t))
 	if err != nil {
 		t.Fatal(err)

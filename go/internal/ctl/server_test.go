@@ -22,8 +22,8 @@ import (
 	"microvm-console/internal/unixsock"
 )
 
-// socket is a path for a control socket, shorter than one in t.TempDir, for a
-// Unix socket's path has 107 bytes.
+// socket returns a path for a control socket. It is shorter than one in t.TempDir, as the
+// path of a Unix socket has at most 107 bytes.
 func socket(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl")
@@ -34,8 +34,7 @@ func socket(t testing.TB) string {
 	return filepath.Join(dir, "ctl")
 }
 
-// serve serves h at path until the returned function is called, which returns
-// what Serve returned.
+// serve serves h at path until end is called, which returns the error of Serve.
 func serve(t testing.TB, path string, h server.Handlers) (end func() error) {
 	t.Helper()
 	listener, err := unixsock.Listen(path)
@@ -162,22 +161,25 @@ func TestBadRequests(t *testing.T) {
 	tests := []struct {
 		method, target, body string
 		status               int
-		answer               string // "": what Go says
+		answer               string // "" for a text of net/http
 	}{
-		{"POST", "/stop?timeout=soon", "", 400, `timeout: "soon" is no length of time (as 30s)`},
-		{"POST", "/stop?timeout=30", "", 400, `timeout: "30" is no length of time (as 30s)`},
-		{"POST", "/stop?timeout=0s", "", 400, `timeout: "0s" is no length of time (as 30s)`},
-		{"POST", "/stop?timeout=-1s", "", 400, `timeout: "-1s" is no length of time (as 30s)`},
-		{"POST", "/stop?force=maybe", "", 400, `force: "maybe" is neither true nor false`},
+		{"POST", "/stop?timeout=soon", "", 400, `invalid timeout "soon": must be a positive duration, e.g. 30s`},
+		{"POST", "/stop?timeout=30", "", 400, `invalid timeout "30": must be a positive duration, e.g. 30s`},
+		{"POST", "/stop?timeout=0s", "", 400, `invalid timeout "0s": must be a positive duration, e.g. 30s`},
+		{"POST", "/stop?timeout=-1s", "", 400, `invalid timeout "-1s": must be a positive duration, e.g. 30s`},
+		{"POST", "/stop?force=maybe", "", 400, `invalid force "maybe": must be true or false`},
 		{"POST", "/stop?timeout=%zz", "", 400, "query: " + escape.Error()},
-		{"POST", "/stop?now", "", 400, `query: "now" is no parameter of POST /stop (which has timeout, force)`},
-		{"GET", "/status?json=1", "", 400, `query: "json" is no parameter of GET /status (which has none)`},
-		{"GET", "/stream?form=start&console=serial", "", 400, `query: "form" is no parameter of GET /stream (which has ` + ofStreams + ")"},
-		{"POST", "/input?a%0A=1", "", 400, `query: "a\n" is no parameter of POST /input (which has ` + ofStreams + ")"},
-		{"POST", "/size?rows=1&columns=1", "", 400, "client: is missing (write the name that its stream has)"},
-		{"POST", "/size?client=me&columns=1", "", 400, `rows: "" is no number from 1 to 65535 (as rows=24&columns=80)`},
-		{"POST", "/exec", "{}", 400, `command: is missing (as {"command": ["uname", "-r"]})`},
-		{"POST", "/exec", `{"command": ["x"], "env": ["A=", "B"]}`, 400, `env: "B" is no variable (write it as NAME=value)`},
+		{"POST", "/stop?now", "", 400, `query: unknown parameter "now" (POST /stop has timeout, force)`},
+		{"GET", "/status?json=1", "", 400, `query: unknown parameter "json" (GET /status has none)`},
+		{"GET", "/stream?form=start&console=serial", "", 400, `query: unknown parameter "form" (GET /stream has ` + ofStreams + ")"},
+		{"POST", "/input?a%0A=1", "", 400, `query: unknown parameter "a\n" (POST /input has ` + ofStreams + ")"},
+		{"POST", "/input?seat=mine", "", 400, `invalid seat "mine": must be take or force`},
+		{"GET", "/stream?boot=1", "", 400, `invalid boot "1": 0 is the newest one, -1 the one before`},
+		{"GET", "/stream?gaps=no", "", 400, `invalid gaps "no": must be true or false`},
+		{"POST", "/size?rows=1&columns=1", "", 400, "client: is missing (use the name of its stream)"},
+		{"POST", "/size?client=me&columns=1", "", 400, `invalid rows "": must be from 1 to 65535, e.g. rows=24&columns=80`},
+		{"POST", "/exec", "{}", 400, `command: is missing (e.g. {"command": ["uname", "-r"]})`},
+		{"POST", "/exec", `{"command": ["x"], "env": ["A=", "B"]}`, 400, `env: invalid variable "B" (write NAME=value)`},
 		{"GET", "/stop", "", http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)},
 		{"GET", "/stat", "", 404, ""},
 	}
@@ -191,7 +193,19 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-// ask makes a request by hand, and returns the answer's status and its text.
+func TestHolderName(t *testing.T) {
+	for holder, want := range map[string]string{
+		"connect-serial[812]": "connect-serial (pid 812)",
+		"me":                  "me", "a[": "a[", "a[b]": "a[b]", "a[1": "a[1", "a[1][2]": "a[1][2]", "": "",
+	} {
+		if got := (&ctl.SeatTakenError{Holder: holder}).HolderName(); got != want {
+			t.Errorf("%q: got %q, want %q", holder, got, want)
+		}
+	}
+}
+
+// ask sends a request without a ctl.Client, and returns the status and the text of the
+// answer.
 func ask(t *testing.T, path, method, target, body string) (code int, answer string) {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{
@@ -214,21 +228,21 @@ func ask(t *testing.T, path, method, target, body string) (code int, answer stri
 	return response.StatusCode, strings.TrimSpace(string(text))
 }
 
-func TestABadRequestIsAnErrorOfTheClient(t *testing.T) {
+func TestRefusedStop(t *testing.T) {
 	path := socket(t)
 	serve(t, path, server.Handlers{Stop: func(context.Context, ctl.StopRequest) (ctl.StopReport, error) {
 		t.Error("a bad request stopped the machine")
 		return ctl.StopReport{}, nil
 	}})
 	_, stopped, err := ctl.Client{Path: path}.Stop(t.Context(), ctl.StopRequest{Timeout: -time.Second})
-	want := `control socket: timeout: "-1s" is no length of time (as 30s)`
+	want := `control socket: invalid timeout "-1s": must be a positive duration, e.g. 30s`
 	if err == nil || err.Error() != want || stopped {
 		t.Errorf("got  %v (stopped %t)\nwant %s", err, stopped, want)
 	}
 }
 
-// A connection ends with its answer: one that idles would be held for nothing.
-func TestAConnectionEndsWithItsAnswer(t *testing.T) {
+// The server closes a connection after its answer: an idle one would hold a descriptor.
+func TestKeepAliveIsRefused(t *testing.T) {
 	path := socket(t)
 	serve(t, path, server.Handlers{Status: func() state.Machine { return status }})
 	conn, err := net.Dial("unix", path)
@@ -248,7 +262,7 @@ func TestAConnectionEndsWithItsAnswer(t *testing.T) {
 	}
 }
 
-func TestTheSocketIsOursAlone(t *testing.T) {
+func TestSocketMode(t *testing.T) {
 	path := socket(t)
 	serve(t, path, server.Handlers{})
 	info, err := os.Lstat(path)
@@ -260,13 +274,13 @@ func TestTheSocketIsOursAlone(t *testing.T) {
 	}
 }
 
-func TestAStaleSocketIsReplaced(t *testing.T) {
+func TestStaleSocket(t *testing.T) {
 	path := socket(t)
 	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	if err != nil {
 		t.Fatal(err)
 	}
-	stale.SetUnlinkOnClose(false) // as one that was killed
+	stale.SetUnlinkOnClose(false) // as after SIGKILL
 	stale.Close()
 	client := ctl.Client{Path: path}
 	if _, err := client.Status(t.Context()); !errors.Is(err, unix.ECONNREFUSED) {

@@ -7,17 +7,17 @@ import (
 	"strconv"
 )
 
-// SizeRequest tells the size of a client's terminal, in characters. The guest
-// gets that of who has the writer's seat, and with nobody there, the newest.
+// SizeRequest is the size of a client's terminal, in characters. The guest gets the size
+// of the client with the writer's seat, or the newest one if the seat is free.
 type SizeRequest struct {
 	Console string
-	Client  string // as in StreamRequest, and not ""
+	Client  string // as in StreamRequest, but not ""
 	Rows    int
 	Columns int
 }
 
-// Size tells the size of a terminal. That the guest gets it is not waited for,
-// and without an agent there it never does.
+// Size reports the size of a terminal. It does not wait until the guest has it. A guest
+// without an agent never gets it.
 func (c Client) Size(ctx context.Context, r SizeRequest) error {
 	query := url.Values{
 		"console": {r.Console}, "client": {r.Client},

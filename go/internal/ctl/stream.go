@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// ErrNotKept is returned if nothing is kept of the part of a stream that is asked for.
+// ErrNotKept is returned if the requested part of a stream is no longer kept.
 var ErrNotKept = errors.New("is not kept")
 
 // The headers of an answer to GET /stream; see Stream.
@@ -20,28 +20,29 @@ const (
 	HeaderGap    = "Microvm-Gap"
 )
 
-// StreamRequest says which bytes of a console are wanted.
+// StreamRequest selects the bytes of a console, for Stream, or the console to type into,
+// for Input.
 type StreamRequest struct {
 	// Console is its name in vm.json: "serial".
 	Console string
 	// From and Boot are those of relay.Part.
 	From string
 	Boot int
-	// Client is a name of the client's choice, the same for its stream and its
-	// input; "" for none.
+	// Client is a name that the client chooses, the same for its stream and its input;
+	// "" for none.
 	Client string
-	// Terminal tells that a terminal is at the client's end, which answers
-	// what the guest asks it.
+	// Terminal reports whether the client is a terminal, which answers the guest's
+	// questions.
 	Terminal bool
-	// Seat is what an input asks for: SeatTake, SeatForce, or "" to type while the seat is
-	// free, or its holder types nothing.
+	// Seat is for Input: SeatTake, SeatForce, or "" to type only while the seat is free or
+	// its holder is idle.
 	Seat string
-	// OnOthers is called if another client types though this one has the seat, since this
-	// one has typed nothing for a while. through names the endpoint by which it does. It must
-	// not wait. nil: it is not called.
+	// OnOthers is for Input with the seat: it is called if another client types because
+	// this one has typed nothing for a while. through names the endpoint of the other
+	// client. OnOthers must not block. It may be nil.
 	OnOthers func(through string)
-	// Gaps has the answer broken off where bytes are missing; one that begins
-	// there tells how many. Else it goes on behind them, and only status tells.
+	// Gaps breaks off the answer at missing bytes; an answer that begins there says how
+	// many. Without it the answer continues after the gap, and only Status shows it.
 	Gaps bool
 }
 
@@ -57,22 +58,22 @@ func (r StreamRequest) query() string {
 	}.Encode()
 }
 
-// Stream is a console's bytes, exactly as the guest printed them, as they
-// come. It ends with the boot, and with an error where the owner goes away.
+// Stream reads a console's bytes exactly as the guest printed them, as they come. It ends
+// with io.EOF at the end of the boot, and with another error if the owner dies.
 type Stream struct {
 	io.ReadCloser
 	// Offset is that of the first byte.
 	Offset int64
-	// Live is the offset at which the stream ended when it was asked for: what
-	// comes before is history.
+	// Live is the offset at which the stream ended at the time of the request: earlier
+	// bytes are history.
 	Live int64
-	// Gap is how many bytes are missing just before Offset: they were wanted and
-	// are no longer kept, or they never were; -1 where nobody knows how many.
+	// Gap is how many of the requested bytes just before Offset are missing, as they are
+	// no longer kept or were lost; -1 if the number is unknown.
 	Gap int64
 }
 
-// Stream asks for a console's bytes. ErrNotKept tells that there are none where the
-// request wants them, and where there are some. The caller closes it.
+// Stream returns a console's bytes. If the requested ones are not kept, the error is
+// ErrNotKept and says which ones are. The caller closes the Stream.
 func (c Client) Stream(ctx context.Context, request StreamRequest) (*Stream, error) {
 	response, err := c.send(ctx, http.MethodGet, "/stream?"+request.query())
 	if err != nil {

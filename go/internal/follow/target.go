@@ -71,8 +71,8 @@ type FindError struct{ Err error }
 func (e *FindError) Error() string { return e.Err.Error() }
 func (e *FindError) Unwrap() error { return e.Err }
 
-// ErrNoConsole is returned if a VM does not have the requested console.
-var ErrNoConsole = errors.New("no console on")
+// ErrNoConsole is returned if a VM does not have the console that a Place means.
+var ErrNoConsole = errors.New("no console")
 
 // errStarting is returned while a VM does not have its relays yet.
 var errStarting = errors.New("is still starting")
@@ -133,7 +133,7 @@ func consoleOf(client ctl.Client, status state.Machine, name string) (Target, er
 	console, ok := choose(status.Consoles, name)
 	switch {
 	case !ok:
-		return Target{}, fmt.Errorf("vm %q: %w %s (it has %s)", status.Name, ErrNoConsole, name, devices(status.Consoles))
+		return Target{}, fmt.Errorf("vm %q: %w %q (it has %s)", status.Name, ErrNoConsole, name, devices(status.Consoles))
 	case console.Relay != nil:
 		return Target{client, status.Name, false, console, ownerOf(status)}, nil
 	case status.State == state.Starting:

@@ -40,6 +40,9 @@ func (l Log) Snapshot() (*journal.Snapshot, error) { return journal.TakeSnapshot
 // ErrNone is returned if nothing is kept of a VM, a console or a channel.
 var ErrNone = errors.New("no log is kept")
 
+// ErrNoConsole is returned if a VM does not have a console.
+var ErrNoConsole = errors.New("no console")
+
 // OfChannel returns the log of a channel. It returns ErrNone if there is none.
 func OfChannel(name string) (Log, error) {
 	dir, err := rundir.OfChannel(name).Journal()
@@ -60,7 +63,8 @@ func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error
 	if err != nil {
 		return Log{}, err
 	}
-	if consoles == nil {
+	exact := consoles != nil
+	if !exact {
 		consoles = vmconfig.DefaultConsoles()
 	}
 	// A console that is not in vm.json any more may still have a log.
@@ -80,10 +84,22 @@ func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error
 			return log, nil
 		}
 	}
+	if exact && console != "" && !slices.ContainsFunc(consoles, func(c vmconfig.Console) bool { return c.Name == console || c.Device == console }) {
+		return Log{}, fmt.Errorf("vm %q: %w %q (it has %s)", machine, ErrNoConsole, console, consoleNames(consoles))
+	}
 	if len(all) == 0 {
 		return Log{}, fmt.Errorf("vm %q: %w (it has not been started yet)", machine, ErrNone)
 	}
 	return Log{}, fmt.Errorf("vm %q: %w of console %q (choose one of %s)", machine, ErrNone, console, strings.Join(names, ", "))
+}
+
+// consoleNames returns the names of consoles for display.
+func consoleNames(consoles []vmconfig.Console) string {
+	names := make([]string, len(consoles))
+	for i, console := range consoles {
+		names[i] = console.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 // ofMachine returns the logs of a VM's consoles, sorted by name.
@@ -165,6 +181,9 @@ func Explain(err error) error {
 		return err
 	}
 	log, problem := OfConsole(missing.Name, "", nil)
+	if kept, _, failed := All(); problem != nil && failed == nil && missing.Nearest == "" {
+		missing.Nearest = ctl.Nearest(missing.Name, kept)
+	}
 	if problem != nil {
 		return err
 	}

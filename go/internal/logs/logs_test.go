@@ -48,21 +48,25 @@ func TestOfConsole(t *testing.T) {
 		kept          []string
 		consoles      []vmconfig.Console
 		want          string // name of the expected log; "" if none
+		err           error
 	}{
-		{"the first of the default ones", "", []string{"console", "serial"}, nil, "serial"},
-		{"a default device", "hvc0", []string{"console", "serial"}, nil, "console"},
-		{"a name", "console", []string{"console", "serial"}, nil, "console"},
-		{"the first of its own", "", []string{"alpha", "log"}, own, "log"},
-		{"a device of its own", "ttyS1", []string{"alpha", "log"}, own, "alpha"},
-		{"one that it no longer has", "old", []string{"log", "old"}, own, "old"},
-		{"the only one", "", []string{"zeta"}, nil, "zeta"},
-		{"none of this name", "ttyS2", []string{"log"}, own, ""},
-		{"none at all", "", nil, nil, ""},
+		{"the first of the default ones", "", []string{"console", "serial"}, nil, "serial", nil},
+		{"a default device", "hvc0", []string{"console", "serial"}, nil, "console", nil},
+		{"a name", "console", []string{"console", "serial"}, nil, "console", nil},
+		{"the first of its own", "", []string{"alpha", "log"}, own, "log", nil},
+		{"a device of its own", "ttyS1", []string{"alpha", "log"}, own, "alpha", nil},
+		{"one that it no longer has", "old", []string{"log", "old"}, own, "old", nil},
+		{"the only one", "", []string{"zeta"}, nil, "zeta", nil},
+		{"no log of this console", "ttyS1", []string{"log"}, own, "", ErrNone},
+		{"no such console", "ttyS2", []string{"log"}, own, "", ErrNoConsole},
+		{"no such console of a VM that was never started", "ttyS2", nil, own, "", ErrNoConsole},
+		{"perhaps no such console", "ttyS2", []string{"log"}, nil, "", ErrNone},
+		{"none at all", "", nil, nil, "", ErrNone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			keep(t, "powered off", test.kept...)
 			log, err := OfConsole("demo", test.console, test.consoles)
-			if log.Name != test.want || errors.Is(err, ErrNone) != (test.want == "") {
+			if log.Name != test.want || !errors.Is(err, test.err) {
 				t.Errorf("got %q, %v", log.Name, err)
 			}
 			if err == nil && filepath.Base(log.Dir) != test.want {
@@ -121,7 +125,8 @@ func TestExplain(t *testing.T) {
 	other := errors.New("another")
 	for err, want := range map[error]string{
 		&ctl.NotRunningError{Name: "other"}: `vm "other": not running (start it with microvm-run)`,
-		&ctl.NotRunningError{}:              "vm: not running (start one with microvm-run)",
+		&ctl.NotRunningError{}:              "no VM is running (start one with microvm-run)",
+		&ctl.NotRunningError{Name: "dmeo"}:  `vm "dmeo": not running (did you mean demo?)`,
 		other:                               "another",
 	} {
 		if got := Explain(err); got.Error() != want {

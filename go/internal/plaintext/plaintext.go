@@ -1,10 +1,9 @@
-// Package plaintext makes what a guest has printed fit to be shown: on a
-// terminal, in XML, in TAP, in JSON.
+// Package plaintext escapes text from a guest, or from another untrusted source, so that it
+// can be shown on a terminal, or written in XML, TAP or JSON.
 //
-// Its promise: what it returns is valid UTF-8 of printable characters alone, a
-// line's end excepted where it is said. Everything else is spelled out as in Go:
-// an escape as \x1b, a byte that is no UTF-8 as \xff, a right-to-left override as
-// \u202e.
+// The result is valid UTF-8 and consists of printable characters and, for Lines, line ends.
+// Everything else is escaped as in Go strings: ESC as \x1b, an invalid byte as \xff, a
+// right-to-left override as \u202e.
 package plaintext
 
 import (
@@ -17,19 +16,19 @@ import (
 	"unicode/utf8"
 )
 
-// Line is text in one line: a line's end in it is spelled out too.
-func Line(text string) string { return spell(text, false) }
+// Line returns text as one line: line ends are escaped too.
+func Line(text string) string { return escaped(text, false) }
 
-// Lines is text of several lines. A line ends with "\n", also where the guest ends
-// it with "\r\n"; a tab becomes a space.
+// Lines returns text as lines that end with "\n", also if they ended with "\r\n". A tab
+// becomes a space.
 func Lines(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	return spell(strings.ReplaceAll(text, "\t", " "), true)
+	return escaped(strings.ReplaceAll(text, "\t", " "), true)
 }
 
-// JSON is a JSON text whose strings have each unprintable character as an escape
-// (RFC 8259, section 7): their values stay what they are. text is what encoding/json
-// makes: compact, and valid UTF-8.
+// JSON returns a JSON text with all unprintable characters in its strings escaped (RFC 8259,
+// section 7), so that its value stays the same. text is the output of json.Marshal: compact
+// and valid UTF-8. JSON may return text itself.
 func JSON(text []byte) []byte {
 	if !bytes.ContainsFunc(text, unprintable) {
 		return text
@@ -47,11 +46,11 @@ func JSON(text []byte) []byte {
 	return plain
 }
 
-// unprintable reports whether a terminal may do something else with r than show it.
+// unprintable reports whether a terminal may do anything other than show r.
 func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
-// spell spells out all that is not printable.
-func spell(text string, lines bool) string {
+// escaped returns text with everything escaped that is not printable. lines keeps line ends.
+func escaped(text string, lines bool) string {
 	var plain strings.Builder
 	for len(text) > 0 {
 		r, size := utf8.DecodeRuneInString(text)
@@ -68,10 +67,10 @@ func spell(text string, lines bool) string {
 	return plain.String()
 }
 
-// quoted spells out one character.
+// quoted returns the escape of one character.
 func quoted(text string) string {
 	if text == string(utf8.RuneError) {
-		return `\ufffd` // which strconv takes for printable
+		return `\ufffd` // printable according to strconv
 	}
 	return strings.Trim(strconv.Quote(text), `"`)
 }

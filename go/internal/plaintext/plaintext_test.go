@@ -22,11 +22,11 @@ func TestLineAndLines(t *testing.T) {
 		{"a return and a tab", "a\rb\tc", `a\rb\tc`, `a\rb c`},
 		{"a terminal's title", "\x1b]0;evil\a", `\x1b]0;evil\a`, `\x1b]0;evil\a`},
 		{"a control character of one byte in Latin-1", "\u009b2J", `\u009b2J`, `\u009b2J`},
-		{"no UTF-8", "a\xff\xc3", `a\xff\xc3`, `a\xff\xc3`},
+		{"invalid UTF-8", "a\xff\xc3", `a\xff\xc3`, `a\xff\xc3`},
 		{"the replacement character itself", "\ufffd", `\ufffd`, `\ufffd`},
-		{"what turns text round", "a\u202eb\u2066", `a\u202eb\u2066`, `a\u202eb\u2066`},
-		{"what is no line's end to us", "a\u2028b\u0085c", `a\u2028b\u0085c`, `a\u2028b\u0085c`},
-		{"no character of XML", "a\x00\uffff\ufffe", `a\x00\uffff\ufffe`, `a\x00\uffff\ufffe`},
+		{"direction overrides", "a\u202eb\u2066", `a\u202eb\u2066`, `a\u202eb\u2066`},
+		{"other line separators", "a\u2028b\u0085c", `a\u2028b\u0085c`, `a\u2028b\u0085c`},
+		{"characters that XML excludes", "a\x00\uffff\ufffe", `a\x00\uffff\ufffe`, `a\x00\uffff\ufffe`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := plaintext.Line(test.text); got != test.line {
@@ -48,11 +48,11 @@ func FuzzLines(f *testing.F) {
 			t.Errorf("Lines(%q) = %q", text, got)
 		}
 		if plaintext.Lines(got) != got {
-			t.Errorf("Lines(%q) = %q is not plain", text, got)
+			t.Errorf("Lines changes its own result %q", got)
 		}
 		var escaped strings.Builder
 		if err := xml.EscapeText(&escaped, []byte(got)); err != nil || strings.ContainsRune(escaped.String(), utf8.RuneError) {
-			t.Errorf("%q cannot stand in XML: %v", got, err)
+			t.Errorf("%q is not valid in XML: %v", got, err)
 		}
 	})
 }
@@ -61,7 +61,7 @@ func TestJSON(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"nothing to do", `{"a":"äß →"}`, `{"a":"äß →"}`},
 		{"control characters of one byte in Latin-1, and DEL", "[\"\u009b2J\x7f\"]", `["\u009b2J\u007f"]`},
-		{"what turns text round, and a tag", "[\"a\u202eb\U000e0041\"]", `["a\u202eb\udb40\udc41"]`},
+		{"a direction override and a tag", "[\"a\u202eb\U000e0041\"]", `["a\u202eb\udb40\udc41"]`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := plaintext.JSON([]byte(test.text))

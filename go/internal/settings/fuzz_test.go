@@ -9,8 +9,8 @@ import (
 	"microvm-console/internal/settings"
 )
 
-// FuzzParse wants no panic whatever the file holds, and settings that are valid
-// to be the same when they have been written and read again.
+// No content of a file makes Parse panic, and valid settings stay the same if they are
+// written and parsed again.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"directory": "/run/q", "retentionMiB": 16, "channels": {"serial": {"tcp": 1}, "a": {"enable": false}}}`))
 	f.Add([]byte(`{"channels": {"serial": null, "": {}, "debugcon": {"input": true}}}`))

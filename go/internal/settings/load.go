@@ -17,8 +17,8 @@ const Variable = "QEMU_RELAY_CONFIG"
 // system is the settings file for all users of a machine.
 const system = "/etc/qemu-relay/config.json"
 
-// file is Settings as they are written. A channel's field that is left out
-// stays nil: its default depends on the channel.
+// file is Settings as written in the file. A field of a channel that is left out stays nil,
+// as its default depends on the channel.
 type file struct {
 	Directory    string              `json:"directory"`
 	RetentionMiB int                 `json:"retentionMiB"`
@@ -33,8 +33,8 @@ type declared struct {
 	Input  *bool `json:"input"`
 }
 
-// Load reads the settings file at path. Its error has one entry per mistake,
-// each naming the file and the field.
+// Load reads the settings file at path. Its error is a *multierror.Error with one entry per
+// mistake, which names the file and the field, or that of reading the file.
 func Load(path string) (Settings, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func Load(path string) (Settings, error) {
 	return settings, multierror.Prefix(err, path+":")
 }
 
-// Parse is Load for data that has been read.
+// Parse is like Load, for the content of a file.
 func Parse(data []byte) (Settings, error) {
 	s := Default()
 	read := file{Directory: s.Directory, RetentionMiB: s.RetentionMiB, Boots: s.Boots}
@@ -64,17 +64,18 @@ func Parse(data []byte) (Settings, error) {
 	return s, nil
 }
 
-// set gives field the value that was written, if any was.
+// set sets field to written unless that is nil.
 func set[T any](field *T, written *T) {
 	if written != nil {
 		*field = *written
 	}
 }
 
-// Find loads the settings file at path or, where path is "", the first one
-// there is: the one that the environment variable names, which then has to be
-// there, ~/.config/qemu-relay/config.json ($XDG_CONFIG_HOME), that in /etc. It
-// returns the path of the file, "" where there is none: Default holds.
+// Find loads the settings file at path. If path is "", it loads the file that the
+// environment variable Variable names; if that is not set either, the first file that
+// exists of ~/.config/qemu-relay/config.json (in $XDG_CONFIG_HOME) and
+// /etc/qemu-relay/config.json. It returns the path of the file too. If no file exists it
+// returns Default and "".
 func Find(path string) (Settings, string, error) {
 	if path == "" {
 		path = os.Getenv(Variable)
@@ -92,9 +93,9 @@ func Find(path string) (Settings, string, error) {
 	return Default(), "", nil
 }
 
-// usual are the places where a settings file may be.
+// usual returns the paths of the settings files of the user and of the system.
 func usual() []string {
-	if dir, err := os.UserConfigDir(); err == nil { // a user without a home has none
+	if dir, err := os.UserConfigDir(); err == nil { // fails without $HOME
 		return []string{filepath.Join(dir, "qemu-relay", "config.json"), system}
 	}
 	return []string{system}

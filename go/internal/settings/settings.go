@@ -1,8 +1,8 @@
-// Package settings is the settings file of qemu-relay: which channels there
-// are, where they stand, and how much of them is kept.
+// Package settings reads the settings file of qemu-relay: the channels, the folder of their
+// endpoints, and how much of each stream is kept.
 //
-// It is plain data. Every field may be left out; what that means is decided
-// here and nowhere else, Nix included. Load tells every mistake at once.
+// The file is JSON. Every field may be left out; the defaults are defined here only, also
+// for Nix. Load reports all mistakes of a file at once.
 package settings
 
 import (
@@ -11,46 +11,46 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"microvm-console/internal/suggest"
 )
 
-// Settings are those of all channels of a user.
+// Settings are the settings of all channels of a user.
 type Settings struct {
-	// Directory is where the public endpoints stand, qemu-<channel>.in and
-	// its fellows. Absolute. Default /tmp.
+	// Directory is the absolute path of the folder of the public endpoints,
+	// qemu-<channel>.in and so on. The default is /tmp.
 	Directory string `json:"directory"`
-	// RetentionMiB is how much of one channel's stream is kept, in MiB, at
-	// least 16: the size of a segment. Default 64.
+	// RetentionMiB is how much of the stream of each channel is kept, in MiB: at least 16,
+	// the size of a segment. The default is 64.
 	RetentionMiB int `json:"retentionMiB"`
-	// Boots is how many boots of a channel are kept, at least 1. Default 10.
+	// Boots is how many boots of each channel are kept, at least 1. The default is 10.
 	Boots int `json:"boots"`
-	// Channels by their names: lower-case letters, digits and dashes, a
-	// letter first, at most 32. The three of Default are there unless they
-	// are disabled; others are there once they are named.
+	// Channels are the channels by name: see CheckName. Those of Default are always
+	// included, but may be disabled.
 	Channels map[string]Channel `json:"channels"`
 }
 
-// Channel is one stream from QEMU, and what is typed into it.
+// Channel is an output stream of QEMU, and the input to it.
 type Channel struct {
-	// Enable tells whether the channel has a relay. Default true.
+	// Enable reports whether the channel has a relay. The default is true.
 	Enable bool `json:"enable"`
-	// TCP is a port on localhost. Default 0: none.
+	// TCP is a port on localhost. The default is 0, no port.
 	TCP int `json:"tcp"`
-	// Shared opens TCP to every user of the host. Default false: to the relay's user
-	// and root.
+	// Shared admits every user of the host to the TCP port. The default is false: it
+	// admits the user of the relay and root.
 	Shared bool `json:"shared"`
-	// Input tells whether clients may type. Default true, but for debugcon,
-	// which only prints.
+	// Input reports whether clients may type. The default is true, except for debugcon,
+	// which has no input.
 	Input bool `json:"input"`
 }
 
-// debugcon is the one channel whose device reads nothing.
+// debugcon is the only channel whose device has no input.
 const debugcon = "debugcon"
 
-// builtIn are the channels that need not be declared, in the order in which
-// people expect them.
+// builtIn are the channels that need not be declared, in the order in which they are listed.
 var builtIn = []string{"serial", "monitor", debugcon}
 
-// Default is what an empty file means.
+// Default returns the settings of an empty file.
 func Default() Settings {
 	channels := map[string]Channel{}
 	for _, name := range builtIn {
@@ -59,43 +59,43 @@ func Default() Settings {
 	return Settings{Directory: "/tmp", RetentionMiB: 64, Boots: 10, Channels: channels}
 }
 
-// defaultChannel is what declaring a channel without a word more means.
+// defaultChannel returns a channel that is declared without fields.
 func defaultChannel(name string) Channel {
 	return Channel{Enable: true, Input: name != debugcon}
 }
 
-// Channel is the channel called name, enabled or not. The error for a name
-// that nobody declared lists those that are there.
+// Channel returns the channel called name, enabled or not. The error for an unknown name
+// suggests a similar one, or lists the known ones.
 func (s Settings) Channel(name string) (Channel, error) {
 	channel, ok := s.Channels[name]
 	if !ok {
-		return Channel{}, fmt.Errorf("channel %q: is unknown (one of %s; declare others in the settings file)",
-			name, strings.Join(s.all(), ", "))
+		known := fmt.Sprintf(" (known: %s; declare others in the settings file)", strings.Join(s.all(), ", "))
+		return Channel{}, fmt.Errorf("unknown channel %q%s", name, cmp.Or(suggest.Hint(name, "", s.all()), known))
 	}
 	return channel, nil
 }
 
-// Names are the enabled channels: serial, monitor, debugcon, then the others
-// in the order of the alphabet.
+// Names returns the enabled channels: serial, monitor, debugcon, then the others in
+// alphabetical order.
 func (s Settings) Names() []string {
 	return slices.DeleteFunc(s.all(), func(name string) bool { return !s.Channels[name].Enable })
 }
 
-// all are the channels in the order of Names, also those that are disabled.
+// all returns all channels in the order of Names, also the disabled ones.
 func (s Settings) all() []string {
 	return slices.SortedFunc(maps.Keys(s.Channels), Compare)
 }
 
-// Compare orders the names of channels as Names does.
+// Compare compares two names of channels in the order of Names.
 func Compare(a, b string) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a, b)) }
 
-// BuiltIn tells whether a channel need not be declared: serial, monitor, debugcon.
+// BuiltIn reports whether a channel need not be declared: serial, monitor or debugcon.
 func BuiltIn(name string) bool { return slices.Contains(builtIn, name) }
 
-// Device returns what a channel is connected with by its name: "serial", "monitor", "qmp"
-// and "debugcon" are QEMU's options, "virtconsole" is a device. It is a serial port unless
-// the name says otherwise: hvc1 is a virtio console, and a name with monitor, hmp or qmp in
-// it is a monitor of QEMU.
+// Device returns the kind of QEMU device for a channel, which its name decides: "serial",
+// "monitor", "qmp", "debugcon" or "virtconsole". Names that begin with hvc are virtio
+// consoles, names that contain monitor, hmp or qmp are monitors of QEMU, and others are
+// serial ports.
 func Device(name string) string {
 	switch {
 	case strings.Contains(name, "qmp"):
@@ -110,7 +110,7 @@ func Device(name string) string {
 	return "serial"
 }
 
-// Option returns the option of QEMU's for a channel, as people read it: "-serial", "-device
+// Option returns the QEMU option for a channel, for display: "-serial" or "-device
 // virtconsole".
 func Option(name string) string {
 	if device := Device(name); device != "virtconsole" {
@@ -122,6 +122,7 @@ func Option(name string) string {
 // controlsQEMU reports whether a channel is a monitor of QEMU.
 func controlsQEMU(name string) bool { return Device(name) == "monitor" || Device(name) == "qmp" }
 
+// rank returns the place of a channel in Names; all others have the same one.
 func rank(name string) int {
 	if i := slices.Index(builtIn, name); i >= 0 {
 		return i

@@ -14,7 +14,7 @@ import (
 	"microvm-console/internal/settings"
 )
 
-// channels are those of Default, with some of them changed.
+// channels returns the channels of Default with some of them changed.
 func channels(changed map[string]settings.Channel) map[string]settings.Channel {
 	all := map[string]settings.Channel{
 		"serial":   {Enable: true, Input: true},
@@ -41,7 +41,7 @@ func TestParse(t *testing.T) {
 			})},
 		},
 		{
-			"channels that say little",
+			"channels with few fields",
 			`{"channels": {"debugcon": {}, "monitor": {"enable": false}, "uart-2": {}, "serial": {"tcp": 65535}}}`,
 			settings.Settings{Directory: "/tmp", RetentionMiB: 64, Boots: 10, Channels: channels(map[string]settings.Channel{
 				"serial":  {Enable: true, TCP: 65535, Input: true},
@@ -68,7 +68,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseTellsEveryMistake(t *testing.T) {
+func TestParseReportsAllMistakes(t *testing.T) {
 	long := strings.Repeat("a", 33)
 	tests := []struct {
 		name, text string
@@ -90,34 +90,34 @@ func TestParseTellsEveryMistake(t *testing.T) {
 			"out of range",
 			`{"directory": "tmp", "retentionMiB": 15, "boots": 0, "channels": {"serial": {"tcp": 65536}, "a": {"tcp": -1}}}`,
 			[]string{
-				`directory: "tmp" is no absolute path`,
+				`directory: "tmp" is not an absolute path`,
 				"retentionMiB: 15 is out of range (16 to 16777216)",
 				"boots: 0 is out of range (at least 1)",
 				"channels.serial.tcp: 65536 is out of range (1 to 65535, or 0 for none)",
 				"channels.a.tcp: -1 is out of range (1 to 65535, or 0 for none)",
 			},
 		},
-		{"a directory of two lines", `{"directory": "/a\nb"}`, []string{`directory: "/a\nb" has control characters in it`}},
-		{"the same port twice", `{"channels": {"a": {"tcp": 1}, "serial": {"tcp": 1}}}`, []string{"channels.a.tcp: 1 is that of channels.serial too"}},
+		{"a directory of two lines", `{"directory": "/a\nb"}`, []string{`directory: "/a\nb" has control characters`}},
+		{"the same port twice", `{"channels": {"a": {"tcp": 1}, "serial": {"tcp": 1}}}`, []string{"channels.a.tcp: port 1 is used by channels.serial too"}},
 		{
 			"a monitor on TCP", `{"channels": {"monitor": {"tcp": 1}, "monitor2": {"tcp": 2, "shared": true}, "my-qmp": {"tcp": 3}, "hmp": {"tcp": 4}}}`,
 			[]string{
-				"channels.monitor.tcp: a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)",
-				"channels.hmp.tcp: a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)",
-				"channels.monitor2.tcp: a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)",
-				"channels.my-qmp.tcp: a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)",
+				"channels.monitor.tcp: a monitor can run commands on this host and must not be on TCP (leave tcp out and use the channel's socket)",
+				"channels.hmp.tcp: a monitor can run commands on this host and must not be on TCP (leave tcp out and use the channel's socket)",
+				"channels.monitor2.tcp: a monitor can run commands on this host and must not be on TCP (leave tcp out and use the channel's socket)",
+				"channels.my-qmp.tcp: a monitor can run commands on this host and must not be on TCP (leave tcp out and use the channel's socket)",
 			},
 		},
 		{"no channel", `{"channels": {"serial": {"enable": false}, "monitor": {"enable": false}, "debugcon": {"enable": false}}}`, []string{"channels: none is enabled (enable at least one)"}},
-		{"input to what only prints", `{"channels": {"debugcon": {"input": true}}}`, []string{"channels.debugcon.input: debugcon only prints (leave it out)"}},
+		{"input to debugcon", `{"channels": {"debugcon": {"input": true}}}`, []string{"channels.debugcon.input: debugcon has no input (leave it out)"}},
 		{
 			"names", `{"channels": {"../a": {}, "": {}, "A": {}, "1": {}, "` + long + `": {}}}`,
 			[]string{
-				`channels: "" is no channel name (lower-case letters, digits and dashes, a letter first, at most 32)`,
-				`channels: "../a" is no channel name (lower-case letters, digits and dashes, a letter first, at most 32)`,
-				`channels: "1" is no channel name (lower-case letters, digits and dashes, a letter first, at most 32)`,
-				`channels: "A" is no channel name (lower-case letters, digits and dashes, a letter first, at most 32)`,
-				`channels: "` + long + `" is no channel name (lower-case letters, digits and dashes, a letter first, at most 32)`,
+				`channels: invalid channel name "": want lower-case letters, digits and dashes, a letter first, at most 32`,
+				`channels: invalid channel name "../a": want lower-case letters, digits and dashes, a letter first, at most 32`,
+				`channels: invalid channel name "1": want lower-case letters, digits and dashes, a letter first, at most 32`,
+				`channels: invalid channel name "A": want lower-case letters, digits and dashes, a letter first, at most 32`,
+				`channels: invalid channel name "` + long + `": want lower-case letters, digits and dashes, a letter first, at most 32`,
 			},
 		},
 		{"twice", `{"boots": 1, "boots": 2}`, []string{"boots: is listed twice"}},
@@ -152,7 +152,7 @@ func TestNamesAndChannel(t *testing.T) {
 	if channel, err := s.Channel("monitor"); err != nil || channel != (settings.Channel{Input: true}) {
 		t.Error(channel, err)
 	}
-	const want = `channel "bb": is unknown (one of serial, monitor, debugcon, aa, zz; declare others in the settings file)`
+	const want = `unknown channel "bb" (known: serial, monitor, debugcon, aa, zz; declare others in the settings file)`
 	if _, err := s.Channel("bb"); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -183,14 +183,14 @@ func TestFind(t *testing.T) {
 		{"by variable", "", variable, "xdg", 2, variable, ""},
 		{"the user's", "", "", "xdg", 3, user, ""},
 		{"none", "", "", "empty", 10, "", ""},
-		{"a flag that names nothing", absent, variable, "xdg", 0, absent, absent + ": "},
-		{"a variable that names nothing", "", absent, "xdg", 0, absent, absent + ": "},
+		{"a flag with a path that does not exist", absent, variable, "xdg", 0, absent, absent + ": "},
+		{"a variable with a path that does not exist", "", absent, "xdg", 0, absent, absent + ": "},
 		{"a mistake in the user's", "", "", "wrong", 0, wrong, wrong + ": boots: 0 is out of range (at least 1)"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			if _, err := os.Stat("/etc/qemu-relay/config.json"); !errors.Is(err, fs.ErrNotExist) && test.xdg == "empty" {
-				t.Skip("/etc/qemu-relay/config.json is there (remove it)")
+				t.Skip("/etc/qemu-relay/config.json exists (remove it)")
 			}
 			t.Setenv(settings.Variable, test.variable)
 			t.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, test.xdg))

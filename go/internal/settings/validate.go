@@ -12,7 +12,7 @@ import (
 	"microvm-console/internal/strictjson"
 )
 
-// Limits beyond which something else would only fail later, and less clearly.
+// Beyond these limits a relay would fail later, with a less clear error.
 const (
 	minRetentionMiB = 16 // one segment of the journal
 	maxRetentionMiB = 1 << 24
@@ -21,15 +21,15 @@ const (
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
-// CheckName is an error unless a channel can be called name.
+// CheckName returns an error unless name is a valid name of a channel.
 func CheckName(name string) error {
 	if !namePattern.MatchString(name) {
-		return fmt.Errorf("%q is no channel name (lower-case letters, digits and dashes, a letter first, at most 32)", name)
+		return fmt.Errorf("invalid channel name %q: want lower-case letters, digits and dashes, a letter first, at most 32", name)
 	}
 	return nil
 }
 
-// validate tells every mistake at once, as a *multierror.Error.
+// validate returns all mistakes, as a *multierror.Error.
 func (s Settings) validate() error {
 	var errs *multierror.Error
 	wrong := func(field, format string, args ...any) {
@@ -37,9 +37,9 @@ func (s Settings) validate() error {
 	}
 	switch {
 	case !filepath.IsAbs(s.Directory):
-		wrong("directory", "%q is no absolute path", s.Directory)
+		wrong("directory", "%q is not an absolute path", s.Directory)
 	case strings.ContainsFunc(s.Directory, unicode.IsControl):
-		wrong("directory", "%q has control characters in it", s.Directory)
+		wrong("directory", "%q has control characters", s.Directory)
 	}
 	if s.RetentionMiB < minRetentionMiB || s.RetentionMiB > maxRetentionMiB {
 		wrong("retentionMiB", "%d is out of range (%d to %d)", s.RetentionMiB, minRetentionMiB, maxRetentionMiB)
@@ -51,7 +51,7 @@ func (s Settings) validate() error {
 	return errs.ErrorOrNil()
 }
 
-// validateChannels looks at each channel and at what they must not share.
+// validateChannels checks each channel, and that no port is used twice.
 func (s Settings) validateChannels(wrong func(field, format string, args ...any)) {
 	ports := map[int]string{}
 	for _, name := range s.all() {
@@ -64,16 +64,16 @@ func (s Settings) validateChannels(wrong func(field, format string, args ...any)
 			wrong(field+".tcp", "%d is out of range (1 to %d, or 0 for none)", channel.TCP, maxPort)
 		}
 		if name == debugcon && channel.Input {
-			wrong(field+".input", "debugcon only prints (leave it out)")
+			wrong(field+".input", "debugcon has no input (leave it out)")
 		}
 		if !channel.Enable || channel.TCP == 0 {
 			continue
 		}
 		if controlsQEMU(name) {
-			wrong(field+".tcp", "a monitor runs commands on this host, so it is never on TCP (leave tcp out, and use the channel's socket)")
+			wrong(field+".tcp", "a monitor can run commands on this host and must not be on TCP (leave tcp out and use the channel's socket)")
 		}
 		if other, taken := ports[channel.TCP]; taken {
-			wrong(field+".tcp", "%d is that of channels.%s too", channel.TCP, other)
+			wrong(field+".tcp", "port %d is used by channels.%s too", channel.TCP, other)
 		}
 		ports[channel.TCP] = name
 	}

@@ -10,12 +10,12 @@ import (
 	"microvm-console/internal/systemd"
 )
 
-// unitWord is a word of a command line, quoted or not; see systemd.service(5), "COMMAND
+// unitWord matches a word of a command line, quoted or not; see systemd.service(5), "COMMAND
 // LINES", and systemd.syntax(7), "QUOTING".
 var unitWord = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"|([^ "]+)`)
 
-// Whatever the program and the settings file are called, the unit has its lines, and
-// systemd reads the command as it is meant.
+// No name of the program or the settings file changes other lines of the unit, and systemd
+// reads the words of the command unchanged.
 func FuzzUnit(f *testing.F) {
 	f.Add("/usr/bin/qemu-relay", "")
 	f.Add("/opt/my relay/100%/$x/qemu-relay", odd)

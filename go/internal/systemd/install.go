@@ -15,20 +15,18 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// wants is the folder beside the units in which systemctl enable makes a link
-// to each.
+// wants is the folder, next to the units, of the links that systemctl enable makes.
 const wants = "default.target.wants"
 
-// Changes are the paths of the unit files that Install has looked at: what it
-// has done to each.
+// Changes are the paths of unit files by what Install has done with them.
 type Changes struct {
 	Written, Replaced, Unchanged, Removed []string
 }
 
-// Install makes the unit files in dir those of units: what is missing or
-// differs is written, each file at once or not at all, and units of ours that
-// are not among them are removed, with the link that systemctl enable made. A
-// file that is not ours is an error that names it, and then nothing is changed.
+// Install makes the unit files in dir those of units. It writes files that are missing or
+// differ, each atomically, and removes other unit files that it has written before, with
+// the link of systemctl enable. If a file of the same name was not written by Install, it
+// changes nothing, and the error names the file.
 func Install(dir string, units []Unit) (Changes, error) {
 	var changes Changes
 	var errs *multierror.Error
@@ -53,7 +51,7 @@ func Install(dir string, units []Unit) (Changes, error) {
 	return done, err
 }
 
-// writeAll writes the files at paths, and returns those that it has written.
+// writeAll writes the files at paths, and returns the paths that it has written.
 func writeAll(paths []string, texts map[string]string) (written []string, err error) {
 	for _, path := range paths {
 		if err := write(path, texts[path]); err != nil {
@@ -64,7 +62,7 @@ func writeAll(paths []string, texts map[string]string) (written []string, err er
 	return written, nil
 }
 
-// add adds the unit file at path, which is to have a text, to the list that it belongs on.
+// add adds path to the list of what is to be done so that the file there has text.
 func (c *Changes) add(path, text string) error {
 	_, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,17 +76,17 @@ func (c *Changes) add(path, text string) error {
 	switch {
 	case err == nil && string(old) == text:
 		c.Unchanged = append(c.Unchanged, path)
-	case ours(path):
+	case isInstalled(path):
 		c.Replaced = append(c.Replaced, path)
 	default:
-		return fmt.Errorf("unit %s: is not ours (move it away)", path)
+		return fmt.Errorf("unit %s: not written by qemu-relay (move it away)", path)
 	}
 	return nil
 }
 
-// ours reports whether the file at path is one that we have written. A link is not: Nix
-// modules make those.
-func ours(path string) bool {
+// isInstalled reports whether Install has written the file at path. It is false for links, which
+// Nix modules make.
+func isInstalled(path string) bool {
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return false
@@ -102,7 +100,7 @@ func isLink(path string) bool {
 	return err == nil && info.Mode().Type() == fs.ModeSymlink
 }
 
-// removeOthers removes the units of ours in dir that are not among texts.
+// removeOthers removes the units in dir that Install has written and are not in texts.
 func removeOthers(dir string, texts map[string]string) (removed []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -115,7 +113,7 @@ func removeOthers(dir string, texts map[string]string) (removed []string, err er
 		name := entry.Name()
 		path := filepath.Join(dir, name)
 		relay := strings.HasPrefix(name, "qemu-") && strings.HasSuffix(name, "-relay.service")
-		if _, wanted := texts[path]; !relay || wanted || !ours(path) {
+		if _, wanted := texts[path]; !relay || wanted || !isInstalled(path) {
 			continue
 		}
 		if enabled := filepath.Join(dir, wants, name); isLink(enabled) {
@@ -131,7 +129,7 @@ func removeOthers(dir string, texts map[string]string) (removed []string, err er
 	return removed, nil
 }
 
-// write gives the file at path the text.
+// write writes text to the file at path.
 func write(path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

@@ -1,13 +1,12 @@
-// Package systemd is what a relay and systemd tell each other: the text of a
-// relay's user unit, and the messages of sd_notify(3).
+// Package systemd is the interface between a relay and systemd: the text of the relay's user
+// unit, and the messages of sd_notify(3).
 //
-// A unit's text is made from plain data, so that the same settings give the same
-// bytes by hand and by Nix. Where no service manager is there, messages go
-// nowhere and that is no error: a relay also runs in a terminal.
+// The text of a unit depends on plain data only, so that the same settings give the same
+// bytes, by hand and with Nix. Without a service manager messages are dropped, which is not
+// an error: a relay also runs in a terminal.
 //
-// Messages without a descriptor, the watchdog's interval and the descriptors that
-// the manager hands over are coreos/go-systemd's business; it cannot hand
-// descriptors to the manager, so that part is ours.
+// The package uses coreos/go-systemd, except for messages with a descriptor, which that
+// cannot send.
 package systemd
 
 import (
@@ -22,11 +21,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxFDName is the length of the longest name of a stored descriptor.
+// maxFDName bounds the name of a stored descriptor, in bytes.
 const maxFDName = 255
 
-// Notify tells the service manager a state, as "READY=1" or "STATUS=text", or
-// several, a line for each; see sd_notify(3).
+// Notify sends one or more lines of state to the service manager, as "READY=1" or
+// "STATUS=text"; see sd_notify(3).
 func Notify(state string) error {
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		return fmt.Errorf("service manager: %w", err)
@@ -34,9 +33,9 @@ func Notify(state string) error {
 	return nil
 }
 
-// Store has the service manager keep a copy of file until Forget, or until the
-// service is stopped; a restart, after a crash too, finds it in Stored. The name
-// needs no colon and at most 255 bytes. The file stays the caller's.
+// Store passes a copy of file to the service manager, which keeps it until Forget, or until
+// the service is stopped. After a restart, also after a crash, Stored returns it. name has
+// no colon and at most 255 bytes. The caller still closes file.
 func Store(name string, file *os.File) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -50,7 +49,7 @@ func Store(name string, file *os.File) error {
 		return fmt.Errorf("service manager: socket: %w", err)
 	}
 	defer func() { _ = unix.Close(conn) }()
-	raw, err := file.SyscallConn() // not Fd, which makes the file a blocking one
+	raw, err := file.SyscallConn() // not Fd, which makes the file blocking
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -68,7 +67,7 @@ func Store(name string, file *os.File) error {
 	return nil
 }
 
-// Forget has the service manager close what it stores under name.
+// Forget asks the service manager to close the descriptors that it stores under name.
 func Forget(name string) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -76,19 +75,19 @@ func Forget(name string) error {
 	return Notify("FDSTOREREMOVE=1\nFDNAME=" + name)
 }
 
-// checkName refuses what the manager would ignore without a word.
+// checkName returns an error for a name that the service manager would silently ignore.
 func checkName(name string) error {
 	if name == "" || len(name) > maxFDName || strings.ContainsFunc(name, func(r rune) bool {
 		return r == ':' || unicode.IsControl(r) || r > unicode.MaxASCII
 	}) {
-		return fmt.Errorf("descriptor: %q is no name for one (ASCII without a colon, at most %d bytes)", name, maxFDName)
+		return fmt.Errorf("invalid descriptor name %q (ASCII without a colon, at most %d bytes)", name, maxFDName)
 	}
 	return nil
 }
 
-// Stored returns the descriptors that the service manager kept, by their names,
-// closed on exec; the caller owns them. It takes them out of the environment: a
-// second call finds none.
+// Stored returns the descriptors that the service manager has kept, by name. The caller
+// closes them; exec closes them too. Stored removes the variables that name them from the
+// environment, so a second call returns none.
 func Stored() map[string]*os.File {
 	stored := map[string]*os.File{}
 	for _, file := range activation.Files(true) {
@@ -101,12 +100,12 @@ func Stored() map[string]*os.File {
 	return stored
 }
 
-// Watchdog is the time within which the service manager wants to hear
-// "WATCHDOG=1", again and again, or 0 where it does not.
+// Watchdog returns the interval within which the service manager expects each "WATCHDOG=1".
+// 0 means that it expects none.
 func Watchdog() time.Duration {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		return 0 // not systemd's doing: it writes numbers
+		return 0 // the variable is not a number, so systemd did not set it
 	}
 	return interval
 }

@@ -17,7 +17,7 @@ import (
 	"microvm-console/internal/systemd"
 )
 
-// TestMain makes the test binary a service that tells what was stored for it.
+// If SYSTEMD_TEST is set, the test binary is a service that prints what was stored for it.
 func TestMain(m *testing.M) {
 	if os.Getenv("SYSTEMD_TEST") != "" {
 		service()
@@ -35,7 +35,7 @@ func service() {
 	fmt.Println(len(systemd.Stored()), os.Getenv("LISTEN_PID")+os.Getenv("LISTEN_FDS")+os.Getenv("LISTEN_FDNAMES"))
 }
 
-// manager is the service manager's socket, in the file system or abstract.
+// manager returns the socket of a service manager, in the file system or abstract.
 func manager(t *testing.T, abstract bool) *net.UnixConn {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "notify")
@@ -51,8 +51,8 @@ func manager(t *testing.T, abstract bool) *net.UnixConn {
 	return conn
 }
 
-// heard is the next message, with the files that came along.
-func heard(t *testing.T, conn *net.UnixConn) (string, []*os.File) {
+// receive returns the next message and its files.
+func receive(t *testing.T, conn *net.UnixConn) (string, []*os.File) {
 	t.Helper()
 	conn.SetReadDeadline(time.Now().Add(time.Minute))
 	text, control := make([]byte, 4096), make([]byte, 4096)
@@ -88,7 +88,7 @@ func TestMessages(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, want := range []string{"READY=1\nSTATUS=all is well", "FDSTOREREMOVE=1\nFDNAME=vm.out"} {
-				if got, files := heard(t, conn); got != want || files != nil {
+				if got, files := receive(t, conn); got != want || files != nil {
 					t.Errorf("got %q and %d files, want %q", got, len(files), want)
 				}
 			}
@@ -96,8 +96,7 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// TestStore sends a pipe's end and wants the manager to hold the same pipe, and
-// the sender's end to stay what it was.
+// The service manager gets the same pipe, and the end of the sender does not change.
 func TestStore(t *testing.T) {
 	conn := manager(t, false)
 	reader, writer, err := os.Pipe()
@@ -109,10 +108,10 @@ func TestStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := writer.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Error("the sender's end is a blocking one now:", err)
+		t.Error("the end of the sender is blocking now:", err)
 	}
 	writer.Close()
-	got, files := heard(t, conn)
+	got, files := receive(t, conn)
 	if diff := cmp.Diff("FDSTORE=1\nFDPOLL=0\nFDNAME=vm.out", got); diff != "" || len(files) != 1 {
 		t.Fatalf("%d files %s", len(files), diff)
 	}
@@ -141,7 +140,7 @@ func TestNoManager(t *testing.T) {
 	}
 }
 
-func TestAManagerThatIsGone(t *testing.T) {
+func TestManagerIsGone(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "none"))
 	for name, err := range map[string]error{
 		"Notify": systemd.Notify("READY=1"), "Store": systemd.Store("name", os.Stdout), "Forget": systemd.Forget("name"),
@@ -152,10 +151,10 @@ func TestAManagerThatIsGone(t *testing.T) {
 	}
 }
 
-func TestNamesThatTheManagerIgnores(t *testing.T) {
+func TestNamesThatSystemdIgnores(t *testing.T) {
 	for _, name := range []string{"", "a:b", "a\nb", "é", strings.Repeat("a", 256)} {
 		if systemd.Store(name, os.Stdout) == nil || systemd.Forget(name) == nil {
-			t.Errorf("%q is taken", name)
+			t.Errorf("%q is accepted", name)
 		}
 	}
 }
@@ -168,9 +167,9 @@ func TestWatchdog(t *testing.T) {
 	}{
 		{"none", "", "", 0},
 		{"ours", "30000000", pid, 30 * time.Second},
-		{"anybody's", "1", "", time.Microsecond},
-		{"somebody else's", "30000000", "1", 0},
-		{"nonsense", "soon", pid, 0},
+		{"for any process", "1", "", time.Microsecond},
+		{"for another process", "30000000", "1", 0},
+		{"not a number", "soon", pid, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -183,7 +182,7 @@ func TestWatchdog(t *testing.T) {
 	}
 }
 
-// TestStored starts a service with descriptors as systemd does.
+// TestStored starts a service with descriptors, as systemd does.
 func TestStored(t *testing.T) {
 	tests := []struct{ name, pid, fds, names, want string }{
 		{"two of one name", "$$", "3", "a:b:a", "a first <nil> true\nb second <nil> true\n0 \n"},

@@ -7,41 +7,40 @@ import (
 	"unicode"
 )
 
-// Marker is the line by which a unit file of ours is known: what has it may be
-// replaced and removed.
+// Marker is the first line of the unit files that Install writes. A file with this line may
+// be replaced and removed.
 const Marker = "# Made by qemu-relay units; a change here is lost with its next run."
 
-// Unit is the user service of one channel's relay.
+// Unit is the user service of the relay of one channel.
 type Unit struct {
 	// Channel is the channel's name.
 	Channel string
 	// Program is the absolute path of qemu-relay.
 	Program string
-	// Config is the absolute path of the settings file; "" lets the relay
-	// look for one when it starts.
+	// Config is the absolute path of the settings file. If it is "", the relay searches
+	// for one when it starts.
 	Config string
 }
 
-// Name is the unit's name, and that of its file.
+// Name returns the name of the unit and of its file.
 func (u Unit) Name() string { return "qemu-" + u.Channel + "-relay.service" }
 
-// Validate tells whether systemd can run the program: it looks for an absolute
-// path and refuses some characters in it, whatever their quoting.
+// Validate returns an error if systemd would refuse the program: its path is not absolute,
+// or has characters that systemd refuses even if they are quoted.
 func (u Unit) Validate() error {
 	if !filepath.IsAbs(u.Program) {
-		return fmt.Errorf("program: %q is no absolute path", u.Program)
+		return fmt.Errorf("program: %q is not an absolute path", u.Program)
 	}
 	if strings.ContainsFunc(u.Program, func(r rune) bool {
 		return strings.ContainsRune(`'"\`, r) || unicode.IsControl(r)
 	}) {
-		return fmt.Errorf("program: %q has characters that systemd does not take (quotes, backslashes, control characters)", u.Program)
+		return fmt.Errorf("program: %q has characters that systemd refuses (quotes, backslashes, control characters)", u.Program)
 	}
 	return nil
 }
 
-// Text is the unit file. It has no option that would need a user namespace:
-// in one the relay would have another /tmp, and could not tell which process
-// has opened a FIFO.
+// Text returns the unit file. It has no option that needs a user namespace: with one the
+// relay could not see which process has opened a FIFO, and might have another /tmp.
 func (u Unit) Text() string {
 	command := []string{u.Program, "serve"}
 	if u.Config != "" {
@@ -50,11 +49,12 @@ func (u Unit) Text() string {
 	return fmt.Sprintf(unitText, Marker, u.Channel, commandLine(append(command, u.Channel)))
 }
 
-// Status 2 is a wrong configuration, which another start does not mend; without
-// GOTRACEBACK=crash a panic of Go's would give the same status. LimitCORE=0, as a core
-// would hold what was typed. MemoryMax and TasksMax are far above what a relay of many
-// clients takes (about 12 kB each, and a thread for each that waits for a disk). The link
-// to a terminal is in RuntimeDirectory=, which is removed when a relay was killed, too.
+// Status 2 is a wrong configuration, which a restart does not repair. Without
+// GOTRACEBACK=crash a Go panic would give the same status. LimitCORE=0 because a core dump
+// would contain what was typed. MemoryMax and TasksMax are far above the needs of a relay
+// with many clients (about 12 kB for each, and a thread for each one that waits for a disk).
+// The link to the pseudoterminal is in RuntimeDirectory=, which systemd removes also after
+// the relay was killed.
 const unitText = `%[1]s
 [Unit]
 Description=Relay of QEMU's %[2]s channel
@@ -92,8 +92,8 @@ SystemCallErrorNumber=EPERM
 WantedBy=default.target
 `
 
-// commandLine writes words so that systemd reads them as they are; see
-// "COMMAND LINES" in systemd.service(5).
+// commandLine returns the line that systemd reads as words; see "COMMAND LINES" in
+// systemd.service(5).
 func commandLine(words []string) string {
 	var line []string
 	for _, word := range words {
@@ -101,12 +101,12 @@ func commandLine(words []string) string {
 	}
 	text := strings.Join(line, " ")
 	if strings.Contains(text, "$") {
-		return ":" + text // no variables in this line
+		return ":" + text // disables the expansion of variables
 	}
 	return text
 }
 
-// quoted is a word of a unit file: specifiers undone, quoted where need be.
+// quoted returns a word for a unit file, with specifiers escaped, in quotes if needed.
 func quoted(word string) string {
 	word = strings.ReplaceAll(word, "%", "%%")
 	plain := func(r rune) bool {

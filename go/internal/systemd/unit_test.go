@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// odd is a path with everything that systemd reads as something else.
+// odd is a path with all characters that have a meaning for systemd.
 const odd = `/etc/a b/50%/$HOME/"q"\n'` + "\t\u00e9.json"
 
 func TestUnitText(t *testing.T) {
@@ -44,18 +44,18 @@ func TestUnitText(t *testing.T) {
 				t.Error(err)
 			}
 			if want := "qemu-" + unit.Channel + "-relay.service"; unit.Name() != want {
-				t.Errorf("its name is %s, want %s", unit.Name(), want)
+				t.Errorf("the name is %s, want %s", unit.Name(), want)
 			}
 		})
 	}
 }
 
-func TestAProgramThatSystemdDoesNotTake(t *testing.T) {
+func TestInvalidProgram(t *testing.T) {
 	tests := []struct{ program, want string }{
-		{"qemu-relay", `program: "qemu-relay" is no absolute path`},
-		{"", `program: "" is no absolute path`},
-		{"/a\nb", `program: "/a\nb" has characters that systemd does not take (quotes, backslashes, control characters)`},
-		{`/a'b`, `program: "/a'b" has characters that systemd does not take (quotes, backslashes, control characters)`},
+		{"qemu-relay", `program: "qemu-relay" is not an absolute path`},
+		{"", `program: "" is not an absolute path`},
+		{"/a\nb", `program: "/a\nb" has characters that systemd refuses (quotes, backslashes, control characters)`},
+		{`/a'b`, `program: "/a'b" has characters that systemd refuses (quotes, backslashes, control characters)`},
 	}
 	for _, test := range tests {
 		err := systemd.Unit{Channel: "serial", Program: test.program}.Validate()
@@ -65,12 +65,12 @@ func TestAProgramThatSystemdDoesNotTake(t *testing.T) {
 	}
 }
 
-// TestSystemdTakesTheUnits wants systemd's own check of a unit to have nothing
-// to say, with a program and a settings file of the strangest names.
-func TestSystemdTakesTheUnits(t *testing.T) {
+// systemd-analyze reports no problem for a unit, even with the oddest names of the program
+// and the settings file.
+func TestSystemdAcceptsTheUnits(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
-		t.Skip("no systemd-analyze here (install systemd)")
+		t.Skip("systemd-analyze is missing (install systemd)")
 	}
 	program := filepath.Join(t.TempDir(), "my relay 100%")
 	if err := os.WriteFile(program, nil, 0o700); err != nil {

@@ -12,14 +12,14 @@ import (
 	"microvm-console/internal/ctl"
 )
 
-// check returns an error for a request that cannot be run anywhere.
-func check(r ctl.ExecRequest) error {
+// validate returns an error if no guest could run a request.
+func validate(r ctl.ExecRequest) error {
 	if len(r.Command) == 0 || r.Command[0] == "" {
-		return errors.New(`command: is missing (as {"command": ["uname", "-r"]})`)
+		return errors.New(`command: is missing (e.g. {"command": ["uname", "-r"]})`)
 	}
 	for _, variable := range r.Env {
 		if strings.Index(variable, "=") < 1 {
-			return fmt.Errorf("env: %q is no variable (write it as NAME=value)", variable)
+			return fmt.Errorf("env: invalid variable %q (write NAME=value)", variable)
 		}
 	}
 	return nil
@@ -28,17 +28,17 @@ func check(r ctl.ExecRequest) error {
 const (
 	// maxExec bounds a request to run a command, in bytes.
 	maxExec = 16 << 20
-	// maxBodies is how many such requests are read at a time. Others wait, for
-	// bodyLimit at most, which is also how long one may take to come whole.
+	// maxBodies is how many such requests are read at a time. Others wait.
 	maxBodies = 8
+	// bodyLimit bounds that wait, and then the time until a body is complete.
 	bodyLimit = 30 * time.Second
 )
 
-// execBodies reads the requests to run a command. It holds a token for each that is
-// being read.
+// execBodies reads requests to run a command. It holds a token for each one that is being
+// read.
 type execBodies chan struct{}
 
-// read returns the request in a body, or an error and its status.
+// read returns the request in a body, or an error with its HTTP status.
 func (b execBodies) read(w http.ResponseWriter, r *http.Request) (request ctl.ExecRequest, status int, err error) {
 	late := time.NewTimer(bodyLimit)
 	defer late.Stop()
@@ -46,7 +46,7 @@ func (b execBodies) read(w http.ResponseWriter, r *http.Request) (request ctl.Ex
 	case b <- struct{}{}:
 		defer func() { <-b }()
 	case <-late.C:
-		return request, http.StatusTooManyRequests, fmt.Errorf("%d other requests to run a command are still coming (try again)", maxBodies)
+		return request, http.StatusTooManyRequests, fmt.Errorf("%d other requests to run a command are incomplete (try again)", maxBodies)
 	}
 	control := http.NewResponseController(w)
 	if err := control.SetReadDeadline(time.Now().Add(bodyLimit)); err != nil {
@@ -60,18 +60,19 @@ func (b execBodies) read(w http.ResponseWriter, r *http.Request) (request ctl.Ex
 	case errors.As(err, &tooLarge):
 		return request, http.StatusRequestEntityTooLarge, fmt.Errorf("%w (a request has at most %d bytes)", ctl.ErrTooLong, maxExec)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return request, http.StatusRequestTimeout, fmt.Errorf("body: has not come whole within %v", bodyLimit)
+		return request, http.StatusRequestTimeout, fmt.Errorf("body: incomplete after %v", bodyLimit)
 	case err != nil:
-		return request, http.StatusBadRequest, fmt.Errorf("body: %w (it is JSON: {\"command\": [\"uname\", \"-r\"]})", err)
+		return request, http.StatusBadRequest, fmt.Errorf("body: %w (write JSON, e.g. {\"command\": [\"uname\", \"-r\"]})", err)
 	}
-	// The command may take as long as it likes, and its client may leave meanwhile.
+	// The command has no time limit, and a disconnect must be noticed while it runs.
 	if err := control.SetReadDeadline(time.Time{}); err != nil {
 		return request, http.StatusInternalServerError, err
 	}
-	return request, http.StatusBadRequest, check(request)
+	return request, http.StatusBadRequest, validate(request)
 }
 
-// exec returns what answers POST /exec with the frames of a command, a line of JSON each.
+// exec returns the handler of POST /exec. It answers with the frames of the command, one
+// line of JSON each.
 func (h Handlers) exec() http.HandlerFunc {
 	bodies := make(execBodies, maxBodies)
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -96,7 +97,7 @@ func (h Handlers) run(w http.ResponseWriter, r *http.Request, request ctl.ExecRe
 	case err == nil:
 	case begun:
 		end := ctl.ExecEnd{Error: err.Error(), Panicked: errors.Is(err, ctl.ErrPanicked)}
-		_ = encoder.Encode(ctl.ExecFrame{End: &end}) // the only error is that the client has gone
+		_ = encoder.Encode(ctl.ExecFrame{End: &end}) // fails only if the client has disconnected
 	default:
 		http.Error(w, err.Error(), ctl.ExecCode(err))
 	}

@@ -29,7 +29,7 @@ func (h Handlers) boot(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, ctl.BootReply{Boot: number})
 }
 
-// maxHow bounds how a boot has ended, in bytes.
+// maxHow bounds the text of POST /boot/end, in bytes.
 const maxHow = 1000
 
 // endBoot answers POST /boot/end.
@@ -42,11 +42,11 @@ func (h Handlers) endBoot(w http.ResponseWriter, r *http.Request) {
 	h.EndBoot(how)
 }
 
-// orders answers GET /orders with a line for each order, as they come.
+// orders answers GET /orders with one line per order, as they come.
 func (h Handlers) orders(w http.ResponseWriter, r *http.Request) {
 	out := flusher{w, http.NewResponseController(w)}
 	if out.control.Flush() != nil {
-		return // it has gone
+		return // the client has disconnected
 	}
 	for {
 		order, err := h.NextOrder(r.Context())

@@ -14,8 +14,7 @@ import (
 // metricsType is the content type of Prometheus' text format, version 0.0.4.
 const metricsType = "text/plain; version=0.0.4; charset=utf-8"
 
-// metrics are what GET /metrics tells of each console that has a relay. A scraper
-// on this host joins the socket as curl does.
+// metrics are the metrics of each console that has a relay.
 var metrics = []struct {
 	name, kind, help string
 	value            func(*state.Relay) int64
@@ -30,15 +29,15 @@ var metrics = []struct {
 	{"bytes_total", "counter", "Bytes in the stream since it began.", func(r *state.Relay) int64 { return r.End }},
 	{"boot_bytes", "gauge", "Bytes in the stream of the newest boot.", func(r *state.Relay) int64 { return r.End - r.Start }},
 	{"kept_bytes", "gauge", "Bytes of the stream that are kept.", func(r *state.Relay) int64 { return r.End - r.Oldest }},
-	{"gaps", "gauge", "Gaps in what is kept.", func(r *state.Relay) int64 { return int64(len(r.Gaps)) }},
-	{"missing_bytes", "gauge", "Bytes that are missing there.", func(r *state.Relay) (bytes int64) {
+	{"gaps", "gauge", "Gaps in the kept part of the stream.", func(r *state.Relay) int64 { return int64(len(r.Gaps)) }},
+	{"missing_bytes", "gauge", "Bytes that are missing in these gaps.", func(r *state.Relay) (bytes int64) {
 		for _, gap := range r.Gaps {
 			bytes += gap.Bytes
 		}
 		return bytes
 	}},
 	{"clients", "gauge", "Clients that are attached.", func(r *state.Relay) int64 { return int64(len(r.Clients)) }},
-	{"lag_bytes", "gauge", "How far the slowest client is behind.", func(r *state.Relay) (bytes int64) {
+	{"lag_bytes", "gauge", "How many bytes the slowest client has not read yet.", func(r *state.Relay) (bytes int64) {
 		for _, client := range r.Clients {
 			bytes = max(bytes, client.Lag)
 		}
@@ -50,15 +49,15 @@ var metrics = []struct {
 // metrics answers GET /metrics.
 func (h Handlers) metrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", metricsType)
-	_ = writeMetrics(w, h.Status()) // the only error is that the client has gone
+	_ = writeMetrics(w, h.Status()) // fails only if the client has disconnected
 }
 
-// machineMetrics are what it tells of the machine itself.
+// machineMetrics are the metrics of the machine itself.
 var machineMetrics = []struct {
 	name, kind, help string
 	value            func(state.Machine) float64
 }{
-	{"start_time_seconds", "gauge", "When the owner took the machine, in seconds since 1970.", func(s state.Machine) float64 {
+	{"start_time_seconds", "gauge", "When the owner started the machine, in seconds since 1970.", func(s state.Machine) float64 {
 		return float64(s.Started.UnixMilli()) / 1000
 	}},
 	{"ready", "gauge", "Whether the guest is ready.", func(s state.Machine) float64 {
@@ -67,12 +66,12 @@ var machineMetrics = []struct {
 		}
 		return 0
 	}},
-	{"ready_seconds", "gauge", "How long the guest took for that; 0: it is not ready yet.", func(s state.Machine) float64 { return s.ReadySeconds }},
+	{"ready_seconds", "gauge", "How long the guest took to be ready; 0 until then.", func(s state.Machine) float64 { return s.ReadySeconds }},
 	{"restarts_total", "counter", "How often the guest has restarted itself.", func(s state.Machine) float64 { return float64(s.Restarts) }},
 }
 
-// writeMetrics writes the metrics of a machine, or of a channel, which has but a
-// console. Its names need no escape in a label.
+// writeMetrics writes the metrics of a machine, or of a channel, which has only those of
+// its console. The names of machines and consoles need no escapes in a label.
 func writeMetrics(w io.Writer, status state.Machine) error {
 	out := bufio.NewWriter(w)
 	head := func(name, kind, help string) {

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// checked is handle for requests whose queries can be read and hold nothing but
-// parameters: a word that nobody reads is a mistake, which would go unseen.
-func checked(pattern string, parameters []string, handle http.HandlerFunc) http.HandlerFunc {
+// strictQuery rejects requests with malformed queries or unknown parameters, so that typos
+// do not pass unnoticed, and passes the others to handle.
+func strictQuery(pattern string, parameters []string, handle http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
@@ -21,7 +21,7 @@ func checked(pattern string, parameters []string, handle http.HandlerFunc) http.
 		}
 		for _, name := range slices.Sorted(maps.Keys(query)) {
 			if !slices.Contains(parameters, name) {
-				http.Error(w, fmt.Sprintf("query: %q is no parameter of %s (which has %s)",
+				http.Error(w, fmt.Sprintf("query: unknown parameter %q (%s has %s)",
 					name, pattern, cmp.Or(strings.Join(parameters, ", "), "none")), http.StatusBadRequest)
 				return
 			}

@@ -1,5 +1,5 @@
-// Package server answers the requests on a control socket; see package ctl for the paths,
-// and for its client.
+// Package server answers the requests on a control socket. Package ctl lists them, and is
+// the client.
 package server
 
 import (
@@ -19,38 +19,43 @@ import (
 	"microvm-console/internal/state"
 )
 
-// Handlers are what a control socket does. Of a nil one there is no path.
+// Handlers implement the requests. A request whose handler is nil gets status 404. The
+// handlers must be safe for concurrent use.
 type Handlers struct {
+	// Status returns the status of the machine or the channel.
 	Status func() state.Machine
-	Stop   func(context.Context, ctl.StopRequest) (ctl.StopReport, error)
-	// AwaitReady waits until the guest is ready, and errs where it never will be.
+	// Stop stops the machine and returns what it has tried. Its error says that the
+	// machine still runs.
+	Stop func(context.Context, ctl.StopRequest) (ctl.StopReport, error)
+	// AwaitReady waits until the guest is ready. It returns an error if the machine ends
+	// first.
 	AwaitReady func(context.Context) error
-	// Stream returns a console's bytes, until ctx ends at the latest.
+	// Stream returns a console's bytes, until ctx is done at the latest.
 	Stream func(context.Context, ctl.StreamRequest) (*ctl.Stream, error)
-	// Input returns what types into a console; its error is a *relay.SeatTakenError if it may
-	// not.
+	// Input returns a Typist for a console. Its error is a *relay.SeatTakenError if another
+	// client has the writer's seat.
 	Input func(request ctl.StreamRequest) (Typist, error)
-	// Exec runs a command in the guest, and hands what it prints to send; see
-	// Client.Exec.
+	// Exec runs a command in the guest and passes its output to send; see
+	// ctl.Client.Exec.
 	Exec func(ctx context.Context, request ctl.ExecRequest, send func(ctl.ExecFrame) error) error
-	// Size takes note of the size of a client's terminal.
+	// Size records the size of a client's terminal.
 	Size func(ctl.SizeRequest) error
 	// Break sends a break on a console's line.
 	Break func(ctx context.Context, console string) error
-	// Boot is for who is about to start a QEMU on a channel: it marks a boot,
-	// and returns its number.
+	// Boot prepares a channel for a QEMU that is about to start, marks a boot, and returns
+	// its number.
 	Boot func(context.Context) (int, error)
-	// NoteRestart and EndBoot are for the launcher: the guest has restarted by itself, and
-	// how QEMU has ended.
+	// NoteRestart records that the guest has restarted by itself.
 	NoteRestart func()
-	EndBoot     func(how string)
-	// NextOrder waits for what the launcher of a channel's QEMU is asked to do next, such as
-	// ctl.OrderBreak. Its error ends the answer.
+	// EndBoot records how QEMU has ended.
+	EndBoot func(how string)
+	// NextOrder waits for the next order to the launcher of a channel's QEMU, such as
+	// ctl.OrderBreak. An error ends the answer.
 	NextOrder func(ctx context.Context) (string, error)
 }
 
-// OfRelays returns the Stream and Input of relays, which find finds by the names of their
-// consoles.
+// OfRelays returns the handlers Stream and Input for relays. find returns the relay of a
+// console.
 func OfRelays(find func(console string) (*relay.Relay, error)) Handlers {
 	return Handlers{
 		Stream: func(ctx context.Context, request ctl.StreamRequest) (*ctl.Stream, error) {
@@ -77,7 +82,8 @@ func OfRelays(find func(console string) (*relay.Relay, error)) Handlers {
 	}
 }
 
-// OpenStream returns what a request asks for, from the relay of its console.
+// OpenStream returns the bytes that a request selects, from the relay of its console. The
+// caller closes the Stream.
 func OpenStream(ctx context.Context, r *relay.Relay, request ctl.StreamRequest) (*ctl.Stream, error) {
 	info := relay.ClientInfo{Name: request.Client, Terminal: request.Terminal}
 	s, err := r.Open(ctx, info, relay.Part{From: request.From, Boot: request.Boot}, request.Gaps)
@@ -90,22 +96,23 @@ func OpenStream(ctx context.Context, r *relay.Relay, request ctl.StreamRequest) 
 // Typist types into a console for one client: a *relay.Typist.
 type Typist interface {
 	io.Writer
-	// Lost gets why the typist may not type any more: a *relay.SeatTakenError.
+	// Lost receives a *relay.SeatTakenError when another client takes the seat.
 	Lost() <-chan error
-	// Others gets the endpoints by which other clients type though this one has the seat.
+	// Others receives the endpoints through which other clients type while this one has
+	// the seat.
 	Others() <-chan string
-	// Close gives up the seat, and ends a Write that waits.
+	// Close gives up the seat and ends a blocked Write.
 	Close()
 }
 
 // connKey is the key of a request's connection in its context.
 type connKey struct{}
 
-// shutdownLimit is how long an answer under way may take once serving ends.
+// shutdownLimit is how long pending answers may take once ctx of Serve is done.
 const shutdownLimit = 5 * time.Second
 
-// Serve serves until ctx ends, and closes listener. Answers under way are
-// finished first; a client that only stays connected is cut off.
+// Serve answers requests until ctx is done, and closes listener. It completes pending
+// answers first, within a limit, and then disconnects the remaining clients.
 func Serve(ctx context.Context, listener net.Listener, h Handlers) error {
 	server := &http.Server{
 		Handler: h.routes(), ReadHeaderTimeout: 10 * time.Second,
@@ -113,7 +120,7 @@ func Serve(ctx context.Context, listener net.Listener, h Handlers) error {
 			return context.WithValue(ctx, connKey{}, conn)
 		},
 	}
-	server.SetKeepAlivesEnabled(false) // a request costs little, and a connection that idles is held for nothing
+	server.SetKeepAlivesEnabled(false) // connecting is cheap, and an idle connection holds a descriptor
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -124,16 +131,16 @@ func Serve(ctx context.Context, listener net.Listener, h Handlers) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
 	if server.Shutdown(limit) != nil {
-		_ = server.Close() // a client's fault, and no failure of ours
+		_ = server.Close() // not a failure of the server: a client was too slow
 	}
-	<-served //nolint:errcheck // it is http.ErrServerClosed
+	<-served //nolint:errcheck // always http.ErrServerClosed
 	return nil
 }
 
 func (h Handlers) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, route := range map[string]struct {
-		there      bool
+		present    bool
 		parameters []string
 		handle     http.HandlerFunc
 	}{
@@ -151,8 +158,8 @@ func (h Handlers) routes() http.Handler {
 		"POST /exec":         {h.Exec != nil, nil, h.exec()},
 		"POST /size":         {h.Size != nil, []string{"console", "client", "rows", "columns"}, h.size},
 	} {
-		if route.there {
-			mux.HandleFunc(pattern, checked(pattern, route.parameters, route.handle))
+		if route.present {
+			mux.HandleFunc(pattern, strictQuery(pattern, route.parameters, route.handle))
 		}
 	}
 	return mux
@@ -174,7 +181,7 @@ func (h Handlers) stop(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	// A client that goes away does not undo its wish.
+	// The stop continues if the client disconnects.
 	report, err := h.Stop(context.WithoutCancel(r.Context()), request)
 	status := http.StatusOK
 	if err != nil {
@@ -190,23 +197,24 @@ func stopRequest(r *http.Request) (ctl.StopRequest, error) {
 	var err error
 	if text := query.Get("timeout"); text != "" {
 		if request.Timeout, err = time.ParseDuration(text); err != nil || request.Timeout <= 0 {
-			return request, fmt.Errorf("timeout: %q is no length of time (as 30s)", text)
+			return request, fmt.Errorf("invalid timeout %q: must be a positive duration, e.g. 30s", text)
 		}
 	}
 	if text := query.Get("force"); text != "" {
 		if request.Force, err = strconv.ParseBool(text); err != nil {
-			return request, fmt.Errorf("force: %q is neither true nor false", text)
+			return request, fmt.Errorf("invalid force %q: must be true or false", text)
 		}
 	}
 	return request, nil
 }
 
+// reply answers with value in JSON.
 func reply(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	text, err := json.Marshal(value)
 	if err != nil {
-		return // it cannot happen: value is one of our own types
+		return // cannot happen: each caller passes a type that has a JSON form
 	}
-	_, _ = w.Write(append(plaintext.JSON(text), '\n')) // the only error is that the client has gone
+	_, _ = w.Write(append(plaintext.JSON(text), '\n')) // fails only if the client has disconnected
 }

@@ -14,8 +14,8 @@ import (
 	"microvm-console/internal/relay"
 )
 
-// stream answers GET /stream with a console's bytes. Where they end before
-// their time, the answer is broken off, so that the client knows.
+// stream answers GET /stream with a console's bytes. If they end with an error, it breaks
+// off the answer, so that the client notices.
 func (h Handlers) stream(w http.ResponseWriter, r *http.Request) {
 	request, err := streamRequest(r)
 	if err != nil {
@@ -42,17 +42,17 @@ func (h Handlers) stream(w http.ResponseWriter, r *http.Request) {
 	header.Set(ctl.HeaderGap, strconv.FormatInt(stream.Gap, 10))
 	w.WriteHeader(http.StatusOK)
 	control := http.NewResponseController(w)
-	// The client is told at once that it is attached: a guest that has printed
-	// nothing yet can be typed into.
+	// The client gets the headers at once: it may type into a guest that has printed
+	// nothing yet.
 	if err := control.Flush(); err != nil {
-		return // it has gone
+		return // the client has disconnected
 	}
 	if _, err := io.Copy(flusher{w, control}, stream); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// flusher sends at once what is written.
+// flusher is a ResponseWriter that flushes after each Write.
 type flusher struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -66,7 +66,7 @@ func (f flusher) Write(data []byte) (int, error) {
 	return n, f.control.Flush()
 }
 
-// input answers POST /input by typing what comes, as it comes.
+// input answers POST /input: it types the body into the console, as it comes.
 func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 	request, err := streamRequest(r)
 	if err != nil {
@@ -75,33 +75,33 @@ func (h Handlers) input(w http.ResponseWriter, r *http.Request) {
 	}
 	typist, err := h.Input(request)
 	switch {
-	case seatTaken(w, err):
+	case replySeatTaken(w, err):
 		return
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
 	defer typist.Close()
-	// A client that loses the seat gets its answer at once, and not when its input ends.
-	_ = http.NewResponseController(w).EnableFullDuplex() // it is HTTP/1
+	// A client that loses the seat gets its answer at once, not at the end of its input.
+	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/1 always can
 	w.Header().Set("Connection", "close")
 	var to io.Writer = typist
 	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {
 		to = peer.Writer{Writer: typist, Conn: conn, Gone: typist.Close}
 	}
 	typed := make(chan error, 1)
-	go func() { // it ends with the body, which ends with the answer, or with the typist
+	go func() { // ends with the body, at the latest with the answer, or with the typist
 		_, err := io.Copy(to, r.Body)
 		typed <- err
 	}()
 	err = await(w, typist, typed)
-	if !seatTaken(w, err) && err != nil {
+	if !replySeatTaken(w, err) && err != nil {
 		http.Error(w, err.Error(), http.StatusGone)
 	}
 }
 
-// await waits until all is typed or the typist has lost the seat, and returns why that
-// failed. Meanwhile it names others that type.
+// await waits until the input is typed or the typist has lost the seat, and returns the
+// error of either. Meanwhile it reports other clients that type to the client.
 func await(w http.ResponseWriter, typist Typist, typed <-chan error) error {
 	for {
 		select {
@@ -117,8 +117,8 @@ func await(w http.ResponseWriter, typist Typist, typed <-chan error) error {
 	}
 }
 
-// seatTaken answers with err if it is a *relay.SeatTakenError, and reports whether it is.
-func seatTaken(w http.ResponseWriter, err error) bool {
+// replySeatTaken answers 409 if err is a *relay.SeatTakenError, and reports whether it is.
+func replySeatTaken(w http.ResponseWriter, err error) bool {
 	taken := (*relay.SeatTakenError)(nil)
 	if !errors.As(err, &taken) {
 		return false
@@ -128,8 +128,7 @@ func seatTaken(w http.ResponseWriter, err error) bool {
 	return true
 }
 
-// streamParameters are those of a request for a console: the query of a
-// ctl.StreamRequest has all of them, whatever it is for.
+// streamParameters are those of /stream and /input: the client sends all of them to either.
 var streamParameters = []string{"console", "from", "boot", "client", "terminal", "gaps", "seat"}
 
 // streamRequest reads the query of a request for a console.
@@ -142,18 +141,18 @@ func streamRequest(r *http.Request) (ctl.StreamRequest, error) {
 		Seat:    query.Get("seat"),
 	}
 	if request.Seat != "" && request.Seat != ctl.SeatTake && request.Seat != ctl.SeatForce {
-		return request, fmt.Errorf("seat: %q is neither %s nor %s", request.Seat, ctl.SeatTake, ctl.SeatForce)
+		return request, fmt.Errorf("invalid seat %q: must be %s or %s", request.Seat, ctl.SeatTake, ctl.SeatForce)
 	}
 	var err error
 	if text := query.Get("boot"); text != "" {
 		if request.Boot, err = strconv.Atoi(text); err != nil || request.Boot > 0 {
-			return request, fmt.Errorf("boot: %q is no boot (0 is this one, -1 the one before)", text)
+			return request, fmt.Errorf("invalid boot %q: 0 is the newest one, -1 the one before", text)
 		}
 	}
 	for name, field := range map[string]*bool{"terminal": &request.Terminal, "gaps": &request.Gaps} {
 		if text := query.Get(name); text != "" {
 			if *field, err = strconv.ParseBool(text); err != nil {
-				return request, fmt.Errorf("%s: %q is neither true nor false", name, text)
+				return request, fmt.Errorf("invalid %s %q: must be true or false", name, text)
 			}
 		}
 	}

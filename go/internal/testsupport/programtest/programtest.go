@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/urfave/cli/v2"
@@ -37,8 +38,22 @@ func Main(m *testing.M, programs ...*cli.App) {
 // the file gets the header of a kernel.
 func Run(t *testing.T) {
 	t.Helper()
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+	deadline := time.Now().Add(limit)
+	if given, ok := t.Deadline(); ok && given.Before(deadline) {
+		deadline = given
+	}
+	testscript.Run(t, params("testdata", deadline))
+}
+
+// limit bounds the transcripts of a program. A transcript that hangs fails by then, at the
+// line at which it hangs.
+const limit = 5 * time.Minute
+
+// params returns the parameters of the transcripts in dir.
+func params(dir string, deadline time.Time) testscript.Params {
+	return testscript.Params{
+		Dir:      dir,
+		Deadline: deadline,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
@@ -50,7 +65,7 @@ func Run(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"expand": expand, "status": status, "plain": plain,
 		},
-	})
+	}
 }
 
 // hostile is the output of a guest that attacks the user's terminal by the lines that programs print:
