@@ -1,10 +1,9 @@
-// Package cmdline is the face that every program of this project shares: how
-// flags are read, how an error is told, and which exit status it gives.
+// Package cmdline is the command line that all programs of this project share: how they read
+// flags and arguments, document themselves (--help, manual page, completion) and report errors.
 //
-// Its promises: an error is one line per mistake on stderr, "program: what:
-// why (what to do)"; the exit status is one of the Status constants; SIGINT,
-// SIGTERM and SIGHUP cancel the program's context once, and a second one ends
-// the program at once.
+// An error is one line per mistake on stderr, "program: what: why (what to do)". The exit
+// status is one of the Status constants. The first SIGINT, SIGTERM or SIGHUP cancels the
+// program's context, and a second one ends the program at once.
 package cmdline
 
 import (
@@ -14,7 +13,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -24,18 +22,18 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// Version is what --version prints. The build sets it with -ldflags -X.
+// Version is the version that --version prints. The build sets it with -ldflags -X.
 var Version = "dev"
 
-// rawArgs is the key under which Run keeps the program's arguments.
+// rawArgs is the key under which an app's Metadata hold the program's arguments.
 const rawArgs = "microvm-console/args"
 
 // Main runs app with the arguments and signals of this process and exits with
 // its status. It does not return.
 func Main(app *cli.App) {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	// Once the first signal has come, the default action is back: a second
-	// one ends the program, and the kernel ends what it started.
+	// The first signal restores the default action: a second one ends the program, and the
+	// kernel ends what it started.
 	context.AfterFunc(ctx, stop)
 	os.Exit(Run(ctx, app, os.Args, os.Stdout, os.Stderr))
 }
@@ -44,24 +42,29 @@ func Main(app *cli.App) {
 // Errors are written to stderr.
 func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
 	prepare(app, args, stdout, stderr)
+	run := func(args []string) error { return app.RunContext(ctx, args) }
+	if before, word, ok := completing(args); ok {
+		return report(app.Name, complete(app, before, word, run), stderr)
+	}
 	if text, ok, err := describe(app, args[1:]); ok {
-		if err != nil {
-			return report(app.Name, err, stderr)
+		if err == nil {
+			_, err = io.WriteString(stdout, text)
 		}
-		_, err = io.WriteString(stdout, text)
 		return report(app.Name, err, stderr)
 	}
-	return report(app.Name, app.RunContext(ctx, completable(args)), stderr)
+	return report(app.Name, run(args), stderr)
 }
 
-// prepare sets what all programs have in common.
+// prepare sets the fields that all programs have in common.
 func prepare(app *cli.App, args []string, stdout, stderr io.Writer) {
 	app.Writer, app.ErrWriter = stdout, stderr
 	app.Version = Version
 	app.HideHelpCommand = true
-	app.EnableBashCompletion = true
-	app.Metadata = map[string]any{rawArgs: args}
-	// The status is decided in one place, report; cli must not exit itself.
+	if app.Metadata == nil {
+		app.Metadata = map[string]any{}
+	}
+	app.Metadata[rawArgs] = args
+	// report alone decides the status; cli must not exit.
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	usage := func(c *cli.Context, err error, _ bool) error {
 		return refused(c, err)
@@ -69,11 +72,13 @@ func prepare(app *cli.App, args []string, stdout, stderr io.Writer) {
 	app.OnUsageError = usage
 	for _, command := range app.Commands {
 		command.OnUsageError = usage
-		command.CustomHelpTemplate = cli.CommandHelpTemplate // cli's choice is for commands of commands
 	}
 	if len(app.Commands) > 0 {
 		app.Action = noCommand
 	}
+	app.Setup() // adds --help and --version
+	setHelp(app)
+	setCompletion(app)
 }
 
 // report prints err, one line for each mistake in it, and returns its status.
@@ -85,34 +90,20 @@ func report(program string, err error, stderr io.Writer) int {
 		if errors.Is(err, errQuiet) {
 			break
 		}
-		fmt.Fprintf(stderr, "%s: %s\n", program, plaintext.Line(line)) // a guest's words may be in it
+		fmt.Fprintf(stderr, "%s: %s\n", program, plaintext.Line(line)) // it may quote a guest
 	}
 	return statusOf(err)
 }
 
-// lines flattens an error into the lines that tell it.
+// lines returns the lines of an error, one for each mistake in it.
 func lines(err error) []string {
 	var many *multierror.Error
 	if !errors.As(err, &many) {
 		return strings.Split(err.Error(), "\n") // errors.Join has a line for each
 	}
-	var told []string
+	var all []string
 	for _, one := range many.Errors {
-		told = append(told, strings.Split(one.Error(), "\n")...)
+		all = append(all, strings.Split(one.Error(), "\n")...)
 	}
-	return told
-}
-
-// AfterDash returns the arguments behind "--". An argument before it is an
-// error, which says what stands there.
-func AfterDash(c *cli.Context, what string) ([]string, error) {
-	args, _ := c.App.Metadata[rawArgs].([]string)
-	var behind []string
-	if i := slices.Index(args, "--"); i >= 0 {
-		behind = args[i+1:]
-	}
-	if stray := c.NArg() - len(behind); stray > 0 {
-		return nil, Usage("unexpected argument %q (%s behind --)", c.Args().First(), what)
-	}
-	return behind, nil
+	return all
 }

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"testing"
@@ -18,8 +16,7 @@ import (
 	"microvm-console/internal/cmdline"
 )
 
-// TestMain makes the test binary the program demo or tool when it is started
-// as one.
+// TestMain runs the program demo or tool if the test binary is started as one.
 func TestMain(m *testing.M) {
 	switch os.Getenv("CMDLINE_TEST") {
 	case "tool":
@@ -40,21 +37,34 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// demo is a program whose action is action.
+// demo returns a program with an action.
 func demo(action cli.ActionFunc) *cli.App {
 	return &cli.App{
 		Name: "demo", Usage: "show what all programs share", ArgsUsage: "FILE",
+		Description: "Some long text that describes the program in so many words that they do not fit in a line.\n\n.dot",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "count", Usage: "a `NUMBER`"},
 			&cli.BoolFlag{Name: "stay", Usage: "wait for a signal"},
 			&cli.UintFlag{Name: "port", Value: 7, Usage: "a `NUMBER`"},
 			&cli.DurationFlag{Name: "limit", Usage: "a `TIME`"},
+			&cli.StringFlag{Name: "shade", Value: "red", Usage: "a `COLOUR`"},
+			&cli.StringFlag{Name: "output", Usage: "a `FILE`", TakesFile: true, EnvVars: []string{"DEMO_OUTPUT"}},
 		},
+		Metadata: cmdline.Manual{
+			AfterDash: "QEMU's arguments follow",
+			Exit:      []cmdline.Entry{{Term: "0", Text: "success"}},
+			Files:     []cmdline.Entry{{Term: "~/.demo", Text: "the settings"}},
+			Examples: []cmdline.Entry{
+				{Term: "demo --stay file", Text: "Wait for a signal"}, {Term: "demo 'a b'", Text: "Use a name with a space"}, {Term: "demo", Text: "A third"},
+			},
+			SeeAlso: []string{"tool(1)"},
+			Values:  map[string]cmdline.Values{"shade": cmdline.OneOf("red", "green", "grey")},
+		}.Metadata(),
 		Action: action,
 	}
 }
 
-// run runs the program demo.
+// run runs the program demo with an action.
 func run(t *testing.T, action cli.ActionFunc, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -72,10 +82,10 @@ func TestAnErrorGivesAStatusAndALineForEachMistake(t *testing.T) {
 	}{
 		{"done", nil, 0, ""},
 		{"failed", plain, 1, "demo: disk: full\n"},
-		{"a status of its own", cmdline.Status(cmdline.StatusNoVM, plain), 3, "demo: disk: full\n"},
-		{"a status within", fmt.Errorf("vm: %w", cmdline.Status(cmdline.StatusPanic, plain)), 4, "demo: vm: disk: full\n"},
-		{"no error with a status", cmdline.Status(cmdline.StatusPanic, nil), 0, ""},
-		{"usage", cmdline.Usage("%q is no file", "x"), 2, "demo: \"x\" is no file\n"},
+		{"an explicit status", cmdline.Status(cmdline.StatusNoVM, plain), 3, "demo: disk: full\n"},
+		{"a wrapped status", fmt.Errorf("vm: %w", cmdline.Status(cmdline.StatusPanic, plain)), 4, "demo: vm: disk: full\n"},
+		{"nil with a status", cmdline.Status(cmdline.StatusPanic, nil), 0, ""},
+		{"usage", cmdline.Usage("%q is not a file", "x"), 2, "demo: \"x\" is not a file\n"},
 		{"a time limit", fmt.Errorf("vm: %w", context.DeadlineExceeded), 5, "demo: vm: " + late + "\n"},
 		{"a time limit with a status", cmdline.Status(cmdline.StatusFailed, context.DeadlineExceeded), 1, "demo: " + late + "\n"},
 		{"several mistakes", cmdline.Status(2, multierror.Append(nil, plain, errors.New("ink: low"))), 2, "demo: disk: full\ndemo: ink: low\n"},
@@ -96,14 +106,6 @@ func TestAnErrorGivesAStatusAndALineForEachMistake(t *testing.T) {
 	}
 }
 
-// unknown returns the words of package flag about a flag that is not defined, with
-// which cli refuses it.
-func unknown(name string) string {
-	set := flag.NewFlagSet("", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
-	return set.Parse([]string{name}).Error()
-}
-
 func TestWrongUsage(t *testing.T) {
 	none := cmdline.NoArguments
 	one := func(c *cli.Context) error {
@@ -111,7 +113,7 @@ func TestWrongUsage(t *testing.T) {
 		return err
 	}
 	dash := func(c *cli.Context) error {
-		_, err := cmdline.AfterDash(c, "QEMU arguments stand")
+		_, err := cmdline.AfterDash(c, "QEMU's arguments follow")
 		return err
 	}
 	tests := []struct {
@@ -120,23 +122,27 @@ func TestWrongUsage(t *testing.T) {
 		args   string
 		stderr string
 	}{
-		{"an unknown flag", none, "--colour", unknown("-colour") + " (see demo --help)"},
-		{"an unknown flag of two lines", none, "--a\nb", unknown(`-a\nb`) + " (see demo --help)"},
-		{"a flag without its value", none, "--count", "count: its value is missing (write --count NUMBER)"},
-		{"a word for a number", none, "--count many", `count: "many" is no whole number (write one such as 0)`},
-		{"a number too large", none, "--count 1e30", `count: "1e30" is no whole number (write one such as 0)`},
-		{"a number of too many digits", none, "--count 99999999999999999999", `count: "99999999999999999999" is no number that fits (write one such as 0)`},
-		{"a number below 0", none, "--port -1", `port: "-1" is no whole number from 0 on (write one such as 7)`},
-		{"a word for a time", none, "--limit soon", `limit: "soon" is no length of time (write one such as 30s)`},
-		{"a time without a unit", none, "--limit 30", `limit: "30" is no length of time (write one such as 30s)`},
-		{"a time with quotes", none, "--limit \"a:\n\"", `limit: "\"a:\n\"" is no length of time (write one such as 30s)`},
-		{"a word for yes", none, "--stay=maybe", `stay: "maybe" is neither true nor false (write --stay, or leave it out)`},
+		{"an unknown flag", none, "--colour", "unknown flag --colour (see demo --help)"},
+		{"a misspelt flag", none, "--stay --cuont 1", "unknown flag --cuont (did you mean --count?)"},
+		{"a misspelt flag with a value", none, "--cuont=1", "unknown flag --cuont (did you mean --count?)"},
+		{"an unknown flag of two lines", none, "--a\nb", `unknown flag "--a\nb" (see demo --help)`},
+		{"an unknown flag after a value", none, "--count 3 -m 512", "unknown flag -m (QEMU's arguments follow --)"},
+		{"three dashes", none, "---stay", "unknown flag ---stay (did you mean --stay?)"},
+		{"a flag without its value", none, "--count", "flag --count needs a value (--count NUMBER)"},
+		{"a word for a number", none, "--count many", `invalid count "many": want a whole number, e.g. 0`},
+		{"a number too large", none, "--count 1e30", `invalid count "1e30": want a whole number, e.g. 0`},
+		{"a number of too many digits", none, "--count 99999999999999999999", `invalid count "99999999999999999999": want a smaller number, e.g. 0`},
+		{"a number below 0", none, "--port -1", `invalid port "-1": want a whole number that is not negative, e.g. 7`},
+		{"a word for a time", none, "--limit soon", `invalid limit "soon": want a duration with its unit, e.g. 30s`},
+		{"a time without a unit", none, "--count 5 --limit=30", `invalid limit "30": want a duration with its unit, e.g. 30s`},
+		{"a time with quotes", none, "--limit \"a:\n\"", `invalid limit "\"a:\n\"": want a duration with its unit, e.g. 30s`},
+		{"a word for yes", none, "--stay=maybe", `invalid stay "maybe": write --stay, or leave it out`},
 		{"an argument too many", none, "a", `unexpected argument "a" (see demo --help)`},
 		{"the second argument", one, "a b", `unexpected argument "b" (see demo --help)`},
-		{"an argument missing", one, "", "1 argument(s) missing (usage: demo FILE)"},
-		{"a flag after an argument", one, "a --stay", `flag "--stay" stands after an argument (flags stand before arguments)`},
-		{"an argument before the dash", dash, "a -- b", `unexpected argument "a" (QEMU arguments stand behind --)`},
-		{"an argument without a dash", dash, "a", `unexpected argument "a" (QEMU arguments stand behind --)`},
+		{"an argument missing", one, "", "which file? (usage: demo FILE)"},
+		{"a flag after an argument", one, "a --stay", `flag "--stay" follows an argument (flags precede arguments)`},
+		{"an argument before the dash", dash, "a -- b", `unexpected argument "a" (QEMU's arguments follow --)`},
+		{"an argument without a dash", dash, "a", `unexpected argument "a" (QEMU's arguments follow --)`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -179,7 +185,7 @@ func TestAfterDash(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.args, func(t *testing.T) {
 			status, _, stderr := run(t, func(c *cli.Context) error {
-				got, err := cmdline.AfterDash(c, "QEMU arguments stand")
+				got, err := cmdline.AfterDash(c, "QEMU's arguments follow")
 				if diff := cmp.Diff(test.want, got); diff != "" {
 					t.Error(diff)
 				}
@@ -192,31 +198,115 @@ func TestAfterDash(t *testing.T) {
 	}
 }
 
-// TestDescriptions wants what a program says about itself on stdout, without
-// its action being run.
+const demoHelp = `Usage: demo [options] FILE
+
+Show what all programs share.
+
+Some long text that describes the program in so many words that they do not fit
+in a line.
+
+.dot
+
+Options:
+  --count NUMBER  a NUMBER
+  --stay          wait for a signal
+  --port NUMBER   a NUMBER (default: 7)
+  --limit TIME    a TIME
+  --shade COLOUR  a COLOUR (default: red)
+  --output FILE   a FILE (default: $DEMO_OUTPUT)
+  --help, -h      show help
+  --version, -v   print the version
+
+Exit status:
+  0  success
+
+Examples:
+  # Wait for a signal
+  demo --stay file
+  # Use a name with a space
+  demo 'a b'
+
+More: man demo
+`
+
+var demoMan = `.TH DEMO 1 "" "microvm-console ` + cmdline.Version + `" "microvm-console"
+.nh
+.ad l
+.SH NAME
+demo \- show what all programs share
+.SH SYNOPSIS
+\fBdemo\fR [options] FILE
+.SH DESCRIPTION
+Some long text that describes the program in so many words that they do not fit in a line.
+.PP
+\&.dot
+.SH OPTIONS
+.TP
+\fB\-\-count\fR \fINUMBER\fR
+a NUMBER
+`
+
+// A program describes itself on stdout, without running its action.
 func TestDescriptions(t *testing.T) {
-	tests := []struct {
-		args string
-		want []string
-	}{
-		{"--version", []string{"demo version " + cmdline.Version + "\n"}},
-		{"--help", []string{"demo - show what all programs share", "--count NUMBER", "a NUMBER", "--stay", "--help", "--version"}},
-		{"--man", []string{".TH demo 1", "\n.SH NAME\n", "show what all programs share", `\fB--count\fP`}},
-	}
-	for _, test := range tests {
-		t.Run(test.args, func(t *testing.T) {
+	for args, want := range map[string]string{
+		"--version": "demo version " + cmdline.Version + "\n",
+		"--help":    demoHelp,
+		"--man":     demoMan,
+	} {
+		t.Run(args, func(t *testing.T) {
 			status, stdout, stderr := run(t, func(*cli.Context) error {
-				t.Error("the program was run")
+				t.Error("the action was run")
 				return nil
-			}, test.args)
+			}, args)
 			if status != 0 || stderr != "" {
 				t.Errorf("status %d, stderr %q", status, stderr)
 			}
-			for _, want := range test.want {
-				if !strings.Contains(stdout, want) {
-					t.Errorf("%q is not in\n%s", want, stdout)
-				}
+			if diff := cmp.Diff(want, stdout[:min(len(want), len(stdout))]); diff != "" {
+				t.Error(diff)
 			}
 		})
+	}
+}
+
+// The end of the manual page: what has no place in cli.App.
+func TestManualPageEnds(t *testing.T) {
+	const want = `.SH EXIT STATUS
+.TP
+\fB0\fR
+success
+.SH FILES
+.TP
+\fB\(ti/.demo\fR
+the settings
+.SH EXAMPLES
+Wait for a signal:
+.PP
+.RS 4
+.nf
+demo \-\-stay file
+.fi
+.RE
+.PP
+Use a name with a space:
+.PP
+.RS 4
+.nf
+demo \(aqa b\(aq
+.fi
+.RE
+.PP
+A third:
+.PP
+.RS 4
+.nf
+demo
+.fi
+.RE
+.SH SEE ALSO
+tool(1)
+`
+	_, stdout, _ := run(t, nil, "--man")
+	if diff := cmp.Diff(want, stdout[max(0, strings.Index(stdout, ".SH EXIT")):]); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -2,22 +2,32 @@ package cmdline_test
 
 import (
 	"bytes"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/urfave/cli/v2"
 
+	"microvm-console/internal/candidates"
 	"microvm-console/internal/cmdline"
 )
 
-// tool is a program with commands, which do action.
+// planks are the arguments of the command saw, long ones after --clean.
+func planks(c *cli.Context) []candidates.Word {
+	if c.Bool("clean") {
+		return []candidates.Word{{Text: "long"}}
+	}
+	return []candidates.Word{{Text: "oak", Note: "hard:\tand heavy"}, {Text: "ash"}}
+}
+
+// tool returns a program with commands; the action of saw is action.
 func tool(action cli.ActionFunc) *cli.App {
 	return &cli.App{
 		Name: "tool", Usage: "show what programs with commands share",
+		Metadata: cmdline.Manual{
+			Examples:  []cmdline.Entry{{Term: "tool sand", Text: "Make smooth"}, {Term: "tool saw oak", Text: "Cut oak"}},
+			Arguments: map[string]cmdline.Values{"saw": planks},
+		}.Metadata(),
 		Commands: []*cli.Command{
 			{
 				Name: "saw", Usage: "cut in two", ArgsUsage: "PLANK...", Description: "Cuts slowly.",
@@ -56,15 +66,17 @@ func TestWrongUsageOfCommands(t *testing.T) {
 		return err
 	}
 	tests := []struct{ name, args, stderr string }{
-		{"no command", "", "a command is missing (one of saw, sand; see tool --help)"},
-		{"an unknown command", "drill", `"drill" is no command (one of saw, sand; see tool --help)`},
-		{"help as a command", "help saw", `"help" is no command (one of saw, sand; see tool --help)`},
-		{"an unknown flag", "--colour saw", unknown("-colour") + " (see tool --help)"},
-		{"a command's unknown flag", "saw --colour a", unknown("-colour") + " (see tool saw --help)"},
-		{"a command's flag without its value", "saw --count", "count: its value is missing (write --count NUMBER)"},
-		{"a command's flag before it", "--count 1 saw", unknown("-count") + " (see tool --help)"},
-		{"a command's flag after an argument", "saw a --count 1", `flag "--count" stands after an argument (flags stand before arguments)`},
-		{"a command's argument missing", "saw", "1 argument(s) missing (usage: tool saw PLANK...)"},
+		{"no command", "", "which command? (saw, sand; see tool --help)"},
+		{"an unknown command", "drill", `unknown command "drill" (saw, sand; see tool --help)`},
+		{"a misspelt command", "sadn", `unknown command "sadn" (did you mean sand?)`},
+		{"help as a command", "help saw", `unknown command "help" (saw, sand; see tool --help)`},
+		{"an unknown flag", "--colour saw", "unknown flag --colour (see tool --help)"},
+		{"a command's unknown flag", "saw --colour a", "unknown flag --colour (see tool saw --help)"},
+		{"a command's misspelt flag", "saw --clean --conut 3 a", "unknown flag --conut (did you mean --count?)"},
+		{"a command's flag without its value", "saw --count", "flag --count needs a value (--count NUMBER)"},
+		{"a command's flag before it", "--count 1 saw", "unknown flag --count (see tool --help)"},
+		{"a command's flag after an argument", "saw a --count 1", `flag "--count" follows an argument (flags precede arguments)`},
+		{"a command's argument missing", "saw", "which plank? (oak, ash)"},
 		{"a command's argument too many", "sand a", `unexpected argument "a" (see tool sand --help)`},
 	}
 	for _, test := range tests {
@@ -85,13 +97,9 @@ func TestDescriptionsOfCommands(t *testing.T) {
 		args string
 		want []string
 	}{
-		{"--help", []string{"tool - show what programs with commands share", "saw   cut in two", "sand  make smooth", "--version"}},
-		{"saw --help", []string{"tool saw - cut in two", "tool saw [command options] PLANK...", "Cuts slowly.", "--count NUMBER"}},
-		{"--man", []string{
-			".TH tool 1", "tool [options] command [command options] [arguments...]\n",
-			".SH saw\n", "cut in two", "tool saw [options] PLANK...", "Cuts slowly.", `\fB--count\fP`, "tool sand [options]\n",
-		}},
-		{"--completion fish", []string{"-a 'saw' -d 'cut in two'", "'__fish_seen_subcommand_from saw' -f -l count"}},
+		{"--help", []string{"Usage: tool COMMAND [options] [arguments...]\n", "saw   cut in two", "sand  make smooth", "--version", "tool saw oak", "More: tool COMMAND --help, man tool\n"}},
+		{"saw --help", []string{"Usage: tool saw [options] PLANK...\n\nCut in two.\n\nCuts slowly.", "--count NUMBER", "# Cut oak\n  tool saw oak\n\nMore: man tool\n"}},
+		{"--man", []string{".SH COMMANDS\n.SS saw\n", "Cut in two.", "\\fBtool saw\\fR [options] PLANK...", "Cuts slowly.", `\fB\-\-count\fR`, ".SS sand\n\\fBtool sand\\fR [options]\n"}},
 	}
 	for _, test := range tests {
 		t.Run(test.args, func(t *testing.T) {
@@ -106,49 +114,6 @@ func TestDescriptionsOfCommands(t *testing.T) {
 				if !strings.Contains(stdout, want) {
 					t.Errorf("%q is not in\n%s", want, stdout)
 				}
-			}
-		})
-	}
-}
-
-// TestBashCompletesCommands has bash complete the last word of a line, as
-// TestBashCompletes does for a program without commands.
-func TestBashCompletesCommands(t *testing.T) {
-	tests := []struct {
-		name string
-		line []string
-		want string
-	}{
-		{"a command", []string{"tool", ""}, "saw sand"},
-		{"a command that has begun", []string{"tool", "san"}, "sand"},
-		{"a flag of the program", []string{"tool", "--ver"}, "--version"},
-		{"a command's flag that has begun", []string{"tool", "saw", "--co"}, "--count"},
-		{"a command's flags", []string{"tool", "saw", "--"}, "--count --clean --help"},
-		{"a command's argument", []string{"tool", "saw", "sa"}, ""},
-	}
-	dir := t.TempDir()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(self, filepath.Join(dir, "tool")); err != nil {
-		t.Fatal(err)
-	}
-	_, script, _ := runTool(t, nil, "--completion", "bash")
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			ask := script + `
-COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-_tool
-echo "${COMPREPLY[*]}"`
-			command := exec.Command(bash(t), append([]string{"-c", ask, "bash"}, test.line...)...)
-			command.Env = append(os.Environ(), "CMDLINE_TEST=tool", "GORACE=atexit_sleep_ms=0", "PATH="+dir+":"+os.Getenv("PATH"))
-			out, err := command.CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v: %s", err, out)
-			}
-			if diff := cmp.Diff(test.want, strings.TrimSpace(string(out))); diff != "" {
-				t.Error(diff)
 			}
 		})
 	}

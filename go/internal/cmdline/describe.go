@@ -2,8 +2,6 @@ package cmdline
 
 import (
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -11,91 +9,86 @@ import (
 
 // describe answers the two hidden calls with which a package installs a
 // program: --man prints its manual page, --completion SHELL its completion
-// script. ok is false where args are neither of them.
+// script. ok is false if args are neither of them.
 func describe(app *cli.App, args []string) (text string, ok bool, err error) {
-	if len(args) == 0 {
-		return "", false, nil
-	}
 	switch {
-	case args[0] == "--man" && len(args) == 1:
-		text, err = manual(app)
-		return text, true, err
-	case args[0] == "--completion" && len(args) == 2:
-		app.Setup()
-		text, err = completion(app, args[1])
+	case len(args) == 1 && args[0] == "--man":
+		return pageOf(app).man(app.Version), true, nil
+	case len(args) == 2 && args[0] == "--completion":
+		text, err = completionScript(app.Name, args[1])
 		return text, true, err
 	}
 	return "", false, nil
 }
 
-// manual returns the manual page of app.
-func manual(app *cli.App) (string, error) {
-	app.Setup()
-	synopsis := "[options] " + app.ArgsUsage
-	if len(app.Commands) > 0 {
-		synopsis = "[options] command [command options] [arguments...]"
+// completionScript returns the completion script of a program for bash, zsh or fish.
+func completionScript(program, shell string) (string, error) {
+	scripts := map[string]string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
+	script, ok := scripts[shell]
+	if !ok {
+		return "", Usage("unknown shell %q (want bash, zsh or fish)", shell)
 	}
-	for _, command := range app.Commands {
-		// cli has no place for these in a manual page.
-		command.UsageText = strings.Join(strings.Fields(app.Name+" "+command.Name+" [options] "+command.ArgsUsage), " ")
-		command.Usage = strings.TrimSpace(command.Usage + "\n\n" + command.Description)
-	}
-	text, err := app.ToManWithSection(1)
-	// cli writes its own synopsis, as if every program had commands.
-	words := regexp.MustCompile(`\[GLOBAL OPTIONS\] command.*`)
-	return words.ReplaceAllLiteralString(text, strings.TrimSpace(synopsis)), err
+	return fmt.Sprintf(script, program, "_"+strings.ReplaceAll(program, "-", "_")), nil
 }
 
-// completable is args, with which a completion script may have asked what can
-// stand next. cli does not complete behind "--" but runs the program: where
-// that is the very word to be completed, it is taken out.
-func completable(args []string) []string {
-	last := len(args) - 1
-	if last > 1 && args[last] == "--generate-bash-completion" && args[last-1] == "--" {
-		return append(slices.Clone(args[:last-1]), args[last])
-	}
-	return args
-}
-
-// completion returns the completion script of app for bash, zsh or fish.
-func completion(app *cli.App, shell string) (string, error) {
-	function := "_" + strings.ReplaceAll(app.Name, "-", "_")
-	var commands []string
-	for _, command := range app.VisibleCommands() {
-		commands = append(commands, command.Name)
-	}
-	switch shell {
-	case "bash":
-		return fmt.Sprintf(bashCompletion, app.Name, function, strings.Join(commands, "|")), nil
-	case "zsh":
-		return fmt.Sprintf(zshCompletion, app.Name, function, strings.Join(commands, "|")), nil
-	case "fish":
-		return app.ToFishCompletion()
-	}
-	return "", Usage("completion: no script for %q (bash, zsh and fish have one)", shell)
-}
-
-// The program itself lists what can stand next; see the bash completion part
-// of the urfave/cli v2 manual. It is told the command, where one was typed, and
-// the word to be completed: more of the line could make it run.
+// The scripts ask the program what can follow: they pass the words before the cursor and the
+// one at the cursor, which may be empty, and get a line for each candidate: the word, a
+// tab, and a note. The line ":files" stands for the names of files.
 const (
 	bashCompletion = `# bash completion for %[1]s
 %[2]s() {
-	local word=${COMP_WORDS[COMP_CWORD]} command=
-	if [[ $COMP_CWORD -gt 1 && ${COMP_WORDS[1]} =~ ^(%[3]s)$ ]]; then command=${COMP_WORDS[1]}; fi
-	mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" ${command:+"$command"} ${word:+"$word"} --generate-bash-completion 2>/dev/null)" -- "$word")
+	local word=${COMP_WORDS[COMP_CWORD]} line
+	local -a before=("${COMP_WORDS[@]:0:COMP_CWORD}")
+	# --flag=value is three words in bash.
+	if [[ $word == "=" ]]; then
+		word=
+	elif [[ ${before[COMP_CWORD-1]} == "=" ]]; then
+		unset "before[COMP_CWORD-1]"
+	fi
+	before[0]=${before[0]/#\~/$HOME}
+	COMPREPLY=()
+	while IFS= read -r line; do
+		if [[ $line == ":files" ]]; then
+			compopt -o default
+		else
+			COMPREPLY+=("${line%%%%$'\t'*}")
+		fi
+	done < <("${before[@]}" "$word" --generate-bash-completion 2>/dev/null)
 }
-complete -o bashdefault -o default -F %[2]s %[1]s
+complete -o nosort -F %[2]s %[1]s
 `
 	zshCompletion = `#compdef %[1]s
 %[2]s() {
-	local word=${words[CURRENT]} command=
-	if [[ $CURRENT -gt 2 && ${words[2]} =~ '^(%[3]s)$' ]]; then command=${words[2]}; fi
-	local -a options
-	options=("${(@f)$(${words[1]} ${command:+"$command"} ${word:+"$word"} --generate-bash-completion 2>/dev/null)}")
-	_describe 'options' options
-	_files
+	local line files=
+	local -a candidates
+	for line in "${(@f)$("${(@Q)words[1,CURRENT-1]}" "${(Q)words[CURRENT]}" --generate-bash-completion 2>/dev/null)}"; do
+		if [[ $line == ":files" ]]; then
+			files=1
+		elif [[ $line == *$'\t'?* ]]; then
+			candidates+=("${${line%%%%$'\t'*}//:/\\:}:${line#*$'\t'}")
+		elif [[ -n $line ]]; then
+			candidates+=("${${line%%%%$'\t'*}//:/\\:}")
+		fi
+	done
+	local added=1
+	(( $#candidates )) && _describe -V 'candidate' candidates && added=0
+	[[ -n $files ]] && _files && added=0
+	return added
 }
 %[2]s "$@"
+`
+	fishCompletion = `# fish completion for %[1]s
+function _%[2]s
+	set -l before (commandline -opc)
+	set -l word (commandline -ct)
+	for line in ($before[1] $before[2..-1] "$word" --generate-bash-completion 2>/dev/null)
+		if test "$line" = ":files"
+			__fish_complete_path "$word"
+		else
+			echo $line
+		end
+	end
+end
+complete -c %[1]s -f -k -a '(_%[2]s)'
 `
 )

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Limited is ctx, ended with cause after limit; 0: there is none. The caller calls
+// Limited returns a context that ends with cause after limit, or not by itself if limit is 0. The caller calls
 // cancel.
 func Limited(ctx context.Context, limit time.Duration, cause error) (limited context.Context, cancel context.CancelFunc) {
 	if limit == 0 {

@@ -1,40 +1,83 @@
 package cmdline
 
 import (
+	"cmp"
+	"errors"
 	"flag"
-	"fmt"
-	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/suggest"
 )
 
-// The sentences of package flag, from which cli has them, about a flag whose value
-// it cannot take: there is no type for them.
-var (
-	refusedValue = regexp.MustCompile(`^invalid (?:boolean )?value ("(?:[^"\\]|\\.)*") for (?:flag )?-([^:]+): (.*)$`)
-	missingValue = regexp.MustCompile(`^flag needs an argument: -(.+)$`)
-)
-
-// refused is the error of wrong usage for err, with which cli refuses the flags of
-// c. Where it is the value of a flag, it says what to write instead.
-func refused(c *cli.Context, err error) error {
-	text := strings.ReplaceAll(err.Error(), "\n", `\n`) // in a name that is none
-	if found := refusedValue.FindStringSubmatch(text); found != nil {
-		if known := flagOf(c, found[2]); known != nil {
-			return Usage("%s: %s %s", found[2], found[1], wanted(known, found[3]))
-		}
-	}
-	if found := missingValue.FindStringSubmatch(text); found != nil {
-		if known := flagOf(c, found[1]); known != nil {
+// refused returns the error of wrong usage for c, whose flags cli cannot read because of
+// cause. Package flag has a sentence for each mistake but no type, so the first mistake is
+// found again.
+func refused(c *cli.Context, cause error) error {
+	for words := flagWordsOf(c); len(words) > 0 && len(words[0]) > 1 && words[0][0] == '-'; words = words[1:] {
+		typed, value, hasValue := strings.Cut(words[0], "=")
+		known := flagOf(c, flagName(typed))
+		switch {
+		case known == nil:
+			return unknownFlag(c, typed)
+		case !known.TakesValue() && !hasValue:
+			continue
+		case !hasValue && len(words) == 1:
 			place, _ := flag.UnquoteUsage(&flag.Flag{Usage: known.GetUsage()})
-			return Usage("%s: its value is missing (write --%s %s)", found[1], found[1], place)
+			return Usage("flag %s needs a value (%s %s)", typed, typed, place)
+		case !hasValue:
+			value, words = words[1], words[1:]
+		}
+		if !accepts(known, value) {
+			return invalidValue(known, value)
 		}
 	}
-	return Usage("%s (see %s --help)", text, called(c))
+	return Usage("%w (see %s --help)", cause, called(c))
 }
 
-// flagOf is the flag called name of a command, or of its program; nil: there is none.
+// flagWordsOf returns the words in which the flags of c are: those that follow the program or
+// its command.
+func flagWordsOf(c *cli.Context) []string {
+	words, _ := c.App.Metadata[rawArgs].([]string)
+	words = words[min(1, len(words)):]
+	if c.Command == nil || c.Command.Name == c.App.Name {
+		return words
+	}
+	for len(words) > 0 && words[0] != c.Command.Name { // a program's own flags have no values
+		words = words[1:]
+	}
+	return words[min(1, len(words)):]
+}
+
+// unknownFlag returns the error for a flag that c does not have.
+func unknownFlag(c *cli.Context, typed string) error {
+	var names []string
+	for _, one := range c.Command.VisibleFlags() {
+		names = append(names, one.Names()[0])
+	}
+	remedy := suggest.Hint(strings.TrimLeft(typed, "-"), "--", names)
+	if follows := manualOf(c.App).AfterDash; remedy == "" && follows != "" && !strings.HasPrefix(typed, "--") {
+		remedy = " (" + follows + " --)"
+	}
+	return Usage("unknown flag %s%s", quoted(typed), cmp.Or(remedy, " (see "+called(c)+" --help)"))
+}
+
+// flagName returns the name of a flag as typed, which begins with one dash or two.
+func flagName(typed string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(typed, "-"), "-")
+}
+
+// quoted returns a word as it was typed if it is a plain one, or else in quotes.
+func quoted(word string) string {
+	if text := strconv.Quote(word); text != `"`+word+`"` || strings.Contains(word, " ") {
+		return text
+	}
+	return word
+}
+
+// flagOf returns the flag of a command, or of its program, with a name; nil if there is none.
 func flagOf(c *cli.Context, name string) cli.DocGenerationFlag {
 	all := c.App.Flags
 	if c.Command != nil {
@@ -51,22 +94,29 @@ func flagOf(c *cli.Context, name string) cli.DocGenerationFlag {
 	return nil
 }
 
-// wanted says what a value is not that a flag has refused for cause, and what can be
-// written: the default is a number that every flag takes.
-func wanted(refusing cli.DocGenerationFlag, cause string) string {
-	kind, example := "value for it", refusing.GetDefaultText()
-	switch refusing.(type) {
+// accepts reports whether a flag can have a value.
+func accepts(f cli.DocGenerationFlag, value string) bool {
+	set := flag.NewFlagSet("", flag.ContinueOnError)
+	return f.Apply(set) == nil && set.Set(f.Names()[0], value) == nil
+}
+
+// invalidValue returns the error for a value that a flag does not accept: what a valid one is,
+// and an example.
+func invalidValue(f cli.DocGenerationFlag, value string) error {
+	name := f.Names()[0]
+	want, example := "a value", f.GetDefaultText()
+	switch f.(type) {
 	case *cli.BoolFlag:
-		return fmt.Sprintf("is neither true nor false (write --%s, or leave it out)", refusing.Names()[0])
+		return Usage("invalid %s %q: write --%s, or leave it out", name, value, name)
 	case *cli.DurationFlag:
-		kind, example = "length of time", "30s"
+		want, example = "a duration with its unit", "30s"
 	case *cli.IntFlag:
-		kind = "whole number"
+		want = "a whole number"
 	case *cli.UintFlag:
-		kind = "whole number from 0 on"
+		want = "a whole number that is not negative"
 	}
-	if strings.HasSuffix(cause, "value out of range") {
-		kind = "number that fits"
+	if _, err := strconv.ParseInt(value, 0, strconv.IntSize); errors.Is(err, strconv.ErrRange) {
+		want = "a smaller number"
 	}
-	return fmt.Sprintf("is no %s (write one such as %s)", kind, example)
+	return Usage("invalid %s %q: want %s, e.g. %s", name, value, want, example)
 }

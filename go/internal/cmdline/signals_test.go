@@ -20,8 +20,8 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return command
 }
 
-// TestSignals wants the first signal to end a program's context, and a second
-// one to end a program that does not care.
+// The first signal cancels a program's context, and a second one ends a program that does
+// not return.
 func TestSignals(t *testing.T) {
 	for _, signal := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
 		for _, stubborn := range []bool{false, true} {
@@ -38,10 +38,10 @@ func TestSignals(t *testing.T) {
 				if err := command.Start(); err != nil {
 					t.Fatal(err)
 				}
-				heard := bufio.NewReader(stdout)
+				printed := bufio.NewReader(stdout)
 				for _, want := range []string{"running\n", "ending\n"} {
-					if word, err := heard.ReadString('\n'); word != want {
-						t.Fatalf("said %q, want %q (%v)", word, want, err)
+					if word, err := printed.ReadString('\n'); word != want {
+						t.Fatalf("printed %q, want %q (%v)", word, want, err)
 					}
 					if want == "running\n" {
 						command.Process.Signal(signal)
@@ -53,7 +53,7 @@ func TestSignals(t *testing.T) {
 					close(ended)
 				}()
 				giveUp := time.After(time.Minute)
-				for stubborn { // the program may be a moment late to let go of signals
+				for stubborn { // the program may still catch the second one
 					command.Process.Signal(signal)
 					select {
 					case <-ended:

@@ -8,9 +8,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// The exit statuses of every program; docs/contract.md lists them for users.
+// The exit statuses of all programs; docs/contract.md lists them for users.
 const (
-	StatusDone    = 0 // all was done
+	StatusDone    = 0 // success
 	StatusFailed  = 1 // a check failed, or an I/O error
 	StatusUsage   = 2 // wrong usage or wrong configuration
 	StatusNoVM    = 3 // no such VM, or it is not running
@@ -18,7 +18,7 @@ const (
 	StatusTimeout = 5 // a time limit passed
 )
 
-// statusError carries the exit status that an error asks for.
+// statusError is an error with an exit status.
 type statusError struct {
 	status int
 	err    error
@@ -30,8 +30,7 @@ func (e *statusError) Unwrap() error { return e.err }
 // ExitCode makes a statusError a cli.ExitCoder.
 func (e *statusError) ExitCode() int { return e.status }
 
-// Status gives err the exit status with which the program will end. A nil err
-// stays nil.
+// Status returns err with the exit status that the program ends with, or nil if err is nil.
 func Status(status int, err error) error {
 	if err == nil {
 		return nil
@@ -39,12 +38,12 @@ func Status(status int, err error) error {
 	return &statusError{status, err}
 }
 
-// Usage is an error of wrong usage: status StatusUsage.
+// Usage returns an error of wrong usage, with the text of fmt.Errorf and status StatusUsage.
 func Usage(format string, args ...any) error {
 	return Status(StatusUsage, fmt.Errorf(format, args...))
 }
 
-// Quiet is an exit status of which all has been said.
+// Quiet returns an error that prints nothing and has an exit status; nil for StatusDone.
 func Quiet(status int) error {
 	if status == StatusDone {
 		return nil
@@ -55,8 +54,8 @@ func Quiet(status int) error {
 // errQuiet is an error that prints nothing.
 var errQuiet = errors.New("")
 
-// statusOf finds the exit status an error asks for. A time limit that nobody
-// classified is StatusTimeout; everything else is StatusFailed.
+// statusOf returns the exit status of an error. Without one of its own, it is StatusTimeout
+// for a time limit and StatusFailed for everything else.
 func statusOf(err error) int {
 	var coder cli.ExitCoder
 	switch {

@@ -13,7 +13,7 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Colour reports whether what is written to w may be coloured: w is a terminal
+// Colour reports whether output to w may have colours: w is a terminal
 // and NO_COLOR is not set (https://no-color.org).
 func Colour(w io.Writer) bool {
 	return os.Getenv("NO_COLOR") == "" && IsTerminal(w)
