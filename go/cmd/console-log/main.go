@@ -25,34 +25,47 @@ func main() { cmdline.Main(app()) }
 func app() *cli.App {
 	return &cli.App{
 		Name:      "console-log",
-		Usage:     "print what a console of a VM, or a channel, has printed",
+		Usage:     "print the journal of a VM's console or of a channel",
 		ArgsUsage: "[CONSOLE]",
-		Description: `Prints the newest boot of a console from its first byte, and ends: the VM need not
-run. CONSOLE is a console by its name or its device (serial, ttyS0); left out, the
-first one of the VM. Without a name it is the only VM that runs, or else the channel
-serial if that has a relay.
+		Description: `Prints the newest boot of a console from its first byte, and ends. The VM need not run.
+CONSOLE is the name or the device of a console (serial, ttyS0); the default is the
+VM's first one. Without --name and --channel, it is the only VM that runs, or else the
+channel serial if it has a relay.
 
---list shows the boots of which something is kept, and how each ended; a restart of
-the guest itself is listed within its boot. --since begins with the first byte that
-came within a time, whichever boot that is of. --follow goes on with what comes, and
-with following boots, until Ctrl-C.
+--list shows the boots that are kept and how each one ended. A restart of the guest itself
+is listed within its boot. --since begins with the first byte of the last minutes or
+hours, in whichever boot. --follow continues with new output and new boots until Ctrl-C.
 
-What could harm your terminal is not shown on one; --raw shows everything. Elsewhere
-the bytes are exactly those that the guest printed.
-
-Exit status: 0 done, or interrupted while it follows; 1 an error; 2 wrong usage, or
-a boot that is not kept; 3 nothing is kept, or with --follow nothing runs.`,
+On a terminal, control sequences that could change its state are not shown; --raw shows
+every byte. Elsewhere the output is exactly what the guest printed.`,
+		Metadata: cmdline.Manual{
+			Exit: []cmdline.Entry{
+				{Term: "0", Text: "success, or Ctrl-C with --follow"},
+				{Term: "1", Text: "an error"},
+				{Term: "2", Text: "wrong usage, or a boot that is not kept"},
+				{Term: "3", Text: "nothing is kept, or with --follow nothing is running"},
+			},
+			Files: []cmdline.Entry{cmdline.JournalFiles, cmdline.ChannelJournalFiles},
+			Examples: []cmdline.Entry{
+				{Term: "console-log --list", Text: "List the boots of the only VM that runs, and how they ended"},
+				{Term: "console-log --name demo --boot -1", Text: "Print the boot before the newest one of the VM demo"},
+				{Term: "console-log --name demo --follow --since 10m hvc0", Text: "Print the last 10 minutes of hvc0, and continue"},
+				{Term: "console-log --channel serial --timestamps", Text: "Print a channel of qemu-relay, with times"},
+			},
+			SeeAlso:   []string{"connect-serial(1)", "console-status(1)", "qemu-relay(1)"},
+			Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
+		}.Metadata(),
 		Flags: []cli.Flag{
 			cmdline.ConfigFlag(),
-			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or the only one that runs)"),
-			&cli.StringFlag{Name: "channel", Usage: "print the channel `NAME` of qemu-relay"},
-			&cli.IntFlag{Name: "boot", Usage: "print boot `N`: 0 is the newest, -1 the one before"},
+			cmdline.NameFlag(cmdline.OnlyVM),
+			cmdline.ChannelFlag("print", ""),
+			cmdline.BootFlag(),
 			&cli.BoolFlag{Name: "list", Usage: "list the boots"},
-			&cli.BoolFlag{Name: "json", Usage: "with --list: print JSON, a line for each boot"},
-			&cli.BoolFlag{Name: "follow", Usage: "go on with what comes"},
-			&cli.DurationFlag{Name: "since", Usage: "begin with what came in the last `TIME`, as 10m"},
-			&cli.BoolFlag{Name: "timestamps", Usage: "begin each line with the time at which it came"},
-			&cli.BoolFlag{Name: "raw", Usage: "show on a terminal everything that the guest printed"},
+			&cli.BoolFlag{Name: "json", Usage: "with --list: print JSON, one line for each boot"},
+			&cli.BoolFlag{Name: "follow", Usage: "continue with new output"},
+			&cli.DurationFlag{Name: "since", Usage: "begin with the output of the last `TIME`, e.g. 10m"},
+			cmdline.TimestampsFlag(),
+			cmdline.RawFlag(""),
 		},
 		Action: run,
 	}
@@ -95,10 +108,7 @@ const ownChannel = "serial"
 
 func parse(c *cli.Context) (options, error) {
 	o := options{
-		place:   follow.Place{Channel: c.String("channel")},
-		boot:    c.Int("boot"),
 		oneBoot: c.IsSet("boot"),
-		since:   c.Duration("since"),
 		show: attach.Options{
 			Program: c.App.Name, Timestamps: c.Bool("timestamps"), Raw: c.Bool("raw"), Colour: cmdline.Colour(os.Stdout),
 		},
@@ -110,14 +120,18 @@ func parse(c *cli.Context) (options, error) {
 	if len(args) > 0 {
 		o.place.Console = args[0]
 	}
+	if o.boot, err = cmdline.Boot(c); err != nil {
+		return o, err
+	}
+	if o.since, err = cmdline.Positive(c, "since", "10m"); err != nil {
+		return o, err
+	}
 	if err := contradiction(c, o); err != nil {
 		return o, err
 	}
-	if c.IsSet("channel") {
-		return o, logs.CheckChannel(o.place.Channel)
-	}
-	o.place.Machine, o.consoles, err = cmdline.MachineConsoles(c)
-	if err == nil && o.place.Machine == "" {
+	target, err := cmdline.TargetOf(c)
+	o.place.Machine, o.place.Channel, o.consoles = target.VM, target.Channel, target.Consoles
+	if target.VM == "" && target.Channel == "" {
 		o.place.OwnChannel = ownChannel
 	}
 	return o, err
@@ -126,14 +140,8 @@ func parse(c *cli.Context) (options, error) {
 // contradiction returns an error if the flags exclude each other.
 func contradiction(c *cli.Context, o options) error {
 	switch {
-	case c.IsSet("channel") && c.IsSet("name"):
-		return errors.New("--channel and --name: a channel does not belong to a VM (use one of them)")
 	case c.IsSet("channel") && o.place.Console != "":
 		return fmt.Errorf("unexpected console %q: a channel has no consoles (leave it out)", o.place.Console)
-	case o.boot > 0:
-		return fmt.Errorf("invalid boot %d: 0 is the newest one, -1 the one before", o.boot)
-	case c.IsSet("since") && o.since <= 0:
-		return fmt.Errorf("invalid since %v: must be positive, e.g. 10m", o.since)
 	case c.Bool("follow") && (c.Bool("list") || o.boot < 0):
 		return errors.New("--follow: continues with new output (leave out --list and --boot)")
 	}

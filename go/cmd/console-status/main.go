@@ -14,7 +14,6 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/display"
 	"microvm-console/internal/logs"
-
 	"microvm-console/internal/state"
 )
 
@@ -24,30 +23,42 @@ func app() *cli.App {
 	return &cli.App{
 		Name:  "console-status",
 		Usage: "show the consoles of running microVMs, and the channels of qemu-relay",
-		Description: `Shows whether the guest is ready, and for each console its device and endpoints, whether QEMU is running,
-the number of the boot, the bytes it has printed, its clients and their lag,
-and how many bytes were lost, if any; and what should be known of the guest, as a
-process that was killed for want of memory. Without a name, it shows every VM and
-every channel of yours that is running.
+		Description: `Shows whether the guest is ready and, for each console: its device and endpoints, whether
+QEMU is running, the number of the boot, the bytes printed, the clients and their lag, and
+the bytes that were lost, if any. Notes report problems of the guest, such as a process that
+was killed because memory ran out. Without --name and --channel, all running VMs and
+channels of this user are shown.
 
-A VM is starting until QEMU runs, then booting, and ready when the guest's agent
-answers or a console shows a login. --wait-ready waits for that.
+A VM is starting until QEMU runs, then booting, and ready when the guest's agent answers or
+a console shows a login prompt. --wait-ready waits for that.
 
---json prints the answer of the control socket: of one VM or one channel, if it is
-named, else {"vms": [...], "channels": [...]}.
---watch shows it again every second, until what it shows has ended or Ctrl-C.
-
-Exit status: 0 done; 1 a VM or a channel does not answer; 2 wrong usage; 3 no such VM
-or channel, or none is running, or a VM that was waited for has ended; 5 it was not
-ready within --timeout.`,
+--json prints the answer of the control socket: one VM or one channel if it is named, else
+{"vms": [...], "channels": [...]}. --watch shows the status again every second, until
+Ctrl-C or until nothing that it shows is running.`,
+		Metadata: cmdline.Manual{
+			Exit: []cmdline.Entry{
+				{Term: "0", Text: "success"},
+				{Term: "1", Text: "a VM or a channel does not answer"},
+				{Term: "2", Text: "wrong usage"},
+				{Term: "3", Text: "no such VM or channel, none is running, or the VM ended during --wait-ready"},
+				{Term: "5", Text: "the VM was not ready within --timeout"},
+			},
+			Files: []cmdline.Entry{cmdline.RuntimeFiles, cmdline.ChannelRuntimeFiles},
+			Examples: []cmdline.Entry{
+				{Term: "console-status --watch", Text: "Watch all VMs and channels"},
+				{Term: "console-status --name demo --wait-ready --timeout 1m", Text: "Wait in a script until the guest is ready"},
+				{Term: "console-status --name demo --json", Text: "Print the status as JSON"},
+			},
+			SeeAlso: []string{"connect-serial(1)", "console-log(1)", "microvm-run(1)", "qemu-relay(1)"},
+		}.Metadata(),
 		Flags: []cli.Flag{
 			cmdline.ConfigFlag(),
-			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or all VMs and channels)"),
-			&cli.StringFlag{Name: "channel", Usage: "show the channel `NAME` of qemu-relay"},
+			cmdline.NameFlag("all VMs and channels"),
+			cmdline.ChannelFlag("show", ""),
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-			&cli.BoolFlag{Name: "watch", Usage: "show it again every second"},
-			&cli.BoolFlag{Name: "wait-ready", Usage: "wait until the guest is ready"},
-			&cli.DurationFlag{Name: "timeout", Usage: "with --wait-ready: wait at most `TIME`"},
+			&cli.BoolFlag{Name: "watch", Usage: "show the status again every second"},
+			cmdline.WaitReadyFlag(),
+			cmdline.TimeoutFlag(0, "with --wait-ready: wait at most `TIME`"),
 		},
 		Action: run,
 	}
@@ -79,21 +90,11 @@ func run(c *cli.Context) error {
 
 // targetOf reads the flags that say what to show.
 func targetOf(c *cli.Context) (target, error) {
-	t := target{channel: c.String("channel")}
-	if !c.IsSet("channel") {
-		var err error
-		t.vm, err = cmdline.MachineName(c)
-		return t, err
+	chosen, err := cmdline.TargetOf(c)
+	if err == nil && chosen.Channel != "" && c.Bool("wait-ready") {
+		err = cmdline.Usage("--channel and --wait-ready: only a VM becomes ready (use one of them)")
 	}
-	switch err := logs.CheckChannel(t.channel); {
-	case err != nil:
-		return t, cmdline.Status(cmdline.StatusUsage, err)
-	case c.IsSet("name"):
-		return t, cmdline.Usage("--channel and --name: a channel is not a VM's (give one of them)")
-	case c.Bool("wait-ready"):
-		return t, cmdline.Usage("--channel and --wait-ready: only a VM becomes ready (give one of them)")
-	}
-	return t, nil
+	return target{vm: chosen.VM, channel: chosen.Channel}, err
 }
 
 // print prints what ask has returned, on a terminal of so many columns; 0: no terminal.
@@ -139,10 +140,10 @@ var errNotReady = errors.New("not ready")
 
 // waitReady waits until the VMs of a target are ready, if the user asks for that.
 func waitReady(c *cli.Context, t target) error {
-	limit := c.Duration("timeout")
+	limit, err := cmdline.Timeout(c)
 	switch {
-	case c.IsSet("timeout") && limit <= 0:
-		return cmdline.Usage("timeout: %v is no time limit (as 30s)", limit)
+	case err != nil:
+		return err
 	case c.IsSet("timeout") && !c.Bool("wait-ready"):
 		return cmdline.Usage("--timeout: bounds --wait-ready (give that too)")
 	case !c.Bool("wait-ready"):
@@ -150,7 +151,7 @@ func waitReady(c *cli.Context, t target) error {
 	}
 	ctx, cancel := cmdline.Limited(c.Context, limit, errNotReady)
 	defer cancel()
-	err := t.awaitReady(ctx)
+	err = t.awaitReady(ctx)
 	if errors.Is(err, errNotReady) {
 		return cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("%w within %v (see what it prints: connect-serial)", err, limit))
 	}

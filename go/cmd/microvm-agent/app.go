@@ -16,10 +16,23 @@ func main() { cmdline.Main(app()) }
 func app() *cli.App {
 	return &cli.App{
 		Name:  "microvm-agent",
-		Usage: "the guest agent: does in a guest what its host asks for",
-		Description: `Speaks QEMU's guest agent protocol on a virtio-serial port, which it waits for.
-Whoever can reach it is root in this guest: on the port that is the owner of the
-VM, with --vsock it is every user of the host and of the guest.`,
+		Usage: "run in a guest and execute the requests of its host",
+		Description: `Speaks QEMU's guest agent protocol on a virtio-serial port, and waits for that port.
+Every client of the agent has root's rights in the guest: on the port that is the
+owner of the VM, with --vsock every user of the host and of the guest.`,
+		Metadata: cmdline.Manual{
+			Exit: []cmdline.Entry{
+				{Term: "0", Text: "success, or ended by a signal"},
+				{Term: "1", Text: "an error; with --ping: no agent answers"},
+				{Term: "2", Text: "wrong usage"},
+			},
+			Files: []cmdline.Entry{{Term: "/dev/virtio-ports/" + guestagent.PortName, Text: "the virtio-serial port, in the guest"}},
+			Examples: []cmdline.Entry{
+				{Term: "microvm-agent", Text: "Serve the host, in a guest's init"},
+				{Term: "microvm-agent --ping vsock:1:5000", Text: "Ask the agent of this guest for its version"},
+			},
+			SeeAlso: []string{"microvm-exec(1)", "microvm-shutdown(1)", "qemu-ga(8)"},
+		}.Metadata(),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "port", Value: guestagent.PortName, Usage: portUsage},
 			&cli.UintFlag{Name: "vsock", Usage: vsockUsage},

@@ -28,11 +28,11 @@ type options struct {
 	ping    string // address; "": serve
 }
 
-// What the flags mean.
+// The usages of the flags.
 const (
-	portUsage  = "serve the virtio-serial port called `NAME`"
-	vsockUsage = "serve the vsock `PORT` as well, for every user of host and guest (0: none)"
-	pingUsage  = "ask the agent at `ADDRESS`, as vsock:1:5000 or unix:/run/agent, what it is, and exit"
+	portUsage  = "serve the virtio-serial port `NAME`"
+	vsockUsage = "serve the vsock `PORT` too, for every user of host and guest"
+	pingUsage  = "print what the agent at `ADDRESS` is, e.g. vsock:1:5000 or unix:/run/agent, and exit"
 )
 
 // usageError is a mistake in the flags.

@@ -11,3 +11,5 @@ import (
 func TestMain(m *testing.M) { programtest.Main(m, app()) }
 
 func TestTranscripts(t *testing.T) { programtest.Run(t) }
+
+func TestManual(t *testing.T) { programtest.Manual(t, app) }

@@ -22,42 +22,57 @@ func app() *cli.App {
 		Name:      "microvm-exec",
 		Usage:     "run a command in the guest of a running microVM",
 		ArgsUsage: "-- command [arguments...]",
-		Description: `Runs the command in the guest by its agent (microvm-agent, or qemu-ga), and gives
-its output and its exit status as if it ran here. It is no shell: for one, run
-"sh -c" there. What comes on stdin, unless that is a terminal, is read to its end
-first, at most 4 MiB, and is the command's input. With microvm-agent the output
-comes while the command runs, with qemu-ga at its end, and 16 MiB of it.
+		Description: `The guest's agent (microvm-agent or qemu-ga) runs the command. Its output and its exit
+status are those of microvm-exec. No shell is involved unless the command is one:
+"sh -c ...". stdin, unless it is a terminal, is read to its end first, at most 4 MiB, and
+is the command's input. microvm-agent sends output while the command runs; qemu-ga
+sends it at the end, at most 16 MiB.
 
-On a terminal, text and colours are shown, and nothing that could harm it; --raw
-shows every byte. Elsewhere the bytes are always exact.
+On a terminal, control sequences that could change its state are not shown; --raw shows
+every byte. Elsewhere the bytes are exact.
 
-Ctrl-C and the time limit end the command in the guest too, if that has a shell.
-
-Exit status: the command's; 128 and the signal's number where a signal has ended
-it; 126 the guest cannot start it, 127 there is no such program there. Where it was
-not run: 1 an error; 2 wrong usage, or too long an input; 3 no such VM, it is not
-running, or no agent answers there; 5 the time limit has passed.`,
+Ctrl-C and the time limit end the command in the guest too, if the guest has a shell.`,
+		Metadata: cmdline.Manual{
+			AfterDash: "the command follows",
+			Exit: []cmdline.Entry{
+				{Term: "N", Text: "the command's exit status, or 128 and the number of the signal that ended it"},
+				{Term: "1", Text: "an error; the command did not run"},
+				{Term: "2", Text: "wrong usage, or more than 4 MiB of input"},
+				{Term: "3", Text: "no such VM, it is not running, or no agent answers in it"},
+				{Term: "5", Text: "the time limit passed"},
+				{Term: "126", Text: "the guest cannot start the command"},
+				{Term: "127", Text: "the guest has no such program"},
+			},
+			Files: []cmdline.Entry{cmdline.RuntimeFiles},
+			Examples: []cmdline.Entry{
+				{Term: "microvm-exec -- uname -r", Text: "Print the kernel version of the only VM that runs"},
+				{Term: "microvm-exec --name demo --wait-ready -- sh -c 'dmesg | tail -n 5'", Text: "Wait for the guest of demo, and run a pipeline in it"},
+				{Term: "microvm-exec -- sh -c 'cat > /tmp/data' < data", Text: "Copy a file into the guest"},
+			},
+			SeeAlso: []string{"microvm-agent(1)", "microvm-run(1)"},
+		}.Metadata(),
 		Flags: []cli.Flag{
 			cmdline.ConfigFlag(),
-			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or the only one that runs)"),
-			&cli.BoolFlag{Name: "wait-ready", Usage: "wait until the guest is ready"},
-			&cli.BoolFlag{Name: "raw", Usage: "show on a terminal everything that the command prints"},
-			&cli.DurationFlag{Name: "timeout", Usage: "end it all after `TIME`"},
+			cmdline.NameFlag(cmdline.OnlyVM),
+			cmdline.WaitReadyFlag(),
+			cmdline.RawFlag(""),
+			cmdline.TimeoutFlag(0, "end the wait and the command after `TIME`"),
 		},
 		Action: run,
 	}
 }
 
 func run(c *cli.Context) error {
-	command, err := cmdline.AfterDash(c, "the command stands")
-	limit := c.Duration("timeout")
+	command, err := cmdline.AfterDash(c, "the command follows")
 	switch {
 	case err != nil:
 		return err
 	case len(command) == 0 || command[0] == "":
 		return cmdline.Usage("a command is missing (write it after --, e.g. %s -- uname -r)", c.App.Name)
-	case c.IsSet("timeout") && limit <= 0:
-		return cmdline.Usage("invalid timeout %v: must be positive, e.g. 30s", limit)
+	}
+	limit, err := cmdline.Timeout(c)
+	if err != nil {
+		return err
 	}
 	name, err := cmdline.MachineName(c)
 	if err != nil {

@@ -24,9 +24,24 @@ func app() *cli.App {
 		Name:      "microvm-initrd",
 		Usage:     "build a guest image (initramfs) with a login on each console",
 		ArgsUsage: "IMAGE.json",
+		Description: `Builds an initramfs from the files that IMAGE.json names: busybox, kernel modules, an agent,
+and others. The same input gives the same bytes. Nix builds the demo's guest with it.`,
+		Metadata: cmdline.Manual{
+			Exit: []cmdline.Entry{
+				{Term: "0", Text: "success"},
+				{Term: "1", Text: "an error"},
+				{Term: "2", Text: "wrong usage, or a wrong IMAGE.json"},
+			},
+			Files: []cmdline.Entry{{Term: "IMAGE.json", Text: "the image: its programs, files, modules, services and logins"}},
+			Examples: []cmdline.Entry{
+				{Term: "microvm-initrd --output initrd.img image.json", Text: "Build an image"},
+				{Term: "microvm-initrd --list image.json", Text: "List what the image would hold"},
+			},
+			SeeAlso: []string{"microvm-run(1)", "microvm-agent(1)"},
+		}.Metadata(),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Usage: "write the image to `FILE` (default: standard output)"},
-			&cli.BoolFlag{Name: "list", Usage: "print mode, size and path of what the image would hold"},
+			&cli.StringFlag{Name: "output", Usage: "write the image to `FILE` (default: standard output)", TakesFile: true},
+			&cli.BoolFlag{Name: "list", Usage: "print mode, size and path of each file in the image, and exit"},
 		},
 		Action: run,
 	}

@@ -47,3 +47,5 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("status %d: %s", status, stderr.String())
 	}
 }
+
+func TestManual(t *testing.T) { programtest.Manual(t, app) }

@@ -19,11 +19,11 @@ import (
 // execute starts the VM, runs a command in its guest, and stops it.
 func execute(c *cli.Context, machine vmconfig.Machine, command []string) error {
 	if len(command) == 0 || command[0] == "" {
-		return cmdline.Usage("exec: a command is missing (it stands behind --, as in %s --exec -- uname -r)", c.App.Name)
+		return cmdline.Usage("--exec: a command is missing (it follows --, as in %s --exec -- uname -r)", c.App.Name)
 	}
-	limit := c.Duration("timeout")
-	if c.IsSet("timeout") && limit <= 0 {
-		return cmdline.Usage("timeout: %v is no time limit (as 30s)", limit)
+	limit, err := cmdline.Timeout(c)
+	if err != nil {
+		return err
 	}
 	v := vm.New(machine, vm.Options{
 		AutoPorts: c.Bool("auto-ports"),

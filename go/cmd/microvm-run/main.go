@@ -25,47 +25,67 @@ func main() { cmdline.Main(app()) }
 func app() *cli.App {
 	return &cli.App{
 		Name:      "microvm-run",
-		Usage:     "start a microVM in the foreground and stay until it ends",
-		ArgsUsage: "[-- QEMU arguments...] | --exec -- command...",
-		Description: `What the consoles print is kept from the first byte, and served to up to
-256 clients on TCP ports of localhost and on Unix sockets; each is told in a
-line when the VM runs. A line that says READY follows when the guest's agent
-answers or a console shows a login; a service manager is told the same by
-sd_notify(3). Ctrl-C stops the VM as microvm-shutdown does, and the stage that
-worked is told; a second Ctrl-C ends it at once. QEMU never outlives this program.
+		Usage:     "start a microVM in the foreground and wait for its end",
+		UsageText: "microvm-run [options] [-- QEMU arguments...]\nmicrovm-run [options] --exec -- command [arguments...]",
+		Description: `Starts QEMU, keeps what the consoles print from the first byte, and serves each console to
+up to 256 clients on a TCP port of localhost and on a Unix socket. A line for each console
+is printed when the VM runs. A line with READY follows when the guest's agent answers or a
+console shows a login prompt; a service manager is notified too (sd_notify(3)). Ctrl-C
+stops the VM as microvm-shutdown does; a second Ctrl-C ends it at once. QEMU never
+outlives this program.
 
-With --exec, what stands behind -- is no argument of QEMU's but a command: the VM
-is started, the command is run in its guest by the agent there as microvm-exec does,
-and the VM is stopped. stdout is the command's; all else goes to stderr. On a
-terminal, text and colours are shown, and nothing that could harm it; --raw shows every
-byte. Elsewhere the bytes are always exact. --timeout bounds the start and the command
-together; the VM is stopped then as well.
+With --exec, the arguments after -- are a command instead of QEMU's arguments. The VM is
+started, the guest's agent runs the command as with microvm-exec, and the VM is stopped.
+stdout is the command's; everything else is written to stderr. On a terminal, control
+sequences that could change its state are not shown; --raw shows every byte. --timeout
+limits the start and the command together; the VM is stopped then too.
 
-A guest that ends by itself as nobody wanted is told with the last lines it has
-printed: a kernel's panic; five restarts within a minute of a guest that is never
-ready; a guest whose processors QEMU has stopped for good.
-
-Exit status: 0 the guest powered off or was stopped; 1 an error, or a guest that
-is lost or restarts again and again; 2 wrong usage or a wrong vm.json; 4 the
-guest panicked. With --exec: the command's, as with microvm-exec; 3 no agent
-answers in the guest; 5 the time limit has passed.`,
+If the guest ends unexpectedly, the last lines that it printed are shown: after a kernel
+panic, after five restarts within a minute without becoming ready, or when QEMU has
+stopped its processors.`,
+		Metadata: cmdline.Manual{
+			AfterDash: "QEMU's arguments follow",
+			Exit: []cmdline.Entry{
+				{Term: "0", Text: "the guest powered off or was stopped"},
+				{Term: "1", Text: "an error, or a guest that stopped working or restarted again and again"},
+				{Term: "2", Text: "wrong usage or a wrong vm.json"},
+				{Term: "3", Text: "with --exec: no agent answers in the guest"},
+				{Term: "4", Text: "the guest panicked"},
+				{Term: "5", Text: "with --exec: the time limit passed"},
+				{Term: "N", Text: "with --exec: the command's exit status, as with microvm-exec"},
+			},
+			Files: []cmdline.Entry{
+				{Term: "vm.json", Text: "the VM: kernel, initrd, memory, consoles and their ports"},
+				cmdline.RuntimeFiles, cmdline.JournalFiles,
+			},
+			Examples: []cmdline.Entry{
+				{Term: "microvm-run --config vm.json", Text: "Start a VM"},
+				{Term: "microvm-run --config vm.json --exec -- uname -r", Text: "Run one command in a fresh guest"},
+				{Term: "microvm-run --config vm.json --check", Text: "Report every mistake in a vm.json"},
+				{Term: "microvm-run --config vm.json -- -s -S", Text: "Wait for gdb on port 1234"},
+			},
+			SeeAlso: []string{
+				"connect-serial(1)", "console-log(1)", "console-status(1)", "microvm-exec(1)", "microvm-shutdown(1)",
+				"run-test(1)", "qemu-system-x86_64(1)",
+			},
+		}.Metadata(),
 		Flags: append(cmdline.MachineFlags(),
-			&cli.BoolFlag{Name: "auto-ports", Usage: "take a free port where the one in vm.json is taken"},
-			&cli.BoolFlag{Name: "no-relay", Usage: "have QEMU serve the ports itself: one client each, nothing kept"},
-			&cli.BoolFlag{Name: "exec", Usage: "run the command behind -- in the guest, and stop the VM"},
-			&cli.BoolFlag{Name: "raw", Usage: "with --exec: show on a terminal everything that the command prints"},
-			&cli.DurationFlag{Name: "timeout", Usage: "with --exec: end the command, or the wait for its guest, after `TIME`"},
-			&cli.BoolFlag{Name: "check", Usage: "tell every mistake in vm.json and exit"},
-			&cli.BoolFlag{Name: "dry-run", Usage: "print the QEMU command line, as it can be run by hand, and exit"},
+			&cli.BoolFlag{Name: "auto-ports", Usage: "use a free port if the one in vm.json is in use"},
+			&cli.BoolFlag{Name: "no-relay", Usage: "let QEMU serve the ports: one client each, no history"},
+			&cli.BoolFlag{Name: "exec", Usage: "run the command after -- in the guest, and stop the VM"},
+			cmdline.RawFlag("with --exec: "),
+			cmdline.TimeoutFlag(0, "with --exec: stop the VM after `TIME`"),
+			&cli.BoolFlag{Name: "check", Usage: "report every mistake in vm.json, and exit"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "print a QEMU command line that a shell can run, and exit"},
 		),
 		Action: run,
 	}
 }
 
 func run(c *cli.Context) error {
-	what := "QEMU arguments stand"
+	what := "QEMU's arguments follow"
 	if c.Bool("exec") {
-		what = "the command stands"
+		what = "the command follows"
 	}
 	extra, err := cmdline.AfterDash(c, what)
 	if err != nil {

@@ -23,24 +23,36 @@ func app() *cli.App {
 	return &cli.App{
 		Name:  "microvm-shutdown",
 		Usage: "stop a running microVM",
-		Description: `Asks the guest's agent, if it answers within half a second; then presses the ACPI
-power button, again every 2 s; then tells QEMU to quit, then sends it SIGTERM, then
-SIGKILL; and says which one worked, and why those before it did not. Each has its
-share of the time limit, and what one leaves is the next one's: of 30 s, the agent
-has 12, the button 12, and the others 2 each.
+		Description: `Asks the guest's agent if it answers within half a second, then presses the ACPI power
+button every 2 s, then sends QEMU the command quit, then SIGTERM, then SIGKILL. It prints
+which stage worked, and why those before it did not. Each stage has its share of the
+time limit, and passes on what it did not use: of 30 s, the agent has 12, the button 12,
+and the others 2 each.
 
-A QEMU that was left behind, as the microvm-run that started it was killed, is ended
-by --force alone: by SIGTERM, then by SIGKILL.
+Only --force ends a QEMU process that was left behind when its microvm-run was killed: by
+SIGTERM, then by SIGKILL.
 
-With --all, all VMs of this user at the same time, a line for each.
-
-Exit status: 0 the VM has ended, or all have; 2 wrong usage; 3 no such VM, or it is
-not running; 5 one still runs.`,
+--all stops all VMs of this user at the same time and prints a line for each.`,
+		Metadata: cmdline.Manual{
+			Exit: []cmdline.Entry{
+				{Term: "0", Text: "the VM has ended; with --all: all of them"},
+				{Term: "2", Text: "wrong usage"},
+				{Term: "3", Text: "no such VM, or it is not running"},
+				{Term: "5", Text: "a VM still runs"},
+			},
+			Files: []cmdline.Entry{cmdline.RuntimeFiles},
+			Examples: []cmdline.Entry{
+				{Term: "microvm-shutdown", Text: "Stop the only VM that runs"},
+				{Term: "microvm-shutdown --all --timeout 10s", Text: "Stop all VMs within 10 seconds"},
+				{Term: "microvm-shutdown --name demo --force", Text: "Stop the VM demo without asking its guest"},
+			},
+			SeeAlso: []string{"console-status(1)", "microvm-run(1)"},
+		}.Metadata(),
 		Flags: []cli.Flag{
 			cmdline.ConfigFlag(),
-			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or the only one that runs)"),
-			&cli.BoolFlag{Name: "all", Usage: "stop every VM of this user"},
-			&cli.DurationFlag{Name: "timeout", Value: ctl.DefaultTimeout, Usage: "bound the whole stop by `TIME`"},
+			cmdline.NameFlag(cmdline.OnlyVM),
+			&cli.BoolFlag{Name: "all", Usage: "stop all VMs of this user"},
+			cmdline.TimeoutFlag(ctl.DefaultTimeout, "limit the whole stop to `TIME`"),
 			&cli.BoolFlag{Name: "force", Usage: "do not ask the guest: begin with quit"},
 		},
 		Action: shutdown,
@@ -54,10 +66,11 @@ func shutdown(c *cli.Context) error {
 	if err := cmdline.NoArguments(c); err != nil {
 		return err
 	}
-	request := ctl.StopRequest{Timeout: c.Duration("timeout"), Force: c.Bool("force")}
+	limit, err := cmdline.Timeout(c)
+	request := ctl.StopRequest{Timeout: limit, Force: c.Bool("force")}
 	switch {
-	case request.Timeout <= 0:
-		return cmdline.Usage("invalid timeout %v: must be positive, e.g. 30s", request.Timeout)
+	case err != nil:
+		return err
 	case c.Bool("all") && c.IsSet("name"):
 		return cmdline.Usage("--all and --name exclude each other (use one of them)")
 	case c.Bool("all"):

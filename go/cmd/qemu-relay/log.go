@@ -14,17 +14,17 @@ import (
 func log() *cli.Command {
 	return &cli.Command{
 		Name:      "log",
-		Usage:     "print what a channel has printed in a boot",
+		Usage:     "print a boot of a channel",
 		ArgsUsage: "CHANNEL",
-		Description: `Prints a boot from its first byte, and ends: the relay need not run. Elsewhere than
-on a terminal the bytes are exactly those that QEMU wrote. To follow what comes,
-use tail -F on the channel's .log, or connect to its socket. console-log --channel
-does the same, lists the boots and follows them.`,
+		Description: `Prints a boot from its first byte, and ends. The relay need not run. If stdout is not a
+terminal, the output is exactly what QEMU wrote. To follow new output, use tail -F on
+the channel's .log, or connect to its socket. console-log --channel does the same,
+lists the boots and follows them.`,
 		Flags: []cli.Flag{
 			configFlag(),
-			&cli.IntFlag{Name: "boot", Usage: "print boot `N`: 0 is the newest, -1 the one before"},
-			&cli.BoolFlag{Name: "timestamps", Usage: "begin each line with the time at which it came"},
-			&cli.BoolFlag{Name: "raw", Usage: "show on a terminal everything that the guest printed"},
+			cmdline.BootFlag(),
+			cmdline.TimestampsFlag(),
+			cmdline.RawFlag(""),
 		},
 		Action: printLog,
 	}
@@ -35,9 +35,9 @@ func printLog(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	boot := c.Int("boot")
-	if boot > 0 {
-		return cmdline.Usage("invalid boot %d: 0 is the newest one, -1 the one before", boot)
+	boot, err := cmdline.Boot(c)
+	if err != nil {
+		return err
 	}
 	all, _, err := settings.Find(c.String("config"))
 	if err == nil {

@@ -12,3 +12,5 @@ func TestMain(m *testing.M) {
 }
 
 func TestTranscripts(t *testing.T) { programtest.Run(t) }
+
+func TestManual(t *testing.T) { programtest.Manual(t, app) }

@@ -23,15 +23,15 @@ import (
 func serve() *cli.Command {
 	return &cli.Command{
 		Name:      "serve",
-		Usage:     "relay channels until a signal comes",
+		Usage:     "serve channels until a signal arrives",
 		ArgsUsage: "CHANNEL...",
-		Description: `Serves the endpoints of each channel: the FIFOs qemu-CHANNEL.in and .out, the Unix
-socket .sock, the terminal .pty, the link .log to the newest part of the stream,
-and a TCP port where the settings name one. They are there before, between and
-after VMs; each client gets the boot from its first byte, then what comes.
+		Description: `Serves the endpoints of each channel: the FIFOs qemu-CHANNEL.in and .out, the Unix socket
+.sock, the terminal .pty, the link .log to the newest part of the journal, and a TCP port
+if the settings name one. They exist before, between and after runs of QEMU. Each client
+receives the boot from its first byte, then new output.
 
-A service manager is told when all is ready, and keeps the endpoints open over a
-crash (see qemu-relay units).`,
+A service manager is notified when everything is ready, and keeps the endpoints open if
+the relay crashes (see qemu-relay units).`,
 		Flags:  []cli.Flag{configFlag()},
 		Action: serveChannels,
 	}

@@ -19,13 +19,10 @@ func status() *cli.Command {
 		Name:      "status",
 		Usage:     "show the channels, their endpoints and their clients",
 		ArgsUsage: "[CHANNEL...]",
-		Description: `Shows for each channel whether QEMU is running, the number of the boot, the bytes it
-has printed, its clients and their lag, and how many bytes were lost, if any.
+		Description: `Shows for each channel whether QEMU is running, the number of the boot, the bytes printed,
+the clients and their lag, and the bytes that were lost, if any.
 
---json prints the answers of the relays' control sockets, a line of JSON for each.
-
-Exit status: 0 done; 2 wrong usage or settings; 3 no relay of the channels is
-running.`,
+--json prints the answers of the relays' control sockets, one line of JSON for each.`,
 		Flags: []cli.Flag{
 			configFlag(),
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},

@@ -19,15 +19,15 @@ import (
 func units() *cli.Command {
 	return &cli.Command{
 		Name:  "units",
-		Usage: "make the systemd user units of the enabled channels",
-		Description: `Prints the units, or writes them where --install or --output says. Units of ours
-whose channels are not enabled any more are removed there. Wrong settings give
-status 2, and then nothing is written.`,
+		Usage: "print or install the systemd user units of the enabled channels",
+		Description: `Prints the units, or writes them to the folder of --install or --output. Units of
+qemu-relay for channels that are no longer enabled are removed from there. With wrong
+settings nothing is written, and the exit status is 2.`,
 		Flags: []cli.Flag{
 			configFlag(),
-			&cli.StringFlag{Name: "program", Usage: "the `PATH` of qemu-relay in the units (default: as it was called)"},
+			&cli.StringFlag{Name: "program", Usage: "use the `PATH` of qemu-relay in the units (default: as it was called)", TakesFile: true},
 			&cli.BoolFlag{Name: "install", Usage: "write the units to ~/.config/systemd/user ($XDG_CONFIG_HOME)"},
-			&cli.StringFlag{Name: "output", Usage: "write the units to `DIR`, for a package"},
+			&cli.StringFlag{Name: "output", Usage: "write the units to the folder `DIR`, for a package"},
 		},
 		Action: makeUnits,
 	}

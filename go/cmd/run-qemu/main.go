@@ -21,23 +21,36 @@ func app() *cli.App {
 	return &cli.App{
 		Name:      "run-qemu",
 		Usage:     "start QEMU with its serial port, monitor and debugcon on persistent relays",
+		UsageText: "run-qemu [QEMU arguments...]",
 		ArgsUsage: "[QEMU arguments...]",
-		Description: `Connects QEMU with every channel of qemu-relay that the settings enable: serial,
-monitor and debugcon, and others, which are further serial ports unless they are called
-hvc0, or like a monitor. All arguments are passed on. If no relay of a channel is running, it
-is carried here until QEMU ends. A -serial, -monitor or -debugcon among the arguments wins.
-Without a display (DISPLAY, WAYLAND_DISPLAY), and without an option for one, QEMU gets
--display none.
+		Description: `Connects QEMU with every channel of qemu-relay that the settings enable: serial, monitor and
+debugcon, and others, which are further serial ports unless their name begins with hvc or
+contains monitor, hmp or qmp. All arguments are passed to QEMU. If a channel has no running
+relay, run-qemu serves it until QEMU ends. A -serial, -monitor or -debugcon among the
+arguments replaces the channel. Without a display (DISPLAY, WAYLAND_DISPLAY) and without an
+option for one, QEMU gets -display none.
 
-When QEMU has ended, a line says so if its guest has panicked, or has restarted again and
-again.
+When QEMU has ended, a line reports a guest that panicked or restarted again and again.
 
-QEMU is the program $QEMU, or qemu-system-x86_64. The settings are those of
-qemu-relay. --help and --version alone are this program's; QEMU has -help and
--version.
-
-Exit status: QEMU's, or 128 and the number of the signal that ended it; 1 if it
-could not be started; 2 wrong settings.`,
+QEMU is the program $QEMU, or qemu-system-x86_64. The settings are those of qemu-relay.
+--help and --version as the only argument are run-qemu's; QEMU has -help and -version.`,
+		Metadata: cmdline.Manual{
+			Exit: []cmdline.Entry{
+				{Term: "N", Text: "QEMU's exit status, or 128 and the number of the signal that ended it"},
+				{Term: "1", Text: "QEMU could not be started"},
+				{Term: "2", Text: "wrong settings"},
+			},
+			Files: []cmdline.Entry{
+				{Term: "~/.config/qemu-relay/config.json", Text: "the settings of qemu-relay"},
+				cmdline.ChannelRuntimeFiles, cmdline.ChannelJournalFiles,
+			},
+			Examples: []cmdline.Entry{
+				{Term: "run-qemu -m 512 -kernel bzImage -append console=ttyS0", Text: "Start a kernel; attach with connect-serial"},
+				{Term: "run-qemu -drive file=os.img,format=raw -s -S", Text: "Start an operating system of your own, and wait for gdb"},
+				{Term: "QEMU=qemu-system-i386 run-qemu -cdrom os.iso", Text: "Use another QEMU"},
+			},
+			SeeAlso: []string{"qemu-relay(1)", "connect-serial(1)", "console-log(1)", "qemu-system-x86_64(1)"},
+		}.Metadata(),
 		SkipFlagParsing: true,
 		Action:          run,
 	}

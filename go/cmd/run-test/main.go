@@ -21,33 +21,47 @@ func main() { cmdline.Main(app()) }
 func app() *cli.App {
 	return &cli.App{
 		Name:  "run-test",
-		Usage: "start a microVM, test its consoles, shut it down",
-		Description: `The VM gets a name of its own and, where a port of its vm.json is taken, a free
-one: a test runs beside a running VM of the same vm.json. Every answer that is
-checked is computed by the guest. The checks of vm.json, its field checks, are made
-once root has logged in on each console; a console with "login": false is one where
-nobody can, and what needs a shell there is skipped.
+		Usage: "start a microVM, test its consoles, and shut it down",
+		Description: `The VM gets a name of its own, and free ports if those of its vm.json are in use, so that a
+test can run beside a VM of the same vm.json. The guest computes every answer that is
+checked. The checks of vm.json, its field checks, follow once root has logged in on each
+console. On a console with "login": false, checks that need a shell are skipped.
 
-With --run, what the chosen checks stand on (the start, logins) is done as well, and
-is told only where it fails.
+With --run, the steps that the chosen checks need (the start, the logins) run too, and are
+reported only if they fail.
 
-When a check has failed, the last lines of each console and QEMU's command line are
-shown, and all that the consoles have printed is kept; the place is told.
+After a failed check, the last lines of each console and QEMU's command line are shown,
+and everything that the consoles printed is kept in a folder that is printed.
 
-Interrupted, by Ctrl-C, it stops the VM, and reports the checks that are left, and the
-one under way, as not run.
-
-Exit status: 0 all checks passed; 1 a check failed, or the test was interrupted;
-2 wrong usage or a wrong vm.json; 4 the guest panicked.`,
+Ctrl-C stops the VM, and reports the current check and those after it as not run.`,
+		Metadata: cmdline.Manual{
+			Exit: []cmdline.Entry{
+				{Term: "0", Text: "all checks passed"},
+				{Term: "1", Text: "a check failed, or the test was interrupted"},
+				{Term: "2", Text: "wrong usage or a wrong vm.json"},
+				{Term: "4", Text: "the guest panicked"},
+			},
+			Files: []cmdline.Entry{
+				{Term: "vm.json", Text: "the VM, and its own checks in the field checks"},
+				{Term: "$TMPDIR/run-test-NAME-*/", Text: "the journals and the report of a failed test, or with --keep"},
+			},
+			Examples: []cmdline.Entry{
+				{Term: "run-test --config vm.json", Text: "Test a VM"},
+				{Term: "run-test --config vm.json --format junit --output report.xml", Text: "Write a report for a CI server"},
+				{Term: "run-test --config vm.json --run boot --repeat 10", Text: "Run some of the checks ten times, and print statistics"},
+			},
+			SeeAlso: []string{"microvm-run(1)", "console-log(1)"},
+			Values:  map[string]cmdline.Values{"format": cmdline.OneOf(report.Formats()...)},
+		}.Metadata(),
 		Flags: append(cmdline.MachineFlags(),
-			&cli.DurationFlag{Name: "timeout", Value: 2 * time.Minute, Usage: "bound each check by `TIME`"},
-			&cli.StringFlag{Name: "run", Usage: "make only the checks whose names match `REGEXP`"},
-			&cli.BoolFlag{Name: "list", Usage: "print the names of the checks, and start nothing"},
-			&cli.IntFlag{Name: "lines", Value: consoletest.DefaultLines, Usage: "have the guest print `N` numbered lines on each console"},
-			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "do it all `N` times, and show statistics"},
+			cmdline.TimeoutFlag(2*time.Minute, "limit each check to `TIME`"),
+			&cli.StringFlag{Name: "run", Usage: "run only the checks whose names match `REGEXP`"},
+			&cli.BoolFlag{Name: "list", Usage: "print the names of the checks, and exit"},
+			&cli.IntFlag{Name: "lines", Value: consoletest.DefaultLines, Usage: "make the guest print `N` numbered lines on each console"},
+			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "run the test `N` times, and print statistics"},
 			&cli.StringFlag{Name: "format", Value: "pretty", Usage: "report in `FORMAT`: " + strings.Join(report.Formats(), ", ")},
-			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`, and what pretty shows to standard output"},
-			&cli.BoolFlag{Name: "keep", Usage: "keep the consoles' journals and the report, also when all checks pass"},
+			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`; the progress is still printed", TakesFile: true},
+			&cli.BoolFlag{Name: "keep", Usage: "keep the consoles' journals and the report, even if all checks pass"},
 		),
 		Action: test,
 	}
@@ -90,8 +104,8 @@ const mostLines = 1_000_000
 // options looks at the flags before anything is started. The pattern is nil where
 // all checks are to be made.
 func options(c *cli.Context) (*regexp.Regexp, error) {
-	if c.Duration("timeout") <= 0 {
-		return nil, cmdline.Usage("timeout: %v is no time limit (as 60s)", c.Duration("timeout"))
+	if _, err := cmdline.Timeout(c); err != nil {
+		return nil, err
 	}
 	if n := c.Int("repeat"); n < 1 {
 		return nil, cmdline.Usage("repeat: %d is no number of runs (1 or more)", n)

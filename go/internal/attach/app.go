@@ -21,50 +21,70 @@ import (
 func App(name, device, channel string) *cli.App {
 	return &cli.App{
 		Name:  name,
-		Usage: "a terminal on a running microVM's " + device,
-		Description: fmt.Sprintf(`Shows what the guest has printed on %s since its start, then what it prints,
-and types what you type. Many terminals may be attached; one has the
-writer's seat and types, the others watch, and a key takes the seat once it is free.
-Ctrl-] leaves (choose another key with --escape to type Ctrl-] into the guest); the
-VM goes on. If the VM ends, the terminal waits for its next start and goes on there;
---once ends with the VM. A line marks where a boot begins.
+		Usage: "attach a terminal to " + device + " of a running microVM",
+		Description: fmt.Sprintf(`Shows what the guest has printed on %s since its start, then new output, and sends what
+you type to the guest. Any number of terminals can be attached. One of them holds the
+writer's seat and types; the others are read-only. When the seat is free, the next
+terminal with a key press takes it.
 
-What could harm your terminal, or have it type by itself, is not shown: titles,
-the clipboard, mouse reports, questions of the past. --raw shows everything.
+Ctrl-] detaches; the VM keeps running. --escape sets another key, so that Ctrl-] can be typed
+into the guest. When the VM ends, the terminal waits for its next start and continues
+there, unless --once is given. A line marks the beginning of each boot.
 
-If stdin or stdout is not a terminal, stdout gets the bytes as they are, and
-stdin is typed; after its end the output goes on until --timeout passes or the
-VM ends. A terminal at stdout is protected all the same.
+Control sequences that could change the state of your terminal or make it send text are
+not shown: titles, the clipboard, mouse reports, terminal queries from the past. --raw shows
+every byte.
 
---boot -1 shows the boot before the newest one, also of a VM that does not run.
-console-log lists the boots, and prints each of them.
+If stdin or stdout is not a terminal, stdout receives the exact bytes, and stdin is sent to
+the guest. After the end of stdin, the output continues until --timeout or the end of the
+VM. A stdout that is a terminal is still protected.
 
-Exit status: 0 you left, the time limit passed, or the VM has ended; 1 an error,
-or the VM's owner was killed; 2 wrong usage; 3 no such VM, or it is not running.`, device),
+--boot -1 shows the boot before the newest one, also if the VM is not running. console-log
+lists boots and prints them.`, device),
+		Metadata: cmdline.Manual{
+			Exit: []cmdline.Entry{
+				{Term: "0", Text: "you detached, the time limit passed, or the VM ended"},
+				{Term: "1", Text: "an error, or microvm-run was killed"},
+				{Term: "2", Text: "wrong usage, or a boot that is not kept"},
+				{Term: "3", Text: "no such VM, or it is not running"},
+			},
+			Files: []cmdline.Entry{
+				cmdline.RuntimeFiles, cmdline.JournalFiles,
+			},
+			Examples: []cmdline.Entry{
+				{Term: name, Text: "Attach to the only VM that runs"},
+				{Term: name + " --name demo --from -4096 --read-only", Text: "Watch the VM demo, from the last 4096 bytes on"},
+				{Term: "echo uname -a | " + name + " --timeout 5s", Text: "Type a line, and print the output of the next 5 seconds"},
+				{Term: name + " --boot -1 --timestamps", Text: "Show the boot before the newest one, with times"},
+			},
+			SeeAlso: []string{"console-log(1)", "console-status(1)", "microvm-run(1)", "qemu-relay(1)"},
+			Values:  map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
+		}.Metadata(),
 		Flags: []cli.Flag{
 			cmdline.ConfigFlag(),
-			cmdline.NameFlag("`NAME` of the VM (default: the one in vm.json, or the only one that runs)"),
-			&cli.StringFlag{Name: "channel", Usage: "attach to the channel `NAME` of qemu-relay" + unnamed(channel)},
-			&cli.StringFlag{Name: "from", Value: "start", Usage: "begin at `PLACE`: start (of the boot), now, -BYTES (the last ones), or an offset"},
-			&cli.IntFlag{Name: "boot", Usage: "show boot `N`: 0 is this one, -1 the one before"},
-			&cli.BoolFlag{Name: "read-only", Usage: "type nothing"},
-			&cli.BoolFlag{Name: "force", Usage: "take the writer's seat from whoever has it"},
-			&cli.BoolFlag{Name: "once", Usage: "at a terminal: end with the VM"},
-			&cli.BoolFlag{Name: "timestamps", Usage: "begin each line with the time at which it came"},
-			&cli.BoolFlag{Name: "raw", Usage: "show on a terminal everything that the guest prints"},
-			&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "leave with `KEY`"},
-			&cli.DurationFlag{Name: "timeout", Usage: "end after `TIME`"},
+			cmdline.NameFlag(cmdline.OnlyVM),
+			cmdline.ChannelFlag("attach to", unnamed(channel)),
+			&cli.StringFlag{Name: "from", Value: "start", Usage: "begin at `PLACE`: start (of the boot), now, -BYTES (from the end), or an offset"},
+			cmdline.BootFlag(),
+			&cli.BoolFlag{Name: "read-only", Usage: "do not type"},
+			&cli.BoolFlag{Name: "force", Usage: "take the writer's seat from its holder"},
+			&cli.BoolFlag{Name: "once", Usage: "on a terminal: end with the VM"},
+			cmdline.TimestampsFlag(),
+			cmdline.RawFlag(""),
+			&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "detach with `KEY`"},
+			cmdline.TimeoutFlag(0, "end after `TIME`"),
 		},
 		Action: func(c *cli.Context) error { return action(c, device, channel) },
 	}
 }
 
-// unnamed returns when a program attaches to its own channel.
+// unnamed returns the part of a flag's usage that says when a program attaches to its own
+// channel.
 func unnamed(channel string) string {
 	if channel == "" {
 		return ""
 	}
-	return fmt.Sprintf(" (default: none; %s, where no VM is named and none runs)", channel)
+	return fmt.Sprintf(" (default: %s, if no VM is named and none runs)", channel)
 }
 
 func action(c *cli.Context, device, channel string) error {
@@ -97,41 +117,32 @@ func WithStatus(err error) error {
 func options(c *cli.Context, device, channel string) (Options, error) {
 	o := Options{
 		Program:    c.App.Name,
-		Place:      follow.Place{Channel: c.String("channel"), OwnChannel: channel, Console: device},
+		Place:      follow.Place{OwnChannel: channel, Console: device},
 		From:       c.String("from"),
-		Boot:       c.Int("boot"),
 		ReadOnly:   c.Bool("read-only"),
 		Force:      c.Bool("force"),
 		Once:       c.Bool("once"),
 		Timestamps: c.Bool("timestamps"),
 		Raw:        c.Bool("raw"),
-		Timeout:    c.Duration("timeout"),
 		Colour:     cmdline.Colour(os.Stdout),
 	}
 	if _, err := strconv.ParseInt(o.From, 10, 64); err != nil && o.From != "start" && o.From != "now" {
 		return o, fmt.Errorf("invalid from %q: must be start, now, -BYTES or an offset", o.From)
 	}
-	if c.IsSet("channel") {
-		if err := logs.CheckChannel(o.Place.Channel); err != nil {
-			return o, err
-		}
-	}
-	if o.Place.Channel != "" && c.IsSet("name") {
-		return o, errors.New("--channel and --name: a channel does not belong to a VM (use one of them)")
-	}
 	if o.Force && o.ReadOnly {
 		return o, errors.New("--force and --read-only: --force is for typing (use one of them)")
 	}
-	if o.Boot > 0 {
-		return o, fmt.Errorf("invalid boot %d: 0 is the newest one, -1 the one before", o.Boot)
-	}
-	if o.Timeout < 0 || c.IsSet("timeout") && o.Timeout == 0 {
-		return o, fmt.Errorf("invalid timeout %v: must be positive, e.g. 5s", o.Timeout)
-	}
 	var err error
+	if o.Boot, err = cmdline.Boot(c); err != nil {
+		return o, err
+	}
+	if o.Timeout, err = cmdline.Timeout(c); err != nil {
+		return o, err
+	}
 	if o.Escape, err = ParseKey(c.String("escape")); err != nil {
 		return o, err
 	}
-	o.Place.Machine, o.Consoles, err = cmdline.MachineConsoles(c)
+	target, err := cmdline.TargetOf(c)
+	o.Place.Machine, o.Place.Channel, o.Consoles = target.VM, target.Channel, target.Consoles
 	return o, err
 }
