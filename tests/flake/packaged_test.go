@@ -12,7 +12,7 @@ import (
 )
 
 // longFlag matches a flag in the output of --help.
-var longFlag = regexp.MustCompile(`(?m)^ {3}--([a-z][a-z-]*)`)
+var longFlag = regexp.MustCompile(`(?m)^ {2}--([a-z][a-z-]*)`)
 
 // packaged returns the package's share folder, and the flags that --help lists, by program.
 func packaged(t *testing.T) (share string, flags map[string][]string) {
@@ -30,7 +30,7 @@ func packaged(t *testing.T) (share string, flags map[string][]string) {
 			flags[program.Name()] = append(flags[program.Name()], match[1])
 		}
 		if len(flags[program.Name()]) < 2 { // --help and --version at least
-			t.Errorf("%s --help tells of the flags %q:\n%s", program.Name(), flags[program.Name()], help)
+			t.Errorf("%s --help lists the flags %q:\n%s", program.Name(), flags[program.Name()], help)
 		}
 	}
 	return filepath.Join(tools, "share"), flags
@@ -44,8 +44,8 @@ func needs(t *testing.T, name, debian string) {
 	}
 }
 
-// Each program's manual page is one that man reads without a complaint, and it
-// has every flag of --help.
+// man reads each program's manual page without a warning, and the page has every flag of
+// --help.
 func TestManualPages(t *testing.T) {
 	t.Parallel()
 	needs(t, "man", "man-db")
@@ -60,7 +60,7 @@ func TestManualPages(t *testing.T) {
 			}
 		}
 		if strings.Contains(page, "warning:") {
-			t.Errorf("man complains of the page of %s:\n%s", name, page)
+			t.Errorf("man warns about the page of %s:\n%s", name, page)
 		}
 	}
 }
@@ -79,11 +79,11 @@ func TestCompletionInRealShells(t *testing.T) {
 		{"zsh", "zsh", `
 			fpath=(` + share + `/zsh/site-functions $fpath)
 			autoload -Uz compinit && compinit -u -D
-			# What the completion of $0 offers, as zsh would show it.
-			_describe() { print -l -- ${(P)2} }
+			# Print what the completion of $0 offers.
+			_describe() { print -l -- ${(P)3} }
 			_files() { }
 			words=($0 --) CURRENT=2
-			$_comps[$0]`},
+			$_comps[$0] || true # it fails without candidates`},
 		{"fish", "fish", `
 			set -p fish_complete_path ` + share + `/fish/vendor_completions.d
 			complete -C "$argv[1] --"`},
