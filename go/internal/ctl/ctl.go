@@ -62,8 +62,9 @@ type Attempt struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// String returns which stage worked, or that none did, and why the earlier ones failed. It
-// is one line of printable characters (package plaintext), as results may quote the guest.
+// String returns how the machine was stopped, or that it still runs. If the guest had no part
+// in the stop, it also returns why the earlier stages failed. It is one line of printable
+// characters (package plaintext), as results may quote the guest.
 func (r StopReport) String() string {
 	var failed []string
 	seconds := 0.0

@@ -130,7 +130,7 @@ func probe(ctx context.Context, name string) (client Client, status state.Machin
 // nearestRunning returns the machine that runs whose name may be meant by name; "" if none is
 // similar.
 func nearestRunning(name string) string {
-	running, _ := rundir.Running() // without a list there is no suggestion
+	running, _ := rundir.Running() // an empty list suggests nothing
 	names := make([]string, len(running))
 	for i, machine := range running {
 		names[i] = machine.Name()
