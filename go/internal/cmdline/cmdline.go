@@ -21,6 +21,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"microvm-console/internal/colour"
 	"microvm-console/internal/plaintext"
 )
 
@@ -81,13 +82,18 @@ func report(program string, err error, stderr io.Writer) int {
 	if err == nil {
 		return StatusDone
 	}
+	status := statusOf(err)
 	for _, line := range lines(err) {
 		if errors.Is(err, errQuiet) {
 			break
 		}
-		fmt.Fprintf(stderr, "%s: %s\n", program, plaintext.Line(line)) // a guest's words may be in it
+		line = program + ": " + plaintext.Line(line) // a guest's words may be in it
+		if status == StatusPanic {
+			line = colour.Of(stderr).Red(line)
+		}
+		fmt.Fprintln(stderr, line)
 	}
-	return statusOf(err)
+	return status
 }
 
 // lines flattens an error into the lines that tell it.
