@@ -47,6 +47,8 @@ Exit status: 0 all checks passed; 1 a check failed, or the test was interrupted;
 			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "do it all `N` times, and show statistics"},
 			&cli.StringFlag{Name: "format", Value: "pretty", Usage: "report in `FORMAT`: " + strings.Join(report.Formats(), ", ")},
 			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`, and what pretty shows to standard output"},
+			&cli.BoolFlag{Name: "quiet", Usage: "print failed checks and the totals only"},
+			&cli.BoolFlag{Name: "verbose", Usage: "print also why the accelerator was chosen"},
 			&cli.BoolFlag{Name: "keep", Usage: "keep the consoles' journals and the report, also when all checks pass"},
 		),
 		Action: test,
@@ -83,24 +85,26 @@ func test(c *cli.Context) error {
 	return repeat(c, machine, choose)
 }
 
-// mostLines is how many numbered lines a console's journal keeps, with room for all
-// else that the guest prints.
+// mostLines is how many numbered lines the journal of a console can keep beside the other
+// output of the guest.
 const mostLines = 1_000_000
 
-// options looks at the flags before anything is started. The pattern is nil where
-// all checks are to be made.
+// options checks the flags, and returns the pattern of --run; nil if it is not given.
 func options(c *cli.Context) (*regexp.Regexp, error) {
 	if c.Duration("timeout") <= 0 {
-		return nil, cmdline.Usage("timeout: %v is no time limit (as 60s)", c.Duration("timeout"))
+		return nil, cmdline.Usage("invalid timeout %v: must be positive, e.g. 30s", c.Duration("timeout"))
 	}
 	if n := c.Int("repeat"); n < 1 {
-		return nil, cmdline.Usage("repeat: %d is no number of runs (1 or more)", n)
+		return nil, cmdline.Usage("invalid repeat %d: must be 1 or more", n)
 	}
 	if n := c.Int("lines"); n < 1 || n > mostLines {
-		return nil, cmdline.Usage("lines: %d is out of range (1 to %d)", n, mostLines)
+		return nil, cmdline.Usage("invalid lines %d: must be 1 to %d", n, mostLines)
 	}
 	if format := c.String("format"); !slices.Contains(report.Formats(), format) {
-		return nil, cmdline.Usage("format: %q is unknown (one of %s)", format, strings.Join(report.Formats(), ", "))
+		return nil, cmdline.Usage("invalid format %q: must be one of %s", format, strings.Join(report.Formats(), ", "))
+	}
+	if c.Bool("quiet") && c.Bool("verbose") {
+		return nil, cmdline.Usage("--quiet and --verbose: give one of them")
 	}
 	if c.IsSet("output") {
 		if err := report.CheckPath(c.String("output")); err != nil {
@@ -112,13 +116,13 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	}
 	pattern, err := regexp.Compile(c.String("run"))
 	if err != nil {
-		return nil, cmdline.Usage("run: %q is no regular expression (%s)", c.String("run"),
+		return nil, cmdline.Usage("run: invalid regular expression %q: %s", c.String("run"),
 			strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return pattern, nil
 }
 
-// list prints the names of checks, those aside that nobody has asked for.
+// list prints the names of checks that are not quiet.
 func list(c *cli.Context, checks []consoletest.Check) error {
 	for _, check := range checks {
 		if check.Quiet {
@@ -131,7 +135,7 @@ func list(c *cli.Context, checks []consoletest.Check) error {
 	return nil
 }
 
-// testName is a machine name that no other test has.
+// testName returns a machine name that no other test has.
 func testName(name string, pid int) string {
 	suffix := fmt.Sprintf("-test-%d", pid)
 	return name[:min(len(name), vmconfig.MaxName-len(suffix))] + suffix
