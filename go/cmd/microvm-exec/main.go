@@ -49,7 +49,7 @@ running, or no agent answers there; 5 the time limit has passed.`,
 }
 
 func run(c *cli.Context) error {
-	command, err := cmdline.AfterDash(c, "the command stands")
+	command, err := cmdline.AfterDash(c, "the command follows")
 	limit := c.Duration("timeout")
 	switch {
 	case err != nil:

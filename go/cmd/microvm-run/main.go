@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
@@ -52,9 +54,12 @@ answers in the guest; 5 the time limit has passed.`,
 		Flags: append(cmdline.MachineFlags(),
 			&cli.BoolFlag{Name: "auto-ports", Usage: "take a free port where the one in vm.json is taken"},
 			&cli.BoolFlag{Name: "no-relay", Usage: "have QEMU serve the ports itself: one client each, nothing kept"},
+			&cli.BoolFlag{Name: "detach", Usage: "continue in the background once the guest is ready"},
+			&cli.BoolFlag{Name: "quiet", Usage: "print errors only"},
+			&cli.BoolFlag{Name: "verbose", Usage: "print also why the accelerator was chosen, and each stage of a stop"},
 			&cli.BoolFlag{Name: "exec", Usage: "run the command behind -- in the guest, and stop the VM"},
 			&cli.BoolFlag{Name: "raw", Usage: "with --exec: show on a terminal everything that the command prints"},
-			&cli.DurationFlag{Name: "timeout", Usage: "with --exec: end the command, or the wait for its guest, after `TIME`"},
+			&cli.DurationFlag{Name: "timeout", Usage: "with --exec: end the command, or the wait for its guest, after `TIME`; with --detach: wait at most `TIME`"},
 			&cli.BoolFlag{Name: "check", Usage: "tell every mistake in vm.json and exit"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print the QEMU command line, as it can be run by hand, and exit"},
 		),
@@ -63,32 +68,23 @@ answers in the guest; 5 the time limit has passed.`,
 }
 
 func run(c *cli.Context) error {
-	what := "QEMU arguments stand"
+	what := "QEMU's arguments follow"
 	if c.Bool("exec") {
-		what = "the command stands"
+		what = "the command follows"
 	}
 	extra, err := cmdline.AfterDash(c, what)
 	if err != nil {
 		return err
 	}
-	if !c.Bool("exec") {
-		if err := vmconfig.CheckQEMUArgs(extra); err != nil {
-			return cmdline.Usage("%v", err)
-		}
-	}
-	if c.Bool("raw") && !c.Bool("exec") {
-		return cmdline.Usage("raw: is about what a command prints, and there is none (give --exec, or attach with connect-serial --raw)")
-	}
-	if c.IsSet("timeout") && !c.Bool("exec") {
-		return cmdline.Usage("timeout: bounds a command, and there is none (give --exec, or end the VM by microvm-shutdown)")
-	}
-	if instead := onlyOne(c, "check", "dry-run", "exec"); instead != nil {
-		return instead
+	if err := checkFlags(c, extra); err != nil {
+		return err
 	}
 	machine, err := cmdline.Machine(c, vmconfig.Machine.CheckFiles, consoletest.CheckNames)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	ready := readyPipe()
+	switch {
 	case c.Bool("check"):
 		_, err = fmt.Fprintf(c.App.Writer, "%s: no mistakes\n", c.String("config"))
 		return err
@@ -96,17 +92,41 @@ func run(c *cli.Context) error {
 		return dryRun(c, machine, extra)
 	case c.Bool("exec"):
 		return execute(c, machine, extra)
+	case c.Bool("detach") && ready == nil:
+		return detach(c, machine)
 	}
-	v := vm.New(machine, vm.Options{
-		QEMUArgs:  extra,
-		AutoPorts: c.Bool("auto-ports"),
-		NoRelay:   c.Bool("no-relay"),
-		Log:       func(line string) { fmt.Fprintf(c.App.Writer, "%s: %s\n", c.App.Name, line) },
-	})
+	options := vmOptions(c, c.App.Writer)
+	options.QEMUArgs = extra
+	v := vm.New(machine, options)
 	var group errgroup.Group
-	group.Go(func() error { return announce(c, v) })
+	group.Go(func() error { return announce(c, v, machine, ready) })
 	group.Go(func() error { return v.Run(c.Context) })
 	return explain(c, group.Wait())
+}
+
+// checkFlags returns an error if flags contradict each other, or QEMU's arguments are not
+// allowed.
+func checkFlags(c *cli.Context, extra []string) error {
+	if !c.Bool("exec") {
+		if err := vmconfig.CheckQEMUArgs(extra); err != nil {
+			return cmdline.Usage("%v", err)
+		}
+	}
+	if c.Bool("raw") && !c.Bool("exec") {
+		return cmdline.Usage("--raw needs --exec (connect-serial --raw shows every byte of a console)")
+	}
+	if c.IsSet("timeout") {
+		switch limit := c.Duration("timeout"); {
+		case !c.Bool("exec") && !c.Bool("detach"):
+			return cmdline.Usage("--timeout needs --exec or --detach (microvm-shutdown stops a VM)")
+		case limit <= 0:
+			return cmdline.Usage("invalid timeout %v: must be positive, e.g. 30s", limit)
+		}
+	}
+	if err := onlyOne(c, "quiet", "verbose"); err != nil {
+		return err
+	}
+	return onlyOne(c, "check", "dry-run", "exec", "detach")
 }
 
 // onlyOne returns an error if more than one of some flags are given.
@@ -116,7 +136,7 @@ func onlyOne(c *cli.Context, flags ...string) error {
 		switch {
 		case !c.Bool(flag):
 		case first != "":
-			return cmdline.Usage("--%s and --%s: each is instead of a start (give one of them)", first, flag)
+			return cmdline.Usage("--%s and --%s: give one of them", first, flag)
 		default:
 			first = flag
 		}
@@ -124,37 +144,56 @@ func onlyOne(c *cli.Context, flags ...string) error {
 	return nil
 }
 
-// announce prints one line per console once the VM runs, and one when its guest is ready.
-// It notifies a service manager then.
-func announce(c *cli.Context, v *vm.VM) error {
+// vmOptions returns the options of a start, with the log going to w.
+func vmOptions(c *cli.Context, w io.Writer) vm.Options {
+	options := vm.Options{AutoPorts: c.Bool("auto-ports"), NoRelay: c.Bool("no-relay"), Verbose: c.Bool("verbose")}
+	if !c.Bool("quiet") {
+		options.Log = func(line string) { fmt.Fprintf(w, "%s: %s\n", c.App.Name, line) }
+	}
+	return options
+}
+
+// announce prints one line per console once QEMU runs, and one when the guest is ready. Then
+// it notifies a service manager. It writes to the pipe of --detach, if there is one, when the
+// guest is ready, or when QEMU runs if no console has a login.
+func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File) error {
 	select {
 	case <-v.Ready():
 	case <-v.Finished():
 		return nil
+	}
+	w := c.App.Writer
+	if c.Bool("quiet") {
+		w = io.Discard
 	}
 	for _, console := range v.Status().Consoles {
 		socket := ""
 		if console.Relay != nil {
 			socket = ", unix " + console.Relay.Socket
 		}
-		_, err := fmt.Fprintf(c.App.Writer, "%-8s %-6s tcp localhost:%d%s\n", console.Name, console.Device, console.Port, socket)
+		_, err := fmt.Fprintf(w, "%-8s %-6s tcp localhost:%d%s\n", console.Name, console.Device, console.Port, socket)
 		if err != nil {
 			return err
 		}
 	}
-	_ = v.AwaitReady(c.Context) // Run returns why it never is
+	if !hasLogin(machine) {
+		signalReady(ready)
+		ready = nil
+	}
+	_ = v.AwaitReady(c.Context) // Run returns why the guest was not ready
 	status := v.Status()
 	if status.ReadyBy == "" {
 		return nil
 	}
-	if _, err := fmt.Fprintf(c.App.Writer, "%s: READY after %.1f s (%s)\n", c.App.Name, status.ReadySeconds, status.ReadyBy); err != nil {
+	if _, err := fmt.Fprintf(w, "%s: READY after %.1f s (%s)\n", c.App.Name, status.ReadySeconds, status.ReadyBy); err != nil {
 		return err
 	}
+	signalReady(ready)
 	return systemd.Notify("READY=1")
 }
 
-// explain prints the last lines of a guest that has ended unasked, and returns the error of
-// Run with its exit status.
+// explain prints the last lines of a guest that has ended by itself, for a cause, and returns
+// the error of Run with its exit status.
 func explain(c *cli.Context, err error) error {
 	var cause *guest.Error
 	switch {
@@ -164,12 +203,12 @@ func explain(c *cli.Context, err error) error {
 			return cmdline.Status(cmdline.StatusPanic, err)
 		}
 	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted before the VM had started")
+		return errors.New("interrupted before QEMU ran")
 	}
 	return err
 }
 
-// dryRun prints QEMU's command line for a shell, an option on each line.
+// dryRun prints QEMU's command line for a shell, one option per line.
 func dryRun(c *cli.Context, machine vmconfig.Machine, extra []string) error {
 	host, _, err := vm.Plan(c.Context, machine)
 	if err != nil {

@@ -118,7 +118,7 @@ func AfterDash(c *cli.Context, what string) ([]string, error) {
 		behind = args[i+1:]
 	}
 	if stray := c.NArg() - len(behind); stray > 0 {
-		return nil, Usage("unexpected argument %q (%s behind --)", c.Args().First(), what)
+		return nil, Usage("unexpected argument %q (%s --)", c.Args().First(), what)
 	}
 	return behind, nil
 }

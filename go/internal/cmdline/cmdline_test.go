@@ -111,7 +111,7 @@ func TestWrongUsage(t *testing.T) {
 		return err
 	}
 	dash := func(c *cli.Context) error {
-		_, err := cmdline.AfterDash(c, "QEMU arguments stand")
+		_, err := cmdline.AfterDash(c, "QEMU's arguments follow")
 		return err
 	}
 	tests := []struct {
@@ -135,8 +135,8 @@ func TestWrongUsage(t *testing.T) {
 		{"the second argument", one, "a b", `unexpected argument "b" (see demo --help)`},
 		{"an argument missing", one, "", "1 argument(s) missing (usage: demo FILE)"},
 		{"a flag after an argument", one, "a --stay", `flag "--stay" stands after an argument (flags stand before arguments)`},
-		{"an argument before the dash", dash, "a -- b", `unexpected argument "a" (QEMU arguments stand behind --)`},
-		{"an argument without a dash", dash, "a", `unexpected argument "a" (QEMU arguments stand behind --)`},
+		{"an argument before the dash", dash, "a -- b", `unexpected argument "a" (QEMU's arguments follow --)`},
+		{"an argument without a dash", dash, "a", `unexpected argument "a" (QEMU's arguments follow --)`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestAfterDash(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.args, func(t *testing.T) {
 			status, _, stderr := run(t, func(c *cli.Context) error {
-				got, err := cmdline.AfterDash(c, "QEMU arguments stand")
+				got, err := cmdline.AfterDash(c, "QEMU's arguments follow")
 				if diff := cmp.Diff(test.want, got); diff != "" {
 					t.Error(diff)
 				}
