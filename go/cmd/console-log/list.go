@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"microvm-console/internal/display"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
 	"microvm-console/internal/plaintext"
@@ -77,7 +78,7 @@ func printTable(w io.Writer, lines []bootLine) error {
 		}
 	}
 	_ = table.Flush() // writes to a Buffer never fail
-	_, err := w.Write(text.Bytes())
+	_, err := io.WriteString(w, display.ScreenOf(w).Cut(text.String())) // a pipe and --json have whole lines
 	return err
 }
 

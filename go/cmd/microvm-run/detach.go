@@ -43,9 +43,9 @@ func readyPipe() *os.File {
 	return os.NewFile(uintptr(fd), "ready")
 }
 
-// detach starts this program again in the background, where it owns the VM, and returns
-// when that VM is ready. If it ends before that, detach prints its output and returns an
-// error with its exit status.
+// detach starts this program again in the background, as the owner of the VM, and returns
+// when the VM is ready. If the process in the background ends before that, detach prints its
+// output and returns an error with its exit status.
 func detach(c *cli.Context, machine vmconfig.Machine) error {
 	path, err := rundir.Of(machine.Name).RunLog()
 	if err != nil {

@@ -131,8 +131,8 @@ func verdict(all report.Report, errs *multierror.Error) error {
 	return errs.ErrorOrNil()
 }
 
-// interrupted returns the error of a test that the user has interrupted: what is missing, and
-// where the output is.
+// interrupted returns the error of a test that the user has interrupted: what was not run, and
+// the folder of the output.
 func interrupted(all report.Report) error {
 	last := all.Runs[len(all.Runs)-1]
 	where := ""
