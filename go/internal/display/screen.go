@@ -51,16 +51,16 @@ const mostColumns = 100
 // limit returns how many columns there are; 0: any number.
 func (s Screen) limit() int { return min(s.Columns, mostColumns) }
 
-// wrap breaks a line at blanks so that it fits the screen. The lines after the first one are
-// indented. A word that is too long, as a path, is not broken.
-func (s Screen) wrap(line string) string {
+// wrap joins the words of a line, with line breaks so that it fits the screen. The lines after
+// the first one are indented. A word that is too long, as a path, is not broken.
+func (s Screen) wrap(words []string) string {
 	if s.Columns == 0 {
-		return line
+		return strings.Join(words, " ")
 	}
 	const indent = "  "
 	var out strings.Builder
 	used := 0
-	for i, word := range strings.Split(line, " ") {
+	for i, word := range words {
 		width := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:
@@ -92,17 +92,18 @@ func (p *printer) separate() {
 }
 
 // line prints a line, wrapped at the screen's width.
-func (p *printer) line(format string, args ...any) { p.text.WriteString(p.wrapped(format, args...)) }
+func (p *printer) line(format string, args ...any) {
+	p.text.WriteString(p.wrapped(format, args...) + "\n")
+}
 
 // red is line in red.
 func (p *printer) red(format string, args ...any) {
-	text := strings.TrimSuffix(p.wrapped(format, args...), "\n")
-	p.text.WriteString(p.screen.Palette.Red(text) + "\n")
+	p.text.WriteString(p.screen.Palette.Red(p.wrapped(format, args...)) + "\n")
 }
 
 // wrapped returns a line of printable characters, wrapped at the screen's width.
 func (p *printer) wrapped(format string, args ...any) string {
-	return p.screen.wrap(strings.Map(printable, fmt.Sprintf(format, args...))) + "\n"
+	return p.screen.wrap(strings.Split(strings.Map(printable, fmt.Sprintf(format, args...)), " "))
 }
 
 // printable returns r, or a question mark for a character that is not printable.
@@ -119,7 +120,7 @@ type cell struct {
 	paint func(string) string // nil: the text is not coloured
 }
 
-// texts returns cells without colours. The slice has no room for another cell.
+// texts returns cells without colours.
 func texts(all ...string) []cell {
 	cells := make([]cell, len(all))
 	for i, text := range all {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,43 +72,64 @@ func (p *printer) title(machine state.Machine) {
 	if machine.QEMUPID != 0 {
 		words = append(words, fmt.Sprintf("QEMU pid %d", machine.QEMUPID))
 	}
-	line, is := p.wrapped("%s: %s", machine.Name, strings.Join(words, ", ")), ": "+machine.State
+	words[0] = machine.Name + ": " + words[0]
+	for i, word := range words {
+		words[i] = strings.Map(printable, word)
+		if i < len(words)-1 {
+			words[i] += ","
+		}
+	}
+	line, is := p.screen.wrap(words), ": "+machine.State
 	switch machine.State {
 	case state.Ready:
 		line = strings.Replace(line, is, ": "+p.screen.Palette.Green(machine.State), 1)
 	case state.Starting, state.Booting:
 		line = strings.Replace(line, is, ": "+p.screen.Palette.Yellow(machine.State), 1)
 	}
-	p.text.WriteString(line)
+	p.text.WriteString(line + "\n")
 }
 
 // columns prints a line for each console. If that is too wide for the screen, the paths of
-// sockets are relative to a folder that is named once; if it is still too wide, the endpoints
+// sockets are relative to a folder that is named once. If it is still too wide, the endpoints
 // have a table of their own.
 func (p *printer) columns(name string, consoles []state.Console) {
-	head := texts(name, "DEVICE", "STATE", "BOOT", "BYTES", "CLIENTS", "LOST")
-	figures, whole, short := [][]cell{head}, [][]cell{append(head, cell{text: "ENDPOINTS"})}, [][]cell{append(head, cell{text: "ENDPOINTS"})}
-	ends, folder := [][]cell{texts(name, "ENDPOINTS")}, socketFolder(consoles)
+	folder := socketFolder(consoles)
+	figures, names := [][]cell{texts(name, "DEVICE", "STATE", "BOOT", "BYTES", "CLIENTS", "LOST")}, [][]cell{texts(name)}
 	for _, console := range consoles {
-		cells, all := p.row(console), endpoints(console, "")
-		figures, ends = append(figures, cells), append(ends, []cell{cells[0], {text: all}})
-		whole, short = append(whole, append(cells, cell{text: all})), append(short, append(cells, cell{text: endpoints(console, folder)}))
+		figures, names = append(figures, p.row(console)), append(names, texts(console.Name))
 	}
-	switch {
-	case p.fits(whole):
-		p.table(whole)
-	case folder != "" && p.fits(short):
-		p.table(short)
-		p.line("Sockets are in %s", folder)
-	default:
-		p.table(figures)
-		p.separate()
-		p.table(ends)
+	layouts := []struct {
+		left   [][]cell // of the endpoints
+		folder string
+	}{{figures, ""}, {figures, folder}, {names, ""}, {names, folder}}
+	for i, layout := range layouts {
+		table := withEndpoints(layout.left, consoles, layout.folder)
+		if !p.fits(table) && i < len(layouts)-1 {
+			continue
+		}
+		if len(layout.left[0]) == 1 {
+			p.table(figures)
+			p.separate()
+		}
+		p.table(table)
+		if layout.folder != "" {
+			p.line("Sockets are in %s", folder)
+		}
+		return
 	}
 }
 
-// row returns the cells of a console, without its endpoints. The slice has no room for another
-// cell.
+// withEndpoints returns a table with another column: the endpoints of the consoles, relative to
+// folder as endpoints has them.
+func withEndpoints(table [][]cell, consoles []state.Console, folder string) [][]cell {
+	wider := [][]cell{append(slices.Clip(table[0]), cell{text: "ENDPOINTS"})}
+	for i, console := range consoles {
+		wider = append(wider, append(slices.Clip(table[i+1]), cell{text: endpoints(console, folder)}))
+	}
+	return wider
+}
+
+// row returns the cells of a console, without its endpoints.
 func (p *printer) row(console state.Console) []cell {
 	relay := console.Relay
 	if relay == nil {
@@ -123,8 +145,7 @@ func (p *printer) row(console state.Console) []cell {
 	}
 	cells := append(texts(console.Name, console.Device), is)
 	cells = append(cells, texts(strconv.Itoa(relay.Boot), strconv.FormatInt(relay.End-relay.Start, 10), strconv.Itoa(len(relay.Clients)))...)
-	cells = append(cells, missing)
-	return cells[:len(cells):len(cells)]
+	return append(cells, missing)
 }
 
 // lost returns how many bytes were lost, with a question mark for gaps of unknown size.

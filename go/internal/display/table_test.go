@@ -106,6 +106,16 @@ CONSOLE  ENDPOINTS
 serial   tcp localhost:4440, unix /run/user/1000/microvm/narrow/serial/sock
 `
 
+// folderTable is that of a VM whose sockets have paths that do not fit.
+const folderTable = `narrow: booting, pid 900
+CONSOLE  DEVICE  STATE    BOOT  BYTES  CLIENTS  LOST
+serial   ttyS0   running  1     7      0        0
+
+CONSOLE  ENDPOINTS
+serial   tcp localhost:4440, unix serial/sock
+Sockets are in /run/user/1000/microvm/narrow
+`
+
 var narrow = state.Machine{Name: "narrow", State: state.Booting, PID: 900, Consoles: []state.Console{{
 	Name: "serial", Device: "ttyS0", Port: 4440,
 	Relay: &state.Relay{Socket: "/run/user/1000/microvm/narrow/serial/sock", Exact: true, Attached: true, Boot: 1, End: 7},
@@ -192,6 +202,7 @@ func TestTable(t *testing.T) {
 		{"one VM", state.All{VMs: []state.Machine{demo}}, 0, demoTable},
 		{"on a wide terminal", state.All{VMs: []state.Machine{demo}}, 120, wideTable},
 		{"on a narrow terminal", state.All{VMs: []state.Machine{narrow}}, 80, narrowTable},
+		{"on a very narrow terminal", state.All{VMs: []state.Machine{narrow}}, 60, folderTable},
 		{"without a relay", state.All{VMs: []state.Machine{plain}}, 0, plainTable},
 		{"while it starts", state.All{VMs: []state.Machine{starting}}, 0, startingTable},
 		{"a channel that lacks something", state.All{Channels: []state.Machine{shortOf}}, 0, shortOfTable},
