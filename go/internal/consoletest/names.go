@@ -35,7 +35,7 @@ func nameAcross(from, to string) string {
 
 // nameLines returns the name of the check that no line on a device is lost.
 func nameLines(device string, lines int) string {
-	return fmt.Sprintf("%d numbered lines on %s, at two clients and in the journal, beside one that never reads", lines, device)
+	return fmt.Sprintf("%d numbered lines on %s reach two clients and the journal", lines, device)
 }
 
 // CheckNames returns an error for each check of vm.json that has the name of one of this
