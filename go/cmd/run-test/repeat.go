@@ -55,8 +55,8 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 	return verdict(all, errs)
 }
 
-// pretty returns what prints the results as they come. It prints nothing if the report goes to
-// standard output.
+// pretty returns the Pretty that prints the results as they come. It prints nothing if the
+// report goes to standard output.
 func pretty(c *cli.Context) *report.Pretty {
 	if c.String("format") != "pretty" && !c.IsSet("output") {
 		return &report.Pretty{W: io.Discard}
@@ -141,7 +141,7 @@ func interrupted(all report.Report) error {
 	}
 	kept := ""
 	if last.Kept != "" {
-		kept = fmt.Sprintf(" (the whole output of the consoles is in %s)", last.Kept)
+		kept = fmt.Sprintf(" (output: %s)", last.Kept)
 	}
 	if last.Passed() {
 		return fmt.Errorf("interrupted%s after the last check%s", where, kept)

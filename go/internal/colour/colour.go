@@ -1,4 +1,4 @@
-// Package colour colours what programs print on a terminal (ECMA-48, SGR).
+// Package colour colours the text that programs print on a terminal (ECMA-48, SGR).
 package colour
 
 import (
@@ -15,8 +15,8 @@ type Palette struct{ on bool }
 // All returns the Palette of a terminal.
 func All() Palette { return Palette{on: true} }
 
-// Of returns the Palette for what is written to w: no colours unless w is a terminal, nor
-// if NO_COLOR is set (https://no-color.org) or TERM is "dumb".
+// Of returns the Palette for text that is written to w. It has no colours unless w is a
+// terminal, and none if NO_COLOR is set (https://no-color.org) or TERM is "dumb".
 func Of(w io.Writer) Palette {
 	file, ok := w.(*os.File)
 	return Palette{on: ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))}
@@ -25,16 +25,16 @@ func Of(w io.Writer) Palette {
 // On reports whether the Palette has colours.
 func (p Palette) On() bool { return p.on }
 
-// Red is for what has failed or is lost.
+// Red returns text in red, for failures and losses.
 func (p Palette) Red(text string) string { return p.paint("31", text) }
 
-// Green is for what works.
+// Green returns text in green, for what works.
 func (p Palette) Green(text string) string { return p.paint("32", text) }
 
-// Yellow is for what is not finished, and for what was left out.
+// Yellow returns text in yellow, for what is not ready or was left out.
 func (p Palette) Yellow(text string) string { return p.paint("33", text) }
 
-// Grey is for what is absent.
+// Grey returns text in grey, for what is absent.
 func (p Palette) Grey(text string) string { return p.paint("90", text) }
 
 func (p Palette) paint(code, text string) string {
