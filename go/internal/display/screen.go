@@ -45,11 +45,8 @@ func cut(text string, columns int) string {
 	return string([]rune(text)[:max(0, columns-1)]) + "…"
 }
 
-// mostColumns is how wide text is at most, however wide the terminal is.
+// mostColumns is the width of sentences, even if the terminal is wider.
 const mostColumns = 100
-
-// limit returns how many columns there are; 0: any number.
-func (s Screen) limit() int { return min(s.Columns, mostColumns) }
 
 // wrap joins the words of a line, with line breaks so that it fits the screen. The lines after
 // the first one are indented. A word that is too long, as a path, is not broken.
@@ -64,7 +61,7 @@ func (s Screen) wrap(words []string) string {
 		width := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:
-		case used+1+width > s.limit():
+		case used+1+width > min(s.Columns, mostColumns):
 			out.WriteString("\n" + indent)
 			used = len(indent)
 		default:
@@ -154,7 +151,7 @@ func width(rows [][]cell) int {
 
 // fits reports whether a table fits the screen.
 func (p *printer) fits(rows [][]cell) bool {
-	return p.screen.Columns == 0 || width(rows) <= p.screen.limit()
+	return p.screen.Columns == 0 || width(rows) <= p.screen.Columns
 }
 
 // shrink cuts the cells of one column so that the table fits the screen.
@@ -163,7 +160,7 @@ func (p *printer) shrink(rows [][]cell, column int) {
 		return
 	}
 	const least = 8 // less could not be recognized
-	columns := max(least, widths(rows)[column]-(width(rows)-p.screen.limit()))
+	columns := max(least, widths(rows)[column]-(width(rows)-p.screen.Columns))
 	for _, cells := range rows {
 		cells[column].text = cut(cells[column].text, columns)
 	}

@@ -121,8 +121,8 @@ var narrow = state.Machine{Name: "narrow", State: state.Booting, PID: 900, Conso
 	Relay: &state.Relay{Socket: "/run/user/1000/microvm/narrow/serial/sock", Exact: true, Attached: true, Boot: 1, End: 7},
 }}}
 
-// wideTable is demo's on a wide terminal: tables and text have at most 100 columns.
-const wideTable = `demo: ready after 2.1 s (login on ttyS0), q35, tcg, pid 812, QEMU pid 813
+// hundredTable is demo's on a terminal of 100 columns.
+const hundredTable = `demo: ready after 2.1 s (login on ttyS0), q35, tcg, pid 812, QEMU pid 813
 CONSOLE  DEVICE  STATE    BOOT  BYTES  CLIENTS  LOST   ENDPOINTS
 serial   ttyS0   running  3     17786  4        0      tcp localhost:4440, unix serial/sock
 console  hvc0    no QEMU  0     0      0        512+?  tcp localhost:4441, unix console/sock
@@ -200,7 +200,7 @@ func TestTable(t *testing.T) {
 		want  string
 	}{
 		{"one VM", state.All{VMs: []state.Machine{demo}}, 0, demoTable},
-		{"on a wide terminal", state.All{VMs: []state.Machine{demo}}, 120, wideTable},
+		{"on a terminal of 100 columns", state.All{VMs: []state.Machine{demo}}, 100, hundredTable},
 		{"on a narrow terminal", state.All{VMs: []state.Machine{narrow}}, 80, narrowTable},
 		{"on a very narrow terminal", state.All{VMs: []state.Machine{narrow}}, 60, folderTable},
 		{"without a relay", state.All{VMs: []state.Machine{plain}}, 0, plainTable},
