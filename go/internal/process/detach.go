@@ -18,7 +18,7 @@ func StartDetached(path string, args, env []string, output *os.File, files ...*o
 		Path: path, Args: args, Env: env, Stdout: output, Stderr: output, ExtraFiles: files,
 		SysProcAttr: &unix.SysProcAttr{Setsid: true},
 	}
-	err := keepDescriptors()
+	err := closeInherited()
 	if err == nil {
 		started := make(chan error)
 		go p.run(command, started)
