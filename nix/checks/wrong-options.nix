@@ -26,7 +26,7 @@ runCommand "wrong-options" { } ''
   ${tools}/bin/microvm-run --config own.json --check 2>printed || status=$?
   diff - printed <<'END'
   microvm-run: own.json: memory: unknown field (did you mean memoryMiB?)
-  microvm-run: own.json: checks[0].name: "the VM starts" is a check that run-test makes by itself (choose another name)
+  microvm-run: own.json: checks[0].name: "the VM starts" is the name of a check of run-test (choose another name)
   END
   [ $status = 2 ]
   touch $out

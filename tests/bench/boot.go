@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,7 @@ import (
 const bootLimit = 3 * time.Minute
 
 var (
-	accelLine = regexp.MustCompile(`accelerator (\w+) `)
+	accelLine = regexp.MustCompile(`: (?:emulated \()?(TCG|KVM)\)?, `)
 	portLine  = regexp.MustCompile(`(ttyS0|hvc0) +tcp localhost:(\d+)`)
 )
 
@@ -47,7 +48,7 @@ func (k *kernels) boot(ctx context.Context, demo string, flags ...string) (accel
 			return "", nil, fmt.Errorf("microvm-run: ended, or told no port: %w", io.ErrUnexpectedEOF)
 		}
 		if found := accelLine.FindStringSubmatch(text.Text()); found != nil {
-			accel, qemu = found[1], time.Now()
+			accel, qemu = strings.ToLower(found[1]), time.Now()
 		}
 		if found := portLine.FindStringSubmatch(text.Text()); found != nil {
 			logins[found[1]] = login(ctx, "127.0.0.1:"+found[2])

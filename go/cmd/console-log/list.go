@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"microvm-console/internal/display"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
 	"microvm-console/internal/plaintext"
@@ -76,8 +77,8 @@ func printTable(w io.Writer, lines []bootLine) error {
 				restart.Time.Local().Format(time.TimeOnly), duration(restart.Time.Sub(line.Started).Seconds()), restart.Offset-line.Start)
 		}
 	}
-	_ = table.Flush() // writes to a Buffer never fail
-	_, err := w.Write(text.Bytes())
+	_ = table.Flush()                                                   // writes to a Buffer never fail
+	_, err := io.WriteString(w, display.ScreenOf(w).Cut(text.String())) // a pipe and --json have whole lines
 	return err
 }
 

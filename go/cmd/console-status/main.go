@@ -1,5 +1,5 @@
-// Command console-status shows the consoles of running microVMs, and the channels of
-// qemu-relay: where they are served, what was printed, and who is attached.
+// Command console-status prints the state of the consoles of running microVMs, and of the
+// channels of qemu-relay: their endpoints, how much was printed, and their clients.
 package main
 
 import (
@@ -76,7 +76,7 @@ func run(c *cli.Context) error {
 		return err
 	}
 	print := func(w io.Writer, all state.All) error {
-		return t.print(w, all, c.Bool("json"), display.Width(c.App.Writer))
+		return t.print(w, all, c.Bool("json"), display.ScreenOf(c.App.Writer))
 	}
 	if c.Bool("watch") {
 		return watch(c.Context, t, display.New(c.App.Writer), print)
@@ -88,7 +88,7 @@ func run(c *cli.Context) error {
 	return errors.Join(err, print(c.App.Writer, all))
 }
 
-// targetOf reads the flags that say what to show.
+// targetOf returns the target that the flags choose.
 func targetOf(c *cli.Context) (target, error) {
 	chosen, err := cmdline.TargetOf(c)
 	if err == nil && chosen.Channel != "" && c.Bool("wait-ready") {
@@ -97,11 +97,11 @@ func targetOf(c *cli.Context) (target, error) {
 	return target{vm: chosen.VM, channel: chosen.Channel}, err
 }
 
-// print prints what ask has returned, on a terminal of so many columns; 0: no terminal.
-func (t target) print(w io.Writer, all state.All, json bool, width int) error {
+// print prints the result of ask for a screen, or as JSON.
+func (t target) print(w io.Writer, all state.All, json bool, screen display.Screen) error {
 	switch {
 	case !json:
-		return display.Table(w, all, width)
+		return display.Table(w, all, screen)
 	case t.vm != "":
 		return display.JSON(w, all.VMs[0])
 	case t.channel != "":
@@ -110,11 +110,11 @@ func (t target) print(w io.Writer, all state.All, json bool, width int) error {
 	return display.JSON(w, all)
 }
 
-// watchEvery is the pause between two looks.
+// watchEvery is the pause between two prints of --watch.
 const watchEvery = time.Second
 
-// watch shows the target again and again, until nothing of it is running or ctx ends. If
-// nothing is running at first, that is an error.
+// watch prints the target again and again, until nothing of it is running or ctx ends. It
+// returns an error if nothing is running at first.
 func watch(ctx context.Context, t target, d *display.Display, print func(io.Writer, state.All) error) error {
 	for first := true; ; first = false {
 		all, err := t.ask(ctx)
@@ -135,17 +135,17 @@ func watch(ctx context.Context, t target, d *display.Display, print func(io.Writ
 	}
 }
 
-// errNotReady is why a wait ends whose time limit has passed.
+// errNotReady is the cause of a wait that ends with its time limit.
 var errNotReady = errors.New("not ready")
 
-// waitReady waits until the VMs of a target are ready, if the user asks for that.
+// waitReady waits until the VMs of a target are ready, if --wait-ready is given.
 func waitReady(c *cli.Context, t target) error {
 	limit, err := cmdline.Timeout(c)
 	switch {
 	case err != nil:
 		return err
 	case c.IsSet("timeout") && !c.Bool("wait-ready"):
-		return cmdline.Usage("--timeout: bounds --wait-ready (give that too)")
+		return cmdline.Usage("--timeout needs --wait-ready")
 	case !c.Bool("wait-ready"):
 		return nil
 	}
@@ -153,7 +153,7 @@ func waitReady(c *cli.Context, t target) error {
 	defer cancel()
 	err = t.awaitReady(ctx)
 	if errors.Is(err, errNotReady) {
-		return cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("%w within %v (see what it prints: connect-serial)", err, limit))
+		return cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("%w within %v (connect-serial shows what it prints)", err, limit))
 	}
 	return err
 }

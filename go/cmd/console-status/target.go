@@ -18,13 +18,12 @@ import (
 	"microvm-console/internal/state"
 )
 
-// target is what to show: a VM, or a channel, or, if it is zero, every VM and channel of
-// the user that is running.
+// target is what is printed: a VM or a channel, or if it is zero, every VM and channel of the
+// user that is running.
 type target struct{ vm, channel string }
 
-// ask returns the state of what is running of the target. It waits for a start that is
-// under way. If there are several VMs and channels, the error is about those that do not
-// answer, and the state has the others.
+// ask returns the state of the VMs and channels of the target that are running. It waits for a
+// start in progress. If some of several do not answer, it returns the others, and an error.
 func (t target) ask(ctx context.Context) (state.All, error) {
 	switch {
 	case t.vm != "":
@@ -74,13 +73,13 @@ func running() (vms, channels []string, err error) {
 	return vms, channels, err
 }
 
-// answerLimit is how long one of several may take to answer.
+// answerLimit bounds the wait for the answer of one VM or channel if there are several.
 const answerLimit = 10 * time.Second
 
-// errNoAnswer is why a question ends that has had no answer in time.
+// errNoAnswer is the cause of a request that ends with answerLimit.
 var errNoAnswer = fmt.Errorf("no answer within %v (is its process stopped?)", answerLimit)
 
-// askAll asks VMs and channels at once. Those that have just ended are left out.
+// askAll asks all VMs and channels at the same time. It leaves out those that have just ended.
 func askAll(ctx context.Context, vms, channels []string) (state.All, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerLimit, errNoAnswer)
 	defer cancel()

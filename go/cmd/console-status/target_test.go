@@ -13,8 +13,7 @@ import (
 	"microvm-console/internal/unixsock"
 )
 
-// One that does not answer keeps no other from being shown, and one that has just ended
-// is left out.
+// If one VM does not answer, the others are printed. One that has just ended is left out.
 func TestOneDoesNotAnswer(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	vm := rundir.Of("stopped")

@@ -25,25 +25,21 @@ func execute(c *cli.Context, machine vmconfig.Machine, command []string) error {
 	if err != nil {
 		return err
 	}
-	v := vm.New(machine, vm.Options{
-		AutoPorts: c.Bool("auto-ports"),
-		NoRelay:   c.Bool("no-relay"),
-		Log:       func(line string) { fmt.Fprintf(c.App.ErrWriter, "%s: %s\n", c.App.Name, line) },
-	})
+	v := vm.New(machine, vmOptions(c, c.App.ErrWriter))
 	var group errgroup.Group
 	var ran error
 	group.Go(func() error {
 		ctx, cancel := cmdline.Limited(c.Context, limit, guestcommand.ErrTimeLimit)
 		defer cancel()
-		// Nothing waits for the VM after that.
+		// Run returns how the stop went.
 		defer func() { _, _ = v.Stop(context.WithoutCancel(c.Context), ctl.StopRequest{}) }()
 		ran = guestcommand.Ended(ctx, command[0], limit, runCommand(ctx, c, v, machine.Name, command))
 		return nil
 	})
 	ended := explain(c, v.Run(c.Context))
-	_ = group.Wait() // it has no error of its own
+	_ = group.Wait() // it returns no error
 	if ended != nil {
-		return ended // why the command was not run, or has no end
+		return ended // the command was not run, or did not end
 	}
 	return ran
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
@@ -51,7 +53,7 @@ stopped its processors.`,
 				{Term: "2", Text: "wrong usage or a wrong vm.json"},
 				{Term: "3", Text: "with --exec: no agent answers in the guest"},
 				{Term: "4", Text: "the guest panicked"},
-				{Term: "5", Text: "with --exec: the time limit passed"},
+				{Term: "5", Text: "with --exec or --detach: the time limit passed"},
 				{Term: "N", Text: "with --exec: the command's exit status, as with microvm-exec"},
 			},
 			Files: []cmdline.Entry{
@@ -72,9 +74,12 @@ stopped its processors.`,
 		Flags: append(cmdline.MachineFlags(),
 			&cli.BoolFlag{Name: "auto-ports", Usage: "use a free port if the one in vm.json is in use"},
 			&cli.BoolFlag{Name: "no-relay", Usage: "let QEMU serve the ports: one client each, no history"},
+			&cli.BoolFlag{Name: "detach", Usage: "continue in the background once the guest is ready"},
+			&cli.BoolFlag{Name: "quiet", Usage: "print errors only"},
+			&cli.BoolFlag{Name: "verbose", Usage: "also print why the accelerator was chosen, and each stage of a stop"},
 			&cli.BoolFlag{Name: "exec", Usage: "run the command after -- in the guest, and stop the VM"},
 			cmdline.RawFlag("with --exec: "),
-			cmdline.TimeoutFlag(0, "with --exec: stop the VM after `TIME`"),
+			cmdline.TimeoutFlag(0, "with --exec: stop the VM after `TIME`; with --detach: wait at most `TIME`"),
 			&cli.BoolFlag{Name: "check", Usage: "report every mistake in vm.json, and exit"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print a QEMU command line that a shell can run, and exit"},
 		),
@@ -91,24 +96,15 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if !c.Bool("exec") {
-		if err := vmconfig.CheckQEMUArgs(extra); err != nil {
-			return cmdline.Usage("%v", err)
-		}
-	}
-	if c.Bool("raw") && !c.Bool("exec") {
-		return cmdline.Usage("raw: is about what a command prints, and there is none (give --exec, or attach with connect-serial --raw)")
-	}
-	if c.IsSet("timeout") && !c.Bool("exec") {
-		return cmdline.Usage("timeout: bounds a command, and there is none (give --exec, or end the VM by microvm-shutdown)")
-	}
-	if instead := onlyOne(c, "check", "dry-run", "exec"); instead != nil {
-		return instead
+	if err := checkFlags(c, extra); err != nil {
+		return err
 	}
 	machine, err := cmdline.Machine(c, vmconfig.Machine.CheckFiles, consoletest.CheckNames)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	ready := readyPipe()
+	switch {
 	case c.Bool("check"):
 		_, err = fmt.Fprintf(c.App.Writer, "%s: no mistakes\n", c.String("config"))
 		return err
@@ -116,17 +112,39 @@ func run(c *cli.Context) error {
 		return dryRun(c, machine, extra)
 	case c.Bool("exec"):
 		return execute(c, machine, extra)
+	case c.Bool("detach") && ready == nil:
+		return detach(c, machine)
 	}
-	v := vm.New(machine, vm.Options{
-		QEMUArgs:  extra,
-		AutoPorts: c.Bool("auto-ports"),
-		NoRelay:   c.Bool("no-relay"),
-		Log:       func(line string) { fmt.Fprintf(c.App.Writer, "%s: %s\n", c.App.Name, line) },
-	})
+	options := vmOptions(c, c.App.Writer)
+	options.QEMUArgs = extra
+	v := vm.New(machine, options)
 	var group errgroup.Group
-	group.Go(func() error { return announce(c, v) })
+	group.Go(func() error { return announce(c, v, machine, ready) })
 	group.Go(func() error { return v.Run(c.Context) })
 	return explain(c, group.Wait())
+}
+
+// checkFlags returns an error if flags contradict each other, or QEMU's arguments are not
+// allowed.
+func checkFlags(c *cli.Context, extra []string) error {
+	if !c.Bool("exec") {
+		if err := vmconfig.CheckQEMUArgs(extra); err != nil {
+			return cmdline.Usage("%v", err)
+		}
+	}
+	if c.Bool("raw") && !c.Bool("exec") {
+		return cmdline.Usage("--raw needs --exec (connect-serial --raw shows every byte of a console)")
+	}
+	if c.IsSet("timeout") && !c.Bool("exec") && !c.Bool("detach") {
+		return cmdline.Usage("--timeout needs --exec or --detach (microvm-shutdown stops a VM)")
+	}
+	if _, err := cmdline.Timeout(c); err != nil {
+		return err
+	}
+	if err := onlyOne(c, "quiet", "verbose"); err != nil {
+		return err
+	}
+	return onlyOne(c, "check", "dry-run", "exec", "detach")
 }
 
 // onlyOne returns an error if more than one of some flags are given.
@@ -136,7 +154,7 @@ func onlyOne(c *cli.Context, flags ...string) error {
 		switch {
 		case !c.Bool(flag):
 		case first != "":
-			return cmdline.Usage("--%s and --%s: each is instead of a start (give one of them)", first, flag)
+			return cmdline.Usage("--%s and --%s exclude each other (use one of them)", first, flag)
 		default:
 			first = flag
 		}
@@ -144,37 +162,56 @@ func onlyOne(c *cli.Context, flags ...string) error {
 	return nil
 }
 
-// announce prints one line per console once the VM runs, and one when its guest is ready.
-// It notifies a service manager then.
-func announce(c *cli.Context, v *vm.VM) error {
+// vmOptions returns the options of a start, with the log going to w.
+func vmOptions(c *cli.Context, w io.Writer) vm.Options {
+	options := vm.Options{AutoPorts: c.Bool("auto-ports"), NoRelay: c.Bool("no-relay"), Verbose: c.Bool("verbose")}
+	if !c.Bool("quiet") {
+		options.Log = func(line string) { fmt.Fprintf(w, "%s: %s\n", c.App.Name, line) }
+	}
+	return options
+}
+
+// announce prints one line per console once QEMU runs, and one when the guest is ready. Then
+// it notifies a service manager. It writes to the pipe of --detach, if there is one, when the
+// guest is ready, or when QEMU runs if no console has a login.
+func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File) error {
 	select {
 	case <-v.Ready():
 	case <-v.Finished():
 		return nil
+	}
+	w := c.App.Writer
+	if c.Bool("quiet") {
+		w = io.Discard
 	}
 	for _, console := range v.Status().Consoles {
 		socket := ""
 		if console.Relay != nil {
 			socket = ", unix " + console.Relay.Socket
 		}
-		_, err := fmt.Fprintf(c.App.Writer, "%-8s %-6s tcp localhost:%d%s\n", console.Name, console.Device, console.Port, socket)
+		_, err := fmt.Fprintf(w, "%-8s %-6s tcp localhost:%d%s\n", console.Name, console.Device, console.Port, socket)
 		if err != nil {
 			return err
 		}
 	}
-	_ = v.AwaitReady(c.Context) // Run returns why it never is
+	if !hasLogin(machine) {
+		signalReady(ready)
+		ready = nil
+	}
+	_ = v.AwaitReady(c.Context) // Run returns why the guest was not ready
 	status := v.Status()
 	if status.ReadyBy == "" {
 		return nil
 	}
-	if _, err := fmt.Fprintf(c.App.Writer, "%s: READY after %.1f s (%s)\n", c.App.Name, status.ReadySeconds, status.ReadyBy); err != nil {
+	if _, err := fmt.Fprintf(w, "%s: READY after %.1f s (%s)\n", c.App.Name, status.ReadySeconds, status.ReadyBy); err != nil {
 		return err
 	}
+	signalReady(ready)
 	return systemd.Notify("READY=1")
 }
 
-// explain prints the last lines of a guest that has ended unasked, and returns the error of
-// Run with its exit status.
+// explain prints the last lines of a guest that has ended by itself, for a cause, and returns
+// the error of Run with its exit status.
 func explain(c *cli.Context, err error) error {
 	var cause *guest.Error
 	switch {
@@ -184,12 +221,12 @@ func explain(c *cli.Context, err error) error {
 			return cmdline.Status(cmdline.StatusPanic, err)
 		}
 	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted before the VM had started")
+		return errors.New("interrupted before QEMU ran")
 	}
 	return err
 }
 
-// dryRun prints QEMU's command line for a shell, an option on each line.
+// dryRun prints QEMU's command line for a shell, one option per line.
 func dryRun(c *cli.Context, machine vmconfig.Machine, extra []string) error {
 	host, _, err := vm.Plan(c.Context, machine)
 	if err != nil {

@@ -46,7 +46,7 @@ func showStatus(c *cli.Context) error {
 	if len(names) == 0 {
 		names = all.Names()
 	}
-	channels, running, err := ask(c.Context, names)
+	channels, running, err := ask(c.Context, all, names)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func showStatus(c *cli.Context) error {
 // show prints channels as a table, or those whose relays are running as JSON.
 func show(c *cli.Context, channels []state.Machine) error {
 	if !c.Bool("json") {
-		return display.Table(c.App.Writer, state.All{Channels: channels}, display.Width(c.App.Writer))
+		return display.Table(c.App.Writer, state.All{Channels: channels}, display.ScreenOf(c.App.Writer))
 	}
 	for _, channel := range channels {
 		if channel.State == "" {
@@ -77,12 +77,12 @@ func show(c *cli.Context, channels []state.Machine) error {
 
 // ask returns the status of channels, and how many of their relays are running. A channel
 // without a running relay has a console without a Relay.
-func ask(ctx context.Context, names []string) (channels []state.Machine, running int, err error) {
+func ask(ctx context.Context, all settings.Settings, names []string) (channels []state.Machine, running int, err error) {
 	for _, name := range names {
 		_, status, err := ctl.FindChannel(ctx, name)
 		switch {
 		case errors.Is(err, ctl.ErrNotRunning):
-			channels = append(channels, state.Machine{Consoles: []state.Console{{Name: name, Device: settings.Option(name)}}})
+			channels = append(channels, state.Machine{Consoles: []state.Console{{Name: name, Device: all.Option(name)}}})
 		case err != nil:
 			return nil, 0, err
 		default:

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/colour"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/plaintext"
 	"microvm-console/internal/process"
@@ -29,9 +31,10 @@ type launch struct {
 	program  string
 	user     []string // QEMU's arguments
 	settings settings.Settings
+	palette  colour.Palette // of what log prints
 	log      func(format string, words ...any)
 
-	leases map[string]*relayd.Lease
+	leases map[string]*relayd.Lease // by channel
 }
 
 // run starts QEMU on its channels and returns its exit status when it has ended.
@@ -57,39 +60,39 @@ func (l *launch) run(ctx context.Context) (status int, err error) {
 	for _, lease := range l.leases {
 		errs = multierror.Append(errs, lease.AwaitDrained())
 	}
-	if !l.goesOn(status) {
+	if !l.daemonized(status) {
 		l.conclude(ctx, w, status)
 	}
 	return status, nil
 }
 
-// goesOn reports whether a QEMU that has ended with status goes on in the background.
-func (l *launch) goesOn(status int) bool {
+// daemonized reports whether a QEMU that has ended with status continues in the background.
+func (l *launch) daemonized(status int) bool {
 	return status == 0 && slices.Contains(l.user, "-daemonize")
 }
 
-// recordLimit bounds how long the relays may take to record how the boot has ended.
+// recordLimit bounds how long the relays take to record how the boot has ended.
 const recordLimit = 5 * time.Second
 
-// conclude prints what has become of the guest, and has the relays record it.
+// conclude prints why the guest has ended, and has the relays record it.
 func (l *launch) conclude(ctx context.Context, w *watch, status int) {
 	found, suspected := w.judge()
 	if found != nil {
-		l.log("guest %s", plaintext.Line(found.How()))
+		l.log("%s", l.palette.Red("guest "+plaintext.Line(found.How())))
 	}
 	if suspected != nil {
-		l.log("%s ends with %q: the guest may have panicked", suspected.Device(), suspected.Message())
+		l.log("%s", l.palette.Yellow(fmt.Sprintf("the guest may have panicked: the last line of %s is %q", suspected.Device(), suspected.Message())))
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
 	defer cancel()
 	for _, lease := range l.leases {
-		_ = lease.EndBoot(limited, w.how(found, suspected, status)) // only the list of boots lacks it
+		_ = lease.EndBoot(limited, w.how(found, suspected, status)) // without it, only the list of boots is incomplete
 	}
 }
 
-// channels returns what QEMU is to be connected with: the channels of the settings.
+// channels returns the channels of the settings, with which QEMU is connected.
 func (l *launch) channels() []qemu.Channel {
-	if onlyAsks(l.user) {
+	if onlyPrints(l.user) {
 		return nil
 	}
 	var all []qemu.Channel
@@ -102,13 +105,13 @@ func (l *launch) channels() []qemu.Channel {
 		}
 	}
 	if ports > 0 && !l.settings.Channels["serial"].Enable {
-		// The first serial port stays the guest's ttyS0: another channel does not take its place.
+		// The channel serial keeps the guest's ttyS0, even if QEMU is not connected with it.
 		all = append([]qemu.Channel{{Name: "serial", Device: "serial"}}, all...)
 	}
 	return all
 }
 
-// attach takes the leases of all channels that QEMU gets.
+// attach takes a lease of each channel with which QEMU is connected.
 func (l *launch) attach(ctx context.Context, relays qemu.Relays) error {
 	l.leases = map[string]*relayd.Lease{}
 	for _, c := range relays.Connected {
@@ -118,7 +121,7 @@ func (l *launch) attach(ctx context.Context, relays qemu.Relays) error {
 		}
 		l.leases[c.Name] = lease
 		if lease.InProcess() && slices.Contains(l.user, "-daemonize") {
-			return cmdline.Usage("-daemonize: the relay of %s would end at once (start its service first: systemctl --user start qemu-%s-relay.service)", c.Name, c.Name)
+			return cmdline.Usage("-daemonize: the relay of %s would end with run-qemu (start its service first: systemctl --user start qemu-%s-relay.service)", c.Name, c.Name)
 		}
 	}
 	return nil
@@ -136,14 +139,14 @@ func (l *launch) announce(relays qemu.Relays) {
 		}
 	}
 	for _, taken := range relays.Taken {
-		l.log("%s: yours, %s", taken.Channel, taken.Option)
+		l.log("%s: not relayed: %s is among the arguments", taken.Channel, taken.Option)
 	}
 	for _, name := range relays.Absent {
-		l.log("%s: %s has none", name, filepath.Base(l.program))
+		l.log("%s: not relayed: %s has no such device", name, filepath.Base(l.program))
 	}
 }
 
-// watch returns what watches the guest: the channels that its kernel may print to.
+// watch returns the watch of the guest, on the channels to which its kernel may print.
 func (l *launch) watch(relays qemu.Relays) *watch {
 	var names []string
 	var consoles []console
@@ -155,13 +158,14 @@ func (l *launch) watch(relays qemu.Relays) *watch {
 	return newWatch(names, consoles)
 }
 
-// monitorID is the character device of our monitor: no name that a user takes.
+// monitorID is the id of the character device of our monitor. It must differ from the user's.
 const monitorID = "run-qemu-monitor"
 
-// firstFD is the first descriptor that QEMU inherits, by number.
+// firstFD is the number of the first descriptor that QEMU inherits.
 const firstFD = 3
 
-// runQEMU starts QEMU and waits for its end. When ctx ends it is asked to end.
+// runQEMU starts QEMU and returns its exit status when it has ended. When ctx ends, it ends
+// QEMU.
 func (l *launch) runQEMU(ctx context.Context, relays qemu.Relays, w *watch) (status int, err error) {
 	conn, theirs, err := process.SocketPair()
 	if err != nil {
@@ -178,7 +182,7 @@ func (l *launch) runQEMU(ctx context.Context, relays qemu.Relays, w *watch) (sta
 		files = append(files, lock)
 	}
 	argv := slices.Concat([]string{l.program}, relays.Args, l.user, relays.After)
-	if !onlyAsks(l.user) {
+	if !onlyPrints(l.user) {
 		argv = append(argv, qemu.Monitor(monitorID, firstFD)...)
 	}
 	started, err := process.Start(process.Command{Argv: argv, Files: files, Foreground: true})
@@ -186,7 +190,7 @@ func (l *launch) runQEMU(ctx context.Context, relays qemu.Relays, w *watch) (sta
 		conn.Close()
 		return 0, err
 	}
-	l.attend(ctx, started, qmp.New(conn, w.event), w)
+	l.wait(ctx, started, qmp.New(conn, w.event), w)
 	return started.Exit(), nil
 }
 
@@ -196,15 +200,15 @@ func closeAll(files []*os.File) {
 	}
 }
 
-// lastEvents bounds how long the events of a QEMU that has ended are read.
+// lastEvents bounds how long events are read after the end of QEMU.
 const lastEvents = time.Second
 
-// attend stays with QEMU until it ends, passes the relays' orders on to its monitor, and
-// has them record restarts of the guest.
-func (l *launch) attend(ctx context.Context, started *process.Process, monitor *qmp.Client, w *watch) {
+// wait waits for the end of QEMU. Until then it sends the relays' orders to QEMU's monitor, and
+// has the relays record restarts of the guest.
+func (l *launch) wait(ctx context.Context, started *process.Process, monitor *qmp.Client, w *watch) {
 	living, ended := context.WithCancel(context.Background())
 	var group errgroup.Group
-	read := make(chan struct{}) // closed when the monitor has no more to say
+	read := make(chan struct{}) // closed when the last event was read
 	group.Go(func() error {
 		defer close(read)
 		return monitor.Run()
@@ -215,7 +219,7 @@ func (l *launch) attend(ctx context.Context, started *process.Process, monitor *
 			continue
 		}
 		group.Go(func() error {
-			lease.Orders(living, func(order string) { l.follow(living, monitor, name, order) })
+			lease.Orders(living, func(order string) { l.execute(living, monitor, name, order) })
 			return nil
 		})
 	}
@@ -226,18 +230,18 @@ func (l *launch) attend(ctx context.Context, started *process.Process, monitor *
 	select {
 	case <-started.Done():
 	case <-ctx.Done():
-		_ = started.Signal(unix.SIGTERM) // it ends by that, or has ended
+		_ = started.Signal(unix.SIGTERM) // an error means that it has ended
 		<-started.Done()
 	}
-	if !l.goesOn(started.Exit()) {
+	if !l.daemonized(started.Exit()) {
 		select {
 		case <-read:
-		case <-time.After(lastEvents): // a process that QEMU has started holds the socket
+		case <-time.After(lastEvents): // a child of QEMU has the socket open
 		}
 	}
 	ended()
 	monitor.Close()
-	_ = group.Wait() // what they say is that QEMU has ended
+	_ = group.Wait() // the errors say that QEMU has ended
 }
 
 // noteRestarts has the relays record the restarts of the guest, until ctx ends.
@@ -249,13 +253,13 @@ func (l *launch) noteRestarts(ctx context.Context, w *watch) {
 		case <-w.restarted:
 		}
 		for _, lease := range l.leases {
-			_ = lease.NoteRestart(ctx) // only the list of boots lacks it
+			_ = lease.NoteRestart(ctx) // without it, only the list of boots is incomplete
 		}
 	}
 }
 
-// follow does what the relay of a serial port asks for.
-func (l *launch) follow(ctx context.Context, monitor *qmp.Client, channel, order string) {
+// execute executes an order of the relay of a serial port.
+func (l *launch) execute(ctx context.Context, monitor *qmp.Client, channel, order string) {
 	if order != ctl.OrderBreak {
 		return
 	}

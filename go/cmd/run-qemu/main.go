@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/colour"
 	"microvm-console/internal/settings"
 )
 
@@ -75,7 +76,7 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("qemu: %w (install it, or set QEMU to a program)", err)
 	}
-	l := launch{program: program, user: args, settings: all, log: func(format string, words ...any) {
+	l := launch{program: program, user: args, settings: all, palette: colour.Of(c.App.ErrWriter), log: func(format string, words ...any) {
 		fmt.Fprintf(c.App.ErrWriter, c.App.Name+": "+format+"\n", words...)
 	}}
 	status, err := l.run(c.Context)
@@ -85,8 +86,8 @@ func run(c *cli.Context) error {
 	return cmdline.Quiet(status)
 }
 
-// onlyAsks reports whether QEMU will only print something, and start no machine.
-func onlyAsks(args []string) bool {
+// onlyPrints reports whether QEMU only prints something, and starts no machine.
+func onlyPrints(args []string) bool {
 	return slices.ContainsFunc(args, func(arg string) bool {
 		return slices.Contains([]string{"-h", "-help", "--help", "-version", "--version", "help", "?"}, arg)
 	})

@@ -7,7 +7,7 @@ import (
 	"microvm-console/internal/relayd"
 )
 
-// console is a channel that the guest's kernel may print to.
+// console is a channel to which the guest's kernel may print.
 type console struct{ *relayd.Lease }
 
 // start returns the offset at which the boot began.
@@ -17,11 +17,11 @@ func (c console) journal() (*journal.Snapshot, error) {
 	return journal.TakeSnapshot(c.Relay.Consoles[0].Relay.Journal)
 }
 
-// printedTries is how often printed looks while bytes are on their way to the journal.
+// printedTries is how often printed tries while bytes move from the FIFO to the journal.
 const printedTries = 100
 
-// printed returns the offset behind the newest byte that QEMU has printed, whether it is
-// in the journal or still in the FIFO. While QEMU prints it is a little less.
+// printed returns the offset after the newest byte that QEMU has printed, which is in the
+// journal or still in the FIFO. While QEMU prints, the result may be too low.
 func (c console) printed() (int64, error) {
 	for try := 1; ; try++ {
 		before, err := c.journal()
@@ -33,15 +33,15 @@ func (c console) printed() (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		// What left the FIFO meanwhile would be missing.
+		// Bytes that left the FIFO meanwhile are not in unread.
 		if before.End() == after.End() || try == printedTries {
 			return before.End() + unread, nil
 		}
 	}
 }
 
-// text returns what is in the journal from offset start to end, without what is no longer
-// kept.
+// text returns the bytes of the journal from offset start to end. Bytes that the journal no
+// longer has are left out.
 func (c console) text(start, end int64) ([]byte, error) {
 	kept, err := c.journal()
 	if err != nil {

@@ -11,30 +11,30 @@ import (
 )
 
 const (
-	// keptRestarts is how many restarts of the guest are kept, the newest: more than
+	// keptRestarts is how many of the newest restarts of the guest are kept: more than
 	// package guest takes for a loop.
 	keptRestarts = 20
-	// readBack is how much of what a console printed before a restart is read, in bytes:
-	// the last of it shows a panic, or a login.
+	// readBack is how many bytes before a restart are read from each console: they show a
+	// panic or a login.
 	readBack = 256 << 10
 )
 
-// watch is what QEMU reports of its guest.
+// watch collects what QEMU reports about its guest.
 type watch struct {
-	consoles  []console // what the guest's kernel may print to
+	consoles  []console // to which the guest's kernel may print
 	names     []guest.Console
-	restarted chan struct{} // gets each restart, with room for some
+	restarted chan struct{} // receives a value for each restart; buffered
 
 	mu       sync.Mutex
-	count    *guest.Guest // knows of resets alone: which of them are restarts
+	count    *guest.Guest // gets resets only, to find out which of them are restarts
 	restarts []restart
-	last     guest.Shutdown // the data of the last SHUTDOWN
+	last     guest.Shutdown // of the last SHUTDOWN event
 	panicked bool           // QEMU's panic device has reported a panic since the last restart
 }
 
 // restart is a restart of the guest by itself.
 type restart struct {
-	ends []int64 // how much each console had printed in this boot
+	ends []int64 // how many bytes each console had printed in this boot
 	at   time.Time
 }
 
@@ -47,10 +47,10 @@ func newWatch(names []string, consoles []console) *watch {
 	return w
 }
 
-// event takes an event of QEMU's. It does not wait.
+// event handles an event of QEMU. It does not block.
 func (w *watch) event(e qmp.Event) {
 	var data guest.Shutdown
-	_ = json.Unmarshal(e.Data, &data) // other events have other data
+	_ = json.Unmarshal(e.Data, &data) // the data of other events is of another type
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -63,36 +63,36 @@ func (w *watch) event(e qmp.Event) {
 	}
 }
 
-// printed returns how much each console has printed in this boot.
+// printed returns how many bytes each console has printed in this boot.
 func (w *watch) printed() []int64 {
 	ends := make([]int64, len(w.consoles))
 	for i, c := range w.consoles {
-		if end, err := c.printed(); err == nil { // else its journal cannot be read, nor its text later
+		if end, err := c.printed(); err == nil { // otherwise its text cannot be read later either
 			ends[i] = end - c.start()
 		}
 	}
 	return ends
 }
 
-// reset takes note of a reset. The caller holds the lock.
+// reset records a reset. The caller holds the lock.
 func (w *watch) reset(r restart) {
 	before := w.count.State().Restarts
 	w.count.Reset(r.ends, r.at)
 	if w.count.State().Restarts == before {
-		return // it belongs to the restart before
+		return // it belongs to the previous restart
 	}
 	w.panicked = false
 	w.restarts = append(w.restarts, r)
 	w.restarts = w.restarts[max(0, len(w.restarts)-keptRestarts):]
 	select {
 	case w.restarted <- struct{}{}:
-	default: // a guest that restarts all the time
+	default: // the guest restarts faster than the relays record it
 	}
 }
 
-// judge returns why the guest has ended, if that is a panic or that it restarted again and
-// again; and a panic of which there is no proof. It is called once QEMU has ended, and all
-// that it printed is in the journals.
+// judge returns why the guest has ended: by a panic, or after too many restarts. Otherwise
+// found is nil, and suspected is a panic that is likely but not certain, if there is one. It is
+// called when QEMU has ended and the journals have all that it printed.
 func (w *watch) judge() (found *guest.Error, suspected *guest.Suspicion) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -119,13 +119,13 @@ func (w *watch) judge() (found *guest.Error, suspected *guest.Suspicion) {
 	return nil, g.Suspect()
 }
 
-// replay feeds g with what the consoles printed up to a restart, from what was read before
-// on.
+// replay feeds g with what the consoles printed up to a restart, starting after the bytes that
+// were read already.
 func (w *watch) replay(g *guest.Guest, read []int64, to restart) {
 	for i, c := range w.consoles {
 		text, err := c.text(c.start()+max(read[i], to.ends[i]-readBack), c.start()+to.ends[i])
 		if err != nil {
-			continue // there is nothing to be said of what cannot be read
+			continue // g does without what cannot be read
 		}
 		g.Print(i, text, to.ends[i], to.at)
 		read[i] = to.ends[i]
@@ -133,8 +133,8 @@ func (w *watch) replay(g *guest.Guest, read []int64, to restart) {
 	g.CheckReady(to.at)
 }
 
-// how returns how the boot has ended, for the list of boots: in the words of microvm-run if
-// found says why, else by QEMU's exit, with the panic that is suspected.
+// how returns how the boot has ended, for the list of boots: as microvm-run reports it if found
+// is set, and otherwise QEMU's exit, with the panic that is suspected.
 func (w *watch) how(found *guest.Error, suspected *guest.Suspicion, status int) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

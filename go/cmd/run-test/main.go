@@ -61,6 +61,8 @@ Ctrl-C stops the VM, and reports the current check and those after it as not run
 			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "run the test `N` times, and print statistics"},
 			&cli.StringFlag{Name: "format", Value: "pretty", Usage: "report in `FORMAT`: " + strings.Join(report.Formats(), ", ")},
 			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`; the progress is still printed", TakesFile: true},
+			&cli.BoolFlag{Name: "quiet", Usage: "print only failed checks and the totals"},
+			&cli.BoolFlag{Name: "verbose", Usage: "also print why the accelerator was chosen"},
 			&cli.BoolFlag{Name: "keep", Usage: "keep the consoles' journals and the report, even if all checks pass"},
 		),
 		Action: test,
@@ -97,24 +99,26 @@ func test(c *cli.Context) error {
 	return repeat(c, machine, choose)
 }
 
-// mostLines is how many numbered lines a console's journal keeps, with room for all
-// else that the guest prints.
+// mostLines is how many numbered lines the journal of a console can keep beside the other
+// output of the guest.
 const mostLines = 1_000_000
 
-// options looks at the flags before anything is started. The pattern is nil where
-// all checks are to be made.
+// options checks the flags, and returns the pattern of --run; nil if it is not given.
 func options(c *cli.Context) (*regexp.Regexp, error) {
 	if _, err := cmdline.Timeout(c); err != nil {
 		return nil, err
 	}
 	if n := c.Int("repeat"); n < 1 {
-		return nil, cmdline.Usage("repeat: %d is no number of runs (1 or more)", n)
+		return nil, cmdline.Usage("invalid repeat %d: must be 1 or more", n)
 	}
 	if n := c.Int("lines"); n < 1 || n > mostLines {
-		return nil, cmdline.Usage("lines: %d is out of range (1 to %d)", n, mostLines)
+		return nil, cmdline.Usage("invalid lines %d: must be 1 to %d", n, mostLines)
 	}
 	if format := c.String("format"); !slices.Contains(report.Formats(), format) {
-		return nil, cmdline.Usage("format: %q is unknown (one of %s)", format, strings.Join(report.Formats(), ", "))
+		return nil, cmdline.Usage("invalid format %q: must be one of %s", format, strings.Join(report.Formats(), ", "))
+	}
+	if c.Bool("quiet") && c.Bool("verbose") {
+		return nil, cmdline.Usage("--quiet and --verbose exclude each other (use one of them)")
 	}
 	if c.IsSet("output") {
 		if err := report.CheckPath(c.String("output")); err != nil {
@@ -126,13 +130,13 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	}
 	pattern, err := regexp.Compile(c.String("run"))
 	if err != nil {
-		return nil, cmdline.Usage("run: %q is no regular expression (%s)", c.String("run"),
+		return nil, cmdline.Usage("run: invalid regular expression %q: %s", c.String("run"),
 			strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return pattern, nil
 }
 
-// list prints the names of checks, those aside that nobody has asked for.
+// list prints the names of checks that are not quiet.
 func list(c *cli.Context, checks []consoletest.Check) error {
 	for _, check := range checks {
 		if check.Quiet {
@@ -145,7 +149,7 @@ func list(c *cli.Context, checks []consoletest.Check) error {
 	return nil
 }
 
-// testName is a machine name that no other test has.
+// testName returns a machine name that no other test has.
 func testName(name string, pid int) string {
 	suffix := fmt.Sprintf("-test-%d", pid)
 	return name[:min(len(name), vmconfig.MaxName-len(suffix))] + suffix

@@ -11,13 +11,15 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/colour"
 	"microvm-console/internal/consoletest"
+	"microvm-console/internal/display"
 	"microvm-console/internal/guest"
 	"microvm-console/internal/report"
 	"microvm-console/internal/vmconfig"
 )
 
-// repeat tests the machine as often as is wanted, and reports.
+// repeat tests the machine as often as --repeat says, and reports the results.
 func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.Check) []consoletest.Check) error {
 	all := report.Report{Machine: machine.Name, Version: cmdline.Version, Repeated: c.Int("repeat") > 1}
 	base, err := os.MkdirTemp("", "run-test-"+machine.Name+"-")
@@ -27,11 +29,14 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 	if !c.IsSet("name") {
 		machine.Name = testName(machine.Name, os.Getpid())
 	}
-	t := &tester{machine: machine, choose: choose, limit: c.Duration("timeout"), lines: c.Int("lines"), pretty: pretty(c)}
+	t := &tester{
+		machine: machine, choose: choose, limit: c.Duration("timeout"), lines: c.Int("lines"),
+		quiet: c.Bool("quiet"), verbose: c.Bool("verbose"), pretty: pretty(c),
+	}
 	var errs *multierror.Error
 	for i := range c.Int("repeat") {
 		if i > 0 && c.Err() != nil {
-			break // each run that was begun is told
+			break // the report has only runs that have started
 		}
 		folder := base
 		if all.Repeated {
@@ -50,28 +55,34 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 	return verdict(all, errs)
 }
 
-// pretty is what people see meanwhile: nothing where the report itself goes to
-// standard output.
-func pretty(c *cli.Context) report.Pretty {
+// pretty returns the Pretty that prints the results as they come. It prints nothing if the
+// report goes to standard output.
+func pretty(c *cli.Context) *report.Pretty {
 	if c.String("format") != "pretty" && !c.IsSet("output") {
-		return report.Pretty{W: io.Discard}
+		return &report.Pretty{W: io.Discard}
 	}
-	return report.Pretty{W: c.App.Writer, Colour: cmdline.Colour(c.App.Writer), Animate: cmdline.IsTerminal(c.App.Writer)}
+	p := &report.Pretty{W: c.App.Writer, Palette: colour.Of(c.App.Writer)}
+	// After an interruption the totals say how many checks were not run.
+	p.Hide = func(result report.Result) bool { return result.NotRun != "" || c.Bool("quiet") && result.Err == nil }
+	if !c.Bool("quiet") {
+		p.Columns = display.Width(c.App.Writer)
+	}
+	return p
 }
 
-// show shows people what helps to understand a failure, and what was kept.
+// show prints the details of a run that has failed, or where its journals are.
 func show(c *cli.Context, run report.Run) error {
 	switch {
-	case !run.Passed():
+	case run.Failed() && c.Err() == nil:
 		return run.WriteDetails(c.App.ErrWriter)
-	case run.Kept != "":
-		_, err := fmt.Fprintf(c.App.ErrWriter, "run-test: all that the consoles have printed is kept in %s\n", run.Kept)
+	case run.Kept != "" && c.Err() == nil:
+		_, err := fmt.Fprintf(c.App.ErrWriter, "run-test: the whole output of the consoles is in %s\n", run.Kept)
 		return err
 	}
 	return nil
 }
 
-// deliver writes the report to where it was asked for.
+// deliver writes the report to the file of --output, or to standard output.
 func deliver(c *cli.Context, all report.Report) error {
 	format := c.String("format")
 	switch {
@@ -79,14 +90,14 @@ func deliver(c *cli.Context, all report.Report) error {
 		if err := all.Save(c.String("output"), format); err != nil {
 			return fmt.Errorf("output: %w", err)
 		}
-	case format != "pretty": // which was shown already
+	case format != "pretty": // else it was printed as the results came
 		return all.Write(c.App.Writer, format)
 	}
 	return nil
 }
 
-// archive puts the report, in every format, beside the journals that are kept, and
-// removes the folder where none are.
+// archive writes the report, in every format, beside the journals that are kept. It removes the
+// folder if there are none.
 func archive(all report.Report, base string) error {
 	for _, run := range all.Runs {
 		if run.Kept != "" {
@@ -99,8 +110,8 @@ func archive(all report.Report, base string) error {
 	return nil
 }
 
-// verdict is the program's error: errs, how the runs ended among them, and how much
-// has failed. A guest that panicked, in whichever run, gives its own status.
+// verdict returns the program's error: errs and how many checks, or runs, have failed. If a
+// guest has panicked, it is that panic, with its exit status.
 func verdict(all report.Report, errs *multierror.Error) error {
 	var cause *guest.Error
 	for _, err := range errs.WrappedErrors() {
@@ -108,28 +119,32 @@ func verdict(all report.Report, errs *multierror.Error) error {
 			return cmdline.Status(cmdline.StatusPanic, cause)
 		}
 	}
-	if all.Interrupted {
-		errs = multierror.Append(errs, interrupted(all))
-	}
 	switch failed := all.Failed(); {
+	case all.Interrupted:
+		errs = multierror.Append(errs, interrupted(all))
 	case failed > 0 && all.Repeated:
-		errs = multierror.Append(errs, fmt.Errorf("%d of %d runs failed (each is told above)", failed, len(all.Runs)))
+		errs = multierror.Append(errs, fmt.Errorf("%d of %d runs failed", failed, len(all.Runs)))
 	case failed > 0:
 		run := all.Runs[0]
-		errs = multierror.Append(errs, fmt.Errorf("%d of %d checks failed (each is told above)", run.Count().Failed, len(run.Results)))
+		errs = multierror.Append(errs, fmt.Errorf("%d of %d checks failed", run.Count().Failed, len(run.Results)))
 	}
 	return errs.ErrorOrNil()
 }
 
-// interrupted tells what is missing of a test that somebody has interrupted.
+// interrupted returns the error of a test that the user has interrupted: what was not run, and
+// the folder of the output.
 func interrupted(all report.Report) error {
 	last := all.Runs[len(all.Runs)-1]
 	where := ""
 	if all.Repeated {
 		where = fmt.Sprintf(" in run %d", len(all.Runs))
 	}
-	if last.Passed() {
-		return fmt.Errorf("interrupted%s, behind its last check", where)
+	kept := ""
+	if last.Kept != "" {
+		kept = fmt.Sprintf(" (output: %s)", last.Kept)
 	}
-	return fmt.Errorf("interrupted%s: %d of %d checks were not run", where, last.Count().NotRun, len(last.Results))
+	if last.Passed() {
+		return fmt.Errorf("interrupted%s after the last check%s", where, kept)
+	}
+	return fmt.Errorf("interrupted%s: %d of %d checks were not run%s", where, last.Count().NotRun, len(last.Results), kept)
 }

@@ -21,39 +21,51 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// lastLines is how many last lines of each console a failed run tells.
+// lastLines is how many last lines of each console the details of a run have.
 const lastLines = 40
 
-// stopNow ends a VM that the checks have left running.
+// stopNow stops a VM that the checks have left running.
 var stopNow = ctl.StopRequest{Force: true}
 
-// tester makes the checks of one machine, once or several times.
+// tester runs the checks of one machine, once or several times.
 type tester struct {
 	machine vmconfig.Machine
 	choose  func([]consoletest.Check) []consoletest.Check
 	limit   time.Duration // of each check
-	lines   int           // that the guest prints on each console
-	pretty  report.Pretty
-	tails   []vm.Tail // of this run's first failed check, as it failed
+	lines   int           // how many numbered lines the guest prints on each console
+	quiet   bool          // no lines about the VM
+	verbose bool          // more lines about the VM
+	pretty  *report.Pretty
+	tails   []vm.Tail // the last lines when the first check of this run failed
 }
 
-// run starts the machine, makes the checks, and stops it. Its journals are in
-// folder. The error is how the VM ended, which the run tells too.
+// note prints a line about the VM. After an interruption it prints nothing: the end of the VM
+// has no check.
+func (t *tester) note(ctx context.Context, line string) {
+	if !t.quiet && ctx.Err() == nil {
+		t.pretty.Note(fmt.Sprintf("%s: %s", t.machine.Name, line))
+	}
+}
+
+// run starts the machine, runs the checks, and stops the machine. The journals are in folder.
+// The error is how the VM ended; a result of the run has it too.
 func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	v := vm.New(t.machine, vm.Options{
 		AutoPorts:  true,
 		JournalDir: func(console string) (string, error) { return filepath.Join(folder, console), nil },
-		Log:        func(line string) { fmt.Fprintf(t.pretty.W, "%s: %s\n", t.machine.Name, line) },
+		Verbose:    t.verbose,
+		Log:        func(line string) { t.note(ctx, line) },
 	})
+	defer context.AfterFunc(ctx, func() { t.pretty.Note("interrupted: stopping the VM (Ctrl-C again ends it at once)") })()
 	run := report.Run{VM: t.machine.Name, Started: time.Now()}
 	checking, over := context.WithCancelCause(ctx)
 	var group errgroup.Group
 	group.Go(func() error {
 		err := v.Run(ctx)
-		if ctx.Err() != nil { // which is why it has ended, and is about to end checking
+		if ctx.Err() != nil { // it has ended the VM, and ends the checks
 			return uninterrupted(ctx, err)
 		}
-		over(fmt.Errorf("%w: %w", consoletest.ErrEnded, cmp.Or(err, errors.New("nobody asked for it"))))
+		over(fmt.Errorf("%w: %w", consoletest.ErrEnded, cmp.Or(err, errors.New(v.Status().Ended))))
 		return err
 	})
 	suite := consoletest.NewSuite(t.machine, v, t.lines)
@@ -64,9 +76,9 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	})
 	run.ToLogin = suite.ToLogin()
 	suite.Close()
-	// After a clean shutdown there is nothing left to stop.
+	// After a clean shutdown this does nothing.
 	_, ended := v.Stop(context.WithoutCancel(ctx), stopNow)
-	if ended == nil { // else it does not end
+	if ended == nil { // else Run would not return
 		ended = group.Wait()
 	}
 	run.Duration = time.Since(run.Started)
@@ -79,7 +91,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	return run, ended
 }
 
-// uninterrupted is err, the machine's, unless it says no more than that ctx has ended.
+// uninterrupted returns err, the machine's, unless it is only that ctx has ended.
 func uninterrupted(ctx context.Context, err error) error {
 	if errors.Is(err, context.Cause(ctx)) {
 		return nil
@@ -87,8 +99,8 @@ func uninterrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// tail keeps what the consoles show when the first check fails, or is interrupted: the
-// checks that follow print more.
+// tail keeps the last lines of the consoles when the first check fails or is interrupted:
+// later checks print more.
 func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
 	if !done || result.Err == nil && result.NotRun == "" || t.tails != nil {
 		return
@@ -96,11 +108,11 @@ func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
 	select {
 	case <-v.Ready():
 		t.tails = v.Tails(lastLines)
-	default: // it has not started
+	default: // QEMU has not started
 	}
 }
 
-// describe adds what the machine, which has ended, says about itself.
+// describe adds the details of the machine, which has ended, to the run.
 func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
 	status := v.Status()
 	run.Accel, run.Type = status.Accel, status.Machine
@@ -117,18 +129,18 @@ func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
 	for _, tail := range tails {
 		lines := tail.Lines
 		if cause != nil && cause.Device == tail.Console.Device {
-			lines = cause.Lines // without those of the boot that follows
+			lines = cause.Lines // without those of a later boot
 		}
 		run.Consoles = append(run.Consoles, report.Console{Device: tail.Console.Device, Bytes: tail.Bytes, Lines: lines})
 	}
 }
 
-// kept keeps the folder of a run's journals, where that is wanted and there is
-// something in it, and names it in the run; else it removes the folder.
+// kept names the folder of a run's journals in the run if the folder is to be kept: with
+// --keep, or if the run has not passed. Otherwise, or if it is empty, it removes the folder.
 func kept(c *cli.Context, run *report.Run, folder string) error {
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil // the VM did not come so far
+		return nil // the VM has no journals yet
 	}
 	if err != nil {
 		return multierror.Append(err, os.RemoveAll(folder)).ErrorOrNil()

@@ -19,6 +19,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"microvm-console/internal/colour"
 	"microvm-console/internal/plaintext"
 )
 
@@ -86,13 +87,18 @@ func report(program string, err error, stderr io.Writer) int {
 	if err == nil {
 		return StatusDone
 	}
+	status := statusOf(err)
 	for _, line := range lines(err) {
 		if errors.Is(err, errQuiet) {
 			break
 		}
-		fmt.Fprintf(stderr, "%s: %s\n", program, plaintext.Line(line)) // it may quote a guest
+		line = program + ": " + plaintext.Line(line) // a guest's words may be in it
+		if status == StatusPanic {
+			line = colour.Of(stderr).Red(line)
+		}
+		fmt.Fprintln(stderr, line)
 	}
-	return statusOf(err)
+	return status
 }
 
 // lines returns the lines of an error, one for each mistake in it.

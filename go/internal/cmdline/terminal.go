@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"microvm-console/internal/colour"
 )
 
 // IsTerminal reports whether w is a terminal.
@@ -13,8 +15,5 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Colour reports whether output to w may have colours: w is a terminal
-// and NO_COLOR is not set (https://no-color.org).
-func Colour(w io.Writer) bool {
-	return os.Getenv("NO_COLOR") == "" && IsTerminal(w)
-}
+// Colour reports whether what is written to w is coloured; see package colour.
+func Colour(w io.Writer) bool { return colour.Of(w).On() }

@@ -10,31 +10,32 @@ import (
 	"microvm-console/internal/report"
 )
 
-// Check is one thing to be found true.
+// Check is one check of a machine.
 type Check struct {
 	Name string
-	Run  func(context.Context) error
-	// Needs are the names of the checks, before it, that it stands on.
+	// Run returns an error if the check fails.
+	Run func(context.Context) error
+	// Needs are the names of earlier checks that this one depends on.
 	Needs []string
-	// Skip is why the check cannot be made here; "": it can.
+	// Skip is why this machine cannot have the check; "" if it can.
 	Skip string
-	// Limit bounds the check; 0: the limit of all.
+	// Limit bounds the check. If it is 0, the limit of Run does.
 	Limit time.Duration
-	// AfterEnd tells that the check can be made though the machine has ended.
+	// AfterEnd is set if the check may run once the machine has ended.
 	AfterEnd bool
-	// Always tells that the check is made whichever are chosen: it cleans up.
+	// Always is set if Choose always includes the check, because it cleans up.
 	Always bool
-	// Quiet tells that it is made for others, or to clean up, and that nobody has
-	// asked for it: its result is told only if it failed.
+	// Quiet is set if the check runs only for others, or to clean up: its result is
+	// reported only if it fails.
 	Quiet bool
 }
 
-// Choose returns the checks whose names match pattern, and, as quiet ones, what
-// they stand on and what is always made. nil: none matches.
+// Choose returns the checks whose names match pattern, and those that they need or that
+// always run, with Quiet set. It returns nil if no name matches.
 func Choose(checks []Check, pattern *regexp.Regexp) []Check {
 	wanted := map[string]bool{}
 	needed := map[string]bool{}
-	for i := len(checks) - 1; i >= 0; i-- { // what a check needs is before it
+	for i := len(checks) - 1; i >= 0; i-- { // a check needs only earlier ones
 		check := checks[i]
 		wanted[check.Name] = pattern.MatchString(check.Name)
 		if wanted[check.Name] || needed[check.Name] || check.Always {
@@ -58,18 +59,35 @@ func Choose(checks []Check, pattern *regexp.Regexp) []Check {
 	return chosen
 }
 
-// errLimit is why a check ends that took too long.
+// errLimit is the cause of a context that ends with the time limit of a check.
 type errLimit time.Duration
 
 func (e errLimit) Error() string { return fmt.Sprintf("nothing within %v", time.Duration(e)) }
 
-// ErrEnded is why ctx of Run ends where the machine has ended.
+// failed returns the error of a check that has waited in vain: what is missing, why the wait
+// has ended, and the last line of the console (see lastWords; "": none). The last line is
+// left out if the machine has ended, as the cause says more.
+func failed(what string, cause error, last string) error {
+	if last != "" && !errors.Is(cause, ErrEnded) {
+		last = "; " + last
+	} else {
+		last = ""
+	}
+	var limit errLimit
+	if errors.As(cause, &limit) {
+		return fmt.Errorf("%s within %v%s", what, time.Duration(limit), last)
+	}
+	return fmt.Errorf("%s: %w%s", what, cause, last)
+}
+
+// ErrEnded is the cause with which the caller ends the context of Run when the machine has
+// ended.
 var ErrEnded = errors.New("the VM has ended")
 
-// Run makes checks in their order, each for at most limit, and calls progress
-// before (with done false) and after each. When ctx ends with ErrEnded, the checks
-// that are left fail. When it ends otherwise, somebody wants no more of them: they,
-// and the one under way, are not run.
+// Run runs checks in order, each for at most limit, and returns their results. It calls
+// progress before each (with done false) and after it. If ctx ends with ErrEnded, the
+// remaining checks fail. If it ends otherwise, the test is interrupted: the remaining checks,
+// and the one that runs, are not run.
 func Run(ctx context.Context, checks []Check, limit time.Duration, progress func(result report.Result, done bool)) []report.Result {
 	var results []report.Result
 	for _, check := range checks {
@@ -93,17 +111,18 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 	return results
 }
 
-// notBegun is why a check was not run that comes behind an interruption.
+// notBegun is the reason of a check that follows an interruption.
 const notBegun = "interrupted"
 
-// once makes one check, unless ctx has ended; notRun is why it has no result.
+// once runs one check, unless ctx has ended. notRun is why the check has no result; "" if it
+// has one.
 func once(ctx context.Context, check Check, limit time.Duration) (notRun string, err error) {
 	switch {
 	case interrupted(ctx):
 		return notBegun, nil
 	case check.AfterEnd:
 	case ctx.Err() != nil:
-		return "", fmt.Errorf("not run: %w", ErrEnded) // why was told by the check that saw it
+		return "", fmt.Errorf("not run: %w", ErrEnded) // the check that saw the end has its cause
 	}
 	if check.Limit > 0 {
 		limit = check.Limit
@@ -115,7 +134,7 @@ func once(ctx context.Context, check Check, limit time.Duration) (notRun string,
 	return "", err
 }
 
-// within makes the check for at most limit.
+// within runs the check for at most limit.
 func (c Check) within(ctx context.Context, limit time.Duration) error {
 	if c.AfterEnd {
 		ctx = context.WithoutCancel(ctx)
@@ -125,7 +144,7 @@ func (c Check) within(ctx context.Context, limit time.Duration) error {
 	return c.Run(ctx)
 }
 
-// interrupted tells whether ctx of Run has ended before the machine.
+// interrupted reports whether the context of Run has ended before the machine.
 func interrupted(ctx context.Context) bool {
 	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrEnded)
 }

@@ -13,16 +13,16 @@ import (
 	"microvm-console/internal/report"
 )
 
-// passes is the action of a check that finds all well.
+// passes is the Run of a check that passes.
 func passes(context.Context) error { return nil }
 
-// untilTheEnd is the action of one that never does.
+// untilTheEnd is the Run of a check that waits in vain.
 func untilTheEnd(ctx context.Context) error {
 	<-ctx.Done()
 	return context.Cause(ctx)
 }
 
-// outcome runs checks, the limit of which is long, and tells how each came out.
+// outcome runs checks, each for at most limit, and returns their results as text.
 func outcome(ctx context.Context, checks []Check, limit time.Duration) map[string]string {
 	got := map[string]string{}
 	for _, result := range Run(ctx, checks, limit, func(report.Result, bool) {}) {
@@ -42,14 +42,14 @@ func outcome(ctx context.Context, checks []Check, limit time.Duration) map[strin
 	return got
 }
 
-func TestRunMakesAllInOrderAndEachWithinItsLimit(t *testing.T) {
+func TestRun(t *testing.T) {
 	ctx, over := context.WithCancelCause(t.Context())
 	got := outcome(ctx, []Check{
 		{Name: "passes", Run: passes},
 		{Name: "fails", Run: func(context.Context) error { return errors.New("wrong") }},
 		{Name: "takes too long", Run: untilTheEnd},
 		{Name: "has a limit of its own", Run: untilTheEnd, Limit: 20 * time.Millisecond},
-		{Name: "cannot be made", Run: untilTheEnd, Skip: "there is no login"},
+		{Name: "skipped", Run: untilTheEnd, Skip: "no login"},
 		{Name: "for others", Run: passes, Quiet: true},
 		{Name: "for others, and fails", Run: func(context.Context) error { return errors.New("wrong") }, Quiet: true},
 		{Name: "sees the end", Run: func(context.Context) error {
@@ -57,41 +57,41 @@ func TestRunMakesAllInOrderAndEachWithinItsLimit(t *testing.T) {
 			return nil
 		}},
 		{Name: "comes too late", Run: passes},
-		{Name: "looks at what is left", Run: func(ctx context.Context) error { return ctx.Err() }, AfterEnd: true},
-		{Name: "looks too long", Run: untilTheEnd, AfterEnd: true},
+		{Name: "runs after the end", Run: func(ctx context.Context) error { return ctx.Err() }, AfterEnd: true},
+		{Name: "waits after the end", Run: untilTheEnd, AfterEnd: true},
 	}, 50*time.Millisecond)
 	want := map[string]string{
 		"passes":                 "ok",
 		"fails":                  "wrong",
 		"takes too long":         "nothing within 50ms",
 		"has a limit of its own": "nothing within 20ms",
-		"cannot be made":         "skipped: there is no login",
+		"skipped":                "skipped: no login",
 		"for others, and fails":  "wrong",
 		"sees the end":           "ok",
 		"comes too late":         "not run: the VM has ended",
-		"looks at what is left":  "ok",
-		"looks too long":         "nothing within 50ms",
+		"runs after the end":     "ok",
+		"waits after the end":    "nothing within 50ms",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// A check that fails because somebody has interrupted it has not failed, and those
-// behind it are not run, whatever they could do; one that has failed before has.
+// A check that is interrupted, and those after it, are not run. A check that failed earlier
+// has failed.
 func TestRunInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	got := outcome(ctx, []Check{
 		{Name: "fails", Run: func(context.Context) error { return errors.New("wrong") }},
-		{Name: "passes all the same", Run: func(context.Context) error { interrupt(); return nil }},
+		{Name: "passes", Run: func(context.Context) error { interrupt(); return nil }},
 		{Name: "comes too late", Run: passes},
-		{Name: "would look at what is left", Run: passes, AfterEnd: true},
-		{Name: "cannot be made", Skip: "there is no login"},
+		{Name: "could run after the end", Run: passes, AfterEnd: true},
+		{Name: "skipped", Skip: "no login"},
 		{Name: "for others", Run: passes, Quiet: true},
 	}, time.Minute)
 	want := map[string]string{
-		"fails": "wrong", "passes all the same": "ok", "cannot be made": "skipped: there is no login",
-		"comes too late": "not run, interrupted", "would look at what is left": "not run, interrupted",
+		"fails": "wrong", "passes": "ok", "skipped": "skipped: no login",
+		"comes too late": "not run, interrupted", "could run after the end": "not run, interrupted",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -106,17 +106,17 @@ func TestRunInterrupted(t *testing.T) {
 	}
 }
 
-// What is made for others shows nothing while it is made, or that it passed.
-func TestRunShowsWhatWasAskedFor(t *testing.T) {
+// A quiet check that passes is not reported.
+func TestRunReportsProgress(t *testing.T) {
 	var got []string
 	Run(t.Context(), []Check{
 		{Name: "quiet", Run: passes, Quiet: true},
-		{Name: "asked for", Run: passes},
+		{Name: "chosen", Run: passes},
 		{Name: "skipped", Skip: "why"},
 	}, time.Minute, func(result report.Result, done bool) {
 		got = append(got, map[bool]string{false: "begins ", true: "done "}[done]+result.Name)
 	})
-	if diff := cmp.Diff([]string{"begins asked for", "done asked for", "done skipped"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"begins chosen", "done chosen", "done skipped"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -133,7 +133,7 @@ func TestChoose(t *testing.T) {
 	}
 	for _, test := range []struct {
 		pattern string
-		want    []string // a quiet one in brackets
+		want    []string // quiet ones in parentheses
 	}{
 		{"tty b", []string{"(start)", "(connect)", "(login b)", "tty b", "(stop)"}},
 		{"a$", []string{"(start)", "(connect)", "login a", "tty a", "(stop)"}},
@@ -153,5 +153,23 @@ func TestChoose(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// The end of the machine has a cause of its own: the last line, a panic's, would repeat it.
+func TestFailed(t *testing.T) {
+	const what, last = "no login prompt", `last line: "["`
+	for _, test := range []struct {
+		cause      error
+		last, want string
+	}{
+		{errLimit(time.Second), last, `no login prompt within 1s; last line: "["`},
+		{errLimit(time.Second), "", `no login prompt within 1s`},
+		{errClosed, last, `no login prompt: connection closed; last line: "["`},
+		{fmt.Errorf("%w: guest panicked: x", ErrEnded), last, `no login prompt: the VM has ended: guest panicked: x`},
+	} {
+		if got := failed(what, test.cause, test.last); got.Error() != test.want {
+			t.Errorf("got %v, want %s", got, test.want)
+		}
 	}
 }

@@ -1,8 +1,7 @@
-// Package consoletest tests a guest through its consoles, as a person would
-// use them.
+// Package consoletest tests a guest through its consoles, as a person would use them.
 //
-// It believes no echo: what is typed into a terminal comes back with nobody
-// behind it. Every answer that counts is computed by the guest.
+// An echo is not an answer: a terminal echoes what is typed even if no program reads it.
+// Every answer that a check accepts is computed by the guest.
 package consoletest
 
 import (
@@ -17,8 +16,8 @@ import (
 	"time"
 )
 
-// Console is a connection to one console of a guest. What comes is kept from
-// the first byte; Expect reads through it in order.
+// Console is a connection to one console of a guest. It keeps all that it has read; Expect
+// searches that in order.
 type Console struct {
 	Device string // of the guest: "ttyS0"
 	conn   net.Conn
@@ -26,14 +25,14 @@ type Console struct {
 	mu    sync.Mutex
 	text  []byte
 	at    int           // where the next Expect begins
-	more  chan struct{} // closed and replaced when text grows or ends
-	ended error
-	turns int // commands given to Shell
+	more  chan struct{} // closed and replaced when text grows or ended is set
+	ended error         // of the last read; nil while the connection is open
+	turns int           // number of commands sent
 
 	prompted time.Time // when Login saw the prompt
 }
 
-// Dial connects to a console. The caller calls Run, and Close in the end.
+// Dial connects to a console. The caller calls Run, and Close when done.
 func Dial(ctx context.Context, device, address string) (*Console, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -46,7 +45,7 @@ func newConsole(device string, conn net.Conn) *Console {
 	return &Console{Device: device, conn: conn, more: make(chan struct{})}
 }
 
-// Run reads until the connection ends, which Close does.
+// Run reads until the connection is closed, by Close or by the other end.
 func (c *Console) Run() {
 	chunk := make([]byte, 32<<10)
 	for {
@@ -74,22 +73,22 @@ func (c *Console) Send(text string) error {
 	return nil
 }
 
-// Expect waits until pattern matches what has come since the last match, and
-// returns the match and its groups. The next Expect begins behind it. Lines of
-// the kernel are left out: it prints them whenever it likes, also in the middle
-// of somebody else's line.
-func (c *Console) Expect(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
+// Expect waits until pattern matches what was read since the last match, and returns the
+// match and its groups. The next Expect begins after the match. Kernel messages are ignored:
+// the kernel prints them at any time, also in the middle of another line. The error is
+// that of ctx or of the connection; what names the text that was expected.
+func (c *Console) Expect(ctx context.Context, what string, pattern *regexp.Regexp) ([]string, error) {
 	match, err := c.await(ctx, pattern)
 	if err != nil {
-		err = fmt.Errorf("%s: %w%s", c.Device, err, c.lastWords())
+		err = failed("no "+what, err, c.lastWords())
 	}
 	return match, err
 }
 
-// errClosed is why nothing more comes.
-var errClosed = errors.New("the connection has ended")
+// errClosed is returned once the connection is closed.
+var errClosed = errors.New("connection closed")
 
-// await is Expect whose error says no more than why it has ended.
+// await is Expect that returns the bare cause as its error.
 func (c *Console) await(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
 	for {
 		match, more, ended := c.match(pattern)
@@ -110,11 +109,12 @@ func (c *Console) await(ctx context.Context, pattern *regexp.Regexp) ([]string, 
 	}
 }
 
-// endLimit is how long Expect waits, once the connection has ended, for ctx to
-// end as well: why the machine has ended says more than that it has.
+// endLimit is how long Expect waits for ctx to end once the connection is closed: the
+// cause of ctx says why the machine has ended.
 const endLimit = 5 * time.Second
 
-// Began waits until as many bytes have come as want has, and compares them.
+// Began returns an error unless the first bytes that the console has read are want. It waits
+// until it has read as many.
 func (c *Console) Began(ctx context.Context, want []byte) error {
 	for {
 		c.mu.Lock()
@@ -122,34 +122,34 @@ func (c *Console) Began(ctx context.Context, want []byte) error {
 		c.mu.Unlock()
 		if len(text) >= len(want) {
 			if !bytes.Equal(text[:len(want)], want) {
-				return fmt.Errorf("%s: the client's first %d bytes are not the console's", c.Device, len(want))
+				return fmt.Errorf("%s: the client's first %d bytes differ from the journal's", c.Device, len(want))
 			}
 			return nil
 		}
 		select {
 		case <-more:
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %d of the first %d bytes came: %w", c.Device, len(text), len(want), context.Cause(ctx))
+			return fmt.Errorf("%s: read %d of the first %d bytes: %w", c.Device, len(text), len(want), context.Cause(ctx))
 		}
 	}
 }
 
-// Skip passes over all that has come.
+// Skip skips all that was read: the next Expect begins after it.
 func (c *Console) Skip() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = len(c.text)
 }
 
-// match looks once. more is closed when it is worth while to look again; after
-// the end of the connection nothing will ever come.
+// match searches what was read. Without a match, more is closed when there is more to
+// search; ended is set if there will not be.
 func (c *Console) match(pattern *regexp.Regexp) (match []string, more <-chan struct{}, ended bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	spoken, original := withoutKernelLines(c.text[c.at:])
-	if at := pattern.FindSubmatchIndex(spoken); at != nil {
+	text, original := withoutKernelLines(c.text[c.at:])
+	if at := pattern.FindSubmatchIndex(text); at != nil {
 		for i := 0; i < len(at); i += 2 {
-			match = append(match, string(spoken[max(at[i], 0):max(at[i+1], 0)]))
+			match = append(match, string(text[max(at[i], 0):max(at[i+1], 0)]))
 		}
 		c.at += original(at[1])
 		return match, nil, false
@@ -160,17 +160,17 @@ func (c *Console) match(pattern *regexp.Regexp) (match []string, more <-chan str
 	return nil, c.more, false
 }
 
-// lastWords tells what came last, for an error.
+// lastWords returns the last line of the console, for an error.
 func (c *Console) lastWords() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.text) == 0 {
-		return ", not a byte came"
+		return "it printed nothing"
 	}
-	return fmt.Sprintf(", its last line is %q", lastLine(c.text))
+	return fmt.Sprintf("last line: %q", lastLine(c.text))
 }
 
-// lastLine is the last line of text that is not blank.
+// lastLine returns the last line of text that is not blank.
 func lastLine(text []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return strings.TrimSpace(lines[len(lines)-1])

@@ -30,7 +30,7 @@ func connected(t *testing.T) (*Console, net.Conn) {
 	return console, guest
 }
 
-// limited bounds a test that would hang.
+// limited returns a context that ends a test that hangs.
 func limited(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -38,7 +38,7 @@ func limited(t *testing.T) context.Context {
 	return ctx
 }
 
-// withShell puts a real shell at the guest's end.
+// withShell returns a Console with a shell of this host at the guest's end.
 func withShell(t *testing.T) *Console {
 	t.Helper()
 	console, guest := connected(t)
@@ -79,7 +79,7 @@ func TestShellReturnsWhatTheGuestComputes(t *testing.T) {
 	}
 }
 
-// A terminal with nobody behind it echoes what is typed.
+// A terminal echoes what is typed even if no program reads it.
 func TestEchoIsNoAnswer(t *testing.T) {
 	console, guest := connected(t)
 	echoed := make(chan struct{})
@@ -95,22 +95,22 @@ func TestEchoIsNoAnswer(t *testing.T) {
 		cancel(errors.New("given up"))
 	}()
 	if output, err := console.Shell(ctx, "true"); err == nil {
-		t.Errorf("an echo was taken for the answer %q", output)
+		t.Errorf("the echo %q was taken for an answer", output)
 	}
 }
 
-// A command that does not end is told with its output; the numbers around that, and
-// the echo, are none of it.
-func TestACommandThatDoesNotEnd(t *testing.T) {
+// The error of a command that does not end has its last line, without the numbers around its
+// output, and without the echo.
+func TestCommandDoesNotEnd(t *testing.T) {
 	for _, test := range []struct{ command, printed, want string }{
-		{"sleep 60", "<6>\n", `no answer to "sleep 60": ttyS0: given up, it has printed nothing`},
-		{"echo a; sleep 60", "a\n", `no answer to "echo a; sleep 60": ttyS0: given up, its last line is "a"`},
+		{"sleep 60", "<6>\n", `no answer to "sleep 60" on ttyS0: given up; it printed nothing`},
+		{"echo a; sleep 60", "a\n", `no answer to "echo a; sleep 60" on ttyS0: given up; last line: "a"`},
 	} {
 		t.Run(test.command, func(t *testing.T) {
 			console := withShell(t)
 			ctx, cancel := context.WithCancelCause(t.Context())
 			go func() {
-				_ = console.Find(limited(t), 0, regexp.MustCompile(regexp.QuoteMeta(test.printed)))
+				_ = console.Find(limited(t), "output", 0, regexp.MustCompile(regexp.QuoteMeta(test.printed)))
 				cancel(errors.New("given up"))
 			}()
 			if _, err := console.Shell(ctx, test.command); err == nil || err.Error() != test.want {
@@ -126,7 +126,7 @@ func TestACommandThatDoesNotEnd(t *testing.T) {
 		guest.Write(buffer[:n])
 		cancel(errors.New("given up"))
 	}()
-	want := `no answer to "true": ttyS0: given up, no shell has begun it`
+	want := `no answer to "true" on ttyS0: given up; no shell has started it`
 	if _, err := console.Shell(ctx, "true"); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -147,20 +147,20 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-func TestExpectTellsWhatCameLast(t *testing.T) {
+func TestExpectReturnsTheLastLine(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
-		{"nothing", "", "ttyS0: given up, not a byte came"},
-		{"lines", "one\r\ntwo\r\n", `ttyS0: given up, its last line is "two"`},
+		{"nothing", "", "no number: given up; it printed nothing"},
+		{"lines", "one\r\ntwo\r\n", `no number: given up; last line: "two"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			console, guest := connected(t)
 			io.WriteString(guest, test.text) // returns when it has been read
 			ctx, cancel := context.WithCancelCause(t.Context())
 			if test.text != "" {
-				console.Expect(limited(t), regexp.MustCompile("two"))
+				console.Expect(limited(t), "two", regexp.MustCompile("two"))
 			}
 			cancel(errors.New("given up"))
-			_, err := console.Expect(ctx, regexp.MustCompile("three"))
+			_, err := console.Expect(ctx, "number", regexp.MustCompile("three"))
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
@@ -168,7 +168,7 @@ func TestExpectTellsWhatCameLast(t *testing.T) {
 	}
 }
 
-func TestExpectGoesOnBehindTheLastMatch(t *testing.T) {
+func TestExpectContinuesAfterTheLastMatch(t *testing.T) {
 	console, guest := connected(t)
 	go func() {
 		for _, part := range []string{"wor", "d word", " wo", "rd"} {
@@ -177,13 +177,13 @@ func TestExpectGoesOnBehindTheLastMatch(t *testing.T) {
 		guest.Close()
 	}()
 	for i := range 3 {
-		if _, err := console.Expect(limited(t), regexp.MustCompile("word")); err != nil {
+		if _, err := console.Expect(limited(t), "word", regexp.MustCompile("word")); err != nil {
 			t.Fatalf("match %d: %v", i+1, err)
 		}
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("given up"))
-	if _, err := console.Expect(ctx, regexp.MustCompile("word")); err == nil {
+	if _, err := console.Expect(ctx, "word", regexp.MustCompile("word")); err == nil {
 		t.Error("a fourth word was found")
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// declared are the checks that vm.json declares.
+// declared returns the checks that vm.json declares.
 func (s *Suite) declared() []Check {
 	var checks []Check
 	for _, declared := range s.machine.Checks {
@@ -30,7 +30,7 @@ func (s *Suite) declared() []Check {
 		case declared.Send != "":
 			check.Run = s.answers(declared, console.Device)
 		default:
-			check.Needs = []string{namePrinted} // no shell is asked
+			check.Needs = []string{namePrinted} // it needs no shell
 			check.Run = s.prints(declared, console.Device)
 			check.AfterEnd = true
 		}
@@ -39,7 +39,7 @@ func (s *Suite) declared() []Check {
 	return checks
 }
 
-// runs has a command run, and looks at its status and its output.
+// runs runs a command, and compares its exit status and its output.
 func (s *Suite) runs(check vmconfig.Check, device string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		shell, err := s.shell(device)
@@ -48,20 +48,20 @@ func (s *Suite) runs(check vmconfig.Check, device string) func(context.Context) 
 		}
 		output, status, err := shell.command(ctx, check.Run)
 		if err != nil {
-			_ = shell.Send("\x03") // Ctrl-C: the next check may want the shell
+			_ = shell.Send("\x03") // Ctrl-C: the next check may need the shell
 			return err
 		}
 		if status != check.Status {
 			return fmt.Errorf("guest: %q on %s ended with status %d, want %d: %s", check.Run, device, status, check.Status, shown(output))
 		}
 		if pattern := check.Pattern(); pattern != nil && !pattern.MatchString(output) {
-			return fmt.Errorf("guest: %q on %s printed %s, which has no %s", check.Run, device, shown(output), wanted(check))
+			return fmt.Errorf("guest: %q on %s printed %s, want %s in it", check.Run, device, shown(output), wanted(check))
 		}
 		return nil
 	}
 }
 
-// answers types, and waits for what comes from then on.
+// answers types text, and waits for the output that follows.
 func (s *Suite) answers(check vmconfig.Check, device string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		console, err := s.console(device)
@@ -72,30 +72,22 @@ func (s *Suite) answers(check vmconfig.Check, device string) func(context.Contex
 		if err := console.Send(check.Send); err != nil {
 			return err
 		}
-		return missing(check, console.Find(ctx, from, check.Pattern()))
+		return console.Find(ctx, wanted(check), from, check.Pattern())
 	}
 }
 
-// prints waits for what the console prints, or has printed since it began.
+// prints waits for output of the console, and accepts what it has printed since its start.
 func (s *Suite) prints(check vmconfig.Check, device string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		console, err := s.console(device)
 		if err != nil {
 			return err
 		}
-		return missing(check, console.Find(ctx, 0, check.Pattern()))
+		return console.Find(ctx, wanted(check), 0, check.Pattern())
 	}
 }
 
-// missing says what was not found.
-func missing(check vmconfig.Check, err error) error {
-	if err != nil {
-		return fmt.Errorf("no %s: %w", wanted(check), err)
-	}
-	return nil
-}
-
-// wanted is what a check looks for, in words.
+// wanted returns what a check expects, for an error.
 func wanted(check vmconfig.Check) string {
 	if check.Match != "" {
 		return fmt.Sprintf("match of %q", check.Match)
@@ -103,10 +95,10 @@ func wanted(check vmconfig.Check) string {
 	return fmt.Sprintf("%q", check.Expect)
 }
 
-// longestShown is how much of a command's output an error has, in bytes.
+// longestShown is how many bytes of a command's output an error has at most.
 const longestShown = 400
 
-// shown is output in an error; of a long one, its end.
+// shown returns the output of a command for an error: of a long one, its end.
 func shown(output string) string {
 	if len(output) > longestShown {
 		return fmt.Sprintf("(%d bytes) …%q", len(output), output[len(output)-longestShown:])
@@ -114,7 +106,7 @@ func shown(output string) string {
 	return fmt.Sprintf("%q", output)
 }
 
-// console returns the connected console.
+// console returns the connection to a console.
 func (s *Suite) console(device string) (*Console, error) {
 	for _, console := range s.consoles {
 		if console.Device == device {
@@ -124,19 +116,20 @@ func (s *Suite) console(device string) (*Console, error) {
 	return nil, fmt.Errorf("not run: not connected to %s", device)
 }
 
-// Size is how many bytes have come.
+// Size returns how many bytes were read.
 func (c *Console) Size() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.text)
 }
 
-// Find waits until pattern matches in what has come from the byte from on, with
-// plain line ends: as it came, or with the kernel's lines left out, which may have
-// come in the middle of it. Unlike Expect it moves nothing. When ctx ends with
-// ErrEnded, the guest's last bytes may still be on their way: then Find reads until the
-// connection ends, at most for endLimit.
-func (c *Console) Find(ctx context.Context, from int, pattern *regexp.Regexp) error {
+// Find waits until pattern matches what was read from the byte from on, with line ends as
+// "\n", with or without the lines of the kernel. Unlike Expect it does not change where the
+// next Expect begins. When ctx ends with ErrEnded, Find waits for the last bytes until the
+// connection is closed, at most for endLimit. The error is that of ctx or of the connection;
+// what names the text that was expected.
+func (c *Console) Find(ctx context.Context, what string, from int, pattern *regexp.Regexp) error {
+	what = fmt.Sprintf("no %s on %s", what, c.Device)
 	done := ctx.Done()
 	var late <-chan time.Time
 	for {
@@ -144,12 +137,12 @@ func (c *Console) Find(ctx context.Context, from int, pattern *regexp.Regexp) er
 		text, more, ended := c.text[from:], c.more, c.ended != nil
 		c.mu.Unlock()
 		text = plainEnds(text)
-		spoken, _ := withoutKernelLines(text)
+		withoutKernel, _ := withoutKernelLines(text)
 		switch {
-		case pattern.Match(text) || pattern.Match(spoken):
+		case pattern.Match(text) || pattern.Match(withoutKernel):
 			return nil
 		case ended:
-			return fmt.Errorf("%s: %w%s", c.Device, cmp.Or(context.Cause(ctx), errClosed), c.lastWords())
+			return failed(what, cmp.Or(context.Cause(ctx), errClosed), c.lastWords())
 		}
 		select {
 		case <-more:
@@ -161,6 +154,6 @@ func (c *Console) Find(ctx context.Context, from int, pattern *regexp.Regexp) er
 			}
 		case <-late:
 		}
-		return fmt.Errorf("%s: %w%s", c.Device, context.Cause(ctx), c.lastWords())
+		return failed(what, context.Cause(ctx), c.lastWords())
 	}
 }

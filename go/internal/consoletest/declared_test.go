@@ -13,7 +13,7 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// suiteOn is a suite that is connected to one console, ttyS0.
+// suiteOn returns a suite that is connected to one console, ttyS0.
 func suiteOn(console *Console, shell bool, checks ...vmconfig.Check) *Suite {
 	s := NewSuite(vmconfig.Machine{Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0"}}, Checks: checks}, nil, DefaultLines)
 	s.consoles = []*Console{console}
@@ -34,8 +34,8 @@ func TestDeclaredCommands(t *testing.T) {
 		{vmconfig.Check{Run: "true"}, ""},
 		{vmconfig.Check{Run: "true", Match: "^$"}, ""},
 		{vmconfig.Check{Run: "printf one.two", Expect: "one.two"}, ""},
-		{vmconfig.Check{Run: "printf one-two", Expect: "one.two"}, `guest: "printf one-two" on ttyS0 printed "one-two", which has no "one.two"`},
-		{vmconfig.Check{Run: "echo a", Match: "^b"}, `guest: "echo a" on ttyS0 printed "a\n", which has no match of "^b"`},
+		{vmconfig.Check{Run: "printf one-two", Expect: "one.two"}, `guest: "printf one-two" on ttyS0 printed "one-two", want "one.two" in it`},
+		{vmconfig.Check{Run: "echo a", Match: "^b"}, `guest: "echo a" on ttyS0 printed "a\n", want match of "^b" in it`},
 		{vmconfig.Check{Run: "false", Expect: "a"}, `guest: "false" on ttyS0 ended with status 1, want 0: ""`},
 		{vmconfig.Check{Run: "echo a", Expect: "a", Status: 2}, `guest: "echo a" on ttyS0 ended with status 0, want 2: "a\n"`},
 		{vmconfig.Check{Run: "seq 1000", Expect: "b"}, `printed (3893 bytes) …"`},
@@ -51,12 +51,11 @@ func TestDeclaredCommands(t *testing.T) {
 	}
 }
 
-// What is typed is echoed; only what comes behind the echo counts, and what came
-// before it does not.
+// Only output after the echo of what was typed counts, not output before it.
 func TestDeclaredSend(t *testing.T) {
 	console, guest := connected(t)
 	io.WriteString(guest, "R-42 from before\r\n")
-	console.Expect(limited(t), regexp.MustCompile("before"))
+	console.Expect(limited(t), "line", regexp.MustCompile("before"))
 	go func() {
 		buffer := make([]byte, 1024)
 		for _, answer := range []string{"R-42\r\n", "what?\r\n"} {
@@ -72,17 +71,17 @@ func TestDeclaredSend(t *testing.T) {
 		t.Error(err)
 	}
 	err := s.declared()[0].Run(limited(t))
-	if want := `no "\nR-42\n": ttyS0: the connection has ended, its last line is "what?"`; err == nil || err.Error() != want {
+	if want := `no "\nR-42\n" on ttyS0: connection closed; last line: "what?"`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-// All that was printed counts, from the first byte on, the kernel's lines too; and a
-// line that one of them has come into is whole.
+// All that was printed counts, with the lines of the kernel; and so does a line that the
+// kernel has broken into.
 func TestDeclaredPrinted(t *testing.T) {
 	console, guest := connected(t)
 	io.WriteString(guest, "[    0.000000] Linux version 6.1\r\nself-te[    1.500000] clock: ok\r\nst passed\r\n\rdemo login: ")
-	console.Expect(limited(t), regexp.MustCompile("login"))
+	console.Expect(limited(t), "login", regexp.MustCompile("login"))
 	guest.Close()
 	for _, test := range []struct {
 		check vmconfig.Check
@@ -104,7 +103,7 @@ func TestDeclaredPrinted(t *testing.T) {
 	}
 }
 
-// A console that nobody has connected to, or logged in on, is said to be one.
+// The error of a check names the console that is not connected, or that has no login.
 func TestDeclaredWithoutConsole(t *testing.T) {
 	console, _ := connected(t)
 	console.Device = "hvc0"
@@ -124,14 +123,13 @@ func TestFindEndsWithItsContext(t *testing.T) {
 	io.WriteString(guest, "one")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("given up"))
-	err := console.Find(ctx, 0, regexp.MustCompile("two"))
-	if err == nil || !strings.HasPrefix(err.Error(), "ttyS0: given up") {
+	err := console.Find(ctx, "number", 0, regexp.MustCompile("two"))
+	if err == nil || !strings.HasPrefix(err.Error(), "no number on ttyS0: given up") {
 		t.Error(err)
 	}
 }
 
-// The checks of a guest without a login are those of the machine, and the declared
-// ones; the others are skipped.
+// Of a guest without a login, the checks that need a shell are skipped.
 func TestChecksWithoutALogin(t *testing.T) {
 	no := false
 	machine := vmconfig.Machine{
@@ -148,8 +146,8 @@ func TestChecksWithoutALogin(t *testing.T) {
 	want := []string{
 		nameStarts, namePrinted, "(login on ttyS0)", "login on hvc0", "printed", "command",
 		"(what ttyS0 writes to /dev/hvc0 arrives there)", "(what hvc0 writes to /dev/ttyS0 arrives there)",
-		"(100000 numbered lines on ttyS0, at two clients and in the journal, beside one that never reads)",
-		"100000 numbered lines on hvc0, at two clients and in the journal, beside one that never reads",
+		"(100000 numbered lines on ttyS0 reach two clients and the journal)",
+		"100000 numbered lines on hvc0 reach two clients and the journal",
 		"clean shutdown, nothing left behind",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -163,9 +161,8 @@ func TestChecksWithoutALogin(t *testing.T) {
 	}
 }
 
-// A guest that answers and powers off: the machine's end is known before its last
-// bytes have been read.
-func TestFindReadsTheLastBytesOfAMachineThatHasEnded(t *testing.T) {
+// The end of a machine may be known before its last bytes were read.
+func TestFindReadsTheLastBytes(t *testing.T) {
 	console, guest := connected(t)
 	ctx, over := context.WithCancelCause(limited(t))
 	over(ErrEnded)
@@ -173,10 +170,10 @@ func TestFindReadsTheLastBytesOfAMachineThatHasEnded(t *testing.T) {
 		io.WriteString(guest, "good bye\r\n")
 		guest.Close()
 	}()
-	if err := console.Find(ctx, 0, regexp.MustCompile("good bye")); err != nil {
+	if err := console.Find(ctx, "words", 0, regexp.MustCompile("good bye")); err != nil {
 		t.Error(err)
 	}
-	if err := console.Find(ctx, 0, regexp.MustCompile("hello")); !errors.Is(err, ErrEnded) {
+	if err := console.Find(ctx, "words", 0, regexp.MustCompile("hello")); !errors.Is(err, ErrEnded) {
 		t.Errorf("got %v, want %v", err, ErrEnded)
 	}
 }

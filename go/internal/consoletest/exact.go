@@ -16,16 +16,16 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// The lines before and behind the numbered ones. The guest computes them: the
-// echo of the command line has neither.
+// The lines before and after the numbered ones. The guest computes them, so that the echo of
+// the command line has neither.
 const (
 	linesBegin = "begin-2961"
 	linesEnd   = "end-2961"
 )
 
-// exact has the guest print numbered lines on a console, and looks for each at
-// a client that reads along, at one that comes late, and in the journal, while
-// another client never reads.
+// exact has the guest print numbered lines on a console. Each line must reach a client that
+// is connected meanwhile, one that connects later, and the journal, while another client
+// never reads.
 func (s *Suite) exact(console vmconfig.Console) func(context.Context) error {
 	return func(ctx context.Context) error {
 		shell, err := s.shell(console.Device)
@@ -44,7 +44,7 @@ func (s *Suite) exact(console vmconfig.Console) func(context.Context) error {
 		}
 		defer live.Close()
 		var readers errgroup.Group
-		readers.Go(func() error { return told("a client that reads along", countLines(live, s.lines)) })
+		readers.Go(func() error { return by("a connected client", countLines(live, s.lines)) })
 		if err := shell.Send(fmt.Sprintf("dmesg -n 1; echo begin-$((63*47)); seq 1 %d; echo end-$((63*47)); dmesg -n 7\n", s.lines)); err != nil {
 			return err
 		}
@@ -55,8 +55,7 @@ func (s *Suite) exact(console vmconfig.Console) func(context.Context) error {
 	}
 }
 
-// again reads the lines once more: as a client that comes late, and from the
-// journal.
+// again reads the lines once more: as a client that connects later, and from the journal.
 func (s *Suite) again(ctx context.Context, console vmconfig.Console) error {
 	late, err := s.client(ctx, console)
 	if err != nil {
@@ -69,16 +68,16 @@ func (s *Suite) again(ctx context.Context, console vmconfig.Console) error {
 	}
 	defer kept.Close()
 	return errors.Join(
-		told("a client that comes late", countLines(late, s.lines)),
-		told("the journal", countLines(kept, s.lines)))
+		by("a client that connected later", countLines(late, s.lines)),
+		by("the journal", countLines(kept, s.lines)))
 }
 
-// stream reads a console from now on, as a client of the control socket.
+// stream returns the stream of a console from now on, through the control socket.
 func (s *Suite) stream(ctx context.Context, console vmconfig.Console) (*ctl.Stream, error) {
 	return s.vm.Stream(ctx, ctl.StreamRequest{Console: console.Name, From: "now"})
 }
 
-// client connects to a console's port. It ends with ctx.
+// client connects to a console's port. The connection is closed when ctx ends.
 func (s *Suite) client(ctx context.Context, console vmconfig.Console) (net.Conn, error) {
 	for _, endpoint := range s.vm.Status().Consoles {
 		if endpoint.Name != console.Name {
@@ -94,18 +93,19 @@ func (s *Suite) client(ctx context.Context, console vmconfig.Console) (net.Conn,
 	return nil, fmt.Errorf("no console %q", console.Name)
 }
 
-func told(who string, err error) error {
+// by adds to err which reader has failed.
+func by(reader string, err error) error {
 	if err != nil {
-		return fmt.Errorf("%s: %w", who, err)
+		return fmt.Errorf("%s: %w", reader, err)
 	}
 	return nil
 }
 
-// countLines reads until the line behind the numbered ones, 1 to last, each of which
-// has to be there, once, in order.
+// countLines reads up to the line after the numbered ones, and returns an error unless the
+// lines 1 to last are there, each once, in order.
 func countLines(r io.Reader, last int) error {
 	lines := bufio.NewScanner(r)
-	next := 0 // 0: they have not begun
+	next := 0 // the number of the next line; 0 before the first
 	for lines.Scan() {
 		line := strings.TrimRight(lines.Text(), "\r")
 		switch {
@@ -121,5 +121,5 @@ func countLines(r io.Reader, last int) error {
 			next++
 		}
 	}
-	return fmt.Errorf("it ends before line %d of %d: %w", next, last, errors.Join(io.ErrUnexpectedEOF, lines.Err()))
+	return fmt.Errorf("ended before line %d of %d: %w", next, last, errors.Join(io.ErrUnexpectedEOF, lines.Err()))
 }

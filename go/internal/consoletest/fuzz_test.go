@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Each byte that is left without the kernel's lines is one of the text, in its order.
+// What is left without the lines of the kernel are bytes of the text, in order.
 func FuzzKernelLines(f *testing.F) {
 	f.Add([]byte("/dev/tt[    2.192861] tsc: Refined\r\n[    2.192861] x\nyS0"))
 	f.Add([]byte("[ 1.0000[ 2.000000] x\n00] y\n[3.000000] "))
@@ -29,7 +29,7 @@ func FuzzKernelLines(f *testing.F) {
 	})
 }
 
-// Only the whole numbered lines, behind the first line that begins them, are whole.
+// Only the whole numbered lines, right after the line that begins them, are accepted.
 func FuzzCountLines(f *testing.F) {
 	f.Add("# echo begin-$((63*47))\r\nbegin-2961\r\n1\r\n2\r\n3\r\nend-2961\r\n# ")
 	f.Add("begin-2961\n1\nbegin-2961\n1\n2\n3\nend-2961")
@@ -49,15 +49,14 @@ func FuzzCountLines(f *testing.F) {
 	})
 }
 
-// What a command prints is its output, to the byte but for line ends, and its status that
-// of the command.
+// The output of a command is exact except for line ends, and so is its status.
 func FuzzShell(f *testing.F) {
 	end, stamp := regexp.MustCompile(`<7:[0-9]{1,3}>`), regexp.MustCompile(`\[ *[0-9]+\.[0-9]{6}\] `)
 	f.Add("Hello\r\n", uint8(0))
 	f.Add("<6>\r\n<7:$?>\x00\xff", uint8(255))
 	f.Fuzz(func(t *testing.T, output string, status uint8) {
 		if end.MatchString(output) || stamp.MatchString(output) {
-			return // the command's end would be found in it, or a line of the kernel
+			return // it looks like the command's end, or like a line of the kernel
 		}
 		console, guest := connected(t)
 		go func() {

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// diagnoseLimit bounds the questions asked after a failed login.
+// diagnoseLimit bounds the commands that diagnose runs.
 const diagnoseLimit = 10 * time.Second
 
-// diagnose asks the guest, on another console, why nobody can log in on
-// device, and adds the answer to err.
+// diagnose runs commands on another console to find out why root cannot log in on device,
+// and adds the answer to err.
 func (s *Suite) diagnose(ctx context.Context, device string, err error) error {
 	shell, none := s.anyShell()
 	if none != nil {
@@ -20,10 +20,10 @@ func (s *Suite) diagnose(ctx context.Context, device string, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseLimit)
 	defer cancel()
 	if _, missing := shell.Shell(ctx, "test -c /dev/"+device); missing != nil {
-		return fmt.Errorf("guest: it has no /dev/%s (is the driver loaded?): %w", device, err)
+		return fmt.Errorf("guest: no /dev/%s (is the driver loaded?): %w", device, err)
 	}
 	if _, missing := shell.Shell(ctx, "echo >/dev/"+device); missing != nil {
-		return fmt.Errorf("guest: its /dev/%s has no device behind it (is the driver loaded?): %w", device, err)
+		return fmt.Errorf("guest: /dev/%s exists but has no device (is the driver loaded?): %w", device, err)
 	}
 	if _, missing := shell.Shell(ctx, "ps | grep -q '[g]etty.*"+device+"'"); missing != nil {
 		return fmt.Errorf("guest: no getty runs on %s: %w", device, err)
@@ -31,8 +31,8 @@ func (s *Suite) diagnose(ctx context.Context, device string, err error) error {
 	return err
 }
 
-// across writes on one console to the device of the other, and waits for it
-// there. The product is computed by the guest.
+// across writes to the device of one console from the shell of another, and waits for the
+// text there. The guest computes a product in it.
 func (s *Suite) across(from, to string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		writer, err := s.shell(from)
@@ -46,7 +46,7 @@ func (s *Suite) across(from, to string) func(context.Context) error {
 		if _, err := writer.Shell(ctx, fmt.Sprintf(`echo "Hello $((1234*56)) from $(tty)" >/dev/%s`, to)); err != nil {
 			return err
 		}
-		_, err = reader.Expect(ctx, regexp.MustCompile("Hello 69104 from /dev/"+from))
+		_, err = reader.Expect(ctx, "text from "+from, regexp.MustCompile("Hello 69104 from /dev/"+from))
 		return err
 	}
 }

@@ -2,11 +2,11 @@ package consoletest
 
 import "regexp"
 
-// kernelLine is a line that the kernel prints to a console (printk).
+// kernelLine matches a line that the kernel prints to a console (printk).
 var kernelLine = regexp.MustCompile(`\[ *[0-9]+\.[0-9]{6}\] [^\n]*\n`)
 
-// withoutKernelLines cuts the kernel's lines out of text. original gives the
-// position in text of a position in what is left.
+// withoutKernelLines returns text without the lines of the kernel. original returns the
+// position in text of a position in the result.
 func withoutKernelLines(text []byte) (left []byte, original func(int) int) {
 	lines := kernelLine.FindAllIndex(text, -1)
 	if lines == nil {

@@ -32,7 +32,7 @@ func TestWithoutKernelLines(t *testing.T) {
 	}
 }
 
-// An answer that the kernel breaks into is understood, and so is the next one.
+// Expect matches an answer that the kernel breaks into, and the next one.
 func TestKernelLinesInAnAnswer(t *testing.T) {
 	console, guest := connected(t)
 	go func() {
@@ -40,7 +40,7 @@ func TestKernelLinesInAnAnswer(t *testing.T) {
 		io.WriteString(guest, "e\r\n two")
 	}()
 	for _, want := range []string{"one ", "two"} {
-		if _, err := console.Expect(limited(t), regexp.MustCompile(want)); err != nil {
+		if _, err := console.Expect(limited(t), "answer", regexp.MustCompile(want)); err != nil {
 			t.Error(err)
 		}
 	}

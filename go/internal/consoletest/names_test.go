@@ -11,8 +11,8 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// No declared check has the name of one that the suite makes by itself.
-func TestNamesAreTheSuitesOwn(t *testing.T) {
+// No declared check may have the name of one of the suite.
+func TestCheckNamesOfTheSuite(t *testing.T) {
 	no := false
 	for _, login := range []*bool{nil, &no} {
 		machine, err := vmconfig.Parse([]byte(`{"name": "m", "kernel": "k"}`))
@@ -24,7 +24,7 @@ func TestNamesAreTheSuitesOwn(t *testing.T) {
 		}
 		for _, check := range NewSuite(machine, nil, DefaultLines).Checks() {
 			machine.Checks = []vmconfig.Check{{Name: check.Name, Expect: "x"}}
-			want := fmt.Sprintf("checks[0].name: %q is a check that run-test makes by itself", check.Name)
+			want := fmt.Sprintf("checks[0].name: %q is the name of a check of run-test", check.Name)
 			if err := CheckNames(machine); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v, want %s", err, want)
 			}
@@ -32,7 +32,7 @@ func TestNamesAreTheSuitesOwn(t *testing.T) {
 	}
 }
 
-// Every name that is run-test's own is reported, whatever its number of lines. Those of
+// Each name of a check of the suite is reported, whatever its number of lines. The names for
 // consoles that the machine does not have are free.
 func TestCheckNames(t *testing.T) {
 	machine := vmconfig.Machine{Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0"}, {Name: "raw", Device: "hvc0"}}}

@@ -14,25 +14,24 @@ var (
 	shellPrompt = regexp.MustCompile(`[#$] `)
 )
 
-// Login waits for the login prompt, logs root in, and makes sure that a shell
-// answers.
+// Login waits for the login prompt, logs in as root, and waits until a shell answers.
 func (c *Console) Login(ctx context.Context) error {
-	if _, err := c.Expect(ctx, loginPrompt); err != nil {
-		return fmt.Errorf("no login prompt: %w", err)
+	if _, err := c.Expect(ctx, "login prompt", loginPrompt); err != nil {
+		return err
 	}
 	c.prompted = time.Now()
 	if err := c.Send("root\n"); err != nil {
 		return err
 	}
-	if _, err := c.Expect(ctx, shellPrompt); err != nil {
-		return fmt.Errorf("no shell after the login: %w", err)
+	if _, err := c.Expect(ctx, "shell prompt after the login", shellPrompt); err != nil {
+		return err
 	}
 	_, err := c.Shell(ctx, "true")
 	return err
 }
 
-// Shell runs a command in the guest's shell and returns what it printed, with
-// plain line ends. A command with another status than 0 is an error.
+// Shell runs a command in the guest's shell and returns its output, with line ends as "\n".
+// An exit status other than 0 is an error.
 func (c *Console) Shell(ctx context.Context, command string) (string, error) {
 	output, status, err := c.command(ctx, command)
 	if err != nil {
@@ -44,12 +43,11 @@ func (c *Console) Shell(ctx context.Context, command string) (string, error) {
 	return output, nil
 }
 
-// command is Shell with the command's status.
+// command is Shell that returns the exit status of the command.
 //
-// The output stands between two numbers that the guest's shell computes, so
-// that the echo of the command line is never taken for it. The command is run in
-// a subshell and read by eval: whatever is in it, half a quotation or a comment,
-// the second number comes.
+// The guest's shell prints a number that it computes before the output and another one after
+// it, so that the echo of the command line is not taken for the output. The command runs in a
+// subshell, by eval: the second number is printed even after an open quotation or a comment.
 func (c *Console) command(ctx context.Context, command string) (output string, status int, err error) {
 	c.mu.Lock()
 	c.turns++
@@ -64,30 +62,30 @@ func (c *Console) command(ctx context.Context, command string) (output string, s
 	answer := regexp.MustCompile(fmt.Sprintf(`(?s)%s(.*?)<%d:([0-9]{1,3})>`, begin, 7*turn))
 	match, err := c.await(ctx, answer)
 	if err != nil {
-		return "", 0, fmt.Errorf("no answer to %q: %s: %w, %s", command, c.Device, err, c.soFar(regexp.MustCompile(begin)))
+		return "", 0, failed(fmt.Sprintf("no answer to %q on %s", command, c.Device), err, c.soFar(regexp.MustCompile(begin)))
 	}
 	status, err = strconv.Atoi(match[2])
 	return string(plainEnds([]byte(match[1]))), status, err
 }
 
-// soFar tells what a command has printed that has not ended. Its output is behind
-// begin; that number, and the echo before it, are ours and would tell nobody anything.
+// soFar returns, for an error, the last line of a command that has not ended. begin matches
+// what precedes its output.
 func (c *Console) soFar(begin *regexp.Regexp) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	spoken, _ := withoutKernelLines(c.text[c.at:])
-	at := begin.FindIndex(spoken)
+	text, _ := withoutKernelLines(c.text[c.at:])
+	at := begin.FindIndex(text)
 	switch {
 	case at == nil:
-		return "no shell has begun it"
-	case lastLine(spoken[at[1]:]) == "":
-		return "it has printed nothing"
+		return "no shell has started it"
+	case lastLine(text[at[1]:]) == "":
+		return "it printed nothing"
 	}
-	return fmt.Sprintf("its last line is %q", lastLine(spoken[at[1]:]))
+	return fmt.Sprintf("last line: %q", lastLine(text[at[1]:]))
 }
 
-// lineEnd is a line's end as guests write it: a getty writes "\n\r" too.
+// lineEnd matches a line's end as guests print it: a getty prints "\n\r" too.
 var lineEnd = regexp.MustCompile(`\r*\n\r*`)
 
-// plainEnds is text with plain line ends.
+// plainEnds returns text with line ends as "\n".
 func plainEnds(text []byte) []byte { return lineEnd.ReplaceAll(text, []byte("\n")) }

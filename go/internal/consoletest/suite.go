@@ -17,26 +17,26 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// Suite is the checks of one machine, which it starts and stops.
+// Suite is the checks of one machine. The last of them stops it.
 type Suite struct {
 	machine vmconfig.Machine
 	vm      *vm.VM
-	lines   int // that the guest prints on each console
+	lines   int // how many numbered lines the guest prints on each console
 
-	consoles []*Console // connected ones, in the order of vm.json
-	shells   map[string]*Console
+	consoles []*Console          // connected ones, in the order of vm.json
+	shells   map[string]*Console // those with a shell, by device
 	readers  sync.WaitGroup
-	began    time.Time // when QEMU ran
+	began    time.Time // when QEMU had started
 }
 
-// NewSuite returns the suite for machine, which v runs and whose guest prints lines
-// numbered lines on each console. The caller runs v, and calls Close in the end. v
-// may be nil if only the checks' names are wanted.
+// NewSuite returns the suite of a machine that v runs. The guest prints so many numbered
+// lines on each console. The caller calls v.Run, and Close when the checks are done. v may
+// be nil if only the names of the checks are used.
 func NewSuite(machine vmconfig.Machine, v *vm.VM, lines int) *Suite {
 	return &Suite{machine: machine, vm: v, lines: lines, shells: map[string]*Console{}}
 }
 
-// Close closes the suite's connections. It returns when nothing reads any more.
+// Close closes the suite's connections, and returns when all of them are closed.
 func (s *Suite) Close() {
 	for _, console := range s.consoles {
 		console.Close()
@@ -44,11 +44,11 @@ func (s *Suite) Close() {
 	s.readers.Wait()
 }
 
-// noLogin is why a check is skipped.
-const noLogin = "vm.json says that there is no login"
+// noLogin is why a check that needs a shell is skipped.
+const noLogin = "login is false in vm.json"
 
-// Checks are the suite's checks, those that vm.json declares among them. They
-// stand on each other: make them in their order.
+// Checks returns the suite's checks, and those that vm.json declares among them. They depend
+// on each other: run them in order.
 func (s *Suite) Checks() []Check {
 	checks := []Check{
 		{Name: nameStarts, Run: s.start},
@@ -71,7 +71,7 @@ func (s *Suite) Checks() []Check {
 	return append(checks, s.stop())
 }
 
-// shellCheck is a check that needs a shell on consoles.
+// shellCheck returns a check that needs a shell on each of the consoles.
 func shellCheck(name string, run func(context.Context) error, consoles ...vmconfig.Console) Check {
 	check := Check{Name: name, Run: run, Needs: []string{namePrinted}}
 	for _, console := range consoles {
@@ -85,8 +85,8 @@ func shellCheck(name string, run func(context.Context) error, consoles ...vmconf
 	return check
 }
 
-// stop is the last check. A guest with a login is one that obeys the power
-// button. One without may know no ACPI, or have ended by itself.
+// stop returns the last check. A guest with a login must react to the power button. A guest
+// without one may have no ACPI, or may have ended by itself.
 func (s *Suite) stop() Check {
 	if slices.ContainsFunc(s.machine.Consoles, vmconfig.Console.HasLogin) {
 		return Check{Name: nameShutdown, Run: s.shutdown, Needs: []string{namePrinted}, Always: true}
@@ -94,19 +94,19 @@ func (s *Suite) stop() Check {
 	return Check{Name: nameEnds, Run: s.end, Needs: []string{namePrinted}, Always: true, AfterEnd: true}
 }
 
-// start waits until the machine runs.
+// start waits until QEMU runs.
 func (s *Suite) start(ctx context.Context) error {
 	select {
 	case <-s.vm.Ready():
 		s.began = time.Now()
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return failed("QEMU has not started", context.Cause(ctx), "")
 	}
 }
 
-// connect waits until a console has printed something, connects to all of
-// them, and wants to see it from its first byte.
+// connect waits until a console has printed something, and connects to all of them. Each
+// connection must begin with the console's first byte.
 func (s *Suite) connect(ctx context.Context) error {
 	if s.began.IsZero() {
 		return errors.New("not run: the VM has not started")
@@ -114,11 +114,11 @@ func (s *Suite) connect(ctx context.Context) error {
 	select {
 	case <-s.vm.Printed():
 	case <-ctx.Done():
-		return fmt.Errorf("no console prints anything: %w", context.Cause(ctx))
+		return failed("no console has printed anything", context.Cause(ctx), "")
 	}
 	for _, endpoint := range s.vm.Status().Consoles {
 		if clients := len(endpoint.Relay.Clients); clients > 0 {
-			return fmt.Errorf("%d clients are there already", clients)
+			return fmt.Errorf("%s: %d clients are connected already", endpoint.Device, clients)
 		}
 		console, err := Dial(ctx, endpoint.Device, address(endpoint))
 		if err != nil {
@@ -144,7 +144,7 @@ func (s *Suite) firstBytes(ctx context.Context) error {
 	return nil
 }
 
-// firstKept returns the first bytes that a console's journal has of this boot.
+// firstKept returns the first bytes of this boot in a console's journal.
 func (s *Suite) firstKept(ctx context.Context, endpoint state.Console) ([]byte, error) {
 	stream, err := s.vm.Stream(ctx, ctl.StreamRequest{Console: endpoint.Name})
 	if err != nil {
@@ -156,14 +156,14 @@ func (s *Suite) firstKept(ctx context.Context, endpoint state.Console) ([]byte, 
 	return kept, err
 }
 
-// beginning is how many bytes of a console are compared, at most.
+// beginning is how many bytes of a console are compared at most.
 const beginning = int64(4096)
 
 func address(endpoint state.Console) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(endpoint.Port))
 }
 
-// login logs in on device, and finds out what is wrong where it cannot.
+// login logs in on device. If that fails, the error has what diagnose finds.
 func (s *Suite) login(device string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		console, err := s.console(device)
@@ -178,7 +178,7 @@ func (s *Suite) login(device string) func(context.Context) error {
 	}
 }
 
-// ToLogin is the time from QEMU's start to the first login prompt; 0: none came.
+// ToLogin returns the time from QEMU's start to the first login prompt; 0 if there was none.
 func (s *Suite) ToLogin() time.Duration {
 	first := time.Duration(0)
 	for _, console := range s.consoles {
@@ -189,7 +189,7 @@ func (s *Suite) ToLogin() time.Duration {
 	return first
 }
 
-// shell returns the console on which a shell answers.
+// shell returns the console of device if a shell answers on it.
 func (s *Suite) shell(device string) (*Console, error) {
 	if console := s.shells[device]; console != nil {
 		return console, nil
@@ -207,9 +207,10 @@ func (s *Suite) anyShell() (*Console, error) {
 	return nil, errors.New("not run: no login on any console")
 }
 
-// shutdown stops the machine; only the guest's own way is a clean one.
+// shutdown presses the power button. It returns an error unless the guest shuts down by it
+// and nothing is left behind.
 func (s *Suite) shutdown(ctx context.Context) error {
-	// The machine's end ends ctx too, and must not cut the stop short.
+	// The end of the machine ends ctx, and must not interrupt Stop.
 	report, err := s.vm.Stop(context.WithoutCancel(ctx), ctl.StopRequest{Button: true})
 	if err != nil {
 		return err
@@ -223,11 +224,11 @@ func (s *Suite) shutdown(ctx context.Context) error {
 	return s.vm.Leftovers()
 }
 
-// politeLimit bounds the stop of a guest that may not know the power button: it
-// has half of it to obey.
+// politeLimit bounds the stop of a guest that may ignore the power button: the guest has
+// half of it to react.
 const politeLimit = 10 * time.Second
 
-// end stops the machine by whatever ends it, unless it has ended by itself.
+// end stops the machine in any way, unless it has ended by itself.
 func (s *Suite) end(ctx context.Context) error {
 	if _, err := s.vm.Stop(ctx, ctl.StopRequest{Timeout: politeLimit}); err != nil {
 		return err

@@ -1,4 +1,4 @@
-// Package display shows the state of VMs and channels: as tables for people, and as JSON.
+// Package display prints the state of VMs and channels: in tables for people, and as JSON.
 package display
 
 import (
@@ -13,7 +13,7 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// Width returns how many columns the terminal w has; 0 if w is not a terminal.
+// Width returns the number of columns of the terminal w; 0 if w is not a terminal.
 func Width(w io.Writer) int {
 	file, ok := w.(*os.File)
 	if !ok {
@@ -26,8 +26,8 @@ func Width(w io.Writer) int {
 	return width
 }
 
-// Display shows something again and again: on a terminal in the same place, elsewhere
-// one below the other.
+// Display prints a text again and again: on a terminal each one replaces the one before, and
+// otherwise it follows it.
 type Display struct {
 	w        io.Writer
 	terminal bool
@@ -37,7 +37,8 @@ type Display struct {
 // New returns a display on w.
 func New(w io.Writer) *Display { return &Display{w: w, terminal: cmdline.IsTerminal(w)} }
 
-// Show shows what print prints, in one write, so that nothing flickers.
+// Show writes what print prints. It does so in one write, so that the terminal does not
+// flicker.
 func (d *Display) Show(print func(io.Writer) error) error {
 	var text bytes.Buffer
 	if err := print(&text); err != nil {
@@ -47,7 +48,7 @@ func (d *Display) Show(print func(io.Writer) error) error {
 	switch {
 	case d.terminal && !d.begun:
 		out = append([]byte("\x1b[H\x1b[2J"), out...)
-	case d.terminal: // over what is there, and erase what is left of that
+	case d.terminal: // write over the text before, and erase what remains of it
 		out = bytes.ReplaceAll(out, []byte("\n"), []byte("\x1b[K\n"))
 		out = append(append([]byte("\x1b[H"), out...), "\x1b[J"...)
 	}
@@ -56,7 +57,7 @@ func (d *Display) Show(print func(io.Writer) error) error {
 	return err
 }
 
-// JSON prints value as a line of JSON, in printable characters alone.
+// JSON prints value as one line of JSON, in printable characters only.
 func JSON(w io.Writer, value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {

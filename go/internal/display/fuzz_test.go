@@ -12,8 +12,8 @@ import (
 	"microvm-console/internal/state"
 )
 
-// FuzzStatus shows whatever a control socket answers: nothing that a terminal obeys, and
-// in JSON what was answered.
+// Whatever a control socket answers, what is printed has no control characters, and the JSON is
+// equal to the answer.
 func FuzzStatus(f *testing.F) {
 	for _, machine := range []state.Machine{demo, plain, starting, shortOf} {
 		text, err := json.Marshal(machine)
@@ -30,11 +30,11 @@ func FuzzStatus(f *testing.F) {
 		}
 		var table, text bytes.Buffer
 		all := state.All{VMs: []state.Machine{status, status}, Channels: []state.Machine{status}}
-		if err := errors.Join(Table(&table, all, 0), Table(&table, all, 80)); err != nil {
+		if err := errors.Join(Table(&table, all, Screen{}), Table(&table, all, Screen{Columns: 80})); err != nil {
 			t.Fatal(err)
 		}
 		if err := JSON(&text, status); err != nil {
-			return // a year that RFC 3339 does not have
+			return // RFC 3339 has no such year
 		}
 		for _, shown := range []string{table.String(), text.String()} {
 			if bytes.ContainsFunc([]byte(shown), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {

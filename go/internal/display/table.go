@@ -3,68 +3,64 @@ package display
 import (
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
-	"unicode"
-	"unicode/utf8"
 
 	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
 )
 
-// Table prints VMs, each as a few lines, and then channels, for people. width is how many
-// columns there are; 0: any number.
-func Table(w io.Writer, all state.All, width int) error {
-	var text strings.Builder
+// Table prints VMs, each in a few lines, and then channels, for people. On a terminal, colours
+// mark what is ready, what is not, and what is lost; a line that is too long is wrapped, and
+// the client's name in it is cut.
+func Table(w io.Writer, all state.All, screen Screen) error {
+	p := &printer{screen: screen}
 	for _, vm := range all.VMs {
-		separate(&text)
-		printf(&text, "%s\n", title(vm))
-		consoles(&text, "CONSOLE", vm, width)
+		p.separate()
+		p.title(vm)
+		p.consoles("CONSOLE", vm)
 	}
 	if len(all.Channels) > 0 {
-		separate(&text)
-		channels(&text, all.Channels, width)
+		p.separate()
+		p.consoles("CHANNEL", merged(all.Channels))
 	}
-	_, err := io.WriteString(w, text.String())
+	_, err := io.WriteString(w, p.text.String())
 	return err
 }
 
-// separate puts an empty line between the parts of a text.
-func separate(text *strings.Builder) {
-	if text.Len() > 0 {
-		text.WriteByte('\n')
+// merged returns channels as one machine.
+func merged(channels []state.Machine) state.Machine {
+	all := state.Machine{State: state.Relaying}
+	for _, channel := range channels {
+		all.Consoles = append(all.Consoles, channel.Consoles...)
 	}
-}
-
-// channels prints channels in one table.
-func channels(w io.Writer, all []state.Machine, width int) {
-	merged := state.Machine{State: state.Relaying}
-	for _, channel := range all {
-		merged.Consoles = append(merged.Consoles, channel.Consoles...)
-	}
-	consoles(w, "CHANNEL", merged, width)
+	return all
 }
 
 // consoles prints the consoles of a VM, or channels, under the heading name.
-func consoles(w io.Writer, name string, machine state.Machine, width int) {
-	columns(w, name, machine.Consoles, width)
-	clients(w, machine.Consoles)
+func (p *printer) consoles(name string, machine state.Machine) {
+	p.columns(name, machine.Consoles)
+	p.clients(machine.Consoles)
 	for _, console := range machine.Consoles {
-		remarks(w, machine.State, console)
+		p.remarks(machine.State, console)
 	}
 	for _, note := range machine.Notes {
-		printf(w, "%s: %s\n", note.Time.Local().Format("15:04:05"), note.Text)
+		p.line("%s: %s", note.Time.Local().Format("15:04:05"), note.Text)
 	}
 }
 
-// title returns the line about a VM.
-func title(machine state.Machine) string {
+// title prints the line about a VM.
+func (p *printer) title(machine state.Machine) {
 	words := []string{machine.State}
 	if machine.State == state.Ready {
 		words[0] += fmt.Sprintf(" after %.1f s (%s)", machine.ReadySeconds, machine.ReadyBy)
 	}
-	if machine.Restarts > 0 {
+	switch {
+	case machine.Restarts == 1:
+		words = append(words, "restarted once")
+	case machine.Restarts > 1:
 		words = append(words, fmt.Sprintf("restarted %d times", machine.Restarts))
 	}
 	for _, word := range []string{machine.Machine, machine.Accel} {
@@ -76,40 +72,80 @@ func title(machine state.Machine) string {
 	if machine.QEMUPID != 0 {
 		words = append(words, fmt.Sprintf("QEMU pid %d", machine.QEMUPID))
 	}
-	return machine.Name + ": " + strings.Join(words, ", ")
-}
-
-// columns prints a line for each console. Where that is too wide for the terminal, the
-// endpoints have lines of their own.
-func columns(w io.Writer, name string, consoles []state.Console, width int) {
-	rows := [][]string{{name, "DEVICE", "STATE", "BOOT", "BYTES", "CLIENTS", "LOST", "ENDPOINTS"}}
-	for _, console := range consoles {
-		rows = append(rows, row(console))
-	}
-	text := align(rows)
-	if width > 0 && widest(text) > width {
-		var figures, ends [][]string
-		for _, cells := range rows {
-			last := len(cells) - 1
-			figures, ends = append(figures, cells[:last]), append(ends, []string{cells[0], cells[last]})
+	words[0] = machine.Name + ": " + words[0]
+	for i, word := range words {
+		words[i] = strings.Map(printable, word)
+		if i < len(words)-1 {
+			words[i] += ","
 		}
-		text = align(figures) + "\n" + align(ends)
 	}
-	_, _ = io.WriteString(w, text) // to a string
+	line, is := p.screen.wrap(words), ": "+machine.State
+	switch machine.State {
+	case state.Ready:
+		line = strings.Replace(line, is, ": "+p.screen.Palette.Green(machine.State), 1)
+	case state.Starting, state.Booting:
+		line = strings.Replace(line, is, ": "+p.screen.Palette.Yellow(machine.State), 1)
+	}
+	p.text.WriteString(line + "\n")
 }
 
-// row returns the cells of a console.
-func row(console state.Console) []string {
+// columns prints a line for each console. If that is too wide for the screen, the paths of
+// sockets are relative to a folder that is named once. If it is still too wide, the endpoints
+// have a table of their own.
+func (p *printer) columns(name string, consoles []state.Console) {
+	folder := socketFolder(consoles)
+	figures, names := [][]cell{texts(name, "DEVICE", "STATE", "BOOT", "BYTES", "CLIENTS", "LOST")}, [][]cell{texts(name)}
+	for _, console := range consoles {
+		figures, names = append(figures, p.row(console)), append(names, texts(console.Name))
+	}
+	layouts := []struct {
+		left   [][]cell // of the endpoints
+		folder string
+	}{{figures, ""}, {figures, folder}, {names, ""}, {names, folder}}
+	for i, layout := range layouts {
+		table := withEndpoints(layout.left, consoles, layout.folder)
+		if !p.fits(table) && i < len(layouts)-1 {
+			continue
+		}
+		if len(layout.left[0]) == 1 {
+			p.table(figures)
+			p.separate()
+		}
+		p.table(table)
+		if layout.folder != "" {
+			p.line("Sockets are in %s", folder)
+		}
+		return
+	}
+}
+
+// withEndpoints returns a table with another column: the endpoints of the consoles, relative to
+// folder as endpoints has them.
+func withEndpoints(table [][]cell, consoles []state.Console, folder string) [][]cell {
+	wider := [][]cell{append(slices.Clip(table[0]), cell{text: "ENDPOINTS"})}
+	for i, console := range consoles {
+		wider = append(wider, append(slices.Clip(table[i+1]), cell{text: endpoints(console, folder)}))
+	}
+	return wider
+}
+
+// row returns the cells of a console, without its endpoints.
+func (p *printer) row(console state.Console) []cell {
 	relay := console.Relay
 	if relay == nil {
-		return []string{console.Name, console.Device, "-", "-", "-", "-", "-", endpoints(console)}
+		return texts(console.Name, console.Device, "-", "-", "-", "-", "-")
 	}
-	is := "no QEMU"
+	is := cell{"no QEMU", p.screen.Palette.Grey}
 	if relay.Attached {
-		is = "running"
+		is = cell{text: "running"}
 	}
-	return []string{console.Name, console.Device, is, strconv.Itoa(relay.Boot), strconv.FormatInt(relay.End-relay.Start, 10),
-		strconv.Itoa(len(relay.Clients)), lost(relay), endpoints(console)}
+	missing := cell{text: lost(relay)}
+	if missing.text != "0" {
+		missing.paint = p.screen.Palette.Red
+	}
+	cells := append(texts(console.Name, console.Device), is)
+	cells = append(cells, texts(strconv.Itoa(relay.Boot), strconv.FormatInt(relay.End-relay.Start, 10), strconv.Itoa(len(relay.Clients)))...)
+	return append(cells, missing)
 }
 
 // lost returns how many bytes were lost, with a question mark for gaps of unknown size.
@@ -124,27 +160,25 @@ func lost(relay *state.Relay) string {
 	return strconv.FormatInt(bytes, 10)
 }
 
-// align returns rows of cells as lines of text, in columns.
-func align(rows [][]string) string {
-	var text strings.Builder
-	t := tabwriter.NewWriter(&text, 0, 8, 2, ' ', 0)
-	for _, cells := range rows {
-		printf(t, "%s\n", cells)
+// socketFolder returns the folder of the machine whose consoles have their sockets in folders of
+// their own; "" without such a folder.
+func socketFolder(consoles []state.Console) (folder string) {
+	for _, console := range consoles {
+		if console.Relay == nil || len(console.Endpoints) > 0 {
+			continue
+		}
+		of := filepath.Dir(filepath.Dir(console.Relay.Socket))
+		if folder != "" && of != folder || of == "/" || of == "." {
+			return ""
+		}
+		folder = of
 	}
-	_ = t.Flush() // to a string
-	return text.String()
+	return folder
 }
 
-// widest returns the length of the longest line of a text.
-func widest(text string) (length int) {
-	for line := range strings.Lines(text) {
-		length = max(length, utf8.RuneCountInString(line)-1)
-	}
-	return length
-}
-
-// endpoints returns where a console can be reached.
-func endpoints(console state.Console) string {
+// endpoints returns the endpoints of a console. The path of a socket is relative to folder,
+// unless that is "".
+func endpoints(console state.Console, folder string) string {
 	var words []string
 	if console.Port != 0 {
 		words = append(words, fmt.Sprintf("tcp localhost:%d", console.Port))
@@ -152,6 +186,8 @@ func endpoints(console state.Console) string {
 	switch {
 	case len(console.Endpoints) > 0:
 		words = append(words, console.Files())
+	case console.Relay != nil && folder != "":
+		words = append(words, "unix "+strings.TrimPrefix(console.Relay.Socket, folder+"/"))
 	case console.Relay != nil:
 		words = append(words, "unix "+console.Relay.Socket)
 	}
@@ -159,23 +195,26 @@ func endpoints(console state.Console) string {
 }
 
 // clients prints a line for each client, if there are any.
-func clients(w io.Writer, consoles []state.Console) {
-	rows := [][]string{{"CLIENT OF", "NAME", "BY", "SINCE", "LAG", "TERMINAL"}}
+func (p *printer) clients(consoles []state.Console) {
+	const name = 1 // the column that is cut
+	rows := [][]cell{texts("CLIENT OF", "NAME", "VIA", "SINCE", "LAG", "TERMINAL")}
 	for _, console := range consoles {
 		if console.Relay == nil {
 			continue
 		}
 		for _, client := range console.Relay.Clients {
-			rows = append(rows, []string{console.Name, client.Client, client.Kind,
-				client.Since.Local().Format("15:04:05"), strconv.FormatInt(client.Lag, 10), terminal(client)})
+			rows = append(rows, texts(console.Name, client.Client, client.Kind,
+				client.Since.Local().Format("15:04:05"), strconv.FormatInt(client.Lag, 10), terminal(client)))
 		}
 	}
 	if len(rows) > 1 {
-		_, _ = io.WriteString(w, "\n"+align(rows)) // to a string
+		p.separate()
+		p.shrink(rows, name)
+		p.table(rows)
 	}
 }
 
-// terminal returns whether a client has a terminal, and whether it has the writer's seat.
+// terminal returns whether a client is a terminal, and whether it has the writer's seat.
 func terminal(client state.Client) string {
 	switch {
 	case client.Terminal && client.Writes:
@@ -188,81 +227,62 @@ func terminal(client state.Client) string {
 	return "-"
 }
 
-// remarks prints what the user should know of a console.
-func remarks(w io.Writer, is string, console state.Console) {
+// remarks prints what else the user should know about a console.
+func (p *printer) remarks(is string, console state.Console) {
 	relay := console.Relay
 	switch {
 	case relay == nil && (is == state.Starting || console.Port == 0):
 		return // its relay does not run yet, or it is a channel
 	case relay == nil:
-		printf(w, "%s: QEMU itself serves it, to one client at a time; nothing is kept\n", console.Name)
+		p.line("%s: served by QEMU itself, to one client at a time; nothing is kept", console.Name)
 		return
 	}
-	missing(w, console)
-	refused(w, console)
+	p.missing(console)
+	p.refused(console)
 	if 0 < relay.FIFOBytes && relay.FIFOBytes < state.WholeFIFO {
-		printf(w, "%s: the FIFO from QEMU holds %d bytes, not %d: this user has used up the memory for pipes (a virtio console drops what does not fit; "+
-			"end other relays, or raise /proc/sys/fs/pipe-user-pages-soft)\n", console.Name, relay.FIFOBytes, state.WholeFIFO)
+		p.line("%s: the FIFO from QEMU holds %d bytes, not %d: this user has used up the memory for pipes (a virtio console drops what does not fit; "+
+			"end other relays, or raise /proc/sys/fs/pipe-user-pages-soft)", console.Name, relay.FIFOBytes, state.WholeFIFO)
 	}
 	for _, gap := range relay.Gaps {
 		if gap.Bytes == 0 {
-			printf(w, "%s: bytes may have been lost at offset %d (%s)\n", console.Name, gap.Offset, gap.Cause)
+			p.red("%s: bytes may have been lost at offset %d (%s)", console.Name, gap.Offset, gap.Cause)
 			continue
 		}
-		printf(w, "%s: %d bytes were lost at offset %d (%s)\n", console.Name, gap.Bytes, gap.Offset, gap.Cause)
+		p.red("%s: %d bytes were lost at offset %d (%s)", console.Name, gap.Bytes, gap.Offset, gap.Cause)
 	}
 	if !relay.Exact {
-		printf(w, "%s: bytes may be lost if the VM's owner is killed (the file system of %s cannot splice)\n", console.Name, relay.Journal)
+		p.line("%s: bytes may be lost if the relay is killed (the file system of %s does not support splice)", console.Name, relay.Journal)
 	}
 	if relay.Input > 0 {
-		printf(w, "%s: %d bytes typed wait for the guest\n", console.Name, relay.Input)
+		p.line("%s: the guest has not read %d bytes of input", console.Name, relay.Input)
 	}
 }
 
-// missing prints the endpoints that are not this relay's.
-func missing(w io.Writer, console state.Console) {
+// missing prints the endpoints that are not the relay's.
+func (p *printer) missing(console state.Console) {
 	for _, name := range console.Missing {
 		if why, ok := console.Trouble[name]; ok {
-			printf(w, "%s: %s is not this relay's: %s (do not use it; once it is removed, the relay makes its own)\n", console.Name, name, why)
+			p.line("%s: %s is not this relay's: %s (do not use it; once it is removed, the relay makes its own)", console.Name, name, why)
 			continue
 		}
-		printf(w, "%s: %s was removed (the relay makes it again)\n", console.Name, name)
+		p.line("%s: %s was removed (the relay makes it again)", console.Name, name)
 	}
 }
 
-// refused prints how many clients could not connect.
-func refused(w io.Writer, console state.Console) {
+// refused prints how many clients were refused.
+func (p *printer) refused(console state.Console) {
 	if console.Refused > 0 {
-		printf(w, "%s: port %d has refused %d clients (those of other users, and web browsers)\n", console.Name, console.Port, console.Refused)
+		p.line("%s: port %d has refused %s of other users, or web browsers", console.Name, console.Port, clientCount(console.Refused))
 	}
 	if len(console.Relay.Clients) >= relay.MaxClients || console.Relay.Crowded > 0 {
-		printf(w, "%s: it takes at most %d clients; %d have been refused\n", console.Name, relay.MaxClients, console.Relay.Crowded)
+		p.line("%s: at most %d clients at a time; %s refused", console.Name, relay.MaxClients, clientCount(console.Relay.Crowded))
 	}
 }
 
-// printf is fmt.Fprintf for what a control socket has answered: each string among args
-// becomes printable characters alone, so that it ends no line and no column, and no
-// terminal obeys it. The cells of a row are separated by tabs.
-func printf(w io.Writer, format string, args ...any) {
-	for i, arg := range args {
-		switch arg := arg.(type) {
-		case string:
-			args[i] = strings.Map(printable, arg)
-		case []string:
-			cells := make([]string, len(arg))
-			for j, cell := range arg {
-				cells[j] = strings.Map(printable, cell)
-			}
-			args[i] = strings.Join(cells, "\t")
-		}
+// clientCount returns a number of clients in words.
+func clientCount(n int) string {
+	if n == 1 {
+		return "1 client"
 	}
-	fmt.Fprintf(w, format, args...)
-}
-
-// printable returns r, or a question mark for a character that is not printable.
-func printable(r rune) rune {
-	if unicode.IsPrint(r) {
-		return r
-	}
-	return '?'
+	return fmt.Sprintf("%d clients", n)
 }

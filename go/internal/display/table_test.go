@@ -3,18 +3,20 @@ package display
 import (
 	"bytes"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"microvm-console/internal/colour"
 	"microvm-console/internal/state"
 )
 
 var since = time.Date(2026, 11, 22, 7, 8, 9, 0, time.Local)
 
-// demo is a machine with all there can be.
+// demo is a machine with everything that a table can have.
 var demo = state.Machine{
 	Name: "demo", State: state.Ready, ReadyBy: "login on ttyS0", ReadySeconds: 2.14, PID: 812, QEMUPID: 813, Accel: "tcg", Machine: "q35",
 	Consoles: []state.Console{
@@ -39,25 +41,25 @@ CONSOLE  DEVICE  STATE    BOOT  BYTES  CLIENTS  LOST   ENDPOINTS
 serial   ttyS0   running  3     17786  4        0      tcp localhost:4440, unix /run/demo/serial/sock
 console  hvc0    no QEMU  0     0      0        512+?  tcp localhost:4441, unix /run/demo/console/sock
 
-CLIENT OF  NAME                BY      SINCE     LAG  TERMINAL
+CLIENT OF  NAME                VIA     SINCE     LAG  TERMINAL
 serial     127.0.0.1:52311     tcp     07:08:09  0    -
 serial     connect-serial[9]   stream  07:08:09  120  yes, it types
 serial     connect-serial[10]  stream  07:08:09  0    yes
 serial     evil?]0;title?      stream  07:08:09  0    -
-console: port 4441 has refused 3 clients (those of other users, and web browsers)
+console: port 4441 has refused 3 clients of other users, or web browsers
 console: 512 bytes were lost at offset 77 (disk full)
 console: bytes may have been lost at offset 99 (it was full)
-console: bytes may be lost if the VM's owner is killed (the file system of /state/demo/console cannot splice)
-console: 4 bytes typed wait for the guest
+console: bytes may be lost if the relay is killed (the file system of /state/demo/console does not support splice)
+console: the guest has not read 4 bytes of input
 `
 
-// plain is a machine whose consoles QEMU itself serves.
+// plain is a machine whose consoles are served by QEMU itself.
 var plain = state.Machine{Name: "plain", Notes: []state.Note{{Time: since, Text: "out of \amemory"}}, State: state.Booting, PID: 900, Restarts: 2, Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Port: 4442}}}
 
 const plainTable = `plain: booting, restarted 2 times, pid 900
 CONSOLE  DEVICE  STATE  BOOT  BYTES  CLIENTS  LOST  ENDPOINTS
 serial   ttyS0   -      -     -      -        -     tcp localhost:4442
-serial: QEMU itself serves it, to one client at a time; nothing is kept
+serial: served by QEMU itself, to one client at a time; nothing is kept
 07:08:09: out of ?memory
 `
 
@@ -104,10 +106,91 @@ CONSOLE  ENDPOINTS
 serial   tcp localhost:4440, unix /run/user/1000/microvm/narrow/serial/sock
 `
 
+// folderTable is that of a VM whose sockets have paths that do not fit.
+const folderTable = `narrow: booting, pid 900
+CONSOLE  DEVICE  STATE    BOOT  BYTES  CLIENTS  LOST
+serial   ttyS0   running  1     7      0        0
+
+CONSOLE  ENDPOINTS
+serial   tcp localhost:4440, unix serial/sock
+Sockets are in /run/user/1000/microvm/narrow
+`
+
 var narrow = state.Machine{Name: "narrow", State: state.Booting, PID: 900, Consoles: []state.Console{{
 	Name: "serial", Device: "ttyS0", Port: 4440,
 	Relay: &state.Relay{Socket: "/run/user/1000/microvm/narrow/serial/sock", Exact: true, Attached: true, Boot: 1, End: 7},
 }}}
+
+// hundredTable is demo's on a terminal of 100 columns.
+const hundredTable = `demo: ready after 2.1 s (login on ttyS0), q35, tcg, pid 812, QEMU pid 813
+CONSOLE  DEVICE  STATE    BOOT  BYTES  CLIENTS  LOST   ENDPOINTS
+serial   ttyS0   running  3     17786  4        0      tcp localhost:4440, unix serial/sock
+console  hvc0    no QEMU  0     0      0        512+?  tcp localhost:4441, unix console/sock
+Sockets are in /run/demo
+
+CLIENT OF  NAME                VIA     SINCE     LAG  TERMINAL
+serial     127.0.0.1:52311     tcp     07:08:09  0    -
+serial     connect-serial[9]   stream  07:08:09  120  yes, it types
+serial     connect-serial[10]  stream  07:08:09  0    yes
+serial     evil?]0;title?      stream  07:08:09  0    -
+console: port 4441 has refused 3 clients of other users, or web browsers
+console: 512 bytes were lost at offset 77 (disk full)
+console: bytes may have been lost at offset 99 (it was full)
+console: bytes may be lost if the relay is killed (the file system of /state/demo/console does not
+  support splice)
+console: the guest has not read 4 bytes of input
+`
+
+// What is ready is green, what is not yet yellow, what is absent grey, and what is lost red.
+func TestColours(t *testing.T) {
+	mark := func(code, text string) string { return "\x1b[" + code + "m" + text + "\x1b[0m" }
+	var out bytes.Buffer
+	if err := Table(&out, state.All{VMs: []state.Machine{demo, plain}}, Screen{Palette: colour.All()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"demo: " + mark("32", "ready") + " after", "plain: " + mark("33", "booting") + ",",
+		" " + mark("90", "no QEMU") + "  0 ", " " + mark("31", "512+?") + "  tcp", "  0      tcp",
+		"\n" + mark("31", "console: 512 bytes were lost at offset 77 (disk full)") + "\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in %q", want, out.String())
+		}
+	}
+	if plain := regexp.MustCompile(`\x1b\[[0-9]+m`).ReplaceAllString(out.String(), ""); plain != demoTable+"\n"+plainTable {
+		t.Errorf("without colours: %s", cmp.Diff(demoTable+"\n"+plainTable, plain))
+	}
+}
+
+// A name that is too long for the screen is cut. A line that is too long is wrapped at blanks.
+func TestNarrowScreen(t *testing.T) {
+	machine := state.Machine{Name: "m", State: state.Booting, PID: 1, Consoles: []state.Console{{Name: "serial", Relay: &state.Relay{
+		Socket: "/s", Exact: true, Clients: []state.Client{{Client: strings.Repeat("name", 20), Kind: "stream", Since: since}},
+		Gaps: []state.Gap{{Offset: 1, Bytes: 2, Cause: "the disk was full when the guest printed this"}},
+	}}}}
+	var out bytes.Buffer
+	if err := Table(&out, state.All{VMs: []state.Machine{machine}}, Screen{Columns: 60}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"\nserial     namenamenamenam…  stream  07:08:09  0    -\n",
+		"\nserial: 2 bytes were lost at offset 1 (the disk was full\n  when the guest printed this)\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	const text = "1234567\n12345678\n\n123456é89"
+	if got := (Screen{}).Cut(text); got != text {
+		t.Errorf("not on a terminal: %q", got)
+	}
+	if got, want := (Screen{Columns: 8}).Cut(text), "1234567\n12345678\n\n123456é…"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
 
 func TestTable(t *testing.T) {
 	for _, test := range []struct {
@@ -117,8 +200,9 @@ func TestTable(t *testing.T) {
 		want  string
 	}{
 		{"one VM", state.All{VMs: []state.Machine{demo}}, 0, demoTable},
-		{"on a wide terminal", state.All{VMs: []state.Machine{demo}}, 120, demoTable},
+		{"on a terminal of 100 columns", state.All{VMs: []state.Machine{demo}}, 100, hundredTable},
 		{"on a narrow terminal", state.All{VMs: []state.Machine{narrow}}, 80, narrowTable},
+		{"on a very narrow terminal", state.All{VMs: []state.Machine{narrow}}, 60, folderTable},
 		{"without a relay", state.All{VMs: []state.Machine{plain}}, 0, plainTable},
 		{"while it starts", state.All{VMs: []state.Machine{starting}}, 0, startingTable},
 		{"a channel that lacks something", state.All{Channels: []state.Machine{shortOf}}, 0, shortOfTable},
@@ -127,7 +211,7 @@ func TestTable(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := Table(&out, test.all, test.width); err != nil {
+			if err := Table(&out, test.all, Screen{Columns: test.width}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, out.String()); diff != "" {
@@ -142,7 +226,7 @@ func TestDisplay(t *testing.T) {
 	d := New(&out)
 	d.terminal = true
 	for range 2 {
-		err := d.Show(func(w io.Writer) error { return Table(w, state.All{VMs: []state.Machine{plain}}, 0) })
+		err := d.Show(func(w io.Writer) error { return Table(w, state.All{VMs: []state.Machine{plain}}, Screen{}) })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -201,7 +201,7 @@ func (c *Channel) Status() state.Machine {
 		Started: c.started,
 		Consoles: []state.Console{{
 			Name:    c.dir.Name(),
-			Device:  settings.Option(c.dir.Name()),
+			Device:  c.config.Settings.Option(c.dir.Name()),
 			Port:    c.tcp,
 			Refused: c.port.Refusals(),
 			Endpoints: map[string]string{

@@ -14,11 +14,11 @@ import (
 	"microvm-console/internal/report"
 )
 
-// testPoint is what a consumer of TAP takes for a result.
+// testPoint matches what a consumer of TAP reads as a result.
 var testPoint = regexp.MustCompile(`(?m)^(not )?ok\b`)
 
-// FuzzFormats wants a report to be well-formed, to say how many checks there were,
-// and to have nothing in it that a terminal obeys, whatever a guest has printed.
+// Whatever a guest has printed, a report is well-formed, has each check, and has no control
+// characters.
 func FuzzFormats(f *testing.F) {
 	f.Add("a check", "why", "line")
 	f.Add("a\n1..7\nok 1 # SKIP", "\x1b[2J\r\nok 2\n  ...\nBail out!", "\xff]]></failure>\x00\u202e")
@@ -44,7 +44,7 @@ func FuzzFormats(f *testing.F) {
 	})
 }
 
-// wellFormed tells whether text is a report of four checks in a format.
+// wellFormed returns an error unless text is a report of four checks in the format.
 func wellFormed(format, text string) error {
 	switch format {
 	case "tap":

@@ -8,8 +8,7 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// The fields of the JSON report; docs/run-test.md tells them to users. They may
-// become more.
+// The fields of the JSON report; docs/run-test.md describes them. New ones may be added.
 type (
 	jsonReport struct {
 		Machine     string          `json:"machine"`
@@ -123,7 +122,7 @@ func (s Statistics) json() *jsonStatistics {
 	return out
 }
 
-// json is nil where there was no time.
+// json returns nil for a zero Spread.
 func (s Spread) json() *jsonSpread {
 	if s.Max == 0 {
 		return nil

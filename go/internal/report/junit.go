@@ -10,8 +10,8 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// The elements of JUnit's XML, as Jenkins' schema (junit-10.xsd) has them; other
-// consumers take the same.
+// The elements of JUnit's XML, in the form of Jenkins' schema (junit-10.xsd), which other
+// consumers read too.
 type (
 	suites struct {
 		XMLName  xml.Name `xml:"testsuites"`
@@ -57,7 +57,7 @@ type (
 	}
 )
 
-// writeJUnit writes the report as a test suite for each run.
+// writeJUnit writes the report in JUnit's XML, with a test suite for each run.
 func (r Report) writeJUnit(w io.Writer) error {
 	all := suites{Name: plaintext.Line(r.Machine)}
 	total := 0.0
@@ -83,13 +83,14 @@ func (r Report) writeJUnit(w io.Writer) error {
 	return err
 }
 
-// suite is a run. Its checks are those of the class machine, whatever the run.
+// suite returns a run as a test suite. The class of its checks is the machine: it is the same
+// in every run.
 func (r Run) suite(name, machine string) suite {
 	count := r.Count()
 	one := suite{
 		Name: plaintext.Line(name), Tests: len(r.Results), Failures: count.Failed, Skipped: count.Skipped + count.NotRun,
 		Time:      seconds(r.Duration.Seconds()),
-		Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"), // the schema takes no zone
+		Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"), // the schema has no time zone
 		Properties: []property{
 			{"vm", plaintext.Line(r.VM)}, {"accel", plaintext.Line(r.Accel)}, {"machine", plaintext.Line(r.Type)},
 			{"toLoginSeconds", seconds(r.ToLogin.Seconds())},
@@ -113,11 +114,11 @@ func (r Result) testCase(class string) testCase {
 		one.Failure = &failure{first, "failed", text}
 	case r.Skipped != "":
 		one.Skipped = &reason{plaintext.Line(r.Skipped)}
-	case r.NotRun != "": // the schema has no third word
+	case r.NotRun != "": // the schema has no word for it
 		one.Skipped = &reason{"not run: " + plaintext.Line(r.NotRun)}
 	}
 	return one
 }
 
-// seconds is a time in the schema's form.
+// seconds formats a duration as the schema wants it.
 func seconds(s float64) string { return fmt.Sprintf("%.3f", s) }

@@ -4,65 +4,119 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"time"
 
+	"microvm-console/internal/colour"
 	"microvm-console/internal/plaintext"
 )
 
-// Pretty writes results for people, in colour if that is wanted.
+// Pretty writes results for people, one line each, as they come. Note may be called at any
+// time, the other methods by one goroutine.
 type Pretty struct {
-	W      io.Writer
-	Colour bool
-	// Animate shows a check while it is made; W must be a terminal.
-	Animate bool
+	W       io.Writer
+	Palette colour.Palette
+	// Columns is the width of W if W is a terminal: a check is then shown while it runs,
+	// with the time that it has taken. If it is 0, only results are written.
+	Columns int
+	// Hide reports whether a result is not written. If it is nil, all are.
+	Hide func(Result) bool
+
+	mu  sync.Mutex // held while W is written to
+	end func()     // ends the line of the check that runs; nil if there is none
 }
 
-// Progress writes one result, or, with done false, that the check is made now.
-func (p Pretty) Progress(result Result, done bool) {
+// Progress writes one result, or, if done is false, shows that the check runs. The caller
+// calls it with done for each check that runs, or calls Close.
+func (p *Pretty) Progress(result Result, done bool) {
+	p.endLive()
+	switch {
+	case !done && p.Columns > 0:
+		p.showLive(plaintext.Line(result.Name))
+	case done && (p.Hide == nil || !p.Hide(result)):
+		p.write(p.line(result))
+	}
+}
+
+// line returns the line of a result, and below it why it has failed.
+func (p *Pretty) line(result Result) string {
 	name := plaintext.Line(result.Name)
 	switch {
-	case !done && p.Animate:
-		fmt.Fprintf(p.W, "\x1b[K...          %s\r", name)
-	case !done:
 	case result.Skipped != "":
-		fmt.Fprintf(p.W, p.clear()+"%s            %s (%s)\n", p.paint("33", "skip"), name, plaintext.Line(result.Skipped))
+		return fmt.Sprintf("%s            %s (%s)\n", p.Palette.Yellow("skip"), name, plaintext.Line(result.Skipped))
 	case result.NotRun != "":
-		fmt.Fprintf(p.W, p.clear()+"%s         %s (%s)\n", p.paint("33", "not run"), name, plaintext.Line(result.NotRun))
+		return fmt.Sprintf("%s         %s (%s)\n", p.Palette.Yellow("not run"), name, plaintext.Line(result.NotRun))
 	case result.Err == nil:
-		fmt.Fprintf(p.W, p.clear()+"%s %7.2f s  %s\n", p.paint("32", "ok  "), result.Duration.Seconds(), name)
-	default:
-		fmt.Fprintf(p.W, p.clear()+"%s %7.2f s  %s\n", p.paint("31", "FAIL"), result.Duration.Seconds(), name)
-		why := plaintext.Lines(result.Err.Error())
-		fmt.Fprintf(p.W, "                %s\n", strings.ReplaceAll(why, "\n", "\n                "))
+		return fmt.Sprintf("%s %7.2f s  %s\n", p.Palette.Green("ok  "), result.Duration.Seconds(), name)
+	}
+	why := strings.ReplaceAll(plaintext.Lines(result.Err.Error()), "\n", "\n                ")
+	return fmt.Sprintf("%s %7.2f s  %s\n                %s\n", p.Palette.Red("FAIL"), result.Duration.Seconds(), name, why)
+}
+
+// Close writes the last line of a run: its counts and its duration.
+func (p *Pretty) Close(run Run) {
+	p.endLive()
+	p.write(fmt.Sprintf("%s in %.1f s\n", run.Count().text(p.Palette), run.Duration.Seconds()))
+}
+
+// Begin writes the first line of a run, if there are several.
+func (p *Pretty) Begin(run, all int) { p.write(fmt.Sprintf("run %d of %d\n", run+1, all)) }
+
+// Note writes a line that is not a result, above the check that runs.
+func (p *Pretty) Note(line string) { p.write(line + "\n") }
+
+// Statistics writes the statistics of several runs.
+func (p *Pretty) Statistics(report Report) error { return report.Statistics().write(p.W) }
+
+// erase empties the line that shows a check while it runs (ECMA-48, EL).
+const erase = "\r\x1b[K"
+
+// write writes whole lines. On a terminal they replace the line of the check that runs.
+func (p *Pretty) write(lines string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Columns > 0 {
+		lines = erase + lines
+	}
+	_, _ = io.WriteString(p.W, lines) // nothing can report it
+}
+
+// liveEvery is how often the line of the check that runs is written.
+const liveEvery = 200 * time.Millisecond
+
+// showLive writes the line of a check that runs, again and again, until endLive is called.
+func (p *Pretty) showLive(name string) {
+	began, stop, stopped := time.Now(), make(chan struct{}), make(chan struct{})
+	p.end = func() {
+		close(stop)
+		<-stopped
+		p.write("")
+	}
+	go func() {
+		defer close(stopped)
+		ticks := time.NewTicker(liveEvery)
+		defer ticks.Stop()
+		for {
+			line := []rune(fmt.Sprintf("...  %7.1f s  %s", time.Since(began).Seconds(), name))
+			p.write(string(line[:min(len(line), p.Columns-1)])) // a line that wraps could not be erased
+			select {
+			case <-ticks.C:
+			case <-stop:
+				return
+			}
+		}
+	}()
+}
+
+// endLive erases the line of the check that runs, if there is one.
+func (p *Pretty) endLive() {
+	if p.end != nil {
+		p.end()
+		p.end = nil
 	}
 }
 
-// Close writes the closing line of a run.
-func (p Pretty) Close(run Run) { fmt.Fprintln(p.W, p.clear()+run.Count().String()) }
-
-// Begin writes the first line of a run, of those that are asked for.
-func (p Pretty) Begin(run, all int) { fmt.Fprintf(p.W, "run %d of %d\n", run+1, all) }
-
-// Statistics writes what several runs say together.
-func (p Pretty) Statistics(report Report) error { return report.Statistics().write(p.W) }
-
-// clear clears what the line showed while a check was made (ECMA-48, EL).
-func (p Pretty) clear() string {
-	if p.Animate {
-		return "\x1b[K"
-	}
-	return ""
-}
-
-// paint colours text with an SGR code (ECMA-48).
-func (p Pretty) paint(code, text string) string {
-	if !p.Colour {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
-
-// writeText writes what Pretty shows, and behind each run that has not passed what
-// helps to understand it.
+// writeText writes what Pretty writes, and after each run that has not passed its details.
 func (r Report) writeText(w io.Writer) error {
 	var text strings.Builder
 	pretty := Pretty{W: &text}

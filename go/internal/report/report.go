@@ -1,9 +1,9 @@
-// Package report tells how the checks of a machine came out: to people while they
-// are made, and to other programs, in TAP, JUnit's XML and JSON, in the end.
+// Package report writes the results of the checks of a machine: for people while the checks
+// run, and for other programs, in TAP, JUnit's XML and JSON, at the end.
 //
-// Its promises: a report tells each check once, in the order in which they were
-// made, with its result and its time. Whatever a guest has printed, a report is
-// well-formed, and obeyed by no terminal: see package plaintext.
+// Invariants: a report has each check once, in the order in which they ran, with its result
+// and its duration. Whatever a guest has printed, a report is well-formed and has no control
+// characters; see package plaintext.
 package report
 
 import (
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"microvm-console/internal/colour"
 	"microvm-console/internal/plaintext"
 )
 
@@ -20,53 +21,52 @@ import (
 type Report struct {
 	Machine string // the name in vm.json
 	Version string // of the program
-	// Repeated tells that there are statistics to be shown: more than one run was
-	// asked for.
+	// Repeated is set if more than one run was requested: the report has statistics.
 	Repeated bool
-	// Interrupted tells that runs, or checks of the last one, were not made because
-	// somebody wanted it all to end.
+	// Interrupted is set if the user ended the test before its last check.
 	Interrupted bool
 	Runs        []Run
 }
 
-// Run is how all checks came out that were made of one start of the machine.
+// Run is one start of the machine with all its checks.
 type Run struct {
-	VM       string // the name that the machine was given for the run
+	VM       string // the machine's name in this run
 	Started  time.Time
-	Duration time.Duration
-	// ToLogin is the time from QEMU's start to the first login prompt; 0: none came.
+	Duration time.Duration // from Started until the machine has ended
+	// ToLogin is the time from QEMU's start to the first login prompt; 0 if there was none.
 	ToLogin time.Duration
-	Accel   string // "kvm", "tcg"; "" where it did not start
-	Type    string // "q35", "microvm"; the same
+	Accel   string // "kvm" or "tcg"; "" if QEMU did not start
+	Type    string // "q35" or "microvm"; "" if QEMU did not start
 	Results []Result
 
-	// The rest helps to understand why the run has not passed.
+	// The details of a run that has not passed.
 
-	Command  string    // of QEMU, as a shell takes it; "" where it did not start
-	Consoles []Console // what each has printed last
-	Kept     string    // the folder of the journals; "": nothing was kept
+	Command  string    // QEMU's command line, for a shell; "" if QEMU did not start
+	Consoles []Console // the last lines of each console
+	Kept     string    // the folder of the journals; "" if they were removed
 }
 
-// Result is how a check came out.
+// Result is the result of one check: it has failed, was skipped or was not run if the field
+// of that name is set, and else it has passed.
 type Result struct {
 	Name     string
 	Duration time.Duration
-	Err      error  // nil: it passed, was skipped, or was not run
-	Skipped  string // why it cannot be made here; "": it can
-	NotRun   string // why it was not made, or not to its end; "": it was
+	Err      error  // why it has failed
+	Skipped  string // why this machine cannot have the check
+	NotRun   string // why it has not run, or was interrupted
 }
 
-// Console is what a console has printed last.
+// Console is the end of a console's output.
 type Console struct {
 	Device string // "ttyS0"
-	Bytes  int64  // printed in all
+	Bytes  int64  // all that it has printed
 	Lines  []string
 }
 
 // Count is the number of results of each kind.
 type Count struct{ Passed, Failed, Skipped, NotRun int }
 
-// Count counts the results of a run.
+// Count returns the number of results of each kind.
 func (r Run) Count() Count {
 	var count Count
 	for _, result := range r.Results {
@@ -84,46 +84,51 @@ func (r Run) Count() Count {
 	return count
 }
 
-// String is the count for people; what is skipped, or was not run, is told where
-// there is some.
-func (c Count) String() string {
-	text := fmt.Sprintf("%d passed, %d failed", c.Passed, c.Failed)
+// text returns the count for people. It has the skipped checks, and those not run, only if
+// there are any.
+func (c Count) text(palette colour.Palette) string {
+	failed := fmt.Sprintf("%d failed", c.Failed)
+	if c.Failed > 0 {
+		failed = palette.Red(failed)
+	}
+	text := fmt.Sprintf("%d passed, %s", c.Passed, failed)
 	if c.Skipped > 0 {
 		text += fmt.Sprintf(", %d skipped", c.Skipped)
 	}
 	if c.NotRun > 0 {
-		text += fmt.Sprintf(", %d not run", c.NotRun)
+		text += palette.Yellow(fmt.Sprintf(", %d not run", c.NotRun))
 	}
 	return text
 }
 
-// Failed tells whether a check of the run has failed.
+// Failed reports whether a check of the run has failed.
 func (r Run) Failed() bool { return r.Count().Failed > 0 }
 
-// Passed tells whether every check of the run was made, or skipped, and none failed.
+// Passed reports whether each check of the run has passed or was skipped.
 func (r Run) Passed() bool {
 	count := r.Count()
 	return count.Failed == 0 && count.NotRun == 0
 }
 
-// Failed is the number of runs of which a check has failed.
+// Failed returns the number of runs that have failed.
 func (r Report) Failed() int { return r.count(Run.Failed) }
 
-// Passed is the number of runs that have passed.
+// Passed returns the number of runs that have passed.
 func (r Report) Passed() int { return r.count(Run.Passed) }
 
-// count is the number of runs that are so.
-func (r Report) count(so func(Run) bool) int {
+// count returns the number of runs for which is returns true.
+func (r Report) count(is func(Run) bool) int {
 	count := 0
 	for _, run := range r.Runs {
-		if so(run) {
+		if is(run) {
 			count++
 		}
 	}
 	return count
 }
 
-// name is that of a run's check among those of all runs.
+// name returns the name of a check, or of the machine, with the number of its run if there
+// are several.
 func (r Report) name(run int, check string) string {
 	if r.Repeated {
 		return fmt.Sprintf("%s (run %d)", check, run+1)
@@ -131,7 +136,7 @@ func (r Report) name(run int, check string) string {
 	return check
 }
 
-// details are the lines that help to understand why a run has not passed.
+// details returns the lines that help to understand why a run has not passed.
 func (r Run) details() []string {
 	var lines []string
 	for _, console := range r.Consoles {
@@ -145,24 +150,25 @@ func (r Run) details() []string {
 		lines = append(lines, strings.Split(plaintext.Lines(r.Command), "\n")...)
 	}
 	if r.Kept != "" {
-		lines = append(lines, "--- all that the consoles have printed is kept in "+plaintext.Line(r.Kept))
+		lines = append(lines, "--- the whole output of the consoles is in "+plaintext.Line(r.Kept))
 	}
 	return lines
 }
 
-// WriteDetails writes what helps to understand why the run has not passed.
+// WriteDetails writes the last lines of each console, QEMU's command line, and where the
+// journals are.
 func (r Run) WriteDetails(w io.Writer) error {
 	_, err := io.WriteString(w, strings.Join(append(r.details(), "---"), "\n")+"\n")
 	return err
 }
 
-// format is one way to write a report.
+// format is a format of a report, and the file for it beside the journals.
 type format struct {
 	name, file string
 	write      func(Report, io.Writer) error
 }
 
-// formats in the order in which they are told.
+// formats are in the order of --help.
 var formats = []format{
 	{"pretty", "report.txt", Report.writeText},
 	{"tap", "report.tap", Report.writeTAP},
@@ -170,7 +176,7 @@ var formats = []format{
 	{"json", "report.json", Report.writeJSON},
 }
 
-// Formats are the names of the formats.
+// Formats returns the names of the formats.
 func Formats() []string {
 	var names []string
 	for _, format := range formats {
@@ -179,7 +185,7 @@ func Formats() []string {
 	return names
 }
 
-// Write writes the report in one of Formats.
+// Write writes the report in the format called name, one of Formats.
 func (r Report) Write(w io.Writer, name string) error {
 	at := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
 	return formats[at].write(r, w)

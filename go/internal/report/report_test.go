@@ -6,11 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"microvm-console/internal/colour"
 	"microvm-console/internal/report"
 )
 
@@ -20,22 +23,22 @@ const ms = time.Millisecond
 
 var started = time.Date(2026, 11, 24, 16, 0, 0, 0, time.FixedZone("CET", 3600))
 
-// passed is a run in which all is well.
+// passed is a run that has passed.
 var passed = report.Run{
 	VM: "demo-test-812", Started: started, Duration: 5250 * ms, ToLogin: 2100 * ms, Accel: "tcg", Type: "q35",
 	Results: []report.Result{
 		{Name: "the VM starts", Duration: 150 * ms},
-		{Name: "login on ttyS0", Skipped: "vm.json says that there is no login"},
+		{Name: "login on ttyS0", Skipped: "login is false in vm.json"},
 		{Name: `a "name" with # and \ and <b>&'`, Duration: 1500 * ms},
 	},
 }
 
-// hostile is a run of a guest that prints what terminals, and formats, obey.
+// hostile is a run of a guest that prints control characters and the syntax of formats.
 var hostile = report.Run{
 	VM: "demo-test-812", Started: started, Duration: 30 * time.Second, Accel: "tcg", Type: "q35",
 	Results: []report.Result{
 		{Name: "the VM starts", Duration: 250 * ms},
-		{Name: "login on ttyS0", Duration: 2 * time.Second, Err: errors.New("its last line is \x1b]0;evil\a\x00\xff]]>\r\nnot ok 99 - second line\n...\n<failure/>")},
+		{Name: "login on ttyS0", Duration: 2 * time.Second, Err: errors.New("last line: \x1b]0;evil\a\x00\xff]]>\r\nnot ok 99 - second line\n...\n<failure/>")},
 		{Name: "evil\x1b[2J\nok 7 # SKIP all", Err: errors.New(`quotes " and ' and \`)},
 	},
 	Command: "qemu-system-x86_64 \\\n  -name demo",
@@ -46,7 +49,7 @@ var hostile = report.Run{
 	Kept: "/tmp/run-test-demo-1",
 }
 
-// interrupted is a run that somebody has ended.
+// interrupted is a run that the user has ended.
 var interrupted = report.Run{
 	VM: "demo-test-812", Started: started, Duration: 3 * time.Second, Accel: "tcg", Type: "q35",
 	Results: []report.Result{
@@ -57,7 +60,7 @@ var interrupted = report.Run{
 	Consoles: []report.Console{{Device: "ttyS0", Bytes: 6, Lines: []string{"hello"}}},
 }
 
-// reports are what each format writes in testdata.
+// reports are written in each format to testdata.
 var reports = map[string]report.Report{
 	"passed":      {Machine: "demo", Version: "1.2", Runs: []report.Run{passed}},
 	"hostile":     {Machine: "demo", Version: "1.2", Runs: []report.Run{hostile}},
@@ -66,7 +69,7 @@ var reports = map[string]report.Report{
 	"nothing":     {Machine: "demo", Version: "1.2"},
 }
 
-// hostname is replaced in golden files: it is another one everywhere.
+// hostname replaces the name of this host, for golden files.
 func hostname(text string) string {
 	name, err := os.Hostname()
 	if err != nil {
@@ -139,12 +142,16 @@ func TestPretty(t *testing.T) {
 	results := []report.Result{{Name: "a", Duration: 1500 * ms}, {Name: "b", Err: errors.New("why\nand how")}, {Name: "c", Skipped: "no"}, {Name: "d", NotRun: "why"}}
 	for _, test := range []struct {
 		name   string
-		pretty report.Pretty
+		pretty *report.Pretty
 		want   string
 	}{
-		{"plain", report.Pretty{}, "ok      1.50 s  a\nFAIL    0.00 s  b\n                why\n                and how\nskip            c (no)\nnot run         d (why)\n1 passed, 1 failed, 1 skipped, 1 not run\n"},
-		{"in colour", report.Pretty{Colour: true}, "\x1b[32mok  \x1b[0m    1.50 s  a\n\x1b[31mFAIL\x1b[0m    0.00 s  b\n                why\n                and how\n\x1b[33mskip\x1b[0m            c (no)\n\x1b[33mnot run\x1b[0m         d (why)\n1 passed, 1 failed, 1 skipped, 1 not run\n"},
-		{"animated", report.Pretty{Animate: true}, "\x1b[K...          a\r\x1b[Kok      1.50 s  a\n\x1b[K...          b\r\x1b[KFAIL    0.00 s  b\n                why\n                and how\n\x1b[K...          c\r\x1b[Kskip            c (no)\n\x1b[K...          d\r\x1b[Knot run         d (why)\n\x1b[K1 passed, 1 failed, 1 skipped, 1 not run\n"},
+		{"plain", &report.Pretty{}, "ok      1.50 s  a\nFAIL    0.00 s  b\n                why\n                and how\nskip            c (no)\nnot run         d (why)\n1 passed, 1 failed, 1 skipped, 1 not run in 3.2 s\n"},
+		{
+			"in colour", &report.Pretty{Palette: colour.All()},
+			"\x1b[32mok  \x1b[0m    1.50 s  a\n\x1b[31mFAIL\x1b[0m    0.00 s  b\n                why\n                and how\n\x1b[33mskip\x1b[0m            c (no)\n\x1b[33mnot run\x1b[0m         d (why)\n" +
+				"1 passed, \x1b[31m1 failed\x1b[0m, 1 skipped\x1b[33m, 1 not run\x1b[0m in 3.2 s\n",
+		},
+		{"without what has passed", &report.Pretty{Hide: func(r report.Result) bool { return r.Err == nil }}, "FAIL    0.00 s  b\n                why\n                and how\n1 passed, 1 failed, 1 skipped, 1 not run in 3.2 s\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var text strings.Builder
@@ -153,7 +160,7 @@ func TestPretty(t *testing.T) {
 				test.pretty.Progress(result, false)
 				test.pretty.Progress(result, true)
 			}
-			test.pretty.Close(report.Run{Results: results})
+			test.pretty.Close(report.Run{Results: results, Duration: 3200 * ms})
 			if diff := cmp.Diff(test.want, text.String()); diff != "" {
 				t.Error(diff)
 			}
@@ -161,7 +168,58 @@ func TestPretty(t *testing.T) {
 	}
 }
 
-// What stands in a file is the old report or the new one, and nothing lies beside it.
+// screen is what several goroutines have written.
+type screen struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *screen) Write(data []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(data)
+}
+
+// next returns what was written since the last call.
+func (s *screen) next() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.text.Reset()
+	return s.text.String()
+}
+
+// On a terminal, a check that runs has a line with its time, cut at the terminal's width.
+// Whatever is written replaces that line.
+func TestPrettyOnATerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const erase = "\r\x1b[K"
+		var text screen
+		pretty := report.Pretty{W: &text, Columns: 20}
+		next := func(want string) {
+			t.Helper()
+			synctest.Wait()
+			if diff := cmp.Diff(want, text.next()); diff != "" {
+				t.Error(diff)
+			}
+		}
+		pretty.Progress(report.Result{Name: "a long name"}, false)
+		next(erase + "...      0.0 s  a l")
+		time.Sleep(200 * ms)
+		next(erase + "...      0.2 s  a l")
+		pretty.Note("the guest restarted")
+		next(erase + "the guest restarted\n")
+		time.Sleep(200 * ms)
+		next(erase + "...      0.4 s  a l")
+		pretty.Progress(report.Result{Name: "a long name", Duration: 400 * ms}, true)
+		next(erase + erase + "ok      0.40 s  a long name\n")
+		pretty.Progress(report.Result{Name: "b"}, false)
+		next(erase + "...      0.0 s  b")
+		pretty.Close(report.Run{}) // interrupted
+		next(erase + erase + "0 passed, 0 failed in 0.0 s\n")
+	})
+}
+
+// Save leaves no temporary file beside the report.
 func TestSave(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "report.xml")
@@ -204,12 +262,12 @@ func TestPathsThatCannotBeWritten(t *testing.T) {
 	for path, want := range map[string]string{
 		file:                              "",
 		filepath.Join(dir, "new"):         "",
-		dir:                               "exists and is no regular file",
-		link:                              "exists and is no regular file",
-		"/dev/stdout":                     "exists and is no regular file",
+		dir:                               "exists and is not a regular file",
+		link:                              "exists and is not a regular file",
+		"/dev/stdout":                     "exists and is not a regular file",
 		filepath.Join(dir, "no/report"):   "cannot be written to: ",
-		filepath.Join(file, "report.xml"): "cannot be written to: no folder",
-		"":                                "is no name of a file",
+		filepath.Join(file, "report.xml"): "cannot be written to: not a folder",
+		"":                                "invalid file name",
 	} {
 		err := report.CheckPath(path)
 		if failed := err != nil; failed != (want != "") || failed && !strings.Contains(err.Error(), want) {

@@ -12,14 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CheckPath returns an error, before anything is tested, if Save could not write a report
-// there.
+// CheckPath returns an error if Save could not write a report to path. It changes nothing.
 func CheckPath(path string) error {
 	if path == "" {
-		return fmt.Errorf("%q is no name of a file", path)
+		return fmt.Errorf("invalid file name %q", path)
 	}
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: exists and is no regular file", path)
+		return fmt.Errorf("%s: exists and is not a regular file", path)
 	}
 	folder := filepath.Dir(path)
 	if err := writable(folder); err != nil {
@@ -28,7 +27,7 @@ func CheckPath(path string) error {
 	return nil
 }
 
-// writable returns why no file can be made in a folder, without its name.
+// writable returns an error, without the folder's name, if no file can be created in it.
 func writable(folder string) error {
 	info, err := os.Stat(folder)
 	var failed *os.PathError
@@ -39,12 +38,13 @@ func writable(folder string) error {
 		return err
 	}
 	if !info.IsDir() {
-		return errors.New("no folder")
+		return errors.New("not a folder")
 	}
 	return unix.Access(folder, unix.W_OK)
 }
 
-// Save writes the report to a file, in one of Formats.
+// Save writes the report to a file, in one of Formats. The file has the whole report or is
+// as it was.
 func (r Report) Save(path, format string) error {
 	err := atomicfile.Write(path, 0o644, func(w io.Writer) error { return r.Write(w, format) })
 	if err != nil {
@@ -53,7 +53,7 @@ func (r Report) Save(path, format string) error {
 	return nil
 }
 
-// SaveAll writes the report into a folder, in every format.
+// SaveAll writes the report to a folder, in every format.
 func (r Report) SaveAll(folder string) error {
 	for _, format := range formats {
 		if err := r.Save(filepath.Join(folder, format.file), format.name); err != nil {

@@ -10,25 +10,25 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// Statistics are what several runs say together.
+// Statistics are the statistics of several runs.
 type Statistics struct {
 	Runs, Passed int
-	ToLogin      Spread // of the runs in which a login prompt came
+	ToLogin      Spread // over the runs with a login prompt
 	Checks       []CheckStatistics
 }
 
-// CheckStatistics are those of one check.
+// CheckStatistics are the statistics of one check.
 type CheckStatistics struct {
 	Name string
 	Count
-	Time Spread // of the runs in which it passed
+	Time Spread // over the runs in which it passed
 }
 
-// Spread is how far times lie apart; all are 0 where there is none.
+// Spread is the range of some durations. It is zero if there are none.
 type Spread struct{ Min, Median, Max time.Duration }
 
-// Statistics are those of all runs. The checks are in the order of the first run
-// that has them.
+// Statistics returns the statistics of all runs. Each check has the place at which the runs
+// first have it.
 func (r Report) Statistics() Statistics {
 	s := Statistics{Runs: len(r.Runs), Passed: r.Passed()}
 	results := map[string][]Result{}
@@ -52,7 +52,7 @@ func (r Report) Statistics() Statistics {
 	return s
 }
 
-// statistics are those of one check.
+// statistics returns the statistics of one check.
 func statistics(name string, results []Result) CheckStatistics {
 	var times []time.Duration
 	for _, result := range results {
@@ -63,8 +63,8 @@ func statistics(name string, results []Result) CheckStatistics {
 	return CheckStatistics{name, Run{Results: results}.Count(), spread(times)}
 }
 
-// spread is that of times; the median of an even number is between the two in the
-// middle.
+// spread returns the spread of times. The median of an even number of them is halfway
+// between the two in the middle.
 func spread(times []time.Duration) Spread {
 	if len(times) == 0 {
 		return Spread{}
@@ -95,7 +95,7 @@ func (s Statistics) write(w io.Writer) error {
 	return table.Flush()
 }
 
-// shown is a time in the table.
+// shown returns a duration as the table has it.
 func shown(time time.Duration) string {
 	if time == 0 {
 		return "-"

@@ -9,11 +9,11 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// writeTAP writes the report in TAP version 13 (testanything.org): what every
-// consumer reads, Perl's too. The diagnostics are YAML; what helps to understand a
-// run that has not passed stands behind it, as comments. A check that was not run is one
-// that was skipped: TAP has no third word; that the test was interrupted is told in
-// the end by "Bail out!", so that no consumer takes it for one that has passed.
+// writeTAP writes the report in TAP version 13 (testanything.org), which every consumer
+// reads, Perl's too. The diagnostics are YAML. The details of a run that has not passed
+// follow it as comments. A check that was not run is a skipped one, as TAP has no other
+// word for it; an interrupted report ends with "Bail out!", so that no consumer takes it
+// for a pass.
 func (r Report) writeTAP(w io.Writer) error {
 	var text strings.Builder
 	total := 0
@@ -47,7 +47,7 @@ func (r Report) writeTAP(w io.Writer) error {
 	return err
 }
 
-// hashes makes a description of a name: "#" would begin a directive in it.
+// hashes escapes a name for a description, in which "#" would begin a directive.
 var hashes = strings.NewReplacer(`\`, `\\`, "#", `\#`)
 
 // writeTAPResult writes a test point and its diagnostics.
@@ -65,7 +65,7 @@ func writeTAPResult(w io.Writer, number int, name string, result Result) {
 	}
 	fmt.Fprintf(w, "%s\n  ---\n  duration_ms: %.3f\n", line, float64(result.Duration.Microseconds())/1000)
 	if result.Err != nil {
-		// A quoted string of Go is one of YAML where all of it is printable.
+		// A quoted string of Go is one of YAML if all of it is printable.
 		fmt.Fprintf(w, "  severity: fail\n  message: %s\n", strconv.Quote(plaintext.Lines(result.Err.Error())))
 	}
 	fmt.Fprint(w, "  ...\n")

@@ -121,6 +121,10 @@ func Socket(console string) string { return filepath.Join(console, "sock") }
 // that variable is not set.
 func (m Machine) Journal(console string) (string, error) { return state("microvm", m.name, console) }
 
+// RunLog returns the file with the output of a microvm-run in the background, in the folder of
+// the machine's journals: $XDG_STATE_HOME/microvm/<name>/run.log.
+func (m Machine) RunLog() (string, error) { return state("microvm", m.name, "run.log") }
+
 // Running returns the machines of this user that are running, sorted by name.
 func Running() ([]Machine, error) { return locked(Base(), Of) }
 

@@ -1,0 +1,34 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+
+	"golang.org/x/sys/unix"
+)
+
+// StartDetached starts the program at path with args, args[0] among them, as a process that
+// outlives this one: it has a session of its own, so that no terminal sends it a signal. Its
+// standard input is empty; output is its standard output and error. It inherits files as
+// descriptors 3, 4, …, which StartDetached closes. env is its environment; see Command.
+func StartDetached(path string, args, env []string, output *os.File, files ...*os.File) (*Process, error) {
+	p := &Process{group: true, done: make(chan struct{})}
+	command := &exec.Cmd{
+		Path: path, Args: args, Env: env, Stdout: output, Stderr: output, ExtraFiles: files,
+		SysProcAttr: &unix.SysProcAttr{Setsid: true},
+	}
+	err := closeInherited()
+	if err == nil {
+		started := make(chan error)
+		go p.run(command, started)
+		err = <-started
+	}
+	for _, file := range files {
+		file.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	return p, nil
+}
