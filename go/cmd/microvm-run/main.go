@@ -45,32 +45,7 @@ limits the start and the command together; the VM is stopped then too.
 If the guest ends unexpectedly, the last lines that it printed are shown: after a kernel
 panic, after five restarts within a minute without becoming ready, or when QEMU has
 stopped its processors.`,
-		Metadata: cmdline.Manual{
-			AfterDash: "QEMU's arguments follow",
-			Exit: []cmdline.Entry{
-				{Term: "0", Text: "the guest powered off or was stopped"},
-				{Term: "1", Text: "an error, or a guest that stopped working or restarted again and again"},
-				{Term: "2", Text: "wrong usage or a wrong vm.json"},
-				{Term: "3", Text: "with --exec: no agent answers in the guest"},
-				{Term: "4", Text: "the guest panicked"},
-				{Term: "5", Text: "with --exec or --detach: the time limit passed"},
-				{Term: "N", Text: "with --exec: the command's exit status, as with microvm-exec"},
-			},
-			Files: []cmdline.Entry{
-				{Term: "vm.json", Text: "the VM: kernel, initrd, memory, consoles and their ports"},
-				cmdline.RuntimeFiles, cmdline.JournalFiles,
-			},
-			Examples: []cmdline.Entry{
-				{Term: "microvm-run --config vm.json", Text: "Start a VM"},
-				{Term: "microvm-run --config vm.json --exec -- uname -r", Text: "Run one command in a fresh guest"},
-				{Term: "microvm-run --config vm.json --check", Text: "Report every mistake in a vm.json"},
-				{Term: "microvm-run --config vm.json -- -s -S", Text: "Wait for gdb on port 1234"},
-			},
-			SeeAlso: []string{
-				"connect-serial(1)", "console-log(1)", "console-status(1)", "microvm-exec(1)", "microvm-shutdown(1)",
-				"run-test(1)", "qemu-system-x86_64(1)",
-			},
-		}.Metadata(),
+		Metadata: manual.Metadata(),
 		Flags: append(cmdline.MachineFlags(),
 			&cli.BoolFlag{Name: "auto-ports", Usage: "use a free port if the one in vm.json is in use"},
 			&cli.BoolFlag{Name: "no-relay", Usage: "let QEMU serve the ports: one client each, no history"},
@@ -85,6 +60,34 @@ stopped its processors.`,
 		),
 		Action: run,
 	}
+}
+
+// manual is what the help and the manual page say besides the flags.
+var manual = cmdline.Manual{
+	AfterDash: "QEMU's arguments follow",
+	Exit: []cmdline.Entry{
+		{Term: "0", Text: "the guest powered off or was stopped"},
+		{Term: "1", Text: "an error, or a guest that stopped working or restarted again and again"},
+		{Term: "2", Text: "wrong usage or a wrong vm.json"},
+		{Term: "3", Text: "with --exec: no agent answers in the guest"},
+		{Term: "4", Text: "the guest panicked"},
+		{Term: "5", Text: "with --exec or --detach: the time limit passed"},
+		{Term: "N", Text: "with --exec: the command's exit status, as with microvm-exec"},
+	},
+	Files: []cmdline.Entry{
+		{Term: "vm.json", Text: "the VM: kernel, initrd, memory, consoles and their ports"},
+		cmdline.RuntimeFiles, cmdline.JournalFiles,
+	},
+	Examples: []cmdline.Entry{
+		{Term: "microvm-run --config vm.json", Text: "Start a VM"},
+		{Term: "microvm-run --config vm.json --exec -- uname -r", Text: "Run one command in a fresh guest"},
+		{Term: "microvm-run --config vm.json --check", Text: "Report every mistake in a vm.json"},
+		{Term: "microvm-run --config vm.json -- -s -S", Text: "Wait for gdb on port 1234"},
+	},
+	SeeAlso: []string{
+		"connect-serial(1)", "console-log(1)", "console-status(1)", "microvm-exec(1)", "microvm-shutdown(1)",
+		"run-test(1)", "qemu-system-x86_64(1)",
+	},
 }
 
 func run(c *cli.Context) error {
