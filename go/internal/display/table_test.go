@@ -76,13 +76,13 @@ var shortOf = state.Machine{Name: "serial", State: state.Relaying, PID: 900, Con
 	Name: "serial", Device: "-serial",
 	Endpoints: map[string]string{"in": "/tmp/qemu-serial.in"},
 	Missing:   []string{"/tmp/qemu-serial.in", "/tmp/qemu-serial.out"},
-	Trouble:   map[string]string{"/tmp/qemu-serial.in": "belongs to user 65534, not to us"},
+	Trouble:   map[string]string{"/tmp/qemu-serial.in": "belongs to user 65534"},
 	Relay:     &state.Relay{Exact: true, FIFOBytes: 8192},
 }}}
 
 const shortOfTable = `CHANNEL  DEVICE   STATE    BOOT  BYTES  CLIENTS  LOST  ENDPOINTS
 serial   -serial  no QEMU  0     0      0        0     /tmp/qemu-serial.{in,out,sock,pty,log}
-serial: /tmp/qemu-serial.in is not this relay's: belongs to user 65534, not to us (do not use it; once it is removed, the relay makes its own)
+serial: /tmp/qemu-serial.in is not this relay's: belongs to user 65534 (do not use it; once it is removed, the relay makes its own)
 serial: /tmp/qemu-serial.out was removed (the relay makes it again)
 serial: the FIFO from QEMU holds 8192 bytes, not 1048576: this user has used up the memory for pipes (a virtio console drops what does not fit; end other relays, or raise /proc/sys/fs/pipe-user-pages-soft)
 `

@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// StartDetached starts the program at path with args, args[0] among them, as a process that
-// outlives this one: it has a session of its own, so that no terminal sends it a signal. Its
-// standard input is empty; output is its standard output and error. It inherits files as
-// descriptors 3, 4, …, which StartDetached closes. env is its environment; see Command.
+// StartDetached starts the program at path as a process that outlives this one. args include
+// args[0]. The process has its own session, so no terminal sends it a signal. Its standard
+// input is empty; output is its standard output and error. It inherits files as descriptors
+// 3, 4, and so on; StartDetached closes them. env is its environment; see Command.
 func StartDetached(path string, args, env []string, output *os.File, files ...*os.File) (*Process, error) {
 	p := &Process{group: true, done: make(chan struct{})}
 	command := &exec.Cmd{

@@ -1,9 +1,9 @@
 // Package process starts all child processes of this project.
 //
-// A child never outlives its parent, unless StartDetached started it: the kernel sends it SIGKILL when the thread that
-// started it ends (prctl(2), PR_SET_PDEATHSIG), and that thread lives until the child has
-// ended. A child has its own process group, so that a Ctrl-C at the terminal does not
-// reach it, unless Command.Foreground is set.
+// A child never outlives its parent, except with StartDetached: the kernel sends it SIGKILL
+// when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG), and that thread lives
+// until the child has ended. A child has its own process group, so that a Ctrl-C at the
+// terminal does not reach it, unless Command.Foreground is set.
 package process
 
 import (
