@@ -127,7 +127,7 @@ func testLicenses(t *testing.T, r release) {
 	harness.CheckLicenses(t, filepath.Join(dir, "bin"), filepath.Join(dir, "share/doc/microvm-console/licenses"))
 }
 
-// What stands at the top of the tarball is the documentation that install.sh installs.
+// The documents at the top of the tarball are those that install.sh installs.
 func testTopOfTheTarball(t *testing.T, r release) {
 	dir := r.tarball
 	for _, path := range []string{"README.md", "CHANGELOG.md", "LICENSE", "docs/security.md", "examples/own-kernel/vm.json", "examples/boot-sector/boot.s"} {
