@@ -125,7 +125,7 @@ ln -s "$2" modules/lib/modules
 ln -s "$3" busybox
 ln -s "$(command -v microvm-agent)" .
 microvm-initrd --output initrd guest.json`, "make", parts.Kernel, parts.Modules, parts.Busybox)
-	if output := harness.Must(t, folder, "run-test", "--config", "vm.json"); !strings.Contains(output, " 0 failed") {
+	if output := harness.Must(t, folder, "run-test", "--config", "vm.json", "--lines", "2000"); !strings.Contains(output, " 0 failed") {
 		t.Errorf("run-test printed:\n%s", output)
 	}
 }
