@@ -8,5 +8,6 @@ runCommand "shellcheck" { nativeBuildInputs = [ shellcheck ]; } ''
 
   # Nix sets the variables that these seem to lack.
   shellcheck --shell=bash --exclude=SC2154 ${../../tests/hostpkgs}/*.sh ${../kernel}/*.sh
+  shellcheck ${../../packaging}/install.sh
   touch $out
 ''

@@ -26,14 +26,7 @@ buildGoModule {
 
   # Every program prints its own documentation, so it cannot disagree with it.
   postInstall = ''
-    document() { "$1" "''${@:3}" | install -D -m 444 /dev/stdin "$out/share/$2"; }
-    for path in "$out"/bin/*; do
-      name=''${path##*/}
-      document "$path" man/man1/$name.1 --man
-      document "$path" bash-completion/completions/$name --completion bash
-      document "$path" zsh/site-functions/_$name --completion zsh
-      document "$path" fish/vendor_completions.d/$name.fish --completion fish
-    done
+    bash ${../../scripts/manuals} "$out/bin" "$out/share"
     # The notices of the modules that are linked in go where the programs go.
     mkdir -p "$out/share/doc/microvm-console"
     (cd vendor && find . -iname 'license*' -o -iname 'notice*') | while read -r notice; do

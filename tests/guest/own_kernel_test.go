@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,43 +14,23 @@ import (
 // kernelTree is what make does in a kernel's tree once all is built.
 const kernelTree = `modules_install:
 	mkdir -p $(INSTALL_MOD_PATH)/lib
-	cp -rL MODULES/lib/modules $(INSTALL_MOD_PATH)/lib/
+	cp -rL MODULES $(INSTALL_MOD_PATH)/lib/
 	chmod -R u+w $(INSTALL_MOD_PATH)
 `
-
-// demoPackage is the store path of a package that the demo was built from.
-func demoPackage(t *testing.T, attribute, apply string) string {
-	t.Helper()
-	harness.Build(t, "console-demo")
-	packages := []string{"path:./tests/hostpkgs"}
-	if os.Getenv("NIX_FLAGS") == "" {
-		packages = []string{"--inputs-from", ".", "nixpkgs"}
-	}
-	packages[len(packages)-1] += "#" + attribute
-	args := append([]string{"eval", "--raw", "--apply", "package: toString (" + apply + ")"}, packages...)
-	output := harness.Must(t, harness.Root, "nix", args...)
-	return output[strings.LastIndex(output, "\n")+1:] // without the warnings before it
-}
 
 // kernelDeveloper makes the home of a user that has built a kernel: that of the demo, whose
 // drivers are modules.
 func kernelDeveloper(t *testing.T) (home string) {
 	t.Helper()
-	modules := demoPackage(t, "linuxPackages.kernel", "package.modules")
-	busybox := demoPackage(t, "busybox", "package.override { enableStatic = true; }")
-	var vm struct{ Kernel string }
-	text := harness.ReadFile(t, filepath.Join(harness.Build(t, "console-demo"), "share", "microvm", "vm.json"))
-	if err := json.Unmarshal([]byte(text), &vm); err != nil {
-		t.Fatal(err)
-	}
+	parts := harness.PartsOfDemo(t)
 	for _, name := range []string{"GOPATH", "GOCACHE"} {
 		harness.Setenv(t, name, strings.TrimSpace(harness.Must(t, harness.Root, "go", "env", name)))
 	}
 	home = harness.UserFlake(t, "")
 	harness.Setenv(t, "HOME", home)
-	harness.Setenv(t, "PATH", harness.Getenv(t, "PATH")+":"+busybox+"/bin")
-	harness.Must(t, home, "install", "-D", vm.Kernel, "linux/arch/x86/boot/bzImage")
-	harness.WriteFile(t, filepath.Join(home, "linux", "Makefile"), strings.ReplaceAll(kernelTree, "MODULES", modules))
+	harness.Setenv(t, "PATH", home+"/.local/bin:"+harness.Getenv(t, "PATH")+":"+filepath.Dir(parts.Busybox))
+	harness.Must(t, home, "install", "-D", parts.Kernel, "linux/arch/x86/boot/bzImage")
+	harness.WriteFile(t, filepath.Join(home, "linux", "Makefile"), strings.ReplaceAll(kernelTree, "MODULES", parts.Modules))
 	return home
 }
 
@@ -61,7 +40,7 @@ func TestOwnKernel(t *testing.T) {
 	t.Parallel()
 	home := kernelDeveloper(t)
 	t.Cleanup(func() { // where a block fails half way
-		_, _ = harness.Command(t, home, "own-kernel/bin/microvm-shutdown", "--name", "own-kernel", "--force")
+		_, _ = harness.Command(t, home, ".local/bin/microvm-shutdown", "--name", "own-kernel", "--force")
 	})
 	for _, block := range harness.BashBlocks(t, "examples/own-kernel/README.md") {
 		t.Logf("%s", block)
@@ -93,7 +72,7 @@ func TestKernelThatLacks(t *testing.T) {
 	bin := filepath.Join(harness.Build(t, "tools"), "bin")
 	harness.Must(t, harness.Root, "cp", "-r", "examples/own-kernel", home)
 	folder := filepath.Join(home, "own-kernel")
-	harness.Must(t, folder, "ln", "-s", bin, "bin")
+	harness.Must(t, folder, "ln", "-s", filepath.Join(bin, "microvm-agent"), ".")
 	harness.Must(t, folder, "bash", "-euc", `ln -s ~/linux/arch/x86/boot/bzImage "$(command -v busybox)" . && make -C ~/linux modules_install INSTALL_MOD_PATH=$PWD/modules`)
 	rows := harness.TableRows(t, "examples/own-kernel/README.md", "without")
 	if len(rows) != len(guestsThatLack) {
@@ -125,7 +104,7 @@ func runTestRefuses(t *testing.T, bin, folder string, changes change) string {
 	t.Helper()
 	own := t.TempDir()
 	guest, vm, initrd := filepath.Join(own, "guest.json"), filepath.Join(own, "vm.json"), filepath.Join(own, "initrd")
-	for _, name := range []string{"bin", "bzImage", "busybox", "modules"} { // the JSON files name them
+	for _, name := range []string{"microvm-agent", "bzImage", "busybox", "modules"} { // the JSON files name them
 		harness.Must(t, folder, "ln", "-s", filepath.Join(folder, name), own)
 	}
 	changedJSON(t, filepath.Join(folder, "guest.json"), guest, changes.guest)

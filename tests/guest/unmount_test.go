@@ -25,12 +25,11 @@ echo "the disk is $((6*7))"
 func imageWithDisk(t *testing.T) string {
 	t.Helper()
 	tools := harness.Build(t, "tools")
-	modules := demoPackage(t, "linuxPackages.kernel", "package.modules")
-	busybox := demoPackage(t, "busybox", "package.override { enableStatic = true; }")
+	parts := harness.PartsOfDemo(t)
 	dir := t.TempDir()
 	fields, err := json.Marshal(map[string]any{
-		"busybox": busybox + "/bin/busybox", "agent": tools + "/libexec/microvm-agent", "start": busyDisk,
-		"modulesDir": modules + "/lib/modules", "optionalModules": []string{"virtio_blk", "ext4"},
+		"busybox": parts.Busybox, "agent": tools + "/libexec/microvm-agent", "start": busyDisk,
+		"modulesDir": parts.Modules, "optionalModules": []string{"virtio_blk", "ext4"},
 	})
 	if err != nil {
 		t.Fatal(err)

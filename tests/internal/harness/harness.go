@@ -1,7 +1,7 @@
 // Package harness holds what the end-to-end tests share. The packages beside it are
 // grouped by what they exercise: flake (Nix: checks, modules, a user's flake), guest (a
-// real guest in a real VM), relay (channels, run-qemu, services) and docs (documents,
-// formats, linters). Each of them calls [Main] in its TestMain. scripts/test runs them.
+// real guest in a real VM), relay (channels, run-qemu, services), release (the tarball and
+// the Debian package) and docs (documents, formats, linters). Each of them calls [Main] in its TestMain. scripts/test runs them.
 //
 // Every test process accepts the flags of flags.go. Commands of a test run with the
 // environment of that test ([Setenv]), never with a changed one of the process, so that
@@ -15,6 +15,8 @@
 //	environment.go Setenv, Getenv: the environment of a test's commands
 //	folders.go     OwnFolders: run and state folders of the test's own; FreePort, WriteFile
 //	flake.go       Nix, Build: outputs of the flake; DemoProgram, Tool: programs in them
+//	parts.go       PartsOfDemo: the kernel, modules and busybox of the demo
+//	licenses.go    CheckLicenses: the licences of the modules in our programs
 //	session.go     Start: a program beside the test, to type into and to wait for; Alive
 //	tmux.go        OpenTmux: a real terminal, its screen and its keys
 //	demo.go        StartDemo, DemoWith, Connect, Login, Shell: the demo VM and its guest
