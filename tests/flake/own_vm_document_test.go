@@ -18,7 +18,8 @@ func TestOwnVMDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := "git+file:///home/me/src/microvm-console"
-	folder := harness.UserFolder(t)
+	folder := harness.UserFlake(t, "")
+	harness.Must(t, folder, "rm", "flake.nix")
 	blocks := harness.BashBlocks(t, document)
 	output := typeCommands(t, folder, strings.ReplaceAll(strings.Join(blocks, ""), address, "git+file://"+here))
 	if !strings.Contains(output, " 0 failed") {
