@@ -1,14 +1,13 @@
-# The smallest operating system that tests a console: from its first
-# instruction it prints numbered lines, "line 0", "line 1", ..., each byte to COM1
-# and to QEMU's debug console (port 0xe9). Then it answers each key that comes
-# from COM1, and powers off at a q. An e ends a QEMU that has -device
-# isa-debug-exit,iobase=0xf4 with status 3.
+# The smallest operating system that tests a console. It prints numbered lines from its
+# first instruction on ("line 0", "line 1", ...), each byte to COM1 and to QEMU's debug
+# console (port 0xe9). Then it answers each key from COM1, until a q powers it off. An e
+# ends a QEMU that has -device isa-debug-exit,iobase=0xf4 with status 3.
 #
 #   as --32 --defsym LINES=1000 -o boot.o examples/boot-sector/boot.s
 #   ld -m elf_i386 -Ttext=0x7c00 --oformat=binary -o boot.img boot.o
 #   qemu-system-x86_64 -drive format=raw,if=floppy,file=boot.img -serial stdio
 #
-# LINES is how many lines; with --defsym HALT=1 it powers off without a key.
+# LINES is the number of lines. With --defsym HALT=1 it powers off without a key.
 
 	.set COM1, 0x3f8
 	.set LINE_STATUS, COM1 + 5
@@ -16,7 +15,7 @@
 	.set HAS_BYTE, 0x01
 	.set DEBUG_CONSOLE, 0xe9
 	.set DEBUG_EXIT, 0xf4
-	.set PM1A_CONTROL, 0x604	# where SeaBIOS puts it
+	.set PM1A_CONTROL, 0x604	# as set by SeaBIOS
 	.set SOFT_OFF, 0x2000
 
 	.code16
@@ -59,7 +58,7 @@ next_key:
 	jmp next_key
 
 fail:
-	movb $1, %al	# QEMU makes 2n+1 of it
+	movb $1, %al	# QEMU exits with 2n+1
 	outb %al, $DEBUG_EXIT
 	jmp next_key
 .endif
@@ -71,7 +70,7 @@ off:
 	hlt
 	jmp off
 
-# The text at %si, which ends in a zero.
+# Prints the text at %si, which ends with a zero byte.
 print:
 	lodsb
 	testb %al, %al
@@ -80,7 +79,7 @@ print:
 	jmp print
 1:	ret
 
-# %eax in decimal: its digits, the last one first, go through the stack.
+# Prints %eax in decimal. The digits, last one first, go through the stack.
 print_number:
 	movl $10, %ebx
 	xorw %cx, %cx
@@ -101,7 +100,7 @@ end_line:
 	call put
 	movb $'\n', %al
 
-# The byte in %al, to both consoles.
+# Prints the byte in %al on both consoles.
 put:
 	movb %al, %ah
 	movw $LINE_STATUS, %dx

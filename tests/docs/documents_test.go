@@ -1,14 +1,15 @@
 package docs
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"microvm-console/tests/internal/harness"
 )
 
-// nixShim is the nix of a machine without nixpkgs: the same commands, with the
-// package set of this machine.
+// nixShim is the nix of a machine without nixpkgs: the same commands, with the package set of
+// this machine.
 const nixShim = `#!/bin/bash
 case "$1 $*" in
 	*--override-input*) exec REAL "$@" ;;
@@ -18,8 +19,8 @@ esac
 exec REAL "$@"
 `
 
-// ncShim does with a real nc what a user does: wait for the port, press Enter until the
-// guest asks for a login, and leave.
+// ncShim does with a real nc what a user does: it waits for the port, presses Enter until the
+// guest asks for a login, and disconnects.
 const ncShim = `#!/bin/bash
 connect() { until REAL "$@"; do sleep 0.2; done; }
 export -f connect
@@ -31,11 +32,13 @@ echo "nc $*: no login prompt" >&2
 exit 1
 `
 
-// Every command shown in a document does what it says, as shown: each block
-// marked as bash is run, in the order of the document.
+// TestDocuments runs every command that a document shows: the blocks marked as bash, in the
+// order of the document.
 func TestDocuments(t *testing.T) {
 	t.Parallel()
-	for _, document := range []string{"CONTRIBUTING.md", "docs/run-test.md"} {
+	for _, document := range []string{
+		"CONTRIBUTING.md", "docs/guest-agent.md", "docs/reference.md", "docs/run-test.md", "docs/testing.md",
+	} {
 		t.Run(strings.ReplaceAll(document, "/", "-"), func(t *testing.T) {
 			t.Parallel()
 			runDocument(t, document)
@@ -43,10 +46,10 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// The same for the documents that name the demo's ports, 4440 and 4441. This test is
-// not parallel: others may be given these ports.
+// TestDocumentsWithPorts does the same for the documents that name the demo's ports, 4440 and
+// 4441. It is not parallel: other tests may use these ports.
 func TestDocumentsWithPorts(t *testing.T) {
-	for _, document := range []string{"README.md", "examples/console-demo/README.md"} {
+	for _, document := range []string{"README.md", "docs/quickstart.md", "examples/console-demo/README.md"} {
 		t.Run(strings.ReplaceAll(document, "/", "-"), func(t *testing.T) {
 			harness.Setenv(t, "PATH", harness.Wrapper(t, "nc", ncShim)+":"+harness.Getenv(t, "PATH"))
 			runDocument(t, document)
@@ -54,12 +57,12 @@ func TestDocumentsWithPorts(t *testing.T) {
 	}
 }
 
-// runDocument runs the commands of a document.
+// runDocument runs the commands of a document in the checkout.
 func runDocument(t *testing.T, document string) {
 	t.Helper()
 	harness.OwnFolders(t)
 	harness.Setenv(t, "PATH", harness.Wrapper(t, "nix", nixShim)+":"+harness.Getenv(t, "PATH"))
-	t.Cleanup(func() { // where a block fails half way
+	t.Cleanup(func() { // if a block fails before microvm-shutdown
 		_, _ = harness.Command(t, harness.Root, "./result/bin/microvm-shutdown", "--force")
 	})
 	blocks := harness.BashBlocks(t, document)
@@ -68,7 +71,37 @@ func runDocument(t *testing.T, document string) {
 	}
 	for _, block := range blocks {
 		t.Logf("%s", block)
-		// What was started in the background has to end by itself.
-		harness.Must(t, harness.Root, "bash", "-euo", "pipefail", "-c", block+"\nwait\n")
+		// Processes that it starts in the background must end by themselves.
+		output := harness.Must(t, harness.Root, "bash", "-euo", "pipefail", "-c", block+"\nwait\n")
+		t.Logf("%s", output)
+	}
+}
+
+// documentsRunElsewhere are the documents whose commands other tests run, and the files of
+// those tests, which name the document.
+var documentsRunElsewhere = map[string]string{
+	"docs/hobby-os.md":              "tests/relay/hobby_document_test.go",
+	"docs/kernel-developer.md":      "tests/guest/kernel_document_test.go",
+	"docs/own-vm.md":                "tests/flake/own_vm_document_test.go",
+	"docs/relays.md":                "tests/relay/relay_document_test.go",
+	"docs/without-nix.md":           "tests/release/document_test.go",
+	"examples/own-kernel/README.md": "tests/guest/own_kernel_test.go",
+}
+
+// TestEveryDocumentIsRun fails if a document shows commands that no test runs.
+func TestEveryDocumentIsRun(t *testing.T) {
+	t.Parallel()
+	here := harness.ReadFile(t, filepath.Join(harness.Root, "tests/docs/documents_test.go"))
+	for _, name := range documents(t) {
+		if len(harness.BashBlocks(t, name)) == 0 {
+			continue
+		}
+		place, source := "tests/docs/documents_test.go", here
+		if elsewhere := documentsRunElsewhere[name]; elsewhere != "" {
+			place, source = elsewhere, harness.ReadFile(t, filepath.Join(harness.Root, elsewhere))
+		}
+		if !strings.Contains(source, `"`+name+`"`) {
+			t.Errorf("%s does not run the commands of %s", place, name)
+		}
 	}
 }
