@@ -1,7 +1,7 @@
 # The console demo: a small Linux guest with a login on ttyS0 and on hvc0.
 #
-# config.nix is what you edit, qemu-consoles.nix explains the two consoles, and
-# mkMicrovm makes a VM of both, with programs that run, test and stop it.
+# config.nix has the settings to edit, qemu-consoles.nix describes the two consoles, and
+# mkMicrovm makes a package of both, with the programs that run, test and stop the VM.
 { mkMicrovm }:
 let
   config = import ./config.nix;

@@ -1,5 +1,5 @@
-# The package set: each attribute has nixpkgs' name and, as far as the flake
-# looks, nixpkgs' shape.
+# The package set. Each attribute has the name of that of nixpkgs, and the parts of it that
+# the flake uses.
 { lib, system }:
 let
   build = import ./build.nix { inherit system; };
@@ -77,7 +77,7 @@ in
       };
     };
 
-  # `nix develop` reads the environment of this build, and wants `outputs` in it.
+  # `nix develop` reads the environment of this build, which must have `outputs`.
   mkShell =
     { packages }:
     runCommand "shell" {
