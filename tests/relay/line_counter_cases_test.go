@@ -17,7 +17,7 @@ func TestCounter(t *testing.T) {
 		return all
 	}
 	whole := lines([2]int{0, 0}, [2]int{0, 1}, [2]int{0, 2}, [2]int{2, 0}, [2]int{2, 1})
-	whole[2] = whole[2][:half] // there the first boot was killed
+	whole[2] = whole[2][:half] // the first boot was killed in this line
 	for _, row := range []struct {
 		name                      string
 		text                      []string
@@ -36,7 +36,7 @@ func TestCounter(t *testing.T) {
 		}
 		count.end()
 		if count.missing != row.missing || count.repeated != row.repeated || count.astray != row.astray {
-			t.Errorf("%s: missing %d, repeated %d, astray %d", row.name, count.missing, count.repeated, count.astray)
+			t.Errorf("%s: missing %d, repeated %d, out of place %d", row.name, count.missing, count.repeated, count.astray)
 		}
 	}
 }
