@@ -56,7 +56,7 @@ func TestBenchRelay(t *testing.T) {
 }
 
 // TestBenchSoak runs scripts/bench soak for two minutes: no byte is missing or repeated and no
-// process grows. A run with injected faults reports them.
+// process grows. It also runs the tests of the oracle that finds such bytes.
 func TestBenchSoak(t *testing.T) {
 	harness.OnlyAll(t)
 	if os.Getuid() != 0 {
