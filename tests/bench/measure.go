@@ -102,7 +102,7 @@ func (b *bench) roundTrips(c candidate, count int) (p50, p99 float64, err error)
 	if err := s.begin(); err != nil {
 		return 0, 0, err
 	}
-	end := time.AfterFunc(caseLimit, s.close) // ends the wait if there is no answer
+	end := time.AfterFunc(caseLimit, s.close) // ends the wait without an answer
 	defer end.Stop()
 	times, err := echoes(int(in.Fd()), int(out.Fd()), count)
 	if err != nil {
@@ -181,7 +181,7 @@ func (b *bench) stalled(c candidate, bytes int64) (rate, lost float64, err error
 	return got / all[0].last.Sub(begin).Seconds(), float64(bytes) - got, nil
 }
 
-// idle has what a candidate uses while there is no data.
+// idle has what a candidate uses without data.
 type idle struct {
 	pssClient, rssClient   float64 // bytes, of each client
 	pssChannel, rssChannel float64 // bytes, of each further channel
@@ -189,7 +189,7 @@ type idle struct {
 	wakeups                float64 // per second
 }
 
-// idleClients measures attached clients while there is no data.
+// idleClients measures attached clients without data.
 func (b *bench) idleClients(c candidate, count int, length time.Duration, result *idle) error {
 	s, all, err := b.connectAll(c, guestPaced, pacedBytes, 1)
 	if err != nil {

@@ -16,7 +16,7 @@ type figure struct {
 	Candidate string    `json:"candidate"`
 	Name      string    `json:"name"`
 	Values    []float64 `json:"values,omitempty"`
-	Cannot    string    `json:"cannot,omitempty"` // why there are no values
+	Cannot    string    `json:"cannot,omitempty"` // why values are missing
 }
 
 // find returns the figure, or nil. A figure without a name replaces all figures of a candidate.
@@ -53,7 +53,7 @@ func (r *results) failed(candidate, name string, err error) bool {
 	return err != nil
 }
 
-// spread is a median with its extremes; all are NaN if there are no values.
+// spread is a median with its extremes; all are NaN without values.
 type spread struct{ median, least, most float64 }
 
 func spreadOf(values []float64) spread {

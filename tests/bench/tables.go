@@ -102,7 +102,7 @@ func (r *results) rows(cells func(candidate) string, text *strings.Builder) {
 	}
 }
 
-// cell returns text, or the error if there is no value.
+// cell returns text, or the error if the value is missing.
 func (r *results) cell(candidate, name, text string) string {
 	f := r.find(candidate, name)
 	switch {

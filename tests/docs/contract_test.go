@@ -244,7 +244,7 @@ func TestContractOfChannels(t *testing.T) {
 		stem, endings, _ := strings.Cut(strings.TrimSuffix(endpoints, "}"), "{")
 		for _, ending := range strings.Split(endings, ",") {
 			if !strings.Contains(printed, stem+ending+"\n") {
-				t.Errorf("there is no endpoint %s:\n%s", stem+ending, printed)
+				t.Errorf("missing endpoint %s:\n%s", stem+ending, printed)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func TestSecurityDocument(t *testing.T) {
 				}
 				promised++
 				if !defines(t, folder, match[2]) {
-					t.Errorf("%s: there is no %s in %s", r[1], match[2], folder)
+					t.Errorf("%s: no test %s in %s", r[1], match[2], folder)
 				}
 			}
 		}

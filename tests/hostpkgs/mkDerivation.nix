@@ -11,7 +11,7 @@
   configurePhase,
   buildPhase,
   installPhase,
-  # Debian's compiler hardens nothing by default, and there is no fixup phase here.
+  # Debian's compiler hardens nothing by default, and a fixup phase does not exist here.
   hardeningDisable ? [ ],
   dontFixup ? true,
   passthru ? { },

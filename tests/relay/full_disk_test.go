@@ -28,7 +28,7 @@ func TestFullDisk(t *testing.T) {
 		return
 	}
 	state := smallState(t, harness.OwnFolders(t), "40m")
-	filler := filepath.Join(state, "somebody")
+	filler := filepath.Join(state, "filler")
 	fill := func() {
 		if output, err := harness.Command(t, harness.Root, "dd", "if=/dev/zero", "of="+filler, "bs=4k"); err == nil {
 			t.Fatalf("the disk is not full: %s", output)

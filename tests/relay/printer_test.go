@@ -79,7 +79,7 @@ func printerMain(order string) error {
 		p.bytes -= burst
 		if p.rate > 0 {
 			pause := syscall.NsecToTimespec(int64(time.Second) * burst / int64(p.rate))
-			_ = syscall.Nanosleep(&pause, nil) // a shorter pause is no problem
+			_ = syscall.Nanosleep(&pause, nil) // a shorter pause does no harm
 		}
 	}
 	for parent := syscall.Getppid(); !p.ends && syscall.Getppid() == parent; {

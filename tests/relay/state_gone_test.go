@@ -91,7 +91,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	const size = 32 << 20
 	ended := startPrinting(t, printJob{privatePath(t, "serial", "vm.out"), "serial", 0, size, 16 << 20, true})
 	last := string(appendLine(nil, "serial", 0, size/lineBytes-1))
-	before := harness.NewClient("who was there", 0, last)
+	before := harness.NewClient("attached before", 0, last)
 	before.Dial(t, "unix", publicPath(t, "serial", "sock"))
 	awaitBytes(t, before, 1<<20)
 	relay.ending.Store(true)
