@@ -18,8 +18,8 @@ import (
 func measureBoots(command string, args []string) error {
 	k := &kernels{}
 	flags := flag.NewFlagSet("bench boot", flag.ContinueOnError)
-	demo := flags.String("demo", "result-demo", "the `FOLDER` of the built demo")
-	flags.IntVar(&k.rounds, "rounds", 10, "how often each is started, by turns")
+	demo := flags.String("demo", "result-demo", "`FOLDER` of the demo package")
+	flags.IntVar(&k.rounds, "rounds", 10, "number of starts of each, in turn")
 	output := flags.String("output", "", "write boot.md and boot.json into `DIR`")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -36,8 +36,8 @@ type execution struct {
 func measureExec(command string, args []string) error {
 	flags := flag.NewFlagSet("bench exec", flag.ContinueOnError)
 	e := &execution{}
-	flags.StringVar(&e.demo, "demo", "result-demo", "the `FOLDER` of the built demo")
-	rounds := flags.Int("rounds", 20, "how often each is measured, by turns")
+	flags.StringVar(&e.demo, "demo", "result-demo", "`FOLDER` of the demo package")
+	rounds := flags.Int("rounds", 20, "number of measurements of each, in turn")
 	output := flags.String("output", "", "write exec.md and exec.json into `DIR`")
 	if err := flags.Parse(args); err != nil {
 		return err

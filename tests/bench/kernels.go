@@ -43,11 +43,11 @@ var bootFigures = []string{
 func measureKernels(command string, args []string) error {
 	k := &kernels{}
 	flags := flag.NewFlagSet("bench kernel", flag.ContinueOnError)
-	quick := flags.Bool("quick", false, "one round, and nothing is written")
+	quick := flags.Bool("quick", false, "run one round, and write no files")
 	output := flags.String("output", "", "write guest-kernel.md and guest-kernel.json into `DIR` (docs/performance, unless --quick)")
-	stockDir := flags.String("stock", "result-bench-stock", "the demo with the stock kernel, in `DIR`")
-	minimalDir := flags.String("minimal", "result-bench-minimal", "the demo with guest-kernel, in `DIR`")
-	flags.IntVar(&k.rounds, "rounds", 20, "how often each guest is started, by turns")
+	stockDir := flags.String("stock", "result-bench-stock", "`DIR` of the demo with the stock kernel")
+	minimalDir := flags.String("minimal", "result-bench-minimal", "`DIR` of the demo with guest-kernel")
+	flags.IntVar(&k.rounds, "rounds", 20, "number of starts of each guest, in turn")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func run(args []string) error {
 	output := flags.String("output", "", "write relay.md, relay.svg and relay.json into `DIR` (docs/performance, unless --quick)")
 	flags.BoolVar(&b.moves, "rates", false, "measure only rates")
 	flags.StringVar(&b.relay, "relay", "qemu-relay", "the `PROGRAM` to measure")
-	flags.StringVar(&b.before, "before", "", "measure an older build of qemu-relay, `PROGRAM`, beside it")
+	flags.StringVar(&b.before, "before", "", "also measure `PROGRAM`, an older build of qemu-relay")
 	flags.IntVar(&b.rounds, "rounds", 5, "number of rounds, each of which measures every candidate")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err

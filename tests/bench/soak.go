@@ -50,10 +50,10 @@ var soakBars = errors.New("soak: a target is missed")
 func measureSoak(command string, args []string) error {
 	s := &soak{count: map[string]int{}}
 	flags := flag.NewFlagSet("bench soak", flag.ContinueOnError)
-	quick := flags.Bool("quick", false, "two minutes, and nothing is written")
-	minutes := flags.Int("minutes", 60, "how long it runs")
+	quick := flags.Bool("quick", false, "run for two minutes, and write no files")
+	minutes := flags.Int("minutes", 60, "run for this many `MINUTES`")
 	output := flags.String("output", "", "write soak.md into `DIR` (docs/performance, unless --quick)")
-	flags.StringVar(&s.demo, "demo", "result-demo", "the `FOLDER` of the built demo")
+	flags.StringVar(&s.demo, "demo", "result-demo", "`FOLDER` of the demo package")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
