@@ -18,7 +18,7 @@ mkMicrovm (
         text = ''
           Try these on both consoles:
             cat /proc/consoles            which consoles the kernel prints to
-            dmesg | grep -i console       how they came up
+            dmesg | grep -i console       how they were set up
             tty                           which one you are on
             echo "Hello from $(tty)" > /dev/ttyS0
             echo "Hello from $(tty)" > /dev/hvc0

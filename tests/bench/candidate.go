@@ -30,18 +30,18 @@ type candidate struct {
 
 // setup is a running candidate with its guest.
 type setup struct {
-	dir     string
-	relay   string // path of qemu-relay
-	clients int    // number of clients that will connect
-	channel string // path of the guest's FIFOs without .in and .out
-	guest   *exec.Cmd
-	orders  io.WriteCloser
-	lines   chan string // that the guest process prints
-	running []*exec.Cmd
-	closed  sync.Once
-	beside  []net.Listener // guests of the idle channels
-	dial    func() (net.Conn, error)
-	public  string // path of a pair of FIFOs, instead of dial
+	dir        string
+	relay      string // path of qemu-relay
+	clients    int    // number of clients that will connect
+	channel    string // path of the guest's FIFOs without .in and .out
+	guest      *exec.Cmd
+	orders     io.WriteCloser
+	lines      chan string // that the guest process prints
+	running    []*exec.Cmd
+	closed     sync.Once
+	idleGuests []net.Listener // guests of the idle channels
+	dial       func() (net.Conn, error)
+	public     string // path of a pair of FIFOs, instead of dial
 }
 
 // startLimit is the time limit for starting a candidate or a guest, and for connecting.
@@ -182,7 +182,7 @@ func (s *setup) stop() {
 		_ = s.guest.Process.Kill() // an error means that it has ended
 		_ = s.guest.Wait()
 	}
-	for _, listener := range s.beside {
+	for _, listener := range s.idleGuests {
 		listener.Close()
 	}
 	_ = os.RemoveAll(s.dir) // if that fails, the folder of the run is removed at the end

@@ -27,7 +27,7 @@ func startConserver(log string) func(s *setup, idle int) error {
 			if err != nil {
 				return err
 			}
-			s.beside = append(s.beside, listener)
+			s.idleGuests = append(s.idleGuests, listener)
 			fmt.Fprintf(&config, "console idle%d { type uds; uds %s; }\n", i, path)
 		}
 		path, passwords := filepath.Join(s.dir, "conserver.cf"), filepath.Join(s.dir, "passwords")

@@ -25,12 +25,12 @@ type soak struct {
 	every  time.Duration // least length of a cycle
 	begin  time.Time
 
-	relays  []*relayed
-	vms     []*guestVM
-	streams []*followed
-	storms  storms
-	count   map[string]int
-	beside  sync.WaitGroup // the goroutines that run until the end
+	relays     []*relayed
+	vms        []*guestVM
+	streams    []*followed
+	storms     storms
+	count      map[string]int
+	background sync.WaitGroup // the goroutines that run until the end
 
 	mu     sync.Mutex
 	full   bool     // whether the disk is full
@@ -100,14 +100,14 @@ func (s *soak) all(ctx context.Context, command string) (machine map[string]stri
 	}
 	machine = describe(&bench{command: command, relay: s.relay, work: s.work})
 	ctx, stop := context.WithCancel(ctx)
-	defer s.beside.Wait()
+	defer s.background.Wait()
 	defer stop()
 	defer s.kill()
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
 	s.begin = time.Now()
-	s.beside.Go(func() { s.watch(ctx) })
+	s.background.Go(func() { s.watch(ctx) })
 	for number := 1; time.Since(s.begin) < s.length || s.count[fullDisks] < soakDisks; number++ {
 		if err := s.cycle(ctx, number); err != nil { // the results are printed nevertheless
 			s.fault("cycle %d: %v", number, err)

@@ -117,7 +117,7 @@ func (s *soak) fullDisk(ctx context.Context) error {
 	}
 	for _, stream := range s.streams {
 		before := stream.read()
-		if err := until(ctx, stream.name+" goes on after a full disk", func() bool { return stream.read() > before }); err != nil {
+		if err := until(ctx, stream.name+" continues after the disk was full", func() bool { return stream.read() > before }); err != nil {
 			return err
 		}
 	}

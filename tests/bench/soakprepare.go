@@ -71,5 +71,5 @@ func (s *soak) addRelay(ctx context.Context, name, settings string) error {
 // follow adds a stream and reads it until ctx ends.
 func (s *soak) follow(ctx context.Context, stream *followed) {
 	s.streams = append(s.streams, stream)
-	s.beside.Go(func() { stream.follow(ctx) })
+	s.background.Go(func() { stream.follow(ctx) })
 }

@@ -154,7 +154,7 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("microvm-run has status %d", status)
 	}
 	if left, err := os.ReadDir(filepath.Join(dir, "microvm")); err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+		t.Errorf("files are left: %v, %v", left, err)
 	}
 }
 

@@ -97,6 +97,6 @@ func TestRunExec(t *testing.T) {
 		t.Errorf("status %d, %q\n%s", status, output, stderr.String())
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "microvm", "*")); err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+		t.Errorf("files are left: %v, %v", left, err)
 	}
 }

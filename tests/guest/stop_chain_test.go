@@ -112,7 +112,7 @@ func TestStopChain(t *testing.T) {
 				t.Errorf("status %d, want %d: %s", got, guest.status, printed)
 			}
 			if left, err := os.ReadDir(filepath.Join(dir, "microvm")); err != nil || len(left) != 0 {
-				t.Errorf("left behind: %v, %v", left, err)
+				t.Errorf("files are left: %v, %v", left, err)
 			}
 			t.Logf("a guest %s: status %d and %d: %s", guest.name, got[0], got[1], strings.TrimSpace(printed))
 		})

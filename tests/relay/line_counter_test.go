@@ -15,8 +15,8 @@ type lineCounter struct {
 	name    string
 	printed []int64 // bytes of each boot
 
-	boot, number                     int // of the next line
-	lines, missing, repeated, astray int
+	boot, number                        int // of the next line
+	lines, missing, repeated, misplaced int
 }
 
 // read counts the lines of a text.
@@ -58,7 +58,7 @@ func (c *lineCounter) line(line []byte) {
 	boot, number, ok := parseLine(line, c.name)
 	switch {
 	case !ok || boot > c.boot:
-		c.astray++
+		c.misplaced++
 	case boot < c.boot || number < c.number:
 		c.repeated++
 	default:
@@ -113,8 +113,8 @@ func checkJournal(t *testing.T, name string, printed []int64) {
 		t.Error(err)
 	}
 	count.end()
-	t.Logf("%s, the journal: %d lines, missing %d, repeated %d, out of place %d", name, count.lines, count.missing, count.repeated, count.astray)
-	if count.missing+count.repeated+count.astray > 0 || end != total {
+	t.Logf("%s, the journal: %d lines, missing %d, repeated %d, misplaced %d", name, count.lines, count.missing, count.repeated, count.misplaced)
+	if count.missing+count.repeated+count.misplaced > 0 || end != total {
 		t.Errorf("%s: %d bytes kept, %d printed", name, end, total)
 	}
 	if !slices.Equal(got, want) {

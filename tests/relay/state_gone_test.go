@@ -102,7 +102,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	after := harness.NewClient("who came then", 0, last)
+	after := harness.NewClient("attached after", 0, last)
 	after.Dial(t, "unix", publicPath(t, "serial", "sock"))
 	second := harness.Start(t, harness.DemoProgram(t, "qemu-relay"), "serve", "serial")
 	if status := second.Status(); status != 1 {

@@ -27,7 +27,7 @@ func TestSystemdRunsATestInside(t *testing.T) {
 	t.Parallel()
 	if !harness.InSystemdAsUser(t) {
 		if left, err := harness.Command(t, harness.Root, "grep", "microvm-systemd-", "/proc/mounts", "/proc/self/cgroup"); err == nil {
-			t.Errorf("left behind: %s", left)
+			t.Errorf("files are left: %s", left)
 		}
 		return
 	}

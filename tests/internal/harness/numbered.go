@@ -49,28 +49,28 @@ func CheckLines(t *testing.T, where string, text []byte) {
 	if !ended {
 		t.Errorf("%s: the line after the numbered lines is missing", where)
 	}
-	missing, repeated, astray := countLines(printed, first, *Lines)
-	t.Logf("%s: lines %d to %d: missing %d, repeated %d, out of place %d", where, first, *Lines, missing, repeated, len(astray))
-	if missing+repeated+len(astray) > 0 {
-		t.Errorf("%s: the first lines out of place: %q", where, astray[:min(len(astray), 20)])
+	missing, repeated, misplaced := countLines(printed, first, *Lines)
+	t.Logf("%s: lines %d to %d: missing %d, repeated %d, misplaced %d", where, first, *Lines, missing, repeated, len(misplaced))
+	if missing+repeated+len(misplaced) > 0 {
+		t.Errorf("%s: the first misplaced lines: %q", where, misplaced[:min(len(misplaced), 20)])
 	}
 }
 
 // countLines returns how many of the lines first to last are missing or repeated in text, and
 // the lines that are out of order or not numbered.
-func countLines(text []byte, first, last int) (missing, repeated int, astray []string) {
+func countLines(text []byte, first, last int) (missing, repeated int, misplaced []string) {
 	seen := make([]bool, last+1)
 	before := first - 1
 	for line := range bytes.Lines(text) {
 		n, err := strconv.Atoi(string(bytes.TrimSuffix(line, []byte("\r\n"))))
 		switch {
 		case err != nil || n < first || n > last:
-			astray = append(astray, string(line))
+			misplaced = append(misplaced, string(line))
 			continue
 		case seen[n]:
 			repeated++
 		case n < before:
-			astray = append(astray, string(line))
+			misplaced = append(misplaced, string(line))
 		}
 		seen[n] = true
 		before = n
@@ -80,5 +80,5 @@ func countLines(text []byte, first, last int) (missing, repeated int, astray []s
 			missing++
 		}
 	}
-	return missing, repeated, astray
+	return missing, repeated, misplaced
 }
