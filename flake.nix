@@ -6,7 +6,9 @@
   outputs =
     { nixpkgs, ... }:
     let
-      # A second system is one more entry here, and nothing else.
+      # x86_64 only. The outputs follow from this list, but the VMs do not: QEMU's machine
+      # types microvm and q35, pvpanic, the UART's I/O port, bzImage, and the options in
+      # nix/kernel/config are those of a PC.
       systems = [ "x86_64-linux" ];
 
       perSystem = nixpkgs.lib.genAttrs systems (
@@ -16,24 +18,25 @@
 
       forSystem =
         system: remedy:
-        perSystem.${system} or (throw "microvm-console: nothing for ${system} (${remedy})");
+        perSystem.${system} or (throw "microvm-console: system ${system} is not supported (${remedy})");
 
-      # The package that a module takes unless it is told another.
+      # The default of a module's option `package`.
       tools = system: (forSystem system "set services.qemu-relay.package").packages.tools;
 
-      # A function of nix/lib, for the system that its caller names.
+      # A function of nix/lib, which takes the system as one more argument.
       function =
         name:
         {
           system ? throw "microvm-console: lib.${name}: system is missing (as \"x86_64-linux\")",
           ...
         }@arguments:
-        (forSystem system "take overlays.default").lib.${name} (removeAttrs arguments [ "system" ]);
+        (forSystem system "use overlays.default").lib.${name} (removeAttrs arguments [ "system" ]);
 
       homeModules.default = import ./nix/modules/home-manager.nix tools;
     in
     {
       packages = output "packages";
+      legacyPackages = output "legacyPackages";
       apps = output "apps";
       checks = output "checks";
       devShells = output "devShells";
@@ -45,5 +48,10 @@
       nixosModules.default = import ./nix/modules/nixos.nix tools;
       inherit homeModules;
       homeManagerModules = homeModules;
+
+      templates.default = {
+        path = ./templates/default;
+        description = "A microVM of your own, with a check for run-test";
+      };
     };
 }

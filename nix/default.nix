@@ -1,13 +1,13 @@
-# All outputs of one system, made from that system's package set.
+# All outputs for one system, made from the package set of that system.
 #
-# A directory here is an output, a file in it is one attribute, and the file's
-# name is the attribute's name. Each file is a function that names what it needs:
-# attributes of nixpkgs, of our own packages, or of nix/lib.
+# A directory here is an output, a file in it is one attribute, and the name of the
+# file is the name of the attribute. Each file is a function whose arguments are the
+# attributes that it uses: of nixpkgs, of our own packages, or of nix/lib.
 { pkgs }:
 let
   inherit (pkgs) lib;
 
-  # What the files may ask for. Ours win over nixpkgs' of the same name.
+  # What the files may use. Our attributes replace those of nixpkgs of the same name.
   scope = pkgs // library // packages;
 
   # An argument with a default may be missing from the package set.
@@ -35,4 +35,7 @@ in
   checks = directory ./checks;
   devShells = directory ./devShells;
   formatter = call ./formatter.nix;
+
+  # VMs that only the tests start: neither packages for users nor checks.
+  legacyPackages = directory ./legacyPackages;
 }

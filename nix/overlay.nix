@@ -1,4 +1,4 @@
-# Our packages and functions, made from a package set of your own:
+# Our packages and functions, made from the package set that the overlay extends:
 # pkgs.microvm-console.mkMicrovm, pkgs.microvm-console.tools, …
 final: _prev:
 let

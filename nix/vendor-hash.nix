@@ -1,3 +1,2 @@
-# The hash of `go mod vendor` in a clean copy of go/. After a change of go.mod:
-#   cd go && GOFLAGS= GOWORK=off go mod vendor -o /tmp/vendor && nix hash path /tmp/vendor
+# The hash of `go mod vendor` in a clean copy of go/; scripts/update-vendor-hash writes it.
 "sha256-IfuDSoJmgDXJOgTTLxmJ7CNonCxm0DM2PmcPNHQJwTc="

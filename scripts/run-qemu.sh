@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
-# QEMU on persistent relays: run-qemu of the build beside us, or of the PATH.
+# Runs QEMU on persistent relays, with run-qemu of ../result if it exists, else of PATH.
 PATH=$(dirname "$0")/../result/bin:$PATH exec run-qemu "$@"

@@ -1,10 +1,10 @@
-# What run-test checks in this guest, once root has logged in on each console,
-# beside what it checks in every one. docs/run-test.md tells what a check can be.
+# What run-test checks in this guest, after root has logged in on each console, besides
+# the checks that it does in every guest. docs/run-test.md describes the fields.
 #
-# An echo is no answer: of `run`, only what the guest's shell has printed counts.
+# The terminal's echo of the command in `run` does not count, only the command's output.
 [
   {
-    # The flag C marks the console that is /dev/console: the last one.
+    # The flag C marks the last console, which is /dev/console.
     name = "/proc/consoles lists ttyS0, hvc0 and marks hvc0";
     run = ''awk -F '[()]' '{ split($1, word, " "); print word[1], $2 ~ /C/ }' /proc/consoles | sort'';
     expect = "hvc0 1\nttyS0 0\n";
@@ -22,8 +22,8 @@
     match = ''^/dev/hvc0\n$'';
   }
   {
-    # Without their times, or the lines would pass for what the kernel prints just
-    # now, which is no part of an answer.
+    # run-test removes new kernel messages from the output, and knows them by their
+    # timestamps. These are old messages, so sed removes the timestamps.
     name = "dmesg shows the console= parameters";
     run = "dmesg | sed 's/^[^]]*] *//' | grep -i console";
     match = ''ommand line:.*console=ttyS0[^ ]* console=hvc0'';

@@ -1,11 +1,11 @@
-# What you may want to change. After an edit:
+# The settings of the demo, for you to change. After an edit:
 #
 #   nix build .#console-demo && ./result/bin/run-test
 #
 # or, on a Debian without nixpkgs, scripts/demo.
 #
-# Every field but `ports` goes into vm.json as it stands; a field that does not
-# exist, or a value that cannot work, fails the build and says why.
+# Every field but `ports` is copied to vm.json. An unknown field, or a value that cannot
+# work, fails the build with a message.
 {
   # The guest's memory in MiB. The demo needs about 96, the kernel's own included.
   memoryMiB = 256;
@@ -19,23 +19,23 @@
     console = 4441; # hvc0
   };
 
-  # Added to the kernel's command line, after what the consoles and a quick boot
-  # need. "loglevel=7" shows every kernel message on both consoles.
-  # The one here leaves out self-tests of the kernel's cryptography, which this
-  # guest does not use: 0.2 s of an emulated boot.
+  # Appended to the kernel's command line, after the parameters for the consoles and for
+  # a quick boot. "loglevel=7" prints every kernel message on both consoles.
+  # "cryptomgr.notests" skips the self-tests of the kernel's cryptography, which this guest
+  # does not use. They take 0.2 s of an emulated boot.
   kernelParams = [ "cryptomgr.notests" ];
 
-  # "microvm" has no PCI bus and few devices; "q35" is a whole PC. "auto" takes
-  # the one that starts reliably on the accelerator that was found.
+  # "microvm" has no PCI bus and few devices; "q35" is a complete PC. "auto" is the one
+  # that starts reliably with the accelerator: microvm with KVM, q35 with emulation.
   # machine = "auto";
 
-  # "kvm" is the processor's own virtualization, "tcg" is emulation: slower, but
-  # it works everywhere. "auto" tries KVM and believes it only if Linux boots.
+  # "kvm" uses the processor's virtualization. "tcg" is emulation, which is slower and
+  # works everywhere. "auto" is kvm if Linux boots under it, else tcg.
   # accel = "auto";
 
-  # What run-test checks in this guest, beside what it does in every one.
+  # What run-test checks in this guest, besides the checks that it does in every guest.
   checks = import ./checks.nix;
 
-  # Handed to QEMU as they are, after ours.
+  # Appended to QEMU's arguments.
   # qemuArgs = [ "-rtc" "base=localtime" ];
 }

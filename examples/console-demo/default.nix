@@ -1,7 +1,7 @@
 # The console demo: a small Linux guest with a login on ttyS0 and on hvc0.
 #
-# config.nix is what you edit, qemu-consoles.nix explains the two consoles, and
-# mkMicrovm makes a VM of both, with programs that run, test and stop it.
+# config.nix has the settings to edit, qemu-consoles.nix describes the two consoles, and
+# mkMicrovm makes a package of both, with the programs that run, test and stop the VM.
 { mkMicrovm }:
 let
   config = import ./config.nix;
@@ -18,7 +18,7 @@ mkMicrovm (
         text = ''
           Try these on both consoles:
             cat /proc/consoles            which consoles the kernel prints to
-            dmesg | grep -i console       how they came up
+            dmesg | grep -i console       how they were set up
             tty                           which one you are on
             echo "Hello from $(tty)" > /dev/ttyS0
             echo "Hello from $(tty)" > /dev/hvc0

@@ -1,4 +1,4 @@
-# A VM on a kernel that was built elsewhere: bzImage and modules lie beside this file.
+# A VM with a kernel that was built elsewhere: bzImage and modules are beside this file.
 {
   inputs.microvm-console.url = "git+file:///home/me/src/microvm-console"; # where you keep it
 
@@ -10,12 +10,12 @@
         name = "own-kernel";
         kernel = ./bzImage;
 
-        # Take this line out for a kernel without modules.
+        # Remove this line for a kernel without modules.
         guest.modulesDir = ./modules/lib/modules;
 
         checks = [
           {
-            name = "the kernel tells its version";
+            name = "the kernel prints its version";
             console = "serial";
             expect = "Linux version";
           }

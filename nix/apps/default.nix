@@ -1,4 +1,4 @@
-# `nix run`: start the demo, test its consoles, shut it down.
+# `nix run`: starts the demo, tests its consoles and shuts it down.
 { console-demo }:
 {
   type = "app";

@@ -1,7 +1,7 @@
-# `nix run .#microvm-run`: the demo in the foreground.
+# `nix run .#microvm-run`: runs the demo in the foreground.
 { console-demo }:
 {
   type = "app";
   program = "${console-demo}/bin/microvm-run";
-  meta.description = "Start the demo microVM and stay until it ends";
+  meta.description = "Run the demo microVM in the foreground";
 }

@@ -1,7 +1,7 @@
-# `nix run .#microvm-shutdown`: stop a demo that runs.
+# `nix run .#microvm-shutdown`: stops a running demo.
 { console-demo }:
 {
   type = "app";
   program = "${console-demo}/bin/microvm-shutdown";
-  meta.description = "Stop the demo microVM, gently first";
+  meta.description = "Shut the demo microVM down";
 }

@@ -1,5 +1,5 @@
-# A test that cannot fail proves nothing: broken guests, each of which run-test
-# must refuse, with the right status, the cause, and the guest's last lines.
+# run-test must fail for each of these broken guests, with the right exit status, the
+# cause, and the guest's last lines.
 { mkMicrovm, runCommand }:
 let
   demoWith =
@@ -26,7 +26,7 @@ let
       cause = "guest: it has no /dev/hvc0";
     };
 
-    # Its agent would shut it down all the same.
+    # Without the driver, the guest can still be shut down by its agent.
     no-power-button = {
       demo = demoWith {
         guest.modules = [
@@ -46,7 +46,7 @@ let
     };
   };
 
-  # The time limit is what a missing login costs.
+  # The test waits for a missing login until the timeout.
   refuse =
     name: guest:
     runCommand "broken-guest-${name}" { } ''

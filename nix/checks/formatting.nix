@@ -1,5 +1,5 @@
-# The Nix files: formatted, no dead code, no known smells. A package set without
-# one of the tools skips that part and says so.
+# The Nix files are formatted and have no dead code and no known mistakes. A tool that the
+# package set lacks is skipped, with a message.
 {
   runCommand,
   deadnix ? null,

@@ -1,4 +1,4 @@
-# Two builds of the guest image give the same bytes.
+# Two builds of the guest image produce the same bytes.
 { mkGuestInitrd, runCommand }:
 let
   build =

@@ -1,5 +1,5 @@
-# The linters of go/.golangci.yml. A package set without golangci-lint skips them
-# and says so.
+# The linters of go/.golangci.yml. Without golangci-lint in the package set they are
+# skipped, with a message.
 {
   runCommand,
   tools,

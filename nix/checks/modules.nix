@@ -1,5 +1,5 @@
-# Both modules, with the least that stands for nixpkgs' module system: what they
-# set, without types and merging. tests/flake/modules_test.go has the real ones.
+# What both modules set, under a minimal replacement of nixpkgs' module system without
+# types and merging. tests/flake/modules_test.go uses the real one.
 {
   lib,
   runCommand,
@@ -7,7 +7,7 @@
   writeText,
 }:
 let
-  standIn = {
+  fakeLib = {
     inherit (lib) genAttrs removeSuffix;
     literalExpression = text: text;
     mkEnableOption = _text: { default = false; };
@@ -21,12 +21,12 @@ let
     // lib.genAttrs [ "bool" "package" "port" "str" ] (_name: null);
   };
 
-  # What a module sets where its settings are those given.
+  # The configuration that a module sets for the given settings.
   set =
     module: settings:
     let
       made = import module (_system: tools) {
-        lib = standIn;
+        lib = fakeLib;
         pkgs = {
           inherit runCommand writeText;
           stdenv.hostPlatform.system = "any";

@@ -1,6 +1,6 @@
-# A NixOS machine with our module: a user's session starts the relays, and a QEMU
-# plugs into them. A package set that has no NixOS skips it and says so; there,
-# tests/relay/module_units_test.go runs the same script on the host's systemd.
+# A NixOS machine with our module: a user's session starts the relays, and QEMU connects
+# to them. Without NixOS in the package set this is skipped, with a message;
+# tests/relay/module_units_test.go runs the same script under the host's systemd.
 {
   qemu_kvm,
   runCommand,

@@ -1,7 +1,7 @@
-# The flake takes from nixpkgs what nix/nixpkgs-attributes.txt lists, and nothing
-# else. The shorter that list, the more a build with tests/hostpkgs proves; a
-# name with a question mark may be missing. The modules do not count: they are
-# given the lib of the system that they are part of.
+# The flake uses exactly those attributes of nixpkgs that nix/nixpkgs-attributes.txt lists.
+# The shorter the list, the more a build with tests/hostpkgs proves. A name with a
+# question mark may be missing. The modules are excluded: they use the lib of the system
+# that they are part of.
 { runCommand, writeText }:
 let
   files =
@@ -10,23 +10,24 @@ let
     files ../lib ++ files ../packages
   );
 
-  # What the files name as their arguments; true for one with a default.
+  # The arguments of the files; the value is true for an argument with a default.
   arguments = map (path: builtins.functionArgs (import path)) (
     [ ../formatter.nix ]
     ++ builtins.concatMap files [
       ../apps
       ../checks
       ../devShells
+      ../legacyPackages
       ../lib
       ../packages
     ]
   );
-  asked = removeAttrs (builtins.foldl' (all: these: all // these) { } arguments) own;
-  names = map (name: if asked.${name} then "${name}?" else name) (builtins.attrNames asked);
+  used = removeAttrs (builtins.foldl' (all: these: all // these) { } arguments) own;
+  names = map (name: if used.${name} then "${name}?" else name) (builtins.attrNames used);
 in
 runCommand "nixpkgs-attributes" { } ''
   {
-    cat ${writeText "asked" (builtins.concatStringsSep "\n" (names ++ [ "" ]))}
+    cat ${writeText "used" (builtins.concatStringsSep "\n" (names ++ [ "" ]))}
     grep -rhoP '\blib\.[a-z][A-Za-z]*\x27?' ${../.} ${../../flake.nix} --include='*.nix' --exclude-dir=modules
   } | sort -u >used
   diff -u ${../nixpkgs-attributes.txt} used

@@ -1,5 +1,5 @@
-# What the modules make of settings: a file without what was left alone, the
-# units that the program prints, and a word for each mistake.
+# What the modules make of settings: a file without the settings that are not set, the
+# units that the program prints, and a message for each mistake.
 {
   relayUnits,
   runCommand,
@@ -25,17 +25,17 @@ let
   none = relayUnits {
     settings.channels = builtins.mapAttrs (_name: _settings: { enable = false; }) own.channels;
   };
-  told = made: map (one: one.message) (builtins.filter (one: !one.assertion) made.assertions);
+  messages = made: map (one: one.message) (builtins.filter (one: !one.assertion) made.assertions);
 in
-assert told own == [ ];
+assert messages own == [ ];
 runCommand "relay-units" { } ''
   want() { [ "$2" = "$3" ] || { printf '%s:\n%s\nwant:\n%s\n' "$@" >&2; exit 1; }; }
 
-  want 'a port twice' '${toString (told wrong)}' \
+  want 'a port twice' '${toString (messages wrong)}' \
     'services.qemu-relay.channels: serial uart-2 have tcp = 4450 (give each a port of its own)'
-  want 'no channel' '${toString (told none)}' \
+  want 'no channel' '${toString (messages none)}' \
     'services.qemu-relay.channels: none is enabled (enable one, or set services.qemu-relay.enable = false)'
-  want 'settings left alone' "$(cat ${(relayUnits { }).config})" \
+  want 'no settings' "$(cat ${(relayUnits { }).config})" \
     '{"channels":{"debugcon":{},"monitor":{},"serial":{}}}'
   want 'settings' "$(cat ${own.config})" \
     '{"channels":{"debugcon":{},"monitor":{"enable":false},"serial":{"tcp":4450},"uart-2":{}},"directory":"/run/q"}'
@@ -46,14 +46,14 @@ runCommand "relay-units" { } ''
     [[ $printed = *"$text"* ]] || want "$unit" "$text" "$printed"
   done
 
-  # The build of wrong.units ends with these words.
+  # The build of wrong.units fails with this message.
   status=0
-  ${tools}/bin/qemu-relay units --config ${wrong.config} --output units 2>told || status=$?
+  ${tools}/bin/qemu-relay units --config ${wrong.config} --output units 2>printed || status=$?
   want 'status of wrong settings' $status 2
-  want 'words on wrong settings' "$(sed 's/.*json: //' told)" 'directory: "tmp" is not an absolute path
+  want 'message for wrong settings' "$(sed 's/.*json: //' printed)" 'directory: "tmp" is not an absolute path
   channels.uart-2.tcp: port 4450 is used by channels.serial too'
 
-  # For a test that has a systemd: what the modules yield with no settings.
+  # The units without settings, for a test that has a systemd.
   mkdir $out
   cp ${(relayUnits { }).units}/share/systemd/user/*.service $out
 ''

@@ -1,4 +1,4 @@
-# What `go build` does not look at: vet, and the formatting of the Go code.
+# go vet and gofmt have nothing to report, which buildGoModule does not check.
 { tools }:
 tools.overrideAttrs (_previous: {
   buildPhase = ''

@@ -1,4 +1,4 @@
-# The demo's vm.json is that of the golden file, store paths aside.
+# The demo's vm.json equals the golden file, except for store paths.
 {
   console-demo,
   runCommand,

@@ -1,5 +1,5 @@
-# A build refuses wrong options with the words of the program, all of them at once. The
-# mistakes themselves are tested in go/internal/vmconfig.
+# A build with wrong options fails with the messages of the program, all of them at once.
+# The mistakes themselves are tested in go/internal/vmconfig.
 {
   runCommand,
   tools,

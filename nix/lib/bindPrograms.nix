@@ -1,5 +1,5 @@
-# Our programs, those that need a VM bound to this one. A mistake in its vm.json
-# is a failed build, with the very message that the program would give later.
+# A package of our programs in which those that need a VM use this one. A mistake in its
+# vm.json fails the build, with the message that the program would print later.
 {
   runCommand,
   runtimeShell,
@@ -8,7 +8,7 @@
 }:
 name: machine:
 let
-  # The programs that need to be told which VM is meant.
+  # The programs that take --config.
   bound = [
     "connect-console"
     "connect-serial"

@@ -1,5 +1,5 @@
-# The file that a VM boots from, as an option names it: a package that holds it
-# under the name inPackage, or a path. What cannot work is told before a build.
+# The file that an option of a VM names: a package that contains it under the name
+# inPackage, or a path. A value that cannot work fails the evaluation, before a build.
 { }:
 vm: option: inPackage: file:
 let
@@ -8,9 +8,9 @@ in
 if file.type or null == "derivation" then
   "${file}/${inPackage}"
 else if builtins.isPath file && !builtins.pathExists file then
-  wrong "${toString file} is not there (or git does not know it: git add it)"
+  wrong "${toString file}: no such file (a new file needs git add)"
 else if builtins.isString file && !builtins.hasContext file then
-  wrong "\"${file}\" is a string, and no build sees a file of that name (write a path: without quotes)"
+  wrong "\"${file}\" is a string, and builds cannot see the file (write a path: without quotes)"
 else if builtins.isPath file || builtins.isString file || file ? outPath then
   "${file}"
 else

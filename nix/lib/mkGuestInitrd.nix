@@ -1,8 +1,8 @@
 # A guest image: busybox, the drivers of its consoles, and a login on each.
 #
-# Nix only says what goes in; microvm-initrd finds the modules' dependencies,
-# decompresses them and writes the archive, the same bytes every time. It also
-# knows the fields (image.json), and refuses what is none.
+# Nix only selects the contents. microvm-initrd finds the modules' dependencies,
+# decompresses them and writes the archive, the same bytes every time. It also checks the
+# fields (image.json), and rejects unknown ones.
 {
   busybox,
   lib,
@@ -13,15 +13,15 @@
 }:
 {
   name ? "guest-initrd",
-  # The kernel that it is for. One without modules, or of which only the file is
-  # given, has its drivers built in, unless modulesDir names others.
+  # The kernel of the guest. A kernel package without modules, or a path, must have the
+  # drivers built in, unless modulesDir is set.
   kernel ? linuxPackages.kernel,
   ...
 }@fields:
 let
   drivers = {
     # Both transports, so that one image boots on either machine type: microvm
-    # has virtio-mmio, q35 has virtio-pci. evdev reads the power button.
+    # has virtio-mmio, q35 has virtio-pci. evdev delivers the power button.
     modules = [
       "virtio_pci"
       "virtio_mmio"
@@ -29,7 +29,7 @@ let
       "button"
       "evdev"
     ];
-    # Taken where the kernel has them: they tell QEMU of a panic.
+    # Included if the kernel has them: they notify QEMU of a panic.
     optionalModules = [
       "pvpanic_mmio"
       "pvpanic_pci"
@@ -38,7 +38,7 @@ let
 
   image = {
     busybox = "${busybox.override { enableStatic = true; }}/bin/busybox";
-    # agent = "" leaves the guest agent out.
+    # agent = "" omits the guest agent.
     agent = "${tools}/libexec/microvm-agent";
   }
   // lib.optionalAttrs (kernel ? modules || fields ? modulesDir) drivers

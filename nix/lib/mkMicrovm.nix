@@ -1,7 +1,7 @@
 # A microVM as a package: its vm.json, its guest image, and our programs bound to it.
 #
-# The options are the fields of vm.json, and `guest`. What they mean, what they are
-# when left out and what is a mistake is decided in Go. Here store paths are filled in.
+# The options are the fields of vm.json, and `guest`. Go code defines their meaning, their
+# defaults and what is a mistake. Nix fills in the store paths.
 {
   bindPrograms,
   bootFile,
@@ -16,17 +16,17 @@
   # A package, or the path of a bzImage.
   kernel ? linuxPackages.kernel,
   consoles ? [ ],
-  # The fields of mkGuestInitrd, for a VM without an initrd of its own. That is a
-  # path, a package that holds it, or null for none.
+  # The fields of mkGuestInitrd, for a VM that does not set initrd: a path, a package that
+  # contains the file, or null for no initrd.
   guest ? { },
   ...
 }@machine:
 let
-  # Store paths have a rule of their own for names; machines' is told in Go.
+  # The name of a store path may not have every character. Go checks the VM's name.
   called = if builtins.match "[A-Za-z0-9_-]+" (toString name) != null then name else "microvm";
   boot = bootFile called;
 
-  # A login on each console that has one. What is no console is told in Go.
+  # The guest runs a login on each console that has one. Go reports invalid consoles.
   devices = map (console: toString (console.device or "")) (
     builtins.filter (console: console.login or true != false) consoles
   );
@@ -55,6 +55,6 @@ let
   ];
 in
 if machine ? initrd && guest != { } then
-  throw "microvm ${called}: guest: this VM has its own initrd (leave one of the two out)"
+  throw "microvm ${called}: guest: initrd is set too (remove one of the two)"
 else
   bindPrograms called (given // storePaths) // { inherit initrd; }

@@ -1,15 +1,15 @@
-# The settings file of qemu-relay and the user units made from it, as the NixOS
-# and the home-manager module both have them.
+# The settings file of qemu-relay and the user units made from it, for the NixOS and the
+# home-manager module.
 #
-# A setting that is null is not written: what it means is decided in Go, where
-# the file is read. Wrong settings are a failed build, with Go's own message.
+# A setting that is null is not written: Go, which reads the file, has the default. Wrong
+# settings fail the build, with the message of the Go program.
 {
   runCommand,
   tools,
   writeText,
 }:
 {
-  # directory, retentionMiB, boots and channels, each of which may be left out.
+  # directory, retentionMiB, boots and channels; all optional.
   settings ? { },
   package ? tools,
 }:
@@ -17,8 +17,8 @@ let
   given =
     set: removeAttrs set (builtins.filter (name: set.${name} == null) (builtins.attrNames set));
 
-  # Units have to be named before the program can be asked; that it knows these
-  # channels too is checked below.
+  # The modules need the names of the units at evaluation, before the program can print
+  # them. The build below checks that the program makes the same units.
   channels = builtins.mapAttrs (_name: given) (
     {
       debugcon = { };
@@ -40,7 +40,7 @@ in
 {
   inherit channels config unitNames;
 
-  # What can be told before anything is built.
+  # The mistakes that can be found without a build.
   assertions = [
     {
       assertion = enabled != [ ];
@@ -52,15 +52,16 @@ in
     message = "services.qemu-relay.channels: ${toString ports.${port}} have tcp = ${port} (give each a port of its own)";
   }) shared;
 
-  # A changed setting changes the text of the units: they hold its store path.
+  # The units contain the store path of the settings, so that a changed setting restarts
+  # them.
   units = runCommand "qemu-relay-units" { } ''
     ${package}/bin/qemu-relay units --config ${config} --program ${package}/bin/qemu-relay --output $out/share/systemd/user
     cd $out/share/systemd/user
     if [ "$(echo *)" != "${toString unitNames}" ]; then
-      echo "qemu-relay made $(echo *), Nix expects ${toString unitNames}" >&2
+      echo "qemu-relay made the units $(echo *), want ${toString unitNames}" >&2
       exit 1
     fi
-    # Where NixOS looks.
+    # NixOS takes units from this folder.
     mkdir -p $out/lib
     ln -s ../share/systemd $out/lib/systemd
   '';

@@ -1,5 +1,5 @@
-# What the two modules do alike: the options, and what follows from them.
-# tools is our package for a system.
+# What the two modules share: the options, and the units made from them.
+# tools is a function from a system to our package.
 tools:
 {
   config,

@@ -1,4 +1,4 @@
-# home-manager: the relays of one user.
+# The home-manager module: the relays of one user.
 tools:
 {
   config,
@@ -10,8 +10,8 @@ let
   cfg = config.services.qemu-relay;
   inherit (import ./common.nix tools { inherit config lib pkgs; }) options relay;
 
-  # In the folder of units that home-manager compares at a switch, so that a
-  # changed unit restarts; it does not look into systemd.user.packages.
+  # home-manager restarts a changed unit only if it is in this folder, and not in
+  # systemd.user.packages.
   links = name: {
     "systemd/user/${name}".source = "${relay.units}/share/systemd/user/${name}";
     "systemd/user/default.target.wants/${name}".source = "${relay.units}/share/systemd/user/${name}";
@@ -29,7 +29,7 @@ in
 
     xdg.configFile = lib.mkMerge (
       [
-        # Where run-qemu and qemu-relay look, so that they see what the units see.
+        # run-qemu and qemu-relay read this file, so that their settings are the units'.
         { "qemu-relay/config.json".source = relay.config; }
       ]
       ++ map links relay.unitNames

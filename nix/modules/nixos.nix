@@ -1,5 +1,5 @@
-# NixOS: the relays of every user who logs in, but for system users (a login
-# screen's, root). Of several users at a time, one can have a directory.
+# The NixOS module: relays for every user that logs in, except system users (root, the
+# user of a login screen). Only one user at a time can use a directory.
 tools:
 {
   config,
@@ -21,13 +21,13 @@ in
 
     environment.systemPackages = [ cfg.package ];
 
-    # Where run-qemu and qemu-relay look, so that they see what the units see.
+    # run-qemu and qemu-relay read this file, so that their settings are the units'.
     environment.etc."qemu-relay/config.json".source = relay.config;
 
     systemd.packages = [ relay.units ];
 
-    # NixOS takes no links from packages that start a unit. As services, so that
-    # others may add settings of their own to them.
+    # NixOS ignores the links in packages that start a unit. These are services, so that
+    # other modules can extend them.
     systemd.user.services = lib.genAttrs (map (lib.removeSuffix ".service") relay.unitNames) (_name: {
       overrideStrategy = "asDropin";
       wantedBy = [ "default.target" ];

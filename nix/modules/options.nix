@@ -3,44 +3,44 @@
 let
   inherit (lib) mkOption types;
 
-  # Left alone, a setting is null and is not written: the program has the
-  # default, which is told here for the reader.
+  # The default of a setting is null, which is not written. The program has the real
+  # default; the description repeats it for the reader.
   setting =
     type: default: description:
     mkOption {
       type = types.nullOr type;
       default = null;
-      description = "${description} Left alone (null), it is ${default}.";
+      description = "${description} The default (null) is ${default}.";
     };
 
   channel = types.submodule {
     options = {
       enable = setting types.bool "true" "Whether the channel has a relay.";
-      tcp = setting types.port "none" "A TCP port on localhost that serves the channel." // {
+      tcp = setting types.port "none" "TCP port on localhost that serves the channel." // {
         example = 4450;
       };
-      shared = setting types.bool "false: to the relay's user and root" "Whether tcp is open to every user of the host.";
-      input = setting types.bool "true, but false for debugcon, which only prints" "Whether clients may type.";
+      shared = setting types.bool "false: only the relay's user and root" "Whether every user of the host may connect to tcp.";
+      input = setting types.bool "true, and false for debugcon, which has no input" "Whether clients may type.";
     };
   };
 in
 {
-  enable = lib.mkEnableOption "relays that keep QEMU's channels alive while VMs come and go";
+  enable = lib.mkEnableOption "relays that keep QEMU's channels available between runs of QEMU";
 
   package = mkOption {
     type = types.package;
     default = package;
     defaultText = lib.literalExpression "microvm-console.packages.\${system}.tools";
-    description = "The package that has qemu-relay.";
+    description = "The package that contains qemu-relay.";
   };
 
-  directory = setting types.str "/tmp" "Where the public endpoints stand, as qemu-serial.in: an absolute path." // {
+  directory = setting types.str "/tmp" "Absolute path of the folder of the public endpoints, such as qemu-serial.in." // {
     example = "/run/user/1000";
   };
 
-  retentionMiB = setting types.ints.positive "64" "How much of each channel's stream is kept, in MiB, at least 16.";
+  retentionMiB = setting types.ints.positive "64" "Size of each channel's journal in MiB, at least 16.";
 
-  boots = setting types.ints.positive "10" "How many boots of each channel are kept.";
+  boots = setting types.ints.positive "10" "Number of boots in each channel's journal.";
 
   channels = mkOption {
     type = types.attrsOf channel;
@@ -49,6 +49,6 @@ in
       serial.tcp = 4450;
       monitor.enable = false;
     };
-    description = "The channels. serial, monitor and debugcon are there unless they are disabled; others are there once they are named.";
+    description = "The channels. serial, monitor and debugcon exist unless they are disabled; others exist if they are named here.";
   };
 }

@@ -1,4 +1,4 @@
-# The demo on guest-kernel: the same guest without a single module.
+# The demo with guest-kernel: the same guest without modules.
 { guest-kernel, mkMicrovm }:
 import ../../examples/console-demo {
   mkMicrovm =

@@ -1,2 +1,2 @@
-# The example itself; `nix build .#console-demo`.
+# The example examples/console-demo.
 import ../../examples/console-demo

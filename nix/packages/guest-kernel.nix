@@ -1,5 +1,5 @@
-# A kernel for guests with consoles and nothing else, everything built in:
-# nix/kernel/config says what, and why.
+# A kernel for guests that need their consoles and little else, without modules.
+# nix/kernel/config has its options, and the reason for each.
 {
   bc,
   bison,
@@ -17,13 +17,13 @@ stdenv.mkDerivation {
     bison
     flex
   ];
-  # For objtool, which the build makes for itself.
+  # For objtool, which is built before the kernel.
   buildInputs = [ elfutils ];
 
-  # What a compiler adds to protect programs, a kernel cannot bear.
+  # The compiler flags that harden programs break a kernel.
   hardeningDisable = [ "all" ];
 
-  # The same bytes, whoever builds it, when and where.
+  # The same bytes on every machine, at any time.
   env = {
     ARCH = stdenv.hostPlatform.linuxArch;
     KBUILD_BUILD_HOST = "microvm-console";
@@ -48,7 +48,7 @@ stdenv.mkDerivation {
     install -m 444 .config $out/config
   '';
 
-  # There is nothing in it to strip or to patch.
+  # There is nothing to strip or to patch.
   dontFixup = true;
   passthru.target = "bzImage";
 }

@@ -7,8 +7,8 @@ buildGoModule {
   pname = "microvm-console";
   inherit version;
 
-  # Not `src = ../../go`: that store path would unpack to $TMPDIR/go, which is
-  # buildGoModule's GOPATH, and `go mod vendor` refuses to run in there.
+  # Not `src = ../../go`: that store path would be unpacked to $TMPDIR/go, which is
+  # buildGoModule's GOPATH, and `go mod vendor` fails in a GOPATH.
   src = builtins.path {
     path = ../../go;
     name = "source";
@@ -24,21 +24,21 @@ buildGoModule {
     "-X microvm-console/internal/cmdline.Version=${version}"
   ];
 
-  # Every program prints its own documentation, so it cannot disagree with it.
+  # Every program prints its own man page and completion.
   postInstall = ''
     bash ${../../scripts/manuals} "$out/bin" "$out/share"
-    # The notices of the modules that are linked in go where the programs go.
+    # The licences of the modules that are linked into the programs.
     mkdir -p "$out/share/doc/microvm-console"
     (cd vendor && find . -iname 'license*' -o -iname 'notice*') | while read -r notice; do
       install -D -m 444 "vendor/$notice" "$out/share/doc/microvm-console/licenses/$notice"
     done
-    # The guest agent as a guest holds it: smaller, without these.
+    # The guest agent for guest images: smaller, without a man page and completion.
     go build -tags guest -ldflags "-s -w -buildid= -X main.version=${version}" \
       -o "$out/libexec/microvm-agent" ./cmd/microvm-agent
   '';
 
   meta = {
-    description = "Start microVMs, talk to their consoles, test and stop them";
+    description = "Run and test microVMs, and keep every byte of their consoles";
     license = lib.licenses.mit;
     mainProgram = "microvm-run";
   };

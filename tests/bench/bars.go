@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// bars is the table of what is wanted of ours, and whether it is so.
+// bars writes the table of the targets of qemu-relay, and whether it meets them.
 func (r *results) bars(text *strings.Builder) {
-	text.WriteString("\n| wanted of qemu-relay | measured | |\n|---|---|---|\n")
+	text.WriteString("\n| target of qemu-relay | measured | |\n|---|---|---|\n")
 	bar := func(wanted string, measured float64, format string, met bool) {
 		verdict := "met"
 		switch {
 		case math.IsNaN(measured):
-			return // it was not measured
+			return // not measured
 		case !met:
 			verdict = "**missed**"
 		}
@@ -44,7 +44,7 @@ func (r *results) bars(text *strings.Builder) {
 	bar("an idle client: at most 32 KiB", client, "%.1f KiB", client <= 32)
 }
 
-// best is the rival with the highest median that lost nothing.
+// best returns the name of the other program with the highest median of those that lost nothing.
 func (r *results) best(name string) string {
 	best, rate := "", 0.0
 	for _, c := range candidates {

@@ -9,34 +9,34 @@ import (
 	"time"
 )
 
-// bench is one run.
+// bench is one run of scripts/bench relay.
 type bench struct {
-	command string // that was typed
-	relay   string // the program qemu-relay
-	before  string // an older build of it; "": none
-	work    string // a folder for all that is made
+	command string // the command line
+	relay   string // path of qemu-relay
+	before  string // path of an older build of it; "" for none
+	work    string // folder for temporary files
 	rounds  int
-	moves   bool // measure nothing but how fast bytes move
+	moves   bool // measure only rates
 	sizes   sizes
 	chosen  []candidate
-	absent  []string // names of programs that are not here
+	absent  []string // names of programs that are not installed
 	results results
-	open    atomic.Pointer[setup] // the newest: there is one at a time
+	open    atomic.Pointer[setup] // the current one
 }
 
-// sizes are how much is measured.
+// sizes has the amounts of data and the counts of a run.
 type sizes struct {
-	bytes       map[int]int64 // of the stream, by clients
+	bytes       map[int]int64 // of the stream, by number of clients
 	stalled     int64         // bytes
 	trips       int
 	late        time.Duration
 	idle        time.Duration
 	idleClients int
 	idleBeside  int           // channels
-	quiet       time.Duration // nothing may come to any client for so long
+	quiet       time.Duration // the time without data for any client that ends a measurement
 }
 
-// clientCounts are the numbers of clients that all get the same stream.
+// clientCounts has the numbers of clients that receive the same stream.
 var clientCounts = []int{1, 10, 100}
 
 var full = sizes{
@@ -49,8 +49,8 @@ var small = sizes{
 	stalled: 8 << 20, trips: 200, late: time.Second, idle: time.Second, idleClients: 20, idleBeside: 8, quiet: 4 * time.Second,
 }
 
-// choose keeps the candidates whose names contain one of words, and those whose
-// programs are there.
+// choose selects the candidates whose names contain one of words and whose programs are
+// installed.
 func (b *bench) choose(words string) {
 	for _, c := range candidates {
 		wanted := c.name == limit || words == ""
@@ -69,13 +69,13 @@ func (b *bench) choose(words string) {
 	}
 }
 
-// standingRounds is how often it is measured what does not vary much.
+// standingRounds is the number of rounds for measurements that vary little.
 const standingRounds = 2
 
-// longest is when no other round begins.
+// longest is the time after which no further round begins.
 const longest = 6 * time.Minute
 
-// all measures everything. What a candidate cannot do is a result too.
+// all measures everything. An error of a candidate is a result too.
 func (b *bench) all() *results {
 	b.results.Machine = describe(b)
 	begin := time.Now()
@@ -96,7 +96,7 @@ func (b *bench) all() *results {
 	return &b.results
 }
 
-// moving measures what depends on how fast bytes move.
+// moving measures rates.
 func (b *bench) moving(c candidate) {
 	for _, clients := range clientCounts {
 		name := fmt.Sprintf("rate %d", clients)
@@ -121,7 +121,7 @@ func (b *bench) moving(c candidate) {
 	}
 }
 
-// standing measures what does not vary much.
+// standing measures what varies little.
 func (b *bench) standing(c candidate) {
 	if c.start == nil {
 		return

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// bootLimit bounds a guest's whole life.
+// bootLimit is the time limit for a guest from start to end.
 const bootLimit = 3 * time.Minute
 
 var (
@@ -23,8 +23,8 @@ var (
 	portLine  = regexp.MustCompile(`(ttyS0|hvc0) +tcp localhost:(\d+)`)
 )
 
-// boot starts a guest with these flags of microvm-run, waits for both logins, and
-// stops it. The seconds are those of bootFigures.
+// boot starts a guest with flags of microvm-run, waits for both logins, and stops the guest.
+// seconds has the values of bootFigures.
 func (k *kernels) boot(ctx context.Context, demo string, flags ...string) (accel string, seconds []float64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
@@ -38,14 +38,14 @@ func (k *kernels) boot(ctx context.Context, demo string, flags ...string) (accel
 		return "", nil, err
 	}
 	defer func() {
-		cancel() // where it was not stopped
+		cancel() // kills the guest if it was not stopped
 		_ = run.Wait()
 	}()
 	var qemu time.Time
 	logins := map[string]<-chan time.Time{}
 	for text := bufio.NewScanner(lines); len(logins) < 2; {
 		if !text.Scan() {
-			return "", nil, fmt.Errorf("microvm-run: ended, or told no port: %w", io.ErrUnexpectedEOF)
+			return "", nil, fmt.Errorf("microvm-run: no ports in its output: %w", io.ErrUnexpectedEOF)
 		}
 		if found := accelLine.FindStringSubmatch(text.Text()); found != nil {
 			accel, qemu = strings.ToLower(found[1]), time.Now()
@@ -54,7 +54,7 @@ func (k *kernels) boot(ctx context.Context, demo string, flags ...string) (accel
 			logins[found[1]] = login(ctx, "127.0.0.1:"+found[2])
 		}
 	}
-	go io.Copy(io.Discard, lines) //nolint:errcheck // until it ends
+	go io.Copy(io.Discard, lines) //nolint:errcheck // ends with microvm-run
 	serial, console := <-logins["ttyS0"], <-logins["hvc0"]
 	if serial.IsZero() || console.IsZero() {
 		return "", nil, fmt.Errorf("no login within %v", bootLimit)
@@ -69,11 +69,11 @@ func (k *kernels) boot(ctx context.Context, demo string, flags ...string) (accel
 	ended := time.Now()
 	return accel, []float64{
 		serial.Sub(begin).Seconds(), console.Sub(begin).Seconds(), serial.Sub(qemu).Seconds(), ended.Sub(stop).Seconds(),
-		(run.ProcessState.UserTime() + run.ProcessState.SystemTime()).Seconds(), // with those of its child
+		(run.ProcessState.UserTime() + run.ProcessState.SystemTime()).Seconds(), // including its children
 	}, nil
 }
 
-// command is one of a demo's programs, which keeps all in our folder.
+// command returns a command of a demo's program, whose files are in our folder.
 func (k *kernels) command(ctx context.Context, demo, name string, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, filepath.Join(demo, "bin", name), args...)
 	command.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+k.work, "XDG_STATE_HOME="+filepath.Join(k.work, "state"))
@@ -83,7 +83,8 @@ func (k *kernels) command(ctx context.Context, demo, name string, args ...string
 	return command
 }
 
-// login tells when a console asks for one; the zero time where it does not.
+// login returns a channel that receives the time of the login prompt, or the zero time if the
+// connection ends without one.
 func login(ctx context.Context, address string) <-chan time.Time {
 	asked := make(chan time.Time, 1)
 	go func() {

@@ -13,13 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// measureBoots is `bench boot`: starts one demo by turns on each machine type, emulated
-// and, if microvm-run chooses it on this host, with KVM.
+// measureBoots is `bench boot`. It starts the demo in turn on each machine type, under emulation
+// and, if microvm-run chooses KVM on this host, with KVM.
 func measureBoots(command string, args []string) error {
 	k := &kernels{}
 	flags := flag.NewFlagSet("bench boot", flag.ContinueOnError)
-	demo := flags.String("demo", "result-demo", "the `FOLDER` of the built demo")
-	flags.IntVar(&k.rounds, "rounds", 10, "how often each is started, by turns")
+	demo := flags.String("demo", "result-demo", "`FOLDER` of the demo package")
+	flags.IntVar(&k.rounds, "rounds", 10, "number of starts of each, in turn")
 	output := flags.String("output", "", "write boot.md and boot.json into `DIR`")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -48,8 +48,8 @@ func measureBoots(command string, args []string) error {
 	return insert(filepath.Join(*output, "boot.md"), "The demo's boots, measured", table)
 }
 
-// boots measures, and returns the accelerators. The first start is not counted: in
-// it microvm-run finds out whether KVM works.
+// boots measures the boots and returns the accelerators. The first start is not counted, because
+// microvm-run then tests whether KVM works.
 func (k *kernels) boots(ctx context.Context, demo string) (accels []string, err error) {
 	begin := time.Now()
 	if err := k.sizes(stock, demo); err != nil {
@@ -82,7 +82,7 @@ func (k *kernels) boots(ctx context.Context, demo string) (accels []string, err 
 	return accels, nil
 }
 
-// bootTable is the results as Markdown, a column for each accelerator and machine type.
+// bootTable returns the results as Markdown, with a column for each accelerator and machine type.
 func (k *kernels) bootTable(accels []string) string {
 	var columns []string
 	for _, accel := range accels {

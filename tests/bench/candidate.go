@@ -15,39 +15,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// candidate is something that may stand between a guest and its clients.
+// candidate is a program, or nothing, between a guest and its clients.
 type candidate struct {
 	name    string
-	command string // what is run, in short
-	program string // the one that has to be there; "" for none
-	plug    string // how the guest plugs in: "fifo" or "unix"
-	clients int    // how many it can serve with all bytes; 0: any number
+	command string // short form of its command
+	program string // the program that must be installed; "" for none
+	plug    string // how the guest connects: "fifo" or "unix"
+	clients int    // number of clients that it can serve with all bytes; 0 for any number
 	ours    bool   // qemu-relay itself
 	before  bool   // the qemu-relay of --before
-	// start starts it on a guest that is ready. idle more channels stand beside.
+	// start starts it for a guest that is ready, with idle more channels.
 	start func(s *setup, idle int) error
 }
 
-// setup is one candidate at work, with its guest.
+// setup is a running candidate with its guest.
 type setup struct {
-	dir     string
-	relay   string // the program qemu-relay
-	clients int    // that will come
-	channel string // without .in and .out: where the guest plugs in
-	guest   *exec.Cmd
-	orders  io.WriteCloser
-	says    chan string
-	running []*exec.Cmd
-	closed  sync.Once
-	beside  []net.Listener // guests of channels that are idle
-	dial    func() (net.Conn, error)
-	public  string // instead of dial: a pair of FIFOs
+	dir        string
+	relay      string // path of qemu-relay
+	clients    int    // number of clients that will connect
+	channel    string // path of the guest's FIFOs without .in and .out
+	guest      *exec.Cmd
+	orders     io.WriteCloser
+	lines      chan string // that the guest process prints
+	running    []*exec.Cmd
+	closed     sync.Once
+	idleGuests []net.Listener // guests of the idle channels
+	dial       func() (net.Conn, error)
+	public     string // path of a pair of FIFOs, instead of dial
 }
 
-// patience bounds each wait for something that takes a moment.
-const patience = 10 * time.Second
+// startLimit is the time limit for starting a candidate or a guest, and for connecting.
+const startLimit = 10 * time.Second
 
-// open starts a guest that does something, and a candidate on it.
+// open starts a guest, and a candidate for it. does is what the guest does; see guest.
 func (c candidate) open(b *bench, does string, bytes int64, clients, idle int) (*setup, error) {
 	dir, err := os.MkdirTemp(b.work, "x")
 	if err != nil {
@@ -61,7 +61,7 @@ func (c candidate) open(b *bench, does string, bytes int64, clients, idle int) (
 	b.open.Store(s)
 	err = s.makeChannel(c.plug)
 	if err == nil && c.ours {
-		err = c.start(s, idle) // it makes the FIFOs
+		err = c.start(s, idle) // qemu-relay creates the FIFOs
 	}
 	if err == nil {
 		err = s.startGuest(c, does, bytes)
@@ -76,7 +76,7 @@ func (c candidate) open(b *bench, does string, bytes int64, clients, idle int) (
 	return s, nil
 }
 
-// makeChannel makes the FIFOs of the VM's side.
+// makeChannel creates the FIFOs of the VM's side.
 func (s *setup) makeChannel(plug string) error {
 	if plug != "fifo" {
 		return nil
@@ -84,7 +84,7 @@ func (s *setup) makeChannel(plug string) error {
 	return errors.Join(unix.Mkfifo(s.channel+".out", 0o600), unix.Mkfifo(s.channel+".in", 0o600))
 }
 
-// startGuest starts the guest and waits until it is plugged in.
+// startGuest starts the guest and waits until it is ready.
 func (s *setup) startGuest(c candidate, does string, bytes int64) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -112,46 +112,46 @@ func (s *setup) startGuest(c candidate, does string, bytes int64) error {
 	if err := s.guest.Start(); err != nil {
 		return err
 	}
-	s.says = make(chan string, 2)
+	s.lines = make(chan string, 2)
 	go func() {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			s.says <- lines.Text()
+			s.lines <- lines.Text()
 		}
-		close(s.says)
+		close(s.lines)
 	}()
-	return s.hear("ready", patience)
+	return s.awaitLine("ready", startLimit)
 }
 
-// begin has the guest begin.
+// begin makes the guest begin.
 func (s *setup) begin() error {
 	_, err := io.WriteString(s.orders, "begin\n")
 	return err
 }
 
-// await waits until there is a file.
+// await waits until a file exists.
 func (s *setup) await(path string) error {
 	for begin := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		_, err := os.Stat(path)
-		if err == nil || time.Since(begin) > patience {
+		if err == nil || time.Since(begin) > startLimit {
 			return err
 		}
 	}
 }
 
-// hear waits until the guest says word.
-func (s *setup) hear(word string, limit time.Duration) error {
+// awaitLine waits until the guest prints word.
+func (s *setup) awaitLine(word string, limit time.Duration) error {
 	select {
-	case said := <-s.says:
+	case said := <-s.lines:
 		if said != word {
-			return fmt.Errorf("guest: said %q, not %q", said, word)
+			return fmt.Errorf("guest: printed %q, want %q", said, word)
 		}
 		return nil
 	case <-time.After(limit):
-		return fmt.Errorf("guest: not %q within %v", word, limit)
+		return fmt.Errorf("guest: no %q within %v", word, limit)
 	}
 }
 
-// run starts a program, which is ended with the setup.
+// run starts a program, which ends with the setup.
 func (s *setup) run(name string, args ...string) error {
 	return s.launch(exec.Command(name, args...))
 }
@@ -170,7 +170,7 @@ func (s *setup) launch(command *exec.Cmd) error {
 	return nil
 }
 
-// close ends what was started, and nothing else.
+// close ends all processes of the setup.
 func (s *setup) close() { s.closed.Do(s.stop) }
 
 func (s *setup) stop() {
@@ -179,16 +179,16 @@ func (s *setup) stop() {
 	}
 	if s.guest != nil && s.guest.Process != nil {
 		s.orders.Close()
-		_ = s.guest.Process.Kill() // one that has ended is what we want
+		_ = s.guest.Process.Kill() // an error means that it has ended
 		_ = s.guest.Wait()
 	}
-	for _, listener := range s.beside {
+	for _, listener := range s.idleGuests {
 		listener.Close()
 	}
-	_ = os.RemoveAll(s.dir) // a later one is removed with all the rest
+	_ = os.RemoveAll(s.dir) // if that fails, the folder of the run is removed at the end
 }
 
-// end ends a process and its children, such as socat's.
+// end kills a process and its children, such as those of socat.
 func end(command *exec.Cmd) {
 	children := tree(command.Process.Pid)
 	_ = command.Process.Signal(unix.SIGTERM)

@@ -13,17 +13,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limit is what there is to compare with: nobody stands between.
+// limit is the name of the reference: the guest without a program in between.
 const limit = "limit"
 
-// ours are the names of our candidates.
+// The names of our candidates.
 const (
 	oursUnix = "qemu-relay, Unix socket"
 	oursTCP  = "qemu-relay, TCP"
 	oldUnix  = "qemu-relay of --before, Unix socket"
 )
 
-// candidates are all, in the order of the table.
+// candidates has all candidates, in the order of the tables.
 var candidates = []candidate{
 	{name: limit, command: "a FIFO for each client, written by the guest itself", plug: "fifo"},
 	{name: oursUnix, command: "qemu-relay serve, journal on disk, 256 MiB kept", plug: "fifo", ours: true, start: startOurs("unix")},
@@ -36,7 +36,7 @@ var candidates = []candidate{
 	{name: "conserver, log", command: "console of type uds, with a logfile", program: "conserver", plug: "unix", start: startConserver("log.serial")},
 }
 
-// startOurs starts qemu-relay; network is that of the clients.
+// startOurs starts qemu-relay; network is the network of the clients.
 func startOurs(network string) func(s *setup, idle int) error {
 	return func(s *setup, idle int) error {
 		port, err := freePort()
@@ -49,9 +49,9 @@ func startOurs(network string) func(s *setup, idle int) error {
 			names = append(names, fmt.Sprintf("idle%d", i))
 			channels[names[i+1]] = map[string]any{}
 		}
-		// More than is kept by default: a client that lags on a busy machine finds
-		// its bytes. Not all of the stream: memory that was never used before costs
-		// the kernel more than all that is measured.
+		// More than the default, so that the bytes of a client that lags on a busy machine
+		// are kept. Less than the stream, because fresh memory costs the kernel more time
+		// than everything that is measured.
 		settings, err := json.Marshal(map[string]any{"directory": s.dir, "retentionMiB": 256, "channels": channels})
 		if err != nil {
 			return err
@@ -60,7 +60,7 @@ func startOurs(network string) func(s *setup, idle int) error {
 		if err := os.WriteFile(path, settings, 0o600); err != nil {
 			return err
 		}
-		os.Remove(s.channel + ".in") // it has FIFOs of its own
+		os.Remove(s.channel + ".in") // qemu-relay creates its own FIFOs
 		os.Remove(s.channel + ".out")
 		s.channel = filepath.Join(s.dir, "qemu-relay", "serial", "vm")
 		serve := exec.Command(s.relay, append([]string{"serve", "--config", path}, names...)...)
@@ -72,7 +72,7 @@ func startOurs(network string) func(s *setup, idle int) error {
 		if network == "tcp" {
 			s.dial = dialer("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		}
-		return s.await(filepath.Join(s.dir, "qemu-relay", "serial", "ctl")) // it is opened last
+		return s.await(filepath.Join(s.dir, "qemu-relay", "serial", "ctl")) // qemu-relay creates it last
 	}
 }
 
@@ -113,7 +113,7 @@ func startSocatSocket(s *setup, idle int) error {
 	return nil
 }
 
-// another is the path of channel number i; 0 is the guest's.
+// another returns the path of channel number i; 0 is the guest's.
 func (s *setup) another(i int) (string, error) {
 	if i == 0 {
 		return s.channel, nil
@@ -149,12 +149,12 @@ func startSer2net(s *setup, idle int) error {
 	return s.run("ser2net", "-n", "-c", path)
 }
 
-// dialer connects to an address.
+// dialer returns a function that connects to an address.
 func dialer(network, address string) func() (net.Conn, error) {
-	return func() (net.Conn, error) { return net.DialTimeout(network, address, patience) }
+	return func() (net.Conn, error) { return net.DialTimeout(network, address, startLimit) }
 }
 
-// freePort is a port on localhost that nobody has just now.
+// freePort returns a free port on localhost.
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 type conn interface {
 	io.ReadWriteCloser
 	SetReadDeadline(time.Time) error
-	// descriptors are copies that block, the caller's to close.
+	// descriptors returns blocking copies of the descriptors, which the caller closes.
 	descriptors() (in, out *os.File, err error)
 }
 
@@ -32,8 +32,8 @@ func (s socket) descriptors() (in, out *os.File, err error) {
 
 // pair is two FIFOs.
 type pair struct {
-	*os.File          // what the guest prints
-	in       *os.File // to the guest
+	*os.File          // output of the guest
+	in       *os.File // input of the guest
 }
 
 func (p pair) Write(data []byte) (int, error) { return p.in.Write(data) }
@@ -62,7 +62,7 @@ func openPair(path string) (conn, error) {
 	return pair{out, in}, nil
 }
 
-// connect connects client number i, and waits for whoever is not ready yet.
+// connect connects client number i. It waits until the candidate accepts connections.
 func (s *setup) connect(i int) (conn, error) {
 	switch {
 	case s.public != "":
@@ -77,26 +77,26 @@ func (s *setup) connect(i int) (conn, error) {
 		if err == nil {
 			return socket{c}, nil
 		}
-		if time.Since(begin) > patience {
+		if time.Since(begin) > startLimit {
 			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 			return nil, fmt.Errorf("connect: %w\n%s", err, log)
 		}
 	}
 }
 
-// client reads and counts.
+// client reads a stream and counts its records.
 type client struct {
 	conn
 	*checker
 	bytes atomic.Int64
-	last  time.Time // when the last byte came
+	last  time.Time // time of the last byte
 	err   error
 }
 
-// readBytes is how much a client reads at once.
+// readBytes is the size of a client's buffer.
 const readBytes = 64 << 10
 
-// read reads until record number total has come, or the connection ends.
+// read reads until it has received record number total, or the connection ends.
 func (c *client) read(total int64) {
 	data := make([]byte, readBytes)
 	for c.next < total {
@@ -115,8 +115,8 @@ func (c *client) read(total int64) {
 	}
 }
 
-// readAll has all clients read total records. It returns when they have, or
-// when nothing came for the time limit.
+// readAll makes all clients read total records. It returns when they have done so, or when no
+// client has received a byte within limit.
 func readAll(clients []*client, total int64, limit time.Duration) {
 	var reading sync.WaitGroup
 	for _, c := range clients {
@@ -143,7 +143,7 @@ func readAll(clients []*client, total int64, limit time.Duration) {
 		}
 		if time.Since(since) > limit {
 			for _, c := range clients {
-				_ = c.SetReadDeadline(time.Unix(1, 0)) // a closed one reads no more
+				_ = c.SetReadDeadline(time.Unix(1, 0)) // an error means that the connection is closed
 			}
 			<-done
 			return

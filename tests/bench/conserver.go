@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// startConserver starts a conserver of one console, and of idle ones, which are
-// connected to a socket on which nobody says anything.
+// startConserver starts a conserver with one console, and with idle ones, which are connected to
+// a socket without data.
 func startConserver(log string) func(s *setup, idle int) error {
 	return func(s *setup, idle int) error {
 		if log != "" {
@@ -27,7 +27,7 @@ func startConserver(log string) func(s *setup, idle int) error {
 			if err != nil {
 				return err
 			}
-			s.beside = append(s.beside, listener)
+			s.idleGuests = append(s.idleGuests, listener)
 			fmt.Fprintf(&config, "console idle%d { type uds; uds %s; }\n", i, path)
 		}
 		path, passwords := filepath.Join(s.dir, "conserver.cf"), filepath.Join(s.dir, "passwords")
@@ -54,10 +54,10 @@ func startConserver(log string) func(s *setup, idle int) error {
 	}
 }
 
-// dialConserver attaches to the console as the program console does: it asks for
-// the port of the console's process, and says there that it wants all.
+// dialConserver attaches to the console as the program console does: it requests the port of the
+// console's process, and requests the whole output there.
 func dialConserver(port int) (net.Conn, error) {
-	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), patience)
+	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), startLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func dialConserver(port int) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	console, err := net.DialTimeout("tcp", "127.0.0.1:"+strings.TrimSpace(answer), patience)
+	console, err := net.DialTimeout("tcp", "127.0.0.1:"+strings.TrimSpace(answer), startLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +78,10 @@ func dialConserver(port int) (net.Conn, error) {
 	return console, nil
 }
 
-// converse says something and waits for what has to come, by turns. It returns
-// the last answer.
+// converse alternately sends a text and waits for an answer that contains the next one. It
+// returns the last answer.
 func converse(conn net.Conn, turns ...string) (string, error) {
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(startLimit)); err != nil {
 		return "", err
 	}
 	var answer strings.Builder
@@ -95,7 +95,7 @@ func converse(conn net.Conn, turns ...string) (string, error) {
 		answer.Reset()
 		for one := make([]byte, 1); !strings.HasSuffix(answer.String(), turn); answer.Write(one) {
 			if _, err := io.ReadFull(conn, one); err != nil {
-				return "", fmt.Errorf("conserver: %q came, not %q: %w", answer.String(), turn, err)
+				return "", fmt.Errorf("conserver: answered %q, want %q: %w", answer.String(), turn, err)
 			}
 		}
 	}

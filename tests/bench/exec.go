@@ -20,7 +20,7 @@ const (
 	execVirtme = "virtme-ng"
 )
 
-// execution measures how long it takes to run `true` in a fresh guest.
+// execution measures the time to run `true` in a fresh guest.
 type execution struct {
 	demo    string // the folder of the built demo
 	work    string
@@ -28,16 +28,16 @@ type execution struct {
 	results results
 }
 
-// measureExec is `bench exec`: by turns, QEMU alone with the demo's kernel and
-// image, of which busybox is the first program, runs the command and powers off;
-// microvm-run --exec, which boots the whole guest and has its agent run it; and
-// virtme-ng, if there is one, which boots the same kernel with the host's files. That
-// needs the kernel's modules in /lib/modules.
+// measureExec is `bench exec`. It runs the command in turn with QEMU alone, whose guest has the
+// demo's kernel and image, starts busybox as its first program, and powers off; with
+// microvm-run --exec, which boots the whole guest and has its agent run the command; and with
+// virtme-ng, if it is installed, which boots the same kernel with the host's files and needs the
+// kernel's modules in /lib/modules.
 func measureExec(command string, args []string) error {
 	flags := flag.NewFlagSet("bench exec", flag.ContinueOnError)
 	e := &execution{}
-	flags.StringVar(&e.demo, "demo", "result-demo", "the `FOLDER` of the built demo")
-	rounds := flags.Int("rounds", 20, "how often each is measured, by turns")
+	flags.StringVar(&e.demo, "demo", "result-demo", "`FOLDER` of the demo package")
+	rounds := flags.Int("rounds", 20, "number of measurements of each, in turn")
 	output := flags.String("output", "", "write exec.md and exec.json into `DIR`")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -73,7 +73,8 @@ func measureExec(command string, args []string) error {
 	return e.save(*output)
 }
 
-// alone is QEMU with what microvm-run tells it, less what that needs for itself.
+// alone returns the command of QEMU with the arguments of microvm-run, except those that
+// microvm-run needs itself.
 func (e *execution) alone() *exec.Cmd {
 	return exec.Command(e.machine.QEMU, "-no-reboot", "-no-user-config", "-nodefaults", "-display", "none",
 		"-machine", "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off", "-accel", "tcg", "-cpu", "max", "-m", "256M",
@@ -91,15 +92,15 @@ func (e *execution) virtme() *exec.Cmd {
 	return exec.Command("vng", "--disable-kvm", "--memory", "256M", "--cpus", "1", "--run", e.machine.Kernel, "--", "true")
 }
 
-// time runs a command and notes how long it took.
+// time runs a command and records the time.
 func (e *execution) time(name string, command *exec.Cmd) {
-	var said bytes.Buffer
-	command.Stderr = &said
+	var output bytes.Buffer
+	command.Stderr = &output
 	begin := time.Now()
 	err := command.Run()
 	took := time.Since(begin)
 	if err != nil {
-		err = fmt.Errorf("%w: %s", err, said.String())
+		err = fmt.Errorf("%w: %s", err, output.String())
 	} else if name == execLimit && !strings.Contains(read(filepath.Join(e.work, "serial")), "reboot: Power down") {
 		err = errors.New("the guest has not powered off: it panicked")
 	}
@@ -108,7 +109,7 @@ func (e *execution) time(name string, command *exec.Cmd) {
 	}
 }
 
-// table tells the medians, and the share of each round's limit.
+// table returns the medians, and the ratio to QEMU alone of the same round.
 func (e *execution) table() string {
 	var text strings.Builder
 	m := e.results.Machine

@@ -13,37 +13,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a guest does. It says "ready" on stdout when it is plugged in, begins when
-// it gets a line on stdin, says "done" when it has printed all, and stays until
-// stdin ends.
+// What a guest does. It prints "ready" on stdout when it has opened its side, begins when it
+// reads a line from stdin, prints "done" at the end of its output, and exits at EOF on stdin.
 const (
-	guestStream = "stream" // prints records at full speed, and waits for who reads
-	guestPaced  = "paced"  // prints at pacedRate and drops what nobody takes, as a virtconsole does
-	guestSteady = "steady" // prints steadyBytes every steadyPause until it gets another line, and says how many bytes in all
-	guestEcho   = "echo"   // prints what is typed
+	guestStream = "stream" // prints records at full speed, and waits for the reader
+	guestPaced  = "paced"  // prints at pacedRate and drops what does not fit, as a virtconsole does
+	guestSteady = "steady" // prints steadyBytes every steadyPause until it reads another line, then prints the number of bytes
+	guestEcho   = "echo"   // prints its input
 )
 
-// pacedRate is in bytes per second; pacedBytes at once, so that a pipe takes
-// them whole or not at all.
+// pacedRate is in bytes per second. pacedBytes are written at once, so that a pipe takes all of
+// them or none.
 const (
 	pacedRate  = 10 << 20
 	pacedBytes = 4096
 )
 
-// steadyBytes is how much a steady guest prints at once, and steadyPause how long it
-// waits then: 400 KB/s at most.
+// A steady guest prints steadyBytes at once and then waits for steadyPause: 400 KB/s at most.
 const (
 	steadyBytes = 4096
 	steadyPause = 10 * time.Millisecond
 )
 
-// guestBytes is how much a guest prints at once at full speed.
+// guestBytes is the size of a write at full speed.
 const guestBytes = 64 << 10
 
-// guest is the process that stands for a QEMU: `guest KIND DOES BYTES PATH...`.
-// With KIND fifo it has PATH.in and PATH.out open as a pipe chardev has, with
-// unix it is the server of the socket PATH, for one client. Only plain blocking
-// calls: what is measured is who stands between.
+// guest is the main function of a process that replaces QEMU: `guest KIND DOES BYTES PATH...`.
+// With KIND fifo it opens PATH.in and PATH.out as a pipe chardev does; with unix it listens on
+// the socket PATH for one client. It uses plain blocking calls, because the program between the
+// guest and the clients is measured.
 func guest(args []string) error {
 	kind, does, paths := args[0], args[1], args[3:]
 	total, err := strconv.ParseInt(args[2], 10, 64)
@@ -55,42 +53,42 @@ func guest(args []string) error {
 		return err
 	}
 	fmt.Println("ready")
-	orders := bufio.NewReader(os.Stdin)
-	if _, err := orders.ReadString('\n'); err != nil {
-		return nil //nolint:nilerr // nobody wants it any more
+	input := bufio.NewReader(os.Stdin)
+	if _, err := input.ReadString('\n'); err != nil {
+		return nil //nolint:nilerr // the parent has ended
 	}
 	switch does {
 	case guestStream:
-		<-side.there
+		<-side.ready
 		err = stream(side.out, total)
 	case guestPaced:
 		err = paced(side, total)
 	case guestSteady:
-		<-side.there
-		err = steady(side.out[0], orders)
+		<-side.ready
+		err = steady(side.out[0], input)
 	case guestEcho:
-		<-side.there
+		<-side.ready
 		go echo(side.out[0], side.in)
 	}
 	if err != nil {
 		return err
 	}
 	fmt.Println("done")
-	_, _ = orders.ReadString('\n') // until stdin ends
+	_, _ = input.ReadString('\n') // wait for EOF
 	return nil
 }
 
-// side is the guest's side: descriptors that are good once there is closed.
+// side is the guest's side. The descriptors are valid once ready is closed.
 type side struct {
 	out   []int
 	in    int
-	there chan struct{}
+	ready chan struct{}
 }
 
-// plug opens the guest's side. A socket waits for its client meanwhile, as QEMU's
-// do with wait=off.
+// plug opens the guest's side. It does not wait for the client of a socket, as QEMU does not
+// with wait=off.
 func plug(kind string, paths []string) (*side, error) {
-	s := &side{there: make(chan struct{})}
+	s := &side{ready: make(chan struct{})}
 	if kind == "unix" {
 		listener, err := net.Listen("unix", paths[0])
 		if err != nil {
@@ -110,11 +108,11 @@ func plug(kind string, paths []string) (*side, error) {
 	if s.in, err = unix.Open(paths[0]+".in", unix.O_RDWR, 0); err != nil {
 		return nil, &os.PathError{Op: "open", Path: paths[0] + ".in", Err: err}
 	}
-	close(s.there)
+	close(s.ready)
 	return s, nil
 }
 
-// accept takes one client.
+// accept accepts one client.
 func (s *side) accept(listener net.Listener) {
 	conn, err := listener.Accept()
 	if err != nil {
@@ -124,12 +122,12 @@ func (s *side) accept(listener net.Listener) {
 	if err != nil {
 		return
 	}
-	s.in = int(file.Fd()) // it blocks from now on
+	s.in = int(file.Fd()) // this descriptor blocks
 	s.out = []int{s.in}
-	close(s.there)
+	close(s.ready)
 }
 
-// stream prints total bytes to each of out.
+// stream writes total bytes to each descriptor of out.
 func stream(out []int, total int64) error {
 	records := newWriter(guestBytes)
 	for sent := int64(0); sent < total; sent += guestBytes {
@@ -154,7 +152,7 @@ func writeAll(fd int, data []byte) error {
 	return nil
 }
 
-// paced prints total bytes. What is printed while nobody is there is dropped.
+// paced prints total bytes. Output without a client is dropped.
 func paced(s *side, total int64) error {
 	records := newWriter(pacedBytes)
 	begin := time.Now()
@@ -162,7 +160,7 @@ func paced(s *side, total int64) error {
 		time.Sleep(time.Until(begin.Add(time.Duration(sent) * time.Second / pacedRate)))
 		block := records.fill()
 		select {
-		case <-s.there:
+		case <-s.ready:
 		default:
 			continue
 		}
@@ -177,12 +175,12 @@ func paced(s *side, total int64) error {
 	return nil
 }
 
-// steady prints, and waits while the pipe is full, until orders has a line or ends.
-func steady(out int, orders *bufio.Reader) error {
+// steady prints until input has a line or ends. It blocks while the pipe is full.
+func steady(out int, input *bufio.Reader) error {
 	enough := make(chan struct{})
 	go func() {
 		defer close(enough)
-		_, _ = orders.ReadString('\n')
+		_, _ = input.ReadString('\n')
 	}()
 	records := newWriter(steadyBytes)
 	for sent := 0; ; sent += steadyBytes {
@@ -198,7 +196,7 @@ func steady(out int, orders *bufio.Reader) error {
 	}
 }
 
-// echo prints each byte that is typed, until the process ends.
+// echo prints each byte of its input, until the process ends.
 func echo(out, in int) {
 	runtime.LockOSThread()
 	for one := make([]byte, 1); move(unix.SYS_READ, in, one) == nil; {

@@ -18,14 +18,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kernels measures two demos that differ in their kernel and in nothing else.
+// kernels measures two demos that differ only in their kernel.
 type kernels struct {
-	work    string // a folder for all that is made
+	work    string // folder for temporary files
 	rounds  int
 	results results
 }
 
-// The guests, and the machine types on which each is started.
+// The guests, and the machine types for each of them.
 const (
 	stock   = "stock kernel"
 	minimal = "guest-kernel"
@@ -33,7 +33,7 @@ const (
 
 var machineTypes = []string{"q35", "microvm"}
 
-// What is measured of a boot, in seconds.
+// bootFigures has the names of the measurements of a boot, in seconds.
 var bootFigures = []string{
 	"microvm-run to login on ttyS0", "microvm-run to login on hvc0", "QEMU's start to login on ttyS0", "microvm-shutdown to the end of microvm-run",
 	"processor time of microvm-run and QEMU, from start to end",
@@ -43,11 +43,11 @@ var bootFigures = []string{
 func measureKernels(command string, args []string) error {
 	k := &kernels{}
 	flags := flag.NewFlagSet("bench kernel", flag.ContinueOnError)
-	quick := flags.Bool("quick", false, "one round, and nothing is written")
+	quick := flags.Bool("quick", false, "run one round, and write no files")
 	output := flags.String("output", "", "write guest-kernel.md and guest-kernel.json into `DIR` (docs/performance, unless --quick)")
-	stockDir := flags.String("stock", "result-bench-stock", "the demo with the stock kernel, in `DIR`")
-	minimalDir := flags.String("minimal", "result-bench-minimal", "the demo with guest-kernel, in `DIR`")
-	flags.IntVar(&k.rounds, "rounds", 20, "how often each guest is started, by turns")
+	stockDir := flags.String("stock", "result-bench-stock", "`DIR` of the demo with the stock kernel")
+	minimalDir := flags.String("minimal", "result-bench-minimal", "`DIR` of the demo with guest-kernel")
+	flags.IntVar(&k.rounds, "rounds", 20, "number of starts of each guest, in turn")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func measureKernels(command string, args []string) error {
 	return k.save(*output)
 }
 
-// describe notes on which machine, and with what, it is measured.
+// describe records the machine and the versions.
 func (k *kernels) describe(command string) {
 	k.results.Machine = map[string]string{
 		"command":   command,
@@ -88,11 +88,11 @@ func (k *kernels) describe(command string) {
 	}
 }
 
-// longestBoots is when no other round begins.
+// longestBoots is the time after which no further round begins.
 const longestBoots = 20 * time.Minute
 
-// all measures the guests in turn. The first start of each is not counted: then
-// KVM is tried.
+// all measures the guests in turn. The first start of each is not counted, because microvm-run
+// then tests KVM.
 func (k *kernels) all(ctx context.Context, demos map[string]string) error {
 	guests := []string{stock, minimal}
 	for _, guest := range guests {
@@ -126,7 +126,7 @@ func (k *kernels) all(ctx context.Context, demos map[string]string) error {
 	return nil
 }
 
-// sizes notes how large a guest is, in bytes, its kernel's version and QEMU's.
+// sizes records the size of a guest in bytes, and the versions of its kernel and of QEMU.
 func (k *kernels) sizes(guest, demo string) error {
 	var machine struct{ QEMU, Kernel, Initrd string }
 	text, err := os.ReadFile(filepath.Join(demo, "share/microvm/vm.json"))
@@ -144,11 +144,11 @@ func (k *kernels) sizes(guest, demo string) error {
 	k.results.add(guest, "kernel", float64(len(kernel)))
 	k.results.add(guest, "initrd", float64(len(initrd)))
 	k.results.Machine[guest] = version(kernel)
-	k.results.Machine["qemu"] = first(said(machine.QEMU, "--version"), regexp.MustCompile(`version \S+`))
+	k.results.Machine["qemu"] = first(outputOf(machine.QEMU, "--version"), regexp.MustCompile(`version \S+`))
 	return nil
 }
 
-// version is what a bzImage says of itself: Linux' boot protocol, kernel_version.
+// version returns the version in a bzImage; see kernel_version in Linux' boot protocol.
 func version(image []byte) string {
 	const field, base = 0x20e, 0x200
 	if len(image) < field+2 {

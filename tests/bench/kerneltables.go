@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// tables are the results as Markdown.
+// tables returns the results as Markdown.
 func (k *kernels) tables() string {
 	var text strings.Builder
 	m, r := k.results.Machine, &k.results
@@ -30,7 +30,7 @@ func (k *kernels) tables() string {
 	return text.String()
 }
 
-// save writes the figures and the tables.
+// save writes the results and the tables.
 func (k *kernels) save(dir string) error {
 	if err := k.results.write(filepath.Join(dir, "guest-kernel.json")); err != nil {
 		return err

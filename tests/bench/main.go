@@ -1,11 +1,10 @@
-// Program bench measures, side by side, what this project's relay does and what
-// else a user might put between a guest's console and its clients; the guest kernel
-// beside a stock one; boots on each machine type and accelerator; and a command in a
-// fresh guest. Its soak has nothing beside it: it looks for what is lost, or grows, in
-// an hour. scripts/bench runs it; it is no part of the product.
+// Bench compares this project's relay with other programs between a guest's console and its
+// clients, and the guest kernel with a stock one. It measures boots on each machine type and
+// accelerator, and a command in a fresh guest. Its soak test runs for an hour and reports lost
+// bytes and growing processes. scripts/bench runs it; it is not part of the package.
 //
-// What it starts listens on this machine only, stays below a folder of its own,
-// and is ended by the number of its process.
+// The processes that it starts listen only on this machine and write only to a temporary folder.
+// It kills them by their process IDs.
 package main
 
 import (
@@ -42,17 +41,17 @@ func run(args []string) error {
 	case len(args) > 0 && args[0] == "soak":
 		return measureSoak(command, args[1:])
 	case len(args) == 0 || args[0] != "relay":
-		return fmt.Errorf("%q: nothing to measure (type relay, kernel, boot, exec or soak)", strings.Join(args, " "))
+		return fmt.Errorf("%q: unknown benchmark (use relay, kernel, boot, exec or soak)", strings.Join(args, " "))
 	}
 	b := &bench{command: command}
 	flags := flag.NewFlagSet("bench relay", flag.ContinueOnError)
-	quick := flags.Bool("quick", false, "about a minute: one round, small sizes")
+	quick := flags.Bool("quick", false, "run one round with small sizes, in about a minute")
 	only := flags.String("only", "", "measure only candidates whose name contains one of `WORDS`, and the limit")
 	output := flags.String("output", "", "write relay.md, relay.svg and relay.json into `DIR` (docs/performance, unless --quick)")
-	flags.BoolVar(&b.moves, "rates", false, "measure only how fast bytes move")
+	flags.BoolVar(&b.moves, "rates", false, "measure only rates")
 	flags.StringVar(&b.relay, "relay", "qemu-relay", "the `PROGRAM` to measure")
-	flags.StringVar(&b.before, "before", "", "measure an older build of qemu-relay, `PROGRAM`, beside it")
-	flags.IntVar(&b.rounds, "rounds", 5, "how often everything is measured, by turns")
+	flags.StringVar(&b.before, "before", "", "also measure `PROGRAM`, an older build of qemu-relay")
+	flags.IntVar(&b.rounds, "rounds", 5, "number of rounds, each of which measures every candidate")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -78,7 +77,7 @@ func run(args []string) error {
 	return results.save(*output)
 }
 
-// endOnSignal has a signal end also what was started.
+// endOnSignal makes a signal also end the processes that were started.
 func (b *bench) endOnSignal() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, unix.SIGTERM)
@@ -98,7 +97,7 @@ func (b *bench) clean() {
 	}
 }
 
-// save writes the figures, the picture and the tables.
+// save writes the results, the picture and the tables.
 func (r *results) save(dir string) error {
 	if err := r.write(filepath.Join(dir, "relay.json")); err != nil {
 		return err
@@ -109,7 +108,7 @@ func (r *results) save(dir string) error {
 	return insert(filepath.Join(dir, "relay.md"), "The relay, measured", r.tables())
 }
 
-// write writes the figures.
+// write writes the results as JSON.
 func (r *results) write(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -121,13 +120,14 @@ func (r *results) write(path string) error {
 	return os.WriteFile(path, append(raw, '\n'), 0o644)
 }
 
-// The tables stand between these lines of a document; the rest is people's.
+// The tables are between these lines of a document; the rest is written by hand.
 const (
 	tablesBegin = "<!-- scripts/bench writes from here -->\n"
 	tablesEnd   = "<!-- to here -->\n"
 )
 
-// insert puts text into a document, or makes one with a title.
+// insert replaces the tables of a document with text. It creates the document, with a title, if
+// it does not exist.
 func insert(path, title, text string) error {
 	old, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
@@ -138,7 +138,7 @@ func insert(path, title, text string) error {
 	before, rest, found := strings.Cut(string(old), tablesBegin)
 	_, after, ended := strings.Cut(rest, tablesEnd)
 	if !found || !ended {
-		return fmt.Errorf("%s: has no place for the tables (write %q and %q there)", path, tablesBegin, tablesEnd)
+		return fmt.Errorf("%s: no place for the tables (add the lines %q and %q)", path, tablesBegin, tablesEnd)
 	}
 	return os.WriteFile(path, []byte(before+tablesBegin+text+tablesEnd+after), 0o644)
 }

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settled is how long ours looks, again and again, who plugged in: not while it
-// is measured.
+// settled is the time for which qemu-relay rescans for openers after a change, which must not be
+// measured.
 const settled = 1200 * time.Millisecond
 
-// connectAll opens a candidate with clients. The caller closes both.
+// connectAll opens a candidate and connects clients. The caller closes both.
 func (b *bench) connectAll(c candidate, does string, bytes int64, clients int) (*setup, []*client, error) {
 	s, err := c.open(b, does, bytes, clients, 0)
 	if err != nil {
@@ -35,7 +35,7 @@ func (b *bench) connectAll(c candidate, does string, bytes int64, clients int) (
 	return s, all, nil
 }
 
-// settle waits until the candidate has nothing to do any more.
+// settle waits until the candidate is idle.
 func (c candidate) settle() {
 	if c.ours {
 		time.Sleep(settled)
@@ -50,9 +50,9 @@ func closeAll(clients []*client) {
 	}
 }
 
-// rate is how fast all clients get all of a stream, in bytes per second of each;
-// how long the candidate computed for that; and how many bytes a client missed
-// at worst.
+// rate measures a stream that all clients read. It returns the bytes per second of each client,
+// the processor time of the candidate in seconds per GB, and the largest number of bytes that a
+// client missed.
 func (b *bench) rate(c candidate, clients int, bytes int64) (rate, cpu, lost float64, err error) {
 	s, all, err := b.connectAll(c, guestStream, bytes, clients)
 	if err != nil {
@@ -75,17 +75,17 @@ func (b *bench) rate(c candidate, clients int, bytes int64) (rate, cpu, lost flo
 			last = c.last
 		}
 		if c.repeated > 0 {
-			return 0, 0, 0, fmt.Errorf("%d records came twice", c.repeated)
+			return 0, 0, 0, fmt.Errorf("%d records were repeated", c.repeated)
 		}
 	}
 	cpu = (s.used().cpu - before).Seconds()
 	return rate / last.Sub(begin).Seconds(), cpu / (float64(bytes) / 1e9), lost, nil
 }
 
-// caseLimit bounds a measurement that waits for a candidate's answer.
+// caseLimit is the time limit of a measurement that waits for answers.
 const caseLimit = 20 * time.Second
 
-// roundTrips measures how long a typed byte takes to come back.
+// roundTrips measures the time from a typed byte to its echo.
 func (b *bench) roundTrips(c candidate, count int) (p50, p99 float64, err error) {
 	s, all, err := b.connectAll(c, guestEcho, 0, 1)
 	if err != nil {
@@ -102,7 +102,7 @@ func (b *bench) roundTrips(c candidate, count int) (p50, p99 float64, err error)
 	if err := s.begin(); err != nil {
 		return 0, 0, err
 	}
-	end := time.AfterFunc(caseLimit, s.close) // what does not answer ends the waiting
+	end := time.AfterFunc(caseLimit, s.close) // ends the wait without an answer
 	defer end.Stop()
 	times, err := echoes(int(in.Fd()), int(out.Fd()), count)
 	if err != nil {
@@ -114,8 +114,8 @@ func (b *bench) roundTrips(c candidate, count int) (p50, p99 float64, err error)
 
 func micro(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
 
-// echoes types a byte and waits for it, count times, and as many before that are
-// not counted. The thread is the goroutine's own, and blocks.
+// echoes types a byte and waits for its echo, count times, after as many times that are not
+// counted. It locks the goroutine to its thread, which blocks.
 func echoes(in, out, count int) ([]time.Duration, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -137,8 +137,8 @@ func echoes(in, out, count int) ([]time.Duration, error) {
 	return times, nil
 }
 
-// late is the share of what the guest prints that a client misses who comes after
-// half of it. The guest does not wait for anybody.
+// late returns the share of the guest's output that a client misses if it connects after half of
+// it. The guest does not wait for clients.
 func (b *bench) late(c candidate, length time.Duration) (float64, error) {
 	bytes := int64(length.Seconds()*pacedRate) / pacedBytes * pacedBytes
 	s, err := c.open(b, guestPaced, bytes, 1, 0)
@@ -146,7 +146,7 @@ func (b *bench) late(c candidate, length time.Duration) (float64, error) {
 		return 0, err
 	}
 	defer s.close()
-	time.Sleep(200 * time.Millisecond) // the candidate is ready: it is not to blame for that
+	time.Sleep(200 * time.Millisecond) // time for the candidate to be ready
 	if err := s.begin(); err != nil {
 		return 0, err
 	}
@@ -161,7 +161,7 @@ func (b *bench) late(c candidate, length time.Duration) (float64, error) {
 	return 1 - float64(reader.got*recordBytes)/float64(bytes), nil
 }
 
-// stalled is the rate of a client beside another one that reads nothing.
+// stalled returns the rate of a client while another client does not read.
 func (b *bench) stalled(c candidate, bytes int64) (rate, lost float64, err error) {
 	s, all, err := b.connectAll(c, guestStream, bytes, 2)
 	if err != nil {
@@ -181,15 +181,15 @@ func (b *bench) stalled(c candidate, bytes int64) (rate, lost float64, err error
 	return got / all[0].last.Sub(begin).Seconds(), float64(bytes) - got, nil
 }
 
-// idle is what a candidate uses while nothing happens.
+// idle has what a candidate uses without data.
 type idle struct {
 	pssClient, rssClient   float64 // bytes, of each client
-	pssChannel, rssChannel float64 // bytes, of each channel more
+	pssChannel, rssChannel float64 // bytes, of each further channel
 	cpu                    float64 // seconds per second
 	wakeups                float64 // per second
 }
 
-// idleClients measures clients that are attached while nothing happens.
+// idleClients measures attached clients without data.
 func (b *bench) idleClients(c candidate, count int, length time.Duration, result *idle) error {
 	s, all, err := b.connectAll(c, guestPaced, pacedBytes, 1)
 	if err != nil {
@@ -221,7 +221,7 @@ func (b *bench) idleClients(c candidate, count int, length time.Duration, result
 	return nil
 }
 
-// idleChannels measures channels that stand beside one.
+// idleChannels measures idle channels besides one.
 func (b *bench) idleChannels(c candidate, count int, result *idle) error {
 	var used [2]usage
 	for i, beside := range []int{0, count} {
@@ -244,8 +244,8 @@ func (b *bench) idleChannels(c candidate, count int, result *idle) error {
 	return nil
 }
 
-// move reads or writes a byte. The scheduler is not told: it would do work that
-// is not the candidate's.
+// move reads or writes a byte with a raw system call: Go's scheduler would add work that is not
+// the candidate's.
 func move(call uintptr, fd int, one []byte) error {
 	for {
 		n, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&one[0])), 1)

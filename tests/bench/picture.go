@@ -10,12 +10,12 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// shades are those of the bars, by the number of clients.
+// shades has the colours of the bars, by the number of clients.
 var shades = []color.Color{
 	color.RGBA{0x1b, 0x4f, 0x72, 0xff}, color.RGBA{0x2e, 0x86, 0xc1, 0xff}, color.RGBA{0xae, 0xd6, 0xf1, 0xff},
 }
 
-// draw draws the rate to every client as a share of the limit.
+// draw draws the rate of every client as a share of the limit.
 func (r *results) draw(path string) error {
 	p := plot.New()
 	p.Title.Text = "Rate to every client, share of the limit"

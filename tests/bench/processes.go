@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is one that was started here, or by one that was.
+// process is a process that was started here, or a descendant of one.
 type process struct {
 	pid   int
-	began string // tells it from another that has its number later
+	began string // distinguishes it from a later process with the same ID
 }
 
-// tree is a process and all below it.
+// tree returns a process and its descendants.
 func tree(pid int) []process {
 	parents := map[int][]process{}
 	all, _ := os.ReadDir("/proc")
@@ -46,7 +46,7 @@ func tree(pid int) []process {
 	return found
 }
 
-// stat are the fields of /proc/PID/stat from the state on; see proc(5).
+// stat returns the fields of /proc/PID/stat from the state on; see proc(5).
 func stat(pid int) []string {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -56,21 +56,21 @@ func stat(pid int) []string {
 	return strings.Fields(rest)
 }
 
-// kill ends the process, if it is still the same one.
+// kill kills the process if it is still the same one.
 func (p process) kill() {
 	if fields := stat(p.pid); fields != nil && fields[19] == p.began {
 		_ = unix.Kill(p.pid, unix.SIGKILL)
 	}
 }
 
-// usage is what processes have used.
+// usage is the resource usage of processes.
 type usage struct {
 	cpu      time.Duration
-	switches int64 // voluntary ones: how often they were woken
+	switches int64 // voluntary context switches: the number of wakeups
 	pss, rss int64 // bytes: Pss_Anon, VmRSS
 }
 
-// used is what all processes of a setup have used, the guest not among them.
+// used returns the usage of all processes of a setup except the guest.
 func (s *setup) used() (u usage) {
 	for _, command := range s.running {
 		for _, p := range tree(command.Process.Pid) {
@@ -88,13 +88,13 @@ func (u *usage) add(pid int) {
 	if fields == nil {
 		return
 	}
-	for _, field := range fields[11:15] { // utime, stime, and those of children
+	for _, field := range fields[11:15] { // utime and stime, of the process and of its children
 		ticks, _ := strconv.Atoi(field)
 		u.cpu += time.Duration(ticks) * tick
 	}
 	proc := fmt.Sprintf("/proc/%d/", pid)
-	// Not Pss as a whole: of the program's own pages, which all channels share, the
-	// kernel takes some back as it likes, and that would count as a channel's.
+	// Not all of Pss: it includes pages of the program file, which the kernel may reclaim at
+	// any time, and which would then distort the usage of a channel.
 	u.pss += number(proc+"smaps_rollup", "Pss_Anon:") << 10
 	u.rss += number(proc+"status", "VmRSS:") << 10
 	tasks, _ := os.ReadDir(proc + "task")
@@ -103,7 +103,7 @@ func (u *usage) add(pid int) {
 	}
 }
 
-// number is the one behind name in a file of /proc; 0 where there is none.
+// number returns the number after name in a file of /proc, or 0 if there is none.
 func number(path, name string) int64 {
 	data, _ := os.ReadFile(path)
 	for line := range strings.Lines(string(data)) {

@@ -6,20 +6,20 @@ import (
 	"strconv"
 )
 
-// recordBytes is the size of a record: a line with its number in front.
+// recordBytes is the size of a record, a line that begins with its number.
 const recordBytes = 128
 
-// headBytes is the part of a record that tells its number: # and hex digits.
+// headBytes is the size of the number in a record: # and hex digits.
 const headBytes = 16
 
-// head is the beginning of the record with a number.
+// head returns the head of a record.
 func head(number int64) (h [headBytes]byte) {
 	copy(h[:], fmt.Sprintf("#%015x", number))
 	return h
 }
 
-// increment makes h the head of the next record. Printing it would cost more
-// than all else that a client does.
+// increment makes h the head of the next record. Formatting the number would cost more time than
+// everything else that a client does.
 func increment(h *[headBytes]byte) {
 	for i := headBytes - 1; i > 0; i-- {
 		switch h[i] {
@@ -41,13 +41,13 @@ type writer struct {
 	block []byte
 }
 
-// newWriter fills blocks of size bytes, a multiple of recordBytes.
+// newWriter returns a writer of blocks of size bytes, a multiple of recordBytes.
 func newWriter(size int) *writer {
 	line := append(bytes.Repeat([]byte{'.'}, recordBytes-1), '\n')
 	return &writer{next: head(0), block: bytes.Repeat(line, size/recordBytes)}
 }
 
-// fill is the next block; it is good until the next call.
+// fill returns the next block, which is valid until the next call.
 func (w *writer) fill() []byte {
 	for at := 0; at < len(w.block); at += recordBytes {
 		copy(w.block[at:], w.next[:])
@@ -56,18 +56,18 @@ func (w *writer) fill() []byte {
 	return w.block
 }
 
-// checker counts the records that a client got. The zero value is not ready.
+// checker counts the records that a client receives. Its zero value is not usable.
 type checker struct {
 	expected [headBytes]byte
-	next     int64 // the number of the record that is to come
-	got      int64 // records, each once
+	next     int64 // the number of the next record
+	got      int64 // records that are not repeated
 	repeated int64
 	part     []byte // of a record
 }
 
 func newChecker() *checker { return &checker{expected: head(0)} }
 
-// take takes what a client has read.
+// take checks data that a client has read.
 func (c *checker) take(data []byte) {
 	if len(c.part) > 0 {
 		missing := min(recordBytes-len(c.part), len(data))
@@ -85,8 +85,8 @@ func (c *checker) take(data []byte) {
 	c.part = append(c.part[:0], c.records(data)...)
 }
 
-// records takes all whole records and returns what is left. What is no record,
-// a greeting say, is passed over.
+// records counts all whole records and returns the rest. It skips everything else, such as a
+// greeting.
 func (c *checker) records(data []byte) []byte {
 	for len(data) >= recordBytes {
 		if [headBytes]byte(data) == c.expected && data[recordBytes-1] == '\n' {
@@ -108,8 +108,8 @@ func (c *checker) records(data []byte) []byte {
 	return data
 }
 
-// jump expects the record that data begins with, if it is one. A record that
-// was there before is counted, and is none.
+// jump sets the next record to the one that data begins with, and reports whether there is one.
+// A repeated record is counted, and the result is false.
 func (c *checker) jump(data []byte) bool {
 	number, err := strconv.ParseInt(string(data[1:headBytes]), 16, 64)
 	if err != nil || data[0] != '#' || data[recordBytes-1] != '\n' {

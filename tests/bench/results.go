@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// results are what was measured.
+// results has the description of the machine, and what was measured.
 type results struct {
 	Machine map[string]string `json:"machine"`
 	Figures []*figure         `json:"figures"`
 }
 
-// figure is one thing measured at one candidate, once in each round.
+// figure is one measurement of one candidate, with a value for each round.
 type figure struct {
 	Candidate string    `json:"candidate"`
 	Name      string    `json:"name"`
 	Values    []float64 `json:"values,omitempty"`
-	Cannot    string    `json:"cannot,omitempty"` // why there are none
+	Cannot    string    `json:"cannot,omitempty"` // why values are missing
 }
 
-// find is the figure, or nil. One without a name is of all a candidate's.
+// find returns the figure, or nil. A figure without a name replaces all figures of a candidate.
 func (r *results) find(candidate, name string) *figure {
 	for _, f := range r.Figures {
 		if f.Candidate == candidate && (f.Name == name || f.Name == "") {
@@ -45,7 +45,7 @@ func (r *results) add(candidate, name string, value float64) {
 
 func (r *results) cannot(candidate, name, why string) { r.at(candidate, name).Cannot = why }
 
-// failed notes an error, if it is one.
+// failed records an error, and reports whether err is one.
 func (r *results) failed(candidate, name string, err error) bool {
 	if err != nil {
 		r.cannot(candidate, name, "failed: "+err.Error())
@@ -53,7 +53,7 @@ func (r *results) failed(candidate, name string, err error) bool {
 	return err != nil
 }
 
-// spread is a median with its extremes; all NaN where there are no values.
+// spread is a median with its extremes; all are NaN without values.
 type spread struct{ median, least, most float64 }
 
 func spreadOf(values []float64) spread {
@@ -69,7 +69,7 @@ func spreadOf(values []float64) spread {
 	return spread{median, sorted[0], sorted[len(sorted)-1]}
 }
 
-// values of a figure; none where it could not be measured.
+// values returns the values of a figure, or nil if it could not be measured.
 func (r *results) values(candidate, name string) []float64 {
 	f := r.find(candidate, name)
 	if f == nil {
@@ -80,7 +80,7 @@ func (r *results) values(candidate, name string) []float64 {
 
 func (r *results) spread(candidate, name string) spread { return spreadOf(r.values(candidate, name)) }
 
-// ratio is a figure in terms of another, round by round.
+// ratio returns the quotient of two figures, formed in each round.
 func (r *results) ratio(candidate, name, of, ofName string) spread {
 	values, others := r.values(candidate, name), r.values(of, ofName)
 	var ratios []float64

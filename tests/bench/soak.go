@@ -15,45 +15,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// soak runs three VMs and three channels for a long time, and restarts them, among
-// storms of clients and while the disk is full.
+// soak runs three VMs and three channels for a long time. It restarts them, connects many clients
+// at once, and fills the disk.
 type soak struct {
-	demo   string // the folder of the built demo
-	relay  string // the program qemu-relay
-	work   string // a folder for all that is made
+	demo   string // folder of the demo package
+	relay  string // path of qemu-relay
+	work   string // folder for temporary files
 	length time.Duration
-	every  time.Duration // length of a cycle, at least
+	every  time.Duration // least length of a cycle
 	begin  time.Time
 
-	relays  []*relayed
-	vms     []*guestVM
-	streams []*followed
-	storms  storms
-	count   map[string]int
-	beside  sync.WaitGroup // of all that runs until the end
+	relays     []*relayed
+	vms        []*guestVM
+	streams    []*followed
+	storms     storms
+	count      map[string]int
+	background sync.WaitGroup // the goroutines that run until the end
 
 	mu     sync.Mutex
-	full   bool     // the disk is
-	used   [2]int64 // bytes of the journals' disk: at most, while it is not full, and last
+	full   bool     // whether the disk is full
+	used   [2]int64 // bytes used on the journals' disk: the maximum while it is not full, and the last value
 	faults []string
 }
 
 const (
-	soakDisk  = "512m" // size of the file system that the journals are on
-	soakDisks = 2      // how often it is full
+	soakDisk  = "512m" // size of the file system of the journals
+	soakDisks = 2      // how often the disk is filled
 )
 
-// soakBars is the error of a run that has found something wrong.
-var soakBars = errors.New("soak: a bar is missed")
+// soakBars is returned if the run has not met a target.
+var soakBars = errors.New("soak: a target is missed")
 
-// measureSoak is `bench soak`. The caller has a mount namespace of its own.
+// measureSoak is `bench soak`. It must run in its own mount namespace.
 func measureSoak(command string, args []string) error {
 	s := &soak{count: map[string]int{}}
 	flags := flag.NewFlagSet("bench soak", flag.ContinueOnError)
-	quick := flags.Bool("quick", false, "two minutes, and nothing is written")
-	minutes := flags.Int("minutes", 60, "how long it runs")
+	quick := flags.Bool("quick", false, "run for two minutes, and write no files")
+	minutes := flags.Int("minutes", 60, "run for this many `MINUTES`")
 	output := flags.String("output", "", "write soak.md into `DIR` (docs/performance, unless --quick)")
-	flags.StringVar(&s.demo, "demo", "result-demo", "the `FOLDER` of the built demo")
+	flags.StringVar(&s.demo, "demo", "result-demo", "`FOLDER` of the demo package")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func measureSoak(command string, args []string) error {
 	return errors.Join(err, os.RemoveAll(s.work))
 }
 
-// all prepares, runs all cycles and ends what was started.
+// all prepares the run, runs all cycles and ends the processes.
 func (s *soak) all(ctx context.Context, command string) (machine map[string]string, err error) {
 	s.relay = filepath.Join(s.demo, "bin", "qemu-relay")
 	if s.work, err = os.MkdirTemp("", "bench-"); err != nil {
@@ -94,22 +94,22 @@ func (s *soak) all(ctx context.Context, command string) (machine map[string]stri
 		return nil, fmt.Errorf("mount: %w (scripts/bench runs it in a mount namespace)", err)
 	}
 	defer func() { err = errors.Join(err, unix.Unmount(state, unix.MNT_DETACH)) }()
-	// The programs and our own packages find everything by these.
+	// The programs and our own packages find the run and state folders by these variables.
 	if err := errors.Join(os.Setenv("XDG_RUNTIME_DIR", s.work), os.Setenv("XDG_STATE_HOME", state)); err != nil {
 		return nil, err
 	}
 	machine = describe(&bench{command: command, relay: s.relay, work: s.work})
 	ctx, stop := context.WithCancel(ctx)
-	defer s.beside.Wait()
+	defer s.background.Wait()
 	defer stop()
 	defer s.kill()
 	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
 	s.begin = time.Now()
-	s.beside.Go(func() { s.watch(ctx) })
+	s.background.Go(func() { s.watch(ctx) })
 	for number := 1; time.Since(s.begin) < s.length || s.count[fullDisks] < soakDisks; number++ {
-		if err := s.cycle(ctx, number); err != nil { // what was measured is shown all the same
+		if err := s.cycle(ctx, number); err != nil { // the results are printed nevertheless
 			s.fault("cycle %d: %v", number, err)
 			break
 		}
@@ -121,7 +121,7 @@ func (s *soak) all(ctx context.Context, command string) (machine map[string]stri
 	return machine, nil
 }
 
-// fault takes note of something wrong that does not end the run.
+// fault records an error that does not end the run.
 func (s *soak) fault(format string, values ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,21 +130,21 @@ func (s *soak) fault(format string, values ...any) {
 	fmt.Fprintf(os.Stderr, "%4.0f s  %s\n", time.Since(s.begin).Seconds(), strings.TrimSpace(text))
 }
 
-// until waits until done, and returns an error that names what was waited for if it
-// does not happen within soakPatience.
+// until waits until done returns true. It returns an error that contains what if that takes longer
+// than soakLimit.
 func until(ctx context.Context, what string, done func() bool) error {
-	for late := time.Now().Add(soakPatience); !done(); {
+	for late := time.Now().Add(soakLimit); !done(); {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(late) {
-			return fmt.Errorf("%s: not within %v", what, soakPatience)
+			return fmt.Errorf("%s: not within %v", what, soakLimit)
 		}
 	}
 	return nil
 }
 
-// soakPatience bounds each wait. A boot takes minutes on a machine that does much else.
-const soakPatience = 10 * time.Minute
+// soakLimit is the time limit of each wait. A boot takes minutes on a busy machine.
+const soakLimit = 10 * time.Minute

@@ -11,24 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How many cycles a process lives. The quarters of an hour have 15 cycles, so that
-// each of them sees the same ages of all processes but the last relay.
+// The number of cycles after which a process is restarted. A quarter of an hour has 15 cycles, so
+// that the processes have the same ages in each quarter, except the last relay.
 var (
 	relayLives = []int{2, 3, 30}
 	vmLives    = []int{3, 5, 15}
 )
 
-// killedVM is the VM of which every other restart begins with a SIGKILL.
+// killedVM is the VM that every other restart ends with SIGKILL.
 const killedVM = 1
 
 const (
-	fullDisks  = "full disks"     // the name of their count
-	fullFor    = 10 * time.Second // how long the disk is full
-	settledFor = 5 * time.Second  // without clients and restarts, before descriptors are counted
+	fullDisks  = "full disks"     // the name of their counter
+	fullFor    = 10 * time.Second // how long the disk stays full
+	settledFor = 5 * time.Second  // pause without clients and restarts before descriptors are counted
 )
 
-// cycle is a storm of clients, in the midst of it what is due of a full disk and of
-// restarts, and then a quiet time, at whose end the descriptors are counted.
+// cycle runs a storm of clients. During the storm it fills the disk and restarts processes, if due.
+// After the storm it waits, and then counts the descriptors.
 func (s *soak) cycle(ctx context.Context, number int) error {
 	end := time.Now().Add(s.every)
 	var storm sync.WaitGroup
@@ -61,7 +61,7 @@ func pause(ctx context.Context, length time.Duration) error {
 	}
 }
 
-// restarts restarts whatever is due.
+// restarts restarts the processes that are due.
 func (s *soak) restarts(ctx context.Context, number int) error {
 	for i, relay := range s.relays {
 		if number%relayLives[i] > 0 {
@@ -81,7 +81,7 @@ func (s *soak) restarts(ctx context.Context, number int) error {
 			s.count["SIGKILLs of microvm-run"]++
 			vm.end(unix.SIGKILL)
 		} else {
-			s.count["orderly stops of a VM"]++
+			s.count["clean stops of a VM"]++
 			if err := vm.shutdown(ctx, s); err != nil {
 				return err
 			}
@@ -93,8 +93,8 @@ func (s *soak) restarts(ctx context.Context, number int) error {
 	return nil
 }
 
-// fullDisk fills the journals' disk, again and again as they make room, and waits
-// until every stream goes on.
+// fullDisk fills the journals' disk, again and again while the journals free space, and waits until
+// every stream continues.
 func (s *soak) fullDisk(ctx context.Context) error {
 	s.count[fullDisks]++
 	s.setFull(true)
@@ -117,7 +117,7 @@ func (s *soak) fullDisk(ctx context.Context) error {
 	}
 	for _, stream := range s.streams {
 		before := stream.read()
-		if err := until(ctx, stream.name+" goes on after a full disk", func() bool { return stream.read() > before }); err != nil {
+		if err := until(ctx, stream.name+" continues after the disk was full", func() bool { return stream.read() > before }); err != nil {
 			return err
 		}
 	}
@@ -130,8 +130,8 @@ func (s *soak) setFull(full bool) {
 	s.full = full
 }
 
-// finish has all printers end, and compares what was printed with what has come and
-// with what the journals' files have.
+// finish ends all printers, and compares their output with what was read and with the files of the
+// journals.
 func (s *soak) finish(ctx context.Context) error {
 	for _, relay := range s.relays {
 		printed, err := relay.stopPrinting()
@@ -155,7 +155,7 @@ func (s *soak) finish(ctx context.Context) error {
 	return nil
 }
 
-// kill ends whatever still runs.
+// kill kills the processes that still run.
 func (s *soak) kill() {
 	for _, vm := range s.vms {
 		vm.end(unix.SIGTERM)

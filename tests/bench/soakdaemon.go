@@ -13,42 +13,42 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// daemon is a program of ours that is started again and again.
+// daemon is one of our programs, which is restarted again and again.
 type daemon struct {
 	role string
-	dir  string // of the built demo's programs
+	dir  string // of the demo's programs
 	log  string
 	args []string
 
 	mu     sync.Mutex
-	run    *exec.Cmd // nil: none runs
-	ending bool      // its end is wanted
+	run    *exec.Cmd // nil if none runs
+	ending bool      // the process is being ended
 	ended  chan struct{}
 	lives  []*life
 }
 
-// life is one process of a daemon, and what it used.
+// life is one process of a daemon, with its samples.
 type life struct {
 	begun   time.Time
 	samples []sample
 }
 
-// sample is what a process uses at a moment.
+// sample is the resource usage of a process at one time.
 type sample struct {
 	time        time.Time
 	rss         float64 // MiB
 	descriptors int
-	quiet       bool // no client but the followers is there, and nothing has begun
+	quiet       bool // only the followers are connected, and nothing is being restarted
 }
 
-// daemon is the one that runs a program of the demo.
+// daemon returns a daemon that runs a program of the demo.
 func (s *soak) daemon(role, program string, args ...string) *daemon {
 	dir := filepath.Join(s.demo, "bin")
 	log := filepath.Join(s.work, strings.ReplaceAll(role, " ", "-")+".log")
 	return &daemon{role: role, dir: dir, log: log, args: append([]string{filepath.Join(dir, program)}, args...)}
 }
 
-// program is the path of another one.
+// program returns the path of another program of the demo.
 func (d *daemon) program(name string) string { return filepath.Join(d.dir, name) }
 
 func (d *daemon) start() error {
@@ -59,7 +59,7 @@ func (d *daemon) start() error {
 	defer log.Close()
 	run := exec.Command(d.args[0], d.args[1:]...)
 	run.Stdout, run.Stderr = log, log
-	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a key at our terminal is for us
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C signals only this process
 	if err := run.Start(); err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (d *daemon) start() error {
 	return nil
 }
 
-// wait waits for the end and returns the exit status.
+// wait waits for the end of the process and returns its exit status.
 func (d *daemon) wait() int {
 	<-d.ended
 	d.mu.Lock()
@@ -84,7 +84,7 @@ func (d *daemon) wait() int {
 	return code
 }
 
-// expectEnd takes note that the end is wanted.
+// expectEnd records that the process is being ended.
 func (d *daemon) expectEnd() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -95,13 +95,13 @@ func (d *daemon) expectEnd() {
 func (d *daemon) end(signal unix.Signal) {
 	if d.run != nil {
 		d.expectEnd()
-		_ = d.run.Process.Signal(signal) // one that has ended is what is wanted
+		_ = d.run.Process.Signal(signal) // an error means that it has ended
 		d.wait()
 	}
 }
 
-// sample takes note of what the process uses now. One that has ended by itself is an
-// error.
+// sample records the current usage of the process. It is an error if the process has ended by
+// itself.
 func (d *daemon) sample(quiet bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -110,13 +110,13 @@ func (d *daemon) sample(quiet bool) error {
 	}
 	select {
 	case <-d.ended:
-		return fmt.Errorf("%s: has ended: %v (see %s)", d.role, d.run.ProcessState, d.log)
+		return fmt.Errorf("%s has ended: %v (see %s)", d.role, d.run.ProcessState, d.log)
 	default:
 	}
 	proc := fmt.Sprintf("/proc/%d/", d.run.Process.Pid)
 	open, err := os.ReadDir(proc + "fd")
 	if err != nil {
-		return nil //nolint:nilerr // it ends just now
+		return nil //nolint:nilerr // it has just ended
 	}
 	newest := d.lives[len(d.lives)-1]
 	newest.samples = append(newest.samples, sample{time.Now(), float64(number(proc+"status", "VmRSS:")) / 1024, len(open), quiet})

@@ -11,13 +11,13 @@ import (
 	"microvm-console/internal/state"
 )
 
-// checkFiles judges what the journal's files have, boot by boot.
+// checkFiles checks the journal's files, boot by boot.
 func (s *followed) checkFiles(ctx context.Context) error {
 	console, err := s.status(ctx)
 	if err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(console.Relay.Journal, "*.log")) // by name: in their order
+	files, err := filepath.Glob(filepath.Join(console.Relay.Journal, "*.log")) // sorted by name, which is their order
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (s *followed) checkFiles(ctx context.Context) error {
 	return nil
 }
 
-// file takes a journal's file that begins at offset.
+// file checks a journal's file that begins at offset.
 func (o *oracle) file(path string, offset int64, gaps []state.Gap) error {
 	data, err := os.ReadFile(path)
 	if err != nil {

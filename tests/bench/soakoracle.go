@@ -1,20 +1,20 @@
 package main
 
-// oracle judges the records of one boot. A record that is not there is missing unless
-// a counted gap has hit it.
+// oracle checks the records of one boot. A record that was not read is missing unless a counted gap
+// overlaps it.
 type oracle struct {
 	*checker
 	base  int64 // number of the first record
-	begun bool  // a record has come, so that place is known
-	place int64 // in the stream of records, in bytes, of what comes next
+	begun bool  // a record was read, so that place is known
+	place int64 // of the next byte, in the stream of records
 	lost  int64 // bytes of the gaps
-	hit   int64 // records that lie in a gap, whole or in part
-	last  int64 // the last one of them
+	hit   int64 // records that overlap a gap
+	last  int64 // the number of the last of them
 }
 
 func newOracle() *oracle { return &oracle{checker: newChecker(), last: -1} }
 
-// take takes what was read.
+// take checks data that was read.
 func (o *oracle) take(data []byte) {
 	for !o.begun && len(data) > 0 { // at most one record at a time
 		piece := data[:min(recordBytes, len(data))]
@@ -28,7 +28,7 @@ func (o *oracle) take(data []byte) {
 	o.place += int64(len(data))
 }
 
-// gap takes note that bytes were lost just here.
+// gap records that bytes were lost at the current place.
 func (o *oracle) gap(bytes int64) {
 	o.part = o.part[:0] // the rest of that record is lost
 	first, last := o.place/recordBytes, (o.place+bytes-1)/recordBytes
@@ -36,10 +36,10 @@ func (o *oracle) gap(bytes int64) {
 	o.last, o.place, o.lost = last, o.place+bytes, o.lost+bytes
 }
 
-// missing is how many records should be there and are not.
+// missing returns the number of missing records.
 func (o *oracle) missing() int64 { return o.next - o.base - o.got - o.hit }
 
-// tally is what a stream's boots have come to.
+// tally is the sum over the boots of a stream.
 type tally struct {
 	boots                                        int
 	bytes, records, lost, hit, missing, repeated int64

@@ -9,8 +9,8 @@ func TestOracle(t *testing.T) {
 	const size = recordBytes
 	all := bytes.Clone(newWriter(10 * size).fill())
 	noise := []byte("Linux version 6.1 #1 SMP\nlogin: ")
-	// Each row leaves out parts of ten records, and counts them as gaps or not.
-	type part struct{ from, to int } // what comes
+	// Each row omits parts of ten records, and counts them as gaps or not.
+	type part struct{ from, to int } // a part that is read
 	for _, row := range []struct {
 		name                   string
 		before                 []byte
@@ -26,9 +26,9 @@ func TestOracle(t *testing.T) {
 		{"one byte", nil, []part{{0, 3*size + 20}, {3*size + 21, 10 * size}}, true, 1, 0, 0},
 		{"two bytes of one record", nil, []part{{0, 3*size + 20}, {3*size + 21, 3*size + 40}, {3*size + 41, 10 * size}}, true, 1, 0, 0},
 		{"two records, not counted", noise, []part{{0, 3 * size}, {5 * size, 10 * size}}, false, 0, 2, 0},
-		{"a record comes twice", noise, []part{{0, 3 * size}, {2 * size, 10 * size}}, false, 0, 0, 1},
+		{"a repeated record", noise, []part{{0, 3 * size}, {2 * size, 10 * size}}, false, 0, 0, 1},
 	} {
-		for _, step := range []int{7, size, 4096} { // bytes that come at once
+		for _, step := range []int{7, size, 4096} { // bytes that are read at once
 			o, at := newOracle(), 0
 			o.take(row.before)
 			for _, part := range row.parts {

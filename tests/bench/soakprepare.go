@@ -10,7 +10,7 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// prepare starts everything, and the printers.
+// prepare starts the VMs, the relays and the printers.
 func (s *soak) prepare(ctx context.Context) error {
 	settings := filepath.Join(s.work, "settings.json")
 	ports := map[string]any{"monitor": map[string]any{}}
@@ -49,7 +49,7 @@ func (s *soak) prepare(ctx context.Context) error {
 	return nil
 }
 
-// addRelay starts a relay, and its printer.
+// addRelay starts a relay and its printer.
 func (s *soak) addRelay(ctx context.Context, name, settings string) error {
 	channel := rundir.OfChannel(name)
 	dir := filepath.Join(s.work, "printer-"+name)
@@ -68,8 +68,8 @@ func (s *soak) addRelay(ctx context.Context, name, settings string) error {
 	return err
 }
 
-// follow has a stream followed until ctx ends.
+// follow adds a stream and reads it until ctx ends.
 func (s *soak) follow(ctx context.Context, stream *followed) {
 	s.streams = append(s.streams, stream)
-	s.beside.Go(func() { stream.follow(ctx) })
+	s.background.Go(func() { stream.follow(ctx) })
 }

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// relayed is a persistent relay, and a printer that stands for QEMU and outlives it.
+// relayed is a persistent relay, and a printer that replaces QEMU and outlives the relay.
 type relayed struct {
 	*daemon
 	stream  *followed
@@ -14,16 +14,16 @@ type relayed struct {
 	printer *setup
 }
 
-// start starts the relay and returns once its endpoints are there: ctl is the last.
+// start starts the relay and returns when its endpoints exist; ctl is the last of them.
 func (r *relayed) start() error {
-	_ = os.Remove(r.ctl) // that of a killed relay
+	_ = os.Remove(r.ctl) // left by a killed relay
 	return errors.Join(r.daemon.start(), r.printer.await(r.ctl))
 }
 
-// stopPrinting returns how many bytes were printed in all.
+// stopPrinting ends the printer and returns the number of bytes that it has printed.
 func (r *relayed) stopPrinting() (int64, error) {
-	if err := r.printer.begin(); err != nil { // any line ends it
+	if err := r.printer.begin(); err != nil { // any line ends the printer
 		return 0, err
 	}
-	return strconv.ParseInt(<-r.printer.says, 10, 64)
+	return strconv.ParseInt(<-r.printer.lines, 10, 64)
 }

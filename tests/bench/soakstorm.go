@@ -13,30 +13,30 @@ import (
 	"microvm-console/internal/ctl"
 )
 
-// storms are the clients that have come in crowds.
+// storms counts the clients of all storms.
 type storms struct{ clients, refused, bytes, repeated atomic.Int64 }
 
-// A storm has stormLeast clients, or up to twice as many, and lasts stormFor at most.
+// A storm has from stormLeast to twice as many clients, and lasts stormFor at most.
 const (
 	stormLeast = 50
 	stormFor   = 6 * time.Second
 )
 
-// storm has clients come to all streams at once, by TCP, Unix socket and HTTP. A third
-// of them reads nothing, and half of those on TCP reset their connection.
+// storm connects clients to all streams at once, over TCP, Unix sockets and HTTP. A third of them
+// does not read, and half of those on TCP reset their connection.
 func (s *soak) storm(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, stormFor)
 	defer stop()
 	var here sync.WaitGroup
 	for range stormLeast + rand.IntN(stormLeast+1) {
 		stream := s.streams[rand.IntN(len(s.streams))]
-		here.Go(func() { s.storms.visit(ctx, stream) })
+		here.Go(func() { s.storms.client(ctx, stream) })
 	}
 	here.Wait()
 }
 
-// visit is one client's. That a relay or a VM is not there just now is no fault.
-func (s *storms) visit(ctx context.Context, to *followed) {
+// client runs one client. It is not an error if a relay or a VM does not run at the moment.
+func (s *storms) client(ctx context.Context, to *followed) {
 	s.clients.Add(1)
 	conn, err := to.connect(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *storms) visit(ctx context.Context, to *followed) {
 	}
 }
 
-// connect connects by one of the ways that the stream has.
+// connect connects to one of the endpoints of the stream.
 func (s *followed) connect(ctx context.Context) (io.ReadCloser, error) {
 	way := rand.IntN(3)
 	if way == 0 {

@@ -11,40 +11,41 @@ import (
 	"microvm-console/internal/state"
 )
 
-// followed is the stream of a console or a channel, read from its first byte on, over all restarts.
+// followed is the stream of a console or a channel, which is read from its first byte on over all
+// restarts.
 type followed struct {
 	name    string
 	client  ctl.Client
 	console string
-	boots   bool // each boot prints from record 0 on
+	boots   bool // whether each boot begins with record 0
 	fault   func(format string, values ...any)
 
 	mu     sync.Mutex
-	offset int64    // of what comes next
-	start  int64    // of the boot that oracle is about
-	told   [2]int64 // the newest gap: its offset, and its bytes
-	oracle *oracle  // nil: nothing has come
+	offset int64    // of the next byte
+	start  int64    // of the boot of oracle
+	gap    [2]int64 // the newest gap: its offset and its size
+	oracle *oracle  // nil if nothing was read
 	total  tally
 }
 
-// follow reads until ctx ends, and comes again where it was cut off.
+// follow reads until ctx ends. It reconnects at the same offset when it is cut off.
 func (s *followed) follow(ctx context.Context) {
 	for ctx.Err() == nil {
-		_ = s.visit(ctx) // a relay, or a VM, that is not there is waited for
+		_ = s.readOnce(ctx) // an error means that the relay or the VM does not run
 		_ = pause(ctx, 50*time.Millisecond)
 	}
 }
 
-// visit reads to the end of one answer.
-func (s *followed) visit(ctx context.Context) error {
+// readOnce reads one response to its end.
+func (s *followed) readOnce(ctx context.Context) error {
 	from := strconv.FormatInt(s.read(), 10)
 	answer, err := s.client.Stream(ctx, ctl.StreamRequest{Console: s.console, From: from, Gaps: true, Client: "soak"})
 	if err != nil {
 		return err
 	}
 	defer answer.Close()
-	// If the VM was restarted since, this is the new boot's beginning, where nothing of
-	// the answer is any more.
+	// If the VM was restarted since the request, this is the start of the new boot, which is
+	// after the end of the response.
 	console, err := s.status(ctx)
 	if err != nil {
 		return err
@@ -59,7 +60,7 @@ func (s *followed) visit(ctx context.Context) error {
 	}
 }
 
-// attached takes note where an answer begins, and of a gap there.
+// attached records the offset of a response, and a gap there.
 func (s *followed) attached(answer *ctl.Stream, start int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,22 +68,22 @@ func (s *followed) attached(answer *ctl.Stream, start int64) {
 		s.oracle, s.start = newOracle(), start
 	}
 	gap := answer.Gap
-	if s.told[0] == answer.Offset { // it was reported before, if nothing has come since
-		gap -= s.told[1]
+	if s.gap[0] == answer.Offset { // nothing was read since: the gap was counted already
+		gap -= s.gap[1]
 	}
 	switch {
 	case answer.Offset != s.offset:
-		s.fault("%s: %d was wanted, and %d is the oldest", s.name, s.offset, answer.Offset)
+		s.fault("%s: requested offset %d, but the oldest is %d", s.name, s.offset, answer.Offset)
 		s.offset = answer.Offset
 	case gap < 0:
 		s.fault("%s: a gap of unknown size at %d", s.name, s.offset)
 	case gap > 0:
 		s.oracle.gap(gap)
-		s.told = [2]int64{answer.Offset, answer.Gap}
+		s.gap = [2]int64{answer.Offset, answer.Gap}
 	}
 }
 
-// take takes what has come. A boot begins at start.
+// take checks data that was read. A boot begins at start.
 func (s *followed) take(data []byte, start int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +101,7 @@ func (s *followed) take(data []byte, start int64) {
 	s.offset += int64(len(data))
 }
 
-// sum is what all boots have come to.
+// sum returns the sum over all boots.
 func (s *followed) sum() tally {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,14 +112,14 @@ func (s *followed) sum() tally {
 	return sum
 }
 
-// read is how much of the stream has come.
+// read returns the number of bytes that were read.
 func (s *followed) read() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.offset
 }
 
-// status is that of the console, or of the channel's only one.
+// status returns the status of the console, or of the only console of a channel.
 func (s *followed) status(ctx context.Context) (state.Console, error) {
 	status, err := s.client.Status(ctx)
 	if err != nil {
@@ -132,7 +133,7 @@ func (s *followed) status(ctx context.Context) (state.Console, error) {
 	return state.Console{}, fmt.Errorf("%s: no such console", s.name)
 }
 
-// settle waits until so many bytes of records have come, or are counted as lost.
+// settle waits until printed bytes of records are read or counted as lost.
 func (s *followed) settle(ctx context.Context, printed int64) error {
 	err := until(ctx, fmt.Sprintf("%s: %d bytes of records", s.name, printed), func() bool {
 		s.mu.Lock()

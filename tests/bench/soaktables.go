@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// table is the results as Markdown; met reports whether all bars are.
+// table returns the results as Markdown; met reports whether all targets are met.
 func (s *soak) table(m map[string]string) (text string, met bool) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n`%s`, %s, %s s. %s, %s, %s; %s; %s; load before %s, after %s.\n\n",
@@ -17,17 +17,17 @@ func (s *soak) table(m map[string]string) (text string, met bool) {
 	for _, what := range slices.Sorted(maps.Keys(s.count)) {
 		fmt.Fprintf(&b, "- %s: %d\n", what, s.count[what])
 	}
-	fmt.Fprintf(&b, "- clients in storms: %d, %d of them came while there was nothing to connect to; they read %.1f GB\n",
+	fmt.Fprintf(&b, "- clients in storms: %d, of which %d could not connect; they read %.1f GB\n",
 		s.storms.clients.Load(), s.storms.refused.Load(), float64(s.storms.bytes.Load())/1e9)
-	fmt.Fprintf(&b, "- journals: %d MiB at most while the disk of %s was not full, %d MiB at the end\n\n", s.used[0]>>20, soakDisk, s.used[1]>>20)
+	fmt.Fprintf(&b, "- journals: at most %d MiB while the disk of %s was not full, %d MiB at the end\n\n", s.used[0]>>20, soakDisk, s.used[1]>>20)
 	flat := s.usage(&b)
 	whole := s.tallies(&b)
 	return b.String(), flat && whole
 }
 
-// usage is the table of what the processes use.
+// usage writes the table of resource usage.
 func (s *soak) usage(b *strings.Builder) (met bool) {
-	b.WriteString("| | processes | memory, MiB: second and last quarter of the run | of one process's life, at worst | descriptors at the first quiet moment | and later, at most | |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| | processes | memory, MiB: second and last quarter of the run | of the life of the worst process | descriptors at the first quiet moment | largest change later | |\n|---|---|---|---|---|---|---|\n")
 	met = true
 	for _, d := range s.daemons() {
 		all := memoryBetween(d.lives, s.begin, time.Now())
@@ -35,7 +35,7 @@ func (s *soak) usage(b *strings.Builder) (met bool) {
 		first, more := d.descriptors()
 		worst := fmt.Sprintf("%.1f, %.1f", one.second, one.last)
 		if long == 0 {
-			worst = "none was 10 minutes old"
+			worst = "no process ran for 10 minutes"
 		}
 		flat := all.flat() && one.flat() && more == 0
 		met = met && flat
@@ -45,9 +45,9 @@ func (s *soak) usage(b *strings.Builder) (met bool) {
 	return met
 }
 
-// tallies is the table of what has come.
+// tallies writes the table of what was read.
 func (s *soak) tallies(b *strings.Builder) (met bool) {
-	b.WriteString("\n| | boots | MB read | records | lost bytes, counted | records that these hit | missing | repeated | |\n|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("\n| | boots | MB read | records | lost bytes, counted | records in gaps | missing | repeated | |\n|---|---|---|---|---|---|---|---|---|\n")
 	met = len(s.faults) == 0 && s.storms.repeated.Load() == 0
 	for _, stream := range s.streams {
 		t := stream.sum()

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sampleEvery is how often it is looked what the processes use.
+// sampleEvery is the time between two samples.
 const sampleEvery = 10 * time.Second
 
 // watch takes samples until ctx ends.
@@ -32,7 +32,7 @@ func (s *soak) daemons() (all []*daemon) {
 	return all
 }
 
-// sample takes a sample of all processes, and of the journals' disk.
+// sample takes a sample of all processes and of the journals' disk.
 func (s *soak) sample(quiet bool) {
 	for _, d := range s.daemons() {
 		if err := d.sample(quiet); err != nil {
@@ -50,7 +50,7 @@ func (s *soak) sample(quiet bool) {
 	}
 }
 
-// progress is a line after each cycle.
+// progress prints a line after each cycle.
 func (s *soak) progress(number int) {
 	var words []string
 	for _, d := range s.daemons() {
@@ -63,14 +63,14 @@ func (s *soak) progress(number int) {
 		time.Since(s.begin).Seconds(), number, strings.Join(words, ", "), s.used[1]>>20)
 }
 
-// memory is what a daemon's processes had in memory, MiB: medians.
+// memory has the medians of the memory of processes in two quarters of a time, in MiB.
 type memory struct{ second, last float64 }
 
-// flat reports whether memory does not grow: 10 % and 2 MiB are left to chance.
+// flat reports whether the memory does not grow by more than 10 % and 2 MiB.
 func (m memory) flat() bool { return m.last <= 1.1*m.second+2 }
 
-// memoryBetween is that of the second and of the last quarter of a time, of all
-// processes that ran then.
+// memoryBetween returns the memory of all processes in the second and in the last quarter of a
+// time.
 func memoryBetween(lives []*life, begin, end time.Time) memory {
 	var quarters [4][]float64
 	for _, life := range lives {
@@ -82,10 +82,11 @@ func memoryBetween(lives []*life, begin, end time.Time) memory {
 	return memory{spreadOf(quarters[1]).median, spreadOf(quarters[3]).median}
 }
 
-// longLife is the age from which on the quarters of one process's life are compared too.
+// longLife is the least lifetime of a process for which the quarters of its life are compared.
 const longLife = 10 * time.Minute
 
-// worstLife is the memory of the process that grew most, of those that lived long.
+// worstLife returns the memory of the process that grew most, and the number of processes that
+// lived for longLife.
 func (d *daemon) worstLife() (worst memory, long int) {
 	for _, l := range d.lives {
 		if len(l.samples) == 0 || l.samples[len(l.samples)-1].time.Sub(l.begun) < longLife {
@@ -99,8 +100,8 @@ func (d *daemon) worstLife() (worst memory, long int) {
 	return worst, long
 }
 
-// descriptors are those at the quiet moments: of each process, how many it had at the
-// first one, and the most that any had more than that, or less.
+// descriptors returns the number of descriptors of each process at its first quiet moment, and the
+// largest difference at a later one.
 func (d *daemon) descriptors() (first []int, most int) {
 	for _, life := range d.lives {
 		begun := false

@@ -20,8 +20,8 @@ type guestVM struct {
 	streams []*followed // of ttyS0 and hvc0
 }
 
-// guestPrints prints records on both terminals until /tmp/stop is there, and then
-// writes how many those were. -opost: a line ends with a line feed alone.
+// guestPrints is a shell script that prints records on both terminals until /tmp/stop exists, and
+// then writes their number. With -opost a line ends with a line feed only.
 const guestPrints = `[ ! -e /tmp/print ] || exit 0
 cat >/tmp/print <<'END'
 i=0
@@ -41,7 +41,7 @@ done`
 const guestStops = `touch /tmp/stop
 for d in ttyS0 hvc0; do while [ ! -s /tmp/printed.$d ]; do sleep 0.1; done; cat /tmp/printed.$d; done`
 
-// boot starts the VM, waits for both logins, and has the guest print.
+// boot starts the VM, waits for both logins, and starts guestPrints.
 func (v *guestVM) boot(ctx context.Context, s *soak) error {
 	if err := v.start(); err != nil {
 		return err
@@ -65,8 +65,8 @@ func (v *guestVM) boot(ctx context.Context, s *soak) error {
 	return err
 }
 
-// exec runs a script in the guest, which can be run twice: on a machine that does much
-// else, the agent may not answer in time.
+// exec runs a script in the guest. It may run the script twice, because on a busy machine the agent
+// may not answer in time.
 func (v *guestVM) exec(ctx context.Context, script string) (string, error) {
 	var output []byte
 	var failed error
@@ -80,7 +80,7 @@ func (v *guestVM) exec(ctx context.Context, script string) (string, error) {
 	return string(output), err
 }
 
-// stopPrinting has the guest end its lines, and waits until all of them have come.
+// stopPrinting makes the guest stop printing, and waits until its output is read.
 func (v *guestVM) stopPrinting(ctx context.Context) error {
 	output, err := v.exec(ctx, guestStops)
 	if err != nil {
@@ -102,7 +102,7 @@ func (v *guestVM) stopPrinting(ctx context.Context) error {
 	return nil
 }
 
-// shutdown ends the VM in good order.
+// shutdown shuts the VM down with microvm-shutdown.
 func (v *guestVM) shutdown(ctx context.Context, s *soak) error {
 	if err := v.stopPrinting(ctx); err != nil {
 		return err

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// tables are the results as Markdown.
+// tables returns the results as Markdown.
 func (r *results) tables() string {
 	var text strings.Builder
 	m := r.Machine
@@ -22,7 +22,7 @@ func (r *results) tables() string {
 	return text.String()
 }
 
-// rates is the table of how fast every client gets all.
+// rates writes the table of rates.
 func (r *results) rates(text *strings.Builder) {
 	text.WriteString("Bytes per second to every client, as a share of the limit in the same round: median (least-most). Below: MB/s.\n\n" +
 		"| | 1 client | 10 clients | 100 clients | processor, s/GB, with 1 | 10 | 100 | bytes a client missed |\n|---|---|---|---|---|---|---|---|\n")
@@ -45,16 +45,16 @@ func (r *results) rates(text *strings.Builder) {
 	}, text)
 }
 
-// answers is the table of what clients notice besides.
+// answers writes the table of echoes, late clients and stalled clients.
 func (r *results) answers(text *strings.Builder) {
-	text.WriteString("\nA typed byte and its echo, in µs; what a client misses that comes after half of a stream that waits for\n" +
-		"nobody; the rate of a client beside one that reads nothing, as a share of its rate alone.\n\n" +
+	text.WriteString("\nThe time from a typed byte to its echo, in µs; the share that a client misses if it connects after half of a\n" +
+		"stream that does not wait for it; the rate of a client beside one that does not read, as a share of its rate alone.\n\n" +
 		"| | p50 | p99 | p50 / socat's | late client misses | beside a stalled one |\n|---|---|---|---|---|---|\n")
 	r.rows(func(c candidate) string {
 		ratio := r.ratio(c.name, "p50", "socat, Unix socket", "p50")
 		beside := show(r.ratio(c.name, "stalled", c.name, "alone"), "%.2f")
 		if lost := r.spread(c.name, "stalled lost"); lost.median > 0 {
-			beside = fmt.Sprintf("freezes, or loses: %.1f MB did not come", lost.median/1e6)
+			beside = fmt.Sprintf("freezes or loses bytes: %.1f MB missing", lost.median/1e6)
 		}
 		return strings.Join([]string{
 			r.cell(c.name, "p50", show(r.spread(c.name, "p50"), "%.0f")),
@@ -66,11 +66,11 @@ func (r *results) answers(text *strings.Builder) {
 	}, text)
 }
 
-// idles is the table of what it costs while nothing happens.
+// idles writes the table of resource usage without data.
 func (r *results) idles(text *strings.Builder) {
-	text.WriteString("\nWhile nothing happens: memory of each client and of each channel more, in KiB (Pss_Anon; VmRSS), processor\n" +
-		"time, and how often any thread is woken. The kernel's buffers are not counted.\n\n" +
-		"| | a client | a channel | processor | woken per second |\n|---|---|---|---|---|\n")
+	text.WriteString("\nWithout data: memory of each client and of each further channel, in KiB (Pss_Anon; VmRSS), processor time, and\n" +
+		"wakeups of all threads. The kernel's buffers are not counted.\n\n" +
+		"| | a client | a channel | processor | wakeups per second |\n|---|---|---|---|---|\n")
 	r.rows(func(c candidate) string {
 		kib := func(what string) string {
 			pss, rss := r.spread(c.name, what+" pss"), r.spread(c.name, what+" rss")
@@ -84,13 +84,13 @@ func (r *results) idles(text *strings.Builder) {
 	}, text)
 }
 
-// commands are what was measured.
+// commands writes the table of the candidates' commands.
 func (r *results) commands(text *strings.Builder) {
 	text.WriteString("\n| | is |\n|---|---|\n")
 	r.rows(func(c candidate) string { return c.command }, text)
 }
 
-// rows writes a row for each candidate of which there are results.
+// rows writes a row for each candidate with results.
 func (r *results) rows(cells func(candidate) string, text *strings.Builder) {
 	for _, c := range candidates {
 		for _, f := range r.Figures {
@@ -102,7 +102,7 @@ func (r *results) rows(cells func(candidate) string, text *strings.Builder) {
 	}
 }
 
-// cell is text, or why there is nothing to tell.
+// cell returns text, or the error if the value is missing.
 func (r *results) cell(candidate, name, text string) string {
 	f := r.find(candidate, name)
 	switch {
@@ -115,7 +115,7 @@ func (r *results) cell(candidate, name, text string) string {
 	return text
 }
 
-// show is a spread, with one format for each of its numbers.
+// show returns a spread as text; format is that of each number.
 func show(s spread, format string) string {
 	if math.IsNaN(s.median) {
 		return ""

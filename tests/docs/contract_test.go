@@ -22,9 +22,8 @@ func contractTable(t *testing.T, heading string) []harness.Row {
 	return harness.TableRows(t, "docs/contract.md", heading)
 }
 
-// jsonFields are the JSON fields of the structs in a Go file, as the tables
-// write them: those of the type of a list or a map stand behind its name.
-// nested names the field behind whose name a struct's fields stand.
+// jsonFields returns the names of the JSON fields of the structs in a Go file, as the tables
+// write them. nested has the prefix of the fields of each struct, by the name of the struct.
 func jsonFields(t *testing.T, file string, nested map[string]string) []string {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(harness.Root, file), nil, 0)
@@ -69,16 +68,16 @@ func compareNames(t *testing.T, rows []harness.Row, want []string) {
 	}
 	for _, name := range got {
 		if !slices.Contains(want, name) {
-			t.Errorf("docs/contract.md has %s, the code has not", name)
+			t.Errorf("docs/contract.md has %s, the code does not", name)
 		}
 	}
 }
 
-// vmFields is where the tables write the fields of a vm.json's structs.
+// vmFields has the prefixes of the fields of vm.json in the tables.
 var vmFields = map[string]string{"Machine": "", "Console": "consoles[]."}
 
-// Every field of vm.json stands in the table, means what the table says when it
-// is left alone, and puts what the table says into QEMU's command line.
+// TestContractOfVMJSON checks the table of vm.json: it lists every field, the default is
+// right, and QEMU's command line has what the table says.
 func TestContractOfVMJSON(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
@@ -88,14 +87,14 @@ func TestContractOfVMJSON(t *testing.T) {
 	run := harness.Tool(t, "microvm-run")
 	dir := t.TempDir()
 	harness.Must(t, dir, "bash", "-c", "mkdir other && { head -c 514 /dev/zero; printf HdrS; } >bzImage && cp bzImage other && touch initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
-	// dryRun returns how QEMU is started for the plain machine with one change.
+	// dryRun returns the command line of QEMU for a plain machine with one field changed.
 	dryRun := func(field, value string, flags ...string) (string, error) {
 		vm := map[string]any{
 			"name": "plain", "machine": "q35", "accel": "tcg", "kernel": "bzImage",
 			"consoles": []any{map[string]any{"name": "serial", "device": "ttyS0", "port": 4440}},
 		}
 		if field == "ports" {
-			delete(vm, "consoles") // it is for a vm.json without consoles
+			delete(vm, "consoles") // ports is for a vm.json without consoles
 		}
 		place := vm
 		if inner, ok := strings.CutPrefix(field, "consoles[]."); ok {
@@ -118,35 +117,35 @@ func TestContractOfVMJSON(t *testing.T) {
 		field := r.Code(0)[0]
 		without, err := dryRun(field, "")
 		leftAlone := without
-		if value := r.Code(1); len(value) > 0 { // else it is nothing that can be written
+		if value := r.Code(1); len(value) > 0 { // else the default cannot be written
 			leftAlone, _ = dryRun(field, value[0])
 		}
 		switch {
 		case (r[1] == "required") != (err != nil):
-			t.Errorf("%s is %s, but a vm.json without it gives %v", field, r[1], err)
+			t.Errorf("%s is %s, but the error without it is %v", field, r[1], err)
 		case leftAlone != without:
-			t.Errorf("%s is not %s when it is left alone:\n%s\n%s", field, r[1], without, leftAlone)
+			t.Errorf("the default of %s is not %s:\n%s\n%s", field, r[1], without, leftAlone)
 		}
 		gets, flags := r.Code(3), []string(nil)
 		switch len(gets) {
-		case 0: // it is none of QEMU's business
+		case 0: // the field does not change the command line
 			gets = []string{oneLine(without)}
 		case 2:
 			gets, flags = gets[1:], gets[:1]
 		}
 		with, err := dryRun(field, r.Code(2)[0], flags...)
 		if err != nil || !strings.Contains(oneLine(with), gets[0]) {
-			t.Errorf("%s = %s does not give QEMU %q: %v\n%s", field, r.Code(2)[0], gets[0], err, with)
+			t.Errorf("with %s = %s, QEMU does not get %q: %v\n%s", field, r.Code(2)[0], gets[0], err, with)
 		}
 	}
 }
 
-// oneLine is a command that was printed for a shell, on one line.
+// oneLine returns a command that was printed on several lines as one line.
 func oneLine(command string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(command, "\\\n", " ")), " ")
 }
 
-// So does every field of a check.
+// TestContractOfChecks checks that the table lists every field of a check.
 func TestContractOfChecks(t *testing.T) {
 	t.Parallel()
 	var rows []harness.Row
@@ -158,46 +157,45 @@ func TestContractOfChecks(t *testing.T) {
 	compareNames(t, rows, jsonFields(t, "go/internal/vmconfig/check.go", nil))
 }
 
-// Every field of image.json stands in the table.
+// TestContractOfTheImage checks that the table lists every field of image.json.
 func TestContractOfTheImage(t *testing.T) {
 	t.Parallel()
 	rows := contractTable(t, "`image.json` of `microvm-initrd` = `guest` of `mkMicrovm`")
 	compareNames(t, rows, jsonFields(t, "go/internal/initrd/image.go", map[string]string{"File": "files[]."}))
 }
 
-// The files of a running VM are those of the tables.
+// TestContractOfFiles checks that a running VM has exactly the files of the table.
 func TestContractOfFiles(t *testing.T) {
 	t.Parallel()
 	dir := harness.OwnFolders(t)
 	vm := harness.Start(t, harness.DemoProgram(t, "microvm-run"), "--auto-ports")
 	vm.Expect(`hvc0 +tcp`, 1)
-	// The first line of a console is behind it: every file that is made at the
-	// start is there.
+	// Once the journal has a line, every file that is created at the start exists.
 	harness.Must(t, harness.Root, "bash", "-c", "until grep -q . "+dir+"/state/microvm/console-demo/serial/*.log; do sleep 0.05; done")
 	found := filesBelow(t, filepath.Join(dir, "microvm", "console-demo"))
 	found = append(found, filesBelow(t, filepath.Join(dir, "state", "microvm", "console-demo"))...)
 	harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"), "--force")
 
-	var told []string
+	var listed []string
 	for _, r := range contractTable(t, "file") {
-		told = append(told, r.Code(0)...)
+		listed = append(listed, r.Code(0)...)
 	}
 	for _, name := range found {
-		if !slices.Contains(told, name) {
+		if !slices.Contains(listed, name) {
 			t.Errorf("docs/contract.md lacks the file %s", name)
 		}
 	}
-	for _, name := range told {
+	for _, name := range listed {
 		if !slices.Contains(found, name) && name != "<console>/gaps" {
-			t.Errorf("docs/contract.md has the file %s, a running VM has not: %q", name, found)
+			t.Errorf("docs/contract.md has the file %s, a running VM does not: %q", name, found)
 		}
 	}
 }
 
-// segmentPattern is the name of a segment of a journal.
+// segmentPattern matches the name of a journal segment.
 var segmentPattern = regexp.MustCompile(`[0-9]{20}\.[0-9]{6}\.log`)
 
-// filesBelow are the files below a VM's folder, as the tables write them.
+// filesBelow returns the files below the folder of a VM, as the table writes them.
 func filesBelow(t *testing.T, folder string) []string {
 	t.Helper()
 	var found []string
@@ -211,11 +209,11 @@ func filesBelow(t *testing.T, folder string) []string {
 	return found
 }
 
-// channelFields is where the tables write the fields of the settings' structs.
+// channelFields has the prefixes of the fields of the settings in the tables.
 var channelFields = map[string]string{"Settings": "", "Channel": "channels.<name>."}
 
-// Every setting of the relays stands in the table, and the units, QEMU's
-// arguments and the endpoints of each channel are those that it names.
+// TestContractOfChannels checks that the table lists every setting of the relays, and the
+// units, QEMU's arguments and the endpoints of each channel.
 func TestContractOfChannels(t *testing.T) {
 	t.Parallel()
 	dir := harness.OwnFolders(t)
@@ -229,33 +227,33 @@ func TestContractOfChannels(t *testing.T) {
 	harness.Must(t, dir, "mkdir", "endpoints")
 	harness.Must(t, dir, filepath.Join(bin, "qemu-relay"), "units", "--output", "units")
 
-	// A QEMU that only prints its arguments, while the endpoints are there.
+	// This QEMU prints its arguments and the endpoints, and exits.
 	qemu := filepath.Join(dir, "qemu-system-x86_64")
 	if err := os.WriteFile(qemu, []byte("#!/bin/sh\necho \"$@\"\nls "+dir+"/endpoints\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	harness.Setenv(t, "QEMU", qemu)
-	told := harness.Must(t, dir, filepath.Join(bin, "run-qemu"), "-m", "64")
+	printed := harness.Must(t, dir, filepath.Join(bin, "run-qemu"), "-m", "64")
 	for _, r := range contractTable(t, "channel") {
 		unit, endpoints := r.Code(1)[0], r.Code(3)[0]
 		harness.Must(t, dir, "test", "-f", filepath.Join("units", unit))
 		argument := strings.Replace(r.Code(2)[0], "…", filepath.Join(dir, "qemu-relay"), 1)
-		if !strings.Contains(told, argument) {
-			t.Errorf("QEMU does not get %q:\n%s", argument, told)
+		if !strings.Contains(printed, argument) {
+			t.Errorf("QEMU does not get %q:\n%s", argument, printed)
 		}
 		stem, endings, _ := strings.Cut(strings.TrimSuffix(endpoints, "}"), "{")
 		for _, ending := range strings.Split(endings, ",") {
-			if !strings.Contains(told, stem+ending+"\n") {
-				t.Errorf("there is no endpoint %s:\n%s", stem+ending, told)
+			if !strings.Contains(printed, stem+ending+"\n") {
+				t.Errorf("missing endpoint %s:\n%s", stem+ending, printed)
 			}
 		}
 	}
 }
 
-// routePattern is a path of a control socket in the code.
+// routePattern matches a route of the control socket in the code.
 var routePattern = regexp.MustCompile(`"((?:GET|POST) /[a-z/]+)": *{`)
 
-// The requests of the table are those that control sockets answer.
+// TestContractOfHTTP checks that the table lists exactly the routes of the control socket.
 func TestContractOfHTTP(t *testing.T) {
 	t.Parallel()
 	source := harness.ReadFile(t, filepath.Join(harness.Root, "go", "internal", "ctl", "server", "server.go"))

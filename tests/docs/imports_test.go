@@ -8,8 +8,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// The arrows between our packages are those of the golden list: a new one is a
-// decision.
+// TestImports compares the imports between our packages with the golden list, because a new
+// import is a decision.
 func TestImports(t *testing.T) {
 	t.Parallel()
 	const format = `{{.ImportPath}}:{{range .Imports}} {{.}}{{end}}`

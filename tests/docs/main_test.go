@@ -1,5 +1,5 @@
-// Package docs tests what can be read: documents, whose commands are run, the contract, the
-// structure and the format of the code, licences and linters.
+// Package docs tests the text of the repository: documents, whose commands it runs, the
+// contract, the structure and the format of the code, and licences. It also runs linters.
 package docs
 
 import (

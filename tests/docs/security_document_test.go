@@ -9,21 +9,21 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// Each promise of docs/security.md names tests that exist.
+// TestSecurityDocument checks that each promise of docs/security.md names tests that exist.
 func TestSecurityDocument(t *testing.T) {
 	t.Parallel()
 	named := regexp.MustCompile("(?:([a-z]+) )?`((?:Test|Fuzz)[A-Za-z0-9]+)`")
 	for _, r := range harness.TableRows(t, "docs/security.md", "against") {
 		promised := 0
 		for part := range strings.SplitSeq(r[2], ";") {
-			folder := filepath.Join("tests", "*") // unless a package stands before the name
+			folder := filepath.Join("tests", "*") // unless a package precedes the name
 			for _, match := range named.FindAllStringSubmatch(part, -1) {
 				if match[1] != "" {
 					folder = filepath.Join("go", "internal", match[1])
 				}
 				promised++
 				if !defines(t, folder, match[2]) {
-					t.Errorf("%s: there is no %s in %s", r[1], match[2], folder)
+					t.Errorf("%s: no test %s in %s", r[1], match[2], folder)
 				}
 			}
 		}

@@ -12,19 +12,20 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// The most that a type and a function of go/ may have.
+// The limits for types and functions in go/.
 const (
-	mostFields  = 20 // with those of its embedded and nested structs of the same package
+	mostFields  = 20 // including the fields of embedded and nested structs of the same package
 	mostMethods = 30
 	mostLines   = 60
 )
 
-// goPackage is what the test knows of a package: its structs, and the methods of its types.
+// goPackage has the structs of a package, and the number of methods of each type.
 type goPackage struct {
 	structs map[string]*ast.StructType
 	methods map[string]int
 }
 
+// TestStructure checks that no type and no function exceeds the limits.
 func TestStructure(t *testing.T) {
 	t.Parallel()
 	packages := map[string]*goPackage{}
@@ -53,16 +54,16 @@ func TestStructure(t *testing.T) {
 		for name, body := range p.structs {
 			at := strings.TrimPrefix(dir, filepath.Join(harness.Root, "go")+"/") + " " + name
 			if n := p.fields(body); n > mostFields {
-				t.Errorf("%s has %d fields, more than %d: it is two things", at, n, mostFields)
+				t.Errorf("%s has %d fields, more than %d: divide it", at, n, mostFields)
 			}
 			if n := p.methods[name]; n > mostMethods {
-				t.Errorf("%s has %d methods, more than %d: it is two things", at, n, mostMethods)
+				t.Errorf("%s has %d methods, more than %d: divide it", at, n, mostMethods)
 			}
 		}
 	}
 }
 
-// add takes note of a declaration. A function that is too long is an error.
+// add records a declaration. It reports a function that is too long.
 func (p *goPackage) add(t *testing.T, files *token.FileSet, declaration ast.Decl) {
 	t.Helper()
 	switch d := declaration.(type) {
@@ -85,10 +86,10 @@ func (p *goPackage) add(t *testing.T, files *token.FileSet, declaration ast.Decl
 	}
 }
 
-// fields returns how many fields a struct has.
+// fields returns the number of fields of a struct.
 func (p *goPackage) fields(body *ast.StructType) (n int) {
 	for _, field := range body.Fields.List {
-		names := max(1, len(field.Names)) // an embedded one has none
+		names := max(1, len(field.Names)) // an embedded field has no name
 		n += names
 		if nested, ok := field.Type.(*ast.StructType); ok {
 			n += names * p.fields(nested)
@@ -105,8 +106,8 @@ func isPointer(e ast.Expr) bool {
 	return pointer
 }
 
-// typeName returns the name of a type of the same package, or of what it points to; "" for
-// any other.
+// typeName returns the name of a type of the same package, or of the type that it points to.
+// It returns "" for any other type.
 func typeName(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.StarExpr:

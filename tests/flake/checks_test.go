@@ -4,14 +4,15 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"microvm-console/tests/internal/harness"
 )
 
-// The checks of `nix flake check`, each in a subtest of its name. A check that lacks a tool
-// prints "skipped: TOOL: …".
+// TestFlakeChecks builds the checks of `nix flake check`, each in a subtest of its name. A
+// check without its tool prints "skipped: TOOL: …".
 func TestFlakeChecks(t *testing.T) {
 	t.Parallel()
 	var names []string
@@ -36,25 +37,32 @@ func TestFlakeChecks(t *testing.T) {
 	}
 }
 
-// The command itself, as a user's CI runs it.
+// TestFlakeCheck runs the command itself, as a user's CI does.
 func TestFlakeCheck(t *testing.T) {
 	t.Parallel()
 	harness.Nix(t, "flake check")
 }
 
-// vendorHash is that of the modules which go.mod asks for now, whatever the
-// store holds from before.
+// TestVendorHash checks the hashes of the modules that the go.mod files require now, whatever
+// the store holds from earlier builds. scripts/update-vendor-hash repairs a wrong hash.
 func TestVendorHash(t *testing.T) {
 	t.Parallel()
-	copied := filepath.Join(t.TempDir(), "source")
-	harness.Must(t, harness.Root, "cp", "-r", "go", copied)
+	harness.Must(t, harness.Root, "scripts/update-vendor-hash", "--check")
+	copied := t.TempDir()
+	harness.Must(t, harness.Root, "cp", "-r", "--parents", "go", "nix/vendor-hash.nix", "scripts", "tests/hostpkgs/treefmt", copied)
 	harness.Setenv(t, "GOFLAGS", "")
 	harness.Setenv(t, "GOWORK", "off")
-	harness.Must(t, copied, "go", "mod", "tidy", "-diff")
-	harness.Must(t, copied, "go", "mod", "vendor")
-	got := strings.TrimSpace(lastLine(harness.Must(t, copied, "nix", "hash", "path", "vendor")))
-	want := harness.ReadFile(t, filepath.Join(harness.Root, "nix", "vendor-hash.nix"))
-	if !strings.Contains(want, `"`+got+`"`) {
-		t.Errorf("the modules have hash %s (write it into nix/vendor-hash.nix, which says %s)", got, want)
+	harness.Must(t, filepath.Join(copied, "go"), "go", "mod", "tidy", "-diff")
+
+	path := filepath.Join(copied, "nix", "vendor-hash.nix")
+	want := harness.ReadFile(t, path)
+	harness.WriteFile(t, path, regexp.MustCompile(`"sha256-.*"`).ReplaceAllString(want, `"sha256-wrong"`))
+	output, err := harness.Command(t, copied, "scripts/update-vendor-hash", "--check")
+	if err == nil || !strings.Contains(output, "nix/vendor-hash.nix: out of date") {
+		t.Errorf("a wrong hash: %v\n%s", err, output)
+	}
+	harness.Must(t, copied, "scripts/update-vendor-hash")
+	if got := harness.ReadFile(t, path); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

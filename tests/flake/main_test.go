@@ -1,5 +1,5 @@
-// Package flake tests what Nix evaluates and builds: the checks of the flake, its modules,
-// the package, and the flake of a user.
+// Package flake tests the outputs of the flake: its checks, its modules, the package, and
+// flakes of users.
 package flake
 
 import (

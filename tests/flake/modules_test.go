@@ -12,9 +12,9 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// reference is the path that an environment variable names: the modules are
-// evaluated with the real nixpkgs lib and the whole of home-manager, neither of
-// which is part of this repository.
+// reference returns the value of an environment variable, the path of the real nixpkgs lib or
+// of home-manager. The modules are evaluated with them, and neither is part of this
+// repository. what names the repository.
 func reference(t *testing.T, variable, what string) string {
 	t.Helper()
 	path := os.Getenv(variable)
@@ -24,8 +24,8 @@ func reference(t *testing.T, variable, what string) string {
 	return path
 }
 
-// modules are our modules, by the attribute of the flake, and what evaluates
-// each of them.
+// modules has, for each attribute of the flake with a module, a function that returns the Nix
+// expression which evaluates the module with settings.
 var modules = map[string]func(t *testing.T, settings string) string{
 	"nixosModules": func(t *testing.T, settings string) string {
 		return fmt.Sprintf("module: import ./tests/flake/modules/nixos.nix { inherit module; nixpkgsLib = %s; settings = %s; }",
@@ -37,29 +37,29 @@ var modules = map[string]func(t *testing.T, settings string) string{
 	},
 }
 
-// evaluate returns what a module makes of settings, as JSON, or the error.
+// evaluate returns what a module makes of settings, as JSON.
 func evaluate(t *testing.T, module, settings string) (string, error) {
 	t.Helper()
 	args := append([]string{"eval", "--json", "--impure"}, strings.Fields(os.Getenv("NIX_FLAGS"))...)
 	run := harness.NewCommandContext(t.Context(), t, "nix", append(args, ".#"+module+".default", "--apply", modules[module](t, settings))...)
 	run.Dir = harness.Root
-	var told strings.Builder
-	run.Stderr = &told
+	var stderr strings.Builder
+	run.Stderr = &stderr
 	out, err := run.Output()
 	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, told.String())
+		return "", fmt.Errorf("%w: %s", err, stderr.String())
 	}
 	return string(out), nil
 }
 
-// everything sets whatever can be set.
+// everything sets every option.
 const everything = `{
 	enable = true; directory = "/run/q"; retentionMiB = 16; boots = 3;
 	channels.serial.tcp = 4450; channels.monitor.input = false; channels.debugcon.enable = false;
 	channels.uart-2.enable = true;
 }`
 
-// What the modules set, as golden files. Hashes of the store are left out.
+// TestModules compares what the modules set with golden files, without the store hashes.
 func TestModules(t *testing.T) {
 	t.Parallel()
 	hash := regexp.MustCompile(`/nix/store/[a-z0-9]{32}-`)
@@ -77,8 +77,8 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// A mistake ends the evaluation where Nix can see it, and else the build, with
-// the program's words.
+// TestMistakesInModules checks that a mistake fails the evaluation if Nix can see it, and else
+// the build, with the message of the program.
 func TestMistakesInModules(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, settings, evaluating, building string }{
@@ -116,7 +116,7 @@ func TestMistakesInModules(t *testing.T) {
 	}
 }
 
-// realise builds what a module's settings need.
+// realise builds the derivations that the output of evaluate lists, and returns the output.
 func realise(t *testing.T, made string) (string, error) {
 	t.Helper()
 	var parsed struct{ Builds []string }
@@ -126,8 +126,8 @@ func realise(t *testing.T, made string) (string, error) {
 	return harness.Command(t, harness.Root, "nix-store", append([]string{"--realise"}, parsed.Builds...)...)
 }
 
-// The units of both modules are built, hold the path of the settings, and so
-// differ where the settings do: that is what restarts them.
+// TestModulesBuildUnits builds the units of both modules. They contain the store path of the
+// settings, so that changed settings change the units, which restarts them.
 func TestModulesBuildUnits(t *testing.T) {
 	t.Parallel()
 	for module := range modules {
@@ -151,7 +151,7 @@ func TestModulesBuildUnits(t *testing.T) {
 				texts[text] = true
 			}
 			if len(texts) != 2 {
-				t.Errorf("other settings, the same unit: %v", texts)
+				t.Errorf("different settings, the same unit: %v", texts)
 			}
 		})
 	}

@@ -10,8 +10,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// The machine of the NixOS test, as far as it can be evaluated without nixpkgs: it
-// has the program, and the user's session starts each relay.
+// TestMachineOfTheNixOSTest evaluates the machine of nix/checks/nixos.nix, as far as that works
+// without nixpkgs: it has the programs, and the user's session starts each relay.
 func TestMachineOfTheNixOSTest(t *testing.T) {
 	t.Parallel()
 	apply := fmt.Sprintf("tools: import ./tests/flake/modules/nixos-test.nix { inherit tools; nixpkgsLib = %s; }",
@@ -36,7 +36,7 @@ func TestMachineOfTheNixOSTest(t *testing.T) {
 	}
 }
 
-// The overlay gives a package set of one's own what the flake makes of the same one.
+// TestOverlay checks that the overlay of a package set has the outputs of the flake for it.
 func TestOverlay(t *testing.T) {
 	t.Parallel()
 	here, err := filepath.Abs(harness.Root)
@@ -57,7 +57,7 @@ func TestOverlay(t *testing.T) {
 	}
 }
 
-// lastLine is the last line of what a program prints, which need not end.
+// lastLine returns the last line of a text, which may lack the newline.
 func lastLine(text string) string {
 	return text[strings.LastIndex(strings.TrimRight(text, "\n"), "\n")+1:]
 }

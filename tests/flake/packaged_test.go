@@ -14,7 +14,7 @@ import (
 // longFlag matches a flag in the output of --help.
 var longFlag = regexp.MustCompile(`(?m)^ {2}--([a-z][a-z-]*)`)
 
-// packaged returns the package's share folder, and the flags that --help lists, by program.
+// packaged returns the share folder of the package, and the flags in --help of each program.
 func packaged(t *testing.T) (share string, flags map[string][]string) {
 	t.Helper()
 	tools := harness.Build(t, "tools")
@@ -36,7 +36,7 @@ func packaged(t *testing.T) (share string, flags map[string][]string) {
 	return filepath.Join(tools, "share"), flags
 }
 
-// needs skips where a program is missing that is called as its Debian package.
+// needs skips the test if a program is missing; debian is the Debian package that has it.
 func needs(t *testing.T, name, debian string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -51,7 +51,7 @@ func TestManualPages(t *testing.T) {
 	needs(t, "man", "man-db")
 	share, flags := packaged(t)
 	harness.Setenv(t, "MANPAGER", "cat")
-	harness.Setenv(t, "MANWIDTH", "1000") // no line is broken
+	harness.Setenv(t, "MANWIDTH", "1000") // wide enough for every line
 	for name, wanted := range flags {
 		page := harness.Must(t, harness.Root, "man", "--warnings", filepath.Join(share, "man", "man1", name+".1"))
 		for _, flag := range wanted {
@@ -65,8 +65,8 @@ func TestManualPages(t *testing.T) {
 	}
 }
 
-// The shells find the packages' completion scripts by themselves, and offer
-// every flag of --help.
+// TestCompletionInRealShells checks that the shells load the package's completion scripts, and
+// that they offer every flag of --help.
 func TestCompletionInRealShells(t *testing.T) {
 	t.Parallel()
 	share, flags := packaged(t)

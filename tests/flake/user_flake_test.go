@@ -10,27 +10,32 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// typeCommands types commands in a folder, and returns what they print. What they start in
-// the background has to end by itself.
+// typeCommands runs commands in a folder and returns their output. Processes that they start
+// in the background must end by themselves.
 func typeCommands(t *testing.T, folder, commands string) string {
 	t.Helper()
-	t.Cleanup(func() { // where one fails half way
+	t.Cleanup(func() { // if a command fails before microvm-shutdown
 		_, _ = harness.Command(t, folder, "./result/bin/microvm-shutdown", "--force")
 	})
 	return harness.Must(t, folder, "bash", "-euo", "pipefail", "-c", commands+"\nwait\n")
 }
 
-// storeHash is what differs from one package set to the next.
+// storeHash matches the parts of a text that depend on the package set.
 var storeHash = regexp.MustCompile(`/nix/store/[^"]*/`)
 
-// The flake that README shows makes a VM, as its commands say; its own check is
+// TestTemplate makes a VM from the template, as its README describes. The VM's own check is
 // among those of run-test.
-func TestStrangersFlake(t *testing.T) {
+func TestTemplate(t *testing.T) {
 	t.Parallel()
-	readme := harness.Section(t, "README.md", "## Your own VM")
-	folder := harness.UserFlake(t, harness.Block(t, readme, "nix"))
+	here, err := filepath.Abs(harness.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := harness.UserFolder(t)
+	typeCommands(t, folder, "nix flake init --template git+file://"+here)
+	readme := harness.ReadFile(t, filepath.Join(folder, "README.md"))
 	output := typeCommands(t, folder, harness.Block(t, readme, "sh"))
-	for _, want := range []string{"it is up", " 0 failed"} {
+	for _, want := range []string{"the service is up", " 0 failed"} {
 		if !strings.Contains(output, want) {
 			t.Errorf("no %q in:\n%s", want, output)
 		}
@@ -39,12 +44,12 @@ func TestStrangersFlake(t *testing.T) {
 	harness.GoldenJSON(t, filepath.Join("testdata", "vm", "my-vm.json"), storeHash.ReplaceAllString(made, "/nix/store/…/"))
 }
 
-// A VM takes an image that was made apart from it. The command that a guest starts with
-// prints on its /dev/console, and so does init of its failure.
-func TestImageMadeApart(t *testing.T) {
+// TestSeparateImage gives a VM an image that was built separately. The start command of the
+// guest prints to /dev/console, where init also reports the command's failure.
+func TestSeparateImage(t *testing.T) {
 	t.Parallel()
 	folder := harness.UserFlake(t, vmFlake(`initrd = microvm-console.lib.mkGuestInitrd {
-		system = "x86_64-linux"; hostname = "apart"; start = "echo start of $USER in $PWD; ls /nosuch; exit 7";
+		system = "x86_64-linux"; hostname = "separate"; start = "echo start of $USER in $PWD; ls /nosuch; exit 7";
 	};`))
 	typeCommands(t, folder, "nix build path:.")
 	vm := harness.Start(t, filepath.Join(folder, "result", "bin", "microvm-run"), "--auto-ports")
@@ -53,7 +58,7 @@ func TestImageMadeApart(t *testing.T) {
 	console.Expect(`start: ended with status 7`, 1)
 	console.Expect(`start of .* in /root\b`, 1)
 	console.Expect(`ls: .*/nosuch: `, 1)
-	console.Expect(`apart login: `, 1)
+	console.Expect(`separate login: `, 1)
 	harness.Login(console)
 	harness.Must(t, folder, "./result/bin/microvm-shutdown")
 	if status := vm.Status(); status != 0 {
@@ -61,14 +66,14 @@ func TestImageMadeApart(t *testing.T) {
 	}
 }
 
-// A VM may do without an image.
+// TestNoImage builds a VM without an image.
 func TestNoImage(t *testing.T) {
 	t.Parallel()
 	folder := harness.UserFlake(t, vmFlake(`initrd = null;`))
 	typeCommands(t, folder, `nix build path:.; test "$(grep -c initrd result/share/microvm/vm.json)" = 0`)
 }
 
-// vmFlake is the flake of a VM called own with more options.
+// vmFlake returns the flake of a VM called own with further options.
 func vmFlake(options string) string {
 	return fmt.Sprintf(`{
   inputs.microvm-console.url = "none";

@@ -8,9 +8,9 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// A wrong option ends the evaluation if Nix can see it, and else the build, with one line
-// that names the VM, the option and the remedy. What the programs say of each mistake is
-// tested in vmconfig and initrd; here is one of each program, and those that only Nix sees.
+// TestWrongOptions checks that a wrong option fails the evaluation if Nix can see it, and else
+// the build, with one line that names the VM, the option and the remedy. The messages of the
+// programs are tested in vmconfig and initrd; here is one of each program, and those of Nix.
 func TestWrongOptions(t *testing.T) {
 	t.Parallel()
 	folder := harness.UserFlake(t, "")
@@ -28,8 +28,8 @@ func TestWrongOptions(t *testing.T) {
 			"microvm own: kernel: " + "/nix/store/",
 		},
 		{
-			"no kernel, and what to do", `kernel = ./bzImage;`,
-			"/bzImage is not there (or git does not know it: git add it)",
+			"no kernel, and the remedy", `kernel = ./bzImage;`,
+			"/bzImage: no such file (a new file needs git add)",
 		},
 		{
 			"a kernel that is a folder", `kernel = ./.;`,
@@ -37,23 +37,23 @@ func TestWrongOptions(t *testing.T) {
 		},
 		{
 			"a kernel that a build cannot see", `kernel = "/boot/bzImage";`,
-			`microvm own: kernel: "/boot/bzImage" is a string, and no build sees a file of that name (write a path: without quotes)`,
+			`microvm own: kernel: "/boot/bzImage" is a string, and builds cannot see the file (write a path: without quotes)`,
 		},
 		{
-			"a kernel that is nothing", `kernel = null;`,
+			"a kernel that is null", `kernel = null;`,
 			"microvm own: kernel: want a package or a path, got a null",
 		},
 		{
-			"an initrd that is not there", `initrd = ./initrd;`,
-			"/initrd is not there (or git does not know it: git add it)",
+			"an initrd that does not exist", `initrd = ./initrd;`,
+			"/initrd: no such file (a new file needs git add)",
 		},
 		{
-			"a guest that nobody makes", `initrd = null; guest.start = "true";`,
-			"microvm own: guest: this VM has its own initrd (leave one of the two out)",
+			"a guest and an initrd", `initrd = null; guest.start = "true";`,
+			"microvm own: guest: initrd is set too (remove one of the two)",
 		},
 		{
 			"another system", `system = "riscv64-linux";`,
-			"microvm-console: nothing for riscv64-linux (take overlays.default)",
+			"microvm-console: system riscv64-linux is not supported (use overlays.default)",
 		},
 	}
 	for _, test := range tests {

@@ -15,8 +15,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// agentArgs are the arguments by which QEMU itself serves the guest agent's port
-// on a socket, as people know it; microvm-run then leaves the port to them.
+// agentArgs returns the usual arguments with which QEMU itself serves the guest agent's port on
+// a socket. microvm-run then does not use the port.
 func agentArgs(socket string) []string {
 	return []string{
 		"--", "-chardev", "socket,id=agent,path=" + socket + ",server=on,wait=off",
@@ -24,14 +24,14 @@ func agentArgs(socket string) []string {
 	}
 }
 
-// agent is a host that writes its requests by hand.
+// agent is a client of the guest agent that writes its requests by hand.
 type agent struct {
 	t     *testing.T
 	conn  net.Conn
 	lines *bufio.Reader
 }
 
-// dialAgent connects, and waits until the guest's agent answers.
+// dialAgent connects and waits until the guest agent answers.
 func dialAgent(t *testing.T, socket string) agent {
 	t.Helper()
 	conn, err := net.Dial("unix", socket)
@@ -58,7 +58,7 @@ func (a agent) say(request string) {
 	}
 }
 
-// hear wants an answer that matches pattern, and returns it.
+// hear reads an answer, which must match pattern, and returns it.
 func (a agent) hear(pattern string) (value json.RawMessage) {
 	a.t.Helper()
 	line, err := a.lines.ReadBytes('\n')
@@ -72,7 +72,7 @@ func (a agent) hear(pattern string) (value json.RawMessage) {
 	return answer.Return
 }
 
-// run runs a command in the guest and returns what it printed.
+// run runs a command in the guest and returns its output.
 func (a agent) run(path string, args ...string) string {
 	a.t.Helper()
 	words, err := json.Marshal(append([]string{}, args...))
@@ -90,7 +90,7 @@ func (a agent) run(path string, args ...string) string {
 	for err == nil && !status.Exited {
 		a.say(fmt.Sprintf(`{"execute":"guest-exec-status","arguments":{"pid":%d}}`, started.PID))
 		err = json.Unmarshal(a.hear(`"exited"`), &status)
-		time.Sleep(10 * time.Millisecond) // the protocol has no way to wait
+		time.Sleep(10 * time.Millisecond) // the protocol cannot wait for the end
 	}
 	if err != nil || status.ExitCode != 0 {
 		a.t.Fatalf("%s: %v, status %d", path, err, status.ExitCode)
@@ -108,8 +108,8 @@ func startGuest(t *testing.T, run string, args ...string) (vm, serial, console *
 	return vm, harness.Connect(t, ports[0][1]), harness.Connect(t, ports[1][1])
 }
 
-// Stock tools speak with our agent; it does what they ask for, over a guest's
-// restart, and ends the guest.
+// TestGuestAgent sends our agent the requests of stock tools, also after a restart of the
+// guest. At the end the agent shuts the guest down.
 func TestGuestAgent(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"q35", "microvm"} {
@@ -145,7 +145,7 @@ func TestGuestAgent(t *testing.T) {
 	}
 }
 
-// setSize logs in, and sets the size of the console by the agent.
+// setSize logs in and sets the size of the console through the agent.
 func setSize(a agent, device string, terminal *harness.Session, rows, columns int) {
 	a.t.Helper()
 	harness.Login(terminal)
@@ -155,11 +155,12 @@ func setSize(a agent, device string, terminal *harness.Session, rows, columns in
 	terminal.Expect(fmt.Sprintf(`(^|\n)%d %d\r?\n`, rows, columns), 1)
 }
 
-// The agent over vsock, inside the guest: its own address is all that it needs.
+// TestGuestAgentOverVsock connects to the agent over vsock inside the guest, which needs only
+// the local address.
 func TestGuestAgentOverVsock(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
-	vm, _, console := startGuest(t, filepath.Join(harness.Build(t, "checks."+harness.System+".vsock-guest"), "bin", "microvm-run"))
+	vm, _, console := startGuest(t, filepath.Join(harness.Build(t, "vsock-guest"), "bin", "microvm-run"))
 	harness.Login(console)
 	console.Send("microvm-agent --port none --vsock 5000 & until microvm-agent --ping vsock:1:5000; do sleep 1; done\n")
 	console.Expect(`vsock:1:5000: guest agent \S+, \d+ commands`, 1)
@@ -169,11 +170,11 @@ func TestGuestAgentOverVsock(t *testing.T) {
 	}
 }
 
-// The agent over the vsock of a real host.
+// TestGuestAgentOverTheHostsVsock connects to the agent over the vsock of the host.
 func TestGuestAgentOverTheHostsVsock(t *testing.T) {
 	t.Parallel()
 	const device = "/dev/vhost-vsock"
-	demo := harness.Build(t, "checks."+harness.System+".vsock-guest")
+	demo := harness.Build(t, "vsock-guest")
 	harness.OwnFolders(t)
 	config := harness.ChangedVM(t, demo, func(machine map[string]any) { machine["vsock"] = map[string]int{"cid": 4711} })
 	run := filepath.Join(demo, "bin", "microvm-run")
@@ -181,7 +182,7 @@ func TestGuestAgentOverTheHostsVsock(t *testing.T) {
 		vm := harness.Start(t, run, "--config", config, "--auto-ports")
 		vm.Expect(`microvm-run: vsock: .*`+device+`: .+ \(`, 1)
 		if status := vm.Status(); status == 0 {
-			t.Error("it starts without one")
+			t.Error("the VM starts without " + device)
 		}
 		harness.Skip(t, device, "load the module vhost_vsock")
 	}

@@ -8,7 +8,7 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// scripts/bench measures both kernels on both machine types.
+// TestBenchKernel runs scripts/bench for both kernels on both machine types.
 func TestBenchKernel(t *testing.T) {
 	minimalDemo(t)
 	dir := t.TempDir()
@@ -19,7 +19,8 @@ func TestBenchKernel(t *testing.T) {
 	}
 }
 
-// scripts/bench measures the demo's boot on both machine types, emulated wherever it runs.
+// TestBenchBoot runs scripts/bench for the boot of the demo on both machine types. Emulation
+// is measured on every machine.
 func TestBenchBoot(t *testing.T) {
 	harness.OnlyAll(t)
 	dir := t.TempDir()

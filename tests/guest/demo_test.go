@@ -33,8 +33,8 @@ func TestRunTestOnEachMachineType(t *testing.T) {
 	}
 }
 
-// The demo by hand: both consoles through nc, a test beside it, a second start,
-// a guest's own restart and its end.
+// TestByHand uses the demo as a user does: both consoles through nc, run-test and a second
+// start while it runs, a restart by the guest and its poweroff.
 func TestByHand(t *testing.T) {
 	harness.OwnFolders(t)
 	vm := harness.StartDemo(t)
@@ -68,8 +68,8 @@ func TestByHand(t *testing.T) {
 	vm.Expect(`ended: powered off`, 1)
 }
 
-// Both consoles through the clients: history first, several at once, plain pipes,
-// and the status; and what is kept once the VM has ended.
+// TestConsoles uses both consoles through the clients: history first, several clients at once,
+// pipes, the status, and the log of the VM that has ended.
 func TestConsoles(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
@@ -79,7 +79,7 @@ func TestConsoles(t *testing.T) {
 	serial.Expect(`Linux version`, 1)
 	harness.Login(serial)
 	watcher := harness.Start(t, harness.DemoProgram(t, "connect-serial"), "--read-only")
-	watcher.Expect(`R-42`, 1) // the kernel may print behind it
+	watcher.Expect(`R-42`, 1) // the kernel may print on the same line
 	output := harness.Must(t, harness.Root, "bash", "-c", "echo 'echo K-$((6*7))' | "+harness.DemoProgram(t, "connect-console")+" --from now --timeout 5s")
 	if !strings.Contains(output, "K-42") {
 		t.Errorf("connect-console in a pipe: %q", output)
@@ -109,7 +109,7 @@ func TestConsoles(t *testing.T) {
 		t.Errorf("microvm-run has status %d", code)
 	}
 	if code := serial.Status(); code != 0 {
-		t.Errorf("connect-serial has status %d at the VM's end", code)
+		t.Errorf("connect-serial has status %d at the end of the VM", code)
 	}
 	boots := harness.Must(t, harness.Root, harness.DemoProgram(t, "console-log"), "--list", "ttyS0")
 	if !regexp.MustCompile(`(?m)^0 +1 .* stopped by agent$`).MatchString(boots) {
@@ -117,16 +117,16 @@ func TestConsoles(t *testing.T) {
 	}
 	for _, at := range status.Consoles {
 		if log := harness.Must(t, harness.Root, harness.DemoProgram(t, "console-log"), at.Device); int64(len(log)) < at.Relay.End || !strings.Contains(log, "login:") {
-			t.Errorf("console-log prints %d bytes of %s, which had printed %d before its end", len(log), at.Device, at.Relay.End)
+			t.Errorf("console-log prints %d bytes of %s, want at least %d", len(log), at.Device, at.Relay.End)
 		}
 	}
 }
 
-// Without relays QEMU serves the ports, as people know it.
+// TestNoRelay has QEMU serve the ports itself.
 func TestNoRelay(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
-	// QEMU cannot look for free ports, and others may take those of the demo.
+	// QEMU cannot choose free ports, and other tests may use those of the demo.
 	config := harness.DemoWith(t, map[string]any{"consoles": []any{
 		map[string]any{"name": "serial", "device": "ttyS0", "port": harness.FreePort(t)},
 		map[string]any{"name": "console", "device": "hvc0", "port": harness.FreePort(t)},
@@ -154,11 +154,11 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("microvm-run has status %d", status)
 	}
 	if left, err := os.ReadDir(filepath.Join(dir, "microvm")); err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+		t.Errorf("files are left: %v, %v", left, err)
 	}
 }
 
-// A power button pressed while the guest boots is pressed again.
+// TestShutdownEarlyInBoot checks that the power button is pressed again if the guest is booting.
 func TestShutdownEarlyInBoot(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
@@ -172,7 +172,7 @@ func TestShutdownEarlyInBoot(t *testing.T) {
 	}
 }
 
-// Whatever kills microvm-run, its QEMU goes with it, and the next start works.
+// TestKilledOwner kills microvm-run with SIGKILL: its QEMU ends too, and the next start works.
 func TestKilledOwner(t *testing.T) {
 	t.Parallel()
 	dir := harness.OwnFolders(t)
@@ -191,7 +191,7 @@ func TestKilledOwner(t *testing.T) {
 	vm.Status()
 	for deadline := time.Now().Add(harness.WaitLimit); harness.Alive(state.QEMUPID); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("QEMU, pid %d, outlives its owner", state.QEMUPID)
+			t.Fatalf("QEMU, pid %d, is still running without microvm-run", state.QEMUPID)
 		}
 	}
 	again := harness.StartDemo(t, "--auto-ports")
@@ -201,7 +201,7 @@ func TestKilledOwner(t *testing.T) {
 	}
 }
 
-// Ctrl-C stops the guest as microvm-shutdown does.
+// TestInterrupt checks that Ctrl-C stops the guest as microvm-shutdown does.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)

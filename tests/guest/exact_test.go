@@ -8,9 +8,9 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// The guest prints numbered lines on both consoles at once. No client is attached for the
-// first half of them, then one of each kind. Missing 0, repeated 0, in order: in the files
-// of the journal and at each client.
+// TestExact has the guest print numbered lines on both consoles at once. No client is attached
+// for the first half of them, then one of each kind. In the journal and at each client, no line
+// is missing, repeated or out of order.
 func TestExact(t *testing.T) {
 	t.Parallel()
 	dir := harness.OwnFolders(t)
@@ -47,20 +47,19 @@ func TestExact(t *testing.T) {
 	}
 }
 
-// shells logs in on both consoles, keeps the kernel from printing there, and
-// leaves the shells to themselves.
+// shells logs in on both consoles, stops the kernel's messages there, and disconnects.
 func shells(t *testing.T, dir string) {
 	t.Helper()
 	for _, console := range harness.Consoles(t, dir) {
 		terminal := harness.Shell(t, console.Relay.Socket)
 		terminal.Cmd.Process.Kill()
-		terminal.Status() // its end
+		terminal.Status() // wait for its end
 	}
 	harness.AwaitNoClients(t, dir)
 }
 
-// attachHalfWay attaches a client of each kind to each console once half of its
-// lines are printed. No client may have been there before.
+// attachHalfWay attaches a client of each kind to each console when half of its lines are
+// printed. No client may be attached before.
 func attachHalfWay(t *testing.T, dir string, before []harness.Console) [][]*harness.Client {
 	t.Helper()
 	programs := []string{harness.DemoProgram(t, "connect-serial"), harness.DemoProgram(t, "connect-console")}
@@ -72,10 +71,10 @@ func attachHalfWay(t *testing.T, dir string, before []harness.Console) [][]*harn
 				continue
 			}
 			if there := now.Relay.Clients; len(there) > 0 {
-				t.Errorf("%s: %v are attached", now.Device, there)
+				t.Errorf("%s: %v are attached already", now.Device, there)
 			}
 			printed := 100 * (now.Relay.End - before[place].Relay.End) / harness.LinesBytes(*harness.Lines)
-			t.Logf("%s: %d %% were printed when the clients came", now.Device, printed)
+			t.Logf("%s: %d %% were printed when the clients connected", now.Device, printed)
 			clients[place] = harness.ClientOfEachKind(t, dir, now, programs[place], half, harness.LinesEnd)
 		}
 		if time.Now().After(late) {

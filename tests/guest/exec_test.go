@@ -10,8 +10,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// Commands in the guest, by the agent in it: output, input and status as if they
-// ran here.
+// TestExec runs commands in the guest through its agent. Their output, input and status are as
+// if they ran on the host.
 func TestExec(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
@@ -21,7 +21,7 @@ func TestExec(t *testing.T) {
 	harness.Must(t, harness.Root, run, "--wait-ready", "--", "mkfifo", "/tmp/go")
 	vm.Expect(`microvm-run: READY after [0-9.]+ s \(`, 1)
 	both := harness.StartWithoutInput(t, run, "--", "sh", "-c", "echo live; read line </tmp/go; echo $line; echo error >&2; exit 5")
-	both.Expect("live\n", 1) // while it runs
+	both.Expect("live\n", 1) // before the end of the command
 	harness.Must(t, harness.Root, run, "--", "sh", "-c", "echo gone >/tmp/go")
 	if status := both.Status(); status != 5 {
 		t.Errorf("status %d, want 5", status)
@@ -59,12 +59,13 @@ func TestExec(t *testing.T) {
 	}
 }
 
-// microvm-exec says how the guest ended if that ends before the command.
-func TestExecToTheGuestsEnd(t *testing.T) {
+// TestExecUntilTheGuestEnds checks that microvm-exec prints how the guest ended if the guest
+// ends before the command.
+func TestExecUntilTheGuestEnds(t *testing.T) {
 	t.Parallel()
 	for _, end := range []struct {
-		command, told string
-		status        int
+		command, message string
+		status           int
 	}{
 		{"poweroff -f; sleep 100", "the VM ended before the command", 1},
 		{"echo c >/proc/sysrq-trigger; sleep 100", "guest panicked: Kernel panic - not syncing: sysrq triggered crash", 4},
@@ -76,7 +77,7 @@ func TestExecToTheGuestsEnd(t *testing.T) {
 			vm.Expect(`READY after`, 1)
 			run := harness.StartWithoutInput(t, harness.DemoProgram(t, "microvm-exec"), "--", "sh", "-c", end.command)
 			status := run.Status()
-			if text := run.Printed(); status != end.status || text != "microvm-exec: sh: "+end.told+"\n" {
+			if text := run.Printed(); status != end.status || text != "microvm-exec: sh: "+end.message+"\n" {
 				t.Errorf("status %d, want %d: %s", status, end.status, text)
 			}
 			vm.Status()
@@ -84,18 +85,18 @@ func TestExecToTheGuestsEnd(t *testing.T) {
 	}
 }
 
-// A VM for one command.
+// TestRunExec starts a VM for one command.
 func TestRunExec(t *testing.T) {
 	t.Parallel()
 	dir := harness.OwnFolders(t)
 	run := harness.NewCommand(t, harness.DemoProgram(t, "microvm-run"), "--auto-ports", "--exec", "--", "sh", "-c", "echo R-$((6*7)); exit 3")
-	var told bytes.Buffer
-	run.Stderr = &told
+	var stderr bytes.Buffer
+	run.Stderr = &stderr
 	output, _ := run.Output()
 	if status := run.ProcessState.ExitCode(); status != 3 || string(output) != "R-42\n" {
-		t.Errorf("status %d, %q\n%s", status, output, told.String())
+		t.Errorf("status %d, %q\n%s", status, output, stderr.String())
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "microvm", "*")); err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+		t.Errorf("files are left: %v, %v", left, err)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// The ports of a VM whose consoles both have a shell of root: another user and a web
-// page do not reach it, and their attempts are listed in the status.
+// TestPortsAreGuarded checks that another user and a web page cannot use the consoles of a VM,
+// which both have a root shell, and that the status lists their attempts.
 func TestPortsAreGuarded(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -30,7 +30,7 @@ func TestPortsAreGuarded(t *testing.T) {
 		if text := other.Printed(); strings.Contains(text, "Linux version") {
 			t.Errorf("%s: another user sees the console:\n%s", console, text)
 		}
-		// What a page can make a browser send: its body would be typed, line by line.
+		// The request of a browser for a web page: its body would be typed, line by line.
 		page := harness.Start(t, "curl", "-sS", "--http0.9", "-H", "Origin: http://evil.example", "-H", "Content-Type: text/plain",
 			"--data-binary", "\ntouch /tmp/typed\n", "http://localhost:"+vm.Port(console)+"/")
 		page.Status()
@@ -60,14 +60,14 @@ func TestPortsAreGuarded(t *testing.T) {
 		}
 	}
 	if len(status.Notes) != 4 {
-		t.Errorf("notes: %+v, want one of each refusal", status.Notes)
+		t.Errorf("notes: %+v, want one for each refusal", status.Notes)
 	}
 	harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"))
 	vm.Status()
 }
 
-// onLoopbackAlone wants no socket to listen on a port but on 127.0.0.1 and ::1, as
-// /proc/net/tcp and tcp6 list them.
+// onLoopbackAlone reports an error if a socket listens on a port of another address than
+// 127.0.0.1 and ::1, by /proc/net/tcp and tcp6.
 func onLoopbackAlone(t *testing.T, port string) {
 	t.Helper()
 	number, err := strconv.Atoi(port)

@@ -12,8 +12,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// minimalDemo is the demo on the guest kernel. Where the store does not have that
-// yet, it is built only if all is asked for.
+// minimalDemo builds the demo with the guest kernel. If the kernel is not in the store, it is
+// built only with the flag -all.
 func minimalDemo(t *testing.T) string {
 	t.Helper()
 	words := append([]string{"path-info"}, strings.Fields(os.Getenv("NIX_FLAGS"))...)
@@ -37,7 +37,8 @@ func TestGuestKernelRunTest(t *testing.T) {
 	}
 }
 
-// A static Go program in the guest finds what it and an agent need.
+// TestGuestKernelServesPrograms runs a static Go program in the guest, which tries the kernel
+// features that Go programs and an agent need.
 func TestGuestKernelServesPrograms(t *testing.T) {
 	t.Parallel()
 	demo := minimalDemo(t)
@@ -46,7 +47,7 @@ func TestGuestKernelServesPrograms(t *testing.T) {
 	harness.Must(t, ".", "go", "build", "-o", guestProgram, "./guestprogram")
 	text := harness.ReadFile(t, guestProgram)
 	config := harness.ChangedVM(t, demo, func(machine map[string]any) {
-		machine["name"] = "console-demo" // as consoles expects it
+		machine["name"] = "console-demo" // the name that harness.Consoles expects
 		machine["initrd"] = withFile(t, machine["initrd"].(string), "guestprogram", text)
 	})
 	for _, kind := range []string{"q35", "microvm"} {
@@ -60,7 +61,7 @@ func TestGuestKernelServesPrograms(t *testing.T) {
 			terminal.Expect(`tried\b`, 1)
 			text := terminal.Printed()
 			if fine := strings.Count(text, "fine: "); fine != 12 || strings.Contains(text, "lacking: ") {
-				t.Errorf("%d things of 12 are fine:\n%s", fine, text)
+				t.Errorf("%d of 12 features work:\n%s", fine, text)
 			}
 			harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"))
 			if status := vm.Status(); status != 0 {
@@ -70,9 +71,9 @@ func TestGuestKernelServesPrograms(t *testing.T) {
 	}
 }
 
-// A panic reaches QEMU by the panic device: without it, a QEMU that may not
-// restart its guest would end with status 0.
-func TestGuestKernelTellsOfAPanic(t *testing.T) {
+// TestGuestKernelReportsAPanic checks that a panic reaches QEMU through the pvpanic device.
+// Without it, QEMU with -no-reboot ends with status 0.
+func TestGuestKernelReportsAPanic(t *testing.T) {
 	t.Parallel()
 	demo := minimalDemo(t)
 	config := harness.ChangedVM(t, demo, func(machine map[string]any) {
@@ -93,8 +94,8 @@ func TestGuestKernelTellsOfAPanic(t *testing.T) {
 	}
 }
 
-// withFile is a copy of an initrd with one more program in it: Linux unpacks
-// archives (cpio, "newc") that stand one behind the other.
+// withFile returns the path of a copy of an initrd with one more program: Linux unpacks
+// concatenated archives (cpio, "newc").
 func withFile(t *testing.T, initrd, name, text string) string {
 	t.Helper()
 	image := bytes.NewBufferString(harness.ReadFile(t, initrd))

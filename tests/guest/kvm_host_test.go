@@ -9,7 +9,7 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// kvmTests are the tests that run where KVM works, and what each of them shows.
+// kvmTests has the tests that need a working KVM, and what each of them shows.
 var kvmTests = []struct{ shows, name string }{
 	{"the probe chooses KVM, q35", "TestInsideKVMProbe/q35"},
 	{"the probe chooses KVM, microvm", "TestInsideKVMProbe/microvm"},
@@ -28,12 +28,11 @@ var kvmTests = []struct{ shows, name string }{
 	{"a terminal and its size", "TestTerminal"},
 }
 
-// KVM at work on any host: QEMU emulates a processor with AMD's virtualization, so that
-// Linux on it has a /dev/kvm, and tests of this package run there. They show what
-// works, not how fast.
+// TestKVM tests KVM on any host: QEMU emulates a processor with AMD's virtualization, Linux on
+// it has a /dev/kvm, and tests of this package run there. They do not measure speed.
 func TestKVM(t *testing.T) {
 	if !*harness.KVM {
-		harness.Skip(t, "kvm-host", "it is emulated, which takes minutes (scripts/test --kvm does)")
+		harness.Skip(t, "kvm-host", "emulating it takes minutes (scripts/test --kvm does)")
 	}
 	harness.OwnFolders(t)
 	host := startKVMHost(t)
@@ -42,16 +41,16 @@ func TestKVM(t *testing.T) {
 	}
 }
 
-// kvmHost is a machine with a working KVM, and a Debian in it with our programs.
+// kvmHost is a machine in which KVM works, with a Debian that has our programs.
 type kvmHost struct {
-	exec  string // its microvm-exec
-	built string // for builtVariable
+	exec  string // microvm-exec for this machine
+	built string // the value of harness.OutputsVariable
 }
 
-// kvmPackages are the packages of that Debian.
+// kvmPackages are the packages of the Debian in the machine.
 var kvmPackages = []string{"binutils", "curl", "netcat-openbsd", "qemu-system-x86", "socat", "tmux"}
 
-// kvmMount prepares the Debian in the machine, below /disk.
+// kvmMount is a shell script that mounts the Debian in the machine on /disk.
 const kvmMount = `
 	set -e
 	mkdir /disk
@@ -63,11 +62,11 @@ const kvmMount = `
 	chroot /disk qemu-system-x86_64 --version
 `
 
-// startKVMHost starts the machine. It ends with the test.
+// startKVMHost starts the machine, which ends with the test.
 func startKVMHost(t *testing.T) kvmHost {
 	t.Helper()
-	machine := harness.Build(t, "checks."+harness.System+".kvm-host")
-	demo, tools := harness.Build(t, "checks."+harness.System+".kvm-guest"), harness.Build(t, "tools")
+	machine := harness.Build(t, "kvm-host")
+	demo, tools := harness.Build(t, "kvm-guest"), harness.Build(t, "tools")
 	disk := kvmDisk(t, demo, tools)
 	config := harness.ChangedVM(t, machine, func(machine map[string]any) {
 		drive := []any{"-drive", "if=virtio,format=raw,cache=unsafe,file=" + disk}
@@ -75,18 +74,18 @@ func startKVMHost(t *testing.T) kvmHost {
 	})
 	harness.Start(t, filepath.Join(machine, "bin", "microvm-run"), "--config", config, "--auto-ports").Expect(`READY after`, 1)
 	host := kvmHost{filepath.Join(machine, "bin", "microvm-exec"), "console-demo=" + demo + " tools=" + tools}
-	t.Logf("KVM works in a machine with\n%s", harness.Must(t, harness.Root, host.exec, "--", "sh", "-c", kvmMount))
+	t.Logf("KVM works in the machine:\n%s", harness.Must(t, harness.Root, host.exec, "--", "sh", "-c", kvmMount))
 	return host
 }
 
-// kvmDisk makes the image of a disk: a Debian, these tests, and store paths.
+// kvmDisk makes a disk image with a Debian, these tests, and store paths. It returns its path.
 func kvmDisk(t *testing.T, paths ...string) string {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Fatal("only root can make a Debian root (run scripts/test --kvm as root)")
 	}
 	dir := t.TempDir()
-	harness.Setenv(t, "CGO_ENABLED", "0") // that Debian's C library may be older than this host's
+	harness.Setenv(t, "CGO_ENABLED", "0") // the C library in the image may be older than the host's
 	harness.Must(t, ".", "go", "test", "-c", "-o", filepath.Join(dir, "tests"), ".")
 	const script = `
 		dir=$1
@@ -120,11 +119,11 @@ func (h kvmHost) test(t *testing.T, name string) {
 	case err != nil:
 		t.Error(err)
 	case !strings.Contains(output, "--- PASS: "+name+" ") || strings.Contains(output, "--- SKIP: "):
-		t.Error("it was not run inside, or skipped") // no test that matches is no error
+		t.Error("the test was not run inside, or skipped") // go test passes if no test matches
 	}
 }
 
-// accelerator is the one for guests that the probe would be wrong about.
+// accelerator returns the --accel for guests whose kernel the probe of KVM does not recognize.
 func accelerator() string {
 	if harness.InsideKVM() {
 		return "kvm"
@@ -132,7 +131,7 @@ func accelerator() string {
 	return "tcg"
 }
 
-// onlyInsideKVM skips a test that shows nothing elsewhere.
+// onlyInsideKVM skips a test that needs a working KVM, unless it runs in a kvmHost.
 func onlyInsideKVM(t *testing.T) {
 	t.Helper()
 	if !harness.InsideKVM() {

@@ -9,7 +9,7 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// eachMachineType runs a test for both.
+// eachMachineType runs a subtest for each machine type.
 func eachMachineType(t *testing.T, run func(t *testing.T, kind string)) {
 	t.Helper()
 	for _, kind := range []string{"q35", "microvm"} {
@@ -20,8 +20,9 @@ func eachMachineType(t *testing.T, run func(t *testing.T, kind string)) {
 	}
 }
 
-// The probe chooses KVM, and remembers it. It waits no longer than a real processor
-// needs; on a busy host this one may need several attempts.
+// TestInsideKVMProbe checks that the probe chooses KVM, and that the result is cached. The
+// timeout of the probe is right for a real processor; the emulated one may need several
+// attempts on a busy host.
 func TestInsideKVMProbe(t *testing.T) {
 	onlyInsideKVM(t)
 	const attempts = 30
@@ -44,8 +45,8 @@ func TestInsideKVMProbe(t *testing.T) {
 	})
 }
 
-// emulatedOnly is a kernel by the Multiboot specification that starts as Linux does,
-// but not under KVM, which it knows by the leaf of CPUID for hypervisors.
+// emulatedOnly is a Multiboot kernel that prints what Linux prints at its start, except under
+// KVM, which it detects by the hypervisor leaf of CPUID.
 const emulatedOnly = `
 	.code32
 	.long 0x1BADB002, 0, -0x1BADB002
@@ -69,7 +70,8 @@ starts:	.asciz "Linux version 0: emulated\n"
 hangs:	.asciz "hangs under KVM\n"
 `
 
-// A kernel that hangs under KVM is emulated, and --verbose prints why.
+// TestInsideKVMFallback checks that a kernel that hangs under KVM is emulated, and that --verbose
+// prints why.
 func TestInsideKVMFallback(t *testing.T) {
 	onlyInsideKVM(t)
 	config := harness.DemoWith(t, map[string]any{"kernel": assemble(t, emulatedOnly), "initrd": nil, "machine": "q35"})
@@ -94,8 +96,8 @@ func TestInsideKVMFallback(t *testing.T) {
 	}
 }
 
-// A user without permission to open /dev/kvm gets an emulated machine, or an error with the
-// remedy, which works.
+// TestInsideKVMPermission checks that a user without permission to open /dev/kvm gets an
+// emulated machine, or an error with a remedy, and that the remedy works.
 func TestInsideKVMPermission(t *testing.T) {
 	onlyInsideKVM(t)
 	const uid, group, why = "65534", "4711", `/dev/kvm: permission denied (add yourself to the group kvm)`

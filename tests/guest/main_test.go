@@ -1,4 +1,4 @@
-// Package guest tests a real guest in a real VM: its consoles, its agent, how it ends,
+// Package guest tests real guests in real VMs: consoles, the guest agent, ways to stop a VM,
 // run-test, kernels and KVM.
 package guest
 

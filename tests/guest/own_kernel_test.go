@@ -11,15 +11,15 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// kernelTree is what make does in a kernel's tree once all is built.
+// kernelTree is a makefile that does what make does in a kernel tree in which all is built.
 const kernelTree = `modules_install:
 	mkdir -p $(INSTALL_MOD_PATH)/lib
 	cp -rL MODULES $(INSTALL_MOD_PATH)/lib/
 	chmod -R u+w $(INSTALL_MOD_PATH)
 `
 
-// kernelDeveloper makes the home of a user that has built a kernel: that of the demo, whose
-// drivers are modules.
+// kernelDeveloper makes the home of a user that has built a kernel. The kernel is that of the
+// demo, whose drivers are modules.
 func kernelDeveloper(t *testing.T) (home string) {
 	t.Helper()
 	parts := harness.PartsOfDemo(t)
@@ -34,12 +34,12 @@ func kernelDeveloper(t *testing.T) (home string) {
 	return home
 }
 
-// A kernel from a user's tree passes run-test, with Nix and without, as the
-// example's commands say.
+// TestOwnKernel runs the commands of examples/own-kernel, with Nix and without: a kernel from a
+// user's tree passes run-test.
 func TestOwnKernel(t *testing.T) {
 	t.Parallel()
 	home := kernelDeveloper(t)
-	t.Cleanup(func() { // where a block fails half way
+	t.Cleanup(func() { // if a command fails before microvm-shutdown
 		_, _ = harness.Command(t, home, ".local/bin/microvm-shutdown", "--name", "own-kernel", "--force")
 	})
 	for _, block := range harness.BashBlocks(t, "examples/own-kernel/README.md") {
@@ -51,12 +51,11 @@ func TestOwnKernel(t *testing.T) {
 	}
 }
 
-// change is what is merged into the example's guest.json and vm.json.
+// change has JSON that is merged into guest.json and vm.json of the example.
 type change struct{ guest, vm string }
 
-// guestsThatLack are guests that lack what the example's table says, by its first column:
-// the fields of guest.json and of vm.json that make them so; null takes one out.
-// Those that are the same are run once.
+// guestsThatLack has a change for each row of the example's table, by its first column: the
+// guest then lacks what the row says. null removes a field. Equal changes run once.
 var guestsThatLack = map[string]change{
 	"a kernel in the file": {`{}`, `{"kernel": "guest.json"}`},
 	"a serial console":     {`{}`, `{"kernelParams": ["8250.nr_uarts=0"]}`},
@@ -65,7 +64,7 @@ var guestsThatLack = map[string]change{
 	"a power button":       {`{"modules": null, "modulesDir": null}`, `{}`},
 }
 
-// run-test names what a kernel lacks.
+// TestKernelThatLacks checks that run-test prints what a kernel lacks.
 func TestKernelThatLacks(t *testing.T) {
 	t.Parallel()
 	home := kernelDeveloper(t)
@@ -99,17 +98,18 @@ func TestKernelThatLacks(t *testing.T) {
 	}
 }
 
-// runTestRefuses changes the example's guest, and returns what run-test prints of it.
+// runTestRefuses changes the guest of the example, and returns the output of run-test, which
+// must fail.
 func runTestRefuses(t *testing.T, bin, folder string, changes change) string {
 	t.Helper()
 	own := t.TempDir()
 	guest, vm, initrd := filepath.Join(own, "guest.json"), filepath.Join(own, "vm.json"), filepath.Join(own, "initrd")
-	for _, name := range []string{"microvm-agent", "bzImage", "busybox", "modules"} { // the JSON files name them
+	for _, name := range []string{"microvm-agent", "bzImage", "busybox", "modules"} { // the JSON files refer to them
 		harness.Must(t, folder, "ln", "-s", filepath.Join(folder, name), own)
 	}
 	changedJSON(t, filepath.Join(folder, "guest.json"), guest, changes.guest)
 	changedJSON(t, filepath.Join(folder, "vm.json"), vm, changes.vm)
-	// TestOwnKernel, which runs beside this, needs the ports of the example.
+	// TestOwnKernel, which may run at the same time, needs the ports of the example.
 	changedJSON(t, vm, vm, fmt.Sprintf(`{"consoles": [
 		{"name": "serial", "device": "ttyS0", "port": %d}, {"name": "console", "device": "hvc0", "port": %d}]}`, harness.FreePort(t), harness.FreePort(t)))
 	harness.Must(t, own, filepath.Join(bin, "microvm-initrd"), "--output", initrd, guest)
@@ -120,7 +120,7 @@ func runTestRefuses(t *testing.T, bin, folder string, changes change) string {
 	return output
 }
 
-// changedJSON writes a JSON file with other fields.
+// changedJSON writes a copy of a JSON file with changed fields.
 func changedJSON(t *testing.T, from, to, changes string) {
 	t.Helper()
 	fields := map[string]any{}

@@ -10,9 +10,9 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// What a client without the seat pastes at once is what the guest's shells read, and
-// nothing else: the relay answers what a prompt asks, but not in the midst of what was
-// typed.
+// TestPaste checks that the guest's shells read exactly what a client without the writer's
+// seat pastes. The relay answers the terminal queries of a prompt, but not in the middle of
+// pasted text.
 func TestPaste(t *testing.T) {
 	t.Parallel()
 	dir := harness.OwnFolders(t)
@@ -44,6 +44,5 @@ func TestPaste(t *testing.T) {
 	}
 }
 
-// result is what a pasted command prints, in the midst of their echoes, which have a
-// dollar there.
+// result matches the output of a pasted command, and not its echo, which contains a dollar.
 var result = regexp.MustCompile(`P<[^$<>]*>`)

@@ -12,15 +12,15 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// demoWith writes a changed copy of the demo's vm.json and returns its path. What run-test
-// keeps after a failure is removed with the test.
+// demoWith writes a changed copy of the demo's vm.json and returns its path. The folder that
+// run-test keeps after a failure is removed at the end of the test.
 func demoWith(t *testing.T, change func(vm map[string]any)) string {
 	t.Helper()
 	harness.Setenv(t, "TMPDIR", harness.OwnFolders(t))
 	return harness.ChangedVM(t, harness.Build(t, "console-demo"), change)
 }
 
-// runTest is run-test of a vm.json of our own: its output and exit status.
+// runTest runs run-test with a vm.json, and returns its output and exit status.
 func runTest(t *testing.T, config string, args ...string) (output string, status int) {
 	t.Helper()
 	output, err := harness.Command(t, harness.Root, harness.Tool(t, "run-test"), append([]string{"--config", config}, args...)...)
@@ -34,25 +34,24 @@ func runTest(t *testing.T, config string, args ...string) (output string, status
 	return output, status
 }
 
-// evil is a command whose output terminals obey, and formats too.
+// evil is a command whose output has control sequences of terminals and of report formats.
 const evil = `printf '\033]0;evil\007\n1..99\nok 98 - no\n]]></failure>\377'; false`
 
-// consumers are programs of other people that read reports: the Debian package of
-// each, the words before the report, whether its status is 1 where a check has
-// failed, and what it says then.
+// consumers has programs that read reports: the Debian package of each, its arguments before
+// the report, whether its status is 1 if a check has failed, and what it prints then.
 var consumers = []struct {
 	program, debian, report string
 	args                    []string
 	accuses                 bool
-	says                    string
+	prints                  string
 }{
 	{"prove", "perl", "report.tap", []string{"-e", "cat"}, true, "Failed test:  3"},
 	{"junitparser", "junitparser", "report.xml", []string{"verify"}, true, ""},
 	{"xmllint", "libxml2-utils", "report.xml", []string{"--xpath", "string(//testcase[failure]/@name)"}, false, "an answer"},
 }
 
-// Other people's programs understand the reports of a real guest, also of one that
-// prints what would break them.
+// TestReportsAreRead checks that other programs read the reports of a real guest, also if the
+// guest prints control sequences.
 func TestReportsAreRead(t *testing.T) {
 	t.Parallel()
 	config := demoWith(t, func(vm map[string]any) {
@@ -65,26 +64,26 @@ func TestReportsAreRead(t *testing.T) {
 		if (status != 0) != failed || strings.ContainsAny(output, "\x1b\a") {
 			t.Errorf("run-test has status %d: %q", status, output)
 		}
-		// In the other formats the report is where the journals are.
+		// The folder of the journals has the report in the other formats.
 		harness.Must(t, harness.Root, "bash", "-c", "cmp "+dir+"/report.xml "+dir+"/run-test-*/report.xml && mv "+dir+"/run-test-*/report.tap "+dir)
 		for _, c := range consumers {
 			t.Run(fmt.Sprintf("%s of a failure %v", c.program, failed), func(t *testing.T) {
 				if _, err := exec.LookPath(c.program); err != nil {
 					harness.Skip(t, c.program, "install Debian's "+c.debian)
 				}
-				says, err := harness.Command(t, harness.Root, c.program, append(c.args, filepath.Join(dir, c.report))...)
+				output, err := harness.Command(t, harness.Root, c.program, append(c.args, filepath.Join(dir, c.report))...)
 				if accuses := err != nil; accuses != (c.accuses && failed) {
-					t.Errorf("%v\n%s", err, says)
+					t.Errorf("%v\n%s", err, output)
 				}
-				if c.says != "" && strings.Contains(says, c.says) != failed {
-					t.Errorf("want %q where a check has failed, and only there:\n%s", c.says, says)
+				if c.prints != "" && strings.Contains(output, c.prints) != failed {
+					t.Errorf("want %q if and only if a check has failed:\n%s", c.prints, output)
 				}
 			})
 		}
 	}
 }
 
-// A report in JSON has what docs/run-test.md says.
+// TestReportInJSON checks the fields that docs/run-test.md lists.
 func TestReportInJSON(t *testing.T) {
 	t.Parallel()
 	config := demoWith(t, func(map[string]any) {})
@@ -120,8 +119,8 @@ func TestReportInJSON(t *testing.T) {
 	}
 }
 
-// A guest in which the other console is /dev/console does not pass the demo's own
-// checks.
+// TestRunTestSeesTheWrongConsole checks that a guest in which ttyS0 is /dev/console fails the
+// checks of the demo.
 func TestRunTestSeesTheWrongConsole(t *testing.T) {
 	t.Parallel()
 	config := demoWith(t, func(vm map[string]any) {
@@ -139,7 +138,7 @@ func TestRunTestSeesTheWrongConsole(t *testing.T) {
 		"3 of 4 checks failed",
 	} {
 		if !strings.Contains(output, want) {
-			t.Errorf("it does not say %s", want)
+			t.Errorf("the output lacks %s", want)
 		}
 	}
 	if status != 1 || t.Failed() {
@@ -147,8 +146,8 @@ func TestRunTestSeesTheWrongConsole(t *testing.T) {
 	}
 }
 
-// The demo as a guest that run-test knows nothing of: what needs a shell is skipped,
-// and what vm.json declares is checked by what is printed and typed.
+// TestGuestWithoutALogin tests a guest without a login: the checks that need a shell are
+// skipped, and the checks of vm.json read and type on the consoles.
 func TestGuestWithoutALogin(t *testing.T) {
 	t.Parallel()
 	config := demoWith(t, func(vm map[string]any) {
@@ -169,7 +168,7 @@ func TestGuestWithoutALogin(t *testing.T) {
 	}
 }
 
-// What docs/run-test.md shows of a vm.json is taken.
+// TestRunTestDocument checks that the examples of vm.json in docs/run-test.md are valid.
 func TestRunTestDocument(t *testing.T) {
 	t.Parallel()
 	text := harness.ReadFile(t, filepath.Join(harness.Root, "docs", "run-test.md"))
@@ -180,7 +179,7 @@ func TestRunTestDocument(t *testing.T) {
 					t.Fatalf("%v: %s", err, shown)
 				}
 				if _, ok := vm["consoles"]; ok && len(vm["consoles"].([]any)) == 1 {
-					delete(vm, "checks") // which are about two
+					delete(vm, "checks") // which need both consoles
 				}
 			})
 			harness.Must(t, harness.Root, harness.Tool(t, "microvm-run"), "--config", path, "--check")

@@ -10,8 +10,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// stockAgent starts QEMU's agent in the place of ours, with libraries of its
-// own, on the port where udev would have put it.
+// stockAgent is a script that starts QEMU's agent instead of ours, with its own libraries, on
+// the port that udev would link to.
 const stockAgent = `#!/bin/busybox sh
 for name in /sys/class/virtio-ports/*/name; do
 	[ "$(cat "$name")" != org.qemu.guest_agent.0 ] || port=${name%/name}
@@ -19,7 +19,7 @@ done
 exec /etc/ld.so --library-path /etc /etc/qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run
 `
 
-// QEMU's own agent in the guest, with our client.
+// TestStockAgentInTheGuest connects our client to QEMU's own agent in the guest.
 func TestStockAgentInTheGuest(t *testing.T) {
 	t.Parallel()
 	qemuGA, err := exec.LookPath("qemu-ga")
@@ -39,7 +39,7 @@ func TestStockAgentInTheGuest(t *testing.T) {
 	}
 	dir := harness.OwnFolders(t)
 	config := harness.ChangedVM(t, demo, func(machine map[string]any) {
-		// In /etc: an archive brings no folders of its own.
+		// In /etc, because the archive does not create folders.
 		for name, data := range files {
 			machine["initrd"] = withFile(t, machine["initrd"].(string), name, data)
 		}

@@ -13,9 +13,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// spinner is a guest that says that it is there and then keeps its processor
-// busy, deaf to every interrupt: no way to ask it anything. It is a kernel by the
-// Multiboot specification, which QEMU starts too.
+// spinner is a guest that prints a line and then loops with interrupts disabled, so that it
+// reacts to nothing. It is a Multiboot kernel, which QEMU can start.
 const spinner = `
 	.code32
 	.long 0x1BADB002, 0, -0x1BADB002
@@ -28,7 +27,7 @@ _start:
 1:	jmp 1b
 `
 
-// assemble makes a kernel of an assembler's text.
+// assemble makes a kernel from assembler source, and returns its path.
 func assemble(t *testing.T, text string) string {
 	t.Helper()
 	if _, err := exec.LookPath("as"); err != nil {
@@ -41,8 +40,8 @@ func assemble(t *testing.T, text string) string {
 	return source + ".elf"
 }
 
-// noAgent gives the guest's agent a port without a peer.
-var noAgent = []any{"-chardev", "null,id=nobody", "-device", "virtserialport,chardev=nobody,name=org.qemu.guest_agent.0"}
+// noAgent has the arguments that connect the guest agent's port to nothing.
+var noAgent = []any{"-chardev", "null,id=unused", "-device", "virtserialport,chardev=unused,name=org.qemu.guest_agent.0"}
 
 // waitReady waits until the demo's guest is ready.
 func waitReady(t *testing.T, _ *harness.Session) {
@@ -50,8 +49,8 @@ func waitReady(t *testing.T, _ *harness.Session) {
 	harness.Must(t, harness.Root, harness.DemoProgram(t, "console-status"), "--wait-ready", "--timeout", harness.WaitLimit.String())
 }
 
-// waitAgent waits until the guest's agent answers. A guest can be ready before that, by
-// its login, and an agent that has not answered yet has little time to.
+// waitAgent waits until the guest agent answers. A guest with a login prompt can be ready
+// before that, and an agent that has not answered yet has little time to answer a stop.
 func waitAgent(t *testing.T, _ *harness.Session) {
 	t.Helper()
 	for late := time.Now().Add(harness.WaitLimit); ; time.Sleep(10 * time.Millisecond) {
@@ -65,8 +64,8 @@ func waitAgent(t *testing.T, _ *harness.Session) {
 	}
 }
 
-// A stop under seven guests: what works, how long it takes, with which status
-// each program ends, and that nothing is left behind.
+// TestStopChain stops seven guests, and checks how each one is stopped, how long that takes, the
+// status of the programs, and that no files are left.
 func TestStopChain(t *testing.T) {
 	t.Parallel()
 	shows := func(pattern string) func(*testing.T, *harness.Session) {
@@ -78,8 +77,8 @@ func TestStopChain(t *testing.T) {
 	for _, guest := range []struct {
 		name   string
 		fields map[string]any                     // of its vm.json
-		until  func(*testing.T, *harness.Session) // the stop begins then
-		says   string                             // what microvm-shutdown says
+		until  func(*testing.T, *harness.Session) // returns when the stop may begin
+		prints string                             // matches the output of microvm-shutdown
 		status [2]int                             // of microvm-shutdown and microvm-run
 	}{
 		{"with an agent", nil, waitAgent, `shut down by the guest agent in`, [2]int{0, 0}},
@@ -103,28 +102,28 @@ func TestStopChain(t *testing.T) {
 			vm.Expect(`console  hvc0   tcp localhost:\d+`, 1)
 			guest.until(t, vm)
 			timeout := harness.WaitLimit.String()
-			if strings.Contains(guest.says, "quit") { // its time is lost
+			if strings.Contains(guest.prints, "quit") { // the timeout of the power button has passed
 				timeout = "8s"
 			}
 			stop := harness.Start(t, filepath.Join(tools, "microvm-shutdown"), "--timeout", timeout)
 			got := [2]int{stop.Status(), vm.Status()}
-			said := stop.Printed()
-			if got != guest.status || !regexp.MustCompile(guest.says).MatchString(said) {
-				t.Errorf("status %d, want %d: %s", got, guest.status, said)
+			printed := stop.Printed()
+			if got != guest.status || !regexp.MustCompile(guest.prints).MatchString(printed) {
+				t.Errorf("status %d, want %d: %s", got, guest.status, printed)
 			}
 			if left, err := os.ReadDir(filepath.Join(dir, "microvm")); err != nil || len(left) != 0 {
-				t.Errorf("left behind: %v, %v", left, err)
+				t.Errorf("files are left: %v, %v", left, err)
 			}
-			t.Logf("a guest %s: status %d and %d: %s", guest.name, got[0], got[1], strings.TrimSpace(said))
+			t.Logf("a guest %s: status %d and %d: %s", guest.name, got[0], got[1], strings.TrimSpace(printed))
 		})
 	}
 }
 
-// panicIt has the guest's kernel panic.
+// panicIt makes the guest's kernel panic.
 func panicIt(t *testing.T, vm *harness.Session) {
 	t.Helper()
 	waitReady(t, vm)
-	_, _ = harness.Command(t, harness.Root, harness.DemoProgram(t, "microvm-exec"), "--", "sh", "-c", "echo c >/proc/sysrq-trigger") // it has no answer
+	_, _ = harness.Command(t, harness.Root, harness.DemoProgram(t, "microvm-exec"), "--", "sh", "-c", "echo c >/proc/sysrq-trigger") // the command cannot return
 	<-vm.Ended
 	vm.Expect(`guest panicked: Kernel panic - not syncing: sysrq triggered crash`, 1)
 }

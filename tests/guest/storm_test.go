@@ -16,32 +16,32 @@ import (
 )
 
 const (
-	stormLanes   = 10 // clients at once, half of them on each console
-	stormClients = 10 // of each lane, one after the other
+	stormSeries  = 10 // series of clients that run at once, half of them on each console
+	stormClients = 10 // of each series, one after the other
 )
 
-// stormStep is how much more than the one before it a client reads, in bytes,
-// at most: ttyS0 prints about 20 KB in a boot, hvc0 less than 1 KB.
+// stormStep is the largest number of bytes that a client reads more than the clients before
+// it, by console: ttyS0 prints about 20 KB in a boot, hvc0 less than 1 KB.
 var stormStep = [2]int{4096, 160}
 
-// visitor is one client after the other of a console that boots.
-type visitor struct {
+// bootClients is a series of clients of one console, one after the other, during a boot.
+type bootClients struct {
 	address string
 	step    int
 	random  *rand.Rand
-	booted  *atomic.Int64 // how many bytes the boot has printed, once it is through
-	visits  []visit
+	booted  *atomic.Int64 // bytes that the boot has printed; 0 until its end
+	runs    []bootClient
 }
 
-// visit is one client's.
-type visit struct {
+// bootClient is what one client has received.
+type bootClient struct {
 	data  []byte
-	early bool // it left before the boot was through
+	early bool // it disconnected before the end of the boot
 	err   error
 }
 
-// 100 clients come while the guest boots, read in pieces of random sizes, and
-// leave at random moments: each has got its range, which begins with the boot.
+// TestClientsComeAndGo connects 100 clients while the guest boots, which read in pieces of
+// random sizes and disconnect at random moments. Each receives the first bytes of the boot.
 func TestClientsComeAndGo(t *testing.T) {
 	t.Parallel()
 	dir := harness.OwnFolders(t)
@@ -50,15 +50,15 @@ func TestClientsComeAndGo(t *testing.T) {
 	booting := harness.Consoles(t, dir)
 	var booted [2]atomic.Int64
 	var clients sync.WaitGroup
-	lanes := make([]*visitor, stormLanes)
-	for lane := range lanes {
-		lanes[lane] = &visitor{
-			address: net.JoinHostPort("127.0.0.1", strconv.Itoa(booting[lane%2].Port)),
-			step:    stormStep[lane%2],
-			random:  rand.New(rand.NewPCG(2026, uint64(lane))),
-			booted:  &booted[lane%2],
+	series := make([]*bootClients, stormSeries)
+	for number := range series {
+		series[number] = &bootClients{
+			address: net.JoinHostPort("127.0.0.1", strconv.Itoa(booting[number%2].Port)),
+			step:    stormStep[number%2],
+			random:  rand.New(rand.NewPCG(2026, uint64(number))),
+			booted:  &booted[number%2],
 		}
-		clients.Go(lanes[lane].run)
+		clients.Go(series[number].run)
 	}
 	for _, console := range booting {
 		harness.Login(harness.Start(t, "nc.openbsd", "-U", console.Relay.Socket))
@@ -71,37 +71,37 @@ func TestClientsComeAndGo(t *testing.T) {
 	vm.Status()
 	journals := [2][]byte{booting[0].ReadJournal(t), booting[1].ReadJournal(t)}
 	early, read := 0, 0
-	for lane, visitor := range lanes {
-		for i, visit := range visitor.visits {
-			if visit.err != nil || !bytes.HasPrefix(journals[lane%2], visit.data) {
-				t.Errorf("client %d of %s: %d bytes that are not the first ones of the boot: %v",
-					i, visitor.address, len(visit.data), visit.err)
+	for number, s := range series {
+		for i, client := range s.runs {
+			if client.err != nil || !bytes.HasPrefix(journals[number%2], client.data) {
+				t.Errorf("client %d of %s: got %d bytes that are not the first ones of the boot: %v",
+					i, s.address, len(client.data), client.err)
 			}
-			if read += len(visit.data); visit.early {
+			if read += len(client.data); client.early {
 				early++
 			}
 		}
 	}
-	t.Logf("%d of %d clients left while the guest booted; they read %d bytes in all", early, stormLanes*stormClients, read)
+	t.Logf("%d of %d clients disconnected during the boot; all clients read %d bytes", early, stormSeries*stormClients, read)
 	if early < stormClients {
-		t.Error("the boot was through before they came")
+		t.Error("the boot ended before the clients connected")
 	}
 }
 
-// run has the clients come.
-func (v *visitor) run() {
+// run runs the clients.
+func (s *bootClients) run() {
 	seen := 0
 	for range stormClients {
-		data, err := v.visit(v.random.IntN(seen + v.step))
-		v.visits = append(v.visits, visit{data, v.booted.Load() == 0, err})
+		data, err := s.connect(s.random.IntN(seen + s.step))
+		s.runs = append(s.runs, bootClient{data, s.booted.Load() == 0, err})
 		seen = max(seen, len(data))
 	}
 }
 
-// visit connects, reads want bytes in pieces of random sizes, and leaves. Where
-// the boot has printed fewer, those are all.
-func (v *visitor) visit(want int) ([]byte, error) {
-	conn, err := net.Dial("tcp", v.address)
+// connect connects a client, which reads want bytes in pieces of random sizes and disconnects.
+// It reads fewer if the boot has printed fewer.
+func (s *bootClients) connect(want int) ([]byte, error) {
+	conn, err := net.Dial("tcp", s.address)
 	if err != nil {
 		return nil, err
 	}
@@ -109,14 +109,14 @@ func (v *visitor) visit(want int) ([]byte, error) {
 	late := time.Now().Add(harness.WaitLimit)
 	var data []byte
 	for {
-		if all := int(v.booted.Load()); all > 0 {
+		if all := int(s.booted.Load()); all > 0 {
 			want = min(want, all)
 		}
 		if len(data) >= want {
 			return data, nil
 		}
-		piece := make([]byte, min(1+v.random.IntN(1500), want-len(data)))
-		conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // to look again
+		piece := make([]byte, min(1+s.random.IntN(1500), want-len(data)))
+		conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // to check booted again
 		n, err := conn.Read(piece)
 		data = append(data, piece[:n]...)
 		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || time.Now().After(late)) {

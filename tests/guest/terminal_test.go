@@ -8,8 +8,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// Both consoles in a real terminal: a login, full-screen programs, leaving in
-// the middle of one and coming back, and a window of another size.
+// TestTerminal uses both consoles in a real terminal: it logs in, runs full-screen programs,
+// detaches in the middle of one, attaches again, and resizes the window.
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
@@ -35,8 +35,7 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// loginAt logs in and keeps the kernel, which may print behind any prompt, from
-// printing there.
+// loginAt logs in and stops the kernel's messages, which could follow any prompt.
 func loginAt(w *harness.Tmux) {
 	w.T.Helper()
 	w.Until("login:", func(s harness.Screen) bool { return strings.Contains(s.String(), " login:") })
@@ -53,7 +52,7 @@ func clearScreen(w *harness.Tmux) {
 	w.Until("a clear screen", func(s harness.Screen) bool { return strings.HasSuffix(s.Row(0), ":~#") && s.Last() == s.Row(0) })
 }
 
-// fullScreen wants top to fill the window, again and again, and to go.
+// fullScreen checks that top fills the window, updates it, and restores it at its end.
 func fullScreen(w *harness.Tmux) {
 	w.T.Helper()
 	w.Enter("top -d 1")
@@ -67,8 +66,8 @@ func fullScreen(w *harness.Tmux) {
 	w.Prompt("#")
 }
 
-// comeBack leaves in the middle of vi, and wants the host's shell to be as it
-// was, and vi to be there when it comes back.
+// comeBack detaches while vi runs, and checks that the host's shell is as before, and that vi
+// is on the screen when it attaches again.
 func comeBack(w *harness.Tmux, attach string) {
 	w.T.Helper()
 	w.Enter("vi /etc/profile")
@@ -94,7 +93,7 @@ func comeBack(w *harness.Tmux, attach string) {
 	w.Prompt("#")
 }
 
-// vi waits for vi with a first line and its status in the last one.
+// vi waits until the screen shows vi: a first line, and the status in the last one.
 func vi(w *harness.Tmux, first string) harness.Screen {
 	w.T.Helper()
 	return w.Until("vi with "+first, func(s harness.Screen) bool {
@@ -102,13 +101,13 @@ func vi(w *harness.Tmux, first string) harness.Screen {
 	})
 }
 
-// resize gives the window another size, and wants the guest to know it and vi to
-// fill it.
+// resize changes the size of the window, and checks that the guest has the size and that vi
+// fills the window.
 func resize(w *harness.Tmux, columns, rows string) {
 	w.T.Helper()
 	w.Do("resize-window", "-x", columns, "-y", rows)
 	clearScreen(w)
-	// The new size is on its way to the guest.
+	// The guest gets the size a moment later.
 	w.Enter("until [ \"$(stty size)\" = '" + rows + " " + columns + "' ]; do sleep 1; done; echo S-$((6*7))")
 	w.Until("the size", func(s harness.Screen) bool {
 		return strings.Contains(s.String(), "\nS-42\n") && strings.HasSuffix(s.Last(), "#")
@@ -121,7 +120,7 @@ func resize(w *harness.Tmux, columns, rows string) {
 	w.Prompt("#")
 }
 
-// leave leaves the shell, the guest's and the console.
+// leave logs out, and detaches from the console.
 func leave(w *harness.Tmux) {
 	w.T.Helper()
 	w.Enter("exit")

@@ -11,8 +11,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// busyDisk is what the guest does at its start: it makes a file system on its disk and
-// mounts it. A program that SIGTERM does not end has a file there open for writing.
+// busyDisk is the start script of the guest. It makes a file system on the disk, mounts it, and
+// starts a program that ignores SIGTERM and has a file there open for writing.
 const busyDisk = `until [ -b /dev/vda ]; do sleep 0.1; done
 mkdir /disk && mke2fs /dev/vda >/dev/null && mount -t ext4 /dev/vda /disk || exit
 (trap "" TERM; exec sleep 100000) >/disk/file &
@@ -21,7 +21,7 @@ sync
 echo "the disk is $((6*7))"
 `
 
-// imageWithDisk builds the image of a guest that has an agent and the drivers of a disk.
+// imageWithDisk builds the image of a guest with an agent and the drivers of a disk.
 func imageWithDisk(t *testing.T) string {
 	t.Helper()
 	tools := harness.Build(t, "tools")
@@ -41,7 +41,8 @@ func imageWithDisk(t *testing.T) string {
 	return initrd
 }
 
-// However a guest ends, the file systems on its disks are clean.
+// TestDisksAreClean checks that the file systems on the disks of a guest are clean after each
+// way to stop it.
 func TestDisksAreClean(t *testing.T) {
 	t.Parallel()
 	initrd := imageWithDisk(t)
@@ -67,11 +68,11 @@ func TestDisksAreClean(t *testing.T) {
 			vm.Expect(`console  hvc0`, 1)
 			harness.Start(t, filepath.Join(bin, "connect-console"), "--read-only").Expect("the disk is 42", 1)
 			if state := ext2State(t, disk); state&ext2Clean != 0 {
-				t.Fatalf("the state of the mounted file system is %#x already", state)
+				t.Fatalf("the mounted file system has the state %#x already", state)
 			}
 			end.command[0] = filepath.Join(bin, end.command[0])
-			said, err := harness.Command(t, harness.Root, end.command[0], end.command[1:]...)
-			t.Log(said, err) // the VM may end before microvm-exec has the status of poweroff
+			output, err := harness.Command(t, harness.Root, end.command[0], end.command[1:]...)
+			t.Log(output, err) // the VM may end before microvm-exec receives the status of poweroff
 			if status := vm.Status(); status != 0 {
 				t.Errorf("microvm-run has status %d", status)
 			}
@@ -82,7 +83,7 @@ func TestDisksAreClean(t *testing.T) {
 	}
 }
 
-// ext2Clean is set in the state of a file system that was unmounted, or made read-only.
+// ext2Clean is set in the state of a file system that was unmounted, or remounted read-only.
 const ext2Clean = 1
 
 // ext2State returns s_state of the superblock of the file system in a file; see

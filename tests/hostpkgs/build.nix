@@ -1,10 +1,10 @@
-# How things are built here: bash scripts that use the host's own programs.
+# Builders: bash scripts that use the host's own programs.
 { system }:
 let
-  # What every build starts with. nixpkgs' builds run in /build, so the directory
-  # has a short name here too: a Unix socket below it must not be longer than 107
-  # bytes. The home directory is one that not even root can make: without a
-  # sandbox, Nix's /homeless-shelter would spring up.
+  # The start of every build. nixpkgs' builds run in /build, so the directory has a short
+  # name here too: the path of a Unix socket in it may have 107 bytes at most. HOME is a
+  # directory that not even root can create; without a sandbox, a build could create Nix's
+  # /homeless-shelter.
   prologue = ''
     export HOME=/proc/homeless-shelter TMPDIR=$(mktemp -d /tmp/nix-XXXXXX)
     cleanup() { status=$?; cd /; rm -rf "$TMPDIR"; exit $status; }
@@ -12,8 +12,8 @@ let
     cd "$TMPDIR"
   '';
 
-  # Nix 2.8 now and then kills a builder whose last program has just ended; one
-  # that ends with an `exit` of bash's own it leaves alone.
+  # Nix 2.8 sometimes kills a builder whose last command is a program. It does not if the
+  # last command is bash's own `exit`.
   bash =
     attributes: script:
     derivation (
@@ -30,7 +30,7 @@ let
       // attributes
     );
 
-  # A builder that may use whatever the host has.
+  # A builder that may use every program of the host.
   hostBuild =
     {
       name,
@@ -51,8 +51,8 @@ let
         source ${script}
       '';
 
-  # A Debian package that need not be installed, with those of the packages it
-  # depends on whose names match.
+  # The contents of a Debian package, which need not be installed, and of those of its
+  # dependencies whose names match a regular expression.
   unpacked =
     name: package: dependencies:
     hostBuild {
@@ -61,7 +61,7 @@ let
       script = ./unpacked.sh;
     };
 
-  # One program of the host, by link: it stays the host's current one.
+  # A link to one program of the host, which follows its upgrades.
   hostProgram =
     program: debianPackage:
     bash
@@ -78,14 +78,14 @@ let
         ln -s "$host" $out/bin/${program}
       '';
 
-  # The programs that nixpkgs' stdenv has, and no others: a build that needs one
-  # more must fail here too.
+  # The programs of nixpkgs' stdenv and no others, so that a build that needs another one
+  # fails here too.
   tools = hostBuild {
     name = "stdenv-tools";
     script = ./tools.sh;
   };
 
-  # The compiler, which not every build has.
+  # The compiler, for the builds that ask for it.
   cc = hostBuild {
     name = "stdenv-cc";
     script = ./cc.sh;

@@ -1,6 +1,6 @@
-# nixpkgs' buildGoModule: the modules that go.mod names, vendored and checked
-# against vendorHash, then a build and the tests without network. An argument that
-# is not listed here is an error, so that the flake keeps to the simple ones.
+# nixpkgs' buildGoModule: the modules that go.mod requires, vendored and checked against
+# vendorHash, then a build and the tests without network. Other arguments are errors, so
+# that the flake uses only these.
 {
   cc,
   go,
@@ -35,7 +35,7 @@ let
         chmod -R u+w source
         cd source
         export GOPATH=$TMPDIR/go GOTOOLCHAIN=local GOWORK=off
-        # After an edit, what has not changed is neither compiled nor tested again.
+        # After an edit, unchanged packages are neither compiled nor tested again.
         export GOCACHE=/nix/var/cache/go-build
         { mkdir -p $GOCACHE && [ -w $GOCACHE ]; } 2>/dev/null || GOCACHE=$TMPDIR/go-cache
       '';

@@ -1,9 +1,9 @@
-# For the builders that need a Debian package which need not be installed.
+# For builders that use the contents of a Debian package without installing it.
 
-# unpack PACKAGE [PATTERN]: extracts a package below the current directory, and
-# each of the packages that it depends on, directly or not, whose whole name
-# matches the extended regular expression. Names with a version in them differ
-# from one release of Debian to the next; the dependencies have the current ones.
+# unpack PACKAGE [PATTERN]: extracts a package into the current directory, and each of its
+# direct and indirect dependencies whose whole name matches the extended regular
+# expression. Package names that contain a version differ between releases of Debian; the
+# dependencies have the current names.
 unpack() {
   local packages=("$1") deb
   if [ $# = 2 ]; then

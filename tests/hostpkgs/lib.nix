@@ -1,4 +1,4 @@
-# The functions of nixpkgs' lib that the flake calls.
+# The functions of nixpkgs' lib that the flake uses.
 let
   lib = {
     fileContents = file: lib.removeSuffix "\n" (builtins.readFile file);

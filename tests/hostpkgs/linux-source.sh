@@ -1,3 +1,3 @@
-# The source of Debian's kernel, packed.
+# The source of Debian's kernel, as a tar file.
 unpack linux-source 'linux-source-.*'
 cp usr/src/linux-source-*.tar.xz "$out"

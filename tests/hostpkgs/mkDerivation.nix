@@ -1,5 +1,5 @@
-# nixpkgs' stdenv.mkDerivation: the phases of a build in C. An argument that is
-# not listed here is an error, so that the flake keeps to the simple ones.
+# nixpkgs' stdenv.mkDerivation: the phases of a build in C. Other arguments are errors, so
+# that the flake uses only these.
 { cc, runCommand }:
 {
   name,
@@ -11,8 +11,7 @@
   configurePhase,
   buildPhase,
   installPhase,
-  # Debian's compiler protects nothing that it is not asked to, and nothing is
-  # fixed up here.
+  # Debian's compiler hardens nothing by default, and a fixup phase does not exist here.
   hardeningDisable ? [ ],
   dontFixup ? true,
   passthru ? { },
@@ -28,14 +27,14 @@ runCommand name
       inherit src;
       nativeBuildInputs = nativeBuildInputs ++ [ cc ];
 
-      # nixpkgs' wrappers of the compiler do this.
+      # nixpkgs' compiler wrappers set the same paths.
       C_INCLUDE_PATH = folders "include";
       LIBRARY_PATH = folders "lib";
       LD_RUN_PATH = folders "lib";
     }
   )
   ''
-    # A script's first line works here as it stands.
+    # The first lines of scripts need no change on this host.
     patchShebangs() { :; }
     [ "$NIX_BUILD_CORES" -gt 0 ] || NIX_BUILD_CORES=$(nproc)
 

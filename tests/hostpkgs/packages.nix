@@ -1,5 +1,5 @@
-# The package set: each attribute has nixpkgs' name and, as far as the flake
-# looks, nixpkgs' shape.
+# The package set. Each attribute has the name of that of nixpkgs, and the parts of it that
+# the flake uses.
 { lib, system }:
 let
   build = import ./build.nix { inherit system; };
@@ -26,10 +26,26 @@ let
         assert enableStatic;
         busybox;
     };
+
+  buildGoModule = import ./buildGoModule.nix {
+    inherit (build) cc;
+    inherit go runCommand;
+  };
+
+  # goimports, shfmt, and a stand-in for treefmt. Debian has no nixfmt.
+  formatters = buildGoModule {
+    pname = "formatters";
+    version = "0";
+    src = ./treefmt;
+    vendorHash = import ./treefmt/vendor-hash.nix;
+    env.CGO_ENABLED = 0;
+    buildPhase = "go install -ldflags \"$ldflags\" . tool";
+  };
 in
 {
   inherit
     busybox
+    buildGoModule
     go
     lib
     runCommand
@@ -40,10 +56,9 @@ in
   elfutils = unpacked "elfutils" "libelf-dev" "libelf.*";
   flex = unpacked "flex" "flex" "m4";
 
-  buildGoModule = import ./buildGoModule.nix {
-    inherit (build) cc;
-    inherit go runCommand;
-  };
+  gotools = formatters;
+  shfmt = formatters;
+  treefmt = formatters;
 
   linuxPackages.kernel =
     hostBuild {
@@ -62,22 +77,13 @@ in
       };
     };
 
-  # `nix develop` reads the environment of this build, and wants `outputs` in it.
+  # `nix develop` reads the environment of this build, which must have `outputs`.
   mkShell =
     { packages }:
     runCommand "shell" {
       nativeBuildInputs = packages;
       outputs = [ "out" ];
     } "touch $out";
-
-  # nixfmt is not packaged by Debian.
-  nixfmt-tree = runCommand "nixfmt-tree" { meta.mainProgram = "treefmt"; } ''
-    mkdir -p $out/bin
-    printf '%s\n' '#!/bin/sh' \
-      'echo "nixfmt is not packaged for this host: use the flake with nixpkgs" >&2' \
-      'exit 1' >$out/bin/treefmt
-    chmod +x $out/bin/treefmt
-  '';
 
   qemu_kvm = hostProgram "qemu-system-x86_64" "qemu-system-x86";
 

@@ -1,5 +1,5 @@
-# Programs and libraries of Debian packages that need not be installed. A program
-# finds here what it would look for below /usr.
+# Programs and libraries of Debian packages that need not be installed. Wrappers make the
+# programs find their files here instead of in /usr.
 unpack "$package" "$dependencies"
 mkdir -p "$out"
 for folder in usr/bin usr/include usr/share/bison; do

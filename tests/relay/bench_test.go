@@ -10,9 +10,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// scripts/bench measures: every case of our relay has a figure, no client of it
-// missed a byte, and the picture and the tables are there. How fast it was is
-// not judged here.
+// TestBenchRelay runs a short scripts/bench relay: every case of our relay has a result, none
+// of its clients missed a byte, and the picture and the tables exist. It does not check speed.
 func TestBenchRelay(t *testing.T) {
 	harness.OnlyAll(t)
 	dir := t.TempDir()
@@ -39,25 +38,25 @@ func TestBenchRelay(t *testing.T) {
 		if strings.Contains(figure.Name, "lost") && figure.Values[0] != 0 {
 			t.Errorf("%s, %s: %v, want 0", figure.Candidate, figure.Name, figure.Values)
 		}
-		// This guest drops what does not fit into the FIFO, on a busy host too. A client
-		// that comes half way misses half of the stream if it gets no history.
+		// This guest drops what does not fit into the FIFO, which happens on a busy host too.
+		// A late client without history misses half of the stream.
 		if figure.Name == "late" && figure.Values[0] >= 0.5 {
 			t.Errorf("%s: a late client misses %v of the stream", figure.Candidate, figure.Values)
 		}
 	}
 	if moved != 9 { // 1, 10 and 100 clients; without a relay, by a Unix socket, by TCP
-		t.Errorf("%d rates were measured, want 9", moved)
+		t.Errorf("got %d rates, want 9", moved)
 	}
 	for file, want := range map[string]string{"relay.md": "| qemu-relay, TCP |", "relay.svg": "<svg"} {
 		text, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil || !strings.Contains(string(text), want) {
-			t.Errorf("%s: has no %q (%v)", file, want, err)
+			t.Errorf("%s: no %q (%v)", file, want, err)
 		}
 	}
 }
 
-// The soak of two minutes: nothing is missing, comes twice, or grows; and its oracle
-// finds what is.
+// TestBenchSoak runs scripts/bench soak for two minutes: no byte is missing or repeated and no
+// process grows. It also runs the tests of the oracle that finds such bytes.
 func TestBenchSoak(t *testing.T) {
 	harness.OnlyAll(t)
 	if os.Getuid() != 0 {
@@ -67,7 +66,7 @@ func TestBenchSoak(t *testing.T) {
 	text := harness.Must(t, harness.Root, "scripts/bench", "soak", "--quick")
 	for what, want := range map[string]int{"\n| microvm-run ": 3, "\n| qemu-relay ": 3, "\n| soak-": 6, "\n- full disks: 2\n": 1} {
 		if found := strings.Count(text, what); found != want {
-			t.Errorf("%q is there %d times, want %d:\n%s", what, found, want, text)
+			t.Errorf("%q appears %d times, want %d:\n%s", what, found, want, text)
 		}
 	}
 }

@@ -13,9 +13,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// bootSector assembles examples/boot-sector and returns the arguments with
-// which QEMU boots it. It prints numbered lines, and halts after them if asked
-// to; otherwise it waits for a q.
+// bootSector assembles examples/boot-sector and returns QEMU's arguments to boot it. It prints
+// numbered lines; then it halts if halt is set, or else waits for a q.
 func bootSector(t *testing.T, lines int, halt bool) []string {
 	t.Helper()
 	if _, err := exec.LookPath("as"); err != nil {
@@ -32,8 +31,8 @@ func bootSector(t *testing.T, lines int, halt bool) []string {
 	return []string{"-drive", "format=raw,if=floppy,file=" + image}
 }
 
-// checkLines compares what so many boots of the boot sector have printed with
-// the lines it should be.
+// checkLines compares the output of several boots of the boot sector with the numbered lines
+// that it should print.
 func checkLines(text string, lines, boots int) error {
 	var one strings.Builder
 	for n := range lines {
@@ -63,7 +62,7 @@ func checkLines(text string, lines, boots int) error {
 		len(text), len(want), boots, lines-1, missing, repeated, strange)
 }
 
-// With QEMU alone: what the other tests believe of it.
+// TestBootSector checks the boot sector with QEMU alone, as the other tests rely on it.
 func TestBootSector(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -96,7 +95,7 @@ func TestBootSectorAnswersKeys(t *testing.T) {
 	}
 }
 
-// The oracle itself.
+// TestCheckLines tests checkLines.
 func TestCheckLines(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
@@ -115,12 +114,12 @@ func TestCheckLines(t *testing.T) {
 	}
 }
 
-// qemu.Relayed has a list of the options without a value, to distinguish options from
-// values. It has those of this QEMU.
+// TestRelayedKnowsTheOptionsOfThisQEMU checks that the list of options without a value in
+// qemu.Relayed is complete for this QEMU. The list distinguishes options from values.
 func TestRelayedKnowsTheOptionsOfThisQEMU(t *testing.T) {
 	t.Parallel()
 	source := harness.ReadFile(t, filepath.Join(harness.Root, "go/internal/qemu/options.go"))
-	// A value stands one space behind its option; the explanation, in words, more.
+	// One space separates an option from its value, several spaces from its description.
 	option := regexp.MustCompile(`(?m)^--?([A-Za-z0-9-]+)(?: or -([a-z]+))?(?:$|\s{2,}\S+ \S)`)
 	found := 0
 	for _, match := range option.FindAllStringSubmatch(harness.Must(t, harness.Root, "qemu-system-x86_64", "-help"), -1) {

@@ -13,8 +13,7 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// lockChannel takes the lock of a channel's VM, as run-qemu does. The caller closes the
-// file.
+// lockChannel acquires the VM lock of a channel, as run-qemu does. The caller closes the file.
 func lockChannel(t *testing.T, name string) (*os.File, error) {
 	lock, err := os.OpenFile(privatePath(t, name, "vm.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -25,14 +24,14 @@ func lockChannel(t *testing.T, name string) (*os.File, error) {
 		if err == nil {
 			return lock, nil
 		}
-		if time.Now().After(late) { // a relay takes it for a moment, to see whether it is free
+		if time.Now().After(late) { // a relay holds it for a moment, to check whether it is free
 			return nil, errors.Join(fmt.Errorf("%s: %w", lock.Name(), err), lock.Close())
 		}
 	}
 }
 
-// markBoot asks the relay to mark a boot, until one answers. A relay that is killed
-// meanwhile may have marked a boot in which nothing is printed.
+// markBoot asks the relay to mark a boot, and repeats that until a relay answers. A relay that
+// is killed meanwhile may have marked a boot without output.
 func markBoot(relay *relayProcess, name string) error {
 	for {
 		up := relay.awaitUp(context.Background())
@@ -56,8 +55,8 @@ func markBoot(relay *relayProcess, name string) error {
 	}
 }
 
-// lockSerial takes the VM's lock of the serial channel and marks a boot. The caller closes
-// the file.
+// lockSerial acquires the VM lock of the serial channel and marks a boot. The caller closes the
+// file.
 func lockSerial(t *testing.T, relay *relayProcess) *os.File {
 	t.Helper()
 	lock, err := lockChannel(t, "serial")

@@ -13,8 +13,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// writeSettings writes the settings of the relays that the test starts: their directory is
-// the test's own run folder; more are further fields.
+// writeSettings writes the settings of the relays that the test starts. Their directory is the
+// run folder of the test; more has further fields.
 func writeSettings(t *testing.T, more string) {
 	t.Helper()
 	path := filepath.Join(harness.Getenv(t, "XDG_RUNTIME_DIR"), "config.json")
@@ -61,7 +61,7 @@ type relayStatus struct {
 	}
 }
 
-// readStatus sends GET /status.
+// readStatus sends GET /status to a relay.
 func readStatus(client *http.Client) (state relayStatus, err error) {
 	response, err := client.Get("http://channel/status")
 	if err != nil {
@@ -80,7 +80,7 @@ func readStatus(client *http.Client) (state relayStatus, err error) {
 	return status.Consoles[0].Relay, nil
 }
 
-// channelStatus returns the status of a channel whose relay is up.
+// channelStatus returns the status of a channel, whose relay must run.
 func channelStatus(t *testing.T, name string) relayStatus {
 	t.Helper()
 	state, err := readStatus(controlClient(t, name))
@@ -100,7 +100,7 @@ func awaitNoClients(t *testing.T, name string) {
 	}
 }
 
-// lost returns how many bytes are missing in the gaps.
+// lost returns the number of bytes in the gaps.
 func (s relayStatus) lost() (bytes int64) {
 	for _, gap := range s.Gaps {
 		bytes += gap.Bytes
@@ -108,8 +108,8 @@ func (s relayStatus) lost() (bytes int64) {
 	return bytes
 }
 
-// freePorts returns a port for each of some channels, and the field of the settings
-// that has the relay serve them there.
+// freePorts returns a free port for each channel, and the field of the settings with these
+// ports.
 func freePorts(t *testing.T, names ...string) (ports map[string]int, settings string) {
 	t.Helper()
 	ports = map[string]int{}

@@ -17,15 +17,15 @@ import (
 // connection is the connection of a client.
 type connection struct {
 	io.Reader
-	process *os.Process // of the client; nil: it is this one
+	process *os.Process // of the client; nil if it is the test itself
 	closed  func()
 	once    sync.Once
 }
 
-// Close ends the connection. It may be called again.
+// Close ends the connection. It may be called several times.
 func (c *connection) Close() { c.once.Do(c.closed) }
 
-// connect connects a client. It sets the offset of f if that is known.
+// connect connects a client. It sets the offset of f if the offset is known.
 func (c *clientSeries) connect(f *streamChecker) (*connection, error) {
 	switch {
 	case c.habit == stopped || c.habit == gone || c.kind == "fifo":
@@ -44,7 +44,7 @@ func (c *clientSeries) connect(f *streamChecker) (*connection, error) {
 	return &connection{Reader: conn, closed: func() { conn.Close() }}, nil
 }
 
-// stream asks the control socket for the bytes from a random place of the boot.
+// stream requests the bytes from a random place of the boot through the control socket.
 func (c *clientSeries) stream(f *streamChecker) (*connection, error) {
 	conn, err := net.Dial("unix", privatePath(c.relay.t, c.name, "ctl"))
 	if err != nil {
@@ -60,7 +60,7 @@ func (c *clientSeries) stream(f *streamChecker) (*connection, error) {
 	return &connection{Reader: body, closed: func() { conn.Close() }}, nil
 }
 
-// streamBody reads the head of an answer, which says where the bytes begin.
+// streamBody reads the head of a response, which has the offset of the first byte.
 func streamBody(conn net.Conn, f *streamChecker) (io.Reader, error) {
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -73,7 +73,7 @@ func streamBody(conn net.Conn, f *streamChecker) (io.Reader, error) {
 	return response.Body, err
 }
 
-// program starts a program that connects and prints what it gets.
+// program starts a program that connects and prints what it receives.
 func (c *clientSeries) program() (*connection, error) {
 	words := []string{"socat", "-u", "UNIX-CONNECT:" + publicPath(c.relay.t, c.name, "sock"), "-"}
 	switch c.kind {
@@ -93,7 +93,7 @@ func (c *clientSeries) program() (*connection, error) {
 		return nil, err
 	}
 	return &connection{Reader: stdout, process: run.Process, closed: func() {
-		run.Process.Kill() // it may have ended
+		run.Process.Kill() // an error means that it has ended
 		run.Wait()
 	}}, nil
 }

@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// clientGroup is a number of series of clients that run at once.
+// clientGroup is a group of series of clients that run at once.
 type clientGroup struct {
 	series []*clientSeries
 	here   sync.WaitGroup
 }
 
-// startClients runs many series of clients at once, until ctx ends. begins is the offset at
-// which the boot begins in the journal of each channel; -1: it is found by its lines.
+// startClients runs number series of clients at once, until ctx ends. begins is the offset of
+// the boot in the journal of each channel; -1 means to find it by its lines.
 func startClients(ctx context.Context, relay *relayProcess, names []string, begins int64, number int) *clientGroup {
 	c := &clientGroup{}
 	journals := map[string]*journalFiles{}
@@ -28,36 +28,36 @@ func startClients(ctx context.Context, relay *relayProcess, names []string, begi
 	return c
 }
 
-// report waits for the end of all series, and logs what their clients have got.
+// report waits for the end of all series, and logs what their clients have received.
 func (c *clientGroup) report(t *testing.T) {
 	t.Helper()
 	c.here.Wait()
 	type sum struct {
-		visits, cut int
-		bytes       int64
+		connections, cut int
+		bytes            int64
 	}
 	kinds := map[string]*sum{}
 	for number, l := range c.series {
 		for _, fault := range l.faults {
 			t.Errorf("client %d of %s, %s, %s: %v", number, l.name, l.kind, l.habit, fault)
 		}
-		if l.bytes == 0 && l.habit != deaf { // one that reads nothing may have been cut off before a byte came
-			t.Errorf("client %d of %s, %s, %s: not a byte in %d visits", number, l.name, l.kind, l.habit, l.visits)
+		if l.bytes == 0 && l.habit != deaf { // the connection of a client that does not read may end before the first byte
+			t.Errorf("client %d of %s, %s, %s: nothing received in %d connections", number, l.name, l.kind, l.habit, l.connections)
 		}
 		for _, key := range []string{"in all", l.kind, l.habit} {
 			if kinds[key] == nil {
 				kinds[key] = &sum{}
 			}
-			kinds[key].visits += l.visits
+			kinds[key].connections += l.connections
 			kinds[key].cut += l.cut
 			kinds[key].bytes += l.bytes
 		}
 	}
 	for _, key := range []string{"in all", "unix", "tcp", "stream", "fifo", leaves, stays, deaf, slow, stopped, gone} {
 		if s := kinds[key]; s != nil {
-			t.Logf("clients, %s: %d visits, %d of them cut off, %.1f MB", key, s.visits, s.cut, float64(s.bytes)/1e6)
+			t.Logf("clients, %s: %d connections, %d of them cut off, %.1f MB", key, s.connections, s.cut, float64(s.bytes)/1e6)
 			if s.bytes == 0 {
-				t.Errorf("clients, %s: not a byte", key)
+				t.Errorf("clients, %s: nothing received", key)
 			}
 		}
 	}

@@ -17,27 +17,27 @@ type clientSeries struct {
 	kind    string
 	habit   string
 	journal *journalFiles
-	begins  int64 // the offset of the first byte of the boot; -1: found by its lines
+	begins  int64 // the offset of the first byte of the boot; -1 if it is to be found by its lines
 	random  *rand.Rand
 
-	visits, cut int // how many clients, and how many of them ended with the relay
-	bytes       int64
-	faults      []error
+	connections, cut int // the number of clients, and of those that ended with the relay
+	bytes            int64
+	faults           []error
 }
 
 // The habits of clients.
 const (
-	leaves  = "reads, and leaves"
-	stays   = "stays until it is cut off"
+	leaves  = "reads and disconnects"
+	stays   = "stays connected"
 	deaf    = "never reads"
 	slow    = "reads a byte a second"
 	stopped = "is stopped and continued"
 	gone    = "is stopped for good"
 )
 
-// newClientSeries returns the series with a number, on one of some channels: among 50, there
-// are all kinds and habits. No client reads a FIFO if begins is known: what it gets first
-// could be any byte.
+// newClientSeries returns series number, which connects to one of the channels. 50 series have
+// all kinds and habits. If begins is known, no client reads a FIFO, whose first byte for a new
+// reader can have any offset.
 func newClientSeries(relay *relayProcess, number int, names []string, journals map[string]*journalFiles, begins int64) *clientSeries {
 	c := &clientSeries{
 		relay:  relay,
@@ -76,7 +76,7 @@ func (c *clientSeries) run(ctx context.Context) {
 			return
 		}
 		err := c.connectOnce(ctx, up)
-		c.visits++
+		c.connections++
 		ended := up.Err() != nil || ctx.Err() != nil
 		if ended {
 			c.cut++
@@ -88,13 +88,13 @@ func (c *clientSeries) run(ctx context.Context) {
 	}
 }
 
-// wrongError is the error of a client that has got bytes that the journal does not have.
-// With any other error it was cut off or refused.
+// wrongError is the error of a client that has received bytes that are not in the journal. Any
+// other error means that it was cut off or refused.
 type wrongError struct{ err error }
 
 func (e *wrongError) Error() string { return e.err.Error() }
 
-// connectOnce runs one client until it leaves or is cut off.
+// connectOnce runs one client until it disconnects or is cut off.
 func (c *clientSeries) connectOnce(ctx, up context.Context) error {
 	f := &streamChecker{journal: c.journal, offset: c.begins, boot: c.kind != "fifo"}
 	defer func() { c.bytes += f.bytes }()
@@ -133,12 +133,12 @@ func (c *clientSeries) connectOnce(ctx, up context.Context) error {
 	return err
 }
 
-// moment returns a random pause.
+// moment returns the length of a random pause.
 func (c *clientSeries) moment() time.Duration {
 	return time.Duration(c.random.IntN(200)) * time.Millisecond
 }
 
-// pause waits, and reports whether neither context has ended meanwhile.
+// pause waits, and reports whether both contexts are still valid.
 func pause(ctx, up context.Context, pause time.Duration) bool {
 	select {
 	case <-time.After(pause):
@@ -149,7 +149,7 @@ func pause(ctx, up context.Context, pause time.Duration) bool {
 	return false
 }
 
-// take reads so many bytes into f.
+// take reads want bytes into f.
 func take(f *streamChecker, from io.Reader, want int64) error {
 	chunk := make([]byte, 64<<10)
 	for want > 0 {

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// fakeQEMU stands for a QEMU on several channels, as run-qemu starts it: a printer on each,
-// which holds the lock of the channel's VM.
+// fakeQEMU replaces a QEMU that run-qemu has started on several channels. It is a printer on
+// each of them, which holds the VM lock of the channel.
 type fakeQEMU struct {
 	t       *testing.T
 	names   []string
 	on      []*printer
-	printed map[string][]int64 // by channel, how many bytes each boot has printed
+	printed map[string][]int64 // bytes that each boot has printed, by channel
 }
 
 func newFakeQEMU(t *testing.T, names ...string) *fakeQEMU {
@@ -24,7 +24,7 @@ func newFakeQEMU(t *testing.T, names ...string) *fakeQEMU {
 	return vm
 }
 
-// total returns how many bytes a channel has printed in the boots that have ended.
+// total returns the number of bytes that a channel has printed in the boots that have ended.
 func (vm *fakeQEMU) total(name string) (bytes int64) {
 	for _, boot := range vm.printed[name] {
 		bytes += boot
@@ -32,7 +32,7 @@ func (vm *fakeQEMU) total(name string) (bytes int64) {
 	return bytes
 }
 
-// boot starts a printer on each channel, which prints so many bytes.
+// boot starts a printer on each channel; bytes returns how many bytes it prints.
 func (vm *fakeQEMU) boot(relay *relayProcess, bytes func(name string) int64, rate int, ends bool) error {
 	for _, name := range vm.names {
 		p := &printer{t: vm.t, name: name}
@@ -45,7 +45,7 @@ func (vm *fakeQEMU) boot(relay *relayProcess, bytes func(name string) int64, rat
 	return nil
 }
 
-// kill kills the printers and awaits their end.
+// kill kills the printers and waits for their end.
 func (vm *fakeQEMU) kill() error {
 	for _, p := range vm.on {
 		if p.run != nil && p.run.Process != nil {
@@ -55,8 +55,8 @@ func (vm *fakeQEMU) kill() error {
 	return vm.await()
 }
 
-// await waits until the printers have ended and the relay has taken all. It notes how much
-// that is.
+// await waits until the printers have ended and the relay has read everything. It records how
+// much they have printed.
 func (vm *fakeQEMU) await() error {
 	var errs []error
 	for _, p := range vm.on {
@@ -68,8 +68,8 @@ func (vm *fakeQEMU) await() error {
 	return errors.Join(errs...)
 }
 
-// restarts kills the printers at a random moment and boots again, once for every so many
-// values of killed, which has one for each time that the relay was killed.
+// restarts kills the printers at a random moment and boots again, once for every `every` values
+// of killed, which has one value for each time that the relay was killed.
 func (vm *fakeQEMU) restarts(relay *relayProcess, every int, killed <-chan struct{}, boot func() error) error {
 	random := rand.New(rand.NewPCG(tortureSeed, 2))
 	for n := 1; ; n++ {

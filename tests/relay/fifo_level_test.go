@@ -13,17 +13,17 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// fifoLevel observes how many bytes wait in the FIFO of a channel for the relay. QEMU drops
-// what hvc0 prints while the FIFO is full.
+// fifoLevel observes the number of bytes in the FIFO of a channel, which the relay has not read.
+// QEMU drops the output of hvc0 while the FIFO is full.
 type fifoLevel struct {
 	here      sync.WaitGroup
 	name      string
 	now, most atomic.Int32
-	found     []int32 // how much waited when the relay was to be killed
+	found     []int32 // bytes in the FIFO when the relay was about to be killed
 	fault     error
 }
 
-// fifoHolds is the size of the FIFO of a channel.
+// fifoHolds is the size of the FIFO of a channel in bytes.
 const fifoHolds = 1 << 20
 
 // watchFIFO observes the FIFO of a channel until ctx ends.
@@ -44,7 +44,7 @@ func watchFIFO(ctx context.Context, t *testing.T, name string) *fifoLevel {
 	return f
 }
 
-// await waits until half of the FIFO is free, which is nearly always so at once.
+// await waits until half of the FIFO is free, which it nearly always is.
 func (f *fifoLevel) await() {
 	f.found = append(f.found, f.now.Load())
 	for late := time.Now().Add(harness.WaitLimit); f.now.Load() > fifoHolds/2 && time.Now().Before(late); {
@@ -52,20 +52,19 @@ func (f *fifoLevel) await() {
 	}
 }
 
-// report logs how much waited. It is an error if the FIFO was full: the relay was away for
-// too long.
+// report logs how full the FIFO was. A full FIFO is an error: the relay was down for too long.
 func (f *fifoLevel) report(t *testing.T) {
 	t.Helper()
 	if f.here.Wait(); f.fault != nil {
 		t.Error(f.fault)
 	}
-	t.Logf("%s: at most %d bytes waited for the relay", f.name, f.most.Load())
+	t.Logf("%s: at most %d bytes in the FIFO", f.name, f.most.Load())
 	if slices.Sort(f.found); len(f.found) > 0 {
 		atOnce, _ := slices.BinarySearch(f.found, fifoHolds/2+1)
-		t.Logf("%s: when it was to be killed, %d bytes as a median and %d at most; %d of %d times that was put off",
+		t.Logf("%s: before a kill, %d bytes (median) and at most %d; %d of %d kills were delayed",
 			f.name, f.found[len(f.found)/2], f.found[len(f.found)-1], len(f.found)-atOnce, len(f.found))
 	}
 	if f.most.Load() > fifoHolds-64<<10 {
-		t.Errorf("%s: the FIFO was full: this machine is too busy for a relay to come back in time", f.name)
+		t.Errorf("%s: the FIFO was full: this machine is too busy to restart a relay in time", f.name)
 	}
 }

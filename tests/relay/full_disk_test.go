@@ -16,19 +16,19 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// lossNotice is a notice to a client that bytes are missing, and why.
+// lossNotice matches the notice to a client that bytes were lost.
 var lossNotice = regexp.MustCompile(`\r\n\[(\d+) bytes were lost \(offset (\d+): write: ([a-z ]+)\)\]\r\n`)
 
-// A channel prints while its disk is full: the guest is never stopped. The bytes that could
-// not be kept are counted exactly, and reported in the status and to each client. Once there
-// is space, the journal goes on.
+// TestFullDisk prints on a channel while its disk is full. The guest is not stopped, the lost
+// bytes are counted exactly and reported in the status and to each client, and the journal
+// continues as soon as there is space.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	if !harness.InOwnMounts(t) {
 		return
 	}
 	state := smallState(t, harness.OwnFolders(t), "40m")
-	filler := filepath.Join(state, "somebody")
+	filler := filepath.Join(state, "filler")
 	fill := func() {
 		if output, err := harness.Command(t, harness.Root, "dd", "if=/dev/zero", "of="+filler, "bs=4k"); err == nil {
 			t.Fatalf("the disk is not full: %s", output)
@@ -37,7 +37,7 @@ func TestFullDisk(t *testing.T) {
 	printInto(t, syscall.ENOSPC.Error(), fill, func() { os.Remove(filler) })
 }
 
-// The same with a quota that is used up.
+// TestFullQuota is TestFullDisk with a quota instead of a full disk.
 func TestFullQuota(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("mkfs.btrfs"); err != nil {
@@ -53,8 +53,8 @@ func TestFullQuota(t *testing.T) {
 	printInto(t, syscall.EDQUOT.Error(), limit("6M"), limit("none"))
 }
 
-// printInto has a channel print before the journal's file system is filled, then, and
-// when there is space again. cause is why it cannot be written to.
+// printInto prints on a channel before the journal's file system is filled, while it is full,
+// and when there is space again. cause is the error of writes to it.
 func printInto(t *testing.T, cause string, fill, free func()) {
 	t.Helper()
 	writeSettings(t, `"retentionMiB": 1024`)
@@ -78,30 +78,31 @@ func printInto(t *testing.T, cause string, fill, free func()) {
 	text := harness.Must(t, harness.Root, harness.DemoProgram(t, "qemu-relay"), "status", "serial")
 	gap := full.Gaps[len(full.Gaps)-1]
 	if words := fmt.Sprintf("%d bytes were lost at offset %d (write: %s)", gap.Bytes, gap.Offset, cause); !strings.Contains(text, words) {
-		t.Errorf("qemu-relay status does not tell %q:\n%s", words, text)
+		t.Errorf("qemu-relay status lacks %q:\n%s", words, text)
 	}
 	free()
 	printAndWait(t, printJob{privatePath(t, "serial", "vm.out"), "serial", 2, 4 << 20, 0, true})
 	again := awaitPrinted(t, 16<<20)
 	if again.lost() != full.lost() || again.End <= full.End {
-		t.Errorf("%+v, and with space %+v", full, again)
+		t.Errorf("full: %+v, then with space: %+v", full, again)
 	}
 	select {
 	case <-reader.Seen:
 	case err := <-reader.Ended:
 		t.Fatal(err)
 	case <-time.After(harness.WaitLimit):
-		t.Fatal("the reader does not get the last line")
+		t.Fatal("the reader has not received the last line")
 	}
 	checkLosses(t, again, cause, reader.Got())
 	relay.killAndRestart()
 	if after := channelStatus(t, "serial"); after.End != again.End || after.lost() != again.lost() {
-		t.Errorf("after a restart %+v, before it %+v", after, again)
+		t.Errorf("after a restart: %+v, before it: %+v", after, again)
 	}
 	t.Logf("%d bytes printed, %d kept, %d lost in %d gaps", 16<<20, again.End, again.lost(), len(again.Gaps))
 }
 
-// awaitPrinted is the state of the serial channel once so many bytes are kept or lost.
+// awaitPrinted waits until printed bytes are kept or lost, and returns the state of the serial
+// channel.
 func awaitPrinted(t *testing.T, printed int64) relayStatus {
 	t.Helper()
 	for late := time.Now().Add(harness.WaitLimit); ; time.Sleep(time.Millisecond) {
@@ -115,8 +116,8 @@ func awaitPrinted(t *testing.T, printed int64) relayStatus {
 	}
 }
 
-// checkLosses reports an error unless a reader has got all three prints except the gaps, and
-// a notice of each gap with its cause.
+// checkLosses reports an error unless a reader has received everything that was printed except
+// the gaps, and a notice of each gap with its cause.
 func checkLosses(t *testing.T, state relayStatus, cause string, got []byte) {
 	t.Helper()
 	var all []byte
@@ -129,23 +130,23 @@ func checkLosses(t *testing.T, state relayStatus, cause string, got []byte) {
 	for _, gap := range state.Gaps {
 		place := lossNotice.FindSubmatchIndex(got)
 		if place == nil {
-			t.Fatalf("no notice of %+v", gap)
+			t.Fatalf("no notice of the gap %+v", gap)
 		}
 		before := got[:place[0]]
 		bytesLost, at := string(got[place[2]:place[3]]), string(got[place[4]:place[5]])
 		if why := string(got[place[6]:place[7]]); why != cause || gap.Cause != "write: "+cause {
-			t.Errorf("the notice is of %q, the gap of %q, want %q", why, gap.Cause, cause)
+			t.Errorf("the notice has the cause %q, the gap %q, want %q", why, gap.Cause, cause)
 		}
 		if bytesLost != strconv.FormatInt(gap.Bytes, 10) || at != strconv.FormatInt(gap.Offset, 10) {
-			t.Errorf("the notice is %q, of %+v", got[place[0]:place[1]], gap)
+			t.Errorf("the notice is %q, the gap %+v", got[place[0]:place[1]], gap)
 		}
 		if int64(len(before)) != gap.Offset-offset || !bytes.HasPrefix(all, before) {
-			t.Errorf("%d bytes before the gap %+v, which are not those from %d on", len(before), gap, offset)
+			t.Errorf("the %d bytes before the gap %+v are not those from offset %d", len(before), gap, offset)
 		}
 		offset, got = gap.Offset, got[place[1]:]
 		all = all[min(int64(len(all)), int64(len(before))+gap.Bytes):]
 	}
 	if !bytes.Equal(got, all) {
-		t.Errorf("%d bytes behind the last gap, want %d", len(got), len(all))
+		t.Errorf("%d bytes after the last gap, want %d", len(got), len(all))
 	}
 }

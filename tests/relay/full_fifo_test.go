@@ -12,12 +12,12 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// A real guest prints on hvc0 while the relay is stopped until the FIFO is full: QEMU drops
-// what does not fit, and the status shows at which byte that was. Nothing else is missing.
+// TestFullFIFO prints on hvc0 of a real guest while the relay is stopped, until the FIFO is full.
+// QEMU drops what does not fit, and the status shows at which offset. No other byte is missing.
 func TestFullFIFO(t *testing.T) {
 	const (
 		last = 40_000
-		page = 4096 // bytes: while the FIFO is full, some may still fit into its last page
+		page = 4096 // bytes; the last page of a full FIFO may still have space
 	)
 	harness.OwnFolders(t)
 	writeSettings(t, `"channels": {"console": {}}`)
@@ -25,7 +25,7 @@ func TestFullFIFO(t *testing.T) {
 	vm := harness.Start(t, harness.DemoProgram(t, "run-qemu"), guestArgs(t)...)
 	terminal := harness.Shell(t, publicPath(t, "console", "sock"))
 	fifo := openFIFO(t, privatePath(t, "console", "vm.out"))
-	setPipeSize(t, fifo, 64<<10) // soon full
+	setPipeSize(t, fifo, 64<<10) // to fill it soon
 	terminal.Send(fmt.Sprintf("seq 1 %d >/tmp/lines; echo 1 >/proc/sys/kernel/printk; stty -echo; "+
 		"echo begin-$((63*47)); cat /tmp/lines; read x; echo end-$((63*47))\n", last))
 	terminal.Expect(strings.TrimSpace(harness.LinesBegin), 1)
@@ -35,7 +35,7 @@ func TestFullFIFO(t *testing.T) {
 	for late := time.Now().Add(harness.WaitLimit); len(channelStatus(t, "console").Gaps) == 0 && time.Now().Before(late); {
 		time.Sleep(time.Millisecond)
 	}
-	setPipeSize(t, fifo, fifoHolds) // or the end may be dropped too
+	setPipeSize(t, fifo, fifoHolds) // so that the end is not dropped too
 	terminal.Send("\n")
 	terminal.Expect(strings.TrimSpace(harness.LinesEnd), 1)
 	state := channelStatus(t, "console")
@@ -51,27 +51,27 @@ func TestFullFIFO(t *testing.T) {
 		printed = fmt.Appendf(printed, "%d\r\n", number+1)
 	}
 	if end-start >= int64(len(printed)) || len(state.Gaps) == 0 {
-		t.Fatalf("%d bytes of %d are there, gaps %+v: nothing was dropped", end-start, len(printed), state.Gaps)
+		t.Fatalf("%d bytes of %d kept, gaps %+v: nothing was dropped", end-start, len(printed), state.Gaps)
 	}
 	rest, at := printed, start
 	for _, gap := range state.Gaps {
 		if words := fmt.Sprintf("console: bytes may have been lost at offset %d (%s)\n", gap.Offset, gap.Cause); !strings.Contains(status, words) {
-			t.Errorf("the status does not tell %q:\n%s", words, status)
+			t.Errorf("the status lacks %q:\n%s", words, status)
 		}
-		rest, at = behindPart(t, rest, text[at:max(at, gap.Offset-page)]), gap.Offset
+		rest, at = after(t, rest, text[at:max(at, gap.Offset-page)]), gap.Offset
 	}
-	if rest = behindPart(t, rest, text[at:end]); at < end && len(rest) > 0 {
+	if rest = after(t, rest, text[at:end]); at < end && len(rest) > 0 {
 		t.Errorf("the last %d bytes are missing", len(rest))
 	}
-	t.Logf("%d bytes printed, %d kept, %d places told", len(printed), end-start, len(state.Gaps))
+	t.Logf("%d bytes printed, %d kept, %d places reported", len(printed), end-start, len(state.Gaps))
 }
 
-// behindPart is what of printed is behind the part that was kept.
-func behindPart(t *testing.T, printed, kept []byte) []byte {
+// after returns the part of printed after kept, which must be in it.
+func after(t *testing.T, printed, kept []byte) []byte {
 	t.Helper()
 	at := bytes.Index(printed, kept)
 	if at < 0 {
-		t.Fatalf("bytes are missing where none were told: %.100q … is not a part of what was printed", kept)
+		t.Fatalf("bytes are missing that are not reported: %.100q … is not a part of the output", kept)
 	}
 	return printed[at+len(kept):]
 }
@@ -86,7 +86,7 @@ func openFIFO(t *testing.T, path string) *os.File {
 	return fifo
 }
 
-// setPipeSize has a FIFO hold so many bytes.
+// setPipeSize sets the size of a FIFO.
 func setPipeSize(t *testing.T, fifo *os.File, bytes uintptr) {
 	t.Helper()
 	const command = 1031 // F_SETPIPE_SZ
@@ -95,8 +95,8 @@ func setPipeSize(t *testing.T, fifo *os.File, bytes uintptr) {
 	}
 }
 
-// awaitFull waits until a FIFO of 64 KiB has held no more for a second, in which the
-// guest has printed on.
+// awaitFull waits until the number of bytes in a FIFO of 64 KiB has not changed for a second,
+// although the guest prints.
 func awaitFull(t *testing.T, fifo *os.File) {
 	t.Helper()
 	waiting := int32(0)
@@ -107,5 +107,5 @@ func awaitFull(t *testing.T, fifo *os.File) {
 		}
 		waiting = now
 	}
-	t.Fatalf("it is not full: %d bytes", waiting)
+	t.Fatalf("the FIFO is not full: %d bytes", waiting)
 }

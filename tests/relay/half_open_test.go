@@ -12,9 +12,9 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// A TCP peer vanishes without a packet: what is sent to it gets no answer any more. That
-// costs the other clients and the relay nothing. The status shows how far the peer is behind,
-// until the kernel gives it up, here sooner than by default.
+// TestPeerVanishes disconnects a TCP peer without a packet, so that packets to it are not
+// acknowledged. The other clients and the relay are not affected. The status shows the lag of
+// the peer until the kernel closes the connection, in this test sooner than by default.
 func TestPeerVanishes(t *testing.T) {
 	t.Parallel()
 	if !harness.InOwnNetwork(t) {
@@ -55,7 +55,7 @@ func TestPeerVanishes(t *testing.T) {
 	}
 	lag, there := lagOf(t, peer.LocalAddr().String())
 	if !there || lag < after/2 {
-		t.Errorf("the peer is behind by %d bytes, listed: %t", lag, there)
+		t.Errorf("the peer has a lag of %d bytes, listed: %t", lag, there)
 	}
 	grown := memoryOf(t, relay.run.Process.Pid) - memory
 	if grown > 8<<10 {
@@ -66,12 +66,12 @@ func TestPeerVanishes(t *testing.T) {
 			t.Fatal("the peer is still listed")
 		}
 	}
-	t.Logf("%d MB behind; dropped after %.1f s; the relay has grown by %d KiB", lag/1e6, time.Since(vanished).Seconds(), grown)
+	t.Logf("lag %d MB; closed after %.1f s; the relay has grown by %d KiB", lag/1e6, time.Since(vanished).Seconds(), grown)
 	relay.stop()
 }
 
-// retries has the kernel give up a peer after so many attempts, each twice as long
-// as the one before, and not 15: see tcp(7), tcp_retries2.
+// retries sets the number of retransmissions after which the kernel closes a connection, each
+// after twice the time of the one before. The default is 15; see tcp_retries2 in tcp(7).
 func retries(t *testing.T, attempts int) {
 	t.Helper()
 	if err := os.WriteFile("/proc/sys/net/ipv4/tcp_retries2", fmt.Appendln(nil, attempts), 0o644); err != nil {
@@ -79,7 +79,7 @@ func retries(t *testing.T, attempts int) {
 	}
 }
 
-// lagOf is how far a client of the serial channel is behind, if it is listed.
+// lagOf returns the lag of a client of the serial channel, in bytes, if it is listed.
 func lagOf(t *testing.T, name string) (lag int64, listed bool) {
 	t.Helper()
 	for _, client := range channelStatus(t, "serial").Clients {
@@ -90,8 +90,7 @@ func lagOf(t *testing.T, name string) (lag int64, listed bool) {
 	return 0, false
 }
 
-// memoryOf is how much memory a process has to itself, in KiB: what it shares is
-// the program's own.
+// memoryOf returns the private memory of a process, in KiB, without that of the program file.
 func memoryOf(t *testing.T, pid int) int {
 	t.Helper()
 	text := harness.ReadFile(t, fmt.Sprintf("/proc/%d/status", pid))

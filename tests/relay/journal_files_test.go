@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// segmentFile is a file of a journal. Its name has the offset of its first byte and the
-// number of its boot.
+// segmentFile is a segment of a journal. Its name has the offset of its first byte and the number
+// of its boot.
 type segmentFile struct {
 	path  string
 	start int64
@@ -20,7 +20,7 @@ type segmentFile struct {
 	size  int64
 }
 
-// listSegments returns the files of a journal in their order.
+// listSegments returns the segments of a journal in their order.
 func listSegments(dir string) ([]segmentFile, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.log"))
 	if err != nil {
@@ -45,15 +45,15 @@ func listSegments(dir string) ([]segmentFile, error) {
 	return files, nil
 }
 
-// journalFiles are the files of a journal that grows: what a client gets is compared with
-// them at once. Nothing of the journal may be dropped meanwhile.
+// journalFiles has the files of a growing journal, with which the bytes of clients are compared.
+// The journal must not drop a segment meanwhile.
 type journalFiles struct {
 	dir, name string
 
 	mu     sync.Mutex
 	files  []segmentFile
 	opened map[string]*os.File
-	boots  map[int]int64 // where a printer's boot begins
+	boots  map[int]int64 // the offset of each boot of a printer
 }
 
 func openJournal(t *testing.T, name string) *journalFiles {
@@ -66,8 +66,8 @@ func openJournal(t *testing.T, name string) *journalFiles {
 	return k
 }
 
-// at returns the file that has the byte at offset, where the file starts, and the first
-// offset that is not in it.
+// at returns the file that has the byte at offset, and the range of its offsets: start is its
+// first one, end the first one after it.
 func (k *journalFiles) at(offset int64, again bool) (file *os.File, start, end int64, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -119,7 +119,7 @@ func (k *journalFiles) compare(offset int64, data []byte) error {
 	return nil
 }
 
-// find returns the offset of a whole line, by its numbers, and the number of the line.
+// find returns the offset of a whole line, from its numbers, and the number of the line.
 func (k *journalFiles) find(line []byte) (offset int64, number int, err error) {
 	boot, number, ok := parseLine(line, k.name)
 	if !ok {
@@ -144,12 +144,12 @@ func (k *journalFiles) find(line []byte) (offset int64, number int, err error) {
 	}
 	start, known := k.boots[boot]
 	if !known {
-		return 0, 0, fmt.Errorf("%.70q is of no boot", line)
+		return 0, 0, fmt.Errorf("%.70q is a line of an unknown boot", line)
 	}
 	return start + int64(number)*lineBytes, number, nil
 }
 
-// readHead reads the first bytes of a file, as many as there are.
+// readHead reads the start of a file, as far as it fills into.
 func readHead(path string, into []byte) {
 	if file, err := os.Open(path); err == nil {
 		defer file.Close()

@@ -14,14 +14,14 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// retentionNotice is a notice to a client that has fallen behind what is kept.
+// retentionNotice matches the notice to a client that has missed bytes that are no longer kept.
 var retentionNotice = regexp.MustCompile(`\r\n\[(\d+) bytes are no longer kept \(offset (\d+) to (\d+)\)\]\r\n`)
 
-// Clients that stop reading fall behind what is kept. When they read again, each gets a
-// notice of exactly what is missing, and goes on after it.
+// TestLaggard has clients that stop reading until the journal has dropped their next bytes. When
+// they read again, each receives a notice of exactly the missing bytes, and what follows.
 func TestLaggard(t *testing.T) {
 	t.Parallel()
-	const printedBytes, early = 256 << 20, 100_000 // of which 64 MiB may be kept for them
+	const printedBytes, early = 256 << 20, 100_000 // up to 64 MiB of it are kept for them
 	harness.OwnFolders(t)
 	ports, settings := freePorts(t, "serial")
 	writeSettings(t, `"retentionMiB": 16, `+settings)
@@ -40,7 +40,7 @@ func TestLaggard(t *testing.T) {
 	}
 	stream, at, missing := streamFrom(t, "start")
 	if at != 0 || missing != 0 {
-		t.Errorf("a stream begins at %d, behind %d missing bytes", at, missing)
+		t.Errorf("a stream begins at %d, after %d missing bytes", at, missing)
 	}
 	ended := startPrinting(t, printJob{privatePath(t, "serial", "vm.out"), "serial", 0, printedBytes, 0, true})
 	got := map[string][]byte{"stream": readSome(t, stream, early)}
@@ -65,29 +65,29 @@ func TestLaggard(t *testing.T) {
 		}
 		from, to := int64(place[0]), number(text[place[6]:place[7]])
 		if number(text[place[2]:place[3]]) != to-from || number(text[place[4]:place[5]]) != from {
-			t.Errorf("%s: the notice behind %d bytes is %q", kind, from, text[place[0]:place[1]])
+			t.Errorf("%s: the notice after %d bytes is %q", kind, from, text[place[0]:place[1]])
 		}
 		if !bytes.Equal(text[:from], all[:from]) || !bytes.Equal(text[place[1]:], all[to:]) {
-			t.Errorf("%s: got other bytes than those before %d and from %d on", kind, from, to)
+			t.Errorf("%s: the bytes before %d and from %d on are wrong", kind, from, to)
 		}
 	}
 	rest, err := io.ReadAll(stream)
 	if err == nil {
-		t.Error("the stream is not broken off")
+		t.Error("the stream has not ended")
 	}
 	text := append(got["stream"], rest...)
 	again, at, missing := streamFrom(t, strconv.Itoa(len(text)))
 	if missing == 0 || at != int64(len(text))+missing || !bytes.Equal(text, all[:len(text)]) {
-		t.Errorf("a stream ends at %d, and another goes on at %d, behind %d missing bytes", len(text), at, missing)
+		t.Errorf("a stream ends at %d, and the next one begins at %d, after %d missing bytes", len(text), at, missing)
 	}
 	if !bytes.Equal(readUntil(t, again, last), all[at:]) {
-		t.Errorf("the stream that goes on at %d gets other bytes", at)
+		t.Errorf("the stream that begins at %d has wrong bytes", at)
 	}
 	relay.stop()
 }
 
-// A client that reads more slowly than the guest prints loses nothing, although more has been
-// printed meanwhile than is kept without it.
+// TestSlowClient checks that a client that reads more slowly than the guest prints loses nothing,
+// although the guest prints more than is kept without such a client.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
@@ -112,7 +112,7 @@ func TestSlowClient(t *testing.T) {
 	awaitPrinted(t, boots*bytesOfBoot)
 	got = append(got, readUntil(t, conn, all[len(all)-lineBytes:])...)
 	if !bytes.Equal(got, all) {
-		t.Errorf("got %d bytes of %d, or other ones: %q", len(got), len(all), retentionNotice.Find(got))
+		t.Errorf("got %d bytes of %d, or wrong ones: %q", len(got), len(all), retentionNotice.Find(got))
 	}
 	relay.stop()
 }
@@ -125,7 +125,8 @@ func number(text []byte) int64 {
 	return n
 }
 
-// streamFrom asks for the bytes of the serial channel, with the number of missing ones.
+// streamFrom requests the bytes of the serial channel. missing is the number of bytes that are
+// no longer kept.
 func streamFrom(t *testing.T, from string) (body io.Reader, offset, missing int64) {
 	t.Helper()
 	client := controlClient(t, "serial")
@@ -150,7 +151,7 @@ func readSome(t *testing.T, from io.Reader, bytes int) []byte {
 	return text
 }
 
-// readUntil reads to the end of last.
+// readUntil reads until last, and returns the text up to its end.
 func readUntil(t *testing.T, from io.Reader, last []byte) []byte {
 	t.Helper()
 	if conn, ok := from.(net.Conn); ok {

@@ -17,17 +17,17 @@ func TestCounter(t *testing.T) {
 		return all
 	}
 	whole := lines([2]int{0, 0}, [2]int{0, 1}, [2]int{0, 2}, [2]int{2, 0}, [2]int{2, 1})
-	whole[2] = whole[2][:half] // there the first boot was killed
+	whole[2] = whole[2][:half] // the first boot was killed in this line
 	for _, row := range []struct {
-		name                      string
-		text                      []string
-		missing, repeated, astray int
+		name                         string
+		text                         []string
+		missing, repeated, misplaced int
 	}{
 		{"all", whole, 0, 0, 0},
 		{"none", nil, 5, 0, 0},
 		{"the end is missing", whole[:4], 1, 0, 0},
 		{"one is missing", slices.Concat(whole[:3], whole[4:]), 1, 0, 0},
-		{"one comes twice", slices.Concat(whole[:1], whole[:1], whole[1:]), 0, 1, 0},
+		{"a repeated line", slices.Concat(whole[:1], whole[:1], whole[1:]), 0, 1, 0},
 		{"something else", slices.Concat(whole[:1], []string{strings.Repeat("x", lineBytes)}, whole[1:]), 0, 0, 1},
 	} {
 		count := lineCounter{name: "serial", printed: printed}
@@ -35,8 +35,8 @@ func TestCounter(t *testing.T) {
 			t.Fatal(err)
 		}
 		count.end()
-		if count.missing != row.missing || count.repeated != row.repeated || count.astray != row.astray {
-			t.Errorf("%s: missing %d, repeated %d, astray %d", row.name, count.missing, count.repeated, count.astray)
+		if count.missing != row.missing || count.repeated != row.repeated || count.misplaced != row.misplaced {
+			t.Errorf("%s: missing %d, repeated %d, misplaced %d", row.name, count.missing, count.repeated, count.misplaced)
 		}
 	}
 }

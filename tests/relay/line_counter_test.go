@@ -9,15 +9,14 @@ import (
 	"testing"
 )
 
-// lineCounter counts the lines that are missing, repeated or astray in what printers have
-// printed on a channel, boot after boot. A boot ends where its printer was killed, mostly
-// within a line.
+// lineCounter counts the missing, repeated and misplaced lines in the output of printers on a
+// channel, boot after boot. A boot ends when its printer is killed, mostly within a line.
 type lineCounter struct {
 	name    string
 	printed []int64 // bytes of each boot
 
-	boot, number                     int // of the line that is to come
-	lines, missing, repeated, astray int
+	boot, number                        int // of the next line
+	lines, missing, repeated, misplaced int
 }
 
 // read counts the lines of a text.
@@ -41,14 +40,14 @@ func (c *lineCounter) read(text io.Reader) error {
 	}
 }
 
-// skip goes on to the next boot of which bytes are still to come.
+// skip advances to the next boot that has bytes left.
 func (c *lineCounter) skip() {
 	for c.boot < len(c.printed) && int64(c.number)*lineBytes >= c.printed[c.boot] {
 		c.boot, c.number = c.boot+1, 0
 	}
 }
 
-// line counts a line, or the first part of a line if its boot ends in it.
+// line counts a line, or a part of a line if the boot ends in it.
 func (c *lineCounter) line(line []byte) {
 	c.lines++
 	want := appendLine(nil, c.name, c.boot, c.number)
@@ -59,7 +58,7 @@ func (c *lineCounter) line(line []byte) {
 	boot, number, ok := parseLine(line, c.name)
 	switch {
 	case !ok || boot > c.boot:
-		c.astray++
+		c.misplaced++
 	case boot < c.boot || number < c.number:
 		c.repeated++
 	default:
@@ -68,7 +67,7 @@ func (c *lineCounter) line(line []byte) {
 	}
 }
 
-// end counts the lines that should have come.
+// end counts the lines that are missing at the end.
 func (c *lineCounter) end() {
 	for c.skip(); c.boot < len(c.printed); c.skip() {
 		c.missing++
@@ -76,15 +75,15 @@ func (c *lineCounter) end() {
 	}
 }
 
-// checkJournal reports an error unless the journal of a channel has what its printers have
-// printed, so many bytes in each boot, with the boots marked where they begin.
+// checkJournal reports an error unless the journal of a channel has the output of its printers,
+// with a mark at the start of each boot. printed has the number of bytes of each boot.
 func checkJournal(t *testing.T, name string, printed []int64) {
 	t.Helper()
 	files, err := listSegments(journalDir(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got, want []int64 // where a boot begins of which there is anything
+	var got, want []int64 // the offsets of the boots that are not empty
 	total := int64(0)
 	for _, bytes := range printed {
 		if bytes > 0 {
@@ -96,7 +95,7 @@ func checkJournal(t *testing.T, name string, printed []int64) {
 	end, boot := int64(0), -1
 	for _, segment := range files {
 		if segment.start != end {
-			t.Errorf("%s: %s: the one before it ends at %d", name, filepath.Base(segment.path), end)
+			t.Errorf("%s: %s: the segment before it ends at %d", name, filepath.Base(segment.path), end)
 		}
 		if segment.boot != boot && segment.size > 0 {
 			got, boot = append(got, segment.start), segment.boot
@@ -114,9 +113,9 @@ func checkJournal(t *testing.T, name string, printed []int64) {
 		t.Error(err)
 	}
 	count.end()
-	t.Logf("%s, the journal: %d lines, missing %d, repeated %d, astray %d", name, count.lines, count.missing, count.repeated, count.astray)
-	if count.missing+count.repeated+count.astray > 0 || end != total {
-		t.Errorf("%s: %d bytes are kept, %d were printed", name, end, total)
+	t.Logf("%s, the journal: %d lines, missing %d, repeated %d, misplaced %d", name, count.lines, count.missing, count.repeated, count.misplaced)
+	if count.missing+count.repeated+count.misplaced > 0 || end != total {
+		t.Errorf("%s: %d bytes kept, %d printed", name, end, total)
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%s: the boots begin at %d, want %d", name, got, want)

@@ -1,18 +1,18 @@
-// Package relay tests persistent relays: channels, run-qemu, the units of systemd, and what
-// happens to a relay that is killed, slowed down, or has no space.
+// Package relay tests persistent relays: channels, run-qemu, systemd units, and relays that are
+// killed, stopped, or have no disk space.
 //
-// Helpers of its own, in files without tests:
+// These files contain helpers:
 //
-//	relay_process_test.go                  a qemu-relay that is killed and started again
-//	channel_test.go, channel_lock_test.go  paths, settings and status of a channel; the VM's lock of it
+//	relay_process_test.go                  runs a qemu-relay that can be killed and restarted
+//	channel_test.go, channel_lock_test.go  paths, settings, status and VM lock of a channel
 //	printer_test.go, printer_process_test.go, fake_qemu_test.go
-//	                                       processes that print numbered lines in place of a QEMU
+//	                                       processes that print numbered lines instead of QEMU
 //	journal_files_test.go, line_counter_test.go
-//	                                       whether a journal has each line once
-//	stream_checker_test.go                 whether a client gets what the journal has
+//	                                       check that a journal has each line once
+//	stream_checker_test.go                 checks that a client receives what the journal has
 //	client_series_test.go, client_connect_test.go, client_group_test.go
-//	                                       many clients of all kinds and habits
-//	poller_test.go, fifo_level_test.go     whether a relay and a QEMU answer; how full a FIFO is
+//	                                       run many clients of all kinds and habits
+//	poller_test.go, fifo_level_test.go     check that a relay and QEMU answer; the level of a FIFO
 //	mounts_test.go, qmp_test.go            small file systems; QEMU's monitor
 package relay
 

@@ -10,7 +10,7 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// Prometheus reads what GET /metrics answers.
+// TestMetrics parses the response of GET /metrics with the parser of Prometheus.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)

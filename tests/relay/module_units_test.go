@@ -8,8 +8,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// The units that the modules yield, as they are, run in a real systemd, and a user
-// starts QEMU on them: what nix/checks/nixos.nix does on NixOS.
+// TestUnitsOfTheModules runs the unchanged units of the modules in a real systemd, and starts
+// QEMU on them as a user, as nix/checks/nixos.nix does on NixOS.
 func TestUnitsOfTheModules(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -33,6 +33,6 @@ while systemctl --user is-active qemu-serial-relay.service; do sleep .1; done
 test -L /tmp/qemu-serial.pty -a ! -e /tmp/qemu-serial.pty
 `)
 	if err != nil {
-		t.Fatalf("%v, it printed:\n%s", err, printed)
+		t.Fatalf("%v, output:\n%s", err, printed)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// smallState puts the journals on a file system of their own, of so many MiB.
+// smallState mounts a file system of the given size for the journals, and returns its path.
 func smallState(t *testing.T, dir, size string) string {
 	t.Helper()
 	state := filepath.Join(dir, "state")
@@ -17,8 +17,7 @@ func smallState(t *testing.T, dir, size string) string {
 	return state
 }
 
-// quotaState puts the journals on a file system of their own that counts what is
-// used, and returns its path.
+// quotaState mounts a file system with quotas for the journals, and returns its path.
 func quotaState(t *testing.T, dir string) string {
 	t.Helper()
 	state, image := filepath.Join(dir, "state"), filepath.Join(dir, "image")

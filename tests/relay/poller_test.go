@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// poller asks a relay, or a QEMU, for its status again and again.
+// poller requests the status of a relay or a QEMU again and again.
 type poller struct {
 	asks   string
 	here   sync.WaitGroup
@@ -17,7 +17,7 @@ type poller struct {
 	faults []error
 }
 
-// pollRelay asks until ctx ends. It is an error if a relay that is up does not answer.
+// pollRelay polls a relay until ctx ends. It is an error if a running relay does not answer.
 func pollRelay(ctx context.Context, relay *relayProcess, names []string) *poller {
 	w := &poller{asks: "GET /status"}
 	for _, name := range names {
@@ -42,7 +42,7 @@ func pollRelay(ctx context.Context, relay *relayProcess, names []string) *poller
 	return w
 }
 
-// report logs how long the answers took.
+// report logs the times of the answers.
 func (w *poller) report(t *testing.T) {
 	t.Helper()
 	w.here.Wait()
@@ -59,7 +59,7 @@ func (w *poller) report(t *testing.T) {
 	t.Logf("%s: %d answers, p50 %v, p99 %v, at most %v", w.asks, len(w.took), at(50), at(99), at(100))
 }
 
-// pollQEMU asks a QEMU until ctx ends.
+// pollQEMU polls a QEMU until ctx ends.
 func pollQEMU(ctx context.Context, qemu *qmpConn) *poller {
 	w := &poller{asks: "query-status"}
 	w.here.Go(func() {

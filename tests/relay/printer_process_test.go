@@ -12,15 +12,15 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// printer is a process that prints on one channel, and what its launcher keeps.
+// printer is a process that prints on one channel, with the files that its launcher keeps open.
 type printer struct {
 	t    *testing.T
 	name string
 	run  *exec.Cmd
-	out  *os.File // the FIFO, open as run-qemu has it: it outlives the printer
+	out  *os.File // the FIFO, which run-qemu keeps open too; it outlives the printer
 }
 
-// start takes the lock of the VM, marks a boot, and starts the printer, which inherits the lock.
+// start acquires the VM lock, marks a boot, and starts the printer, which inherits the lock.
 func (p *printer) start(relay *relayProcess, order printJob) error {
 	lock, err := lockChannel(p.t, p.name)
 	if err != nil {
@@ -40,15 +40,15 @@ func (p *printer) start(relay *relayProcess, order printJob) error {
 	return p.run.Start()
 }
 
-// end waits for the end of the printer, and until the relay has taken all that it has
-// written. It returns how many bytes that is, as the kernel has counted them.
+// end waits for the end of the printer, and until the relay has read all its output. It returns
+// the number of bytes that the printer has written, which the kernel has counted.
 func (p *printer) end() (bytes int64, err error) {
 	if p.run == nil || p.run.Process == nil {
 		return 0, nil
 	}
 	for late := time.Now().Add(harness.WaitLimit); harness.Alive(p.run.Process.Pid); time.Sleep(time.Millisecond) {
 		if time.Now().After(late) {
-			return 0, fmt.Errorf("%s: the printer does not end", p.name)
+			return 0, fmt.Errorf("%s: the printer has not ended", p.name)
 		}
 	}
 	if bytes, err = bytesWritten(p.run.Process.Pid); err != nil {
@@ -58,13 +58,13 @@ func (p *printer) end() (bytes int64, err error) {
 	defer p.out.Close()
 	for late := time.Now().Add(harness.WaitLimit); bytesInFIFO(p.out) != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(late) {
-			return bytes, fmt.Errorf("%s: %d bytes are not taken", p.name, bytesInFIFO(p.out))
+			return bytes, fmt.Errorf("%s: the relay has not read %d bytes", p.name, bytesInFIFO(p.out))
 		}
 	}
 	return bytes, nil
 }
 
-// bytesInFIFO returns how many bytes are in a FIFO; -1 if that fails.
+// bytesInFIFO returns the number of bytes in a FIFO, or -1 if that fails.
 func bytesInFIFO(fifo *os.File) (bytes int32) {
 	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fifo.Fd(), syscall.TIOCINQ, uintptr(unsafe.Pointer(&bytes)))
 	if errno != 0 {
@@ -73,7 +73,7 @@ func bytesInFIFO(fifo *os.File) (bytes int32) {
 	return bytes
 }
 
-// printAndWait runs a printer to its end.
+// printAndWait runs a printer until its end.
 func printAndWait(t *testing.T, order printJob) {
 	t.Helper()
 	if err := <-startPrinting(t, order); err != nil {
@@ -81,7 +81,7 @@ func printAndWait(t *testing.T, order printJob) {
 	}
 }
 
-// startPrinting starts a printer. The channel receives how it ended.
+// startPrinting starts a printer. The channel receives the error of the printer, or nil.
 func startPrinting(t *testing.T, order printJob) <-chan error {
 	ended := make(chan error, 1)
 	p := printer{t: t, name: order.name, run: harness.NewCommand(t, "/proc/self/exe")}

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// printerVariable is set for a process that prints on a channel in place of a QEMU.
+// printerVariable is set for a process that prints on a channel instead of a QEMU.
 const printerVariable = "MICROVM_TEST_PRINTER"
 
-// lineBytes is the length of each line that is printed: its number gives its place.
+// lineBytes is the length of each line, so that the number of a line determines its place.
 const lineBytes = 32
 
 // appendLine appends a numbered line of a channel's boot.
@@ -23,7 +23,7 @@ func appendLine(text []byte, name string, boot, number int) []byte {
 	return fmt.Appendf(text, "%-8s %4d %016d\r\n", name, boot, number)
 }
 
-// parseLine returns the numbers of a line; ok is false if it is not one of the channel.
+// parseLine returns the numbers of a line; ok is false if it is not a line of the channel.
 func parseLine(line []byte, name string) (boot, number int, ok bool) {
 	words := bytes.Fields(line)
 	if len(line) != lineBytes || len(words) != 3 || string(words[0]) != name {
@@ -34,9 +34,8 @@ func parseLine(line []byte, name string) (boot, number int, ok bool) {
 	return boot, number, err == nil && also == nil
 }
 
-// printJob is what a printer prints: a number of bytes, in bursts at full speed, with
-// pauses in between that make the rate, in bytes per second; 0: without pauses. Then it
-// ends, or does nothing.
+// printJob has the parameters of a printer. It prints a number of bytes in bursts at full speed,
+// with pauses for the rate in bytes per second; 0 means no pauses. Then it ends, or sleeps.
 type printJob struct {
 	fifo  string
 	name  string
@@ -52,12 +51,11 @@ func (p printJob) String() string {
 	return fmt.Sprintf(printedFormat, p.fifo, p.name, p.boot, p.bytes, p.rate, p.ends)
 }
 
-// printerMain is the main function of a printer. Its first thread writes nothing but the
-// lines, so that the kernel counts how many bytes of them it has written, whatever kills
-// it; see bytesWritten.
+// printerMain is the main function of a printer. Only the lines are written by its first thread,
+// so that the kernel counts their bytes even if the printer is killed; see bytesWritten.
 func printerMain(order string) error {
 	runtime.LockOSThread()
-	if syscall.Gettid() != syscall.Getpid() { // once more: it may be the first one then
+	if syscall.Gettid() != syscall.Getpid() { // try again, with another thread
 		return syscall.Exec("/proc/self/exe", os.Args, os.Environ())
 	}
 	var p printJob
@@ -81,18 +79,18 @@ func printerMain(order string) error {
 		p.bytes -= burst
 		if p.rate > 0 {
 			pause := syscall.NsecToTimespec(int64(time.Second) * burst / int64(p.rate))
-			_ = syscall.Nanosleep(&pause, nil) // a shorter one does
+			_ = syscall.Nanosleep(&pause, nil) // a shorter pause does no harm
 		}
 	}
 	for parent := syscall.Getppid(); !p.ends && syscall.Getppid() == parent; {
 		pause := syscall.NsecToTimespec(int64(time.Second))
-		_ = syscall.Nanosleep(&pause, nil) // a test that was killed leaves nothing behind
+		_ = syscall.Nanosleep(&pause, nil) // ends if the test was killed
 	}
 	return nil
 }
 
-// bytesWritten returns how many bytes a printer has written that has ended and was not
-// waited for. Only its first thread counts: Go's own threads write too, to wake each other.
+// bytesWritten returns the number of bytes that a printer has written, which has ended and is
+// still a zombie. It counts only the first thread: Go's runtime also writes, to wake threads.
 func bytesWritten(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/io", pid, pid))
 	if err != nil {
@@ -117,7 +115,7 @@ func writeAll(fd int, text []byte) error {
 	return nil
 }
 
-// printerIfAsked does not return in a process that is a printer.
+// printerIfAsked runs the printer, and does not return, if this process is a printer.
 func printerIfAsked() {
 	order := os.Getenv(printerVariable)
 	if order == "" {

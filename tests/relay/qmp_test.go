@@ -13,7 +13,7 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// qmpOf is where a test's QEMU is asked, and the arguments with which it answers.
+// qmpOf returns the path of a QMP socket in dir, and the arguments of QEMU for it.
 func qmpOf(dir string) (path string, args []string) {
 	path = filepath.Join(dir, "qmp")
 	return path, []string{"-qmp", "unix:" + path + ",server=on,wait=off"}
@@ -25,7 +25,7 @@ type qmpConn struct {
 	lines *bufio.Scanner
 }
 
-// dialQMP connects, as soon as QEMU is there.
+// dialQMP connects as soon as QEMU listens.
 func dialQMP(t *testing.T, path string) *qmpConn {
 	t.Helper()
 	for late := time.Now().Add(harness.WaitLimit); ; time.Sleep(10 * time.Millisecond) {
@@ -44,7 +44,7 @@ func dialQMP(t *testing.T, path string) *qmpConn {
 	}
 }
 
-// execute gives a command and waits for its answer.
+// execute sends a command and waits for its answer.
 func (c *qmpConn) execute(command string) error {
 	c.SetDeadline(time.Now().Add(harness.WaitLimit))
 	if _, err := fmt.Fprintf(c, "{\"execute\": %q}\n", command); err != nil {

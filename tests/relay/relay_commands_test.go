@@ -8,15 +8,14 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// typeInto writes to a FIFO as a shell does.
+// typeInto writes to a FIFO, as `echo text > fifo` in a shell does.
 func typeInto(t *testing.T, fifo, text string) {
 	t.Helper()
 	harness.Must(t, harness.Root, "bash", "-c", `printf %s "$1" >"$2"`, "typeInto", text, fifo)
 }
 
-// A QEMU that is started by hand on the public FIFOs has them as plain ones,
-// again and again, with one reader that stays; then one of run-qemu's has the
-// same.
+// TestQEMUByHandHasPlainFIFOs starts QEMU by hand several times on the public FIFOs, which are
+// then plain FIFOs, with one reader that stays. Then run-qemu uses the same channels.
 func TestQEMUByHandHasPlainFIFOs(t *testing.T) {
 	t.Parallel()
 	if !harness.InSystemdAsUser(t) {
@@ -42,12 +41,12 @@ func TestQEMUByHandHasPlainFIFOs(t *testing.T) {
 		t.Error(err)
 	}
 	if err := checkLines(strings.ReplaceAll(bootLog(t, "serial", 0), "key x\r\n", ""), lines, 1); err != nil {
-		t.Errorf("what run-qemu started: %v", err)
+		t.Errorf("run-qemu: %v", err)
 	}
 }
 
-// A client that comes after the VM has ended gets the last boot from its first byte, by each
-// command that docs/relays.md names.
+// TestReadersOfTheLastBoot checks that a client that connects after the end of the VM receives the
+// last boot from its first byte, with each command in docs/relays.md.
 func TestReadersOfTheLastBoot(t *testing.T) {
 	t.Parallel()
 	if !harness.InSystemdAsUser(t) {
@@ -60,15 +59,15 @@ func TestReadersOfTheLastBoot(t *testing.T) {
 	commands := [][]string{
 		{"cat", "/tmp/qemu-serial.out"},
 		{"socat", "-u", "/tmp/qemu-serial.out", "-"},
-		{"stdbuf", "-o0", "tail", "-n", "+1", "-f", "/tmp/qemu-debugcon.out"}, // into a pipe, tail holds back 4 KiB,
+		{"stdbuf", "-o0", "tail", "-n", "+1", "-f", "/tmp/qemu-debugcon.out"}, // tail buffers 4 KiB if its output is a pipe
 		{"tail", "-n", "+1", "-F", "/tmp/qemu-debugcon.log"},
 		{"socat", "-u", "unix:/tmp/qemu-serial.sock", "-"},
 		{"nc", "-U", "/tmp/qemu-serial.sock"},
 		{"socat", "-u", "/tmp/qemu-serial.pty,raw,echo=0", "-"},
 	}
 	for _, words := range commands {
-		// A reader that opens the FIFO before the relay has seen the last one leave
-		// goes on where that one was.
+		// A reader that opens the FIFO before the relay has noticed that the last one has left
+		// continues at the position of that one.
 		awaitNoClients(t, "serial")
 		awaitNoClients(t, "debugcon")
 		client := harness.Start(t, words[0], words[1:]...)
@@ -82,7 +81,8 @@ func TestReadersOfTheLastBoot(t *testing.T) {
 	}
 }
 
-// Without services, run-qemu relays the channels itself, and keeps as much.
+// TestRunQEMUWithoutServices checks that run-qemu relays the channels itself without services, and
+// keeps the same journals.
 func TestRunQEMUWithoutServices(t *testing.T) {
 	t.Parallel()
 	if !harness.InSystemdAsUser(t) {
@@ -117,7 +117,7 @@ func TestRunQEMUWithoutServices(t *testing.T) {
 		t.Errorf("the monitor's log: %q", bootLog(t, "monitor", 0))
 	}
 	if _, err := os.Stat("/tmp/qemu-serial.sock"); err == nil {
-		t.Error("/tmp/qemu-serial.sock is left behind")
+		t.Error("/tmp/qemu-serial.sock still exists")
 	}
 }
 
@@ -129,7 +129,7 @@ func TestRunQEMUGivesQEMUsStatus(t *testing.T) {
 	startUnits(t)
 	bad := harness.Start(t, runQEMU, "-no-such-option")
 	if status := bad.Status(); status != 1 {
-		t.Errorf("a QEMU that does not start: status %d", status)
+		t.Errorf("QEMU does not start, but the status is %d", status)
 	}
 	bad.Expect(`: -no-such-option: `, 1)
 	vm := harness.Start(t, runQEMU, append(bootSector(t, 10, false), "-device", "isa-debug-exit,iobase=0xf4")...)
@@ -137,6 +137,6 @@ func TestRunQEMUGivesQEMUsStatus(t *testing.T) {
 	client.Expect(`line 9\r\n`, 1)
 	typeInto(t, "/tmp/qemu-serial.in", "e")
 	if status := vm.Status(); status != 3 {
-		t.Errorf("a guest that failed: status %d", status)
+		t.Errorf("the guest failed, but the status is %d", status)
 	}
 }

@@ -12,20 +12,20 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// key is a key that a person presses. If shows is not empty, they press the next
-// one once the screen matches it.
+// key is a key that the user presses. If shows is not empty, the next key is pressed when the
+// screen matches it.
 type key struct{ name, shows string }
 
-// ctrlC, ctrlBracket and leaveMinicom end a program. minicom drops a key that comes
-// before its dialog.
+// ctrlC, ctrlBracket and leaveMinicom end a program. minicom drops keys that arrive before its
+// dialog.
 var (
 	ctrlC        = []key{{name: "C-c"}}
 	ctrlBracket  = []key{{name: "C-]"}}
 	leaveMinicom = []key{{name: "C-a"}, {name: "x", shows: `Leave Minicom`}, {name: "Enter"}}
 )
 
-// watched are the commands of docs/relays.md whose screen is looked at: what it
-// has to show, and the keys that leave a command which does not end by itself.
+// watched has the commands of docs/relays.md whose output is checked: a pattern for the screen,
+// and the keys that end a command which does not end by itself.
 var watched = map[string]struct {
 	shows  string
 	leave  []key
@@ -47,8 +47,8 @@ var watched = map[string]struct {
 	"curl -sS --unix-socket $XDG_RUNTIME_DIR/qemu-relay/serial/ctl http://channel/status": {shows: `^\{"name":"serial","state":"relaying",`},
 }
 
-// Every command of docs/relays.md is typed in a terminal, in its order, by an ordinary user
-// with a real systemd.
+// TestRelayDocument types every command of docs/relays.md into a terminal, in its order, as an
+// ordinary user with a real systemd.
 func TestRelayDocument(t *testing.T) {
 	t.Parallel()
 	if !harness.InSystemdAsUser(t) {
@@ -58,7 +58,7 @@ func TestRelayDocument(t *testing.T) {
 	harness.Setenv(t, "SYSTEMD_PAGER", "cat")
 	terminal := harness.OpenTmux(t, t.TempDir(), "100", "30")
 	terminal.Prompt("host:")
-	terminal.Enter(`PS1='[\#:$?] '`) // the number of the command that is to come, and a status
+	terminal.Enter(`PS1='[\#:$?] '`) // the number of the next command, and the last status
 	number := 2
 	terminal.Prompt("[2:0]")
 	for _, block := range harness.BashBlocks(t, "docs/relays.md") {
@@ -70,8 +70,8 @@ func TestRelayDocument(t *testing.T) {
 	}
 }
 
-// typeLine types a command and returns what is on the screen when it has ended,
-// or when its user leaves. The next prompt has a number.
+// typeLine types a command and returns the screen when the command has ended, or before its
+// keys are pressed. next is the number in the next prompt.
 func typeLine(w *harness.Tmux, line string, next int) string {
 	w.T.Helper()
 	w.Do("send-keys", "-R", ";", "clear-history")
@@ -98,7 +98,7 @@ func typeLine(w *harness.Tmux, line string, next int) string {
 	return strings.TrimRight(look, "\n")
 }
 
-// shimNixBuilt is a nix for a machine on which all is built.
+// shimNixBuilt makes a nix that builds nothing, because everything is built already.
 func shimNixBuilt(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -16,31 +16,31 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// relayProcess is a qemu-relay that the test kills and starts again.
+// relayProcess is a qemu-relay that the test kills and restarts.
 type relayProcess struct {
 	t       *testing.T
 	program string
 	names   []string
-	ports   map[string]int // of the channels that it serves on TCP
+	ports   map[string]int // the TCP port of each channel
 	run     *exec.Cmd
 	ending  atomic.Bool
 	ended   chan struct{}
 	stderr  strings.Builder
 
 	mu   sync.Mutex
-	up   context.Context // ends just before the relay is ended
+	up   context.Context // ends just before the test kills the relay
 	down context.CancelFunc
-	next chan struct{} // closed when another one is up
+	next chan struct{} // closed when the next relay runs
 }
 
-// startRelay starts a relay of channels. It is killed at the end of the test.
+// startRelay starts a relay for channels. It is killed at the end of the test.
 func startRelay(t *testing.T, names ...string) *relayProcess {
 	t.Helper()
 	r := &relayProcess{t: t, program: harness.DemoProgram(t, "qemu-relay"), names: names, next: make(chan struct{})}
 	r.start()
 	t.Cleanup(func() {
 		r.ending.Store(true)
-		r.run.Process.Kill() // it may have ended
+		r.run.Process.Kill() // an error means that it has ended
 		<-r.ended
 	})
 	return r
@@ -65,7 +65,7 @@ func (r *relayProcess) start() {
 	for range r.names {
 		if _, err := lines.ReadString('\n'); err != nil {
 			r.run.Wait()
-			r.t.Fatalf("qemu-relay: no start: %v: %s", r.run.ProcessState, &r.stderr)
+			r.t.Fatalf("qemu-relay has not started: %v: %s", r.run.ProcessState, &r.stderr)
 		}
 	}
 	r.ending.Store(false)
@@ -83,7 +83,7 @@ func (r *relayProcess) start() {
 	r.next = make(chan struct{})
 }
 
-// killAndRestart kills the relay and starts another one.
+// killAndRestart kills the relay and starts a new one.
 func (r *relayProcess) killAndRestart() {
 	r.t.Helper()
 	r.down()
@@ -93,7 +93,7 @@ func (r *relayProcess) killAndRestart() {
 	r.start()
 }
 
-// stop ends the relay by a signal and waits for its end.
+// stop stops the relay with a signal and waits for its end.
 func (r *relayProcess) stop() {
 	r.t.Helper()
 	r.down()
@@ -102,14 +102,14 @@ func (r *relayProcess) stop() {
 	select {
 	case <-r.ended:
 	case <-time.After(harness.WaitLimit):
-		r.t.Fatalf("qemu-relay does not end: %s", &r.stderr)
+		r.t.Fatalf("qemu-relay is still running: %s", &r.stderr)
 	}
 	if !r.run.ProcessState.Success() {
 		r.t.Errorf("qemu-relay: %v: %s", r.run.ProcessState, &r.stderr)
 	}
 }
 
-// awaitUp waits until a relay is up, and returns a context that ends with it.
+// awaitUp waits until a relay runs, and returns a context that ends with it.
 func (r *relayProcess) awaitUp(ctx context.Context) context.Context {
 	for {
 		r.mu.Lock()

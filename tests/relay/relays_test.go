@@ -9,16 +9,16 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// channels are those of docs/relays.md.
+// channels has the channels of docs/relays.md.
 var channels = []string{"serial", "monitor", "debugcon"}
 
-// printingChannels are the ones that the boot sector prints on.
+// printingChannels has the channels that the boot sector prints on.
 var printingChannels = []string{"serial", "debugcon"}
 
-// runQEMU is the path of the script that docs/relays.md starts QEMU with.
+// runQEMU is the path of the script with which docs/relays.md starts QEMU.
 const runQEMU = harness.Root + "/scripts/run-qemu.sh"
 
-// unitName is the name of a channel's service.
+// unitName returns the name of the service of a channel.
 func unitName(channel string) string { return "qemu-" + channel + "-relay.service" }
 
 // startUnits starts the services of all channels, as docs/relays.md does.
@@ -29,13 +29,13 @@ func startUnits(t *testing.T) {
 	systemctl(t, "enable", "--now", unitName("serial"), unitName("monitor"), unitName("debugcon"))
 }
 
-// systemctl gives an order to the user's own systemd.
+// systemctl runs systemctl --user.
 func systemctl(t *testing.T, args ...string) {
 	t.Helper()
 	harness.Must(t, harness.Root, "systemctl", append([]string{"--user"}, args...)...)
 }
 
-// bootLog is what the relay has kept of a boot: 0 is the last one, -1 the one before.
+// bootLog returns the journal of a boot: 0 is the last one, -1 the one before.
 func bootLog(t *testing.T, channel string, boot int) string {
 	t.Helper()
 	log := harness.NewCommand(t, "qemu-relay", "log", "--boot", strconv.Itoa(boot), channel)
@@ -48,8 +48,9 @@ func bootLog(t *testing.T, channel string, boot int) string {
 	return string(text)
 }
 
-// 20 boots, each of which prints from its first instruction until its last: every
-// byte is there, once, in the journal of its boot, and at a client that stays.
+// TestRelaysKeepEveryByteOf20Boots runs 20 boots, each of which prints from its first instruction
+// to its last. Every byte is in the journal of its boot once, and a client that stays connected
+// receives it once.
 func TestRelaysKeepEveryByteOf20Boots(t *testing.T) {
 	t.Parallel()
 	if !harness.InSystemdAsUser(t) {
@@ -71,9 +72,9 @@ func TestRelaysKeepEveryByteOf20Boots(t *testing.T) {
 		}
 	}
 	for _, channel := range printingChannels {
-		for back := range 10 { // so many are kept
+		for back := range 10 { // the default of boots
 			if err := checkLines(bootLog(t, channel, -back), lines, 1); err != nil {
-				t.Errorf("%d boots back, %s: %v", back, channel, err)
+				t.Errorf("boot -%d, %s: %v", back, channel, err)
 			}
 		}
 		clients[channel].Expect(`line `+strconv.Itoa(lines-1)+`\r\n`, boots)
@@ -84,15 +85,16 @@ func TestRelaysKeepEveryByteOf20Boots(t *testing.T) {
 	}
 }
 
-// Whatever is done to the services while QEMU prints, every byte is there, once.
-func TestRelaysKeepEveryByteWhateverIsDoneToThem(t *testing.T) {
+// TestRelaysKeepEveryByteOverRestarts restarts, stops and kills the services while QEMU prints.
+// Every byte is kept once.
+func TestRelaysKeepEveryByteOverRestarts(t *testing.T) {
 	t.Parallel()
 	if !harness.InSystemdAsUser(t) {
 		return
 	}
 	startUnits(t)
 	const lines = 200_000
-	orders := [][]string{
+	commands := [][]string{
 		{"kill", "--signal=KILL"}, {"kill", "--signal=KILL"}, {"restart"}, {"stop"}, {"start"}, {"start"},
 	}
 	seed := rand.Uint64()
@@ -101,12 +103,12 @@ func TestRelaysKeepEveryByteWhateverIsDoneToThem(t *testing.T) {
 	vm := harness.Start(t, runQEMU, bootSector(t, lines, true)...)
 	first := harness.Start(t, "cat", "/tmp/qemu-serial.out")
 	first.Expect(`line 0\r\n`, 1)
-	given := 0
-	for running := true; running; given++ {
-		order := orders[random.IntN(len(orders))]
+	count := 0
+	for running := true; running; count++ {
+		command := commands[random.IntN(len(commands))]
 		channel := channels[random.IntN(len(channels))]
-		// What is stopped cannot be killed: that is no fault.
-		_, _ = harness.Command(t, harness.Root, "systemctl", append(append([]string{"--user"}, order...), unitName(channel))...)
+		// A service that is stopped cannot be killed, which is not an error.
+		_, _ = harness.Command(t, harness.Root, "systemctl", append(append([]string{"--user"}, command...), unitName(channel))...)
 		select {
 		case <-vm.Ended:
 			running = false
@@ -117,7 +119,7 @@ func TestRelaysKeepEveryByteWhateverIsDoneToThem(t *testing.T) {
 		text := vm.Printed()
 		t.Errorf("run-qemu.sh: status %d\n%s", status, text)
 	}
-	t.Logf("%d orders", given)
+	t.Logf("%d commands", count)
 	for _, channel := range printingChannels {
 		if err := checkLines(bootLog(t, channel, 0), lines, 1); err != nil {
 			t.Errorf("%s: %v", channel, err)

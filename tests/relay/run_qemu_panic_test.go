@@ -9,9 +9,9 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// A kernel without a root file system panics, and prints only to its second serial port:
-// run-qemu has connected that with the channel com2, reports the panic, and has the relay
-// record it.
+// TestRunQEMUReportsAPanic boots a kernel without a root file system, which panics and prints only
+// to its second serial port. run-qemu has connected that to the channel com2, reports the panic,
+// and has the relay record it.
 func TestRunQEMUReportsAPanic(t *testing.T) {
 	t.Parallel()
 	dir := harness.OwnFolders(t)

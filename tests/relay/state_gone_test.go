@@ -10,7 +10,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// A relay that cannot write its journal does not start, and says so in one line.
+// TestReadOnlyState checks that a relay that cannot write its journal does not start, and prints
+// one line.
 func TestReadOnlyState(t *testing.T) {
 	t.Parallel()
 	if !harness.InOwnMounts(t) {
@@ -26,15 +27,15 @@ func TestReadOnlyState(t *testing.T) {
 	text := relay.Printed()
 	want := "qemu-relay: channel \"serial\": mkdir " + state + "/qemu-relay: read-only file system"
 	if strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, want) {
-		t.Errorf("it says %q, want %q", text, want)
+		t.Errorf("printed %q, want %q", text, want)
 	}
 	if _, err := os.Lstat(publicPath(t, "serial", "sock")); err == nil {
-		t.Error("it has left a socket")
+		t.Error("a socket still exists")
 	}
 }
 
-// The folder of the journal is removed while a channel prints: what was in it becomes a gap,
-// and the journal goes on.
+// TestJournalIsRemoved removes the folder of the journal while a channel prints: its contents
+// become a gap, and the journal continues.
 func TestJournalIsRemoved(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
@@ -71,15 +72,15 @@ func TestJournalIsRemoved(t *testing.T) {
 		}
 	}
 	if kept := harness.Must(t, harness.Root, harness.DemoProgram(t, "qemu-relay"), "log", "serial"); kept != all.String()[gap.Bytes:] {
-		t.Errorf("%d bytes are in the log, want %d", len(kept), 4<<20-gap.Bytes)
+		t.Errorf("%d bytes in the log, want %d", len(kept), 4<<20-gap.Bytes)
 	}
-	t.Logf("%d bytes printed, %d of them gone with the folder", 4<<20, gap.Bytes)
+	t.Logf("%d bytes printed, %d of them removed with the folder", 4<<20, gap.Bytes)
 	relay.stop()
 }
 
-// The relay's private folder is removed while a QEMU prints: no client finds the
-// relay any more, but what is there is kept to its last byte, and no second relay
-// gets at the journal. Then the relay ends, so that another one makes all again.
+// TestPrivateFolderIsRemoved removes the relay's private folder while a QEMU prints. New clients
+// cannot connect, but every byte is kept, and a second relay cannot open the journal. After the
+// end of QEMU the relay ends, so that the next one creates the folder.
 func TestPrivateFolderIsRemoved(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
@@ -90,18 +91,18 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	const size = 32 << 20
 	ended := startPrinting(t, printJob{privatePath(t, "serial", "vm.out"), "serial", 0, size, 16 << 20, true})
 	last := string(appendLine(nil, "serial", 0, size/lineBytes-1))
-	before := harness.NewClient("who was there", 0, last)
+	before := harness.NewClient("attached before", 0, last)
 	before.Dial(t, "unix", publicPath(t, "serial", "sock"))
 	awaitBytes(t, before, 1<<20)
 	relay.ending.Store(true)
 	folder := filepath.Dir(privatePath(t, "serial", "vm.out"))
 	err := os.RemoveAll(folder)
-	for late := time.Now().Add(harness.WaitLimit); err != nil; err = os.RemoveAll(folder) { // the relay may make its control socket again meanwhile
+	for late := time.Now().Add(harness.WaitLimit); err != nil; err = os.RemoveAll(folder) { // the relay may recreate its control socket meanwhile
 		if time.Now().After(late) {
 			t.Fatal(err)
 		}
 	}
-	after := harness.NewClient("who came then", 0, last)
+	after := harness.NewClient("attached after", 0, last)
 	after.Dial(t, "unix", publicPath(t, "serial", "sock"))
 	second := harness.Start(t, harness.DemoProgram(t, "qemu-relay"), "serve", "serial")
 	if status := second.Status(); status != 1 {
@@ -114,7 +115,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	for _, reader := range []*harness.Client{before, after} {
 		select {
 		case <-reader.Seen:
-		case <-reader.Ended: // with the relay, behind the last line
+		case <-reader.Ended: // with the relay, after the last line
 		case <-time.After(harness.WaitLimit):
 			t.Fatalf("%s: %d bytes", reader.Kind, len(reader.Got()))
 		}
@@ -125,7 +126,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	select {
 	case <-relay.ended:
 	case <-time.After(harness.WaitLimit):
-		t.Fatal("the relay does not end")
+		t.Fatal("the relay is still running")
 	}
 	if text := relay.stderr.String(); relay.run.ProcessState.ExitCode() != 1 || !strings.Contains(text, "files of the relay were removed") {
 		t.Errorf("%v: %s", relay.run.ProcessState, text)
@@ -138,7 +139,7 @@ func TestPrivateFolderIsRemoved(t *testing.T) {
 	checkJournal(t, "serial", []int64{size})
 }
 
-// awaitBytes waits until a client has got so much.
+// awaitBytes waits until a client has received a number of bytes.
 func awaitBytes(t *testing.T, reader *harness.Client, bytes int) {
 	t.Helper()
 	for late := time.Now().Add(harness.WaitLimit); len(reader.Got()) < bytes; time.Sleep(time.Millisecond) {

@@ -5,17 +5,17 @@ import (
 	"fmt"
 )
 
-// streamChecker compares what a client gets with the journal, as it comes. It finds the
-// offset of the first byte by the numbers of the lines.
+// streamChecker compares the bytes that a client receives with the journal at once. It finds the
+// offset of the first byte by the numbers in the lines.
 type streamChecker struct {
 	journal *journalFiles
-	offset  int64 // of the next byte; -1: it is not known yet
-	boot    bool  // it has to begin with the first byte of a boot
+	offset  int64 // of the next byte; -1 if not known yet
+	boot    bool  // the first byte must be that of a boot
 	head    []byte
 	bytes   int64
 }
 
-// Write takes what the client gets. It fails at the first byte that is wrong.
+// Write checks data that the client has received. It fails at the first wrong byte.
 func (f *streamChecker) Write(data []byte) (int, error) {
 	f.bytes += int64(len(data))
 	if f.offset < 0 {
@@ -44,7 +44,7 @@ func (f *streamChecker) locate() error {
 	}
 	offset, number, err := f.journal.find(f.head[begin : begin+lineBytes])
 	if err == nil && f.boot && number != 0 {
-		err = fmt.Errorf("it begins with line %d", number)
+		err = fmt.Errorf("begins with line %d", number)
 	}
 	if err == nil {
 		f.offset = offset - int64(begin)

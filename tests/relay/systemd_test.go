@@ -19,7 +19,7 @@ exit 7
 `)
 	var exit *exec.ExitError
 	if output != "running\na service of developer\n" || !errors.As(err, &exit) || exit.ExitCode() != 7 {
-		t.Errorf("%v, it printed:\n%s", err, output)
+		t.Errorf("%v, output:\n%s", err, output)
 	}
 }
 
@@ -27,12 +27,12 @@ func TestSystemdRunsATestInside(t *testing.T) {
 	t.Parallel()
 	if !harness.InSystemdAsUser(t) {
 		if left, err := harness.Command(t, harness.Root, "grep", "microvm-systemd-", "/proc/mounts", "/proc/self/cgroup"); err == nil {
-			t.Errorf("left behind: %s", left)
+			t.Errorf("files are left: %s", left)
 		}
 		return
 	}
 	if os.Getuid() == 0 {
-		t.Error("as root")
+		t.Error("the test runs as root")
 	}
 	harness.Must(t, harness.Root, "systemctl", "--user", "is-system-running")
 	harness.Must(t, harness.Root, "./result/bin/microvm-run", "--version")

@@ -16,10 +16,10 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// A real guest prints numbered lines on ttyS0 and on hvc0, behind persistent relays
-// that are killed at random moments, while clients of all kinds come and go, among
-// them such as do not read. Missing 0, repeated 0 in the journals; each client has got
-// its range; and QEMU and the relay answer all the time.
+// TestTortureOfAGuest has a real guest print numbered lines on ttyS0 and hvc0 through persistent
+// relays, which are killed at random moments. Clients of all kinds connect and disconnect, and
+// some do not read. No line is missing or repeated in the journals, each client receives its
+// range, and QEMU and the relay always answer.
 func TestTortureOfAGuest(t *testing.T) {
 	dir := harness.OwnFolders(t)
 	names := []string{"serial", "console"}
@@ -33,7 +33,7 @@ func TestTortureOfAGuest(t *testing.T) {
 	for _, name := range names {
 		terminal := harness.Shell(t, publicPath(t, name, "sock"))
 		terminal.Send(harness.PrintLines())
-		terminal.Expect(strings.TrimSpace(harness.LinesBegin), 1) // a relay that is killed drops what is typed
+		terminal.Expect(strings.TrimSpace(harness.LinesBegin), 1) // a relay that is killed drops its input
 	}
 	begin := time.Now()
 	ctx, stop := context.WithCancel(t.Context())
@@ -41,7 +41,7 @@ func TestTortureOfAGuest(t *testing.T) {
 	relays, machine := pollRelay(ctx, relay, names), pollQEMU(ctx, qemu)
 	clients := startClients(ctx, relay, names, 0, 50)
 	kills, err := killUntil(relay, harness.LinesLimit(), func() bool {
-		waiting.await() // QEMU drops what hvc0 prints while the FIFO is full
+		waiting.await() // QEMU drops the output of hvc0 while the FIFO is full
 		return endsIn(t, "serial", harness.LinesEnd) && endsIn(t, "console", harness.LinesEnd)
 	})
 	if err != nil {
@@ -71,9 +71,9 @@ func TestTortureOfAGuest(t *testing.T) {
 	t.Logf("%d SIGKILLs of the relay in %.0f s; %d lines on each console", kills, printed.Seconds(), *harness.Lines)
 }
 
-// QEMU's debug console writes with a lock held that QMP needs, too: a relay that does
-// not take what is printed stops all of QEMU. A boot sector prints there and on the
-// serial port, as fast as it can, while the relay is killed and clients come and go.
+// TestQEMUAnswersInTheStorm: QEMU's debug console writes while it holds a lock that QMP needs too,
+// so that a relay that does not read would block all of QEMU. A boot sector prints there and on
+// the serial port at full speed, while the relay is killed and clients connect and disconnect.
 func TestQEMUAnswersInTheStorm(t *testing.T) {
 	const sectorLines = 100_000
 	dir := harness.OwnFolders(t)
@@ -111,8 +111,8 @@ func TestQEMUAnswersInTheStorm(t *testing.T) {
 	t.Logf("%d SIGKILLs of the relay", kills)
 }
 
-// guestArgs are the arguments with which QEMU starts the demo's guest, with hvc0
-// behind the channel "console".
+// guestArgs returns QEMU's arguments for the demo's guest, with hvc0 connected to the channel
+// "console".
 func guestArgs(t *testing.T) []string {
 	t.Helper()
 	var machine struct{ Kernel, Initrd string }
@@ -124,21 +124,21 @@ func guestArgs(t *testing.T) []string {
 		"-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "256M", "-nic", "none", "-display", "none",
 		"-kernel", machine.Kernel, "-initrd", machine.Initrd,
 		"-append", "console=ttyS0,115200 console=hvc0 panic=-1 no_timer_check cryptomgr.notests noirqdebug",
-		"-device", "virtio-serial-pci,ioeventfd=off", // as microvm-run has it: hvc0 is six times faster
+		"-device", "virtio-serial-pci,ioeventfd=off", // as in microvm-run, because hvc0 is six times faster with it
 		"-chardev", "pipe,id=hvc0,path=" + privatePath(t, "console", "vm"), "-device", "virtconsole,chardev=hvc0",
 	}
 }
 
-// killUntil kills the relay at random moments, has it started again, until done.
+// killUntil kills and restarts the relay at random moments until done returns true.
 func killUntil(relay *relayProcess, limit time.Duration, done func() bool) (kills int, err error) {
 	random := rand.New(rand.NewPCG(tortureSeed, 3))
 	for late := time.Now().Add(limit); !done(); kills++ {
 		if time.Now().After(late) {
-			return kills, errors.New("the last line is not there in time")
+			return kills, errors.New("the last line was not printed in time")
 		}
-		moment := 2 * time.Second // the clients come again, and read all from the start
+		moment := 2 * time.Second // time for the clients to reconnect and read everything
 		if kills%2 == 0 {
-			moment = 5 * time.Millisecond // it is taking what has waited for it
+			moment = 5 * time.Millisecond // while the relay reads the full FIFO
 		}
 		time.Sleep(time.Duration(random.Int64N(int64(moment))))
 		relay.killAndRestart()
@@ -159,11 +159,11 @@ func endsIn(t *testing.T, name, text string) bool {
 	}
 	defer file.Close()
 	end := make([]byte, 256)
-	n, _ := file.ReadAt(end, max(0, last.size-int64(len(end)))) // less, where there is not as much
+	n, _ := file.ReadAt(end, max(0, last.size-int64(len(end)))) // the journal may be shorter than end
 	return bytes.Contains(end[:n], []byte(text))
 }
 
-// readJournal is what is in a channel's journal.
+// readJournal returns the contents of the journal of a channel.
 func readJournal(t *testing.T, name string) []byte {
 	t.Helper()
 	files, err := listSegments(journalDir(t, name))
@@ -174,14 +174,14 @@ func readJournal(t *testing.T, name string) []byte {
 	for _, file := range files {
 		text, err := os.ReadFile(file.path)
 		if err != nil || file.start != int64(len(all)) {
-			t.Errorf("%s: begins behind %d bytes: %v", file.path, len(all), err)
+			t.Errorf("%s: begins after %d bytes: %v", file.path, len(all), err)
 		}
 		all = append(all, text...)
 	}
 	return all
 }
 
-// checkStates wants the journals of channels to be whole.
+// checkStates reports an error unless the journals of channels are complete.
 func checkStates(t *testing.T, names []string) {
 	t.Helper()
 	for _, name := range names {

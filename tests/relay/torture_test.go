@@ -10,20 +10,20 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// torture is how much is done to a persistent relay.
+// torture has the parameters of TestTorture.
 type torture struct {
-	kills    int   // of the relay, SIGKILL each time
-	restarts int   // of QEMU, by SIGKILL too
-	bytes    int64 // that each channel prints, at least
+	kills    int   // SIGKILLs of the relay
+	restarts int   // SIGKILLs of QEMU
+	bytes    int64 // the least number of bytes that each channel prints
 }
 
 // tortureSeed is the seed of all random choices.
 const tortureSeed = 2027
 
-// A QEMU prints numbered lines on three channels, in bursts, and is killed and started
-// again. So is the relay, at random moments, by this test alone. Meanwhile clients of all
-// kinds come and go, also clients that do not read. Missing 0, repeated 0 in the journals;
-// each client has got its range, until it left or was cut off; and the relay always answers.
+// TestTorture kills and restarts the relay at random moments, and a QEMU that prints numbered
+// lines in bursts on three channels. Meanwhile clients of all kinds connect and disconnect, and
+// some do not read. No line is missing or repeated in the journals, each client receives its
+// range until it disconnects or is cut off, and a running relay always answers.
 func TestTorture(t *testing.T) {
 	dose := torture{kills: 30, restarts: 6, bytes: 24 << 20}
 	if *harness.Long {
@@ -65,8 +65,8 @@ func (dose torture) boot(relay *relayProcess, vm *fakeQEMU) error {
 	return vm.boot(relay, func(string) int64 { return dose.bytes }, rate, false)
 }
 
-// apply kills vm and the relay at random moments, has it boot each time, and once
-// more.
+// apply kills vm and the relay at random moments. It boots vm after each kill, and once more at
+// the end.
 func (dose torture) apply(relay *relayProcess, vm *fakeQEMU) error {
 	boot := func() error { return dose.boot(relay, vm) }
 	killed, restarted := make(chan struct{}, dose.kills), make(chan error, 1)
@@ -75,7 +75,7 @@ func (dose torture) apply(relay *relayProcess, vm *fakeQEMU) error {
 	for i := range dose.kills {
 		moment := 100 * time.Millisecond
 		if i%2 == 0 {
-			moment = 5 * time.Millisecond // it is taking what has waited for it
+			moment = 5 * time.Millisecond // while the relay reads the full FIFO
 		}
 		time.Sleep(time.Duration(random.Int64N(int64(moment))))
 		relay.killAndRestart()
@@ -85,7 +85,7 @@ func (dose torture) apply(relay *relayProcess, vm *fakeQEMU) error {
 	if err := errors.Join(<-restarted, vm.kill()); err != nil {
 		return err
 	}
-	// What is left goes without a pause, to the last line.
+	// The last boot prints the rest without pauses, up to the last line.
 	left := func(name string) int64 { return max(1<<20, dose.bytes-vm.total(name)) }
 	err := vm.boot(relay, left, 0, true)
 	return errors.Join(err, vm.await())

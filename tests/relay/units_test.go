@@ -7,16 +7,16 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// Installed units are taken by a real systemd, in the way that the program says,
-// and wrong settings fail a unit once, for good.
+// TestInstalledUnits starts installed units in a real systemd with the commands that the program
+// prints. A unit with wrong settings fails once and is not restarted.
 func TestInstalledUnits(t *testing.T) {
 	t.Parallel()
 	printed, err := harness.InSystemd(t, "", "PATH="+harness.Build(t, "tools")+"/bin:$PATH\n"+`set -eux
-qemu-relay units --install | tee told
+qemu-relay units --install | tee printed
 systemd-analyze --user --man=no verify ~/.config/systemd/user/*.service
 
-# As told, but for starting them.
-grep '^  systemctl' told | sed 's/ --now//' >next
+# The printed commands, without starting the units.
+grep '^  systemctl' printed | sed 's/ --now//' >next
 . ./next
 systemctl --user is-enabled qemu-serial-relay.service qemu-monitor-relay.service qemu-debugcon-relay.service
 
@@ -25,7 +25,7 @@ echo '{"boots": 0}' >~/.config/qemu-relay/config.json
 if systemctl --user start qemu-serial-relay.service; then exit 9; fi
 systemctl --user show --property=ActiveState,Result,NRestarts,ExecMainStatus qemu-serial-relay.service
 
-# One channel less.
+# Without one channel.
 echo '{"channels": {"monitor": {"enable": false}}}' >~/.config/qemu-relay/config.json
 qemu-relay units --install
 systemctl --user daemon-reload
@@ -33,7 +33,7 @@ if systemctl --user is-enabled qemu-monitor-relay.service; then exit 9; fi
 ls -A ~/.config/systemd/user/default.target.wants
 `)
 	if err != nil {
-		t.Fatalf("%v, it printed:\n%s", err, printed)
+		t.Fatalf("%v, output:\n%s", err, printed)
 	}
 	for _, want := range []string{
 		"\nenabled\nenabled\nenabled\n",

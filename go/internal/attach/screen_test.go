@@ -170,7 +170,15 @@ func (s *screen) start(o Options) (ended chan error) {
 	session := newSession(o, s.tty, s.tty, s.t.Output())
 	session.returnLimit = s.returnLimit
 	ended = make(chan error, 1)
-	go func() { ended <- session.attach(context.Background()) }()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { ended <- session.attach(ctx) })
+	// A session that outlives a failed test keeps the terminal open, and the clean-up of the
+	// screen would wait for it.
+	s.t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
 	return ended
 }
 

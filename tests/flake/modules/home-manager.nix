@@ -1,5 +1,5 @@
-# What home-manager makes of settings with our module: the whole of it, with the
-# real module system of nixpkgs.
+# What the real home-manager, with all its modules and nixpkgs' module system, makes of
+# settings of our module.
 {
   module,
   nixpkgsLib,
@@ -15,7 +15,7 @@ let
       inherit lib pkgs;
       configuration = {
         imports = [ module ];
-        _module.args.pkgs = lib.mkForce pkgs; # and not one made from nixpkgs
+        _module.args.pkgs = lib.mkForce pkgs; # instead of one from nixpkgs
         home = {
           username = "tester";
           homeDirectory = "/home/tester";

@@ -1,4 +1,4 @@
-# Stands for the NixOS module of the same name.
+# Replaces the NixOS module of the same name.
 { lib, ... }:
 {
   options.meta = lib.mkOption {

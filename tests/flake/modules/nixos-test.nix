@@ -1,5 +1,5 @@
-# What nix/checks/nixos.nix asks of NixOS: its machine, evaluated by the real module
-# system around declarations of the options that it sets.
+# The machine of nix/checks/nixos.nix, evaluated by the real module system, with
+# declarations of the options that it sets.
 {
   nixpkgsLib,
   tools,

@@ -1,5 +1,5 @@
-# What NixOS gets from settings with our module: the real module system of
-# nixpkgs, around declarations of the options that the module sets.
+# What our module sets for NixOS: evaluated by the real module system of nixpkgs, with
+# declarations of the options that it sets.
 {
   module,
   nixpkgsLib,

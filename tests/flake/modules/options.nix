@@ -1,5 +1,5 @@
-# docs/options.md, from the options of the modules themselves, with the least that
-# stands for nixpkgs' lib.
+# docs/options.md, made from the options of the modules with a minimal replacement of
+# nixpkgs' lib.
 let
   inherit (builtins)
     attrNames
@@ -30,7 +30,7 @@ let
     literalExpression = text: { inherit text; };
   };
 
-  # A value as one writes it in Nix; only what the options have.
+  # A value in the syntax of Nix; only the types that the options use.
   value =
     v:
     if v ? text then
@@ -56,8 +56,8 @@ in
   # Options of the modules
 
   `services.qemu-relay`, the same in NixOS (`nixosModules.default`) and in home-manager
-  (`homeModules.default`). Made from the options themselves: `scripts/test -run
-  TestOptionsDocument -update` writes this file.
+  (`homeModules.default`). This file is generated from the options:
+  `scripts/test -run TestOptionsDocument -update` writes it.
 
   | option | type | default | example | |
   |---|---|---|---|---|

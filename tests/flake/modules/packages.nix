@@ -1,5 +1,5 @@
-# A package set that is enough to evaluate whole module systems with the real
-# nixpkgs lib: the host's few packages, and a name for each that is only mentioned.
+# A package set for the evaluation of whole module systems with the real nixpkgs lib: the
+# packages of tests/hostpkgs, and a name for each package that is only mentioned.
 { nixpkgsLib }:
 let
   lib = import (nixpkgsLib + "/lib");
@@ -23,7 +23,7 @@ host
   writeTextFile = { name, ... }: named name;
   stdenv.hostPlatform = lib.systems.elaborate "x86_64-linux";
 
-  # What is written in them is of no interest here.
+  # The contents of these files are not tested.
   formats =
     lib.genAttrs
       [

@@ -1,5 +1,5 @@
-// Program guestprogram runs in a guest and tries what the programs there need of
-// its kernel. It says "fine: NAME" or "lacking: NAME: why" for each, then "tried".
+// Guestprogram runs in a guest and tries the kernel features that programs need. It prints
+// "fine: NAME" or "lacking: NAME: ERROR" for each, then "tried".
 package main
 
 import (
@@ -44,14 +44,14 @@ func main() {
 	fmt.Println("tried")
 }
 
-// random wants them without waiting long: the generator is ready.
+// random checks that the random number generator is ready: reading does not block.
 func random() error {
 	begin := time.Now()
 	if _, err := rand.Read(make([]byte, 64)); err != nil {
 		return err
 	}
 	if waited := time.Since(begin); waited > 10*time.Second {
-		return fmt.Errorf("they took %v", waited)
+		return fmt.Errorf("reading took %v", waited)
 	}
 	return nil
 }
@@ -63,12 +63,12 @@ func scripts() error {
 	}
 	output, err := exec.Command(path).Output()
 	if err == nil && string(output) != "42\n" {
-		err = fmt.Errorf("one says %q", output)
+		err = fmt.Errorf("the output is %q", output)
 	}
 	return err
 }
 
-// pseudoTerminal opens one as an agent does that starts a shell.
+// pseudoTerminal opens a pseudo-terminal, as an agent does to start a shell.
 func pseudoTerminal() error {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
@@ -88,7 +88,7 @@ func pseudoTerminal() error {
 	return slave.Close()
 }
 
-// unixSocket passes a line, both ends waiting in epoll.
+// unixSocket sends a text over a Unix socket; both ends wait with epoll.
 func unixSocket() error {
 	listener, err := net.Listen("unix", filepath.Join(os.TempDir(), "socket"))
 	if err != nil {
@@ -97,7 +97,7 @@ func unixSocket() error {
 	defer listener.Close()
 	go func() {
 		if conn, err := net.Dial("unix", listener.Addr().String()); err == nil {
-			_, _ = conn.Write([]byte("hello")) // a reader that gets nothing says so
+			_, _ = conn.Write([]byte("hello")) // on an error the reader gets nothing
 			conn.Close()
 		}
 	}()
@@ -109,7 +109,7 @@ func unixSocket() error {
 	data := make([]byte, 16)
 	n, err := conn.Read(data)
 	if err == nil && string(data[:n]) != "hello" {
-		err = fmt.Errorf("%q came", data[:n])
+		err = fmt.Errorf("received %q", data[:n])
 	}
 	return err
 }
@@ -128,7 +128,7 @@ func signalDescriptor() error {
 	return descriptor(syscall.SYS_SIGNALFD4, ^uintptr(0), uintptr(unsafe.Pointer(&signals)), unsafe.Sizeof(signals), 0)
 }
 
-// descriptor makes a system call that returns one.
+// descriptor makes a system call that returns a file descriptor.
 func descriptor(call, a, b, c, d uintptr) error {
 	fd, _, errno := syscall.Syscall6(call, a, b, c, d, 0, 0)
 	if errno != 0 {
@@ -140,7 +140,7 @@ func descriptor(call, a, b, c, d uintptr) error {
 func character(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && info.Mode()&os.ModeCharDevice == 0 {
-		err = fmt.Errorf("%s: no character device", path)
+		err = fmt.Errorf("%s: not a character device", path)
 	}
 	return err
 }
@@ -148,7 +148,7 @@ func character(path string) error {
 func memoryDisk() error {
 	mounts, err := os.ReadFile("/proc/mounts")
 	if err == nil && !strings.Contains(string(mounts), " /tmp tmpfs ") {
-		err = fmt.Errorf("there is none on /tmp: %s", mounts)
+		err = fmt.Errorf("no tmpfs on /tmp: %s", mounts)
 	}
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ func memoryDisk() error {
 	var status syscall.Statfs_t
 	err = syscall.Statfs("/tmp", &status)
 	if err == nil && status.Blocks == 0 {
-		err = fmt.Errorf("/tmp has none")
+		err = fmt.Errorf("/tmp has no size")
 	}
 	return err
 }

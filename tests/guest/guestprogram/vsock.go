@@ -21,7 +21,7 @@ type vsockAddress struct {
 	_         [4]byte
 }
 
-// vsockLoopback passes a word from the guest to itself.
+// vsockLoopback sends a text from the guest to itself.
 func vsockLoopback() error {
 	const port = 1024
 	server, err := vsock(syscall.SYS_BIND, vsockAddress{family: familyVsock, port: port, cid: cidAny})
@@ -49,12 +49,12 @@ func vsockLoopback() error {
 	data := make([]byte, 16)
 	n, err := accepted.Read(data)
 	if err == nil && string(data[:n]) != "hello" {
-		err = fmt.Errorf("%q came", data[:n])
+		err = fmt.Errorf("received %q", data[:n])
 	}
 	return err
 }
 
-// vsock is a stream socket that is bound or connected.
+// vsock returns a stream socket that is bound or connected; call is SYS_BIND or SYS_CONNECT.
 func vsock(call uintptr, address vsockAddress) (*os.File, error) {
 	fd, err := syscall.Socket(familyVsock, syscall.SOCK_STREAM, 0)
 	if err != nil {

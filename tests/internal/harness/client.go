@@ -13,25 +13,25 @@ import (
 // kindTerminal is the kind of a client that also gets notices, not only the guest's bytes.
 const kindTerminal = "terminal"
 
-// Client reads a console and keeps all that it gets.
+// Client reads a console and keeps everything that it receives.
 type Client struct {
 	Kind   string
-	Seen   chan struct{} // closed when the client has seen what it waits for
-	Ended  chan error    // receives how it ended
-	offset int64         // in the journal, of its first byte
-	last   []byte        // what it waits for
+	Seen   chan struct{} // closed when the client has received last
+	Ended  chan error    // receives the error of its end, or nil
+	offset int64         // of its first byte in the journal
+	last   []byte        // the text that it waits for
 
 	mu   sync.Mutex
 	data []byte
 }
 
-// NewClient returns a client that waits for last. Its first byte is at offset in the
-// journal.
+// NewClient returns a client that waits for the text last. Its first byte is at offset in
+// the journal.
 func NewClient(kind string, offset int64, last string) *Client {
 	return &Client{Kind: kind, offset: offset, last: []byte(last), Seen: make(chan struct{}), Ended: make(chan error, 1)}
 }
 
-// Write takes what the client gets.
+// Write stores data as received by the client.
 func (c *Client) Write(data []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,14 +47,14 @@ func (c *Client) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// Got returns what the client has got so far.
+// Got returns the bytes that the client has received so far.
 func (c *Client) Got() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.data
 }
 
-// Dial connects the client to a socket, which it reads to its end.
+// Dial connects the client to a socket, which it reads until EOF.
 func (c *Client) Dial(t *testing.T, network, address string) {
 	t.Helper()
 	conn, err := net.Dial(network, address)
@@ -68,7 +68,7 @@ func (c *Client) Dial(t *testing.T, network, address string) {
 	}()
 }
 
-// Run starts a program whose output the client reads. Its stdin stays open.
+// Run starts a program whose output the client reads. The stdin of the program stays open.
 func (c *Client) Run(t *testing.T, name string, args ...string) {
 	t.Helper()
 	command := NewCommand(t, name, args...)
@@ -85,14 +85,14 @@ func (c *Client) Run(t *testing.T, name string, args ...string) {
 		close(waited)
 	}()
 	t.Cleanup(func() {
-		_ = command.Process.Kill() // it may have ended
+		_ = command.Process.Kill() // an error means that it has ended
 		<-waited
 	})
 }
 
-// ClientOfEachKind attaches a client of each kind to a console of the demo, two of them
-// by program: some from its first byte, some from offset on. Each waits for last. dir is
-// the run folder; see OwnFolders.
+// ClientOfEachKind attaches a client of each kind to a console of the demo. Two of them are
+// programs. Some begin with the first byte, some with that at offset. Each waits for the text
+// last. dir is the run folder; see OwnFolders.
 func ClientOfEachKind(t *testing.T, dir string, at Console, program string, offset int64, last string) []*Client {
 	t.Helper()
 	tcp := NewClient("TCP", 0, last)
@@ -109,20 +109,20 @@ func ClientOfEachKind(t *testing.T, dir string, at Console, program string, offs
 	return []*Client{tcp, unix, curl, pipe, terminal}
 }
 
-// Await waits until the client has seen what it waits for.
+// Await waits until the client has received the text that it waits for.
 func (c *Client) Await(t *testing.T, at Console, limit time.Duration) {
 	t.Helper()
 	select {
 	case <-c.Seen:
 	case err := <-c.Ended:
-		t.Fatalf("%s, %s: it has ended with %d bytes: %v", at.Device, c.Kind, len(c.Got()), err)
+		t.Fatalf("%s, %s: ended after %d bytes: %v", at.Device, c.Kind, len(c.Got()), err)
 	case <-time.After(limit):
-		t.Fatalf("%s, %s: %q not within %v, but %d bytes", at.Device, c.Kind, c.last, limit, len(c.Got()))
+		t.Fatalf("%s, %s: no %q within %v in %d bytes", at.Device, c.Kind, c.last, limit, len(c.Got()))
 	}
 }
 
-// Compare waits for the end of the client, whose VM has ended, and reports an error
-// unless it has got the journal from its offset to the end.
+// Compare waits for the end of the client, whose VM has ended, and reports an error unless
+// the client has received the journal from its offset to the end.
 func (c *Client) Compare(t *testing.T, at Console, journal []byte) {
 	t.Helper()
 	select {
@@ -131,10 +131,10 @@ func (c *Client) Compare(t *testing.T, at Console, journal []byte) {
 			t.Errorf("%s, %s: %v", at.Device, c.Kind, err)
 		}
 	case <-time.After(WaitLimit):
-		t.Fatalf("%s, %s: it does not end with the VM", at.Device, c.Kind)
+		t.Fatalf("%s, %s: still connected after the end of the VM", at.Device, c.Kind)
 	}
 	got, want := c.Got(), journal[c.offset:]
 	if c.Kind != kindTerminal && !bytes.Equal(got, want) {
-		t.Errorf("%s, %s: it has %d bytes, which are not the %d from %d on", at.Device, c.Kind, len(got), len(want), c.offset)
+		t.Errorf("%s, %s: got %d bytes, want the %d bytes from offset %d", at.Device, c.Kind, len(got), len(want), c.offset)
 	}
 }

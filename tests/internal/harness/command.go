@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Command runs a command in dir and returns what it prints on stdout and stderr.
+// Command runs a command in dir and returns its output, stdout and stderr together.
 func Command(t *testing.T, dir, name string, args ...string) (string, error) {
 	t.Helper()
-	// Not the test's own context: a clean-up runs commands too.
+	// The test's own context has ended when clean-ups run commands.
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
 	run := NewCommandContext(ctx, t, name, args...)
@@ -24,7 +24,7 @@ func Command(t *testing.T, dir, name string, args ...string) (string, error) {
 	return string(output), err
 }
 
-// Must is Command for a command that has to succeed.
+// Must is Command, except that an error ends the test.
 func Must(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	output, err := Command(t, dir, name, args...)
@@ -34,7 +34,7 @@ func Must(t *testing.T, dir, name string, args ...string) string {
 	return output
 }
 
-// NewCommand is exec.Command with the environment of the test, its PATH too.
+// NewCommand is exec.Command with the environment of the test, including PATH.
 func NewCommand(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	return NewCommandContext(context.Background(), t, name, args...)

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Console is the part of a console's status that tests use.
+// Console has the fields of a console's status that tests use.
 type Console struct {
 	Name, Device string
 	Port         int
@@ -76,10 +76,10 @@ func AwaitNoClients(t *testing.T, dir string) {
 	}
 }
 
-// ReadJournal returns all that a console has printed, from the files of its journal.
+// ReadJournal returns the contents of the console's journal.
 func (c Console) ReadJournal(t *testing.T) []byte {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(c.Relay.Journal, "*.log")) // by name: in their order
+	files, err := filepath.Glob(filepath.Join(c.Relay.Journal, "*.log")) // sorted by name, which is their order
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%s: no journal: %v", c.Relay.Journal, err)
 	}

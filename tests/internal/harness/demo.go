@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// EndpointLine matches a line in which microvm-run prints where a console is served.
+// EndpointLine matches the line that microvm-run prints for the endpoint of a console.
 var EndpointLine = regexp.MustCompile(`(?m)^(\w+) +\w+ +tcp localhost:(\d+)`)
 
 // StartDemo starts the demo and waits until it has printed its endpoints.
@@ -27,7 +27,7 @@ func (s *Session) Port(console string) string {
 			return line[2]
 		}
 	}
-	s.T.Fatalf("no port of %s in:\n%s", console, text)
+	s.T.Fatalf("no port for %s in:\n%s", console, text)
 	return ""
 }
 
@@ -37,17 +37,17 @@ func Connect(t *testing.T, port string) *Session {
 	return Start(t, "nc.openbsd", "127.0.0.1", port)
 }
 
-// Login logs in to a guest and returns when its shell computes.
+// Login logs in to a guest and waits until its shell has run a command.
 func Login(terminal *Session) {
 	terminal.T.Helper()
 	terminal.Expect(`login: `, 1)
 	terminal.Send("root\n")
 	terminal.Expect(`# `, 1)
 	terminal.Send("echo R-$((6*7))\n")
-	terminal.Expect(`R-42`, 1) // the kernel may print behind it
+	terminal.Expect(`R-42`, 1) // the kernel may print on the same line
 }
 
-// Shell logs in at the socket of a console and keeps the kernel from printing there.
+// Shell logs in through the socket of a console and stops the kernel's messages there.
 func Shell(t *testing.T, socket string) *Session {
 	t.Helper()
 	terminal := Start(t, "nc.openbsd", "-U", socket)
@@ -57,8 +57,8 @@ func Shell(t *testing.T, socket string) *Session {
 	return terminal
 }
 
-// ChangedVM writes a changed copy of the vm.json of a demo, which is a store path, and
-// returns the path of the copy.
+// ChangedVM writes a changed copy of the vm.json of demo, a store path, and returns the path
+// of the copy.
 func ChangedVM(t *testing.T, demo string, change func(vm map[string]any)) string {
 	t.Helper()
 	var vm map[string]any
@@ -75,7 +75,7 @@ func ChangedVM(t *testing.T, demo string, change func(vm map[string]any)) string
 	return path
 }
 
-// DemoWith is ChangedVM of the demo with other fields. A field that is nil is removed.
+// DemoWith is ChangedVM for the demo with the given fields. A field that is nil is removed.
 func DemoWith(t *testing.T, fields map[string]any) string {
 	t.Helper()
 	return ChangedVM(t, Build(t, "console-demo"), func(vm map[string]any) {

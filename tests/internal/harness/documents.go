@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Section returns what a document of the checkout says under a heading.
+// Section returns the text of a document of the checkout under a heading.
 func Section(t *testing.T, document, heading string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(ReadFile(t, filepath.Join(Root, document)), "\n"+heading+"\n")

@@ -14,9 +14,8 @@ var (
 	environments   = map[string][]string{}
 )
 
-// Setenv sets a variable for the commands of a test and of its subtests. It leaves
-// the environment of this process alone, so that the test may run in parallel with
-// others.
+// Setenv sets a variable for the commands of a test and of its subtests. It does not change
+// the environment of this process, so that tests may run in parallel.
 func Setenv(t *testing.T, key, value string) {
 	t.Helper()
 	environmentsMu.Lock()
@@ -31,8 +30,8 @@ func Setenv(t *testing.T, key, value string) {
 	environments[t.Name()] = append(environments[t.Name()], key+"="+value)
 }
 
-// environ returns the environment of the commands of a test. The last value of a
-// variable counts, as in exec.Cmd.
+// environ returns the environment of the commands of a test. If a variable has several
+// values, the last one counts, as in exec.Cmd.
 func environ(t *testing.T) []string {
 	t.Helper()
 	environmentsMu.Lock()

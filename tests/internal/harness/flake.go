@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// OutputsVariable is set for tests that run in a machine with KVM (see TestKVM): the
-// outputs of the flake that were built outside, ATTRIBUTE=PATH, separated by spaces.
+// OutputsVariable is set for tests that run inside the machine with KVM (see TestKVM). It has
+// the outputs of the flake that were built outside: ATTRIBUTE=PATH, separated by spaces.
 const OutputsVariable = "MICROVM_TEST_KVM"
 
-// InsideKVM reports whether the tests run in such a machine.
+// InsideKVM reports whether the tests run inside the machine with KVM.
 func InsideKVM() bool { return os.Getenv(OutputsVariable) != "" }
 
 // output is an attribute of the flake. path is its store path once it is built.
@@ -21,10 +21,10 @@ type output struct {
 	path string
 }
 
-// outputs holds an *output for each attribute that was asked for.
+// outputs has an *output for each attribute that was built.
 var outputs sync.Map
 
-// useOutputs has Build return outputs that are built already; see OutputsVariable.
+// useOutputs makes Build return outputs that were built before; see OutputsVariable.
 func useOutputs(words string) {
 	for _, word := range strings.Fields(words) {
 		attribute, path, _ := strings.Cut(word, "=")
@@ -32,15 +32,15 @@ func useOutputs(words string) {
 	}
 }
 
-// Nix runs nix in the checkout, with the package set of this machine. verb may
-// be two words.
+// Nix runs nix in the checkout, with the package set of this machine. verb is the subcommand,
+// which may be two words.
 func Nix(t *testing.T, verb string, args ...string) string {
 	t.Helper()
 	words := append(strings.Fields(verb), strings.Fields(os.Getenv("NIX_FLAGS"))...)
 	return Must(t, Root, "nix", append(words, args...)...)
 }
 
-// Build builds an attribute of the flake, once in a test process, and returns its store
+// Build builds an attribute of the flake, once per test process, and returns its store
 // path.
 func Build(t *testing.T, attribute string) string {
 	t.Helper()
@@ -61,13 +61,13 @@ func Build(t *testing.T, attribute string) string {
 	return path
 }
 
-// DemoProgram returns the path of a program of the demo, which is bound to the demo VM.
+// DemoProgram returns the path of a program of the demo package, which uses the demo VM.
 func DemoProgram(t *testing.T, name string) string {
 	t.Helper()
 	return filepath.Join(Build(t, "console-demo"), "bin", name)
 }
 
-// Tool returns the path of a program of the package, which is bound to no VM.
+// Tool returns the path of a program of the package tools, which has no default VM.
 func Tool(t *testing.T, name string) string {
 	t.Helper()
 	return filepath.Join(Build(t, "tools"), "bin", name)

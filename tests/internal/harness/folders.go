@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// OwnFolders gives the commands of the test a run folder of their own, whose path is
-// short enough for a socket, and a state folder in it. It returns the run folder.
+// OwnFolders makes a run folder for the commands of the test, with a path that is short
+// enough for sockets, and a state folder in it. It returns the run folder.
 func OwnFolders(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "microvm-test-")

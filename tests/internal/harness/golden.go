@@ -17,11 +17,11 @@ func Golden(t *testing.T, path, text string) {
 	}
 	if text != ReadFile(t, path) {
 		test, _, _ := strings.Cut(t.Name(), "/")
-		t.Errorf("not what %s says (scripts/test -run '^%s$' -update rewrites it):\n%s", path, test, text)
+		t.Errorf("%s differs (scripts/test -run '^%s$' -update rewrites it), got:\n%s", path, test, text)
 	}
 }
 
-// GoldenJSON compares a JSON text, indented, with a golden file.
+// GoldenJSON is Golden for a JSON text, which it indents.
 func GoldenJSON(t *testing.T, path, text string) {
 	t.Helper()
 	var value any

@@ -9,14 +9,14 @@ import (
 // namespaceVariable is set for a test that runs in namespaces of its own.
 const namespaceVariable = "MICROVM_TEST_NAMESPACE"
 
-// InOwnMounts reports whether the test runs with mounts of its own; see inNamespace.
+// InOwnMounts reports whether the test runs in its own mount namespace; see inNamespace.
 func InOwnMounts(t *testing.T) bool {
 	t.Helper()
 	return inNamespace(t, "--mount")
 }
 
-// InOwnNetwork reports whether the test runs with a network of its own, which has only
-// the loopback addresses; see inNamespace.
+// InOwnNetwork reports whether the test runs in its own network namespace, which has only a
+// loopback interface; see inNamespace.
 func InOwnNetwork(t *testing.T) bool {
 	t.Helper()
 	if !inNamespace(t, "--net") {
@@ -26,21 +26,21 @@ func InOwnNetwork(t *testing.T) bool {
 	return true
 }
 
-// inNamespace reports whether the test runs in a namespace of its own, which ends with
-// it; option is that of unshare(1). If not, it runs the same test in one, in a process
-// of its own, with the same result, and the caller returns.
+// inNamespace reports whether the test runs in its own namespace; option is that of
+// unshare(1). If not, it runs the same test in a new process and namespace, with the same
+// result, and the caller must return.
 func inNamespace(t *testing.T, option string) bool {
 	t.Helper()
 	if os.Getenv(namespaceVariable) != "" {
 		return true
 	}
 	if os.Getuid() != 0 {
-		Skip(t, "root", "unshare "+option+" needs it; run scripts/test as root")
+		Skip(t, "root", "unshare "+option+" needs root; run scripts/test as root")
 	}
 	if output, err := Command(t, Root, "unshare", option, "true"); err != nil {
-		Skip(t, "unshare "+option, "allow namespaces here: "+output)
+		Skip(t, "unshare "+option, "allow namespaces on this machine: "+output)
 	}
-	Build(t, "console-demo") // in the namespace there may be no network to build it with
+	Build(t, "console-demo") // the namespace may have no network, which the build needs
 	test, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -48,12 +48,12 @@ func inNamespace(t *testing.T, option string) bool {
 	run := NewCommand(t, "unshare", option, test, "-test.v", "-test.count=1", "-test.timeout=10m", "-test.run", "^"+t.Name()+"$")
 	run.Env = append(run.Env, namespaceVariable+"=yes")
 	output, err := run.CombinedOutput()
-	t.Logf("with its own %s:\n%s", strings.TrimPrefix(option, "--"), output)
+	t.Logf("in its own %s namespace:\n%s", strings.TrimPrefix(option, "--"), output)
 	switch {
 	case err != nil:
 		t.Fatal(err)
 	case !strings.Contains(string(output), "--- PASS: "+t.Name()+" "):
-		t.Fatal("it was not run, or skipped")
+		t.Fatal("the test was not run in the namespace, or skipped")
 	}
 	return false
 }

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// The lines before and after the numbered ones. The guest computes them: the echo of the
-// command line has neither.
+// The lines before and after the numbered lines. The guest computes them, so that the echo
+// of the command line does not match.
 const (
 	LinesBegin = "begin-2961\r\n"
 	LinesEnd   = "end-2961\r\n"
 )
 
-// LinesLimit is how long a guest may take to print the lines.
+// LinesLimit returns the time limit for a guest to print the lines.
 func LinesLimit() time.Duration { return WaitLimit + time.Duration(*Lines)*time.Millisecond }
 
-// PrintLines is a command for a guest's shell that prints as many numbered lines as the
-// flag -lines says. It silences the kernel, which would report slow timers of a busy
-// machine on both consoles, among the lines.
+// PrintLines returns a shell command for the guest that prints numbered lines; the flag
+// -lines has their number. It stops the kernel's messages, because on a busy machine the
+// kernel prints warnings about slow timers between the lines.
 func PrintLines() string {
 	return fmt.Sprintf("echo 1 >/proc/sys/kernel/printk; echo begin-$((63*47)); seq 1 %d; echo end-$((63*47))\n", *Lines)
 }
 
-// LinesBytes returns how many bytes the lines 1 to last take on a console.
+// LinesBytes returns the number of bytes of the lines 1 to last on a console.
 func LinesBytes(last int) int64 {
 	bytes := int64(0)
 	for first, digits := 1, int64(1); first <= last; first, digits = first*10, digits+1 {
@@ -34,8 +34,8 @@ func LinesBytes(last int) int64 {
 	return bytes
 }
 
-// CheckLines reports an error unless a text has each of the numbered lines once, in
-// order. A text that begins among them has to have those from the first whole one on.
+// CheckLines reports an error unless text has each of the numbered lines once and in order.
+// If text begins in the middle of the lines, it must have all from the first whole line on.
 func CheckLines(t *testing.T, where string, text []byte) {
 	t.Helper()
 	first := 1
@@ -43,34 +43,34 @@ func CheckLines(t *testing.T, where string, text []byte) {
 	if !whole {
 		_, printed, _ = bytes.Cut(text, []byte("\n"))
 		line, _, _ := bytes.Cut(printed, []byte("\r"))
-		first, _ = strconv.Atoi(string(line)) // 0, if it is not a number, is missing
+		first, _ = strconv.Atoi(string(line)) // 0 if it is not a number, which is then reported
 	}
 	printed, _, ended := bytes.Cut(printed, []byte(LinesEnd))
 	if !ended {
-		t.Errorf("%s: the line after the numbered ones is missing", where)
+		t.Errorf("%s: the line after the numbered lines is missing", where)
 	}
-	missing, repeated, astray := countLines(printed, first, *Lines)
-	t.Logf("%s: of the lines from %d to %d, missing %d, repeated %d, astray %d", where, first, *Lines, missing, repeated, len(astray))
-	if missing+repeated+len(astray) > 0 {
-		t.Errorf("%s: the first ones astray: %q", where, astray[:min(len(astray), 20)])
+	missing, repeated, misplaced := countLines(printed, first, *Lines)
+	t.Logf("%s: lines %d to %d: missing %d, repeated %d, misplaced %d", where, first, *Lines, missing, repeated, len(misplaced))
+	if missing+repeated+len(misplaced) > 0 {
+		t.Errorf("%s: the first misplaced lines: %q", where, misplaced[:min(len(misplaced), 20)])
 	}
 }
 
-// countLines counts the numbered lines first to last that are missing and that are
-// repeated, and returns the lines that are out of order or not numbered ones.
-func countLines(text []byte, first, last int) (missing, repeated int, astray []string) {
+// countLines returns how many of the lines first to last are missing or repeated in text, and
+// the lines that are out of order or not numbered.
+func countLines(text []byte, first, last int) (missing, repeated int, misplaced []string) {
 	seen := make([]bool, last+1)
 	before := first - 1
 	for line := range bytes.Lines(text) {
 		n, err := strconv.Atoi(string(bytes.TrimSuffix(line, []byte("\r\n"))))
 		switch {
 		case err != nil || n < first || n > last:
-			astray = append(astray, string(line))
+			misplaced = append(misplaced, string(line))
 			continue
 		case seen[n]:
 			repeated++
 		case n < before:
-			astray = append(astray, string(line))
+			misplaced = append(misplaced, string(line))
 		}
 		seen[n] = true
 		before = n
@@ -80,5 +80,5 @@ func countLines(text []byte, first, last int) (missing, repeated int, astray []s
 			missing++
 		}
 	}
-	return missing, repeated, astray
+	return missing, repeated, misplaced
 }

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// WaitLimit is how long a test waits for what even a busy machine should have done by
-// then. It is longer in an emulated machine.
+// WaitLimit is the time limit of a test that waits for something. It is generous, for busy
+// machines, and longer in an emulated machine.
 var WaitLimit = 2 * time.Minute
 
-// Session is a program that runs beside the test, as in a terminal.
+// Session is a program that runs while the test types into it and reads its output.
 type Session struct {
 	T     *testing.T
 	Cmd   *exec.Cmd
@@ -28,7 +28,7 @@ type Session struct {
 	more chan struct{} // closed and replaced when text grows
 }
 
-// Start starts a program. It is killed at the end of the test, if it still runs.
+// Start starts a program. It is killed at the end of the test if it still runs.
 func Start(t *testing.T, name string, args ...string) *Session {
 	t.Helper()
 	s := &Session{T: t, Cmd: NewCommand(t, name, args...), Ended: make(chan struct{}), more: make(chan struct{})}
@@ -43,17 +43,17 @@ func Start(t *testing.T, name string, args ...string) *Session {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = s.Cmd.Wait() // its status is read from ProcessState
+		_ = s.Cmd.Wait() // Status returns the status from ProcessState
 		close(s.Ended)
 	}()
 	t.Cleanup(func() {
-		_ = s.Cmd.Process.Kill() // it may have ended
+		_ = s.Cmd.Process.Kill() // an error means that it has ended
 		<-s.Ended
 	})
 	return s
 }
 
-// StartWithoutInput starts a program whose stdin is at its end.
+// StartWithoutInput is Start for a program whose stdin is empty.
 func StartWithoutInput(t *testing.T, name string, args ...string) *Session {
 	t.Helper()
 	s := Start(t, name, args...)
@@ -63,7 +63,7 @@ func StartWithoutInput(t *testing.T, name string, args ...string) *Session {
 	return s
 }
 
-// Write takes what the program prints.
+// Write stores data as output of the program.
 func (s *Session) Write(data []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,20 +73,20 @@ func (s *Session) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// Printed returns what the program has printed so far.
+// Printed returns the output of the program so far.
 func (s *Session) Printed() string {
 	text, _ := s.printed()
 	return text
 }
 
-// printed is Printed, with a channel that is closed when there is more.
+// printed is Printed, with a channel that is closed when there is more output.
 func (s *Session) printed() (string, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return string(s.text), s.more
 }
 
-// Expect waits until pattern matches n times in what the program has printed.
+// Expect waits until pattern matches n times in the output of the program.
 func (s *Session) Expect(pattern string, n int) {
 	s.T.Helper()
 	find := regexp.MustCompile(pattern)
@@ -100,15 +100,15 @@ func (s *Session) Expect(pattern string, n int) {
 		case <-more:
 		case <-s.Ended:
 			if s.Printed() == text {
-				s.T.Fatalf("%s ended without %q, it printed:\n%s", s.Cmd.Path, pattern, text)
+				s.T.Fatalf("%s ended without printing %q, but printed:\n%s", s.Cmd.Path, pattern, text)
 			}
 		case <-limit:
-			s.T.Fatalf("%s: no %q within %v, it printed:\n%s", s.Cmd.Path, pattern, WaitLimit, text)
+			s.T.Fatalf("%s: no %q within %v, but printed:\n%s", s.Cmd.Path, pattern, WaitLimit, text)
 		}
 	}
 }
 
-// Send types text.
+// Send writes text to the stdin of the program.
 func (s *Session) Send(text string) {
 	s.T.Helper()
 	if _, err := io.WriteString(s.stdin, text); err != nil {
@@ -122,13 +122,12 @@ func (s *Session) Status() int {
 	select {
 	case <-s.Ended:
 	case <-time.After(WaitLimit):
-		s.T.Fatalf("%s: no end within %v, it printed:\n%s", s.Cmd.Path, WaitLimit, s.Printed())
+		s.T.Fatalf("%s: still running after %v, printed:\n%s", s.Cmd.Path, WaitLimit, s.Printed())
 	}
 	return s.Cmd.ProcessState.ExitCode()
 }
 
-// Alive reports whether a process runs. One that has ended and waits for its parent
-// does not.
+// Alive reports whether a process runs. A zombie does not.
 func Alive(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	_, state, _ := strings.Cut(string(stat), ") ")

@@ -14,21 +14,21 @@ import (
 // insideVariable is set for a test that runs inside the container.
 const insideVariable = "MICROVM_TEST_INSIDE"
 
-// InSystemd runs a bash script on a machine that this machine's own systemd has
-// booted: a container on a copy of this machine's files, with an empty /tmp and a
-// network of its own, which is removed afterwards. It runs as an ordinary user with a
-// `systemctl --user`. InSystemd returns what the script printed, and how it ended.
+// InSystemd runs a bash script in a container that this machine's systemd has booted, as an
+// ordinary user with a `systemctl --user`. The container has a copy of this machine's files,
+// an empty /tmp and its own network, and is removed afterwards. InSystemd returns the output
+// of the script, and its error.
 //
-// home is the folder that becomes the user's home; if it is "", an empty one does.
+// home is the folder that becomes the user's home; "" means an empty folder.
 func InSystemd(t *testing.T, home, script string) (string, error) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		Skip(t, "root", "a container needs it; run scripts/test as root")
+		Skip(t, "root", "a container needs root; run scripts/test as root")
 	}
 	if _, err := exec.LookPath("systemd-nspawn"); err != nil {
 		Skip(t, "systemd-nspawn", "install systemd-container, dbus and dbus-user-session")
 	}
-	// Its name becomes that of a group of processes.
+	// The name of the folder becomes the name of a cgroup.
 	dir, err := os.MkdirTemp("", "microvm-systemd-")
 	if err != nil {
 		t.Fatal(err)
@@ -57,9 +57,9 @@ func InSystemd(t *testing.T, home, script string) (string, error) {
 	return string(output), err
 }
 
-// InSystemdAsUser reports whether the test runs inside such a machine. If not, it builds
-// the programs and runs the same test inside, with them in its PATH and in a copy of
-// this checkout, with the same result, and the caller returns.
+// InSystemdAsUser reports whether the test runs inside such a container. If not, it builds
+// the programs and runs the same test inside, with the programs in PATH and in a copy of this
+// checkout, with the same result, and the caller must return.
 func InSystemdAsUser(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(insideVariable) != "" {
@@ -82,8 +82,8 @@ func InSystemdAsUser(t *testing.T) bool {
 	switch {
 	case err != nil:
 		t.Fatal(err)
-	case !strings.Contains(output, "--- PASS: "+t.Name()+" "): // a test that is not found would pass
-		t.Fatal("it was not run inside, or skipped")
+	case !strings.Contains(output, "--- PASS: "+t.Name()+" "): // go test passes if no test matches
+		t.Fatal("the test was not run inside, or skipped")
 	}
 	return false
 }
@@ -106,7 +106,7 @@ func packageFolder(t *testing.T) string {
 	return folder
 }
 
-// copyCheckout makes a copy of this checkout, with the link result to what was built.
+// copyCheckout copies this checkout, with a link result to the store path built.
 func copyCheckout(t *testing.T, to, built string) {
 	t.Helper()
 	Must(t, Root, "mkdir", to)

@@ -1,16 +1,17 @@
 #!/bin/sh
-# Boots this machine's own systemd in a container, on a copy of this machine's
-# files that is forgotten afterwards, and has an ordinary user run a script
-# there, whose exit status it gives: systemd.sh FOLDER, where FOLDER/home is the
-# user's home and home/script the script; its output goes to home/output.
+# systemd.sh FOLDER: boots this machine's systemd in a container, on an overlay of this
+# machine's files that is discarded afterwards, and runs FOLDER/home/script there as an
+# ordinary user, whose home is FOLDER/home. The output of the script is written to
+# FOLDER/home/output, and its exit status is that of systemd.sh.
 #
-# To be run under `unshare --mount --pid --fork --kill-child --mount-proc`: all
-# mounts and processes end with it.
+# It must run under `unshare --mount --pid --fork --kill-child --mount-proc`, which ends
+# all its mounts and processes.
 set -eu
 dir=$1 machine=$dir/m/root user=developer uid=4711
 
-# A group of processes of our own, or two such containers would share one.
-groups() { # groups enter|leave
+# groups enter|leave: moves this process into a cgroup of its own and back, because two such
+# containers must not share one.
+groups() {
 	mkdir -p "$dir/cg"
 	while IFS=: read -r id name path; do
 		case $id:$name in
@@ -37,15 +38,15 @@ mount -t tmpfs -o mode=0755 tmpfs /run
 mount -t tmpfs -o mode=0755 tmpfs "$dir/m"
 mkdir "$dir/m/upper" "$dir/m/work" "$machine"
 mount -t overlay -o "lowerdir=/,upperdir=$dir/m/upper,workdir=$dir/m/work" overlay "$machine"
-# A QEMU that scripts/with-qemu has put in the place of this machine's: an overlay
-# does not see what is mounted below it.
+# The QEMU that scripts/with-qemu may have mounted: an overlay does not include the mounts
+# on its lower folder.
 qemu=/usr/bin/qemu-system-x86_64
 ! mountpoint -q $qemu || cp --remove-destination $qemu "$machine$qemu"
 
 echo "$user:x:$uid:$uid::/home/$user:/bin/bash" >>"$machine/etc/passwd"
 echo "$user:x:$uid:" >>"$machine/etc/group"
 echo "$user:*:19000::::::" >>"$machine/etc/shadow"
-# The user's own services live without a login.
+# Linger runs the user's services without a login.
 mkdir -p "$machine/var/lib/systemd/linger"
 : >"$machine/var/lib/systemd/linger/$user"
 cat >"$machine/etc/systemd/system/script.service" <<END
@@ -65,7 +66,7 @@ StandardError=inherit
 END
 
 status=0
-# Not what links lead to, as the programs in the store of Nix.
+# -h: the targets of links, such as programs in the Nix store, keep their owner.
 chown -Rh "$uid:$uid" "$dir/home/"
 cat /proc/self/cgroup >"$dir/groups"
 groups enter

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Tmux is a window of a real terminal.
+// Tmux is a window of tmux, a real terminal.
 type Tmux struct {
 	T      *testing.T
 	socket string
 }
 
-// OpenTmux opens a window with a shell in it.
+// OpenTmux opens a window with a shell.
 func OpenTmux(t *testing.T, dir, columns, rows string) *Tmux {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
@@ -27,20 +27,20 @@ func OpenTmux(t *testing.T, dir, columns, rows string) *Tmux {
 	return w
 }
 
-// Do runs a command of tmux and returns what it says.
+// Do runs a command of tmux and returns its output.
 func (w *Tmux) Do(args ...string) string {
 	w.T.Helper()
 	return Must(w.T, Root, "tmux", append([]string{"-S", w.socket}, args...)...)
 }
 
-// Screen is what the window shows: its lines without the spaces at their ends,
-// and where the cursor is.
+// Screen is the contents of a window: its lines without trailing spaces, and the position of
+// the cursor.
 type Screen struct {
 	Lines  []string
 	Cursor string
 }
 
-// Screen looks at the window.
+// Screen returns the contents of the window.
 func (w *Tmux) Screen() Screen {
 	w.T.Helper()
 	text := w.Do("display-message", "-p", "#{cursor_x},#{cursor_y} alternate #{alternate_on}", ";", "capture-pane", "-p")
@@ -48,7 +48,7 @@ func (w *Tmux) Screen() Screen {
 	return Screen{lines[1:], lines[0]}
 }
 
-// Last is the last line that is not empty.
+// Last returns the last line that is not empty.
 func (s Screen) Last() string {
 	for i := len(s.Lines) - 1; i >= 0; i-- {
 		if s.Lines[i] != "" {
@@ -58,7 +58,7 @@ func (s Screen) Last() string {
 	return ""
 }
 
-// Row is a line of the screen, from 0; from -1 counted from its end.
+// Row returns a line of the screen: 0 is the first one, -1 the last one.
 func (s Screen) Row(number int) string {
 	if number < 0 {
 		number += len(s.Lines)
@@ -71,7 +71,7 @@ func (s Screen) Row(number int) string {
 
 func (s Screen) String() string { return s.Cursor + "\n" + strings.Join(s.Lines, "\n") }
 
-// Until waits until the window shows something, and returns it.
+// Until waits until holds returns true, and returns the screen. what describes the condition.
 func (w *Tmux) Until(what string, holds func(Screen) bool) Screen {
 	w.T.Helper()
 	for late := time.Now().Add(WaitLimit); ; time.Sleep(20 * time.Millisecond) {
@@ -85,7 +85,7 @@ func (w *Tmux) Until(what string, holds func(Screen) bool) Screen {
 	}
 }
 
-// Shows waits until a line of the window matches pattern, and returns the screen.
+// Shows waits until a line of the window matches pattern, and returns the screen as text.
 func (w *Tmux) Shows(pattern string) string {
 	w.T.Helper()
 	find := regexp.MustCompile("(?m)" + pattern)
@@ -104,5 +104,5 @@ func (w *Tmux) Enter(line string) {
 	w.Do("send-keys", "-l", "--", line, ";", "send-keys", "Enter")
 }
 
-// Press presses keys by their names.
+// Press presses keys, which have the names of tmux.
 func (w *Tmux) Press(keys ...string) { w.T.Helper(); w.Do(append([]string{"send-keys"}, keys...)...) }

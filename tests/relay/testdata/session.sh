@@ -1,6 +1,6 @@
 #!/bin/bash
-# What a user does whose session has our relays: session.sh RUN-QEMU.SH. Its QEMU
-# has no disk; its firmware prints to the debug console.
+# session.sh RUN-QEMU.SH: runs QEMU in a session with our relays, as a user does. QEMU has
+# no disk; its firmware prints to the debug console.
 set -eux
 relays='qemu-serial-relay.service qemu-monitor-relay.service qemu-debugcon-relay.service'
 systemctl --user is-active $relays

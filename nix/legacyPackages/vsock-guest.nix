@@ -1,4 +1,4 @@
-# The demo with a guest that has vsock, which the tests of the agent start.
+# The demo with vsock in its guest, for the tests of the guest agent.
 { mkMicrovm }:
 import ../../examples/console-demo {
   mkMicrovm =
