@@ -42,6 +42,10 @@ stdout is the command's; everything else is written to stderr. On a terminal, co
 sequences that could change its state are not shown; --raw shows every byte. --timeout
 limits the start and the command together; the VM is stopped then too.
 
+With --detach, the program continues in the background once the guest is ready, or once QEMU
+runs if no console has a login; its output is in run.log, beside the journals. If the VM ends
+before that, nothing is left, and the exit status is the same as in the foreground.
+
 If the guest ends unexpectedly, the last lines that it printed are shown: after a kernel
 panic, after five restarts within a minute without becoming ready, or when QEMU has
 stopped its processors.`,
@@ -50,11 +54,11 @@ stopped its processors.`,
 			&cli.BoolFlag{Name: "auto-ports", Usage: "use a free port if the one in vm.json is in use"},
 			&cli.BoolFlag{Name: "no-relay", Usage: "let QEMU serve the ports: one client each, no history"},
 			&cli.BoolFlag{Name: "detach", Usage: "continue in the background once the guest is ready"},
-			&cli.BoolFlag{Name: "quiet", Usage: "print errors only"},
+			&cli.BoolFlag{Name: "quiet", Usage: "print only errors"},
 			&cli.BoolFlag{Name: "verbose", Usage: "also print why the accelerator was chosen, and each stage of a stop"},
 			&cli.BoolFlag{Name: "exec", Usage: "run the command after -- in the guest, and stop the VM"},
 			cmdline.RawFlag("with --exec: "),
-			cmdline.TimeoutFlag(0, "with --exec: stop the VM after `TIME`; with --detach: wait at most `TIME`"),
+			cmdline.TimeoutFlag(0, "with --exec: stop the VM after `TIME`; with --detach: if the guest is not ready"),
 			&cli.BoolFlag{Name: "check", Usage: "report every mistake in vm.json, and exit"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print a QEMU command line that a shell can run, and exit"},
 		),
@@ -76,10 +80,12 @@ var manual = cmdline.Manual{
 	},
 	Files: []cmdline.Entry{
 		{Term: "vm.json", Text: "the VM: kernel, initrd, memory, consoles and their ports"},
+		{Term: "$XDG_STATE_HOME/microvm/NAME/run.log", Text: "the output of --detach"},
 		cmdline.RuntimeFiles, cmdline.JournalFiles,
 	},
 	Examples: []cmdline.Entry{
 		{Term: "microvm-run --config vm.json", Text: "Start a VM"},
+		{Term: "microvm-run --config vm.json --detach", Text: "Start a VM in the background"},
 		{Term: "microvm-run --config vm.json --exec -- uname -r", Text: "Run one command in a fresh guest"},
 		{Term: "microvm-run --config vm.json --check", Text: "Report every mistake in a vm.json"},
 		{Term: "microvm-run --config vm.json -- -s -S", Text: "Wait for gdb on port 1234"},

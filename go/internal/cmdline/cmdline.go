@@ -92,7 +92,7 @@ func report(program string, err error, stderr io.Writer) int {
 		if errors.Is(err, errQuiet) {
 			break
 		}
-		line = program + ": " + plaintext.Line(line) // a guest's words may be in it
+		line = program + ": " + plaintext.Line(line) // it may quote a guest
 		if status == StatusPanic {
 			line = colour.Of(stderr).Red(line)
 		}

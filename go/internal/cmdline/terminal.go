@@ -15,5 +15,5 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Colour reports whether what is written to w is coloured; see package colour.
+// Colour reports whether output to w may have colours; see package colour.
 func Colour(w io.Writer) bool { return colour.Of(w).On() }
