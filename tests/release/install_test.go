@@ -35,7 +35,8 @@ func testPrograms(t *testing.T, r release) {
 		}
 		for _, path := range []string{"man/man1/NAME.1", "bash-completion/completions/NAME", "zsh/site-functions/_NAME", "fish/vendor_completions.d/NAME.fish"} {
 			path = filepath.Join(prefix, "share", strings.ReplaceAll(path, "NAME", name))
-			if !strings.Contains(harness.ReadFile(t, path), name) {
+			text := strings.ReplaceAll(harness.ReadFile(t, path), `\-`, "-") // roff escapes hyphens
+			if !strings.Contains(text, name) {
 				t.Errorf("%s does not name %s", path, name)
 			}
 		}
