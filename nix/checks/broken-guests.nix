@@ -23,7 +23,7 @@ let
         ];
       };
       status = 1;
-      cause = "guest: it has no /dev/hvc0";
+      cause = "guest: no /dev/hvc0 (is the driver loaded?)";
     };
 
     # Without the driver, the guest can still be shut down by its agent.

@@ -22,9 +22,8 @@ exec REAL "$@"
 // ncShim does with a real nc what a user does: it waits for the port, presses Enter until the
 // guest asks for a login, and disconnects.
 const ncShim = `#!/bin/bash
-connect() { until REAL "$@"; do sleep 0.2; done; }
-export -f connect
-exec 3< <({ while sleep 1; do echo; done; } | timeout 120 bash -c 'connect "$@"' - "$@")
+exec 3< <(exec timeout 120 bash -c 'while sleep 1; do echo; done | until REAL "$@"; do sleep 0.2; done' - "$@")
+trap "kill $!" EXIT # timeout ends its process group
 while IFS= read -r -u 3 -d : text; do
 	case $text in *login) exit 0 ;; esac
 done

@@ -132,9 +132,9 @@ func TestRunTestSeesTheWrongConsole(t *testing.T) {
 	})
 	output, status := runTest(t, config, "--run", "^(tty|/proc|dmesg)")
 	for _, want := range []string{
-		`printed "hvc0 0\nttyS0 1\n", which has no "hvc0 1\nttyS0 0\n"`,
-		`"tty" on ttyS0 printed "/dev/ttyS0\n", which has no match of "^/dev/hvc0\\n$"`,
-		`which has no match of "ommand line:`,
+		`printed "hvc0 0\nttyS0 1\n", want "hvc0 1\nttyS0 0\n" in it`,
+		`"tty" on ttyS0 printed "/dev/ttyS0\n", want a match of "^/dev/hvc0\\n$" in it`,
+		`want a match of "ommand line:`,
 		"3 of 4 checks failed",
 	} {
 		if !strings.Contains(output, want) {

@@ -90,7 +90,7 @@ func (s *Suite) prints(check vmconfig.Check, device string) func(context.Context
 // wanted returns what a check expects, for an error.
 func wanted(check vmconfig.Check) string {
 	if check.Match != "" {
-		return fmt.Sprintf("match of %q", check.Match)
+		return fmt.Sprintf("a match of %q", check.Match)
 	}
 	return fmt.Sprintf("%q", check.Expect)
 }

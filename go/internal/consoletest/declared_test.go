@@ -35,7 +35,7 @@ func TestDeclaredCommands(t *testing.T) {
 		{vmconfig.Check{Run: "true", Match: "^$"}, ""},
 		{vmconfig.Check{Run: "printf one.two", Expect: "one.two"}, ""},
 		{vmconfig.Check{Run: "printf one-two", Expect: "one.two"}, `guest: "printf one-two" on ttyS0 printed "one-two", want "one.two" in it`},
-		{vmconfig.Check{Run: "echo a", Match: "^b"}, `guest: "echo a" on ttyS0 printed "a\n", want match of "^b" in it`},
+		{vmconfig.Check{Run: "echo a", Match: "^b"}, `guest: "echo a" on ttyS0 printed "a\n", want a match of "^b" in it`},
 		{vmconfig.Check{Run: "false", Expect: "a"}, `guest: "false" on ttyS0 ended with status 1, want 0: ""`},
 		{vmconfig.Check{Run: "echo a", Expect: "a", Status: 2}, `guest: "echo a" on ttyS0 ended with status 0, want 2: "a\n"`},
 		{vmconfig.Check{Run: "seq 1000", Expect: "b"}, `printed (3893 bytes) …"`},
