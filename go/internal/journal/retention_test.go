@@ -77,7 +77,7 @@ func TestRetentionForReaders(t *testing.T) {
 			r.Skip(1)
 			fill(t, j, 5)
 		}, 8},
-		{"output begins late", func(t *testing.T, j *Journal, r *Reader) {
+		{"output begins late", func(t *testing.T, j *Journal, _ *Reader) {
 			time.Sleep(time.Hour)
 			fill(t, j, 10)
 		}, 10},
@@ -93,7 +93,7 @@ func TestRetentionForReaders(t *testing.T) {
 			fill(t, j, 10)
 			r.Close()
 		}, 4},
-		{"full disk", func(t *testing.T, j *Journal, r *Reader) {
+		{"full disk", func(t *testing.T, j *Journal, _ *Reader) {
 			fill(t, j, 10)
 			if err := j.retry(unix.ENOSPC); err != nil {
 				t.Error(err)
