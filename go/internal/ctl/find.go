@@ -37,7 +37,7 @@ func (e *NotRunningError) Error() string {
 	case e.Last == "":
 		return fmt.Sprintf("vm %q: %v (start it with microvm-run)", e.Name, ErrNotRunning)
 	}
-	return fmt.Sprintf("vm %q: %v; its last boot %s (console-log --name %s prints it; start it with microvm-run)", e.Name, ErrNotRunning, e.Last, e.Name)
+	return fmt.Sprintf("vm %q: %v; last boot %s (log: console-log --name %s; start: microvm-run)", e.Name, ErrNotRunning, e.Last, e.Name)
 }
 
 // Is reports whether target is ErrNotRunning.
@@ -71,8 +71,8 @@ func FindChannel(ctx context.Context, name string) (Client, state.Machine, error
 	client := Client{channel.Ctl()}
 	return find(ctx, func() (Client, state.Machine, time.Duration, error) {
 		if !channel.Running() {
-			return client, state.Machine{}, 0, fmt.Errorf("channel %q: its relay is %w (start it with systemctl --user start qemu-%s-relay.service, or QEMU with run-qemu)",
-				name, ErrNotRunning, name)
+			return client, state.Machine{}, 0, fmt.Errorf("channel %q: its relay is %w (start it with systemctl --user start qemu-%s-relay.service, or qemu-relay serve %s, or QEMU with run-qemu)",
+				name, ErrNotRunning, name, name)
 		}
 		status, err := client.ChannelStatus(ctx)
 		if err != nil {
