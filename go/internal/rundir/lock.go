@@ -18,8 +18,8 @@ import (
 // ErrLocked is returned if another process owns the machine or the channel.
 var ErrLocked = errors.New("already running")
 
-// ErrVMAttached is returned if a VM is attached to the channel already.
-var ErrVMAttached = errors.New("a VM is already attached")
+// ErrVMAttached is returned if a QEMU is attached to the channel already.
+var ErrVMAttached = errors.New("another QEMU is attached")
 
 // LeftError is returned if the owner of a machine has ended but its QEMU has not: QEMU
 // holds the machine's lock, which it has inherited. It matches ErrLocked.
@@ -230,7 +230,11 @@ func (c Channel) Acquire() (*Lock, error) {
 func (c Channel) AcquireVM() (*Lock, error) {
 	lock, err := c.lock(filepath.Base(c.VMLock()))
 	if errors.Is(err, ErrLocked) {
-		err = fmt.Errorf("channel %q: %w%s", c.name, ErrVMAttached, heldBy(c.VMLock(), "stop that VM first"))
+		remedy := "end it first"
+		if pid := lockPID(c.VMLock()); pid != "" {
+			remedy = "pid " + pid + "; " + remedy
+		}
+		err = fmt.Errorf("channel %q: %w (%s)", c.name, ErrVMAttached, remedy)
 	}
 	return lock, err
 }

@@ -87,7 +87,7 @@ func TestVMLockIsExclusive(t *testing.T) {
 	if err != nil || !channel.HasVM() || channel.Running() {
 		t.Fatalf("VM %t, running %t, %v", channel.HasVM(), channel.Running(), err)
 	}
-	want := fmt.Sprintf("channel %q: a VM is already attached (by pid %d; stop that VM first)", "serial", os.Getpid())
+	want := fmt.Sprintf("channel %q: another QEMU is attached (pid %d; end it first)", "serial", os.Getpid())
 	if _, err := channel.AcquireVM(); !errors.Is(err, ErrVMAttached) || err.Error() != want {
 		t.Errorf("a second AcquireVM: %v, want %s", err, want)
 	}
