@@ -38,8 +38,9 @@ QEMU is the program $QEMU, or qemu-system-x86_64. The settings are those of qemu
 		Metadata: cmdline.Manual{
 			Exit: []cmdline.Entry{
 				{Term: "N", Text: "QEMU's exit status, or 128 and the number of the signal that ended it"},
-				{Term: "1", Text: "QEMU could not be started"},
-				{Term: "2", Text: "wrong settings"},
+				{Term: "1", Text: "before QEMU starts: it cannot be started"},
+				{Term: "2", Text: "before QEMU starts: wrong settings"},
+				{Term: "5", Text: "before QEMU starts: a relay did not answer in time"},
 			},
 			Files: []cmdline.Entry{
 				{Term: "~/.config/qemu-relay/config.json", Text: "the settings of qemu-relay"},

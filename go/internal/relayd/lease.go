@@ -50,19 +50,41 @@ type Lease struct {
 // if a VM is attached. The caller passes Lock to QEMU. When QEMU has ended, the caller
 // must call AwaitDrained, EndBoot and Leave.
 func Attach(ctx context.Context, config Config) (*Lease, error) {
+	return attach(ctx, config, startLimit)
+}
+
+// attach is Attach, with the time that a running relay may take to answer.
+func attach(ctx context.Context, config Config, answerLimit time.Duration) (*Lease, error) {
 	dir := rundir.OfChannel(config.Name)
 	lock, err := dir.AcquireVM()
 	if err != nil {
 		return nil, err
 	}
 	l := &Lease{config: config, dir: dir, lock: lock, client: ctl.Client{Path: dir.Ctl()}}
-	limit, cancel := context.WithTimeout(ctx, startLimit)
+	limit, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	if err := l.boot(limit); err != nil {
+		if limit.Err() != nil && ctx.Err() == nil && (errors.Is(err, ctl.ErrNoAnswer) || errors.Is(err, context.DeadlineExceeded)) {
+			err = &silentError{config.Name, answerLimit}
+		}
 		return nil, errors.Join(err, l.Leave())
 	}
 	return l, nil
 }
+
+// silentError is returned if the relay of a channel does not answer in time. It matches
+// context.DeadlineExceeded.
+type silentError struct {
+	channel string
+	limit   time.Duration
+}
+
+func (e *silentError) Error() string {
+	return fmt.Sprintf("channel %q: the relay did not answer within %v (try again; qemu-relay status shows it)", e.channel, e.limit)
+}
+
+// Is reports whether target is context.DeadlineExceeded.
+func (e *silentError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // boot makes the channel's relay begin a boot, and starts a relay if none is running. It
 // opens the FIFO that QEMU prints to, so that the content survives QEMU if the service is

@@ -103,6 +103,25 @@ func TestLease(t *testing.T) {
 	}
 }
 
+// A relay that holds its lock but does not answer is named, with the time limit.
+func TestAttachToASilentRelay(t *testing.T) {
+	config := Config{Name: "serial", Settings: in(testFolders(t))}
+	lock, err := rundir.OfChannel("serial").Acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	const limit = 50 * time.Millisecond
+	_, err = attach(t.Context(), config, limit)
+	want := `channel "serial": the relay did not answer within 50ms (try again; qemu-relay status shows it)`
+	if !errors.Is(err, context.DeadlineExceeded) || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if rundir.OfChannel("serial").HasVM() {
+		t.Error("the channel is still locked")
+	}
+}
+
 // newestBoot returns the newest boot of the channel "serial".
 func newestBoot(t *testing.T) journal.Boot {
 	t.Helper()
