@@ -20,6 +20,12 @@ that the settings declare. Its relay has the channel open before, between and af
 runs of QEMU, keeps what QEMU writes, and serves it to any number of clients. run-qemu
 starts QEMU with its channels connected.`,
 		Metadata: cmdline.Manual{
+			Elsewhere: map[string]string{
+				"list":   "console-log --channel NAME --list",
+				"follow": "console-log --channel NAME --follow",
+				"since":  "console-log --channel NAME --since TIME",
+				"tail":   "console-log --channel NAME --tail N",
+			},
 			Exit: []cmdline.Entry{
 				{Term: "0", Text: "success"},
 				{Term: "1", Text: "an error"},

@@ -52,6 +52,7 @@ func demo(action cli.ActionFunc) *cli.App {
 		},
 		Metadata: cmdline.Manual{
 			AfterDash: "QEMU's arguments follow",
+			Elsewhere: map[string]string{"list": "tool --list"},
 			Exit:      []cmdline.Entry{{Term: "0", Text: "success"}},
 			Files:     []cmdline.Entry{{Term: "~/.demo", Text: "the settings"}},
 			Examples: []cmdline.Entry{
@@ -127,6 +128,7 @@ func TestWrongUsage(t *testing.T) {
 		{"a misspelt flag with a value", none, "--cuont=1", "unknown flag --cuont (did you mean --count?)"},
 		{"an unknown flag of two lines", none, "--a\nb", `unknown flag "--a\nb" (see demo --help)`},
 		{"an unknown flag after a value", none, "--count 3 -m 512", "unknown flag -m (QEMU's arguments follow --)"},
+		{"a flag of another program", none, "--stay --list", "unknown flag --list (use tool --list)"},
 		{"three dashes", none, "---stay", "unknown flag ---stay (did you mean --stay?)"},
 		{"a flag without its value", none, "--count", "flag --count needs a value (--count NUMBER)"},
 		{"a word for a number", none, "--count many", `invalid count "many": want a whole number, e.g. 0`},

@@ -12,6 +12,7 @@ import (
 // the app it is the only source of --help, of the manual page and of the completion.
 type Manual struct {
 	AfterDash string            // what follows "--", as in "QEMU's arguments follow"; "" if nothing does
+	Elsewhere map[string]string // flags that another program has, and its command line
 	Exit      []Entry           // exit statuses
 	Files     []Entry           // files and environment variables
 	Examples  []Entry           // commands; --help shows the first two

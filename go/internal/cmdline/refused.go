@@ -58,6 +58,9 @@ func unknownFlag(c *cli.Context, typed string) error {
 		names = append(names, one.Names()[0])
 	}
 	remedy := suggest.Hint(strings.TrimLeft(typed, "-"), "--", names)
+	if other := manualOf(c.App).Elsewhere[flagName(typed)]; other != "" {
+		remedy = " (use " + other + ")"
+	}
 	if follows := manualOf(c.App).AfterDash; remedy == "" && follows != "" && !strings.HasPrefix(typed, "--") {
 		remedy = " (" + follows + " --)"
 	}
