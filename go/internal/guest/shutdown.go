@@ -24,6 +24,8 @@ func (s Shutdown) How() string {
 		return "restarted, and QEMU ended (-no-reboot)"
 	case s.Guest:
 		return "powered off"
+	case s.Reason == "host-qmp-quit":
+		return "quit in the monitor"
 	}
 	return "QEMU was ended (" + cmp.Or(s.Reason, "status 0") + ")"
 }

@@ -37,6 +37,7 @@ func TestEnd(t *testing.T) {
 		{"a stop that failed", end{exit: &exitError{exit: 128 + 9}, stopped: true}, "stopped", "stopped", false},
 		{"a signal to QEMU", end{exit: clean, last: guest.Shutdown{Reason: "host-signal"}},
 			"QEMU was ended (host-signal)", "QEMU was ended (host-signal)", false},
+		{"quit in the monitor", end{exit: clean, last: guest.Shutdown{Reason: "host-qmp-quit"}}, "quit in the monitor", "quit in the monitor", false},
 		{"no event", end{exit: clean}, "QEMU was ended (status 0)", "QEMU was ended (status 0)", false},
 		{"a panic", end{exit: clean, cause: &guest.Error{Cause: guest.Panicked, Message: "Kernel panic - not syncing: \x1b[2J"}},
 			`panicked: Kernel panic - not syncing: \x1b[2J`, "guest panicked: Kernel panic - not syncing: \x1b[2J", true},
