@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"microvm-console/internal/display"
+	"microvm-console/internal/guest"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
 	"microvm-console/internal/plaintext"
@@ -41,7 +43,7 @@ func list(w io.Writer, log logs.Log, snapshot *journal.Snapshot, asJSON bool) er
 		}
 		line := bootLine{
 			Boot: i - len(boots) + 1, Number: boot.Number, Started: boot.Started, Ended: boot.Ended,
-			Start: boot.Start, End: boot.End, How: log.How(boot, running), Restarts: boot.Restarts,
+			Start: boot.Start, End: boot.End, How: log.How(boot, running), Restarts: restartsOf(boot),
 		}
 		if !boot.Started.IsZero() && !ended.IsZero() {
 			line.Seconds = max(0, ended.Sub(boot.Started).Seconds())
@@ -52,6 +54,16 @@ func list(w io.Writer, log logs.Log, snapshot *journal.Snapshot, asJSON bool) er
 		return printJSON(w, lines)
 	}
 	return printTable(w, lines)
+}
+
+// restartsOf returns the restarts of the guest in a boot. The restart by which a panic ended QEMU
+// (-no-reboot) is not one of them: the guest has printed nothing after it.
+func restartsOf(boot journal.Boot) []journal.Restart {
+	all := boot.Restarts
+	if last := len(all) - 1; last >= 0 && all[last].Offset == boot.End && strings.HasPrefix(boot.How, string(guest.Panicked)) {
+		return all[:last]
+	}
+	return all
 }
 
 func printJSON(w io.Writer, lines []bootLine) error {
@@ -68,7 +80,7 @@ func printJSON(w io.Writer, lines []bootLine) error {
 func printTable(w io.Writer, lines []bootLine) error {
 	var text bytes.Buffer
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, "BOOT\tNUMBER\tSTARTED\tTIME\tBYTES\tEND\n")
+	fmt.Fprint(table, "--BOOT\tBOOT\tSTARTED\tTIME\tBYTES\tEND\n")
 	for _, line := range lines {
 		fmt.Fprintf(table, "%d\t%d\t%s\t%s\t%d\t%s\n", line.Boot, line.Number,
 			date(line.Started), duration(line.Seconds), line.End-line.Start, plaintext.Line(line.How))

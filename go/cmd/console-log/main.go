@@ -34,10 +34,11 @@ channel serial if it has a relay.
 
 --list shows the boots that are kept and how each one ended. A restart of the guest itself
 is listed within its boot. --since begins with the first byte of the last minutes or
-hours, in whichever boot. --follow continues with new output and new boots until Ctrl-C.
+hours, in whichever boot, and --tail with the last lines of the boot. --follow continues
+with new output and new boots until Ctrl-C.
 
 On a terminal, control sequences that could change its state are not shown; --raw shows
-every byte. Elsewhere the output is exactly what the guest printed.`,
+every byte. Elsewhere, as in a pipe to tail, the output is exactly what the guest printed.`,
 		Metadata: cmdline.Manual{
 			Exit: []cmdline.Entry{
 				{Term: "0", Text: "success, or Ctrl-C with --follow"},
@@ -64,6 +65,7 @@ every byte. Elsewhere the output is exactly what the guest printed.`,
 			&cli.BoolFlag{Name: "json", Usage: "with --list: print JSON, one line for each boot"},
 			&cli.BoolFlag{Name: "follow", Usage: "continue with new output"},
 			&cli.DurationFlag{Name: "since", Usage: "begin with the output of the last `TIME`, e.g. 10m"},
+			&cli.IntFlag{Name: "tail", Usage: "begin with the last `N` lines of the boot"},
 			cmdline.TimestampsFlag(),
 			cmdline.RawFlag(""),
 		},
@@ -78,6 +80,7 @@ type options struct {
 	boot     int
 	oneBoot  bool // --boot was given
 	since    time.Duration
+	tail     int // lines; 0 for all
 	show     attach.Options
 }
 
@@ -126,6 +129,9 @@ func parse(c *cli.Context) (options, error) {
 	if o.since, err = cmdline.Positive(c, "since", "10m"); err != nil {
 		return o, err
 	}
+	if o.tail = c.Int("tail"); c.IsSet("tail") && o.tail <= 0 {
+		return o, fmt.Errorf("invalid tail %d: must be positive, e.g. 20", o.tail)
+	}
 	if err := contradiction(c, o); err != nil {
 		return o, err
 	}
@@ -144,6 +150,8 @@ func contradiction(c *cli.Context, o options) error {
 		return fmt.Errorf("unexpected console %q: a channel has no consoles (leave it out)", o.place.Console)
 	case c.Bool("follow") && (c.Bool("list") || o.boot < 0):
 		return errors.New("--follow: continues with new output (leave out --list and --boot)")
+	case o.tail > 0 && o.since > 0:
+		return errors.New("--tail and --since: both choose where the output begins (use one of them)")
 	}
 	return listContradiction(c, o)
 }
@@ -153,8 +161,8 @@ func listContradiction(c *cli.Context, o options) error {
 	switch {
 	case c.Bool("json") && !c.Bool("list"):
 		return errors.New("--json: only for a list (add --list)")
-	case c.Bool("list") && (o.oneBoot || c.IsSet("since")):
-		return errors.New("--list: lists all boots (leave out --boot and --since)")
+	case c.Bool("list") && (o.oneBoot || o.since > 0 || o.tail > 0):
+		return errors.New("--list: lists all boots (leave out --boot, --since and --tail)")
 	}
 	return nil
 }
@@ -171,6 +179,11 @@ func show(c *cli.Context, o options, log logs.Log, snapshot *journal.Snapshot) e
 	}
 	if o.oneBoot {
 		start = max(start, boot.Start)
+	}
+	if o.tail > 0 {
+		if start, err = snapshot.Tail(boot.Start, boot.End, o.tail); err != nil {
+			return err
+		}
 	}
 	view := attach.NewView(o.show, os.Stdout, c.App.ErrWriter)
 	if o.since == 0 {
@@ -191,6 +204,27 @@ func since(snapshot *journal.Snapshot, end int64, d time.Duration) int64 {
 	return end
 }
 
+// followFrom returns where the output of --follow begins; see follow.Request.
+func followFrom(o options, target follow.Target) (string, error) {
+	if o.since == 0 && o.tail == 0 {
+		return "start", nil
+	}
+	snapshot, err := journal.TakeSnapshot(target.Console.Relay.Journal)
+	if err != nil {
+		return "", err
+	}
+	end := target.Console.Relay.End
+	if o.since > 0 {
+		return strconv.FormatInt(since(snapshot, end, o.since), 10), nil
+	}
+	boot, err := snapshot.Boot(0)
+	if err != nil {
+		return "", err
+	}
+	start, err := snapshot.Tail(boot.Start, max(boot.Start, end), o.tail)
+	return strconv.FormatInt(start, 10), err
+}
+
 // followLog prints the log of a console that is served, then new output, until ctx is done.
 func followLog(c *cli.Context, o options) error {
 	ctx := c.Context
@@ -198,14 +232,11 @@ func followLog(c *cli.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	request := follow.Request{From: "start", Client: fmt.Sprintf("%s[%d]", c.App.Name, os.Getpid()), Stay: true}
-	if o.since > 0 {
-		snapshot, err := journal.TakeSnapshot(target.Console.Relay.Journal)
-		if err != nil {
-			return err
-		}
-		request.From = strconv.FormatInt(since(snapshot, target.Console.Relay.End, o.since), 10)
+	from, err := followFrom(o, target)
+	if err != nil {
+		return err
 	}
+	request := follow.Request{From: from, Client: fmt.Sprintf("%s[%d]", c.App.Name, os.Getpid()), Stay: true}
 	view := attach.NewView(o.show, os.Stdout, c.App.ErrWriter)
 	err = follow.Run(ctx, target, request, func(e follow.Event) error {
 		if err := view.Handle(e); err != nil {

@@ -352,6 +352,39 @@ func TestSnapshotCopies(t *testing.T) {
 	}
 }
 
+func TestTail(t *testing.T) {
+	j := open(t, t.TempDir(), DefaultRetention)
+	boot(t, j)
+	write(t, j, "one\ntwo\n") // 8 bytes
+	boot(t, j)
+	long := strings.Repeat("x", 2*tailBytes)
+	write(t, j, long+"\n\nlogin: ")
+	second := int64(8 + len(long) + 1)
+	snapshot := snapshotOf(t, j.Dir())
+	for _, test := range []struct {
+		name       string
+		start, end int64
+		lines      int
+		want       int64
+	}{
+		{"a line without its newline", 8, snapshot.End(), 1, second + 1},
+		{"an empty line", 8, snapshot.End(), 2, second},
+		{"a line longer than a read", 8, snapshot.End(), 3, 8},
+		{"more than there are", 8, snapshot.End(), 100, 8},
+		{"across two boots", 0, snapshot.End(), 4, 4},
+		{"a line that is whole", 0, 8, 1, 4},
+		{"all lines", 0, 8, 2, 0},
+		{"within a line", 0, 6, 1, 4},
+		{"nothing", 8, 8, 1, 8},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got, err := snapshot.Tail(test.start, test.end, test.lines); got != test.want || err != nil {
+				t.Errorf("got %d, %v, want %d", got, err, test.want)
+			}
+		})
+	}
+}
+
 func TestOnSegment(t *testing.T) {
 	j := open(t, t.TempDir(), DefaultRetention)
 	var paths []string

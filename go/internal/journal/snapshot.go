@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -110,6 +111,36 @@ func (s *Snapshot) copyPart(w io.Writer, part segment, from, to int64) (int64, e
 	}
 	n, err := io.Copy(w, io.NewSectionReader(file, from-part.start, to-from))
 	return n, errors.Join(err, file.Close())
+}
+
+// tailBytes is how much Tail reads at once.
+const tailBytes = 64 << 10
+
+// Tail returns the offset at which the last n lines of the bytes from offset start to end
+// begin: start if there are not more. A line need not end with a newline.
+func (s *Snapshot) Tail(start, end int64, n int) (int64, error) {
+	var text bytes.Buffer
+	for _, segment := range slices.Backward(s.segments) {
+		from, to := max(start, segment.start), min(end, segment.end())
+		for from < to {
+			at := max(from, to-tailBytes)
+			text.Reset()
+			if _, err := s.copyPart(&text, segment, at, to); err != nil {
+				return 0, err
+			}
+			for i, char := range slices.Backward(text.Bytes()) {
+				next := at + int64(i) + 1
+				if char != '\n' || next == end {
+					continue
+				}
+				if n--; n == 0 {
+					return next, nil
+				}
+			}
+			to = at
+		}
+	}
+	return start, nil
 }
 
 // Times returns the times at which the bytes from offset start to end were written. Bytes
