@@ -4,8 +4,9 @@
 #	./install.sh [--prefix DIR]              installs below DIR (default: /usr/local)
 #	./install.sh [--prefix DIR] --uninstall  removes what was installed there
 #
-# It copies bin and share, and writes the units of qemu-relay for all users. Files of an
-# older version that this one does not have are removed.
+# It copies bin and share, and writes the units of qemu-relay for all users, with the default
+# settings; after a change of its settings, a user runs qemu-relay units --install. Files of
+# an older version that this one does not have are removed.
 set -eu
 umask 022
 

@@ -157,10 +157,10 @@ func TestContractOfChecks(t *testing.T) {
 	compareNames(t, rows, jsonFields(t, "go/internal/vmconfig/check.go", nil))
 }
 
-// TestContractOfTheImage checks that the table lists every field of image.json.
+// TestContractOfTheImage checks that the table lists every field of guest.json.
 func TestContractOfTheImage(t *testing.T) {
 	t.Parallel()
-	rows := contractTable(t, "`image.json` of `microvm-initrd` = `guest` of `mkMicrovm`")
+	rows := contractTable(t, "`guest.json` of `microvm-initrd` = `guest` of `mkMicrovm`")
 	compareNames(t, rows, jsonFields(t, "go/internal/initrd/image.go", map[string]string{"File": "files[]."}))
 }
 

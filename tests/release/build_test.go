@@ -51,6 +51,7 @@ func TestRelease(t *testing.T) {
 		{"Static", testStatic},
 		{"Licenses", testLicenses},
 		{"TopOfTheTarball", testTopOfTheTarball},
+		{"Links", testLinks},
 		{"Programs", testPrograms},
 		{"Units", testUnits},
 		{"InAHome", testInAHome},

@@ -34,4 +34,5 @@ func testDebianPackage(t *testing.T, r release) {
 		t.Errorf("no %q in\n%s", want, unit)
 	}
 	harness.ReadFile(t, filepath.Join(root, "usr/share/doc/microvm-console/copyright"))
+	checkLinks(t, filepath.Join(root, "usr/share/doc/microvm-console"))
 }

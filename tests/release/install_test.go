@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -129,4 +130,37 @@ microvm-initrd --output initrd guest.json`, "make", parts.Kernel, parts.Modules,
 	if output := harness.Must(t, folder, "run-test", "--config", "vm.json", "--lines", "2000"); !strings.Contains(output, " 0 failed") {
 		t.Errorf("run-test printed:\n%s", output)
 	}
+}
+
+var (
+	code = regexp.MustCompile("(?s)```.*?```|`[^`]*`")
+	link = regexp.MustCompile(`\]\(([^)\s#]+)[^)\s]*\)`)
+)
+
+// checkLinks fails if a relative link of an installed document leads nowhere.
+func checkLinks(t *testing.T, documents string) {
+	t.Helper()
+	links := 0
+	for _, name := range filesBelow(t, documents) {
+		if filepath.Ext(name) != ".md" {
+			continue
+		}
+		text := code.ReplaceAllString(harness.ReadFile(t, filepath.Join(documents, name)), "code")
+		for _, match := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(match[1], "://") {
+				continue
+			}
+			links++
+			if _, err := os.Stat(filepath.Join(documents, filepath.Dir(name), match[1])); err != nil {
+				t.Errorf("%s links to %s, which is not installed", name, match[1])
+			}
+		}
+	}
+	if links < 50 {
+		t.Errorf("only %d links in %s", links, documents)
+	}
+}
+
+func testLinks(t *testing.T, r release) {
+	checkLinks(t, filepath.Join(r.prefix, "share/doc/microvm-console"))
 }
