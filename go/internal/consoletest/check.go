@@ -65,7 +65,7 @@ type errLimit time.Duration
 func (e errLimit) Error() string { return fmt.Sprintf("nothing within %v", time.Duration(e)) }
 
 // failed returns the error of a check that has waited in vain: what is missing, why the wait
-// has ended, and the last line of the console (see lastWords; "": none). The last line is
+// has ended, and the last line of the console (see lastOutput; "": none). The last line is
 // left out if the machine has ended, as the cause says more.
 func failed(what string, cause error, last string) error {
 	if last != "" && !errors.Is(cause, ErrEnded) {

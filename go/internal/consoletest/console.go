@@ -75,12 +75,12 @@ func (c *Console) Send(text string) error {
 
 // Expect waits until pattern matches what was read since the last match, and returns the
 // match and its groups. The next Expect begins after the match. Kernel messages are ignored:
-// the kernel prints them at any time, also in the middle of another line. The error is
+// the kernel prints them at any time, even in the middle of another line. The error is
 // that of ctx or of the connection; what names the text that was expected.
 func (c *Console) Expect(ctx context.Context, what string, pattern *regexp.Regexp) ([]string, error) {
 	match, err := c.await(ctx, pattern)
 	if err != nil {
-		err = failed("no "+what, err, c.lastWords())
+		err = failed("no "+what, err, c.lastOutput())
 	}
 	return match, err
 }
@@ -160,8 +160,8 @@ func (c *Console) match(pattern *regexp.Regexp) (match []string, more <-chan str
 	return nil, c.more, false
 }
 
-// lastWords returns the last line of the console, for an error.
-func (c *Console) lastWords() string {
+// lastOutput returns the last line of the console, for an error.
+func (c *Console) lastOutput() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.text) == 0 {

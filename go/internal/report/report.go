@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"microvm-console/internal/colour"
+	"microvm-console/internal/color"
 	"microvm-console/internal/plaintext"
 )
 
@@ -86,7 +86,7 @@ func (r Run) Count() Count {
 
 // text returns the count for people. It has the skipped checks, and those not run, only if
 // there are any.
-func (c Count) text(palette colour.Palette) string {
+func (c Count) text(palette color.Palette) string {
 	failed := fmt.Sprintf("%d failed", c.Failed)
 	if c.Failed > 0 {
 		failed = palette.Red(failed)
