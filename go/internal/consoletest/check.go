@@ -80,6 +80,21 @@ func failed(what string, cause error, last string) error {
 	return fmt.Errorf("%s: %w%s", what, cause, last)
 }
 
+// withAdvice returns the check with an error that names --timeout if the limit of Run ends it
+// while slow returns true.
+func (c Check) withAdvice(slow func() bool) Check {
+	run := c.Run
+	c.Run = func(ctx context.Context) error {
+		err := run(ctx)
+		var limit errLimit
+		if err != nil && c.Limit == 0 && errors.As(context.Cause(ctx), &limit) && slow() {
+			return fmt.Errorf("%w (the guest is emulated and still prints: try a longer --timeout)", err)
+		}
+		return err
+	}
+	return c
+}
+
 // ErrEnded is the cause with which the caller ends the context of Run when the machine has
 // ended.
 var ErrEnded = errors.New("the VM has ended")

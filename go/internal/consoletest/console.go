@@ -27,6 +27,7 @@ type Console struct {
 	at    int           // where the next Expect begins
 	more  chan struct{} // closed and replaced when text grows or ended is set
 	ended error         // of the last read; nil while the connection is open
+	read  time.Time     // of the last bytes of text
 	turns int           // number of commands sent
 
 	prompted time.Time // when Login saw the prompt
@@ -52,6 +53,9 @@ func (c *Console) Run() {
 		n, err := c.conn.Read(chunk)
 		c.mu.Lock()
 		c.text = append(c.text, chunk[:n]...)
+		if n > 0 {
+			c.read = time.Now()
+		}
 		c.ended = err
 		close(c.more)
 		c.more = make(chan struct{})
@@ -159,6 +163,16 @@ func (c *Console) match(pattern *regexp.Regexp) (match []string, more <-chan str
 	}
 	return nil, c.more, false
 }
+
+// prints reports whether the console has printed something within printsWithin.
+func (c *Console) prints() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.read) < printsWithin
+}
+
+// printsWithin is how long a guest that starts slowly may print nothing.
+const printsWithin = 5 * time.Second
 
 // lastOutput returns the last line of the console, for an error.
 func (c *Console) lastOutput() string {

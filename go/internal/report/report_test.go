@@ -57,7 +57,7 @@ var interrupted = report.Run{
 		{Name: "login on ttyS0", Duration: 1500 * ms, NotRun: "interrupted before its end"},
 		{Name: "tty", NotRun: "interrupted"},
 	},
-	Consoles: []report.Console{{Device: "ttyS0", Bytes: 6, Lines: []string{"hello"}}},
+	Consoles: []report.Console{{Device: "ttyS0", Bytes: 6, Lines: []string{"hello"}, Until: `"b" was interrupted`}},
 }
 
 // reports are written in each format to testdata.
