@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/display"
 	"microvm-console/internal/process"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/vmconfig"
@@ -26,6 +27,10 @@ import (
 // readyVariable is the environment variable that the process in the background gets: the
 // descriptor of the pipe to which it writes a byte when its VM is ready.
 const readyVariable = "MICROVM_RUN_READY_FD"
+
+// columnsVariable is the environment variable with the width of the terminal to which the output
+// of the process in the background is copied; 0 if it is not a terminal.
+const columnsVariable = "MICROVM_RUN_COLUMNS"
 
 // readyFD is that descriptor, by number: the first that a process inherits.
 const readyFD = 3
@@ -42,6 +47,16 @@ func readyPipe() *os.File {
 	}
 	_ = os.Unsetenv(readyVariable) // it fails only for an invalid name
 	return os.NewFile(uintptr(fd), "ready")
+}
+
+// screenOf returns the screen of what is written to w; in the background, that to which the
+// output is copied.
+func screenOf(w io.Writer) display.Screen {
+	screen := display.ScreenOf(w)
+	if columns, err := strconv.Atoi(os.Getenv(columnsVariable)); err == nil {
+		screen.Columns = columns
+	}
+	return screen
 }
 
 // detach starts this program again in the background, as the owner of the VM, and returns
@@ -135,7 +150,8 @@ func background(c *cli.Context, log *follower) (*process.Process, error) {
 		return nil, err
 	}
 	defer read.Close()
-	environment := append(os.Environ(), fmt.Sprintf("%s=%d", readyVariable, readyFD))
+	environment := append(os.Environ(), fmt.Sprintf("%s=%d", readyVariable, readyFD),
+		fmt.Sprintf("%s=%d", columnsVariable, display.Width(c.App.Writer)))
 	child, err := process.StartDetached(program, os.Args, environment, log.log, write)
 	if err != nil {
 		return nil, err

@@ -198,7 +198,7 @@ func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File
 	if c.Bool("quiet") {
 		w = io.Discard
 	}
-	if err := display.Endpoints(w, v.Status().Consoles, display.ScreenOf(w)); err != nil {
+	if err := display.Endpoints(w, v.Status().Consoles, screenOf(w)); err != nil {
 		return err
 	}
 	if !hasLogin(machine) {
