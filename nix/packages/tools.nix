@@ -27,7 +27,7 @@ buildGoModule {
   # Every program prints its own man page and completion.
   postInstall = ''
     bash ${../../scripts/manuals} "$out/bin" "$out/share"
-    # The licences of the modules that are linked into the programs.
+    # The licenses of the modules that are linked into the programs.
     mkdir -p "$out/share/doc/microvm-console"
     (cd vendor && find . -iname 'license*' -o -iname 'notice*') | while read -r notice; do
       install -D -m 444 "vendor/$notice" "$out/share/doc/microvm-console/licenses/$notice"

@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// shades has the colours of the bars, by the number of clients.
+// shades has the colors of the bars, by the number of clients.
 var shades = []color.Color{
 	color.RGBA{0x1b, 0x4f, 0x72, 0xff}, color.RGBA{0x2e, 0x86, 0xc1, 0xff}, color.RGBA{0xae, 0xd6, 0xf1, 0xff},
 }

@@ -7,7 +7,7 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// TestLicensesOfLinkedModules checks that the package contains the licence of each module
+// TestLicensesOfLinkedModules checks that the package contains the license of each module
 // that is linked into one of its programs.
 func TestLicensesOfLinkedModules(t *testing.T) {
 	t.Parallel()

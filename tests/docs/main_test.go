@@ -1,5 +1,5 @@
 // Package docs tests the text of the repository: documents, whose commands it runs, the
-// contract, the structure and the format of the code, and licences. It also runs linters.
+// contract, the structure and the format of the code, and licenses. It also runs linters.
 package docs
 
 import (

@@ -108,7 +108,7 @@ func startGuest(t *testing.T, run string, args ...string) (vm, serial, console *
 	return vm, harness.Connect(t, ports[0][1]), harness.Connect(t, ports[1][1])
 }
 
-// TestGuestAgent sends our agent the requests of stock tools, also after a restart of the
+// TestGuestAgent sends our agent the requests of stock tools, even after a restart of the
 // guest. At the end the agent shuts the guest down.
 func TestGuestAgent(t *testing.T) {
 	t.Parallel()

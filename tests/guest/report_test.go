@@ -50,7 +50,7 @@ var consumers = []struct {
 	{"xmllint", "libxml2-utils", "report.xml", []string{"--xpath", "string(//testcase[failure]/@name)"}, false, "an answer"},
 }
 
-// TestReportsAreRead checks that other programs read the reports of a real guest, also if the
+// TestReportsAreRead checks that other programs read the reports of a real guest, even if the
 // guest prints control sequences.
 func TestReportsAreRead(t *testing.T) {
 	t.Parallel()

@@ -87,7 +87,7 @@ func TestStopChain(t *testing.T) {
 		{"that ignores the power button", map[string]any{"kernelParams": []string{"rdinit=/bin/busybox", "--", "sleep", "100000"}},
 			shows("Run /bin/busybox as init process"),
 			`stopped by QEMU's quit command in .* \(agent: no answer within 500ms; acpi: no effect within \d\.\d s\)`, [2]int{0, 0}},
-		{"early in its boot", nil, func(*testing.T, *harness.Session) {}, `shut down by the (guest agent|power button) in|start cancelled`, [2]int{0, 0}},
+		{"early in its boot", nil, func(*testing.T, *harness.Session) {}, `shut down by the (guest agent|power button) in|start canceled`, [2]int{0, 0}},
 		{"that spins", map[string]any{"kernel": assemble(t, spinner), "initrd": nil}, shows("!"),
 			`stopped by QEMU's quit command in .* \(agent: no answer within 500ms; acpi: no effect within \d\.\d s\)`, [2]int{0, 0}},
 		{"that has panicked", nil, panicIt, `not running`, [2]int{3, 4}},

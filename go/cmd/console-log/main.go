@@ -113,7 +113,7 @@ func parse(c *cli.Context) (options, error) {
 	o := options{
 		oneBoot: c.IsSet("boot"),
 		show: attach.Options{
-			Program: c.App.Name, Timestamps: c.Bool("timestamps"), Raw: c.Bool("raw"), Colour: cmdline.Colour(os.Stdout),
+			Program: c.App.Name, Timestamps: c.Bool("timestamps"), Raw: c.Bool("raw"), Color: cmdline.Color(os.Stdout),
 		},
 	}
 	args, err := cmdline.Arguments(c, min(1, c.NArg()))

@@ -14,7 +14,7 @@ import (
 	"microvm-console/internal/guestagent/server"
 )
 
-// servePort serves the virtio-serial port called name until ctx is done, also after it was
+// servePort serves the virtio-serial port called name until ctx is done, even after it was
 // unplugged and plugged in again.
 func servePort(ctx context.Context, s *server.Server, name string) error {
 	for {

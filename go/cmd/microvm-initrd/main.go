@@ -81,7 +81,7 @@ func collect(path string) ([]initrd.Entry, error) {
 	return entries, configError(path, err)
 }
 
-// configError adds to an error that the file at path causes, also by the name of a file that
+// configError adds to an error that the file at path causes, including by the name of a file that
 // does not exist, the exit status and the path. It returns other errors unchanged.
 func configError(path string, err error) error {
 	if err == nil || !initrd.IsImageError(err) && !errors.Is(err, fs.ErrNotExist) {

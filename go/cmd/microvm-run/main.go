@@ -14,6 +14,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/consoletest"
+	"microvm-console/internal/display"
 	"microvm-console/internal/guest"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/rundir"
@@ -130,7 +131,11 @@ func run(c *cli.Context) error {
 	var group errgroup.Group
 	group.Go(func() error { return announce(c, v, machine, ready) })
 	group.Go(func() error { return v.Run(c.Context) })
-	return explain(c, group.Wait())
+	err = group.Wait()
+	if ready != nil {
+		ready.Close() // before the error is printed; see awaitReady
+	}
+	return explain(c, err)
 }
 
 // checkFlags returns an error if flags contradict each other, or QEMU's arguments are not
@@ -193,15 +198,8 @@ func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File
 	if c.Bool("quiet") {
 		w = io.Discard
 	}
-	for _, console := range v.Status().Consoles {
-		socket := ""
-		if console.Relay != nil {
-			socket = ", unix " + console.Relay.Socket
-		}
-		_, err := fmt.Fprintf(w, "%-8s %-6s tcp localhost:%d%s\n", console.Name, console.Device, console.Port, socket)
-		if err != nil {
-			return err
-		}
+	if err := display.Endpoints(w, v.Status().Consoles, screenOf(w)); err != nil {
+		return err
 	}
 	if !hasLogin(machine) {
 		signalReady(ready)

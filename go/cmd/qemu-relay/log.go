@@ -51,7 +51,7 @@ func printLog(c *cli.Context) error {
 		return attach.WithStatus(err)
 	}
 	o := attach.Options{
-		Program: c.App.Name, Boot: boot, Timestamps: c.Bool("timestamps"), Raw: c.Bool("raw"), Colour: cmdline.Colour(os.Stdout),
+		Program: c.App.Name, Boot: boot, Timestamps: c.Bool("timestamps"), Raw: c.Bool("raw"), Color: cmdline.Color(os.Stdout),
 	}
 	return attach.WithStatus(attach.ShowBoot(channel, o, os.Stdout, c.App.ErrWriter))
 }

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/cmdline"
-	"microvm-console/internal/colour"
+	"microvm-console/internal/color"
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/plaintext"
 	"microvm-console/internal/process"
@@ -31,7 +31,7 @@ type launch struct {
 	program  string
 	user     []string // QEMU's arguments
 	settings settings.Settings
-	palette  colour.Palette // of what log prints
+	palette  color.Palette // of what log prints
 	log      func(format string, words ...any)
 
 	leases map[string]*relayd.Lease // by channel

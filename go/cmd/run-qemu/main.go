@@ -12,7 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
-	"microvm-console/internal/colour"
+	"microvm-console/internal/color"
 	"microvm-console/internal/settings"
 )
 
@@ -77,7 +77,7 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("qemu: %w (install it, or set QEMU to a program)", err)
 	}
-	l := launch{program: program, user: args, settings: all, palette: colour.Of(c.App.ErrWriter), log: func(format string, words ...any) {
+	l := launch{program: program, user: args, settings: all, palette: color.Of(c.App.ErrWriter), log: func(format string, words ...any) {
 		fmt.Fprintf(c.App.ErrWriter, c.App.Name+": "+format+"\n", words...)
 	}}
 	status, err := l.run(c.Context)

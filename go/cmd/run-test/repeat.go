@@ -11,7 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
-	"microvm-console/internal/colour"
+	"microvm-console/internal/color"
 	"microvm-console/internal/consoletest"
 	"microvm-console/internal/display"
 	"microvm-console/internal/guest"
@@ -61,7 +61,7 @@ func pretty(c *cli.Context) *report.Pretty {
 	if c.String("format") != "pretty" && !c.IsSet("output") {
 		return &report.Pretty{W: io.Discard}
 	}
-	p := &report.Pretty{W: c.App.Writer, Palette: colour.Of(c.App.Writer)}
+	p := &report.Pretty{W: c.App.Writer, Palette: color.Of(c.App.Writer)}
 	// After an interruption the totals say how many checks were not run.
 	p.Hide = func(result report.Result) bool { return result.NotRun != "" || c.Bool("quiet") && result.Err == nil }
 	if !c.Bool("quiet") {

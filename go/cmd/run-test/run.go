@@ -37,6 +37,7 @@ type tester struct {
 	verbose bool          // more lines about the VM
 	pretty  *report.Pretty
 	tails   []vm.Tail // the last lines when the first check of this run failed
+	until   string    // that failure; see report.Console
 }
 
 // note prints a line about the VM. After an interruption it prints nothing: the end of the VM
@@ -69,7 +70,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		return err
 	})
 	suite := consoletest.NewSuite(t.machine, v, t.lines)
-	t.tails = nil
+	t.tails, t.until = nil, ""
 	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, func(result report.Result, done bool) {
 		t.tail(v, result, done)
 		t.pretty.Progress(result, done)
@@ -107,7 +108,10 @@ func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
 	}
 	select {
 	case <-v.Ready():
-		t.tails = v.Tails(lastLines)
+		t.tails, t.until = v.Tails(lastLines), fmt.Sprintf("%q failed", result.Name)
+		if result.Err == nil {
+			t.until = fmt.Sprintf("%q was interrupted", result.Name)
+		}
 	default: // QEMU has not started
 	}
 }
@@ -127,11 +131,11 @@ func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
 		tails = v.Tails(lastLines)
 	}
 	for _, tail := range tails {
-		lines := tail.Lines
+		lines, until := tail.Lines, t.until
 		if cause != nil && cause.Device == tail.Console.Device {
-			lines = cause.Lines // without those of a later boot
+			lines, until = cause.Lines, "" // without those of a later boot
 		}
-		run.Consoles = append(run.Consoles, report.Console{Device: tail.Console.Device, Bytes: tail.Bytes, Lines: lines})
+		run.Consoles = append(run.Consoles, report.Console{Device: tail.Console.Device, Bytes: tail.Bytes, Lines: lines, Until: until})
 	}
 }
 

@@ -109,7 +109,7 @@ func TestWithoutACacheDirectory(t *testing.T) {
 	}
 }
 
-func TestCancelledProbeIsNotCached(t *testing.T) {
+func TestCanceledProbeIsNotCached(t *testing.T) {
 	m, device, probes := host(t, "hangs")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

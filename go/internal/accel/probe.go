@@ -40,7 +40,7 @@ func probe(ctx context.Context, argv []string, limit limits) (result, error) {
 	defer qemu.Kill()
 	trouble, err := await(ctx, qemu, banner, limit)
 	select {
-	case <-banner.seen: // also if QEMU has ended since
+	case <-banner.seen: // even if QEMU has ended since
 		return result{Works: true}, nil
 	default:
 		return result{Trouble: trouble}, err

@@ -128,7 +128,7 @@ func TestProbe(t *testing.T) {
 
 func TestProbeEndsWithItsContext(t *testing.T) {
 	argv := fake(t, "hangs")
-	cause := errors.New("cancelled")
+	cause := errors.New("canceled")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(20*time.Millisecond, func() { cancel(cause) })
 	if _, err := probe(ctx, argv, unlimited); !errors.Is(err, cause) {

@@ -39,7 +39,7 @@ If stdin or stdout is not a terminal, stdout receives the exact bytes, and stdin
 the guest. After the end of stdin, the output continues until --timeout or the end of the
 VM. A stdout that is a terminal is still protected.
 
---boot -1 shows the boot before the newest one, also if the VM is not running. console-log
+--boot -1 shows the boot before the newest one, even if the VM is not running. console-log
 lists boots and prints them.`, device),
 		Metadata: cmdline.Manual{
 			Exit: []cmdline.Entry{
@@ -124,7 +124,7 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 		Once:       c.Bool("once"),
 		Timestamps: c.Bool("timestamps"),
 		Raw:        c.Bool("raw"),
-		Colour:     cmdline.Colour(os.Stdout),
+		Color:      cmdline.Color(os.Stdout),
 	}
 	if _, err := strconv.ParseInt(o.From, 10, 64); err != nil && o.From != "start" && o.From != "now" {
 		return o, fmt.Errorf("invalid from %q: must be start, now, -BYTES or an offset", o.From)

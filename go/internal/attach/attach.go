@@ -1,7 +1,7 @@
 // Package attach connects a user to a console: it shows the output of the guest, and types
 // the input of the user into it.
 //
-// The output has each byte once and in order, also across a connection that breaks and, on
+// The output has each byte once and in order, even across a connection that breaks and, on
 // a terminal, across starts of a VM. Output cannot harm a terminal, or make it type by
 // itself (Filter), unless Options.Raw is set. The terminal is restored whatever ends the
 // session: the user, a time limit, a signal, the end of the machine or its owner, a panic.
@@ -55,8 +55,8 @@ type Options struct {
 	Escape Key
 	// Timeout ends the session this long after it is attached. 0 means no limit.
 	Timeout time.Duration
-	// Colour dims notices on a terminal.
-	Colour bool
+	// Color dims notices on a terminal.
+	Color bool
 }
 
 // readOnly reports whether typing is disabled.
@@ -71,7 +71,7 @@ var (
 
 // Run attaches in and out to a console until the user leaves, Timeout passes, or the
 // machine ends. It returns nil in each of these cases. Notices are printed on the terminal
-// if in and out are one, otherwise to log. Its errors are also those of follow.Find.
+// if in and out are one, otherwise to log. Its errors include those of follow.Find.
 func Run(ctx context.Context, o Options, in, out *os.File, log io.Writer) error {
 	return newSession(o, in, out, log).attach(ctx)
 }
@@ -85,7 +85,7 @@ func newSession(o Options, in, out *os.File, log io.Writer) *session {
 	keys := term.IsTerminal(fd) && screen
 	view := newView(o, newOutput(out, o, screen, keys), log)
 	if keys {
-		view.notices = onScreen(view.out, o.Colour)
+		view.notices = onScreen(view.out, o.Color)
 	}
 	return &session{
 		options: o,

@@ -8,7 +8,7 @@ import (
 
 const (
 	// maxSequence bounds a control sequence, in bytes. The longest ones that programs
-	// print set a few colours.
+	// print set a few colors.
 	maxSequence = 256
 	// maxString bounds how much of a control string is dropped, in bytes, if neither its
 	// end nor the end of the line comes.
@@ -43,7 +43,7 @@ const (
 )
 
 // Filter removes from the output of a guest what could harm a terminal. It passes only what
-// it knows: text, colours, cursor movement, erasing, and what a full-screen program needs;
+// it knows: text, colors, cursor movement, erasing, and what a full-screen program needs;
 // see sequences.go.
 //
 // The result is valid UTF-8. It has no C1 controls, no invisible characters that make text

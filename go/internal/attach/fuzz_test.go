@@ -65,7 +65,7 @@ func FuzzFilterText(f *testing.F) {
 func BenchmarkFilter(b *testing.B) {
 	for _, row := range []struct{ name, line string }{
 		{"text", "[    0.123456] Linux version 6.1.0 (root@build) #1 SMP\r\n"},
-		{"colours", "\x1b[0;32m  OK  \x1b[0m Started \x1b[1mGetty\x1b[0m on ttyS0.\r\n"},
+		{"colors", "\x1b[0;32m  OK  \x1b[0m Started \x1b[1mGetty\x1b[0m on ttyS0.\r\n"},
 	} {
 		b.Run(row.name, func(b *testing.B) {
 			src := []byte(strings.Repeat(row.line, 500))

@@ -91,7 +91,7 @@ func TestInteractiveOptions(t *testing.T) {
 		{"read-only asks the terminal nothing", Options{ReadOnly: true}, "\r\n# ", "ls\r\x1d", ""},
 		{"an earlier boot is only read", Options{Boot: -1}, "\r\n# ", "ls\r\x1d", ""},
 		{"raw", Options{Raw: true}, "\r\n\x1b]0;t\a# \x1b[6n", "\x1d", ""},
-		{"dim notices", Options{Colour: true}, "leaves]\x1b[0m\r\n\r\n# ", "\x1d", ""},
+		{"dim notices", Options{Color: true}, "leaves]\x1b[0m\r\n\r\n# ", "\x1d", ""},
 		{"keys after the escape key", Options{}, "\r\n# ", "ls\r\x1dpwd\r\x1d", "ls\r"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

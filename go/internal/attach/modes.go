@@ -19,7 +19,7 @@ type mode struct {
 // screen does not include them.
 //
 // Left out are the modes in which the terminal sends data by itself (mouse: 9, 1000-1006,
-// 1015, 1016; focus: 1004; size and colours: 2031, 2048) or changes its keys beyond the
+// 1015, 1016; focus: 1004; size and colors: 2031, 2048) or changes its keys beyond the
 // application cursor keys (8, 66, 67, 1007, 1034-1039), the size of the window (3, 40), and
 // the preferences of the user (4, 12, 45). Bracketed paste is included: it keeps pasted
 // lines from being run.
@@ -66,7 +66,7 @@ func (m *modes) append(dst []byte, list string, final byte) []byte {
 
 // always resets what is not recorded, without moving the cursor or clearing anything:
 // insert mode, the keypad, character sets, the scroll region and, after the cursor, which
-// was saved with them, colours.
+// was saved with them, colors.
 const always = "\x1b[4l\x1b>\x1b(B\x1b)B\x0f\x1b7\x1b[r\x1b8\x1b[0m"
 
 // AppendRestore appends the sequences that reset the modes that the guest has changed. They

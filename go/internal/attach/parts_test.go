@@ -70,7 +70,7 @@ func TestStampsAndReturns(t *testing.T) {
 		{"line ends in reverse", "a\n\rb\n\r", stamp + "a\n\r" + stamp + "b\n\r"},
 		{"several returns", "\r\ra\r\r\n", "\r\r" + stamp + "a\r\r\n"},
 		{"a line that is overwritten", "10%\r20%\r\n", stamp + "10%\r" + stamp + "20%\r\n"},
-		{"colours before the return", "\x1b[1m\rb\r\n", stamp + "\x1b[1m\r" + stamp + "b\r\n"},
+		{"colors before the return", "\x1b[1m\rb\r\n", stamp + "\x1b[1m\r" + stamp + "b\r\n"},
 	} {
 		for _, size := range []int{1, 2, len(test.text)} {
 			var text strings.Builder
@@ -108,7 +108,7 @@ func TestRule(t *testing.T) {
 	} {
 		t.Setenv("LC_ALL", test.locale)
 		var text strings.Builder
-		v := newView(Options{Colour: test.dim}, newOutput(&text, Options{}, true, false), io.Discard)
+		v := newView(Options{Color: test.dim}, newOutput(&text, Options{}, true, false), io.Discard)
 		for _, e := range []follow.Event{{Kind: follow.Data, Data: []byte(test.before)}, {Kind: follow.Boot, Boot: test.boot}} {
 			if err := v.Handle(e); err != nil {
 				t.Fatal(err)

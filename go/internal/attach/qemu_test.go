@@ -39,7 +39,7 @@ func TestQEMUWatch(t *testing.T) {
 	}
 }
 
-// A terminal on a channel prints a notice when QEMU ends, also if it only watches.
+// A terminal on a channel prints a notice when QEMU ends, even if it only watches.
 func TestTerminalOnAChannel(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	t.Setenv("XDG_STATE_HOME", t.TempDir())

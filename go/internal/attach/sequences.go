@@ -11,7 +11,7 @@ const maxParameter = 32767
 
 // passing are the final characters of control sequences without a private marker that pass
 // with any parameters: editing and cursor movement (@ A-I K-M P S X Z ` a d e f), repeating
-// (b), colours (m) and the scroll region (r).
+// (b), colors (m) and the scroll region (r).
 //
 // Left out on purpose: g and ESC H (the user's tab stops), i (printing), p and q (LEDs,
 // cursor shape), t (the window), x y z (reports, tests, rectangles).
@@ -74,7 +74,7 @@ func harmless(held string, final byte) bool {
 }
 
 // numbers reports whether held consists of parameters up to maxParameter. sub allows
-// subparameters, after ":", which only colours have.
+// subparameters, after ":", which only colors have.
 func numbers(held string, sub bool) bool {
 	number := 0
 	for i := range len(held) {

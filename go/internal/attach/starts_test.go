@@ -88,7 +88,7 @@ func TestTerminalStays(t *testing.T) {
 	}
 }
 
-// The escape key works while the VM does not run, also after its owner was killed.
+// The escape key works while the VM does not run, even after its owner was killed.
 func TestTerminalStaysWithoutOwner(t *testing.T) {
 	_, owner := machine(t, "# ")
 	s := newScreen(t, false)

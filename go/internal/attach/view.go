@@ -20,19 +20,19 @@ import (
 type View struct {
 	out     *output
 	notices notices
-	colour  bool
+	color   bool
 	lost    bool
 }
 
 // NewView returns a View that writes to out, and its notices to log. It uses the options
-// Program, Timestamps, Raw and Colour. The caller calls Close.
+// Program, Timestamps, Raw and Color. The caller calls Close.
 func NewView(o Options, out *os.File, log io.Writer) *View {
 	o.ReadOnly = true
 	return newView(o, newOutput(out, o, term.IsTerminal(int(out.Fd())), false), log)
 }
 
 func newView(o Options, out *output, log io.Writer) *View {
-	return &View{out: out, notices: newNotices(log, o.Program), colour: o.Colour}
+	return &View{out: out, notices: newNotices(log, o.Program), color: o.Color}
 }
 
 // Handle shows an event.
@@ -46,7 +46,7 @@ func (v *View) Handle(e follow.Event) error {
 		v.recall(e.Target.Console.Relay.Journal, e.Offset, e.Live)
 	case follow.Boot:
 		if v.out.terminal {
-			return v.out.rule(e.Boot, v.colour)
+			return v.out.rule(e.Boot, v.color)
 		}
 	case follow.Data:
 		return v.out.write(e.Data, e.Offset, !e.History)

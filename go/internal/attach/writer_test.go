@@ -16,7 +16,7 @@ func TestWriter(t *testing.T) {
 	}{
 		{"plain text", "text\n", false, "text\r\n"},
 		{"the clipboard and a question", evil, false, "a2Jb"},
-		{"a colour", "\x1b[31mred", false, "\x1b[31mred" + always},
+		{"a color", "\x1b[31mred", false, "\x1b[31mred" + always},
 		{"a mode", "\x1b[?25l", false, "\x1b[?25l" + always + "\x1b[?25h"},
 		{"raw", evil, true, evil},
 	} {

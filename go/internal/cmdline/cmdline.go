@@ -19,7 +19,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
-	"microvm-console/internal/colour"
+	"microvm-console/internal/color"
 	"microvm-console/internal/plaintext"
 )
 
@@ -94,7 +94,7 @@ func report(program string, err error, stderr io.Writer) int {
 		}
 		line = program + ": " + plaintext.Line(line) // it may quote a guest
 		if status == StatusPanic {
-			line = colour.Of(stderr).Red(line)
+			line = color.Of(stderr).Red(line)
 		}
 		fmt.Fprintln(stderr, line)
 	}

@@ -47,7 +47,7 @@ func demo(action cli.ActionFunc) *cli.App {
 			&cli.BoolFlag{Name: "stay", Usage: "wait for a signal"},
 			&cli.UintFlag{Name: "port", Value: 7, Usage: "a `NUMBER`"},
 			&cli.DurationFlag{Name: "limit", Usage: "a `TIME`"},
-			&cli.StringFlag{Name: "shade", Value: "red", Usage: "a `COLOUR`"},
+			&cli.StringFlag{Name: "shade", Value: "red", Usage: "a `COLOR`"},
 			&cli.StringFlag{Name: "output", Usage: "a `FILE`", TakesFile: true, EnvVars: []string{"DEMO_OUTPUT"}},
 		},
 		Metadata: cmdline.Manual{
@@ -59,7 +59,7 @@ func demo(action cli.ActionFunc) *cli.App {
 				{Term: "demo --stay file", Text: "Wait for a signal"}, {Term: "demo 'a b'", Text: "Use a name with a space"}, {Term: "demo", Text: "A third"},
 			},
 			SeeAlso: []string{"tool(1)"},
-			Values:  map[string]cmdline.Values{"shade": cmdline.OneOf("red", "green", "grey")},
+			Values:  map[string]cmdline.Values{"shade": cmdline.OneOf("red", "green", "gray")},
 		}.Metadata(),
 		Action: action,
 	}
@@ -123,7 +123,7 @@ func TestWrongUsage(t *testing.T) {
 		args   string
 		stderr string
 	}{
-		{"an unknown flag", none, "--colour", "unknown flag --colour (see demo --help)"},
+		{"an unknown flag", none, "--color", "unknown flag --color (see demo --help)"},
 		{"a misspelt flag", none, "--stay --cuont 1", "unknown flag --cuont (did you mean --count?)"},
 		{"a misspelt flag with a value", none, "--cuont=1", "unknown flag --cuont (did you mean --count?)"},
 		{"an unknown flag of two lines", none, "--a\nb", `unknown flag "--a\nb" (see demo --help)`},
@@ -214,7 +214,7 @@ Options:
   --stay          wait for a signal
   --port NUMBER   a NUMBER (default: 7)
   --limit TIME    a TIME
-  --shade COLOUR  a COLOUR (default: red)
+  --shade COLOR   a COLOR (default: red)
   --output FILE   a FILE (default: $DEMO_OUTPUT)
   --help, -h      show help
   --version, -v   print the version

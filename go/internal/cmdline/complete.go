@@ -44,7 +44,7 @@ func completing(args []string) (before []string, word string, ok bool) {
 	return args[:last-1], args[last-1], true
 }
 
-// complete prints the candidates for word, which follows before. run runs the app; package cli
+// complete prints the candidates for word; before has the words that precede it. run runs the app; package cli
 // then calls the functions of setCompletion, but not the program's action. After "--", where
 // cli would call the action, complete does not run the app.
 func complete(app *cli.App, before []string, word string, run func(args []string) error) error {
@@ -126,7 +126,7 @@ func commandWords(commands []*cli.Command) []candidates.Word {
 	return words
 }
 
-// oneLine returns a note that is a line without tabs.
+// oneLine returns note with each run of white space replaced by a space.
 func oneLine(note string) string { return strings.Join(strings.Fields(note), " ") }
 
 // flagWords returns the flags of c, without those among the words before the cursor.

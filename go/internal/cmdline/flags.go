@@ -18,8 +18,8 @@ func ConfigFlag() cli.Flag {
 	return &cli.StringFlag{Name: "config", Usage: "read the VM's `FILE`, a vm.json", EnvVars: []string{configVariable}, TakesFile: true}
 }
 
-// NameFlag is the flag --name: a VM. Without it a program uses the VM of --config, and without
-// that what fallback says.
+// NameFlag is the flag --name: a VM. The default is the VM of --config. fallback describes what
+// the program uses if neither flag is given.
 func NameFlag(fallback string) cli.Flag {
 	return &cli.StringFlag{Name: "name", Usage: "use the VM `NAME` (default: the one in vm.json, or " + fallback + ")"}
 }
@@ -45,7 +45,7 @@ func TimestampsFlag() cli.Flag {
 
 // RawFlag is the flag --raw. condition precedes its usage, as in "with --exec: ".
 func RawFlag(condition string) cli.Flag {
-	return &cli.BoolFlag{Name: "raw", Usage: condition + "show every byte on a terminal, also those that can change its state"}
+	return &cli.BoolFlag{Name: "raw", Usage: condition + "show every byte on a terminal, even those that can change its state"}
 }
 
 // WaitReadyFlag is the flag --wait-ready.
@@ -128,8 +128,8 @@ func Boots(console string) Values {
 // Consoles returns the consoles of the VM that the flags choose, as Values.
 func Consoles(c *cli.Context) []candidates.Word { return candidates.Consoles(placeOf(c)) }
 
-// placeOf returns the console that the flags choose; if they are wrong, what they choose
-// without them.
+// placeOf returns the VM or channel that the flags choose, or the zero Place, as without flags,
+// if they are wrong.
 func placeOf(c *cli.Context) candidates.Place {
 	t, err := TargetOf(c)
 	if err != nil {

@@ -116,7 +116,7 @@ func roffText(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// roffEscapes are the characters that roff prints as others, or takes for its own.
+// roffEscapes are the characters that roff prints as others, or that roff interprets.
 var roffEscapes = strings.NewReplacer(
 	`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`, `"`, `\(dq`, "…", `...`,
 )

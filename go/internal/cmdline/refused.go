@@ -12,8 +12,7 @@ import (
 	"microvm-console/internal/suggest"
 )
 
-// refused returns the error of wrong usage for c, whose flags cli cannot read because of
-// cause. Package flag has a sentence for each mistake but no type, so the first mistake is
+// refused returns a usage error for c; cause is cli's error. Package flag has a sentence for each mistake but no type, so the first mistake is
 // found again.
 func refused(c *cli.Context, cause error) error {
 	for words := flagWordsOf(c); len(words) > 0 && len(words[0]) > 1 && words[0][0] == '-'; words = words[1:] {
@@ -37,8 +36,7 @@ func refused(c *cli.Context, cause error) error {
 	return Usage("%w (see %s --help)", cause, called(c))
 }
 
-// flagWordsOf returns the words in which the flags of c are: those that follow the program or
-// its command.
+// flagWordsOf returns the words after the program or its command, which contain c's flags.
 func flagWordsOf(c *cli.Context) []string {
 	words, _ := c.App.Metadata[rawArgs].([]string)
 	words = words[min(1, len(words)):]

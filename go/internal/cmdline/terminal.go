@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/term"
 
-	"microvm-console/internal/colour"
+	"microvm-console/internal/color"
 )
 
 // IsTerminal reports whether w is a terminal.
@@ -15,5 +15,5 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Colour reports whether output to w may have colours; see package colour.
-func Colour(w io.Writer) bool { return colour.Of(w).On() }
+// Color reports whether output to w may have colors; see package color.
+func Color(w io.Writer) bool { return color.Of(w).On() }

@@ -177,10 +177,10 @@ func TestMaxClients(t *testing.T) {
 	}
 	b.clients(relay.MaxClients)
 	text, err := io.ReadAll(b.dial("tcp"))
-	if err != nil || string(text) != "["+relay.ErrCrowded.Error()+"]\r\n" {
+	if err != nil || string(text) != "["+relay.ErrTooManyClients.Error()+"]\r\n" {
 		t.Errorf("the next client got %q, %v", text, err)
 	}
-	if _, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{}); !errors.Is(err, relay.ErrCrowded) {
+	if _, err := server.OpenStream(t.Context(), b.relay, ctl.StreamRequest{}); !errors.Is(err, relay.ErrTooManyClients) {
 		t.Errorf("a stream: %v", err)
 	}
 	if crowded := b.relay.Status().Crowded; crowded != 2 {

@@ -65,7 +65,7 @@ type errLimit time.Duration
 func (e errLimit) Error() string { return fmt.Sprintf("nothing within %v", time.Duration(e)) }
 
 // failed returns the error of a check that has waited in vain: what is missing, why the wait
-// has ended, and the last line of the console (see lastWords; "": none). The last line is
+// has ended, and the last line of the console (see lastOutput; "": none). The last line is
 // left out if the machine has ended, as the cause says more.
 func failed(what string, cause error, last string) error {
 	if last != "" && !errors.Is(cause, ErrEnded) {
@@ -78,6 +78,21 @@ func failed(what string, cause error, last string) error {
 		return fmt.Errorf("%s within %v%s", what, time.Duration(limit), last)
 	}
 	return fmt.Errorf("%s: %w%s", what, cause, last)
+}
+
+// withAdvice returns the check with an error that names --timeout if the limit of Run ends it
+// while slow returns true.
+func (c Check) withAdvice(slow func() bool) Check {
+	run := c.Run
+	c.Run = func(ctx context.Context) error {
+		err := run(ctx)
+		var limit errLimit
+		if err != nil && c.Limit == 0 && errors.As(context.Cause(ctx), &limit) && slow() {
+			return fmt.Errorf("%w (the guest is emulated and still prints: try a longer --timeout)", err)
+		}
+		return err
+	}
+	return c
 }
 
 // ErrEnded is the cause with which the caller ends the context of Run when the machine has

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -170,6 +171,31 @@ func TestFailed(t *testing.T) {
 	} {
 		if got := failed(what, test.cause, test.last); got.Error() != test.want {
 			t.Errorf("got %v, want %s", got, test.want)
+		}
+	}
+}
+
+// A check that ends with the limit of Run while the guest is slow names --timeout.
+func TestAdvice(t *testing.T) {
+	waits := func(ctx context.Context) error {
+		<-ctx.Done()
+		return failed("no prompt", context.Cause(ctx), "")
+	}
+	for _, test := range []struct {
+		name    string
+		check   Check
+		slow    bool
+		advised bool
+	}{
+		{"slow", Check{Run: waits}, true, true},
+		{"silent", Check{Run: waits}, false, false},
+		{"its own limit", Check{Run: waits, Limit: time.Millisecond}, true, false},
+		{"another failure", Check{Run: func(context.Context) error { return errClosed }}, true, false},
+	} {
+		check := test.check.withAdvice(func() bool { return test.slow })
+		results := Run(t.Context(), []Check{check}, time.Millisecond, func(report.Result, bool) {})
+		if err := results[0].Err; err == nil || strings.Contains(err.Error(), "--timeout") != test.advised {
+			t.Errorf("%s: %v", test.name, err)
 		}
 	}
 }

@@ -27,6 +27,7 @@ type Console struct {
 	at    int           // where the next Expect begins
 	more  chan struct{} // closed and replaced when text grows or ended is set
 	ended error         // of the last read; nil while the connection is open
+	read  time.Time     // of the last bytes of text
 	turns int           // number of commands sent
 
 	prompted time.Time // when Login saw the prompt
@@ -52,6 +53,9 @@ func (c *Console) Run() {
 		n, err := c.conn.Read(chunk)
 		c.mu.Lock()
 		c.text = append(c.text, chunk[:n]...)
+		if n > 0 {
+			c.read = time.Now()
+		}
 		c.ended = err
 		close(c.more)
 		c.more = make(chan struct{})
@@ -75,12 +79,12 @@ func (c *Console) Send(text string) error {
 
 // Expect waits until pattern matches what was read since the last match, and returns the
 // match and its groups. The next Expect begins after the match. Kernel messages are ignored:
-// the kernel prints them at any time, also in the middle of another line. The error is
+// the kernel prints them at any time, even in the middle of another line. The error is
 // that of ctx or of the connection; what names the text that was expected.
 func (c *Console) Expect(ctx context.Context, what string, pattern *regexp.Regexp) ([]string, error) {
 	match, err := c.await(ctx, pattern)
 	if err != nil {
-		err = failed("no "+what, err, c.lastWords())
+		err = failed("no "+what, err, c.lastOutput())
 	}
 	return match, err
 }
@@ -160,8 +164,18 @@ func (c *Console) match(pattern *regexp.Regexp) (match []string, more <-chan str
 	return nil, c.more, false
 }
 
-// lastWords returns the last line of the console, for an error.
-func (c *Console) lastWords() string {
+// prints reports whether the console has printed something within printsWithin.
+func (c *Console) prints() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.read) < printsWithin
+}
+
+// printsWithin is how long a guest that starts slowly may print nothing.
+const printsWithin = 5 * time.Second
+
+// lastOutput returns the last line of the console, for an error.
+func (c *Console) lastOutput() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.text) == 0 {

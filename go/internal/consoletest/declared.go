@@ -142,7 +142,7 @@ func (c *Console) Find(ctx context.Context, what string, from int, pattern *rege
 		case pattern.Match(text) || pattern.Match(withoutKernel):
 			return nil
 		case ended:
-			return failed(what, cmp.Or(context.Cause(ctx), errClosed), c.lastWords())
+			return failed(what, cmp.Or(context.Cause(ctx), errClosed), c.lastOutput())
 		}
 		select {
 		case <-more:
@@ -154,6 +154,6 @@ func (c *Console) Find(ctx context.Context, what string, from int, pattern *rege
 			}
 		case <-late:
 		}
-		return failed(what, context.Cause(ctx), c.lastWords())
+		return failed(what, context.Cause(ctx), c.lastOutput())
 	}
 }

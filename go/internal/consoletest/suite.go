@@ -68,7 +68,17 @@ func (s *Suite) Checks() []Check {
 	for _, console := range s.machine.Consoles {
 		checks = append(checks, shellCheck(nameLines(console.Device, s.lines), s.exact(console), console))
 	}
-	return append(checks, s.stop())
+	checks = append(checks, s.stop())
+	for i := range checks {
+		checks[i] = checks[i].withAdvice(s.slow)
+	}
+	return checks
+}
+
+// slow reports whether the guest may only need more time: it is emulated, and a console still
+// prints.
+func (s *Suite) slow() bool {
+	return s.vm.Status().Accel == "tcg" && slices.ContainsFunc(s.consoles, (*Console).prints)
 }
 
 // shellCheck returns a check that needs a shell on each of the consoles.

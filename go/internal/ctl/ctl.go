@@ -48,7 +48,7 @@ const DefaultTimeout = 30 * time.Second
 // StopReport says what stopped a machine.
 type StopReport struct {
 	// Stage is the one that worked: "agent", "acpi", "quit", "sigterm", "sigkill" or
-	// "start cancelled"; "" if none did.
+	// "start canceled"; "" if none did.
 	Stage string `json:"stage"`
 	// Tried are the stages in the order in which they were tried, the one that worked
 	// last.

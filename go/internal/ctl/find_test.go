@@ -138,7 +138,7 @@ func outside(t *testing.T) (after func(time.Duration, func())) {
 
 func TestFindEndsWithItsContext(t *testing.T) {
 	runtimeDir(t)
-	cause := errors.New("cancelled")
+	cause := errors.New("canceled")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
 	if _, _, err := ctl.Find(ctx, "m"); !errors.Is(err, cause) {

@@ -55,7 +55,7 @@ func (s *strict) Write(data []byte) (int, error) {
 	return s.typed.Write(data)
 }
 
-// take returns what was recorded since the last call of take.
+// take returns what was recorded since the last call to take.
 func (s *strict) take() (open int, typed string, wrong []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,13 +18,13 @@ func (e notStarted) Unwrap() []error { return []error{e.error, ErrNotStarted} }
 // stageResults says how a machine has ended by a stage. They follow its name: "demo: shut down
 // by the power button".
 var stageResults = map[string]string{
-	"agent":           "shut down by the guest agent",
-	"acpi":            "shut down by the power button",
-	"quit":            "stopped by QEMU's quit command",
-	"sigterm":         "stopped by SIGTERM",
-	"sigkill":         "stopped by SIGKILL",
-	"start cancelled": "start cancelled",
-	"ended before":    "had already ended",
+	"agent":          "shut down by the guest agent",
+	"acpi":           "shut down by the power button",
+	"quit":           "stopped by QEMU's quit command",
+	"sigterm":        "stopped by SIGTERM",
+	"sigkill":        "stopped by SIGKILL",
+	"start canceled": "start canceled",
+	"ended before":   "had already ended",
 }
 
 // result returns how the machine has ended, as printable characters.

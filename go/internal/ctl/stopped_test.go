@@ -21,7 +21,7 @@ func TestStopReportString(t *testing.T) {
 		{"quit", []ctl.Attempt{noAgent, noButton, worked("quit")}, "stopped by QEMU's quit command in 2.5 s (agent: no answer; acpi: no effect)"},
 		{"sigkill", []ctl.Attempt{worked("sigkill")}, "stopped by SIGKILL in 0.5 s"},
 		{"", []ctl.Attempt{noAgent, noButton}, "still running (agent: no answer; acpi: no effect)"},
-		{"start cancelled", nil, "start cancelled"},
+		{"start canceled", nil, "start canceled"},
 		{"ended before", nil, "had already ended"},
 		{"x\x1b[2J", []ctl.Attempt{worked("x\x1b[2J")}, `stopped by x\x1b[2J in 0.5 s`},
 	} {

@@ -7,18 +7,18 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"microvm-console/internal/colour"
+	"microvm-console/internal/color"
 )
 
 // Screen is what text is printed on. The zero Screen is not a terminal: lines have any length,
-// and no colours.
+// and no colors.
 type Screen struct {
 	Columns int // 0: any number
-	Palette colour.Palette
+	Palette color.Palette
 }
 
 // ScreenOf returns the Screen of what is written to w.
-func ScreenOf(w io.Writer) Screen { return Screen{Width(w), colour.Of(w)} }
+func ScreenOf(w io.Writer) Screen { return Screen{Width(w), color.Of(w)} }
 
 // Cut returns text with each line that is wider than the screen cut, and an ellipsis at its
 // end.
@@ -114,10 +114,10 @@ func printable(r rune) rune {
 // cell is a cell of a table.
 type cell struct {
 	text  string
-	paint func(string) string // nil: the text is not coloured
+	paint func(string) string // nil: the text is not colored
 }
 
-// texts returns cells without colours.
+// texts returns cells without colors.
 func texts(all ...string) []cell {
 	cells := make([]cell, len(all))
 	for i, text := range all {

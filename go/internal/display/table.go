@@ -3,7 +3,6 @@ package display
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +11,7 @@ import (
 	"microvm-console/internal/state"
 )
 
-// Table prints VMs, each in a few lines, and then channels, for people. On a terminal, colours
+// Table prints VMs, each in a few lines, and then channels, for people. On a terminal, colors
 // mark what is ready, what is not, and what is lost; a line that is too long is wrapped, and
 // the client's name in it is cut.
 func Table(w io.Writer, all state.All, screen Screen) error {
@@ -135,7 +134,7 @@ func (p *printer) row(console state.Console) []cell {
 	if relay == nil {
 		return texts(console.Name, console.Device, "-", "-", "-", "-", "-")
 	}
-	is := cell{"no QEMU", p.screen.Palette.Grey}
+	is := cell{"no QEMU", p.screen.Palette.Gray}
 	if relay.Attached {
 		is = cell{text: "running"}
 	}
@@ -160,40 +159,6 @@ func lost(relay *state.Relay) string {
 	return strconv.FormatInt(bytes, 10)
 }
 
-// socketFolder returns the folder of the machine whose consoles have their sockets in folders of
-// their own; "" without such a folder.
-func socketFolder(consoles []state.Console) (folder string) {
-	for _, console := range consoles {
-		if console.Relay == nil || len(console.Endpoints) > 0 {
-			continue
-		}
-		of := filepath.Dir(filepath.Dir(console.Relay.Socket))
-		if folder != "" && of != folder || of == "/" || of == "." {
-			return ""
-		}
-		folder = of
-	}
-	return folder
-}
-
-// endpoints returns the endpoints of a console. The path of a socket is relative to folder,
-// unless that is "".
-func endpoints(console state.Console, folder string) string {
-	var words []string
-	if console.Port != 0 {
-		words = append(words, fmt.Sprintf("tcp localhost:%d", console.Port))
-	}
-	switch {
-	case len(console.Endpoints) > 0:
-		words = append(words, console.Files())
-	case console.Relay != nil && folder != "":
-		words = append(words, "unix "+strings.TrimPrefix(console.Relay.Socket, folder+"/"))
-	case console.Relay != nil:
-		words = append(words, "unix "+console.Relay.Socket)
-	}
-	return strings.Join(words, ", ")
-}
-
 // clients prints a line for each client, if there are any.
 func (p *printer) clients(consoles []state.Console) {
 	const name = 1 // the column that is cut
@@ -214,7 +179,8 @@ func (p *printer) clients(consoles []state.Console) {
 	}
 }
 
-// terminal returns whether a client is a terminal, and whether it has the writer's seat.
+// terminal returns the cell that says if a client is a terminal, and if it has the writer's
+// seat.
 func terminal(client state.Client) string {
 	switch {
 	case client.Terminal && client.Writes:

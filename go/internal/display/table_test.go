@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"microvm-console/internal/colour"
+	"microvm-console/internal/color"
 	"microvm-console/internal/state"
 )
 
@@ -141,11 +141,11 @@ console: bytes may be lost if the relay is killed (the file system of /state/dem
 console: the guest has not read 4 bytes of input
 `
 
-// What is ready is green, what is not yet yellow, what is absent grey, and what is lost red.
-func TestColours(t *testing.T) {
+// What is ready is green, what is not yet yellow, what is absent gray, and what is lost red.
+func TestColors(t *testing.T) {
 	mark := func(code, text string) string { return "\x1b[" + code + "m" + text + "\x1b[0m" }
 	var out bytes.Buffer
-	if err := Table(&out, state.All{VMs: []state.Machine{demo, plain}}, Screen{Palette: colour.All()}); err != nil {
+	if err := Table(&out, state.All{VMs: []state.Machine{demo, plain}}, Screen{Palette: color.All()}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -158,7 +158,7 @@ func TestColours(t *testing.T) {
 		}
 	}
 	if plain := regexp.MustCompile(`\x1b\[[0-9]+m`).ReplaceAllString(out.String(), ""); plain != demoTable+"\n"+plainTable {
-		t.Errorf("without colours: %s", cmp.Diff(demoTable+"\n"+plainTable, plain))
+		t.Errorf("without colors: %s", cmp.Diff(demoTable+"\n"+plainTable, plain))
 	}
 }
 
@@ -178,6 +178,21 @@ func TestNarrowScreen(t *testing.T) {
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}
+
+// The lines of microvm-run are whole, or have short paths on a narrow terminal.
+func TestEndpoints(t *testing.T) {
+	const whole = "serial   ttyS0  tcp localhost:4440, unix /run/user/1000/microvm/narrow/serial/sock\n"
+	const short = "serial   ttyS0  tcp localhost:4440, unix serial/sock\nSockets are in /run/user/1000/microvm/narrow\n"
+	for columns, want := range map[int]string{0: whole, len(whole) - 1: whole, len(whole) - 2: short, 10: short} {
+		var out bytes.Buffer
+		if err := Endpoints(&out, narrow.Consoles, Screen{Columns: columns}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Errorf("%d columns (-want +got):\n%s", columns, diff)
 		}
 	}
 }

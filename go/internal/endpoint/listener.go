@@ -88,7 +88,7 @@ func accept(l net.Listener, r *relay.Relay) {
 		info := relay.ClientInfo{Name: conn.RemoteAddr().String(), Kind: l.Addr().Network()}
 		client, err := r.Join(info, r.BootStart())
 		if err != nil {
-			if errors.Is(err, relay.ErrCrowded) {
+			if errors.Is(err, relay.ErrTooManyClients) {
 				fmt.Fprintf(conn, "[%v]\r\n", err) // does not block: the socket's buffer is empty
 			}
 			conn.Close()

@@ -44,7 +44,7 @@ type boot struct {
 // Guest is the state of a guest. Its methods may be called concurrently.
 type Guest struct {
 	mu       sync.Mutex
-	read     *sync.Cond    // signalled when more output has been read
+	read     *sync.Cond    // signaled when more output has been read
 	printed  chan struct{} // closed once a console has printed
 	consoles []*console
 	boot     boot

@@ -236,7 +236,7 @@ func TestReportedPanic(t *testing.T) {
 	}
 }
 
-// The tail of a console has its last lines, also of a long output.
+// The tail of a console has its last lines, even of a long output.
 func TestTail(t *testing.T) {
 	s := begin(t)
 	for i := range 50_000 {

@@ -20,7 +20,7 @@ func TestLines(t *testing.T) {
 		{"a prompt", []string{bootText + "\r\ndemo login: "}, true, nil},
 		{"a prompt without a host name", []string{"\r\nlogin: "}, true, nil},
 		{"a prompt in pieces", []string{"\r\nde", "mo log", "in: "}, true, nil},
-		{"a coloured prompt", []string{"\r\n\x1b[0m\x1b[?7hdemo login: "}, true, nil},
+		{"a colored prompt", []string{"\r\n\x1b[0m\x1b[?7hdemo login: "}, true, nil},
 		{"a kernel message after the prompt", []string{"\r\ndemo login: [    3.1] random: crng init done\r\n"}, true, nil},
 		{"an automatic login", []string{"\r\ndemo login: root (automatic login)\r\n"}, true, nil},
 		{"other text about a login", []string{"systemd[1]: started the login: service\r\nno login\r\n"}, false, nil},

@@ -18,7 +18,7 @@ const (
 // resets counts the restarts of a guest since it was ready.
 type resets struct {
 	times   []time.Time // of the restarts within loopTime
-	last    time.Time   // of the last restart, also if the guest was ready since
+	last    time.Time   // of the last restart, even if the guest was ready since
 	printed int64       // by all consoles at the last restart
 }
 

@@ -28,7 +28,7 @@ type Client struct {
 // want is the answer that a request waits for.
 type want struct {
 	limit  int         // maximum length of the answer, in bytes
-	sync   int64       // the id of a synchronisation; 0 for other requests
+	sync   int64       // the id of a synchronization; 0 for other requests
 	answer chan answer // has room for one
 }
 
@@ -83,7 +83,7 @@ func (c *Client) deliver(line []byte, delimited bool) {
 	}
 }
 
-// tooLong fails the request that waits for an answer, except for a synchronisation: its answer
+// tooLong fails the request that waits for an answer, except for a synchronization: its answer
 // follows the long line.
 func (c *Client) tooLong() {
 	c.mu.Lock()
@@ -94,7 +94,7 @@ func (c *Client) tooLong() {
 	}
 }
 
-// isSync reports whether line is the answer to the synchronisation id.
+// isSync reports whether line is the answer to the synchronization id.
 func isSync(line []byte, id int64) bool {
 	var reply struct {
 		Return int64 `json:"return"`

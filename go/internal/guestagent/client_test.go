@@ -23,7 +23,7 @@ func bubble(t *testing.T, test func(t *testing.T, c *Client, p peer)) {
 	})
 }
 
-func TestFirstRequestSynchronises(t *testing.T) {
+func TestFirstRequestSynchronizes(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Client, p peer) {
 		done := ping(c, time.Second)
 		args := p.asked(CommandSyncDelimited)
@@ -35,7 +35,7 @@ func TestFirstRequestSynchronises(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		// The next request does not synchronise.
+		// The next request does not synchronize.
 		done = ping(c, time.Second)
 		line, err := p.requests.ReadString('\n')
 		if err != nil || line != `{"execute":"guest-ping"}`+"\n" {

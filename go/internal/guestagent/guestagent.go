@@ -8,7 +8,7 @@
 // The guest may be absent, broken or hostile. Invariants:
 //
 //   - No request waits longer than its context. After a request without an answer, the two ends
-//     synchronise before the next one.
+//     synchronize before the next one.
 //   - A request that changes something in the guest is sent only after the guest has just
 //     answered, so that it cannot stay in a buffer until the guest's next boot.
 //   - Messages that are too long or unexpected are dropped while they are read, and use no

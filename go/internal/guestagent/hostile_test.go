@@ -97,7 +97,7 @@ func (zeros) Read(p []byte) (int, error) { return copy(p, zeroBytes), nil }
 
 var zeroBytes = bytes.Repeat([]byte("0\n{}"), 8<<10)
 
-// The answer to a synchronisation is found after a line of any length.
+// The answer to a synchronization is found after a line of any length.
 func TestSyncAfterALongLine(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Client, p peer) {
 		done := ping(c, time.Hour)

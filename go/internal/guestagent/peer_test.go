@@ -43,7 +43,7 @@ func (p peer) say(text string) {
 }
 
 // asked reads requests up to one for command, and returns its arguments. It answers the
-// synchronisations before it.
+// synchronizations before it.
 func (p peer) asked(command string) (args map[string]any) {
 	for {
 		line, err := p.requests.ReadBytes('\n')
@@ -76,7 +76,7 @@ func (p peer) asked(command string) (args map[string]any) {
 	}
 }
 
-// synced returns the answer to a synchronisation.
+// synced returns the answer to a synchronization.
 func synced(args map[string]any) string {
 	return fmt.Sprintf("\xFF{\"return\": %.0f}\n", args["id"])
 }

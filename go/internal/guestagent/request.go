@@ -72,11 +72,11 @@ func (c *Client) acquire(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// sync synchronises the two ends. A Delimiter before the request makes the agent drop an incomplete
+// sync synchronizes the two ends. A Delimiter before the request makes the agent drop an incomplete
 // request.
 func (c *Client) sync(ctx context.Context) error {
 	c.synced = false
-	id := 1 + rand.Int64N(1<<53-1) // exact also in JSON parsers that use floating point
+	id := 1 + rand.Int64N(1<<53-1) // exact even in JSON parsers that use floating point
 	args := struct {
 		ID int64 `json:"id"`
 	}{id}

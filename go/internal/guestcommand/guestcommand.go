@@ -128,7 +128,7 @@ func (s Streams) input(ctx context.Context) ([]byte, error) {
 		err  error
 	}
 	read := make(chan result, 1)
-	go func() { // may stay until the process exits, since a read cannot be cancelled
+	go func() { // may stay until the process exits, since a read cannot be canceled
 		data, err := io.ReadAll(io.LimitReader(s.In, maxInput))
 		read <- result{data, err}
 	}()

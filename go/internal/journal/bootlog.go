@@ -19,7 +19,7 @@ var ErrNotKept = errors.New("is not kept")
 
 // Boot describes a boot of which something is kept.
 type Boot struct {
-	Number   int       `json:"number"`             // from 1; 0: output before the first call of Boot
+	Number   int       `json:"number"`             // from 1; 0: output before the first call to Boot
 	Start    int64     `json:"start"`              // offset of the first byte that is kept
 	End      int64     `json:"end"`                // offset just after the last byte
 	Started  time.Time `json:"started"`            // zero if unknown

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Snapshot is the state of a journal at the time of a call of TakeSnapshot. It is for a
+// Snapshot is the state of a journal at the time of a call to TakeSnapshot. It is for a
 // process that does not write the journal; another process may write it meanwhile.
 type Snapshot struct {
 	dir      string

@@ -19,7 +19,7 @@ import (
 // Line returns text as one line: line ends are escaped too.
 func Line(text string) string { return escaped(text, false) }
 
-// Lines returns text as lines that end with "\n", also if they ended with "\r\n". A tab
+// Lines returns text as lines that end with "\n", even if they ended with "\r\n". A tab
 // becomes a space.
 func Lines(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")

@@ -35,7 +35,6 @@ type Command struct {
 	// Stderr, if not nil, receives the standard error as it is written. Process.Stderr
 	// keeps its last lines in any case.
 	Stderr io.Writer
-	// Foreground gives the process our terminal: our standard input, output and
 	// Foreground gives the process this process's terminal: its standard input, output
 	// and error, and its process group, so that Ctrl-C reaches it. A foreground process
 	// also inherits the descriptors that this process has inherited.

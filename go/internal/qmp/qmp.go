@@ -115,7 +115,7 @@ func (c *Client) expect() (id int) {
 	return c.lastID
 }
 
-// forget drops the answer of the current command, also if it comes later.
+// forget drops the answer of the current command, even if it comes later.
 func (c *Client) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -35,7 +35,7 @@ type Client struct {
 	leave  context.CancelFunc
 }
 
-// Join adds a client that reads from offset. It returns ErrCrowded if there are too many
+// Join adds a client that reads from offset. It returns ErrTooManyClients if there are too many
 // clients, and ErrFinished once the VM has ended. The caller must call Close, at the
 // latest when the client's Context is done.
 func (r *Relay) Join(info ClientInfo, offset int64) (*Client, error) {

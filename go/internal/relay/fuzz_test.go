@@ -27,7 +27,7 @@ func FuzzAnswers(f *testing.F) {
 			t.Errorf("%q: at once %q, in pieces %q", text, whole, parts)
 		}
 		for _, one := range whole {
-			if question.Match(one) || len(answer.ReplaceAll(one, nil)) > 0 {
+			if query.Match(one) || len(answer.ReplaceAll(one, nil)) > 0 {
 				t.Errorf("%q got the answer %q", text, one)
 			}
 		}

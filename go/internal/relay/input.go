@@ -30,7 +30,7 @@ type input struct {
 	waiting atomic.Int64 // bytes in the queue
 
 	mu      sync.Mutex // held while the FIFO is written or emptied
-	flushes int        // number of calls of flush
+	flushes int        // number of calls to flush
 	typed   bool       // the FIFO may hold bytes typed by a client
 }
 

@@ -37,8 +37,8 @@ type Config struct {
 	Drops bool
 	// OutputOnly is set if the device only prints. What clients type is discarded.
 	OutputOnly bool
-	// OwnBoots makes a boot begin without a call of Boot too: at the first byte after
-	// Gone, once all earlier output has been taken.
+	// OwnBoots also begins a boot without a call to Boot: at the first byte after Gone,
+	// once all earlier output has been taken.
 	OwnBoots bool
 	// SeatMoved, if not nil, is called when the writer's seat is taken or given up. It
 	// must not block.
@@ -47,14 +47,14 @@ type Config struct {
 
 // Relay is the relay of one console. Use New to create one. Run can be called once.
 type Relay struct {
-	journal  *journal.Journal
-	ownBoots bool
-	out      *output
-	in       *input
-	clients  *roster
-	seat     *seat
-	vm       *vm
-	prober   *prober
+	journal   *journal.Journal
+	ownBoots  bool
+	out       *output
+	in        *input
+	clients   *clientList
+	seat      *seat
+	vm        *vm
+	responder *responder
 }
 
 // New creates the FIFOs and the relay. QEMU's end is the chardev `pipe,path=VMPath`. The
@@ -70,7 +70,7 @@ func New(config Config) (*Relay, error) {
 		ownBoots: config.OwnBoots,
 		out:      &output{fifo: out, journal: config.Journal, vm: vm},
 		in:       newInput(in, config.OutputOnly),
-		clients:  newRoster(),
+		clients:  newClientList(),
 		seat:     &seat{moved: config.SeatMoved},
 		vm:       vm,
 	}
@@ -78,7 +78,7 @@ func New(config Config) (*Relay, error) {
 		r.out.overrun = overrun
 	}
 	_, end := r.journal.Range()
-	r.prober = &prober{relay: r, answered: end}
+	r.responder = &responder{relay: r, answered: end}
 	return r, nil
 }
 
@@ -86,11 +86,11 @@ func New(config Config) (*Relay, error) {
 func VMPath(dir string) string { return filepath.Join(dir, "vm") }
 
 // Run relays until Finish has been called, all output is in the journal and the clients
-// have read it. Clients that are too slow for finalReadLimit are disconnected.
+// have read it. Clients that need more than two seconds for that are disconnected.
 func (r *Relay) Run() error {
 	var group errgroup.Group
 	group.Go(r.in.run)
-	drained := r.out.drain(r.prober.answer)
+	drained := r.out.drain(r.responder.answer)
 	closed := r.journal.Close()
 	r.in.close()
 	r.vm.setAttached(false)

@@ -81,7 +81,7 @@ func (b *bench) print(from, to int) {
 	}
 }
 
-// Without calls of Boot, each boot begins with its first byte.
+// Without calls to Boot, each boot begins with its first byte.
 func TestOwnBoots(t *testing.T) {
 	b := start(t, Config{OwnBoots: true})
 	b.relay.Gone()

@@ -14,7 +14,7 @@ import (
 type Seat int
 
 const (
-	// NoSeat types while the seat is free, or its holder has not typed for seatIdle. At
+	// NoSeat types while the seat is free, or its holder has not typed for 10 seconds. At
 	// other times what is typed is dropped.
 	NoSeat Seat = iota
 	// TakeSeat takes the seat if it is free or the same client has it.
@@ -69,7 +69,7 @@ func (r *Relay) Typist(info TypistInfo) (*Typist, error) {
 func (t *Typist) Lost() <-chan error { return t.lost }
 
 // Others returns a channel that receives the TypistInfo.Through of a client that types
-// while this typist has the seat but has not typed for seatIdle. It receives one value
+// while this typist has the seat but has not typed for 10 seconds. It receives one value
 // until this typist types again.
 func (t *Typist) Others() <-chan string { return t.others }
 

@@ -18,7 +18,7 @@ type vm struct {
 	change   context.CancelFunc
 }
 
-// The states of a relay with Config.OwnBoots. Without a call of Boot, a boot begins at
+// The states of a relay with Config.OwnBoots. Without a call to Boot, a boot begins at
 // the first byte after a VM has gone and all its output has been taken.
 const (
 	bootKnown   int32 = iota // a VM is attached or about to start
@@ -32,7 +32,7 @@ func newVM() *vm {
 	return v
 }
 
-// state returns whether a VM is attached, and a context that is canceled when that
+// state reports whether a VM is attached, and returns a context that is canceled when that
 // changes.
 func (v *vm) state() (attached bool, until context.Context) {
 	v.mu.Lock()

@@ -54,7 +54,7 @@ func testFolders(t *testing.T) string {
 	return dir
 }
 
-// run runs a channel until the end of the test or a call of stop.
+// run runs a channel until the end of the test or a call to stop.
 func run(t *testing.T, config Config) (c *Channel, stop func()) {
 	t.Helper()
 	c, err := Open(config)

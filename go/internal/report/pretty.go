@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"microvm-console/internal/colour"
+	"microvm-console/internal/color"
 	"microvm-console/internal/plaintext"
 )
 
@@ -15,7 +15,7 @@ import (
 // time, the other methods by one goroutine.
 type Pretty struct {
 	W       io.Writer
-	Palette colour.Palette
+	Palette color.Palette
 	// Columns is the width of W if W is a terminal: a check is then shown while it runs,
 	// with the time that it has taken. If it is 0, only results are written.
 	Columns int

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"microvm-console/internal/colour"
+	"microvm-console/internal/color"
 	"microvm-console/internal/plaintext"
 )
 
@@ -59,8 +59,11 @@ type Result struct {
 // Console is the end of a console's output.
 type Console struct {
 	Device string // "ttyS0"
-	Bytes  int64  // all that it has printed
+	Bytes  int64  // all that it had printed
 	Lines  []string
+	// Until is when this was the end: a clause such as `"login on ttyS0" failed`; "" is the end
+	// of the run.
+	Until string
 }
 
 // Count is the number of results of each kind.
@@ -86,7 +89,7 @@ func (r Run) Count() Count {
 
 // text returns the count for people. It has the skipped checks, and those not run, only if
 // there are any.
-func (c Count) text(palette colour.Palette) string {
+func (c Count) text(palette color.Palette) string {
 	failed := fmt.Sprintf("%d failed", c.Failed)
 	if c.Failed > 0 {
 		failed = palette.Red(failed)
@@ -140,7 +143,7 @@ func (r Report) name(run int, check string) string {
 func (r Run) details() []string {
 	var lines []string
 	for _, console := range r.Consoles {
-		lines = append(lines, fmt.Sprintf("--- the last lines of %s (%d bytes in all)", console.Device, console.Bytes))
+		lines = append(lines, console.heading())
 		for _, line := range console.Lines {
 			lines = append(lines, plaintext.Lines(line))
 		}
@@ -153,6 +156,14 @@ func (r Run) details() []string {
 		lines = append(lines, "--- the whole output of the consoles is in "+plaintext.Line(r.Kept))
 	}
 	return lines
+}
+
+// heading returns the line above the console's lines.
+func (c Console) heading() string {
+	if c.Until == "" {
+		return fmt.Sprintf("--- the last lines of %s (%d bytes in all)", c.Device, c.Bytes)
+	}
+	return fmt.Sprintf("--- the last lines of %s until %s (%d bytes)", c.Device, plaintext.Line(c.Until), c.Bytes)
 }
 
 // WriteDetails writes the last lines of each console, QEMU's command line, and where the

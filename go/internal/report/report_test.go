@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"microvm-console/internal/colour"
+	"microvm-console/internal/color"
 	"microvm-console/internal/report"
 )
 
@@ -57,7 +57,7 @@ var interrupted = report.Run{
 		{Name: "login on ttyS0", Duration: 1500 * ms, NotRun: "interrupted before its end"},
 		{Name: "tty", NotRun: "interrupted"},
 	},
-	Consoles: []report.Console{{Device: "ttyS0", Bytes: 6, Lines: []string{"hello"}}},
+	Consoles: []report.Console{{Device: "ttyS0", Bytes: 6, Lines: []string{"hello"}, Until: `"b" was interrupted`}},
 }
 
 // reports are written in each format to testdata.
@@ -147,7 +147,7 @@ func TestPretty(t *testing.T) {
 	}{
 		{"plain", &report.Pretty{}, "ok      1.50 s  a\nFAIL    0.00 s  b\n                why\n                and how\nskip            c (no)\nnot run         d (why)\n1 passed, 1 failed, 1 skipped, 1 not run in 3.2 s\n"},
 		{
-			"in colour", &report.Pretty{Palette: colour.All()},
+			"in color", &report.Pretty{Palette: color.All()},
 			"\x1b[32mok  \x1b[0m    1.50 s  a\n\x1b[31mFAIL\x1b[0m    0.00 s  b\n                why\n                and how\n\x1b[33mskip\x1b[0m            c (no)\n\x1b[33mnot run\x1b[0m         d (why)\n" +
 				"1 passed, \x1b[31m1 failed\x1b[0m, 1 skipped\x1b[33m, 1 not run\x1b[0m in 3.2 s\n",
 		},

@@ -262,7 +262,7 @@ func lockedAt(path string) (bool, error) {
 }
 
 // isHeld reports whether a process holds the exclusive lock of a file. It briefly takes a
-// shared lock, which does not interfere with other calls of isHeld.
+// shared lock, which does not interfere with other calls to isHeld.
 func isHeld(file *os.File) bool {
 	return errors.Is(unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
 }

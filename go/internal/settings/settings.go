@@ -1,7 +1,7 @@
 // Package settings reads the settings file of qemu-relay: the channels, the folder of their
 // endpoints, and how much of each stream is kept.
 //
-// The file is JSON. Every field may be left out; the defaults are defined here only, also
+// The file is JSON. Every field may be left out; the defaults are defined here only, including
 // for Nix. Load reports all mistakes of a file at once.
 package settings
 
@@ -81,7 +81,7 @@ func (s Settings) Names() []string {
 	return slices.DeleteFunc(s.all(), func(name string) bool { return !s.Channels[name].Enable })
 }
 
-// all returns all channels in the order of Names, also the disabled ones.
+// all returns all channels in the order of Names, including the disabled ones.
 func (s Settings) all() []string {
 	return slices.SortedFunc(maps.Keys(s.Channels), Compare)
 }

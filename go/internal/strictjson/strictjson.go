@@ -22,7 +22,7 @@ import (
 // Decode decodes one JSON object into the struct that into points to. Its error is a
 // *multierror.Error with a *Mistake for every unknown field, every field that is listed twice
 // and every value of a wrong type: "consoles[1].port: want a whole number, got a string".
-// The fields without a mistake are decoded also if there is an error; see AllMistakes. If
+// The fields without a mistake are decoded even if there is an error; see AllMistakes. If
 // data is not JSON, nothing is decoded, and the error holds no Mistake.
 //
 // Decode supports structs, maps with string keys, slices, strings, ints, bools, and pointers

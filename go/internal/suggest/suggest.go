@@ -47,7 +47,7 @@ func Hint(word, prefix string, known []string) string {
 const minPrefix = 2
 
 // distance returns the number of edits between a and b: letters that are inserted, deleted
-// or replaced, and neighbours that are swapped (the optimal string alignment distance).
+// or replaced, and neighbors that are swapped (the optimal string alignment distance).
 func distance(a, b []rune) int {
 	// Row i holds the distances between the first i letters of a and each beginning of b.
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)

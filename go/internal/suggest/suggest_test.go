@@ -25,7 +25,7 @@ func TestNearest(t *testing.T) {
 		{"a beginning of one letter", "c", ""},
 		{"no letter", "", ""},
 		{"two edits in five letters", "nammu", ""},
-		{"another word", "colour", ""},
+		{"another word", "color", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestHint(t *testing.T) {
 	if got, want := suggest.Hint("conifg", "--", []string{"config"}), " (did you mean --config?)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := suggest.Hint("colour", "--", []string{"config"}); got != "" {
+	if got := suggest.Hint("color", "--", []string{"config"}); got != "" {
 		t.Errorf("got %q, want nothing", got)
 	}
 }

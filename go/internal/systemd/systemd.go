@@ -34,7 +34,7 @@ func Notify(state string) error {
 }
 
 // Store passes a copy of file to the service manager, which keeps it until Forget, or until
-// the service is stopped. After a restart, also after a crash, Stored returns it. name has
+// the service is stopped. After a restart, even after a crash, Stored returns it. name has
 // no colon and at most 255 bytes. The caller still closes file.
 func Store(name string, file *os.File) error {
 	if err := checkName(name); err != nil {

@@ -53,7 +53,7 @@ func (u Unit) Text() string {
 // GOTRACEBACK=crash a Go panic would give the same status. LimitCORE=0 because a core dump
 // would contain what was typed. MemoryMax and TasksMax are far above the needs of a relay
 // with many clients (about 12 kB for each, and a thread for each one that waits for a disk).
-// The link to the pseudoterminal is in RuntimeDirectory=, which systemd removes also after
+// The link to the pseudoterminal is in RuntimeDirectory=, which systemd removes even after
 // the relay was killed.
 const unitText = `%[1]s
 [Unit]

@@ -54,7 +54,7 @@ func (w *watcher) pingAgents() {
 				continue
 			}
 			w.guest.Answered(is.Restarts)
-			_ = w.record.publish() // the status shows it also without the file
+			_ = w.record.publish() // the status shows it even without the file
 			notify(w.events.printed)
 			notify(w.windows.changed) // it may have missed terminal sizes
 		}

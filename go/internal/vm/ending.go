@@ -103,7 +103,7 @@ func (e *exitError) Error() string { return e.How() + e.advice + e.words }
 
 // exitError waits until QEMU has ended, and returns how it ended.
 func (q *qemuProcess) exitError(atStart bool) *exitError {
-	e := &exitError{exit: q.process.Exit(), atStart: atStart, words: q.lastWords()}
+	e := &exitError{exit: q.process.Exit(), atStart: atStart, words: q.lastLines()}
 	if e.exit == 128+int(unix.SIGSYS) && q.sandbox {
 		e.advice = ": the sandbox forbids a system call that its arguments need " +
 			`(change qemuArgs, or set "sandbox": false in vm.json)`
@@ -111,8 +111,8 @@ func (q *qemuProcess) exitError(atStart bool) *exitError {
 	return e
 }
 
-// lastWords returns ": " and the end of QEMU's standard error, to be appended to an error.
-func (q *qemuProcess) lastWords() string {
+// lastLines returns ": " and the end of QEMU's standard error, to be appended to an error.
+func (q *qemuProcess) lastLines() string {
 	words := q.process.Stderr()
 	if words != "" {
 		words = ": " + words

@@ -49,7 +49,7 @@ func TestEnd(t *testing.T) {
 		{"a crash of QEMU", end{exit: &exitError{exit: 128 + int(unix.SIGSEGV)}}, "QEMU was killed by SIGSEGV", "QEMU was killed by SIGSEGV", true},
 		{"a failed start", end{start: &exitError{exit: 1, atStart: true}}, "QEMU ended with status 1 at its start", "QEMU ended with status 1 at its start", true},
 		{"a missing QEMU", end{start: unix.ENOENT}, "not started", unix.ENOENT.Error(), true},
-		{"a cancelled start", end{start: errAbandoned}, "not started", "stopped before the VM had started", false},
+		{"a canceled start", end{start: errAbandoned}, "not started", "stopped before the VM had started", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text, err := test.end.line(), test.end.err()

@@ -23,8 +23,8 @@ const (
 	// answerLimit bounds the wait for an answer of the agent. After that, Exec checks whether
 	// the guest has restarted.
 	answerLimit = 10 * time.Second
-	// causeLimit bounds the wait for the cause of a guest's end. It is longer than the
-	// detection of a panic takes.
+	// causeLimit bounds the wait for the cause of a guest's end. It is longer than
+	// detecting a panic takes.
 	causeLimit = 2 * panicQuiet
 	// pollFirst and pollMost are the shortest and the longest pause between two requests to
 	// an agent that cannot wait for output.

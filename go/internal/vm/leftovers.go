@@ -37,7 +37,7 @@ func (v *VM) Leftovers() error {
 }
 
 // takenByOthers reports whether a process other than this one and its QEMU listens on a port.
-// Then the VM had released the port.
+// In that case the VM has released the port.
 func takenByOthers(port, qemu int) bool {
 	pid, _ := loopback.Owner(port)
 	return pid != 0 && pid != os.Getpid() && pid != qemu
@@ -46,21 +46,21 @@ func takenByOthers(port, qemu int) bool {
 // killLimit bounds the wait for killed processes to end.
 const killLimit = 5 * time.Second
 
-// killHeirs kills the processes that still hold the VM's lock after QEMU has ended: processes
+// killOtherHolders kills the processes that still hold the VM's lock after QEMU has ended: processes
 // that QEMU started, or QEMU itself if the program in vm.json is a script that runs it as a
 // child. They would prevent the next start of the VM.
-func killHeirs(lock *rundir.Lock) error {
+func killOtherHolders(lock *rundir.Lock) error {
 	for deadline := time.Now().Add(killLimit); ; {
-		heirs := lock.OtherHolders()
+		holders := lock.OtherHolders()
 		switch {
-		case len(heirs) == 0:
+		case len(holders) == 0:
 			return nil
 		case time.Now().After(deadline):
-			return fmt.Errorf("left behind: the processes %d, started by QEMU", heirs)
+			return fmt.Errorf("left behind: the processes %d, started by QEMU", holders)
 		}
-		for _, pid := range heirs {
-			isHeir := func() bool { return slices.Contains(lock.OtherHolders(), pid) }
-			if err := process.KillOther(pid, isHeir, time.Until(deadline)); err != nil {
+		for _, pid := range holders {
+			isHolder := func() bool { return slices.Contains(lock.OtherHolders(), pid) }
+			if err := process.KillOther(pid, isHolder, time.Until(deadline)); err != nil {
 				return fmt.Errorf("left behind: %w", err)
 			}
 		}

@@ -126,7 +126,7 @@ func (r *record) note(text string) {
 		notes := append(m.Notes, state.Note{Time: time.Now(), Text: text})
 		m.Notes = slices.Clone(notes[max(0, len(notes)-maxNotes):])
 	})
-	_ = r.write() // the status shows it also without the file
+	_ = r.write() // the status shows it even without the file
 }
 
 // withdraw removes a note that is no longer true from the status.
@@ -135,7 +135,7 @@ func (r *record) withdraw(text string) {
 	r.set(func(m *state.Machine) {
 		m.Notes = slices.DeleteFunc(slices.Clone(m.Notes), func(note state.Note) bool { return note.Text == text })
 	})
-	_ = r.write() // the status shows it also without the file
+	_ = r.write() // the status shows it even without the file
 }
 
 // noteLimited is note with a limit, for notes that a guest or a client can cause at will. It

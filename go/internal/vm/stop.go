@@ -26,15 +26,15 @@ type stopper struct {
 	asked  bool           // a stop of the running VM has begun
 	report ctl.StopReport // of the last stop of the running VM
 
-	mu        sync.Mutex
-	cancel    context.CancelCauseFunc // ends the start; nil before Run
-	cancelled bool                    // Stop was called before the start was complete
+	mu       sync.Mutex
+	cancel   context.CancelCauseFunc // ends the start; nil before Run
+	canceled bool                    // Stop was called before the start was complete
 }
 
 // Stop stops the VM: by the guest's agent, the ACPI power button, QEMU's quit command, SIGTERM
 // and SIGKILL, in this order, each with its share of the timeout. It returns when QEMU has
 // ended, and reports which stage worked. Concurrent stops run one after the other; a forced
-// stop cuts the stages that ask the guest short. Stop may be called at any time.
+// stop ends the stages that ask the guest. Stop may be called at any time.
 func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport, error) {
 	if request.Force {
 		v.stop.force.Do(func() { close(v.stop.forced) })
@@ -49,7 +49,7 @@ func (v *VM) Stop(ctx context.Context, request ctl.StopRequest) (ctl.StopReport,
 		v.stop.cancelStart()
 		select {
 		case <-v.ended:
-			return ctl.StopReport{Stage: "start cancelled", Tried: []ctl.Attempt{}}, nil
+			return ctl.StopReport{Stage: "start canceled", Tried: []ctl.Attempt{}}, nil
 		case <-v.ready: // too late to cancel
 		}
 	}
@@ -75,11 +75,11 @@ func (v *VM) stopBy(ctx context.Context, stages []stage) (ctl.StopReport, error)
 	return report, nil
 }
 
-// cancelStart ends the start, also one that has not begun.
+// cancelStart ends the start, even one that has not begun.
 func (s *stopper) cancelStart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cancelled = true
+	s.canceled = true
 	if s.cancel != nil {
 		s.cancel(errAbandoned)
 	}
@@ -90,12 +90,13 @@ func (s *stopper) startBy(cancel context.CancelCauseFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cancel = cancel
-	if s.cancelled {
+	if s.canceled {
 		cancel(errAbandoned)
 	}
 }
 
-// result waits for the current stop, if any. It returns whether there was a stop, and its report.
+// result waits for the current stop, if any. It reports whether there was a stop, and returns its
+// report.
 func (s *stopper) result() (asked bool, report ctl.StopReport) {
 	s.turn.Lock()
 	defer s.turn.Unlock()

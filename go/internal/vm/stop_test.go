@@ -142,7 +142,7 @@ func TestStopWhileStartingCancelsTheStart(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	report, err := v.Stop(t.Context(), ctl.StopRequest{})
-	if err != nil || report.Stage != "start cancelled" {
+	if err != nil || report.Stage != "start canceled" {
 		t.Errorf("got %+v, %v", report, err)
 	}
 	if err := <-ended; err != nil {
@@ -166,13 +166,13 @@ func TestStopBeforeTheStart(t *testing.T) {
 	}()
 	for given := false; !given; time.Sleep(time.Millisecond) {
 		v.stop.mu.Lock()
-		given = v.stop.cancelled
+		given = v.stop.canceled
 		v.stop.mu.Unlock()
 	}
 	if err := v.Run(t.Context()); err != nil {
 		t.Errorf("Run: %v", err)
 	}
-	if report := <-reports; report.Stage != "start cancelled" {
+	if report := <-reports; report.Stage != "start canceled" {
 		t.Errorf("got %+v", report)
 	}
 	if err := v.Leftovers(); err != nil {

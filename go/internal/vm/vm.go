@@ -45,7 +45,7 @@ type Options struct {
 	Verbose bool
 }
 
-// VM is one VM. New creates it, and Run runs it once.
+// VM is a virtual machine run by this process. New creates it, and Run runs it once.
 type VM struct {
 	machine   vmconfig.Machine // with the ports in use once the VM has started
 	autoPorts bool             // see Options
@@ -123,10 +123,11 @@ func newGuest(m vmconfig.Machine) *guest.Guest {
 	return guest.New(consoles)
 }
 
-// Ready is closed when QEMU runs and the ports are open, whatever the state of the guest.
+// Ready returns a channel that is closed when QEMU runs and the ports are open, whatever the
+// state of the guest.
 func (v *VM) Ready() <-chan struct{} { return v.ready }
 
-// Finished is closed when Run returns.
+// Finished returns a channel that is closed when Run returns.
 func (v *VM) Finished() <-chan struct{} { return v.finished }
 
 // Run starts the VM and returns when the VM has ended and nothing of it is left. It returns nil
@@ -200,7 +201,7 @@ func (v *VM) awaitWatchers() error {
 		return nil // QEMU was not started
 	}
 	<-v.qemu.done()
-	err := killHeirs(v.lock) // they may hold QEMU's ends of the connections
+	err := killOtherHolders(v.lock) // they may hold QEMU's ends of the connections
 	v.qemu.agent.Close()
 	watched := v.qemu.group.Wait()
 	v.outputs.awaitRead()

@@ -10,7 +10,7 @@ import (
 
 const (
 	// silenceLimit is the default of Options.Silence: many times what a kernel needs to print
-	// its first line, also under TCG.
+	// its first line, even under TCG.
 	silenceLimit = 10 * time.Second
 	// panicQuiet is how long all consoles must be silent before the watcher looks for the end
 	// of a panic in their last lines.
@@ -95,7 +95,7 @@ func (w *watcher) restarted() {
 	w.noteRestarts()
 	w.terminate(w.guest.CheckRestart())
 	if w.guest.State().ReadyBy == "" {
-		_ = w.record.become(state.Booting) // the status shows it also without the file
+		_ = w.record.become(state.Booting) // the status shows it even without the file
 	}
 	w.checkReady()
 }
@@ -114,7 +114,7 @@ func (w *watcher) terminate(found *guest.Error) {
 // checkReady changes the VM's state if the guest has become ready.
 func (w *watcher) checkReady() {
 	if now, _ := w.record.now(); now.State == state.Booting && w.guest.CheckReady(time.Now()) {
-		_ = w.record.become(state.Ready) // the status shows it also without the file
+		_ = w.record.become(state.Ready) // the status shows it even without the file
 	}
 }
 
@@ -194,7 +194,7 @@ func (w *watcher) whyHalted() *guest.Error {
 	}
 	switch status {
 	case "internal-error":
-		return w.guest.Lost("stopped by an internal error of QEMU or KVM" + w.qemu.lastWords())
+		return w.guest.Lost("stopped by an internal error of QEMU or KVM" + w.qemu.lastLines())
 	case "watchdog":
 		return w.guest.Lost("stopped by its watchdog device")
 	case "guest-panicked":

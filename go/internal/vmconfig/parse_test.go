@@ -116,11 +116,11 @@ var mistakes = []struct {
 		[]string{"ports: cannot be combined with consoles (give each console its port there)"},
 	},
 	{
-		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "memoryMB": 1, "colour": 1, "": 1, "consoles": [{"prt": 1}]}`,
+		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "memoryMB": 1, "color": 1, "": 1, "consoles": [{"prt": 1}]}`,
 		[]string{
 			`"": unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, sandbox, vcpus, vsock)`,
 			"Name: unknown field (did you mean name?)",
-			"colour: unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, sandbox, vcpus, vsock)",
+			"color: unknown field (known: accel, checks, consoles, initrd, kernel, kernelParams, machine, memoryMiB, name, ports, qemu, qemuArgs, sandbox, vcpus, vsock)",
 			"consoles[0].prt: unknown field (did you mean port?)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",

@@ -17,7 +17,7 @@
 //	folders.go     OwnFolders: run and state folders for a test; FreePort, WriteFile
 //	flake.go       Nix, Build: outputs of the flake; DemoProgram, Tool: programs in them
 //	parts.go       PartsOfDemo: the kernel, modules and busybox of the demo
-//	licenses.go    CheckLicenses: the licences of the modules in our programs
+//	licenses.go    CheckLicenses: the licenses of the modules in our programs
 //	session.go     Start: an interactive program; Alive
 //	tmux.go        OpenTmux: a real terminal with a screen and keys
 //	demo.go        StartDemo, DemoWith, Connect, Login, Shell: the demo VM and its guest

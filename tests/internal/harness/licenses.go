@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// CheckLicenses fails the test unless licenses, a folder, has the licence of each module
+// CheckLicenses fails the test unless licenses, a folder, has the license of each module
 // that is linked into a program of bin.
 func CheckLicenses(t *testing.T, bin, licenses string) {
 	t.Helper()
@@ -22,7 +22,7 @@ func CheckLicenses(t *testing.T, bin, licenses string) {
 	for module := range modules {
 		found, err := filepath.Glob(filepath.Join(licenses, module, "LICENSE*"))
 		if err != nil || len(found) == 0 {
-			t.Errorf("no licence of %s (%v)", module, err)
+			t.Errorf("no license of %s (%v)", module, err)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func (h Handlers) stream(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, new(*relay.PartError)):
 		http.Error(w, err.Error(), http.StatusRequestedRangeNotSatisfiable)
 		return
-	case errors.Is(err, relay.ErrCrowded):
+	case errors.Is(err, relay.ErrTooManyClients):
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	case err != nil:

@@ -180,7 +180,7 @@ func TestTooManyCommands(t *testing.T) {
 	}
 }
 
-// A command that has ended does not stay a zombie, also if its status is not requested.
+// A command that has ended does not stay a zombie, even if its status is not requested.
 func TestNoZombies(t *testing.T) {
 	ctx, client, _ := connected(t)
 	pid, err := client.Exec(ctx, guestagent.ExecRequest{Path: "true"})

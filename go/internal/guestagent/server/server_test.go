@@ -186,9 +186,9 @@ func TestRawRequests(t *testing.T) {
 	tests := []struct{ name, request, want string }{
 		{"a ping", `{"execute":"guest-ping"}`, `{"return":{}}`},
 		{"a ping with an id", `{"execute":"guest-ping","arguments":{},"id":["x",1]}`, `{"return":{},"id":["x",1]}`},
-		{"a synchronisation", `{"execute":"guest-sync","arguments":{"id":-5}}`, `{"return":-5}`},
-		{"a delimited synchronisation", "{\"exec\xFF" + `{"execute":"guest-sync-delimited","arguments":{"id":5}}`, "\xFF" + `{"return":5}`},
-		{"a synchronisation without an id", `{"execute":"guest-sync"}`, `{"error":{"class":"GenericError","desc":"parameter 'id' is missing"}}`},
+		{"a synchronization", `{"execute":"guest-sync","arguments":{"id":-5}}`, `{"return":-5}`},
+		{"a delimited synchronization", "{\"exec\xFF" + `{"execute":"guest-sync-delimited","arguments":{"id":5}}`, "\xFF" + `{"return":5}`},
+		{"a synchronization without an id", `{"execute":"guest-sync"}`, `{"error":{"class":"GenericError","desc":"parameter 'id' is missing"}}`},
 		{"an unknown command", `{"execute":"guest-fly"}`, `{"error":{"class":"CommandNotFound","desc":"The command guest-fly has not been found"}}`},
 		{"a shutdown, which is not answered", `{"execute":"guest-shutdown"}`, ""},
 		{"a status of an unknown process", `{"execute":"guest-exec-status","arguments":{"pid":0}}`, `{"error":{"class":"GenericError","desc":"PID 0 does not exist"}}`},

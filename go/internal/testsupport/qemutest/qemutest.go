@@ -4,7 +4,7 @@
 // It accepts the command lines that package qemu makes for microvm-run and run-qemu. It serves
 // the monitor protocol on the inherited descriptor, opens the consoles' pipes or serves their
 // ports, echoes what the consoles receive, and prints a line on the first console for each
-// break. Words of the kernel command line change its behaviour:
+// break. Words of the kernel command line change its behavior:
 //
 //	fake.acpi=ignore    the power button does nothing
 //	fake.quit=ignore    the monitor's quit does nothing

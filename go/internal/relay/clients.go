@@ -15,8 +15,8 @@ import (
 // reserved place.
 const MaxClients = 256
 
-// ErrCrowded is returned by Join if a console already has MaxClients clients.
-var ErrCrowded = fmt.Errorf("this console has %d clients, the maximum (disconnect some; console-status lists them)", MaxClients)
+// ErrTooManyClients is returned by Join if a console already has MaxClients clients.
+var ErrTooManyClients = fmt.Errorf("this console has %d clients, the maximum (disconnect some; console-status lists them)", MaxClients)
 
 // ErrFinished is returned by Join once the VM has ended.
 var ErrFinished = errors.New("relay: the machine has ended")
@@ -24,8 +24,8 @@ var ErrFinished = errors.New("relay: the machine has ended")
 // finalReadLimit is how long clients have, once the VM has ended, to read the rest.
 const finalReadLimit = 2 * time.Second
 
-// roster is the list of connected clients, in the order in which they joined.
-type roster struct {
+// clientList is the list of connected clients, in the order in which they joined.
+type clientList struct {
 	closing context.Context // canceled when no client can join any more
 	close   context.CancelFunc
 	serving context.Context // canceled when all clients have to leave
@@ -35,18 +35,18 @@ type roster struct {
 	mu      sync.Mutex
 	clients []*Client
 	counted int // clients without a reserved place
-	crowded int // clients refused so far
+	refused int // clients refused so far
 }
 
-func newRoster() *roster {
-	l := &roster{}
+func newClientList() *clientList {
+	l := &clientList{}
 	l.closing, l.close = context.WithCancel(context.Background())
 	l.serving, l.stop = context.WithCancel(context.Background())
 	return l
 }
 
 // add adds a client to the list.
-func (l *roster) add(c *Client) error {
+func (l *clientList) add(c *Client) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closing.Err() != nil {
@@ -54,8 +54,8 @@ func (l *roster) add(c *Client) error {
 	}
 	if !c.info.Reserved {
 		if l.counted == MaxClients {
-			l.crowded++
-			return ErrCrowded
+			l.refused++
+			return ErrTooManyClients
 		}
 		l.counted++
 	}
@@ -65,7 +65,7 @@ func (l *roster) add(c *Client) error {
 }
 
 // remove removes a client that add has added.
-func (l *roster) remove(c *Client) {
+func (l *clientList) remove(c *Client) {
 	defer l.members.Done()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -77,7 +77,7 @@ func (l *roster) remove(c *Client) {
 
 // dismiss lets no more clients join and waits up to limit for the others to leave by
 // themselves. Then it makes them leave.
-func (l *roster) dismiss(limit time.Duration) {
+func (l *clientList) dismiss(limit time.Duration) {
 	l.mu.Lock()
 	l.close()
 	l.mu.Unlock()
@@ -88,7 +88,7 @@ func (l *roster) dismiss(limit time.Duration) {
 
 // list returns the clients of a stream that ends at offset end, and the number of clients
 // refused. writer is the name of the client that has the writer's seat.
-func (l *roster) list(end int64, writer string) (clients []state.Client, crowded int) {
+func (l *clientList) list(end int64, writer string) (clients []state.Client, refused int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clients = make([]state.Client, len(l.clients))
@@ -99,5 +99,5 @@ func (l *roster) list(end int64, writer string) (clients []state.Client, crowded
 			Terminal: c.info.Terminal, Writes: writer != "" && c.info.Kind == streamKind && c.info.Name == writer,
 		}
 	}
-	return clients, l.crowded
+	return clients, l.refused
 }

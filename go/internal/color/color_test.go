@@ -1,4 +1,4 @@
-package colour
+package color
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ func TestPalette(t *testing.T) {
 		t.Errorf("nothing in red is %q", got)
 	}
 	if got := (Palette{}).Red("x"); got != "x" {
-		t.Errorf("without colours, red is %q", got)
+		t.Errorf("without colors, red is %q", got)
 	}
 }
 
@@ -35,16 +35,16 @@ func TestOf(t *testing.T) {
 	t.Setenv("NO_COLOR", "")
 	t.Setenv("TERM", "xterm")
 	if !Of(terminal).On() {
-		t.Error("a terminal has no colours")
+		t.Error("a terminal has no colors")
 	}
 	if Of(file).On() || Of(new(bytes.Buffer)).On() {
-		t.Error("a file has colours")
+		t.Error("a file has colors")
 	}
 	for name, value := range map[string]string{"NO_COLOR": "1", "TERM": "dumb"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(name, value)
 			if Of(terminal).On() {
-				t.Error("the terminal has colours")
+				t.Error("the terminal has colors")
 			}
 		})
 	}
