@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
@@ -123,19 +124,15 @@ func run(c *cli.Context) error {
 	case c.Bool("exec"):
 		return execute(c, machine, extra)
 	case c.Bool("detach") && ready == nil:
-		return detach(c, machine)
+		return detach(c)
 	}
 	options := vmOptions(c, c.App.Writer)
 	options.QEMUArgs = extra
 	v := vm.New(machine, options)
-	var group errgroup.Group
+	group, ctx := errgroup.WithContext(c.Context)
 	group.Go(func() error { return announce(c, v, machine, ready) })
-	group.Go(func() error { return v.Run(c.Context) })
-	err = group.Wait()
-	if ready != nil {
-		ready.Close() // before the error is printed; see awaitReady
-	}
-	return explain(c, err)
+	group.Go(func() error { return v.Run(ctx) })
+	return explain(c, group.Wait())
 }
 
 // checkFlags returns an error if flags contradict each other, or QEMU's arguments are not
@@ -186,8 +183,8 @@ func vmOptions(c *cli.Context, w io.Writer) vm.Options {
 }
 
 // announce prints one line per console once QEMU runs, and one when the guest is ready. Then
-// it notifies a service manager. It writes to the pipe of --detach, if there is one, when the
-// guest is ready, or when QEMU runs if no console has a login.
+// it notifies a service manager. With the pipe of --detach, it leaves the terminal when the guest
+// is ready, or when QEMU runs if no console has a login.
 func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File) error {
 	select {
 	case <-v.Ready():
@@ -198,11 +195,13 @@ func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File
 	if c.Bool("quiet") {
 		w = io.Discard
 	}
-	if err := display.Endpoints(w, v.Status().Consoles, screenOf(w)); err != nil {
+	if err := display.Endpoints(w, v.Status().Consoles, display.ScreenOf(w)); err != nil {
 		return err
 	}
 	if !hasLogin(machine) {
-		signalReady(ready)
+		if err := leaveTerminal(c, machine, ready); err != nil {
+			return err
+		}
 		ready = nil
 	}
 	_ = v.AwaitReady(c.Context) // Run returns why the guest was not ready
@@ -213,8 +212,7 @@ func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File
 	if _, err := fmt.Fprintf(w, "%s: READY after %.1f s (%s)\n", c.App.Name, status.ReadySeconds, status.ReadyBy); err != nil {
 		return err
 	}
-	signalReady(ready)
-	return systemd.Notify("READY=1")
+	return multierror.Append(leaveTerminal(c, machine, ready), systemd.Notify("READY=1")).ErrorOrNil()
 }
 
 // explain prints the last lines of a guest that has ended by itself, for a cause, and returns

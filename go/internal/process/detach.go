@@ -10,12 +10,12 @@ import (
 
 // StartDetached starts the program at path as a process that outlives this one. args include
 // args[0]. The process has its own session, so no terminal sends it a signal. Its standard
-// input is empty; output is its standard output and error. It inherits files as descriptors
-// 3, 4, and so on; StartDetached closes them. env is its environment; see Command.
-func StartDetached(path string, args, env []string, output *os.File, files ...*os.File) (*Process, error) {
+// input is empty. It inherits files as descriptors 3, 4, and so on; StartDetached closes
+// them. env is its environment; see Command.
+func StartDetached(path string, args, env []string, stdout, stderr *os.File, files ...*os.File) (*Process, error) {
 	p := &Process{group: true, done: make(chan struct{})}
 	command := &exec.Cmd{
-		Path: path, Args: args, Env: env, Stdout: output, Stderr: output, ExtraFiles: files,
+		Path: path, Args: args, Env: env, Stdout: stdout, Stderr: stderr, ExtraFiles: files,
 		SysProcAttr: &unix.SysProcAttr{Setsid: true},
 	}
 	err := closeInherited()

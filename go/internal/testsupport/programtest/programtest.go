@@ -17,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/plaintext"
@@ -59,12 +60,29 @@ func params(dir string, deadline time.Time) testscript.Params {
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			env.Defer(func() { killOwners(env.WorkDir) })
 			return errors.Join(makeKernel(filepath.Join(env.WorkDir, "bzImage")), setPorts(env),
 				os.WriteFile(filepath.Join(env.WorkDir, ".tmp", "hostile.text"), []byte(hostile), 0o600))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"expand": expand, "status": status, "plain": plain,
 		},
+	}
+}
+
+// killOwners ends the VMs that run in the folder of a transcript: a failed one may leave a VM
+// in the background.
+func killOwners(dir string) {
+	locks, _ := filepath.Glob(filepath.Join(dir, "microvm", "*", "lock")) // the pattern is valid
+	for _, lock := range locks {
+		text, _ := os.ReadFile(lock) // it may end meanwhile
+		var pid int
+		if n, _ := fmt.Sscan(string(text), &pid); n != 1 {
+			continue
+		}
+		if cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)); err == nil && cwd == dir {
+			_ = unix.Kill(pid, unix.SIGKILL) // QEMU ends with it
+		}
 	}
 }
 

@@ -1,8 +1,13 @@
 package programtest
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,5 +45,30 @@ func TestDeadline(t *testing.T) {
 	testscript.RunT(r, params("testdata", time.Now().Add(2*time.Second)))
 	if !r.failed || !strings.Contains(r.log.String(), "hang.txtar:3:") {
 		t.Errorf("failed: %t, with\n%s", r.failed, &r.log)
+	}
+}
+
+// A VM that a transcript leaves behind is ended.
+func TestKillOwners(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := exec.Command("sleep", "60")
+	left.Dir = dir
+	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lock := filepath.Join(dir, "microvm", "demo", "lock")
+	if err := os.MkdirAll(filepath.Dir(lock), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(lock, fmt.Appendf(nil, "%d\n", left.Process.Pid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	killOwners(dir)
+	var exit *exec.ExitError
+	if err := left.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Errorf("it ended with %v", err)
 	}
 }
