@@ -114,8 +114,8 @@ func leaveTerminal(c *cli.Context, machine vmconfig.Machine, pipe *os.File) erro
 	return nil
 }
 
-// createLog creates the run.log of a VM, or empties it. The caller, who has the VM's lock,
-// closes it.
+// createLog creates the run.log of a VM, or empties it. The caller holds the VM's lock, and
+// closes the file.
 func createLog(machine vmconfig.Machine) (*os.File, error) {
 	path, err := rundir.Of(machine.Name).RunLog()
 	if err != nil {
