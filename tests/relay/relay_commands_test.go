@@ -102,7 +102,7 @@ func TestRunQEMUWithoutServices(t *testing.T) {
 	if status := second.Status(); status == 0 {
 		t.Error("a second QEMU on the same channels has status 0")
 	}
-	second.Expect(`(?m)^run-qemu: channel "serial": .*\(by pid \d+`, 1)
+	second.Expect(`(?m)^run-qemu: channel "serial": .*\(pid \d+`, 1)
 	typeInto(t, "/tmp/qemu-monitor.in", "quit\n")
 	if status := vm.Status(); status != 0 {
 		text := vm.Printed()

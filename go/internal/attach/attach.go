@@ -124,7 +124,7 @@ func (s *session) interactive(ctx context.Context, first follow.Target) error {
 		return fmt.Errorf("terminal: %w", err)
 	}
 	defer func() { _ = term.Restore(s.keyboard.fd, before) }() // fails only if the terminal is gone
-	s.sayEscape(first)
+	s.view.notices.say("%s of %s: %v leaves", first.Console.Name, first.Name, s.options.Escape)
 	err = s.run(ctx, first)
 	if errors.Is(err, errStuck) {
 		return err

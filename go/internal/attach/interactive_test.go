@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/follow"
@@ -39,43 +38,11 @@ func TestInteractive(t *testing.T) {
 	}
 	s.wantRestored()
 	s.await(always + wrap + "\x1b[?1049l\r\n[left demo]\r\n")
-	if !strings.HasPrefix(s.String(), "[serial of demo; Ctrl-] leaves]\r\n") {
+	if !strings.HasPrefix(s.String(), "[serial of demo: Ctrl-] leaves]\r\n") {
 		t.Errorf("it begins with %q", s.String())
 	}
 	if guest.asked.Client == "" || !guest.asked.Terminal {
 		t.Errorf("asked for %+v", guest.asked)
-	}
-}
-
-// The notice of how to leave comes again after a history that is longer than the screen.
-func TestEscapeIsShownAfterALongHistory(t *testing.T) {
-	const height = 5
-	for _, test := range []struct {
-		name  string
-		lines int
-		shown int
-	}{
-		{"a long history", height, 2},
-		{"a short history", height - 1, 1},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			guest, _ := machine(t, strings.Repeat("line\r\n", test.lines)+"# ")
-			s := newScreen(t, false)
-			if err := pty.Setsize(s.tty, &pty.Winsize{Rows: height, Cols: 80}); err != nil {
-				t.Fatal(err)
-			}
-			ended := s.start(Options{})
-			s.await("# ")
-			guest.print("live")
-			s.await("live")
-			s.press("\x1d")
-			if err := result(t, ended); err != nil {
-				t.Error(err)
-			}
-			if shown := strings.Count(s.String(), "[serial of demo; Ctrl-] leaves]\r\n"); shown != test.shown {
-				t.Errorf("the notice is shown %d times, want %d: %q", shown, test.shown, s.String())
-			}
-		})
 	}
 }
 

@@ -1,7 +1,6 @@
 package attach
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/term"
 
 	"microvm-console/internal/follow"
 	"microvm-console/internal/logs"
@@ -94,7 +92,6 @@ func (s *session) follow(ctx context.Context, t follow.Target) error {
 		ReturnLimit: s.returnLimit,
 	}
 	defer s.sender.disconnect()
-	var replayed replay
 	err := follow.Run(ctx, t, request, func(e follow.Event) error {
 		if e.Kind == follow.Lost || e.Kind == follow.Ended {
 			s.sender.disconnect()
@@ -104,14 +101,9 @@ func (s *session) follow(ctx context.Context, t follow.Target) error {
 		}
 		switch e.Kind {
 		case follow.Connected:
-			replayed = replay{of: e.Target, live: e.Live}
 			s.sender.connect(ctx, e.Target, request.Client)
 		case follow.Ended:
 			s.announceEnd(e)
-		case follow.Data:
-			if s.keyboard.terminal && s.options.Boot == 0 && replayed.scrolls(e, s.keyboard.fd) {
-				s.sayEscape(replayed.of)
-			}
 		}
 		return nil
 	})
@@ -119,29 +111,6 @@ func (s *session) follow(ctx context.Context, t follow.Target) error {
 		return errEnded
 	}
 	return err
-}
-
-// sayEscape prints a notice on a terminal of what is shown there, and how to leave.
-func (s *session) sayEscape(t follow.Target) {
-	s.view.notices.say("%s of %s; %v leaves", t.Console.Name, t.Name, s.options.Escape)
-}
-
-// replay is the part of a stream that was printed before the connection was made.
-type replay struct {
-	of    follow.Target
-	live  int64 // the offset at which it ends
-	lines int   // the number of its lines until now
-}
-
-// scrolls reports whether e is the end of the replay, and the replay has moved what was on the
-// terminal fd before it off the screen.
-func (r *replay) scrolls(e follow.Event, fd int) bool {
-	if !e.History {
-		return false
-	}
-	r.lines += bytes.Count(e.Data, []byte{'\n'})
-	_, height, err := term.GetSize(fd)
-	return e.Offset+int64(len(e.Data)) == r.live && err == nil && height > 0 && r.lines >= height
 }
 
 // announceEnd prints a notice on a terminal that the stream has ended, and how.
