@@ -96,7 +96,7 @@ func TestCheckBusybox(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, mistakes(checkBusybox(test.program), "-")); diff != "" {
+			if diff := cmp.Diff(test.want, initrdtest.Mistakes(checkBusybox(test.program), "-")); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -1,29 +1,12 @@
 package initrd
 
 import (
-	"errors"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/go-multierror"
-)
+	"microvm-console/internal/testsupport/initrdtest"
 
-// mistakes returns the mistakes in err, with DIR in place of dir.
-func mistakes(err error, dir string) []string {
-	var many *multierror.Error
-	if !errors.As(err, &many) {
-		if err == nil {
-			return nil
-		}
-		many = multierror.Append(nil, err)
-	}
-	var texts []string
-	for _, one := range many.Errors {
-		texts = append(texts, strings.ReplaceAll(one.Error(), dir, "DIR"))
-	}
-	return texts
-}
+	"github.com/google/go-cmp/cmp"
+)
 
 func TestDecode(t *testing.T) {
 	tests := []struct {
@@ -71,7 +54,7 @@ func TestDecode(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Decode([]byte(test.json))
-			if diff := cmp.Diff(test.want, mistakes(err, "-")); diff != "" {
+			if diff := cmp.Diff(test.want, initrdtest.Mistakes(err, "-")); diff != "" {
 				t.Error(diff)
 			}
 			if err != nil && !IsImageError(err) {
@@ -92,7 +75,7 @@ func TestGettysOfTheDefaultConsoles(t *testing.T) {
 // mistake.
 func TestDecodeIsStrict(t *testing.T) {
 	_, err := Decode([]byte(`{"busybox": 1, "initrd": "x"}`))
-	if got := mistakes(err, "-"); len(got) != 3 || !IsImageError(err) {
+	if got := initrdtest.Mistakes(err, "-"); len(got) != 3 || !IsImageError(err) {
 		t.Errorf("got %q", got)
 	}
 }

@@ -43,7 +43,7 @@ func demo(t *testing.T, lines []string) Image {
 // TestGolden compares the entries of an image, and the content of the generated ones, with a golden
 // file.
 func TestGolden(t *testing.T) {
-	entries, err := Entries(demo(t, virtio))
+	entries, err := Entries(demo(t, initrdtest.Virtio))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,8 +73,8 @@ func TestGolden(t *testing.T) {
 
 // TestReproducible builds from inputs that differ only in times, modes and order.
 func TestReproducible(t *testing.T) {
-	one := demo(t, virtio)
-	reversed := slices.Clone(virtio)
+	one := demo(t, initrdtest.Virtio)
+	reversed := slices.Clone(initrdtest.Virtio)
 	slices.Reverse(reversed)
 	two := demo(t, reversed)
 	slices.Reverse(two.Files)
@@ -123,7 +123,7 @@ func TestBuildErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			img := demo(t, virtio)
+			img := demo(t, initrdtest.Virtio)
 			test.spoil(&img)
 			var archive bytes.Buffer
 			err := Build(&archive, img)

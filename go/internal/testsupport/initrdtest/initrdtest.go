@@ -4,12 +4,19 @@ package initrdtest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
 )
 
 // Version is the version of the kernel of Modules.
@@ -68,4 +75,63 @@ func Write(t testing.TB, path string, data []byte) {
 	if err := os.WriteFile(path, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Virtio are the lines of modules.dep for a console, as in a distribution's kernel.
+var Virtio = []string{
+	"kernel/virtio.ko: kernel/virtio_ring.ko",
+	"kernel/virtio_ring.ko:",
+	"kernel/virtio_pci_modern_dev.ko:",
+	"kernel/virtio_mmio.ko: kernel/virtio.ko kernel/virtio_ring.ko",
+	"kernel/virtio_pci.ko: kernel/virtio_pci_modern_dev.ko kernel/virtio.ko kernel/virtio_ring.ko",
+	"kernel/char/virtio_console.ko: kernel/virtio.ko kernel/virtio_ring.ko",
+	"kernel/char/virtio-rng.ko: kernel/virtio.ko kernel/virtio_ring.ko",
+	"kernel/button.ko:",
+}
+
+// Mistakes returns the mistakes in err, with DIR in place of dir.
+func Mistakes(err error, dir string) []string {
+	var many *multierror.Error
+	if !errors.As(err, &many) {
+		if err == nil {
+			return nil
+		}
+		many = multierror.Append(nil, err)
+	}
+	var texts []string
+	for _, one := range many.Errors {
+		texts = append(texts, strings.ReplaceAll(one.Error(), dir, "DIR"))
+	}
+	return texts
+}
+
+// Suffixes are the suffixes of a module's file after ".ko".
+var Suffixes = []string{"", ".gz", ".xz", ".zst"}
+
+// Pack compresses data according to suffix.
+func Pack(t testing.TB, data []byte, suffix string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	var w io.WriteCloser
+	var err error
+	switch suffix {
+	case "":
+		return data
+	case ".gz":
+		w = gzip.NewWriter(&b)
+	case ".xz":
+		w, err = xz.NewWriter(&b)
+	case ".zst":
+		w, err = zstd.NewWriter(&b)
+	}
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

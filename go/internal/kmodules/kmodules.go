@@ -1,4 +1,6 @@
-package initrd
+// Package kmodules reads the directory of a kernel's modules: which modules there are, which are
+// built into the kernel, in which order they load, and their contents.
+package kmodules
 
 import (
 	"bufio"
@@ -14,24 +16,41 @@ import (
 	"strings"
 )
 
-// moduleTree is the directory of a kernel's modules, with the tables of depmod(8).
-type moduleTree struct {
-	dir     string              // …/lib/modules/<version>
-	version string              // the kernel's version, which is the directory's name
+// Tree is the directory of a kernel's modules, with the tables of depmod(8).
+type Tree struct {
+	Dir     string              // …/lib/modules/<version>
+	Version string              // the kernel's version, which is the directory's name
 	needs   map[string][]string // a module's path in dir -> the paths it needs
 	paths   map[string]string   // a module's name -> its path in dir
 	builtin map[string]bool     // names of modules that are built into the kernel
 }
 
-// openModules reads the tables of the kernel in modulesDir, which must have exactly one.
-func openModules(modulesDir string) (*moduleTree, error) {
+// Error is a mistake in a directory of modules, or in the choice of modules, as opposed to an I/O
+// error.
+type Error struct{ err error }
+
+func (e *Error) Error() string { return e.err.Error() }
+
+// Unwrap returns the mistake, or several as a *multierror.Error.
+func (e *Error) Unwrap() error { return e.err }
+
+func errorf(format string, args ...any) error { return &Error{fmt.Errorf(format, args...)} }
+
+// Open reads the tables of the kernel in modulesDir, such as /lib/modules, which must have exactly
+// one. Its error is an *Error if the tables have a mistake.
+func Open(modulesDir string) (*Tree, error) {
 	version, err := onlyVersion(modulesDir)
 	if err != nil {
 		return nil, err
 	}
-	tree := &moduleTree{
-		dir:     filepath.Join(modulesDir, version),
-		version: version,
+	return OpenVersion(modulesDir, version)
+}
+
+// OpenVersion is Open for one of several kernels in modulesDir.
+func OpenVersion(modulesDir, version string) (*Tree, error) {
+	tree := &Tree{
+		Dir:     filepath.Join(modulesDir, version),
+		Version: version,
 		paths:   map[string]string{},
 		builtin: map[string]bool{},
 	}
@@ -55,27 +74,27 @@ func onlyVersion(modulesDir string) (string, error) {
 		}
 	}
 	if len(versions) != 1 {
-		return "", imageErrorf("modulesDir %s: want the modules of one kernel, found %d (%s)",
+		return "", errorf("modulesDir %s: want the modules of one kernel, found %d (%s)",
 			modulesDir, len(versions), strings.Join(versions, ", "))
 	}
 	return versions[0], nil
 }
 
-func (t *moduleTree) readNeeds() error {
-	file, err := os.Open(filepath.Join(t.dir, "modules.dep"))
+func (t *Tree) readNeeds() error {
+	file, err := os.Open(filepath.Join(t.Dir, "modules.dep"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return imageErrorf("modulesDir: %w (create it with depmod -b)", err)
+		return errorf("modulesDir: %w (create it with depmod -b)", err)
 	}
 	if err != nil {
 		return fmt.Errorf("modulesDir: %w", err)
 	}
 	defer file.Close()
 	if t.needs, err = parseNeeds(file); err != nil {
-		return imageErrorf("%s: %w", file.Name(), err)
+		return errorf("%s: %w", file.Name(), err)
 	}
 	// Sorted, so that the image is reproducible even if two modules have the same name.
 	for _, p := range slices.Sorted(maps.Keys(t.needs)) {
-		t.paths[moduleName(p)] = p
+		t.paths[Name(p)] = p
 	}
 	return nil
 }
@@ -106,13 +125,19 @@ func parseNeeds(r io.Reader) (map[string][]string, error) {
 }
 
 // readBuiltin reads modules.builtin, which has one path per line. The file may be absent.
-func (t *moduleTree) readBuiltin() error {
-	data, err := os.ReadFile(filepath.Join(t.dir, "modules.builtin"))
+func (t *Tree) readBuiltin() error {
+	data, err := os.ReadFile(filepath.Join(t.Dir, "modules.builtin"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("modulesDir: %w", err)
 	}
 	for _, p := range strings.Fields(string(data)) {
-		t.builtin[moduleName(p)] = true
+		t.builtin[Name(p)] = true
 	}
 	return nil
+}
+
+// Has reports whether the kernel has a module, built in or as a file.
+func (t *Tree) Has(name string) bool {
+	name = Name(name)
+	return t.paths[name] != "" || t.builtin[name]
 }

@@ -1,4 +1,4 @@
-package initrd
+package kmodules
 
 import (
 	"strings"
@@ -10,20 +10,8 @@ import (
 	"microvm-console/internal/testsupport/initrdtest"
 )
 
-// virtio are the lines of modules.dep for a console, as in a distribution's kernel.
-var virtio = []string{
-	"kernel/virtio.ko: kernel/virtio_ring.ko",
-	"kernel/virtio_ring.ko:",
-	"kernel/virtio_pci_modern_dev.ko:",
-	"kernel/virtio_mmio.ko: kernel/virtio.ko kernel/virtio_ring.ko",
-	"kernel/virtio_pci.ko: kernel/virtio_pci_modern_dev.ko kernel/virtio.ko kernel/virtio_ring.ko",
-	"kernel/char/virtio_console.ko: kernel/virtio.ko kernel/virtio_ring.ko",
-	"kernel/char/virtio-rng.ko: kernel/virtio.ko kernel/virtio_ring.ko",
-	"kernel/button.ko:",
-}
-
 func TestLoadOrder(t *testing.T) {
-	dir := initrdtest.Modules(t, t.TempDir(), virtio...)
+	dir := initrdtest.Modules(t, t.TempDir(), initrdtest.Virtio...)
 	initrdtest.Write(t, dir+"/"+initrdtest.Version+"/modules.builtin", []byte("kernel/evdev.ko\nkernel/input-leds.ko\n"))
 	tests := []struct {
 		name            string
@@ -44,11 +32,11 @@ func TestLoadOrder(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			tree, err := openModules(dir)
+			tree, err := Open(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
-			order, err := tree.loadOrder(test.names, test.optional)
+			order, err := tree.LoadOrder(test.names, test.optional)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +57,7 @@ func TestLoadOrderErrors(t *testing.T) {
 		names []string
 		want  []string
 	}{
-		{"unknown modules", virtio, []string{"nosuch", "button", "other"},
+		{"unknown modules", initrdtest.Virtio, []string{"nosuch", "button", "other"},
 			[]string{`module "nosuch": not in DIR`, `module "other": not in DIR`}},
 		{"a dependency without a line", []string{"a.ko: b.ko"}, []string{"a"},
 			[]string{`module "b": needed, but not in modules.dep`}},
@@ -79,12 +67,12 @@ func TestLoadOrderErrors(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			dir := initrdtest.Modules(t, t.TempDir(), test.lines...)
-			tree, err := openModules(dir)
+			tree, err := Open(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = tree.loadOrder(test.names, nil)
-			if diff := cmp.Diff(test.want, mistakes(err, tree.dir)); diff != "" {
+			_, err = tree.LoadOrder(test.names, nil)
+			if diff := cmp.Diff(test.want, initrdtest.Mistakes(err, tree.Dir)); diff != "" {
 				t.Error(diff)
 			}
 		})

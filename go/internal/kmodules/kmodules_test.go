@@ -1,6 +1,7 @@
-package initrd
+package kmodules
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +13,7 @@ import (
 	"microvm-console/internal/testsupport/initrdtest"
 )
 
-func TestOpenModulesErrors(t *testing.T) {
+func TestOpenErrors(t *testing.T) {
 	absent := &os.PathError{Op: "open", Path: "DIR/6/modules.dep", Err: syscall.ENOENT}
 	tests := []struct {
 		name  string
@@ -39,33 +40,33 @@ func TestOpenModulesErrors(t *testing.T) {
 			for file, text := range test.files {
 				initrdtest.Write(t, filepath.Join(dir, file), []byte(text))
 			}
-			_, err := openModules(dir)
-			if diff := cmp.Diff([]string{test.want}, mistakes(err, dir)); diff != "" {
+			_, err := Open(dir)
+			if diff := cmp.Diff([]string{test.want}, initrdtest.Mistakes(err, dir)); diff != "" {
 				t.Error(diff)
 			}
-			if !IsImageError(err) {
-				t.Errorf("%v is not an ImageError", err)
+			if wrong := (*Error)(nil); !errors.As(err, &wrong) {
+				t.Errorf("%v is not an Error", err)
 			}
 		})
 	}
 }
 
-func TestOpenModulesFollowsALink(t *testing.T) {
+func TestOpenFollowsALink(t *testing.T) {
 	real, dir := initrdtest.Modules(t, t.TempDir(), "a.ko:"), t.TempDir()
 	if err := os.Symlink(filepath.Join(real, initrdtest.Version), filepath.Join(dir, "6.6.6")); err != nil {
 		t.Fatal(err)
 	}
-	tree, err := openModules(dir)
+	tree, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tree.version != "6.6.6" || tree.paths["a"] != "a.ko" {
+	if tree.Version != "6.6.6" || tree.paths["a"] != "a.ko" {
 		t.Errorf("got %+v", tree)
 	}
 }
 
 func FuzzParseNeeds(f *testing.F) {
-	f.Add(strings.Join(virtio, "\n"))
+	f.Add(strings.Join(initrdtest.Virtio, "\n"))
 	f.Add("a.ko.xz: b-c.ko.zst\n\n# x\nb-c.ko.zst:")
 	f.Add("a: ../../b.ko")
 	f.Add(":")
@@ -74,18 +75,18 @@ func FuzzParseNeeds(f *testing.F) {
 		if err != nil {
 			return
 		}
-		tree := &moduleTree{needs: needs, paths: map[string]string{}}
+		tree := &Tree{needs: needs, paths: map[string]string{}}
 		for file, list := range needs {
 			for _, p := range append(list, file) {
 				if !strings.HasPrefix(filepath.Join("/modules", p), "/modules/") {
 					t.Errorf("%q is outside the directory", p)
 				}
 			}
-			tree.paths[moduleName(file)] = file
+			tree.paths[Name(file)] = file
 		}
 		// Each walk ends, and loads a module only after those that it needs.
 		for name := range tree.paths {
-			order, err := tree.loadOrder([]string{name}, nil)
+			order, err := tree.LoadOrder([]string{name}, nil)
 			if err == nil {
 				checkOrder(t, needs, order)
 			}

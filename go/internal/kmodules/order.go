@@ -1,4 +1,4 @@
-package initrd
+package kmodules
 
 import (
 	"fmt"
@@ -9,22 +9,22 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// moduleName returns the kernel's name of a module: the base name of its file without suffixes, and
+// Name returns the kernel's name of a module: the base name of its file without suffixes, and
 // with underscores for hyphens.
-func moduleName(file string) string {
+func Name(file string) string {
 	name, _, _ := strings.Cut(path.Base(file), ".ko")
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// loadOrder returns the paths of the modules with the given names and of all modules that they need,
+// LoadOrder returns the paths of the modules with the given names and of all modules that they need,
 // in load order: dependencies first, otherwise in the order of the names. It skips modules that
 // are built into the kernel, and optional modules that the kernel lacks. It ignores soft
 // dependencies (modprobe.d(5)), since a console has none. The error names every missing module.
-func (t *moduleTree) loadOrder(names, optional []string) ([]string, error) {
+func (t *Tree) LoadOrder(names, optional []string) ([]string, error) {
 	walk := walk{tree: t, state: map[string]int{}}
 	var errs *multierror.Error
 	for i, name := range append(slices.Clone(names), optional...) {
-		name = moduleName(name)
+		name = Name(name)
 		file, ok := t.paths[name]
 		switch {
 		case ok:
@@ -33,18 +33,18 @@ func (t *moduleTree) loadOrder(names, optional []string) ([]string, error) {
 			}
 		case t.builtin[name] || i >= len(names):
 		default:
-			errs = multierror.Append(errs, fmt.Errorf("module %q: not in %s", name, t.dir))
+			errs = multierror.Append(errs, fmt.Errorf("module %q: not in %s", name, t.Dir))
 		}
 	}
 	if errs != nil {
-		return nil, &ImageError{errs}
+		return nil, &Error{errs}
 	}
 	return walk.order, nil
 }
 
 // walk is a depth-first walk through the modules.
 type walk struct {
-	tree  *moduleTree
+	tree  *Tree
 	state map[string]int // visiting, visited
 	order []string
 }
@@ -62,9 +62,9 @@ func (w *walk) visit(file string) error {
 	case w.state[file] == visited:
 		return nil
 	case w.state[file] == visiting:
-		return fmt.Errorf("module %q: depends on itself", moduleName(file))
+		return fmt.Errorf("module %q: depends on itself", Name(file))
 	case !ok:
-		return fmt.Errorf("module %q: needed, but not in modules.dep", moduleName(file))
+		return fmt.Errorf("module %q: needed, but not in modules.dep", Name(file))
 	}
 	w.state[file] = visiting
 	for _, need := range slices.Backward(needs) {
