@@ -64,11 +64,15 @@ func TestGuestScripts(t *testing.T) {
 	}
 	want := []string{
 		"etc/acpi/PWRF/00000080 #!/bin/busybox sh",
+		"etc/devices #!/bin/busybox sh",
+		"etc/disk #!/bin/busybox sh",
 		"etc/end #!/bin/busybox sh",
 		"etc/login-on #!/bin/busybox sh",
+		"etc/network #!/bin/busybox sh",
 		"etc/power-button #!/bin/busybox sh",
 		"etc/rc #!/bin/busybox sh",
 		"etc/run-start #!/bin/busybox sh",
+		"etc/share #!/bin/busybox sh",
 		"usr/sbin/shutdown #!/bin/busybox sh",
 	}
 	if diff := cmp.Diff(want, scripts); diff != "" {

@@ -11,6 +11,7 @@ import (
 // Image is the content of image.json, the description of a guest image. Paths on the host are
 // absolute or relative to the working directory, paths in the guest are absolute.
 type Image struct {
+	VM              string   `json:"vm"`              // the vm.json of the image's VM; default: the image is for a VM with consoles only
 	Busybox         string   `json:"busybox"`         // a statically linked busybox
 	ModulesDir      string   `json:"modulesDir"`      // contains one directory, named after the kernel's version
 	Modules         []string `json:"modules"`         // kernel modules in load order; their dependencies are added
@@ -50,10 +51,18 @@ func IsImageError(err error) bool {
 	return errors.As(err, &image)
 }
 
-// Decode decodes an image.json and validates it. Its error is an *ImageError with every mistake.
+// Decode decodes an image.json and validates it. It reads the vm.json that the image names. Its
+// error is an *ImageError with every mistake.
 func Decode(data []byte) (Image, error) {
 	var img Image
 	decoding := strictjson.Decode(data, &img)
+	if img.VM != "" {
+		machine, err := vmconfig.Load(img.VM)
+		if err != nil {
+			return Image{}, &ImageError{err}
+		}
+		img = img.For(machine)
+	}
 	if img.Gettys == nil {
 		for _, console := range vmconfig.DefaultConsoles() {
 			img.Gettys = append(img.Gettys, console.Device)

@@ -71,6 +71,9 @@ func Args(m vmconfig.Machine, h Host) []string {
 	}
 	args = append(args, "-append", strings.Join(KernelParams(m, h), " "))
 	args = append(args, consoles(m.Consoles, h)...)
+	args = append(args, disks(m, h)...)
+	args = append(args, shares(m, h)...)
+	args = append(args, network(m, h)...)
 	args = append(args, vsock(m, h)...)
 	args = append(args, "-device", panicDevice(h.Type))
 	return append(args, m.QEMUArgs...)
@@ -136,6 +139,9 @@ func KernelParams(m vmconfig.Machine, h Host) []string {
 			params = append(params, fmt.Sprintf("tsc_early_khz=%d", h.TSCKHz))
 		}
 	}
+	params = append(params, diskParams(m)...)
+	params = append(params, shareParams(m, h)...)
+	params = append(params, networkParams(m)...)
 	return append(params, m.KernelParams...)
 }
 

@@ -44,6 +44,12 @@ type Machine struct {
 	// Ports are the ports of the default consoles, by console name; the others keep their
 	// default ports. Parse moves them into Consoles.
 	Ports map[string]int `json:"ports,omitempty"`
+	// Disks are the guest's disks, in the order in which QEMU lists them.
+	Disks []Disk `json:"disks,omitempty"`
+	// Shares are directories of the host that the guest can mount.
+	Shares []Share `json:"shares,omitempty"`
+	// Network is the guest's network. Default: none.
+	Network *Network `json:"network,omitempty"`
 	// Vsock gives the guest a virtio-vsock device. Default: none.
 	Vsock *Vsock `json:"vsock,omitempty"`
 	// Sandbox runs QEMU with -sandbox, so that it cannot start programs, change its user or

@@ -78,6 +78,9 @@ func (m Machine) Validate() error {
 		wrong("qemuArgs", "%v", err)
 	}
 	m.validateConsoles(wrong)
+	m.validateDisks(wrong)
+	m.validateShares(wrong)
+	m.validateNetwork(wrong)
 	m.validateChecks(wrong)
 	if m.Vsock != nil && (m.Vsock.CID < minCID || m.Vsock.CID > maxCID) {
 		wrong("vsock.cid", "%d is out of range (%d to %d, different for each VM of this host)", m.Vsock.CID, minCID, maxCID)
