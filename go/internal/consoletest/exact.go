@@ -110,7 +110,8 @@ func countLines(r io.Reader, last int) error {
 		line := strings.TrimRight(lines.Text(), "\r")
 		switch {
 		case next == 0:
-			if line == linesBegin {
+			// A shell with bracketed paste writes a control sequence before it.
+			if strings.HasSuffix(line, linesBegin) {
 				next = 1
 			}
 		case line == linesEnd && next == last+1:

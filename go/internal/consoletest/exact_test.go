@@ -11,6 +11,7 @@ func TestCountLines(t *testing.T) {
 		name, text, want string
 	}{
 		{"all", echo + "begin-2961\r\n1\r\n2\r\n3\r\nend-2961\r\n# ", ""},
+		{"after a control sequence", "# \x1b[?2004l\rbegin-2961\r\n1\r\n2\r\n3\r\nend-2961\r\n# ", ""},
 		{"one is missing", "begin-2961\r\n1\r\n3\r\nend-2961\r\n", `got "3", want line 2 of 3`},
 		{"one is repeated", "begin-2961\r\n1\r\n1\r\n2\r\n3\r\nend-2961\r\n", `got "1", want line 2 of 3`},
 		{"the last one is missing", "begin-2961\r\n1\r\n2\r\nend-2961\r\n", `got "end-2961", want line 3 of 3`},
