@@ -127,7 +127,7 @@ func (d Disk) validateFile(wrong func(field, format string, args ...any)) {
 	}
 }
 
-// validateFS validates the file system of the disk and where it is mounted.
+// validateFS validates the file system of the disk, which its target needs.
 func (d Disk) validateFS(wrong func(field, format string, args ...any)) {
 	switch {
 	case d.FS != "" && !fsPattern.MatchString(d.FS):
