@@ -32,6 +32,9 @@ func TestGolden(t *testing.T) {
 		{"no-initrd", "tcg", 0},
 		{"extra-arguments", "tcg", 0},
 		{"serial-only", "tcg", 0},
+		{"network-q35", "tcg", 0},
+		{"network-microvm", "kvm", 0},
+		{"network-none", "tcg", 0},
 		{"vsock-q35", "tcg", 0},
 		{"vsock-microvm", "kvm", 0},
 	}
