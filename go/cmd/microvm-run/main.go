@@ -193,16 +193,12 @@ func vmOptions(c *cli.Context, w io.Writer) vm.Options {
 // it notifies a service manager. With the pipe of --detach, it leaves the terminal when the guest
 // is ready, or when QEMU runs if no console has a login or gdb must start the guest.
 func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File) error {
-	select {
-	case <-v.Ready():
-	case <-v.Finished():
-		return nil
-	}
 	w := c.App.Writer
 	if c.Bool("quiet") {
 		w = io.Discard
 	}
-	if err := display.Endpoints(w, v.Status(), display.ScreenOf(w)); err != nil {
+	runs, err := showEndpoints(w, v)
+	if err != nil || !runs {
 		return err
 	}
 	if c.Bool("gdb") || !hasLogin(machine) {
@@ -220,6 +216,17 @@ func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File
 		return err
 	}
 	return multierror.Append(leaveTerminal(c, machine, ready), systemd.Notify("READY=1")).ErrorOrNil()
+}
+
+// showEndpoints prints the endpoints of a VM once QEMU runs. It reports whether QEMU runs: the start
+// may have failed.
+func showEndpoints(w io.Writer, v *vm.VM) (runs bool, err error) {
+	select {
+	case <-v.Ready():
+		return true, display.Endpoints(w, v.Status(), display.ScreenOf(w))
+	case <-v.Finished():
+		return false, nil
+	}
 }
 
 // explain prints the last lines of a guest that has ended by itself, for a cause, and returns
