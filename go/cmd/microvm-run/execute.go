@@ -44,8 +44,14 @@ func execute(c *cli.Context, machine vmconfig.Machine, command []string) error {
 	return ran
 }
 
-// runCommand runs a command once the guest is ready.
+// runCommand runs a command once the guest is ready. With --gdb it prints the endpoints first,
+// since the guest does not start without gdb.
 func runCommand(ctx context.Context, c *cli.Context, v *vm.VM, name string, command []string) error {
+	if c.Bool("gdb") && !c.Bool("quiet") {
+		if _, err := showEndpoints(c.App.ErrWriter, v); err != nil {
+			return err
+		}
+	}
 	if err := v.AwaitReady(ctx); err != nil {
 		return fmt.Errorf("%s: %w", command[0], guestcommand.NotReady(err))
 	}

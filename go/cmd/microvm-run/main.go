@@ -48,12 +48,17 @@ With --detach, the program continues in the background once the guest is ready, 
 runs if no console has a login; its output is in run.log, beside the journals. If the VM ends
 before that, nothing is left, and the exit status is the same as in the foreground.
 
+With --gdb, the guest's processors do not start before gdb connects and continues them; a line
+with gdb's command is printed. "gdb": true in vm.json serves gdb too, and starts the guest at
+once. With --detach, --gdb does not wait until the guest is ready.
+
 If the guest ends unexpectedly, the last lines that it printed are shown: after a kernel
 panic, after five restarts within a minute without becoming ready, or when QEMU has
 stopped its processors.`,
 		Metadata: manual.Metadata(),
 		Flags: append(cmdline.MachineFlags(),
-			&cli.BoolFlag{Name: "auto-ports", Usage: "use a free port if the one in vm.json is in use"},
+			&cli.BoolFlag{Name: "auto-ports", Usage: "use a free port if one in vm.json is in use, for a console or a forward"},
+			&cli.BoolFlag{Name: "gdb", Usage: "start paused, and serve gdb on a Unix socket"},
 			&cli.BoolFlag{Name: "no-relay", Usage: "let QEMU serve the ports: one client each, no history"},
 			&cli.BoolFlag{Name: "detach", Usage: "continue in the background once the guest is ready"},
 			&cli.BoolFlag{Name: "quiet", Usage: "print only errors"},
@@ -90,7 +95,7 @@ var manual = cmdline.Manual{
 		{Term: "microvm-run --config vm.json --detach", Text: "Start a VM in the background"},
 		{Term: "microvm-run --config vm.json --exec -- uname -r", Text: "Run one command in a fresh guest"},
 		{Term: "microvm-run --config vm.json --check", Text: "Report every mistake in a vm.json"},
-		{Term: "microvm-run --config vm.json -- -s -S", Text: "Wait for gdb on port 1234"},
+		{Term: "microvm-run --config vm.json --gdb", Text: "Wait for gdb before the first instruction"},
 	},
 	SeeAlso: []string{
 		"connect-serial(1)", "console-log(1)", "console-status(1)", "microvm-exec(1)", "microvm-shutdown(1)",
@@ -179,7 +184,9 @@ func onlyOne(c *cli.Context, flags ...string) error {
 
 // vmOptions returns the options of a start, with the log going to w.
 func vmOptions(c *cli.Context, w io.Writer) vm.Options {
-	options := vm.Options{AutoPorts: c.Bool("auto-ports"), NoRelay: c.Bool("no-relay"), Verbose: c.Bool("verbose")}
+	options := vm.Options{
+		AutoPorts: c.Bool("auto-ports"), GDB: c.Bool("gdb"), NoRelay: c.Bool("no-relay"), Verbose: c.Bool("verbose"),
+	}
 	if !c.Bool("quiet") {
 		options.Log = func(line string) { fmt.Fprintf(w, "%s: %s\n", c.App.Name, line) }
 	}
@@ -188,21 +195,17 @@ func vmOptions(c *cli.Context, w io.Writer) vm.Options {
 
 // announce prints one line per console once QEMU runs, and one when the guest is ready. Then
 // it notifies a service manager. With the pipe of --detach, it leaves the terminal when the guest
-// is ready, or when QEMU runs if no console has a login.
+// is ready, or when QEMU runs if no console has a login or gdb must start the guest.
 func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File) error {
-	select {
-	case <-v.Ready():
-	case <-v.Finished():
-		return nil
-	}
 	w := c.App.Writer
 	if c.Bool("quiet") {
 		w = io.Discard
 	}
-	if err := display.Endpoints(w, v.Status().Consoles, display.ScreenOf(w)); err != nil {
+	runs, err := showEndpoints(w, v)
+	if err != nil || !runs {
 		return err
 	}
-	if !hasLogin(machine) {
+	if c.Bool("gdb") || !hasLogin(machine) {
 		if err := leaveTerminal(c, machine, ready); err != nil {
 			return err
 		}
@@ -217,6 +220,17 @@ func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File
 		return err
 	}
 	return multierror.Append(leaveTerminal(c, machine, ready), systemd.Notify("READY=1")).ErrorOrNil()
+}
+
+// showEndpoints prints the endpoints of a VM once QEMU runs. It reports whether QEMU runs: the start
+// may have failed.
+func showEndpoints(w io.Writer, v *vm.VM) (runs bool, err error) {
+	select {
+	case <-v.Ready():
+		return true, display.Endpoints(w, v.Status(), display.ScreenOf(w))
+	case <-v.Finished():
+		return false, nil
+	}
 }
 
 // explain prints the last lines of a guest that has ended by itself, for a cause, and returns
@@ -247,6 +261,10 @@ func dryRun(c *cli.Context, machine vmconfig.Machine, extra []string) error {
 	if host.OwnDisk, err = vm.OwnDisks(machine); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.App.Writer, qemu.Shell(append(qemu.Args(machine, host), extra...)))
+	args := qemu.Args(machine, host)
+	if c.Bool("gdb") || machine.GDB {
+		args = append(args, qemu.GDB(rundir.Of(machine.Name).GDB(), 0, c.Bool("gdb"))...)
+	}
+	_, err = fmt.Fprintln(c.App.Writer, qemu.Shell(append(args, extra...)))
 	return err
 }

@@ -11,14 +11,33 @@ import (
 )
 
 // Endpoints prints a line for each console of a VM: its device and its endpoints. If a line is
-// too wide for the screen, the paths of sockets are relative to a folder that is printed once.
-func Endpoints(w io.Writer, consoles []state.Console, screen Screen) error {
-	text := endpointLines(consoles, "")
-	if folder := socketFolder(consoles); folder != "" && !screen.holds(text) {
-		text = endpointLines(consoles, folder) + "Sockets are in " + folder + "\n"
+// too wide for the screen, the paths of sockets are relative to a folder that is printed once. A
+// line for each forwarded port and a line about gdb follow.
+func Endpoints(w io.Writer, machine state.Machine, screen Screen) error {
+	text := endpointLines(machine.Consoles, "")
+	if folder := socketFolder(machine.Consoles); folder != "" && !screen.holds(text) {
+		text = endpointLines(machine.Consoles, folder) + "Sockets are in " + folder + "\n"
 	}
+	text += forwardsAndGDB(machine)
 	_, err := io.WriteString(w, text)
 	return err
+}
+
+// forwardsAndGDB returns a line for each forwarded port, and the command with which gdb connects
+// to the VM. That line is never wrapped, since it is to be copied.
+func forwardsAndGDB(machine state.Machine) string {
+	var text strings.Builder
+	for _, f := range machine.Forwards {
+		fmt.Fprintf(&text, "forward localhost:%d -> %d/%s\n", f.Host, f.Guest, strings.Map(printable, f.Protocol))
+	}
+	if machine.GDB == "" {
+		return text.String()
+	}
+	if machine.Paused {
+		text.WriteString("paused, waiting for gdb: ")
+	}
+	fmt.Fprintf(&text, "gdb -ex 'target remote %s' vmlinux\n", strings.Map(printable, machine.GDB))
+	return text.String()
 }
 
 // endpointLines returns the lines of Endpoints. The paths of sockets are relative to folder,

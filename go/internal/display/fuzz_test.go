@@ -15,7 +15,7 @@ import (
 // Whatever a control socket answers, what is printed has no control characters, and the JSON is
 // equal to the answer.
 func FuzzStatus(f *testing.F) {
-	for _, machine := range []state.Machine{demo, plain, starting, shortOf} {
+	for _, machine := range []state.Machine{demo, plain, starting, shortOf, paused} {
 		text, err := json.Marshal(machine)
 		if err != nil {
 			f.Fatal(err)

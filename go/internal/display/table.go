@@ -41,6 +41,7 @@ func merged(channels []state.Machine) state.Machine {
 // consoles prints the consoles of a VM, or channels, under the heading name.
 func (p *printer) consoles(name string, machine state.Machine) {
 	p.columns(name, machine.Consoles)
+	p.text.WriteString(forwardsAndGDB(machine))
 	p.clients(machine.Consoles)
 	for _, console := range machine.Consoles {
 		p.remarks(machine.State, console)
@@ -55,6 +56,9 @@ func (p *printer) title(machine state.Machine) {
 	words := []string{machine.State}
 	if machine.State == state.Ready {
 		words[0] += fmt.Sprintf(" after %.1f s (%s)", machine.ReadySeconds, machine.ReadyBy)
+	}
+	if machine.Paused && machine.GDB == "" { // else another line says it
+		words = append(words, "paused")
 	}
 	switch {
 	case machine.Restarts == 1:

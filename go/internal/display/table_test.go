@@ -92,6 +92,35 @@ var silent = state.Machine{Name: "monitor", Consoles: []state.Console{{
 	Name: "monitor", Device: "-monitor", Relay: &state.Relay{Exact: true, Attached: true, Gaps: []state.Gap{{Offset: 5, Cause: "killed"}}},
 }}}
 
+// paused is a VM with forwarded ports that waits for gdb.
+var paused = state.Machine{
+	Name: "paused", State: state.Booting, Paused: true, GDB: "/run/user/1000/microvm/pau\ased/gdb", PID: 900,
+	Forwards: []state.Forward{{Host: 8080, Guest: 80, Protocol: "tcp"}, {Host: 40123, Guest: 53, Protocol: "udp"}},
+	Consoles: []state.Console{{Name: "serial", Device: "ttyS0", Port: 4442, Relay: &state.Relay{Socket: "/s", Exact: true, Attached: true, Boot: 1}}},
+}
+
+const pausedLines = `forward localhost:8080 -> 80/tcp
+forward localhost:40123 -> 53/udp
+paused, waiting for gdb: gdb -ex 'target remote /run/user/1000/microvm/pau?sed/gdb' vmlinux
+`
+
+const pausedTable = `paused: booting, pid 900
+CONSOLE  DEVICE  STATE    BOOT  BYTES  CLIENTS  LOST  ENDPOINTS
+serial   ttyS0   running  1     0      0        0     tcp localhost:4442, unix /s
+` + pausedLines
+
+// running returns the VM after gdb has continued it.
+func running(vm state.Machine) state.Machine {
+	vm.Paused = false
+	return vm
+}
+
+// byMonitor returns the VM paused without gdb.
+func byMonitor(vm state.Machine) state.Machine {
+	vm.Paused = true
+	return vm
+}
+
 const channelsTable = `CHANNEL  DEVICE    STATE    BOOT  BYTES  CLIENTS  LOST  ENDPOINTS
 monitor  -monitor  running  0     0      0        ?     unix 
 monitor: bytes may have been lost at offset 5 (killed)
@@ -188,12 +217,23 @@ func TestEndpoints(t *testing.T) {
 	const short = "serial   ttyS0  tcp localhost:4440, unix serial/sock\nSockets are in /run/user/1000/microvm/narrow\n"
 	for columns, want := range map[int]string{0: whole, len(whole) - 1: whole, len(whole) - 2: short, 10: short} {
 		var out bytes.Buffer
-		if err := Endpoints(&out, narrow.Consoles, Screen{Columns: columns}); err != nil {
+		if err := Endpoints(&out, narrow, Screen{Columns: columns}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("%d columns (-want +got):\n%s", columns, diff)
 		}
+	}
+}
+
+// After the consoles follow the forwarded ports, and how to connect gdb.
+func TestEndpointsOfPaused(t *testing.T) {
+	var out bytes.Buffer
+	if err := Endpoints(&out, paused, Screen{Columns: 60}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("serial   ttyS0  tcp localhost:4442, unix /s\n"+pausedLines, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -220,6 +260,10 @@ func TestTable(t *testing.T) {
 		{"on a very narrow terminal", state.All{VMs: []state.Machine{narrow}}, 60, folderTable},
 		{"without a relay", state.All{VMs: []state.Machine{plain}}, 0, plainTable},
 		{"while it starts", state.All{VMs: []state.Machine{starting}}, 0, startingTable},
+		{"waiting for gdb", state.All{VMs: []state.Machine{paused}}, 0, pausedTable},
+		{"with gdb, on a terminal that is narrower than its command", state.All{VMs: []state.Machine{running(paused)}}, 81,
+			strings.Replace(pausedTable, "paused, waiting for gdb: ", "", 1)},
+		{"paused by the monitor", state.All{VMs: []state.Machine{byMonitor(plain)}}, 0, strings.Replace(plainTable, "booting,", "booting, paused,", 1)},
 		{"a channel that lacks something", state.All{Channels: []state.Machine{shortOf}}, 0, shortOfTable},
 		{"two VMs and a channel", state.All{VMs: []state.Machine{demo, plain}, Channels: []state.Machine{silent}}, 0,
 			demoTable + "\n" + plainTable + "\n" + channelsTable},

@@ -78,6 +78,14 @@ func (g *Guest) Start(now time.Time) {
 	g.boot = boot{began: now}
 }
 
+// Begin is called when the processors of a guest that was started paused run for the first time.
+// ReadySeconds counts from now on.
+func (g *Guest) Begin(now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.boot.began = now
+}
+
 // State returns the guest's state.
 func (g *Guest) State() State {
 	g.mu.Lock()

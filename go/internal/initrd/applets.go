@@ -13,7 +13,7 @@ import (
 // applets are the applets of busybox that guest/ and inittab use. Which others the guest has depends
 // on the busybox.
 var applets = []string{
-	"acpid", "cat", "getty", "halt", "hostname", "init", "insmod", "login", "mkdir", "mkfifo",
+	"acpid", "cat", "getty", "halt", "hostname", "init", "insmod", "ip", "login", "mkdir", "mkfifo",
 	"mount", "poweroff", "reboot", "sh", "sleep", "sync", "syslogd", "umount",
 }
 

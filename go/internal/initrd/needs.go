@@ -39,7 +39,12 @@ func fileSystemModule(fs string) string {
 
 func shareModules(_ vmconfig.Machine) []string { return nil }
 
-func networkModules(_ vmconfig.Machine) []string { return nil }
+func networkModules(m vmconfig.Machine) []string {
+	if !m.HasUserNetwork() {
+		return nil
+	}
+	return []string{"virtio_net"}
+}
 
 // For returns the image for a VM: with the drivers that its devices need, if the kernel has
 // modules, and with a login on each console that has one, unless the image lists them.

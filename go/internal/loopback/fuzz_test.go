@@ -16,14 +16,14 @@ func FuzzListenerInode(f *testing.F) {
 		if len(others) > 1<<15 { // such a long line is not the kernel's
 			return
 		}
-		if got := listenerInode(strings.NewReader(others), int(port)); got != "" {
+		if got := listenerInode(strings.NewReader(others), waiting["tcp"], int(port)); got != "" {
 			if !strings.Contains(others, suffix) || !strings.Contains(others, got) {
 				t.Errorf("found %q in %q", got, others)
 			}
 			return
 		}
 		line := fmt.Sprintf("\n   9: 0100007F%s 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 %d 1 0\n", suffix, inode)
-		if got := listenerInode(strings.NewReader(others+line), int(port)); got != fmt.Sprint(inode) {
+		if got := listenerInode(strings.NewReader(others+line), waiting["tcp"], int(port)); got != fmt.Sprint(inode) {
 			t.Errorf("found %q, want %d, in %q", got, inode, others)
 		}
 	})

@@ -5,6 +5,7 @@ package loopback
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 
@@ -28,13 +29,41 @@ func Listen(port int, remedy string) ([]net.Listener, error) {
 			continue
 		case errors.Is(err, unix.EADDRNOTAVAIL), errors.Is(err, unix.EAFNOSUPPORT):
 			continue // this host does not have the address
-		case errors.Is(err, unix.EADDRINUSE):
-			err = fmt.Errorf("listen %s: address already in use (%s%s)", address, owner(port), remedy)
 		}
+		err = explain(err, "tcp", address, port, remedy)
 		Close(listeners)
 		return nil, err
 	}
 	return listeners, nil
+}
+
+// explain returns the error of listening on a port, with the process that has the port and a
+// remedy.
+func explain(err error, protocol, address string, port int, remedy string) error {
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		return fmt.Errorf("listen %s: address already in use (%s%s)", address, owner(protocol, port), remedy)
+	case errors.Is(err, unix.EACCES):
+		return fmt.Errorf("listen %s: only root may use ports below 1024 (%s)", address, remedy)
+	}
+	return err
+}
+
+// CheckFree returns an error if a port of a protocol, "tcp" or "udp", on 127.0.0.1 cannot be
+// used. It has the text of Listen's error.
+func CheckFree(protocol string, port int, remedy string) error {
+	address := net.JoinHostPort(addresses[0], strconv.Itoa(port))
+	var socket io.Closer
+	var err error
+	if protocol == "udp" {
+		socket, err = net.ListenPacket(protocol, address)
+	} else {
+		socket, err = net.Listen(protocol, address)
+	}
+	if err != nil {
+		return explain(err, protocol, address, port, remedy)
+	}
+	return socket.Close()
 }
 
 // ListenFree listens on a port that is free on all loopback addresses. The caller must

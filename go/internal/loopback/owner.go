@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// owner describes the process that listens on a TCP port, as in `by pid 812,
+// owner describes the process that has a port of a protocol, "tcp" or "udp", as in `by pid 812,
 // "microvm-run"; `. It returns "" if /proc does not show the process to this user.
-func owner(port int) string {
-	pid, name := Owner(port)
+func owner(protocol string, port int) string {
+	pid, name := ownerOf(protocol, port)
 	if pid == 0 {
 		return ""
 	}
@@ -23,13 +23,16 @@ func owner(port int) string {
 
 // Owner returns the process that listens on a TCP port, and its name. It returns 0 if
 // there is none, or if /proc does not show it to this user.
-func Owner(port int) (pid int, name string) {
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+func Owner(port int) (pid int, name string) { return ownerOf("tcp", port) }
+
+// ownerOf is Owner for a port of "tcp" or "udp".
+func ownerOf(protocol string, port int) (pid int, name string) {
+	for _, table := range []string{"/proc/net/" + protocol, "/proc/net/" + protocol + "6"} {
 		file, err := os.Open(table)
 		if err != nil {
 			continue
 		}
-		inode := listenerInode(file, port)
+		inode := listenerInode(file, waiting[protocol], port)
 		file.Close()
 		if inode != "" {
 			return holder("socket:[" + inode + "]")
@@ -38,13 +41,16 @@ func Owner(port int) (pid int, name string) {
 	return 0, ""
 }
 
-// listenerInode returns the inode of the socket that listens on port, from a table in the
+// waiting are the states of sockets without a peer in the tables of /proc/net: TCP_LISTEN, and
+// TCP_CLOSE for UDP.
+var waiting = map[string]string{"tcp": "0A", "udp": "07"}
+
+// listenerInode returns the inode of the socket in the given state on port, from a table in the
 // format of /proc/net/tcp (proc(5)), or "" if there is none.
-func listenerInode(table io.Reader, port int) string {
-	const listen = "0A" // TCP_LISTEN
+func listenerInode(table io.Reader, state string, port int) string {
 	for lines := bufio.NewScanner(table); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
-		if len(fields) > 9 && fields[3] == listen && strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", port)) {
+		if len(fields) > 9 && fields[3] == state && strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", port)) {
 			return fields[9]
 		}
 	}

@@ -110,6 +110,9 @@ func Of(name string) Machine { return Machine{Folder{Base(), name}} }
 // State returns the path of state.json.
 func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
 
+// GDB returns the path of the Unix socket on which QEMU serves gdb.
+func (m Machine) GDB() string { return filepath.Join(m.Path(), "gdb") }
+
 // Console returns the folder of a console's relay.
 func (m Machine) Console(console string) string { return filepath.Join(m.Path(), console) }
 

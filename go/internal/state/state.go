@@ -31,8 +31,22 @@ type Machine struct {
 	Ended string `json:"ended,omitempty"`
 	// Notes are messages for the user, oldest first.
 	Notes []Note `json:"notes,omitempty"`
+	// GDB is the Unix socket on which QEMU serves gdb; "" if it does not.
+	GDB string `json:"gdb,omitempty"`
+	// Paused is set while gdb or QEMU's monitor has paused the guest, and before the start of
+	// its processors with -S.
+	Paused bool `json:"paused,omitempty"`
+	// Forwards are the forwarded ports in the order of vm.json.
+	Forwards []Forward `json:"forwards,omitempty"`
 	// Consoles are in the order of vm.json.
 	Consoles []Console `json:"consoles"`
+}
+
+// Forward leads from a port on 127.0.0.1 into the guest.
+type Forward struct {
+	Host     int    `json:"host"`     // port on 127.0.0.1
+	Guest    int    `json:"guest"`    // port in the guest
+	Protocol string `json:"protocol"` // "tcp" or "udp"
 }
 
 // All has the running VMs and channels of a user.

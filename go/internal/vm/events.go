@@ -19,7 +19,7 @@ type events struct {
 	restarted chan struct{} // the guest has restarted
 	panicked  chan struct{} // the guest has reported a panic by the panic device
 	port      chan struct{} // the guest has opened or closed its agent's port
-	halted    chan struct{} // QEMU has stopped the guest's processors
+	runState  chan struct{} // QEMU has stopped the guest's processors, or started them again
 
 	// These fields are read after the monitor has ended.
 	last   guest.Shutdown // of the last SHUTDOWN
@@ -30,7 +30,7 @@ func newEvents(g *guest.Guest, o *outputs, w *windows) *events {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
 	return &events{
 		guest: g, outputs: o, windows: w,
-		printed: one(), restarted: one(), panicked: one(), port: one(), halted: one(),
+		printed: one(), restarted: one(), panicked: one(), port: one(), runState: one(),
 	}
 }
 
@@ -47,8 +47,8 @@ func (e *events) take(event qmp.Event) {
 		notify(e.restarted)
 	case event.Name == "VSERPORT_CHANGE":
 		e.portChanged(event.Data)
-	case event.Name == "STOP":
-		notify(e.halted)
+	case event.Name == "STOP" || event.Name == "RESUME":
+		notify(e.runState)
 	case event.Name == "GUEST_PANICKED":
 		e.device = true
 		notify(e.panicked)

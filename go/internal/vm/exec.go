@@ -86,6 +86,8 @@ func (v *VM) awaitAgent(ctx context.Context) (restarts int, err error) {
 		switch {
 		case !errors.Is(context.Cause(limit), ctl.ErrNoAgent):
 			return 0, context.Cause(limit)
+		case now.Paused:
+			return 0, fmt.Errorf("%w: the guest is paused (continue it in gdb or QEMU's monitor)", ctl.ErrNoAgent)
 		case now.State == state.Starting || now.State == state.Booting:
 			return 0, fmt.Errorf("%w: the guest is still %s (wait with --wait-ready)", ctl.ErrNoAgent, now.State)
 		}

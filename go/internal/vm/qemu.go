@@ -23,8 +23,8 @@ import (
 // callers.
 const askLimit = 2 * time.Second
 
-// File descriptors that QEMU inherits: its ends of two sockets, the VM's lock, and with NoRelay
-// a pipe for each console.
+// File descriptors that QEMU inherits: its ends of two sockets, the VM's lock, with NoRelay a
+// pipe for each console, and last gdb's socket, if any.
 const (
 	monitorFD = 3
 	agentFD   = 4
@@ -43,6 +43,7 @@ type qemuProcess struct {
 	extra    []string           // the user's arguments, which come last
 	sandbox  bool
 	kvm      bool
+	gdb      gdbServer
 	line     string // see VM.Command
 }
 
@@ -58,8 +59,8 @@ func (q *qemuProcess) argv(m vmconfig.Machine, host qemu.Host, pipes int) []stri
 		numbers[i] = pipesFD + i
 	}
 	argv := qemu.Args(m, host)
-	q.line, q.kvm = qemu.Shell(slices.Concat(argv, q.extra)), host.Accel == "kvm"
-	argv = slices.Concat(argv, qemu.Bound(host), qemu.Control(m, monitorFD, numbers))
+	q.line, q.kvm = qemu.Shell(slices.Concat(argv, q.gdb.args(0), q.extra)), host.Accel == "kvm"
+	argv = slices.Concat(argv, q.gdb.args(pipesFD+pipes), qemu.Bound(host), qemu.Control(m, monitorFD, numbers))
 	if !qemu.HasAgent(m.QEMUArgs) && !qemu.HasAgent(q.extra) {
 		argv = append(argv, qemu.Agent(m, host, agentFD)...)
 	}
@@ -67,15 +68,15 @@ func (q *qemuProcess) argv(m vmconfig.Machine, host qemu.Host, pipes int) []stri
 }
 
 // start starts QEMU with argv, and reads from its monitor and the agent's port until QEMU has
-// ended. QEMU inherits the lock and pipes; start closes pipes. It calls events with QEMU's
-// events.
-func (q *qemuProcess) start(argv []string, lock *rundir.Lock, pipes []*os.File, events func(qmp.Event)) (err error) {
+// ended. QEMU inherits the lock and files, from pipesFD on; start closes files. It calls events
+// with QEMU's events.
+func (q *qemuProcess) start(argv []string, lock *rundir.Lock, files []*os.File, events func(qmp.Event)) (err error) {
 	var ours []net.Conn   // to the monitor and the agent
 	var theirs []*os.File // monitorFD, agentFD, lockFD
 	defer func() {
 		if err != nil {
 			closeAll(ours)
-			closeAll(append(theirs, pipes...))
+			closeAll(append(theirs, files...))
 		}
 	}()
 	for range 2 {
@@ -94,7 +95,7 @@ func (q *qemuProcess) start(argv []string, lock *rundir.Lock, pipes []*os.File, 
 	if q.sandbox {
 		environment = process.SmallEnvironment()
 	}
-	q.process, err = process.Start(process.Command{Argv: argv, Files: append(theirs, pipes...), Stderr: q.warnings, Env: environment})
+	q.process, err = process.Start(process.Command{Argv: argv, Files: append(theirs, files...), Stderr: q.warnings, Env: environment})
 	if err != nil {
 		return err
 	}
@@ -129,9 +130,9 @@ func (q *qemuProcess) execute(ctx context.Context, command string, result any) e
 
 // status returns QEMU's run state: "running", "prelaunch" (started with -S), "paused",
 // "internal-error" and others (RunState in QEMU's qapi/run-state.json).
-func (q *qemuProcess) status() (string, error) {
+func (q *qemuProcess) status(ctx context.Context) (string, error) {
 	var is struct{ Status string }
-	err := q.execute(context.Background(), "query-status", &is)
+	err := q.execute(ctx, "query-status", &is)
 	return is.Status, err
 }
 

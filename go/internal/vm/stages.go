@@ -49,8 +49,8 @@ func (q *qemuProcess) stages(request ctl.StopRequest, agent func(context.Context
 	rest := min(reserve, total/2)
 	polite := total - rest
 	stages := []stage{
-		{name: "agent", ask: agent, until: polite / 2, polite: true, once: true},
-		{name: "acpi", ask: q.command("system_powerdown"), until: polite, polite: true},
+		{name: "agent", ask: q.unlessPaused(agent), until: polite / 2, polite: true, once: true},
+		{name: "acpi", ask: q.unlessPaused(q.command("system_powerdown")), until: polite, polite: true},
 	}
 	if request.Button {
 		stages = stages[1:]
@@ -77,6 +77,20 @@ func (q *qemuProcess) command(name string) func(context.Context) error {
 		return err
 	}
 }
+
+// unlessPaused returns ask for a guest that runs. A guest that is paused is not asked: it could
+// not react.
+func (q *qemuProcess) unlessPaused(ask func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if status, err := q.status(ctx); err == nil && isPaused(status) {
+			return errPaused
+		}
+		return ask(ctx)
+	}
+}
+
+// errPaused is returned by a stage that asks a guest that is paused.
+var errPaused = errors.New("the guest is paused")
 
 func (q *qemuProcess) signal(signal unix.Signal) func(context.Context) error {
 	return func(context.Context) error { return q.process.Signal(signal) }

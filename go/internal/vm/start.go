@@ -28,6 +28,9 @@ func (v *VM) start(ctx context.Context) error {
 	limit, cancel := context.WithTimeoutCause(ctx, handshakeLimit, errors.New("its monitor does not answer"))
 	defer cancel()
 	err = v.qemu.monitor.Handshake(limit)
+	if err == nil {
+		err = v.findForwards(limit)
+	}
 	switch {
 	case errors.Is(err, qmp.ErrClosed) && ctx.Err() == nil:
 		e := v.qemu.exitError(true)
@@ -66,13 +69,26 @@ func (v *VM) launch(host qemu.Host) error {
 	} else {
 		v.outputs.openJournals(v.consoles.all())
 	}
+	argv, files := v.qemu.argv(v.machine, host, len(pipes)), pipes
+	gdb, err := v.qemu.gdb.listen()
+	if err != nil {
+		v.outputs.close()
+		closeAll(pipes)
+		return err
+	}
+	if gdb != nil {
+		files = append(files, gdb)
+	}
+	if v.startsPaused() {
+		v.watcher.setPaused(statusPrelaunch)
+	}
 	v.guest.Start(time.Now())
-	if err := v.qemu.start(v.qemu.argv(v.machine, host, len(pipes)), v.lock, pipes, v.watcher.events.take); err != nil {
+	if err := v.qemu.start(argv, v.lock, files, v.watcher.events.take); err != nil {
 		v.outputs.close()
 		return err
 	}
 	_ = v.lock.AddPID(v.qemu.process.PID()) // only for messages about a QEMU that is left behind
-	v.record.set(func(m *state.Machine) { m.QEMUPID = v.qemu.process.PID() })
+	v.record.set(func(m *state.Machine) { m.QEMUPID, m.GDB = v.qemu.process.PID(), v.qemu.gdb.path })
 	for _, c := range v.consoles.all() {
 		c.Relay().SetAttached(true)
 	}

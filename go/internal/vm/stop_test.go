@@ -28,6 +28,7 @@ func TestStopReportsTheStageThatWorked(t *testing.T) {
 		{"a monitor that ignores quit", append(deaf, "fake.quit=ignore"), ctl.StopRequest{}, "sigterm", 4},
 		{"a QEMU that ignores all but SIGKILL", append(deaf, "fake.quit=ignore", "fake.term=ignore"), ctl.StopRequest{}, "sigkill", 5},
 		{"by the power button only", []string{"fake.agent"}, ctl.StopRequest{Button: true}, "acpi", 1},
+		{"a guest that is paused", []string{"fake.status=debug"}, ctl.StopRequest{}, "quit", 3},
 		{"forced", []string{"fake.agent"}, ctl.StopRequest{Force: true}, "quit", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

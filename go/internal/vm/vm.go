@@ -29,6 +29,9 @@ type Options struct {
 	QEMUArgs []string
 	// AutoPorts replaces each port that is in use by a free one.
 	AutoPorts bool
+	// GDB serves gdb as the field gdb of vm.json does, and starts the VM paused, until gdb
+	// continues it.
+	GDB bool
 	// NoRelay makes QEMU serve the consoles' ports itself, to one client at a time and without
 	// a journal.
 	NoRelay bool
@@ -92,6 +95,9 @@ func New(m vmconfig.Machine, options Options) *VM {
 		ended:     make(chan struct{}),
 		finished:  make(chan struct{}),
 	}
+	if m.GDB || options.GDB {
+		v.qemu.gdb = gdbServer{dir.GDB(), options.GDB}
+	}
 	v.record = newRecord(dir.State(), options, v.guest, m.Name)
 	v.record.setConsoles(m.Consoles)
 	v.windows = newWindows(v.guest)
@@ -102,7 +108,7 @@ func New(m vmconfig.Machine, options Options) *VM {
 	}
 	v.watcher = &watcher{
 		qemu: v.qemu, guest: v.guest, record: v.record, consoles: v.consoles, outputs: v.outputs, windows: v.windows,
-		events: newEvents(v.guest, v.outputs, v.windows), silence: options.Silence,
+		events: newEvents(v.guest, v.outputs, v.windows), silence: options.Silence, gdb: m.GDB || options.GDB,
 	}
 	return v
 }

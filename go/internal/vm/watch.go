@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -29,6 +30,8 @@ type watcher struct {
 	events   *events
 	silence  time.Duration // see Options
 	silent   string        // the current note of noteSilence; "" if none
+	gdb      bool          // QEMU serves gdb on a socket of ours
+	paused   string        // QEMU's run state while the guest is paused; else ""
 	restarts int           // the number of restarts in the journals
 	cause    *guest.Error  // why run has ended QEMU; read after run has returned
 }
@@ -75,9 +78,11 @@ func (w *watcher) run() {
 		case <-w.events.panicked:
 			w.outputs.awaitRead()
 			w.terminate(w.guest.ReportedPanic())
-		case <-w.events.halted:
+		case <-w.events.runState:
 			w.outputs.awaitRead()
-			w.terminate(w.whyHalted())
+			w.terminate(w.checkRunState())
+			quiet.Reset(panicQuiet)
+			silent.Reset(w.silence)
 		case <-quiet.C:
 			w.terminate(w.panicByText())
 		case <-silent.C:
@@ -148,8 +153,11 @@ func (w *watcher) noteSilence() (again bool) {
 		return false
 	default:
 	}
-	status, _ := w.qemu.status()
-	paused := status == "prelaunch" || status == "paused"
+	status, _ := w.qemu.status(context.Background())
+	paused := isPaused(status)
+	if paused && w.gdb {
+		return true // the status says so
+	}
 	note := `QEMU is paused (-S): attach gdb or type "cont" in the monitor`
 	if !paused {
 		note = fmt.Sprintf("no console has printed anything for %v: if the host is not busy, %s", w.silence, w.silenceAdvice())
@@ -172,26 +180,32 @@ func (w *watcher) silenceAdvice() string {
 }
 
 // panicByText returns a panic that is seen only in the consoles' text, if the agent's silence
-// confirms it. Otherwise it adds a note.
+// confirms it. Otherwise it adds a note. It does nothing while the guest is paused, since the
+// silence then means nothing.
 func (w *watcher) panicByText() *guest.Error {
 	suspicion := w.guest.Suspect()
-	if suspicion == nil {
+	if suspicion == nil || w.paused != "" {
 		return nil
 	}
-	confirmed, note := w.guest.Confirm(suspicion, suspicion.AskAgent && w.agentAnswers())
+	answers := suspicion.AskAgent && w.agentAnswers()
+	if status, err := w.qemu.status(context.Background()); err == nil && isPaused(status) {
+		return nil // it was paused meanwhile
+	}
+	confirmed, note := w.guest.Confirm(suspicion, answers)
 	if note != "" {
 		w.record.noteLimited(note)
 	}
 	return confirmed
 }
 
-// whyHalted returns why QEMU has stopped the guest's processors, or nil if they may continue. In
-// that case it adds a note.
-func (w *watcher) whyHalted() *guest.Error {
-	status, err := w.qemu.status()
+// checkRunState records whether the guest is paused. It returns why QEMU has stopped the guest's
+// processors, or nil if they run or may continue. In that case it adds a note.
+func (w *watcher) checkRunState() *guest.Error {
+	status, err := w.qemu.status(context.Background())
 	if err != nil {
 		return nil //nolint:nilerr // QEMU is ending, and its exit says more
 	}
+	w.setPaused(status)
 	switch status {
 	case "internal-error":
 		return w.guest.Lost("stopped by an internal error of QEMU or KVM" + w.qemu.lastLines())
@@ -202,7 +216,9 @@ func (w *watcher) whyHalted() *guest.Error {
 	case "io-error":
 		w.record.note("the guest is stopped by an I/O error of a disk (check the free space on the host), and continues once the disk works")
 	case "paused":
-		w.record.note("the guest is paused by QEMU's monitor")
+		if !w.gdb {
+			w.record.note("the guest is paused by QEMU's monitor")
+		}
 	}
 	return nil
 }

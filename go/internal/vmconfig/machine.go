@@ -50,6 +50,8 @@ type Machine struct {
 	Shares []Share `json:"shares,omitempty"`
 	// Network is the guest's network. Default: none.
 	Network *Network `json:"network,omitempty"`
+	// GDB serves gdb on a Unix socket in the VM's directory. Default false.
+	GDB bool `json:"gdb,omitempty"`
 	// Vsock gives the guest a virtio-vsock device. Default: none.
 	Vsock *Vsock `json:"vsock,omitempty"`
 	// Sandbox runs QEMU with -sandbox, so that it cannot start programs, change its user or

@@ -47,7 +47,8 @@ func TestParseEveryField(t *testing.T) {
 	got, err := vmconfig.Parse([]byte(`{
 		"name": "demo-2", "machine": "microvm", "accel": "kvm", "qemu": "/q",
 		"memoryMiB": 32, "vcpus": 255, "kernel": "/k", "initrd": "/i",
-		"kernelParams": ["quiet", "a=b,c"], "sandbox": false, "qemuArgs": ["-s", ""], "vsock": {"cid": 4294967294},
+		"kernelParams": ["quiet", "a=b,c"], "sandbox": false, "qemuArgs": ["-S", ""], "vsock": {"cid": 4294967294}, "gdb": true,
+		"network": {"type": "user", "forward": [{"host": 8080, "guest": 80}, {"host": 8080, "guest": 80, "protocol": "udp"}, {"guest": 22}, {"guest": 22}]},
 		"consoles": [
 			{"name": "b", "device": "hvc1", "port": 65535},
 			{"name": "a", "device": "hvc0", "port": 1},
@@ -65,7 +66,10 @@ func TestParseEveryField(t *testing.T) {
 	want := vmconfig.Machine{
 		Name: "demo-2", Type: "microvm", Accel: "kvm", QEMU: "/q",
 		MemoryMiB: 32, VCPUs: 255, Kernel: "/k", Initrd: "/i",
-		KernelParams: []string{"quiet", "a=b,c"}, QEMUArgs: []string{"-s", ""}, Vsock: &vmconfig.Vsock{CID: 4294967294},
+		KernelParams: []string{"quiet", "a=b,c"}, QEMUArgs: []string{"-S", ""}, Vsock: &vmconfig.Vsock{CID: 4294967294}, GDB: true,
+		Network: &vmconfig.Network{Type: "user", Forward: []vmconfig.Forward{
+			{Host: 8080, Guest: 80}, {Host: 8080, Guest: 80, Protocol: "udp"}, {Guest: 22}, {Guest: 22},
+		}},
 		Consoles: []vmconfig.Console{
 			{Name: "b", Device: "hvc1", Port: 65535}, {Name: "a", Device: "hvc0", Port: 1},
 			{Name: "serial", Device: "ttyS0", Port: 2, Login: &no},
@@ -118,9 +122,9 @@ var mistakes = []struct {
 	{
 		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "memoryMB": 1, "color": 1, "": 1, "consoles": [{"prt": 1}]}`,
 		[]string{
-			`"": unknown field (known: accel, checks, consoles, disks, initrd, kernel, kernelParams, machine, memoryMiB, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)`,
+			`"": unknown field (known: accel, checks, consoles, disks, gdb, initrd, kernel, kernelParams, machine, memoryMiB, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)`,
 			"Name: unknown field (did you mean name?)",
-			"color: unknown field (known: accel, checks, consoles, disks, initrd, kernel, kernelParams, machine, memoryMiB, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)",
+			"color: unknown field (known: accel, checks, consoles, disks, gdb, initrd, kernel, kernelParams, machine, memoryMiB, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)",
 			"consoles[0].prt: unknown field (did you mean port?)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",
@@ -206,6 +210,34 @@ var mistakes = []struct {
 		"a QEMU in the background", with(`"qemuArgs": ["-device", "virtio-rng-pci", "--daemonize"]`),
 		[]string{"qemuArgs: --daemonize: QEMU must stay a child of the process that relays its consoles (remove the argument, and run microvm-run in the background)"},
 	},
+	{"gdb on QEMU's port", with(`"qemuArgs": ["-S", "-s"]`), []string{"qemuArgs: -s: " + gdbPort}},
+	{"gdb on a port", with(`"qemuArgs": ["--gdb", "tcp::1234,server"]`), []string{"qemuArgs: --gdb tcp::1234,server: " + gdbPort}},
+	{"a network without its type", with(`"network": {}`), []string{"network.type: is missing (choose none or user)"}},
+	{"an unknown network", with(`"network": {"type": "usr"}`), []string{`network.type: unknown network "usr" (did you mean user?)`}},
+	{"a network of QEMU's", with(`"network": {"type": "tap"}`), []string{`network.type: unknown network "tap" (known: none, user; for another one, use qemuArgs)`}},
+	{
+		"a forward without a network", with(`"network": {"type": "none", "forward": [{"host": 1, "guest": 1}]}`),
+		[]string{`network.forward: needs a network (set network.type to "user")`},
+	},
+	{
+		"forwards out of range and with unknown words", forwards(`{"host": -1}`, `{"host": 65536, "guest": 65536, "protocol": "udo"}`, `{"gest": 1, "guest": 1, "protocol": "sctp"}`),
+		[]string{
+			"network.forward[2].gest: unknown field (did you mean guest?)",
+			"network.forward[0].host: -1 is out of range (1 to 65535, or 0 for a free port)",
+			"network.forward[0].guest: 0 is out of range (1 to 65535)",
+			"network.forward[1].host: 65536 is out of range (1 to 65535, or 0 for a free port)",
+			"network.forward[1].guest: 65536 is out of range (1 to 65535)",
+			`network.forward[1].protocol: unknown protocol "udo" (did you mean udp?)`,
+			`network.forward[2].protocol: unknown protocol "sctp" (known: tcp, udp)`,
+		},
+	},
+	{
+		"forwards from the same port, and from a console's", forwards(`{"host": 80, "guest": 80}`, `{"host": 80, "guest": 81, "protocol": "tcp"}`, `{"host": 4440, "guest": 82}`, `{"host": 4441, "guest": 82, "protocol": "udp"}`),
+		[]string{
+			"network.forward[1].host: 80 is also the port of network.forward[0] (choose another port, or 0 for a free one)",
+			"network.forward[2].host: 4440 is also the port of consoles[0] (choose another port, or 0 for a free one)",
+		},
+	},
 	{
 		"consoles with the same name, device and port",
 		consoles(`{"name": "a", "device": "ttyS0", "port": 1}`, `{"name": "a", "device": "ttyS0", "port": 1}`),
@@ -261,6 +293,14 @@ func with(fields string) string {
 		return "{" + fields + strings.TrimPrefix(least, `{"name": "m"`)
 	}
 	return "{" + fields + ", " + least[1:]
+}
+
+// gdbPort is why gdb on a port is refused.
+const gdbPort = `every client of this port could run commands on this host (use --gdb, or "gdb": true in vm.json: a Unix socket)`
+
+// forwards returns the least vm.json with forwarded ports.
+func forwards(all ...string) string {
+	return with(`"network": {"type": "user", "forward": [` + strings.Join(all, ", ") + `]}`)
 }
 
 // consoles returns the least vm.json with other consoles.

@@ -106,17 +106,6 @@ func (m Machine) validateParams(wrong func(field, format string, args ...any)) {
 	}
 }
 
-// CheckQEMUArgs returns an error if the user's arguments make QEMU leave the process that
-// starts it.
-func CheckQEMUArgs(args []string) error {
-	for _, arg := range args {
-		if arg == "-daemonize" || arg == "--daemonize" {
-			return fmt.Errorf("%s: QEMU must stay a child of the process that relays its consoles (remove the argument, and run microvm-run in the background)", arg)
-		}
-	}
-	return nil
-}
-
 // validateConsoles validates each console, and that names, devices and ports differ.
 func (m Machine) validateConsoles(wrong func(field, format string, args ...any)) {
 	if len(m.Consoles) == 0 {

@@ -14,7 +14,8 @@
 //	fake.exit=N         exit at once with status N and a line on stderr
 //	fake.warn=FILE      print FILE on stderr after the start
 //	fake.print=FILE     print FILE on the first console
-//	fake.status=STATUS  the run state that query-status returns
+//	fake.status=STATUS  the run state that query-status returns; default "running", or
+//	                    "prelaunch" with -S
 //
 // After fake.print:
 //
@@ -32,6 +33,7 @@
 // On events:
 //
 //	fake.again=FILE     print FILE on the first console at a break
+//	fake.pause          a break pauses the processors, as gdb does, or starts them again
 //	fake.resize         the monitor has a command that sets a console's size, and prints it
 //	fake.login          serve a login and a shell on each console
 //	fake.answers=FILE   the commands of that shell: {"COMMAND": {"output": "…", "status": 0}}
@@ -82,10 +84,15 @@ func Main() {
 		code, _ := strconv.Atoi(status) // a number that the test has set
 		unix.Exit(code)
 	}
+	f.status = cmp.Or(f.words["fake.status"], f.words["fake.halt"], "running")
+	if slices.Contains(f.args, "-S") {
+		f.status = "prelaunch"
+	}
 	if f.has("fake.term") {
 		signal.Ignore(unix.SIGTERM)
 	}
 	f.listen()
+	f.forward()
 	f.monitor()
 }
 
@@ -96,6 +103,9 @@ type fake struct {
 	mu    sync.Mutex // held while a message is written to conn
 	conn  net.Conn
 	first *os.File // output of the first console
+
+	status   string    // see fake.status
+	forwards []forward // see forward.go
 
 	echoes []func()    // serve the pipes; called after fake.print
 	frozen atomic.Bool // the agent of kind "freezes" has stopped
@@ -202,8 +212,9 @@ func (f *fake) monitor() {
 		var request struct {
 			Execute   string
 			Arguments struct {
-				ID         string
-				Rows, Cols int
+				ID          string
+				Rows, Cols  int
+				CommandLine string `json:"command-line"`
 			}
 			ID json.RawMessage
 		}
@@ -213,8 +224,10 @@ func (f *fake) monitor() {
 		if f.has("fake.mute") || f.has("fake.hang") && request.Execute != "qmp_capabilities" {
 			continue
 		}
-		answer := fmt.Sprintf(`{"status": %q}`, cmp.Or(f.words["fake.status"], f.words["fake.halt"], "running"))
+		answer := fmt.Sprintf(`{"status": %q}`, f.status)
 		switch {
+		case request.Arguments.CommandLine == "info usernet":
+			answer = f.usernet()
 		case request.Execute == "query-commands" && f.has("fake.resize"):
 			answer = `[{"name": "query-commands"}, {"name": "chardev-window-size-changed"}]`
 		case request.Execute == "query-commands":
@@ -235,6 +248,12 @@ func (f *fake) monitor() {
 func (f *fake) takeBreak(line string) {
 	f.frozen.Store(true)
 	switch {
+	case f.has("fake.pause") && f.status == "running":
+		f.status = "paused"
+		f.send(`{"event": "STOP"}`)
+	case f.has("fake.pause"):
+		f.status = "running"
+		f.send(`{"event": "RESUME"}`)
 	case f.has("fake.again"):
 		f.print(f.words["fake.again"])
 	case f.first != nil:
