@@ -115,7 +115,11 @@ func run(c *cli.Context) error {
 	if err := checkFlags(c, extra); err != nil {
 		return err
 	}
-	machine, err := cmdline.Machine(c, vmconfig.Machine.CheckFiles, consoletest.CheckNames)
+	rules := []func(vmconfig.Machine) error{vmconfig.Machine.CheckFiles, consoletest.CheckNames}
+	if !c.Bool("check") && !c.Bool("dry-run") { // they may run on another host
+		rules = append(rules, vmconfig.Machine.CheckDisks)
+	}
+	machine, err := cmdline.Machine(c, rules...)
 	if err != nil {
 		return err
 	}
@@ -253,6 +257,9 @@ func dryRun(c *cli.Context, machine vmconfig.Machine, extra []string) error {
 	}
 	if !c.Bool("no-relay") {
 		host.Pipe = vm.Pipe(rundir.Of(machine.Name))
+	}
+	if host.OwnDisk, err = vm.OwnDisks(machine); err != nil {
+		return err
 	}
 	args := qemu.Args(machine, host)
 	if c.Bool("gdb") || machine.GDB {

@@ -1,6 +1,10 @@
 package initrd
 
-import "microvm-console/internal/vmconfig"
+import (
+	"slices"
+
+	"microvm-console/internal/vmconfig"
+)
 
 // needs returns the drivers that the disks, shares and the network of a VM need.
 func needs(m vmconfig.Machine) []string {
@@ -10,7 +14,28 @@ func needs(m vmconfig.Machine) []string {
 	return append(modules, networkModules(m)...)
 }
 
-func diskModules(_ vmconfig.Machine) []string { return nil }
+// diskModules returns the drivers of the disks and of the file systems on them.
+func diskModules(m vmconfig.Machine) []string {
+	var modules []string
+	for _, disk := range m.Disks {
+		modules = append(modules, "virtio_blk")
+		if disk.FS != "" {
+			modules = append(modules, fileSystemModule(disk.FS))
+		}
+	}
+	return modules
+}
+
+// fileSystemModule returns the name of the module with a file system.
+func fileSystemModule(fs string) string {
+	switch fs {
+	case "ext2", "ext3":
+		return "ext4"
+	case "iso9660":
+		return "isofs"
+	}
+	return fs
+}
 
 func shareModules(_ vmconfig.Machine) []string { return nil }
 
@@ -25,7 +50,12 @@ func networkModules(m vmconfig.Machine) []string {
 // modules, and with a login on each console that has one, unless the image lists them.
 func (img Image) For(m vmconfig.Machine) Image {
 	if img.ModulesDir != "" {
-		img.Modules = append(img.Modules, needs(m)...)
+		img.Modules = slices.Clone(img.Modules)
+		for _, module := range needs(m) {
+			if !slices.Contains(img.Modules, module) {
+				img.Modules = append(img.Modules, module)
+			}
+		}
 	}
 	if img.Gettys == nil {
 		for _, console := range m.Consoles {

@@ -25,6 +25,9 @@ type Host struct {
 	// Pipe returns the path of a console's pipe, to which QEMU appends .in and .out. If it is
 	// nil, QEMU serves the consoles' ports itself.
 	Pipe func(console vmconfig.Console) string
+	// OwnDisk returns the path of the file of a disk of the VM's own, which has no path in vm.json.
+	// May be nil if there is none.
+	OwnDisk func(disk vmconfig.Disk) string
 	// Features are the features of the QEMU program.
 	Features Features
 }
@@ -179,10 +182,11 @@ func chardev(console vmconfig.Console, h Host) string {
 	if h.Pipe == nil {
 		return fmt.Sprintf("socket,id=%s,host=localhost,port=%d,server=on,wait=off", ChardevID(console), console.Port)
 	}
-	// QEMU parses a doubled comma as a comma in the value.
-	path := strings.ReplaceAll(h.Pipe(console), ",", ",,")
-	return fmt.Sprintf("pipe,id=%s,path=%s", ChardevID(console), path)
+	return fmt.Sprintf("pipe,id=%s,path=%s", ChardevID(console), escaped(h.Pipe(console)))
 }
+
+// escaped returns value as a part of an option. QEMU parses a doubled comma as a comma in the value.
+func escaped(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 
 // virtioSerial returns the device that is the bus of virtio consoles and the agent's port.
 func virtioSerial(h Host) string {
