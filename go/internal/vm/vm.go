@@ -8,6 +8,7 @@ package vm
 
 import (
 	"context"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +60,7 @@ type VM struct {
 	dir       rundir.Machine
 	disks     disks
 	lock      *rundir.Lock // from Run on
+	reserved  []io.Closer  // hold the ports of forwards until QEMU's start
 	guest     *guest.Guest
 	record    *record
 	consoles  *consoles
