@@ -29,7 +29,7 @@ func (v *VM) reserveForwards() error {
 		reserved, err := loopback.Reserve(forward.Transport(), forward.Host, "choose another port, or --auto-ports")
 		switch {
 		case err == nil:
-			v.reserved = append(v.reserved, reserved)
+			v.qemu.reserved = append(v.qemu.reserved, reserved)
 		case v.autoPorts:
 			network.Forward[i].Host = 0
 		default:

@@ -44,6 +44,7 @@ type qemuProcess struct {
 	sandbox  bool
 	kvm      bool
 	gdb      gdbServer
+	reserved []io.Closer // hold the ports of forwards until QEMU's start
 	line     string // see VM.Command
 }
 

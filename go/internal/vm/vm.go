@@ -8,7 +8,6 @@ package vm
 
 import (
 	"context"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -60,7 +59,6 @@ type VM struct {
 	dir       rundir.Machine
 	disks     disks
 	lock      *rundir.Lock // from Run on
-	reserved  []io.Closer  // hold the ports of forwards until QEMU's start
 	guest     *guest.Guest
 	record    *record
 	consoles  *consoles
