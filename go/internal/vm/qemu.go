@@ -45,7 +45,7 @@ type qemuProcess struct {
 	kvm      bool
 	gdb      gdbServer
 	reserved []io.Closer // hold the ports of forwards until QEMU's start
-	line     string // see VM.Command
+	line     string      // see VM.Command
 }
 
 // newQEMU returns the QEMU of a machine, not started. extra are added after all other arguments.
