@@ -171,6 +171,13 @@ func oneLine(command string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(command, "\\\n", " ")), " ")
 }
 
+// TestContractOfNetwork checks that the table lists every field of a network.
+func TestContractOfNetwork(t *testing.T) {
+	t.Parallel()
+	compareNames(t, contractTable(t, "field of `network`"),
+		jsonFields(t, "go/internal/vmconfig/network.go", map[string]string{"Forward": "forward[]."}))
+}
+
 // TestContractOfChecks checks that the table lists every field of a check.
 func TestContractOfChecks(t *testing.T) {
 	t.Parallel()
@@ -212,7 +219,7 @@ func TestContractOfFiles(t *testing.T) {
 		}
 	}
 	for _, name := range listed {
-		if !slices.Contains(found, name) && name != "<console>/gaps" {
+		if !slices.Contains(found, name) && name != "<console>/gaps" && name != "gdb" {
 			t.Errorf("docs/contract.md has the file %s, a running VM does not: %q", name, found)
 		}
 	}

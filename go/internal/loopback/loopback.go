@@ -49,9 +49,9 @@ func explain(err error, protocol, address string, port int, remedy string) error
 	return err
 }
 
-// CheckFree returns an error if a port of a protocol, "tcp" or "udp", on 127.0.0.1 cannot be
-// used. It has the text of Listen's error.
-func CheckFree(protocol string, port int, remedy string) error {
+// Reserve takes a port of a protocol, "tcp" or "udp", on 127.0.0.1, until the caller closes the
+// result. Its error is as Listen's.
+func Reserve(protocol string, port int, remedy string) (io.Closer, error) {
 	address := net.JoinHostPort(addresses[0], strconv.Itoa(port))
 	var socket io.Closer
 	var err error
@@ -61,9 +61,9 @@ func CheckFree(protocol string, port int, remedy string) error {
 		socket, err = net.Listen(protocol, address)
 	}
 	if err != nil {
-		return explain(err, protocol, address, port, remedy)
+		return nil, explain(err, protocol, address, port, remedy)
 	}
-	return socket.Close()
+	return socket, nil
 }
 
 // ListenFree listens on a port that is free on all loopback addresses. The caller must

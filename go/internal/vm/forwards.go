@@ -10,32 +10,34 @@ import (
 	"microvm-console/internal/loopback"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/state"
-	"microvm-console/internal/vmconfig"
 )
 
-// checkForwards checks that the host's port of each forward is free, since QEMU's own error does
-// not name the process that has it. If auto is set, it replaces each port in use by 0: QEMU then
-// takes a free one.
-func checkForwards(network *vmconfig.Network, auto bool) (*vmconfig.Network, error) {
-	if network == nil {
-		return nil, nil
+// reserveForwards takes the host's port of each forward until the start of QEMU, whose own error
+// does not name the process that has a port. If v.autoPorts is set, it replaces each port in use
+// by 0: QEMU then takes a free one.
+func (v *VM) reserveForwards() error {
+	if v.machine.Network == nil {
+		return nil
 	}
-	checked := *network
-	checked.Forward = slices.Clone(network.Forward)
+	network := *v.machine.Network
+	network.Forward = slices.Clone(network.Forward)
 	var errs *multierror.Error
-	for i, forward := range checked.Forward {
+	for i, forward := range network.Forward {
 		if forward.Host == 0 {
 			continue
 		}
-		err := loopback.CheckFree(forward.Transport(), forward.Host, "choose another port, or --auto-ports")
+		reserved, err := loopback.Reserve(forward.Transport(), forward.Host, "choose another port, or --auto-ports")
 		switch {
-		case err != nil && auto:
-			checked.Forward[i].Host = 0
-		case err != nil:
+		case err == nil:
+			v.qemu.reserved = append(v.qemu.reserved, reserved)
+		case v.autoPorts:
+			network.Forward[i].Host = 0
+		default:
 			errs = multierror.Append(errs, fmt.Errorf("forward to port %d/%s: %w", forward.Guest, forward.Transport(), err))
 		}
 	}
-	return &checked, errs.ErrorOrNil()
+	v.machine.Network = &network
+	return errs.ErrorOrNil()
 }
 
 // findForwards records the forwarded ports, with those that QEMU has taken.

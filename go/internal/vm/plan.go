@@ -40,11 +40,9 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if err := v.machine.CheckDevices(); err != nil {
 		return qemu.Host{}, err
 	}
-	network, err := checkForwards(v.machine.Network, v.autoPorts)
-	if err != nil {
+	if err := v.reserveForwards(); err != nil {
 		return qemu.Host{}, err
 	}
-	v.machine.Network = network
 	ports, listeners, err := openPorts(v.machine.Consoles, v.autoPorts)
 	if err != nil {
 		return qemu.Host{}, err

@@ -44,7 +44,8 @@ type qemuProcess struct {
 	sandbox  bool
 	kvm      bool
 	gdb      gdbServer
-	line     string // see VM.Command
+	reserved []io.Closer // hold the ports of forwards until QEMU's start
+	line     string      // see VM.Command
 }
 
 // newQEMU returns the QEMU of a machine, not started. extra are added after all other arguments.

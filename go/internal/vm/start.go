@@ -18,6 +18,7 @@ const handshakeLimit = 30 * time.Second
 // start starts QEMU and the goroutines that watch it, and returns once the monitor answers.
 func (v *VM) start(ctx context.Context) error {
 	defer v.disks.removeScratch() // QEMU has opened them, or has not started
+	defer func() { closeAll(v.qemu.reserved) }()
 	host, err := v.plan(ctx)
 	if err != nil {
 		return err
@@ -83,6 +84,7 @@ func (v *VM) launch(host qemu.Host) error {
 		v.watcher.setPaused(statusPrelaunch)
 	}
 	v.guest.Start(time.Now())
+	closeAll(v.qemu.reserved)
 	if err := v.qemu.start(argv, v.lock, files, v.watcher.events.take); err != nil {
 		v.outputs.close()
 		return err
