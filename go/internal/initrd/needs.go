@@ -12,7 +12,14 @@ func needs(m vmconfig.Machine) []string {
 
 func diskModules(_ vmconfig.Machine) []string { return nil }
 
-func shareModules(_ vmconfig.Machine) []string { return nil }
+// shareModules returns the drivers of the shares, which must be known.
+func shareModules(m vmconfig.Machine) []string {
+	var modules []string
+	for _, share := range m.Shares {
+		modules = append(modules, vmconfig.DriverModules(share.Driver)...)
+	}
+	return modules
+}
 
 func networkModules(_ vmconfig.Machine) []string { return nil }
 
