@@ -58,6 +58,11 @@ func Decode(data []byte) (Image, error) {
 	decoding := strictjson.Decode(data, &img)
 	if img.VM != "" {
 		machine, err := vmconfig.Load(img.VM)
+		if err == nil {
+			if machine, err = machine.ChooseDrivers(); err != nil {
+				err = fmt.Errorf("%s: %w", img.VM, err)
+			}
+		}
 		if err != nil {
 			return Image{}, &ImageError{err}
 		}

@@ -110,6 +110,9 @@ func Of(name string) Machine { return Machine{Folder{Base(), name}} }
 // State returns the path of state.json.
 func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
 
+// ShareSocket returns the socket of the process that serves a share, by the share's tag.
+func (m Machine) ShareSocket(tag string) string { return filepath.Join(m.Path(), tag+".sock") }
+
 // Console returns the folder of a console's relay.
 func (m Machine) Console(console string) string { return filepath.Join(m.Path(), console) }
 

@@ -58,6 +58,7 @@ type VM struct {
 	windows   *windows
 	watcher   *watcher
 	qemu      *qemuProcess
+	shares    shares
 	stop      *stopper
 
 	executing atomic.Int64 // number of commands that run in the guest
@@ -169,6 +170,7 @@ func (v *VM) run(ctx context.Context) error {
 		v.awaitEnd(ctx)
 	}
 	watched := v.awaitWatchers()
+	v.shares.end()
 	end := v.howEnded(err)
 	v.cause = end.cause
 	_ = v.record.end(end.how()) // the journals record it too

@@ -2,6 +2,7 @@ package vmconfig
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,16 +28,6 @@ const (
 	P9       = "9p"
 	Virtiofs = "virtiofs"
 )
-
-// driverModules are the modules of the kernel that each driver needs, besides their dependencies.
-var driverModules = map[string][]string{
-	P9:       {"9pnet_virtio", "9p"},
-	Virtiofs: {"virtiofs"},
-}
-
-// DriverModules returns the modules of the kernel that a driver of a share needs, besides their
-// dependencies.
-func DriverModules(driver string) []string { return driverModules[driver] }
 
 // Drivers are the values of Share.Driver, in the order in which ChooseDrivers prefers them.
 var Drivers = []string{P9, Virtiofs}
@@ -64,4 +55,30 @@ func (m Machine) validateShares(wrong func(field, format string, args ...any)) {
 			wrong(field+".driver", "unknown driver %q%s", share.Driver, suggest.HintOrKnown(share.Driver, Drivers))
 		}
 	}
+}
+
+// checkSources returns an error unless each share's source is a directory that this user can read.
+func (m Machine) checkSources() error {
+	for i, share := range m.Shares {
+		if err := readableDir(share.Source); err != nil {
+			return fmt.Errorf("shares[%d].source: %w (set it to a directory that this user can read)", i, err)
+		}
+	}
+	return nil
+}
+
+// readableDir returns an error unless path is a directory that can be read.
+func readableDir(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a directory", path)
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return dir.Close()
 }
