@@ -53,6 +53,7 @@ in
 
   bc = unpacked "bc" "bc" "libreadline.*";
   bison = unpacked "bison" "bison" "m4";
+  e2fsprogs = hostProgram "mkfs.ext4" "e2fsprogs";
   elfutils = unpacked "elfutils" "libelf-dev" "libelf.*";
   flex = unpacked "flex" "flex" "m4";
 

@@ -27,6 +27,9 @@ func dryRun(c *cli.Context, machine vmconfig.Machine, extra []string) error {
 	if !c.Bool("no-relay") {
 		host.Pipe = vm.Pipe(rundir.Of(machine.Name))
 	}
+	if host.OwnDisk, err = vm.OwnDisks(machine); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintln(c.App.Writer, qemu.Shell(append(qemu.Args(machine, host), extra...)))
 	return err
 }

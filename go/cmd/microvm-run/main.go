@@ -108,7 +108,11 @@ func run(c *cli.Context) error {
 	if err := checkFlags(c, extra); err != nil {
 		return err
 	}
-	machine, err := cmdline.Machine(c, vmconfig.Machine.CheckFiles, consoletest.CheckNames)
+	rules := []func(vmconfig.Machine) error{vmconfig.Machine.CheckFiles, consoletest.CheckNames}
+	if !c.Bool("check") && !c.Bool("dry-run") { // they may run on another host
+		rules = append(rules, vmconfig.Machine.CheckDisks)
+	}
+	machine, err := cmdline.Machine(c, rules...)
 	if err != nil {
 		return err
 	}

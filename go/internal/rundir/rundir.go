@@ -128,6 +128,13 @@ func (m Machine) Journal(console string) (string, error) { return state("microvm
 // the machine's journals: $XDG_STATE_HOME/microvm/<name>/run.log.
 func (m Machine) RunLog() (string, error) { return state("microvm", m.name, "run.log") }
 
+// Disk returns the file of one of the machine's own disks, in the folder of its journals:
+// $XDG_STATE_HOME/microvm/<name>/<disk>.raw.
+func (m Machine) Disk(disk string) (string, error) { return state("microvm", m.name, DiskFile(disk)) }
+
+// DiskFile returns the name of the file of a machine's own disk. No console has such a name.
+func DiskFile(disk string) string { return disk + ".raw" }
+
 // Running returns the machines of this user that are running, sorted by name.
 func Running() ([]Machine, error) { return locked(Base(), Of) }
 

@@ -67,6 +67,9 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if !v.consoles.noRelay {
 		host.Pipe = Pipe(v.dir)
 	}
+	if host.OwnDisk, err = v.disks.prepare(ctx, v.record.log); err != nil {
+		return qemu.Host{}, err
+	}
 	v.record.log(choice.Summary(host.Type))
 	v.record.detail("accelerator: " + choice.Reason)
 	if v.machine.Sandbox && !host.Features.Sandbox {

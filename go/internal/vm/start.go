@@ -17,6 +17,7 @@ const handshakeLimit = 30 * time.Second
 
 // start starts QEMU and the goroutines that watch it, and returns once the monitor answers.
 func (v *VM) start(ctx context.Context) error {
+	defer v.disks.removeScratch() // QEMU has opened them, or has not started
 	host, err := v.plan(ctx)
 	if err != nil {
 		return err
@@ -35,7 +36,9 @@ func (v *VM) start(ctx context.Context) error {
 		if failure := v.shares.failure(); failure != nil {
 			return failure
 		}
-		return v.qemu.exitError(true)
+		e := v.qemu.exitError(true)
+		e.advice += v.disks.inUse()
+		return e
 	case err != nil:
 		v.qemu.process.Kill()
 		if ctx.Err() != nil {

@@ -32,6 +32,10 @@ type Options struct {
 	// NoRelay makes QEMU serve the consoles' ports itself, to one client at a time and without
 	// a journal.
 	NoRelay bool
+	// ScratchDir, if set, keeps the VM from changing disks: those with a path are snapshots, and
+	// the VM's own disks are new files in this directory, which are removed once QEMU has opened
+	// them. Default: the VM's own disks are those of rundir.Machine.Disk.
+	ScratchDir string
 	// JournalDir returns the directory of a console's journal. Default: rundir.Machine.Journal.
 	JournalDir func(console string) (string, error)
 	// Silence is the time after QEMU's start after which a note says that no console has
@@ -50,6 +54,7 @@ type VM struct {
 	machine   vmconfig.Machine // with the ports in use once the VM has started
 	autoPorts bool             // see Options
 	dir       rundir.Machine
+	disks     disks
 	lock      *rundir.Lock // from Run on
 	guest     *guest.Guest
 	record    *record
@@ -73,10 +78,14 @@ type VM struct {
 // New returns a VM for m. m must be valid. New does not start it.
 func New(m vmconfig.Machine, options Options) *VM {
 	options, dir := options.complete(m), rundir.Of(m.Name)
+	if options.ScratchDir != "" {
+		m = m.WithoutChanges()
+	}
 	v := &VM{
 		machine:   m,
 		autoPorts: options.AutoPorts,
 		dir:       dir,
+		disks:     disks{all: m.Disks, dir: dir, scratch: options.ScratchDir},
 		guest:     newGuest(m),
 		qemu:      newQEMU(m, options.QEMUArgs),
 		stop:      &stopper{forced: make(chan struct{})},
