@@ -101,6 +101,8 @@ in
     mkDerivation = import ./mkDerivation.nix { inherit (build) cc runCommand; };
   };
 
+  virtiofsd = hostProgram "virtiofsd" "virtiofsd";
+
   writeText =
     name: text:
     runCommand name {
