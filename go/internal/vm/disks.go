@@ -23,11 +23,11 @@ type disks struct {
 // OwnDisks returns a function that returns the path of the file of each of the machine's own disks.
 // The files may not exist yet.
 func OwnDisks(m vmconfig.Machine) (func(vmconfig.Disk) string, error) {
-	return disks{all: m.Disks, dir: rundir.Of(m.Name)}.files()
+	return (&disks{all: m.Disks, dir: rundir.Of(m.Name)}).files()
 }
 
 // files is OwnDisks.
-func (d disks) files() (func(vmconfig.Disk) string, error) {
+func (d *disks) files() (func(vmconfig.Disk) string, error) {
 	paths := map[string]string{}
 	for _, disk := range d.all {
 		if disk.Path != "" {
@@ -46,7 +46,7 @@ func (d disks) files() (func(vmconfig.Disk) string, error) {
 }
 
 // prepare makes those of the VM's own disks that do not exist. It logs each file that is kept.
-func (d disks) prepare(ctx context.Context, log func(line string)) (func(vmconfig.Disk) string, error) {
+func (d *disks) prepare(ctx context.Context, log func(line string)) (func(vmconfig.Disk) string, error) {
 	file, err := d.files()
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (d disks) prepare(ctx context.Context, log func(line string)) (func(vmconfi
 }
 
 // removeScratch removes the files in the scratch directory.
-func (d disks) removeScratch() {
+func (d *disks) removeScratch() {
 	for _, disk := range d.all {
 		if d.scratch != "" && disk.Path == "" {
 			_ = os.Remove(filepath.Join(d.scratch, rundir.DiskFile(disk.Name))) // it may not exist
@@ -77,7 +77,7 @@ func (d disks) removeScratch() {
 
 // inUse returns ": " and which process uses a disk with a path, for the error of a QEMU that has not
 // started; "" if no disk is in use. QEMU locks its disks.
-func (d disks) inUse() string {
+func (d *disks) inUse() string {
 	for _, disk := range d.all {
 		info, err := os.Stat(disk.Path)
 		if err != nil {

@@ -54,7 +54,7 @@ type VM struct {
 	machine   vmconfig.Machine // with the ports in use once the VM has started
 	autoPorts bool             // see Options
 	dir       rundir.Machine
-	disks     disks
+	disks     *disks
 	lock      *rundir.Lock // from Run on
 	guest     *guest.Guest
 	record    *record
@@ -85,7 +85,7 @@ func New(m vmconfig.Machine, options Options) *VM {
 		machine:   m,
 		autoPorts: options.AutoPorts,
 		dir:       dir,
-		disks:     disks{all: m.Disks, dir: dir, scratch: options.ScratchDir},
+		disks:     &disks{all: m.Disks, dir: dir, scratch: options.ScratchDir},
 		guest:     newGuest(m),
 		qemu:      newQEMU(m, options.QEMUArgs),
 		stop:      &stopper{forced: make(chan struct{})},

@@ -73,8 +73,8 @@ func (d Disk) checkFormat(file io.ReaderAt) error {
 	}
 	isQcow2 := bytes.Equal(head, qcow2Magic)
 	switch {
-	case isQcow2 && d.ImageFormat() == "raw":
-		return &formatError{fmt.Sprintf(`%s is a qcow2 image (set format to "qcow2")`, d.Path)}
+	case isQcow2 && d.Format == "": // with "raw", a guest may have written that
+		return &formatError{fmt.Sprintf(`%s begins as a qcow2 image (set format to "qcow2", or to "raw" if the guest has written that)`, d.Path)}
 	case !isQcow2 && d.ImageFormat() == "qcow2":
 		return &formatError{fmt.Sprintf(`%s is not a qcow2 image (set format to "raw", or convert it with qemu-img)`, d.Path)}
 	}

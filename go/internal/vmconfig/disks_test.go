@@ -166,9 +166,10 @@ func TestCheckDisks(t *testing.T) {
 		{"a FIFO", vmconfig.Disk{Path: in("fifo")}, "disks[0].path: " + in("fifo") + " is neither a regular file nor a block device"},
 		{"a terminal", vmconfig.Disk{Path: "/dev/null"}, "disks[0].path: /dev/null is neither a regular file nor a block device"},
 		{
-			"qcow2 as raw", vmconfig.Disk{Path: in("qcow2"), ReadOnly: true},
-			"disks[0].format: " + in("qcow2") + ` is a qcow2 image (set format to "qcow2")`,
+			"qcow2 without a format", vmconfig.Disk{Path: in("qcow2"), ReadOnly: true},
+			"disks[0].format: " + in("qcow2") + ` begins as a qcow2 image (set format to "qcow2", or to "raw" if the guest has written that)`,
 		},
+		{"a raw disk of a guest that looks like qcow2", vmconfig.Disk{Path: in("qcow2"), Format: "raw"}, ""},
 		{
 			"raw as qcow2", vmconfig.Disk{Path: in("short"), Format: "qcow2"},
 			"disks[0].format: " + in("short") + ` is not a qcow2 image (set format to "raw", or convert it with qemu-img)`,
