@@ -63,7 +63,7 @@ type VM struct {
 	windows   *windows
 	watcher   *watcher
 	qemu      *qemuProcess
-	shares    shares
+	shares    *shares
 	stop      *stopper
 
 	executing atomic.Int64 // number of commands that run in the guest
@@ -88,6 +88,7 @@ func New(m vmconfig.Machine, options Options) *VM {
 		disks:     &disks{all: m.Disks, dir: dir, scratch: options.ScratchDir},
 		guest:     newGuest(m),
 		qemu:      newQEMU(m, options.QEMUArgs),
+		shares:    &shares{},
 		stop:      &stopper{forced: make(chan struct{})},
 		ready:     make(chan struct{}),
 		ended:     make(chan struct{}),
