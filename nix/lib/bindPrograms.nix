@@ -5,6 +5,7 @@
   runCommand,
   runtimeShell,
   tools,
+  virtiofsd,
 }:
 name: machine:
 let
@@ -19,6 +20,14 @@ let
     "microvm-shutdown"
     "run-test"
   ];
+
+  # mkfs.ext4 makes the VM's own disks, virtiofsd serves its shares. Go reports invalid shares.
+  isVirtiofs = share: share.driver or null == "virtiofs";
+  helpers = [
+    e2fsprogs
+  ]
+  ++ (if builtins.any isVirtiofs (machine.shares or [ ]) then [ virtiofsd ] else [ ]);
+  path = builtins.concatStringsSep ":" (map (helper: "${helper}/bin") helpers);
 in
 runCommand name { meta.mainProgram = "microvm-run"; } ''
   config=$out/share/microvm/vm.json
@@ -32,8 +41,7 @@ runCommand name { meta.mainProgram = "microvm-run"; } ''
     chmod 555 $out/bin/$1
   }
   for program in ${toString bound}; do
-    # mkfs.ext4 makes the VM's own disks.
-    wrap $program 'export PATH="''${PATH:+$PATH:}${e2fsprogs}/bin"' "exec ${tools}/bin/$program --config $config \"\$@\""
+    wrap $program 'export PATH="''${PATH:+$PATH:}${path}"' "exec ${tools}/bin/$program --config $config \"\$@\""
   done
   wrap run-qemu 'export QEMU="''${QEMU:-${machine.qemu}}"' 'exec ${tools}/bin/run-qemu "$@"'
   ln -s ${tools}/share/* $out/share/

@@ -38,9 +38,13 @@ let
   );
   initrd = machine.initrd or image;
 
-  # The VM without its initrd.
+  # The VM without its initrd. The modules are in the closure of a VM only if the driver of a
+  # share is chosen by them.
   vm =
-    removeAttrs machine [
+    lib.optionalAttrs (machine ? shares && kernel ? modules) {
+      modulesDir = "${kernel.modules}/lib/modules";
+    }
+    // removeAttrs machine [
       "guest"
       "initrd"
     ]

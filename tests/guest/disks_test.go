@@ -3,6 +3,7 @@ package guest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,27 +13,34 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// diskVM makes the vm.json of a VM with disks, and its image with an agent, in a new folder. More
-// fields are those of vm.json; start is the script of the image. It sets MICROVM_CONFIG and returns
-// the folder, which has the state of the VM in state/microvm/console-demo.
+// diskVM is guestVM for the demo with disks. More fields are those of vm.json.
 func diskVM(t *testing.T, disks []any, more map[string]any, start string) (folder string) {
 	t.Helper()
-	tools, parts := harness.Build(t, "tools"), harness.PartsOfDemo(t)
+	fields := map[string]any{"disks": disks}
+	maps.Copy(fields, more)
+	return guestVM(t, harness.PartsOfDemo(t), fields, start)
+}
+
+// guestVM makes the vm.json of a VM with an image of ours, in a new folder. fields are those of
+// vm.json in addition to the demo's; start is the script of the image. It sets MICROVM_CONFIG and
+// returns the folder, which has the state of the VM in state/microvm/console-demo.
+func guestVM(t *testing.T, parts harness.Parts, fields map[string]any, start string) (folder string) {
+	t.Helper()
+	tools := harness.Build(t, "tools")
 	folder = harness.OwnFolders(t)
-	fields := map[string]any{"initrd": filepath.Join(folder, "initrd"), "disks": disks}
-	for name, value := range more {
-		fields[name] = value
-	}
+	fields = maps.Clone(fields)
+	initrd := filepath.Join(folder, "initrd")
+	fields["initrd"], fields["kernel"], fields["modulesDir"] = initrd, parts.Kernel, parts.Modules
 	vm, image := harness.DemoWith(t, fields), filepath.Join(folder, "image.json")
 	text, err := json.Marshal(map[string]any{
-		"vm": vm, "hostname": "disks", "busybox": parts.Busybox, "agent": tools + "/libexec/microvm-agent", "start": start,
+		"vm": vm, "hostname": "devices", "busybox": parts.Busybox, "agent": tools + "/libexec/microvm-agent", "start": start,
 		"modulesDir": parts.Modules, "modules": []string{"virtio_pci", "virtio_mmio", "virtio_console", "button", "evdev"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	harness.WriteFile(t, image, string(text))
-	harness.Must(t, folder, filepath.Join(tools, "bin", "microvm-initrd"), "--output", fields["initrd"].(string), image)
+	harness.Must(t, folder, filepath.Join(tools, "bin", "microvm-initrd"), "--output", initrd, image)
 	harness.Setenv(t, "MICROVM_CONFIG", vm)
 	harness.Setenv(t, "PATH", filepath.Join(tools, "bin")+":"+harness.Getenv(t, "PATH")+":/usr/sbin:/sbin")
 	return folder

@@ -17,8 +17,6 @@ import (
 	"microvm-console/internal/consoletest"
 	"microvm-console/internal/display"
 	"microvm-console/internal/guest"
-	"microvm-console/internal/qemu"
-	"microvm-console/internal/rundir"
 	"microvm-console/internal/systemd"
 	"microvm-console/internal/vm"
 	"microvm-console/internal/vmconfig"
@@ -246,25 +244,5 @@ func explain(c *cli.Context, err error) error {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted before QEMU ran")
 	}
-	return err
-}
-
-// dryRun prints QEMU's command line for a shell, one option per line.
-func dryRun(c *cli.Context, machine vmconfig.Machine, extra []string) error {
-	host, _, err := vm.Plan(c.Context, machine)
-	if err != nil {
-		return err
-	}
-	if !c.Bool("no-relay") {
-		host.Pipe = vm.Pipe(rundir.Of(machine.Name))
-	}
-	if host.OwnDisk, err = vm.OwnDisks(machine); err != nil {
-		return err
-	}
-	args := qemu.Args(machine, host)
-	if c.Bool("gdb") || machine.GDB {
-		args = append(args, qemu.GDB(rundir.Of(machine.Name).GDB(), 0, c.Bool("gdb"))...)
-	}
-	_, err = fmt.Fprintln(c.App.Writer, qemu.Shell(append(args, extra...)))
 	return err
 }

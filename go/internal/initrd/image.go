@@ -78,8 +78,13 @@ func (img *Image) readVM() error {
 	if absent := (*fs.PathError)(nil); errors.As(err, &absent) {
 		return strictjson.Mistakef("vm", "%w (set it to the path of the VM's vm.json)", err)
 	}
-	if err == nil {
-		*img = img.For(machine)
+	if err != nil {
+		return err
 	}
-	return err
+	machine, err = machine.ChooseDrivers()
+	if err != nil {
+		return fmt.Errorf("%s: %w", img.VM, err)
+	}
+	*img = img.For(machine)
+	return nil
 }

@@ -60,6 +60,35 @@ func TestDecodeReadsTheVM(t *testing.T) {
 	}
 }
 
+// The image of a VM with shares has the driver that the start chooses, and its modules once.
+func TestDecodeReadsShares(t *testing.T) {
+	dir := initrdtest.Modules(t, t.TempDir(), "9p.ko:", "9pnet_virtio.ko:", "virtiofs.ko:")
+	vm := filepath.Join(dir, "vm.json")
+	const share = `{"source": "/s", "target": "/`
+	for _, test := range []struct {
+		name, modulesDir, shares string
+		want                     []string
+	}{
+		{"the kernel has both", dir, share + `a"}, ` + share + `b"}`, []string{"9pnet_virtio", "9p"}},
+		{"as vm.json says", "/nonexistent", share + `a", "driver": "virtiofs"}`, []string{"virtiofs"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			initrdtest.Write(t, vm, []byte(`{"name": "m", "kernel": "k", "modulesDir": "`+test.modulesDir+`", "shares": [`+test.shares+`]}`))
+			img, err := Decode([]byte(`{"busybox": "b", "hostname": "h", "modulesDir": "m", "vm": "` + vm + `"}`))
+			if diff := cmp.Diff(test.want, img.Modules); diff != "" || err != nil {
+				t.Error(diff, err)
+			}
+		})
+	}
+	t.Run("unknown", func(t *testing.T) {
+		initrdtest.Write(t, vm, []byte(`{"name": "m", "kernel": "DIR/nonexistent", "shares": [`+share+`a"}]}`))
+		_, err := Decode([]byte(`{"busybox": "b", "hostname": "h", "modulesDir": "m", "vm": "` + vm + `"}`))
+		if got := initrdtest.Mistakes(err, dir); len(got) != 1 || !strings.HasPrefix(got[0], "DIR/vm.json: shares[0].driver: cannot be chosen: ") || !IsImageError(err) {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 func TestDecode(t *testing.T) {
 	tests := []struct {
 		name string

@@ -37,7 +37,14 @@ func fileSystemModule(fs string) string {
 	return fs
 }
 
-func shareModules(_ vmconfig.Machine) []string { return nil }
+// shareModules returns the drivers of the shares, which must be known.
+func shareModules(m vmconfig.Machine) []string {
+	var modules []string
+	for _, share := range m.Shares {
+		modules = append(modules, vmconfig.DriverModules(share.Driver)...)
+	}
+	return modules
+}
 
 func networkModules(m vmconfig.Machine) []string {
 	if !m.HasUserNetwork() {

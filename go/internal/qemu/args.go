@@ -25,6 +25,9 @@ type Host struct {
 	// Pipe returns the path of a console's pipe, to which QEMU appends .in and .out. If it is
 	// nil, QEMU serves the consoles' ports itself.
 	Pipe func(console vmconfig.Console) string
+	// ShareSocket returns the path of the socket of a share's virtiofsd. May be nil if no share
+	// needs one.
+	ShareSocket func(tag string) string
 	// OwnDisk returns the path of the file of a disk of the VM's own, which has no path in vm.json.
 	// May be nil if there is none.
 	OwnDisk func(disk vmconfig.Disk) string
@@ -62,7 +65,7 @@ func Args(m vmconfig.Machine, h Host) []string {
 		args = append(args, "-sandbox", sandbox)
 	}
 	args = append(args,
-		"-machine", machine(h.Type),
+		"-machine", machine(h.Type)+sharedMemory(m),
 		"-accel", h.Accel,
 		"-cpu", cpu(h.Accel),
 		"-m", strconv.Itoa(m.MemoryMiB)+"M",
@@ -143,7 +146,7 @@ func KernelParams(m vmconfig.Machine, h Host) []string {
 		}
 	}
 	params = append(params, diskParams(m)...)
-	params = append(params, shareParams(m, h)...)
+	params = append(params, shareParams(m)...)
 	params = append(params, networkParams(m)...)
 	return append(params, m.KernelParams...)
 }

@@ -113,6 +113,9 @@ func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
 // GDB returns the path of the Unix socket on which QEMU serves gdb.
 func (m Machine) GDB() string { return filepath.Join(m.Path(), "gdb") }
 
+// ShareSocket returns the socket of the process that serves a share, by the share's tag.
+func (m Machine) ShareSocket(tag string) string { return filepath.Join(m.Path(), tag+".sock") }
+
 // Console returns the folder of a console's relay.
 func (m Machine) Console(console string) string { return filepath.Join(m.Path(), console) }
 

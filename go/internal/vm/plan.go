@@ -20,7 +20,7 @@ func Plan(ctx context.Context, m vmconfig.Machine) (host qemu.Host, choice accel
 	if err != nil {
 		return qemu.Host{}, accel.Choice{}, err
 	}
-	host = qemu.Host{Accel: choice.Accel, Type: qemu.Type(m, choice.Accel)}
+	host = qemu.Host{Accel: choice.Accel, Type: qemu.Type(m, choice.Accel), ShareSocket: rundir.Of(m.Name).ShareSocket}
 	if host.Features, err = features.Of(ctx, m.QEMU); err != nil {
 		return qemu.Host{}, accel.Choice{}, err
 	}
@@ -43,6 +43,11 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if err := v.reserveForwards(); err != nil {
 		return qemu.Host{}, err
 	}
+	withDrivers, err := v.machine.ChooseDrivers()
+	if err != nil {
+		return qemu.Host{}, err
+	}
+	v.machine = withDrivers
 	ports, listeners, err := openPorts(v.machine.Consoles, v.autoPorts)
 	if err != nil {
 		return qemu.Host{}, err

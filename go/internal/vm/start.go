@@ -23,6 +23,9 @@ func (v *VM) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := v.shares.start(ctx, v.machine, v.dir); err != nil {
+		return err
+	}
 	if err := v.launch(host); err != nil {
 		return err
 	}
@@ -34,6 +37,9 @@ func (v *VM) start(ctx context.Context) error {
 	}
 	switch {
 	case errors.Is(err, qmp.ErrClosed) && ctx.Err() == nil:
+		if failure := v.shares.failure(); failure != nil {
+			return failure
+		}
 		e := v.qemu.exitError(true)
 		e.advice += v.disks.inUse()
 		return e
@@ -51,9 +57,10 @@ func (v *VM) start(ctx context.Context) error {
 	close(v.ready)
 	// If QEMU does not start, its warnings are part of the error above.
 	v.qemu.group.Go(func() error {
-		v.qemu.warnings.pass(v.qemu.done(), v.record.note)
+		v.qemu.warnings.pass(v.qemu.done(), func(line string) { v.record.note("qemu: " + line) })
 		return nil
 	})
+	v.shares.watch(v.record.note)
 	notify(v.watcher.events.printed) // for what the consoles have printed so far
 	return nil
 }

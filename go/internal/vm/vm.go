@@ -66,6 +66,7 @@ type VM struct {
 	windows   *windows
 	watcher   *watcher
 	qemu      *qemuProcess
+	shares    *shares
 	stop      *stopper
 
 	executing atomic.Int64 // number of commands that run in the guest
@@ -90,6 +91,7 @@ func New(m vmconfig.Machine, options Options) *VM {
 		disks:     &disks{all: m.Disks, dir: dir, scratch: options.ScratchDir},
 		guest:     newGuest(m),
 		qemu:      newQEMU(m, options.QEMUArgs),
+		shares:    &shares{},
 		stop:      &stopper{forced: make(chan struct{})},
 		ready:     make(chan struct{}),
 		ended:     make(chan struct{}),
@@ -184,6 +186,7 @@ func (v *VM) run(ctx context.Context) error {
 		v.awaitEnd(ctx)
 	}
 	watched := v.awaitWatchers()
+	v.shares.end()
 	end := v.howEnded(err)
 	v.cause = end.cause
 	_ = v.record.end(end.how()) // the journals record it too

@@ -66,8 +66,12 @@ var (
 )
 
 // WithoutChanges returns m with snapshots of those disks that it would change and that are not
-// the VM's own.
+// the VM's own, and with read-only shares.
 func (m Machine) WithoutChanges() Machine {
+	m.Shares = slices.Clone(m.Shares)
+	for i := range m.Shares {
+		m.Shares[i].ReadOnly = nil
+	}
 	m.Disks = slices.Clone(m.Disks)
 	for i, disk := range m.Disks {
 		m.Disks[i].Snapshot = disk.Snapshot || disk.Path != "" && !disk.ReadOnly

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// validateTargets validates the directories at which our guest image mounts disks, and that they
-// differ.
+// validateTargets validates the directories at which our guest image mounts disks and shares, and
+// that they differ.
 func (m Machine) validateTargets(wrong func(field, format string, args ...any)) {
 	seen := map[string]string{} // the field that has a target
 	check := func(owner, target string) {
@@ -24,6 +24,11 @@ func (m Machine) validateTargets(wrong func(field, format string, args ...any)) 
 	for i, disk := range m.Disks {
 		if disk.Target != "" {
 			check(fmt.Sprintf("disks[%d]", i), disk.Target)
+		}
+	}
+	for i, share := range m.Shares {
+		if share.Target != "" {
+			check(fmt.Sprintf("shares[%d]", i), share.Target)
 		}
 	}
 }
