@@ -1,7 +1,7 @@
 # A microVM as a package: its vm.json, its guest image, and our programs bound to it.
 #
-# The options are the fields of vm.json, and `guest`. Go code defines their meaning, their
-# defaults and what is a mistake. Nix fills in the store paths.
+# The options are the fields of vm.json, `guest` and `programs`. Go code defines the meaning
+# of the fields, their defaults and what is a mistake. Nix fills in the store paths.
 {
   bindPrograms,
   bootFile,
@@ -19,6 +19,8 @@
   # The fields of mkGuestInitrd, for a VM that does not set initrd: a path, a package that
   # contains the file, or null for no initrd.
   guest ? { },
+  # "all" or "named"; see bindPrograms.nix.
+  programs ? "all",
   ...
 }@machine:
 let
@@ -52,9 +54,10 @@ let
   given = removeAttrs machine [
     "guest"
     "initrd"
+    "programs"
   ];
 in
 if machine ? initrd && guest != { } then
   throw "microvm ${called}: guest: initrd is set too (remove one of the two)"
 else
-  bindPrograms called (given // storePaths) // { inherit initrd; }
+  bindPrograms called programs (given // storePaths) // { inherit initrd; }
