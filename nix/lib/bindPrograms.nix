@@ -62,6 +62,10 @@ let
       '';
 in
 if install ? ${programs} then
-  package // { vmJSON = "${package}/${file}"; }
+  package
+  // {
+    vm = machine;
+    vmJSON = "${package}/${file}";
+  }
 else
   throw "microvm ${name}: programs: \"${programs}\" is unknown (known: all, named)"

@@ -1,13 +1,15 @@
 # A microVM as a package: its vm.json, its guest image, and our programs bound to it.
 #
-# The options are the fields of vm.json, `guest` and `programs`. Go code defines the meaning
-# of the fields, their defaults and what is a mistake. Nix fills in the store paths.
+# The options are the fields of vm.json, `guest`, `programs`, and `nixos` and `nixosStore` for a
+# NixOS guest (nixosGuest.nix). Go code defines the meaning of the fields, their defaults and
+# what is a mistake. Nix fills in the store paths.
 {
   bindPrograms,
   bootFile,
   lib,
   linuxPackages,
   mkGuestInitrd,
+  nixosGuest,
   qemu_kvm,
   stdenv,
 }:
@@ -46,18 +48,40 @@ let
   );
   initrd = machine.initrd or image;
 
-  storePaths = {
-    qemu = machine.qemu or "${qemu_kvm}/bin/qemu-system-${stdenv.hostPlatform.qemuArch}";
-    kernel = boot "kernel" (kernel.target or stdenv.hostPlatform.linux-kernel.target) kernel;
-  }
-  // lib.optionalAttrs (initrd != null) { initrd = boot "initrd" "initrd" initrd; };
-  given = removeAttrs machine [
-    "guest"
-    "initrd"
-    "programs"
-  ];
+  nixos = nixosGuest called machine;
+
+  started =
+    if machine ? nixos then
+      nixos.fields
+    else
+      {
+        kernel = boot "kernel" (kernel.target or stdenv.hostPlatform.linux-kernel.target) kernel;
+      }
+      // lib.optionalAttrs (initrd != null) { initrd = boot "initrd" "initrd" initrd; };
+
+  # An option that is for a NixOS guest is an unknown field without nixos.
+  given = removeAttrs machine (
+    [
+      "guest"
+      "initrd"
+      "programs"
+    ]
+    ++ (
+      if machine ? nixos then
+        [
+          "nixos"
+          "nixosStore"
+        ]
+      else
+        [ ]
+    )
+  );
+  qemu = machine.qemu or "${qemu_kvm}/bin/qemu-system-${stdenv.hostPlatform.qemuArch}";
+  package = bindPrograms called programs (given // { inherit qemu; } // started);
 in
-if machine ? initrd && guest != { } then
+if machine ? nixos then
+  package // { nixos = nixos.system; }
+else if machine ? initrd && guest != { } then
   throw "microvm ${called}: guest: initrd is set too (remove one of the two)"
 else
-  bindPrograms called programs (given // storePaths) // { inherit initrd; }
+  package // { inherit initrd; }
