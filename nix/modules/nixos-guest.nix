@@ -14,6 +14,11 @@ let
   cfg = config.virtualisation.microvm-console;
   user = config.users.users.root;
 
+  # Without the other programs of the package, which the guest does not need.
+  agent = pkgs.runCommand "microvm-agent" { } ''
+    install -D ${cfg.package}/libexec/microvm-agent $out/bin/microvm-agent
+  '';
+
   # The file system of a root disk grows with the disk.
   rootDisk =
     { name, config, ... }:
@@ -98,7 +103,7 @@ in
         "/run/current-system/sw"
       ];
       serviceConfig = {
-        ExecStart = "${cfg.package}/libexec/microvm-agent";
+        ExecStart = "${agent}/bin/microvm-agent";
         Restart = "always";
       };
     };

@@ -1,5 +1,5 @@
 # What NixOS has to know of its VM: the name, where the disks and shares with a target are
-# mounted, and on which consoles nobody can log in. The VM's disks and shares are those of
+# mounted, and on which consoles root cannot log in. The VM's disks and shares are those of
 # vm.json, with /nix/store among them, and with a driver for each share.
 {
   name,
