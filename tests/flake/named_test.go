@@ -24,7 +24,7 @@ func TestNamedPrograms(t *testing.T) {
 	commands := strings.Replace(harness.Block(t, section, "sh"), "readlink -f", "readlink -f "+harness.Build(t, "tools"), 1)
 	output := typeCommands(t, folder, "set -x\n"+commands)
 	for _, want := range []string{
-		"web run: READY after", "\nweb\n", "web login:", "\nweb: ready", "web: stopped by ", "db: stopped by ", " 0 failed",
+		"web run: READY after", "\nweb\n", "web login:", "\nweb: ready", "web: shut down by ", "db: shut down by ", " 0 failed",
 	} {
 		if !strings.Contains(output, want) {
 			t.Errorf("no %q in:\n%s", want, output)
