@@ -46,6 +46,7 @@
       overlays.default = import ./nix/overlay.nix;
 
       nixosModules.default = import ./nix/modules/nixos.nix tools;
+      nixosModules.guest = import ./nix/modules/nixos-guest.nix tools;
       inherit homeModules;
       homeManagerModules = homeModules;
 

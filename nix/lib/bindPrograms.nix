@@ -1,4 +1,7 @@
-# A package of our programs in which those that need a VM use this one.
+# A package of our programs for one VM.
+#
+# programs = "all": bin has every program, and those that need a VM use this one. "named": bin
+# has one program with the name of the VM, so that a profile can have several VMs.
 {
   checkedVM,
   e2fsprogs,
@@ -7,7 +10,7 @@
   tools,
   virtiofsd,
 }:
-name: machine:
+name: programs: machine:
 let
   # The programs that take --config.
   bound = [
@@ -28,21 +31,48 @@ let
   ]
   ++ (if builtins.any isVirtiofs (machine.shares or [ ]) then [ virtiofsd ] else [ ]);
   path = builtins.concatStringsSep ":" (map (helper: "${helper}/bin") helpers);
-in
-runCommand name { meta.mainProgram = "microvm-run"; } ''
-  config=$out/share/microvm/vm.json
-  install -D -m 444 ${checkedVM name machine} $config
 
-  mkdir $out/bin
-  ln -s ${tools}/bin/* $out/bin/
-  wrap() {
-    rm -f $out/bin/$1
-    printf '%s\n' '#!${runtimeShell}' "''${@:2}" >$out/bin/$1
-    chmod 555 $out/bin/$1
+  install = {
+    all = ''
+      ln -s ${tools}/bin/* $out/bin/
+      for program in ${toString bound}; do
+        wrap $program "$path" "exec ${tools}/bin/$program --config $config \"\$@\""
+      done
+      wrap run-qemu 'export QEMU="''${QEMU:-${machine.qemu}}"' 'exec ${tools}/bin/run-qemu "$@"'
+      ln -s ${tools}/share/* $out/share/
+    '';
+    named = ''
+      if [ -e ${tools}/bin/${name} ]; then
+        echo 'name: "${name}" is the name of one of our programs (choose another, or programs = "all")' >&2
+        exit 1
+      fi
+      wrap ${name} "$path" "exec ${tools}/libexec/microvm-named $config \"\$@\""
+      bash ${../../scripts/manuals} $out/bin $out/share
+    '';
+  };
+  file = if programs == "named" then "share/microvm/${name}/vm.json" else "share/microvm/vm.json";
+
+  package =
+    runCommand name { meta.mainProgram = if programs == "named" then name else "microvm-run"; }
+      ''
+        config=$out/${file}
+        install -D -m 444 ${checkedVM name machine} $config
+
+        mkdir $out/bin
+        path='export PATH="''${PATH:+$PATH:}${path}"'
+        wrap() {
+          rm -f $out/bin/$1
+          printf '%s\n' '#!${runtimeShell}' "''${@:2}" >$out/bin/$1
+          chmod 555 $out/bin/$1
+        }
+        ${install.${programs}}
+      '';
+in
+if install ? ${programs} then
+  package
+  // {
+    vm = machine;
+    vmJSON = "${package}/${file}";
   }
-  for program in ${toString bound}; do
-    wrap $program 'export PATH="''${PATH:+$PATH:}${path}"' "exec ${tools}/bin/$program --config $config \"\$@\""
-  done
-  wrap run-qemu 'export QEMU="''${QEMU:-${machine.qemu}}"' 'exec ${tools}/bin/run-qemu "$@"'
-  ln -s ${tools}/share/* $out/share/
-''
+else
+  throw "microvm ${name}: programs: \"${programs}\" is unknown (known: all, named)"

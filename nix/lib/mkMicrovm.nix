@@ -1,7 +1,8 @@
 # A microVM as a package: its vm.json, its guest image, and our programs bound to it.
 #
-# The options are the fields of vm.json, and `guest`. Go code defines their meaning, their
-# defaults and what is a mistake. Nix fills in the store paths.
+# The options are the fields of vm.json, `guest`, `programs`, and `nixos` and `nixosStore` for a
+# NixOS guest (nixosGuest.nix). Go code defines the meaning of the fields, their defaults and
+# what is a mistake. Nix fills in the store paths.
 {
   bindPrograms,
   bootFile,
@@ -9,6 +10,7 @@
   lib,
   linuxPackages,
   mkGuestInitrd,
+  nixosGuest,
   qemu_kvm,
   stdenv,
 }:
@@ -19,6 +21,8 @@
   # The fields of mkGuestInitrd, for a VM that does not set initrd: a path, a package that
   # contains the file, or null for no initrd.
   guest ? { },
+  # "all" or "named"; see bindPrograms.nix.
+  programs ? "all",
   ...
 }@machine:
 let
@@ -38,25 +42,45 @@ let
   );
   initrd = machine.initrd or image;
 
-  # The VM without its initrd. The modules are in the closure of a VM only if the driver of a
-  # share is chosen by them.
+  nixos = nixosGuest called machine;
+
+  # An option that is for a NixOS guest is an unknown field without nixos.
+  options = [
+    "guest"
+    "initrd"
+    "programs"
+  ]
+  ++ (
+    if machine ? nixos then
+      [
+        "nixos"
+        "nixosStore"
+      ]
+    else
+      [ ]
+  );
+
+  # The VM without the initrd of an image. The modules are in the closure of a VM only if the
+  # driver of a share is chosen by them.
   vm =
     lib.optionalAttrs (machine ? shares && kernel ? modules) {
       modulesDir = "${kernel.modules}/lib/modules";
     }
-    // removeAttrs machine [
-      "guest"
-      "initrd"
-    ]
+    // removeAttrs machine options
     // {
       qemu = machine.qemu or "${qemu_kvm}/bin/qemu-system-${stdenv.hostPlatform.qemuArch}";
       kernel = boot "kernel" (kernel.target or stdenv.hostPlatform.linux-kernel.target) kernel;
     };
 in
-if machine ? initrd && guest != { } then
+if machine ? nixos then
+  bindPrograms called programs (removeAttrs vm [ "modulesDir" ] // nixos.fields)
+  // {
+    nixos = nixos.system;
+  }
+else if machine ? initrd && guest != { } then
   throw "microvm ${called}: guest: initrd is set too (remove one of the two)"
 else
-  bindPrograms called (
+  bindPrograms called programs (
     vm // lib.optionalAttrs (initrd != null) { initrd = boot "initrd" "initrd" initrd; }
   )
   // {

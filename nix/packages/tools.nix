@@ -24,8 +24,11 @@ buildGoModule {
     "-X microvm-console/internal/cmdline.Version=${version}"
   ];
 
-  # Every program prints its own man page and completion.
+  # Every program prints its own man page and completion. microvm-named is the program of one
+  # VM, for nix/lib/bindPrograms.nix.
   postInstall = ''
+    mkdir -p "$out/libexec"
+    mv "$out/bin/microvm-named" "$out/libexec"
     bash ${../../scripts/manuals} "$out/bin" "$out/share"
     # The licenses of the modules that are linked into the programs.
     mkdir -p "$out/share/doc/microvm-console"

@@ -96,9 +96,12 @@ let
     let
       inputs = attributes.nativeBuildInputs or [ ];
       package = bash (
+        # Nix 2.8 does not know the last two.
         removeAttrs attributes [
           "meta"
           "nativeBuildInputs"
+          "__structuredAttrs"
+          "unsafeDiscardReferences"
         ]
         // {
           inherit name;

@@ -15,13 +15,19 @@ import (
 	"microvm-console/internal/logs"
 )
 
-// App returns the program called name, a terminal on the console on device. channel is the
-// channel of qemu-relay to which it attaches if no VM is named and none is running; "" for
-// none.
+// App returns the program called name, a terminal on the console on device. If device is "", an
+// argument names the console by its name or device, and the default is the first one. channel
+// is the channel of qemu-relay to which it attaches if no VM is named and none is running; ""
+// for none.
 func App(name, device, channel string) *cli.App {
+	shown, argument := device, ""
+	if device == "" {
+		shown, argument = "a console", "[CONSOLE]"
+	}
 	return &cli.App{
-		Name:  name,
-		Usage: "attach a terminal to " + device + " of a running microVM",
+		Name:      name,
+		Usage:     "attach a terminal to " + shown + " of a running microVM",
+		ArgsUsage: argument,
 		Description: fmt.Sprintf(`Shows what the guest has printed on %s since its start, then new output, and sends what
 you type to the guest. Any number of terminals can be attached. One of them holds the
 writer's seat and types; the others are read-only. When the seat is free, the next
@@ -40,7 +46,7 @@ the guest. After the end of stdin, the output continues until --timeout or the e
 VM. A stdout that is a terminal is still protected.
 
 --boot -1 shows the boot before the newest one, even if the VM is not running. console-log
-lists boots and prints them.`, device),
+lists boots and prints them.`, shown),
 		Metadata: cmdline.Manual{
 			Exit: []cmdline.Entry{
 				{Term: "0", Text: "you detached, the time limit passed, or the VM ended"},
@@ -57,25 +63,39 @@ lists boots and prints them.`, device),
 				{Term: "echo uname -a | " + name + " --timeout 5s", Text: "Type a line, and print the output of the next 5 seconds"},
 				{Term: name + " --boot -1 --timestamps", Text: "Show the boot before the newest one, with times"},
 			},
-			SeeAlso: []string{"console-log(1)", "console-status(1)", "microvm-run(1)", "qemu-relay(1)"},
-			Values:  map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
+			SeeAlso:   []string{"console-log(1)", "console-status(1)", "microvm-run(1)", "qemu-relay(1)"},
+			Values:    map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
+			Arguments: arguments(device),
 		}.Metadata(),
-		Flags: []cli.Flag{
-			cmdline.ConfigFlag(),
-			cmdline.NameFlag(cmdline.OnlyVM),
-			cmdline.ChannelFlag("attach to", unnamed(channel)),
-			&cli.StringFlag{Name: "from", Value: "start", Usage: "begin at `PLACE`: start (of the boot), now, -BYTES (from the end), or an offset"},
-			cmdline.BootFlag(),
-			&cli.BoolFlag{Name: "read-only", Usage: "do not type"},
-			&cli.BoolFlag{Name: "force", Usage: "take the writer's seat from its holder"},
-			&cli.BoolFlag{Name: "once", Usage: "on a terminal: end with the VM"},
-			cmdline.TimestampsFlag(),
-			cmdline.RawFlag(""),
-			&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "detach with `KEY`"},
-			cmdline.TimeoutFlag(0, "end after `TIME`"),
-		},
+		Flags:  flags(channel),
 		Action: func(c *cli.Context) error { return action(c, device, channel) },
 	}
+}
+
+// flags returns the flags of App.
+func flags(channel string) []cli.Flag {
+	return []cli.Flag{
+		cmdline.ConfigFlag(),
+		cmdline.NameFlag(cmdline.OnlyVM),
+		cmdline.ChannelFlag("attach to", unnamed(channel)),
+		&cli.StringFlag{Name: "from", Value: "start", Usage: "begin at `PLACE`: start (of the boot), now, -BYTES (from the end), or an offset"},
+		cmdline.BootFlag(),
+		&cli.BoolFlag{Name: "read-only", Usage: "do not type"},
+		&cli.BoolFlag{Name: "force", Usage: "take the writer's seat from its holder"},
+		&cli.BoolFlag{Name: "once", Usage: "on a terminal: end with the VM"},
+		cmdline.TimestampsFlag(),
+		cmdline.RawFlag(""),
+		&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "detach with `KEY`"},
+		cmdline.TimeoutFlag(0, "end after `TIME`"),
+	}
+}
+
+// arguments returns the candidates for the arguments of a program; see App.
+func arguments(device string) map[string]cmdline.Values {
+	if device != "" {
+		return nil
+	}
+	return map[string]cmdline.Values{"": cmdline.Consoles}
 }
 
 // unnamed returns the part of a flag's usage that says when a program attaches to its own
@@ -88,8 +108,16 @@ func unnamed(channel string) string {
 }
 
 func action(c *cli.Context, device, channel string) error {
-	if err := cmdline.NoArguments(c); err != nil {
+	most := 0
+	if device == "" {
+		most = 1
+	}
+	args, err := cmdline.Arguments(c, min(most, c.NArg()))
+	if err != nil {
 		return err
+	}
+	if len(args) > 0 {
+		device = args[0]
 	}
 	o, err := options(c, device, channel)
 	if err != nil {

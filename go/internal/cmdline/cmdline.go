@@ -42,18 +42,19 @@ func Main(app *cli.App) {
 // Run runs app with args (args[0] is the program) and returns the exit status.
 // Errors are written to stderr.
 func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
+	app.Name = nameOf(args, app.Name)
 	prepare(app, args, stdout, stderr)
 	run := func(args []string) error { return app.RunContext(ctx, args) }
 	if before, word, ok := completing(args); ok {
-		return report(app.Name, complete(app, before, word, run), stderr)
+		return report(app, complete(app, before, word, run), stderr)
 	}
 	if text, ok, err := describe(app, args[1:]); ok {
 		if err == nil {
 			_, err = io.WriteString(stdout, text)
 		}
-		return report(app.Name, err, stderr)
+		return report(app, err, stderr)
 	}
-	return report(app.Name, run(args), stderr)
+	return report(app, run(args), stderr)
 }
 
 // prepare sets the fields that all programs have in common.
@@ -83,7 +84,7 @@ func prepare(app *cli.App, args []string, stdout, stderr io.Writer) {
 }
 
 // report prints err, one line for each mistake in it, and returns its status.
-func report(program string, err error, stderr io.Writer) int {
+func report(app *cli.App, err error, stderr io.Writer) int {
 	if err == nil {
 		return StatusDone
 	}
@@ -92,7 +93,7 @@ func report(program string, err error, stderr io.Writer) int {
 		if errors.Is(err, errQuiet) {
 			break
 		}
-		line = program + ": " + plaintext.Line(line) // it may quote a guest
+		line = app.Name + ": " + plaintext.Line(spoken(app, line)) // it may quote a guest
 		if status == StatusPanic {
 			line = color.Of(stderr).Red(line)
 		}

@@ -24,9 +24,9 @@ func OneOf(words ...string) Values {
 	return func(*cli.Context) []candidates.Word { return all }
 }
 
-// completionFlag is the last argument of a program if a shell asks for completions. The name
+// CompletionFlag is the last argument of a program if a shell asks for completions. The name
 // is that of package cli.
-const completionFlag = "--generate-bash-completion"
+const CompletionFlag = "--generate-bash-completion"
 
 // wordKey is the key under which an app's Metadata hold the word at the cursor.
 const wordKey = "microvm-console/word"
@@ -36,7 +36,7 @@ const wordKey = "microvm-console/word"
 func completing(args []string) (before []string, word string, ok bool) {
 	last := len(args) - 1
 	switch {
-	case last < 1 || args[last] != completionFlag:
+	case last < 1 || args[last] != CompletionFlag:
 		return nil, "", false
 	case last == 1:
 		return args[:1], "", true
@@ -52,7 +52,7 @@ func complete(app *cli.App, before []string, word string, run func(args []string
 		return offer(app.Writer, "", Files(nil))
 	}
 	app.Metadata[rawArgs], app.Metadata[wordKey] = before, word
-	return run(append(slices.Clone(before), completionFlag))
+	return run(append(slices.Clone(before), CompletionFlag))
 }
 
 // setCompletion sets the functions of app and its commands that print completions.

@@ -18,7 +18,7 @@ const (
 
 // setHelp gives app and its commands the help that is made of their pages.
 func setHelp(app *cli.App) {
-	whole := pageOf(app)
+	whole := pageOf(app).spoken(app)
 	app.CustomAppHelpTemplate = literal(whole.help())
 	for i, command := range app.VisibleCommands() {
 		command.CustomHelpTemplate = literal(whole.commands[i].help())

@@ -6,6 +6,7 @@ package programtest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -27,9 +28,19 @@ import (
 // Main is the TestMain of a package with transcripts. In them, programs run as processes, and so do
 // fake-qemu, and the helpers owner, relays and await, which run VMs and channels.
 func Main(m *testing.M, programs ...*cli.App) {
-	commands := map[string]func(){"fake-qemu": qemutest.Main}
-	for _, program := range append(programs, owner(), await(), relays()) {
+	commands := map[string]func(){}
+	for _, program := range programs {
 		commands[program.Name] = func() { cmdline.Main(program) }
+	}
+	MainOf(m, commands)
+}
+
+// MainOf is Main for programs that are given by their functions main, by name.
+func MainOf(m *testing.M, programs map[string]func()) {
+	commands := maps.Clone(programs)
+	commands["fake-qemu"] = qemutest.Main
+	for _, helper := range []*cli.App{owner(), await(), relays()} {
+		commands[helper.Name] = func() { cmdline.Main(helper) }
 	}
 	testscript.Main(m, commands)
 }
