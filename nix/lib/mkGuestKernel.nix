@@ -14,6 +14,8 @@
   fragments,
 }:
 let
+  configure = "bash ${../kernel/configure.sh} ${toString (map (fragment: "${fragment}") fragments)}";
+
   kernel = stdenv.mkDerivation {
     inherit name;
     inherit (linuxPackages.kernel) src;
@@ -44,7 +46,7 @@ let
       unset src
     '';
     configurePhase = ''
-      bash ${../kernel/configure.sh} ${toString (map (fragment: "${fragment}") fragments)}
+      ${configure}
     '';
     # Debug information has the paths of the sources, and the image has its hash.
     buildPhase = ''
@@ -58,7 +60,7 @@ let
     dontFixup = true;
     passthru = {
       target = "bzImage";
-      inherit fragments;
+      inherit configure fragments;
     };
   };
 in
