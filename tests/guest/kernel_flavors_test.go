@@ -150,6 +150,21 @@ func TestDebugKernelRunsUnitTests(t *testing.T) {
 	}
 }
 
+// TestKernelsDocument makes the VM of docs/kernels.md and runs the commands there.
+func TestKernelsDocument(t *testing.T) {
+	t.Parallel()
+	const document = "docs/kernels.md"
+	kernelDemo(t, "guest-kernel-debug", "debug-guest")
+	section := harness.Section(t, document, "## guest-kernel-debug")
+	folder := harness.UserFlake(t, harness.Block(t, section, "nix"))
+	output := harness.Must(t, folder, "bash", "-euo", "pipefail", "-c", strings.Join(harness.BashBlocks(t, document), ""))
+	for _, want := range []string{"lkdtm_WARNING+0x", `bugs.c" starts at address 0x`} {
+		if !strings.Contains(output, want) {
+			t.Errorf("no %q in:\n%s", want, output)
+		}
+	}
+}
+
 // TestKASANKernel lets the kernel read memory that it has freed.
 func TestKASANKernel(t *testing.T) {
 	t.Parallel()
