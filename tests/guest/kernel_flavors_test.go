@@ -56,6 +56,7 @@ func TestFullKernel(t *testing.T) {
 	t.Parallel()
 	demo := kernelDemo(t, "guest-kernel-full", "full-guest")
 	dir := t.TempDir()
+	harness.Setenv(t, "PATH", harness.Getenv(t, "PATH")+":/usr/sbin")
 	harness.Must(t, dir, "bash", "-ec", `mkdir erofs share
 echo "from erofs" >erofs/file
 echo "from the host" >share/file
