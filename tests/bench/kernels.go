@@ -13,25 +13,28 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// kernels measures two demos that differ only in their kernel.
+// kernels measures demos that differ only in their kernel.
 type kernels struct {
 	work    string // folder for temporary files
 	rounds  int
 	results results
 }
 
-// The guests, and the machine types for each of them.
-const (
-	stock   = "stock kernel"
-	minimal = "guest-kernel"
-)
+// stock is the guest with a distribution's kernel.
+const stock = "stock kernel"
 
-var machineTypes = []string{"q35", "microvm"}
+// The guests with our kernels, of which the first one is quick to build, and the machine types for
+// each guest.
+var (
+	ours         = []string{"guest-kernel", "guest-kernel-full", "guest-kernel-debug"}
+	machineTypes = []string{"q35", "microvm"}
+)
 
 // bootFigures has the names of the measurements of a boot, in seconds.
 var bootFigures = []string{
@@ -43,16 +46,16 @@ var bootFigures = []string{
 func measureKernels(command string, args []string) error {
 	k := &kernels{}
 	flags := flag.NewFlagSet("bench kernel", flag.ContinueOnError)
-	quick := flags.Bool("quick", false, "run one round, and write no files")
+	quick := flags.Bool("quick", false, "run one round of the stock kernel and guest-kernel, and write no files")
 	output := flags.String("output", "", "write guest-kernel.md and guest-kernel.json into `DIR` (docs/performance, unless --quick)")
-	stockDir := flags.String("stock", "result-bench-stock", "`DIR` of the demo with the stock kernel")
-	minimalDir := flags.String("minimal", "result-bench-minimal", "`DIR` of the demo with guest-kernel")
+	demos := flags.String("demos", "result-bench", "the demos are in the folders `PREFIX`-stock, PREFIX-guest-kernel and so on")
 	flags.IntVar(&k.rounds, "rounds", 20, "number of starts of each guest, in turn")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	guests := append([]string{stock}, ours...)
 	if *quick {
-		k.rounds = 1
+		k.rounds, guests = 1, guests[:2]
 	} else if *output == "" {
 		*output = "docs/performance"
 	}
@@ -66,16 +69,16 @@ func measureKernels(command string, args []string) error {
 	defer stop()
 	k.describe(command)
 	begin := time.Now()
-	if err := k.all(ctx, map[string]string{stock: *stockDir, minimal: *minimalDir}); err != nil {
+	if err := k.all(ctx, guests, *demos); err != nil {
 		return err
 	}
 	k.results.Machine["seconds"] = fmt.Sprintf("%.0f", time.Since(begin).Seconds())
 	k.results.Machine["load after"] = first(read("/proc/loadavg"), regexp.MustCompile(`^\S+`))
-	fmt.Println(k.tables())
+	fmt.Println(k.tables(guests))
 	if *output == "" {
 		return nil
 	}
-	return k.save(*output)
+	return k.save(*output, guests)
 }
 
 // describe records the machine and the versions.
@@ -91,12 +94,12 @@ func (k *kernels) describe(command string) {
 // longestBoots is the time after which no further round begins.
 const longestBoots = 20 * time.Minute
 
-// all measures the guests in turn. The first start of each is not counted, because microvm-run
-// then tests KVM.
-func (k *kernels) all(ctx context.Context, demos map[string]string) error {
-	guests := []string{stock, minimal}
+// all measures the guests in turn, whose demos are in folders that begin with prefix. The first
+// start of each is not counted, because microvm-run then tests KVM.
+func (k *kernels) all(ctx context.Context, guests []string, prefix string) error {
+	folder := func(guest string) string { return prefix + "-" + strings.TrimSuffix(guest, " kernel") }
 	for _, guest := range guests {
-		if err := k.sizes(guest, demos[guest]); err != nil {
+		if err := k.sizes(guest, folder(guest)); err != nil {
 			return err
 		}
 	}
@@ -107,7 +110,7 @@ func (k *kernels) all(ctx context.Context, demos map[string]string) error {
 		}
 		for _, kind := range machineTypes {
 			for _, guest := range guests {
-				accel, seconds, err := k.boot(ctx, demos[guest], "--machine", kind)
+				accel, seconds, err := k.boot(ctx, folder(guest), "--machine", kind)
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", guest, kind, err)
 				}

@@ -12,15 +12,21 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// minimalDemo builds the demo with the guest kernel. If the kernel is not in the store, it is
-// built only with the flag -all.
-func minimalDemo(t *testing.T) string {
+// kernelDemo builds a demo with one of our kernels. If the kernel is not in the store, it is built
+// only with the flag -all.
+func kernelDemo(t *testing.T, kernel, demo string) string {
 	t.Helper()
 	words := append([]string{"path-info"}, strings.Fields(os.Getenv("NIX_FLAGS"))...)
-	if _, err := harness.Command(t, harness.Root, "nix", append(words, ".#guest-kernel")...); err != nil && !*harness.All {
-		harness.Skip(t, "guest-kernel", "it takes minutes to build (scripts/test --all does)")
+	if _, err := harness.Command(t, harness.Root, "nix", append(words, ".#"+kernel)...); err != nil && !*harness.All {
+		harness.Skip(t, "guest-kernel", kernel+" takes minutes to build (scripts/test --all does)")
 	}
-	return harness.Build(t, "console-demo-minimal")
+	return harness.Build(t, demo)
+}
+
+// minimalDemo builds the demo with guest-kernel.
+func minimalDemo(t *testing.T) string {
+	t.Helper()
+	return kernelDemo(t, "guest-kernel", "console-demo-minimal")
 }
 
 func TestGuestKernelRunTest(t *testing.T) {
