@@ -29,6 +29,9 @@ type Options struct {
 	QEMUArgs []string
 	// AutoPorts replaces each port that is in use by a free one.
 	AutoPorts bool
+	// NoTCP opens no TCP port, except those of consoles that every user of the host may use
+	// (vmconfig.Console.Shared).
+	NoTCP bool
 	// NoRelay makes QEMU serve the consoles' ports itself, to one client at a time and without
 	// a journal.
 	NoRelay bool
@@ -72,6 +75,9 @@ type VM struct {
 // New returns a VM for m. m must be valid. New does not start it.
 func New(m vmconfig.Machine, options Options) *VM {
 	options, dir := options.complete(m), rundir.Of(m.Name)
+	if options.NoTCP {
+		m.Consoles = withoutPorts(m.Consoles)
+	}
 	v := &VM{
 		machine:   m,
 		autoPorts: options.AutoPorts,
@@ -145,7 +151,7 @@ func (v *VM) Run(ctx context.Context) error {
 		return err
 	}
 	v.lock = lock
-	listener, err := unixsock.Listen(v.dir.Ctl())
+	listener, err := unixsock.ListenMode(v.dir.Ctl(), v.dir.Mode(0o600))
 	if err != nil {
 		close(v.ended)
 		return joined(err, lock.Release())
