@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os/user"
 	"path/filepath"
 	"slices"
 
@@ -62,6 +64,11 @@ func makeUnit(c *cli.Context) error {
 	if err != nil {
 		return cmdline.Status(cmdline.StatusUsage, err)
 	}
+	if service.System && c.Bool("install") {
+		if err := checkAccounts(&service); err != nil {
+			return cmdline.Status(cmdline.StatusUsage, err)
+		}
+	}
 	set := units.Set{
 		Units: []systemd.Unit{service.Unit()}, System: service.System,
 		Stale: func(string) bool { return false }, // the others are those of other VMs
@@ -70,6 +77,25 @@ func makeUnit(c *cli.Context) error {
 		set.Last = "and, to start it at boot, and keep it after you log out:\n  loginctl enable-linger"
 	}
 	return set.Make(c)
+}
+
+// checkAccounts returns an error if the user or the group of a service does not exist on this
+// host: systemd would not start it. Without a group kvm, which udev makes, the service does not
+// get it.
+func checkAccounts(service *systemd.VM) error {
+	if service.User != "" {
+		if _, err := user.Lookup(service.User); err != nil {
+			return fmt.Errorf("user: %w (create it: useradd --system %s)", err, service.User)
+		}
+	}
+	if service.Group != "" {
+		if _, err := user.LookupGroup(service.Group); err != nil {
+			return fmt.Errorf("group: %w (create it: groupadd --system %s)", err, service.Group)
+		}
+	}
+	_, err := user.LookupGroup("kvm")
+	service.KVM = err == nil
+	return nil
 }
 
 // serviceOf returns the service of a machine that the flags describe.
@@ -83,7 +109,7 @@ func serviceOf(c *cli.Context, machine vmconfig.Machine) (systemd.VM, error) {
 		return systemd.VM{}, err
 	}
 	service := systemd.VM{
-		Name: machine.Name, Program: program, Args: []string{"--config", config}, System: c.Bool("system"),
+		Name: machine.Name, Program: program, Args: []string{"--config", config}, System: c.Bool("system"), KVM: true,
 		User: c.String("user"), Group: c.String("group"), Restart: c.String("restart"), RestartSeconds: c.Int("restart-seconds"),
 	}
 	for _, flag := range inUnit {

@@ -30,7 +30,7 @@ func TestUnitText(t *testing.T) {
 			Name: "demo", Program: run, Args: args, Restart: "on-failure", RestartSeconds: 5,
 		}.Unit(),
 		"system-vm": systemd.VM{
-			Name: "demo", Program: run, Args: append(args, "--no-tcp"), System: true, Restart: "always", RestartSeconds: 60,
+			Name: "demo", Program: run, Args: append(args, "--no-tcp"), System: true, KVM: true, Restart: "always", RestartSeconds: 60,
 		}.Unit(),
 		"group-vm": systemd.VM{
 			Name: "demo", Program: run, Args: append(args, "--no-tcp"), System: true, User: "vmdemo", Group: "vms", Restart: "no", RestartSeconds: 5,

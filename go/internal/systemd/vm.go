@@ -14,11 +14,13 @@ type VM struct {
 	// Program is the absolute path of microvm-run, and Args are its arguments.
 	Program string
 	Args    []string
-	// System is set for a system service. The fields User and Group are for such a service.
+	// System is set for a system service. The fields User, KVM and Group are for such a service.
 	System bool
 	// User is the user of the service, who must exist. If it is "", systemd makes one for the
 	// time that the service runs (DynamicUser= in systemd.exec(5)).
 	User string
+	// KVM adds the group kvm, which must exist, and may open /dev/kvm and /dev/vhost-vsock.
+	KVM bool
 	// Group is a group whose members may use the VM. If it is "", only root may.
 	Group string
 	// Restart is one of Restarts, and RestartSeconds the time before a restart.
@@ -81,6 +83,9 @@ func (v VM) account() string {
 	if v.Group != "" {
 		lines += "Group=" + v.Group + "\n"
 	}
+	if v.KVM {
+		lines += "SupplementaryGroups=kvm\n"
+	}
 	return lines
 }
 
@@ -113,11 +118,9 @@ RestrictRealtime=yes
 SystemCallArchitectures=native
 `
 
-// The group kvm may open /dev/kvm and /dev/vhost-vsock. There is no DevicePolicy=, since a VM
-// may have a disk of the host, and no ProtectKernelModules=, which hides /lib/modules, where
+// There is no DevicePolicy=, since a VM may have a disk of the host, and no ProtectKernelModules=, which hides /lib/modules, where
 // kernels are.
-const systemText = `SupplementaryGroups=kvm
-RuntimeDirectory=microvm/%[1]s
+const systemText = `RuntimeDirectory=microvm/%[1]s
 RuntimeDirectoryMode=%[2]s
 StateDirectory=microvm/%[1]s
 StateDirectoryMode=%[2]s
