@@ -85,12 +85,12 @@ func makeUnit(c *cli.Context) error {
 func checkAccounts(service *systemd.VM) error {
 	if service.User != "" {
 		if _, err := user.Lookup(service.User); err != nil {
-			return fmt.Errorf("user: %w (create it: useradd --system %s)", err, service.User)
+			return fmt.Errorf("user: %q does not exist (create it: useradd --system %s)", service.User, service.User)
 		}
 	}
 	if service.Group != "" {
 		if _, err := user.LookupGroup(service.Group); err != nil {
-			return fmt.Errorf("group: %w (create it: groupadd --system %s)", err, service.Group)
+			return fmt.Errorf("group: %q does not exist (create it: groupadd --system %s)", service.Group, service.Group)
 		}
 	}
 	_, err := user.LookupGroup("kvm")
