@@ -20,8 +20,9 @@
         system: remedy:
         perSystem.${system} or (throw "microvm-console: system ${system} is not supported (${remedy})");
 
-      # The default of a module's option `package`.
-      tools = system: (forSystem system "set services.qemu-relay.package").packages.tools;
+      # What the modules take their defaults from.
+      outputsFor = system: forSystem system "set the option package";
+      tools = system: (outputsFor system).packages.tools;
 
       # A function of nix/lib, which takes the system as one more argument.
       function =
@@ -32,7 +33,10 @@
         }@arguments:
         (forSystem system "use overlays.default").lib.${name} (removeAttrs arguments [ "system" ]);
 
-      homeModules.default = import ./nix/modules/home-manager.nix tools;
+      homeModules.default.imports = [
+        (import ./nix/modules/home-manager.nix tools)
+        (import ./nix/modules/home-manager-vms.nix outputsFor)
+      ];
     in
     {
       packages = output "packages";
@@ -45,7 +49,10 @@
       lib = nixpkgs.lib.genAttrs [ "mkGuestInitrd" "mkMicrovm" ] function;
       overlays.default = import ./nix/overlay.nix;
 
-      nixosModules.default = import ./nix/modules/nixos.nix tools;
+      nixosModules.default.imports = [
+        (import ./nix/modules/nixos.nix tools)
+        (import ./nix/modules/nixos-vms.nix outputsFor)
+      ];
       nixosModules.guest = import ./nix/modules/nixos-guest.nix tools;
       inherit homeModules;
       homeManagerModules = homeModules;

@@ -25,20 +25,27 @@ func reference(t *testing.T, variable, what string) string {
 }
 
 // modules has, for each attribute of the flake with a module, a function that returns the Nix
-// expression which evaluates the module with settings.
+// expression which evaluates the module with settings: "settings = { … };", those of
+// services.qemu-relay, or "vms = { … };", those of services.microvm-console.
 var modules = map[string]func(t *testing.T, settings string) string{
 	"nixosModules": func(t *testing.T, settings string) string {
-		return fmt.Sprintf("module: import ./tests/flake/modules/nixos.nix { inherit module; nixpkgsLib = %s; settings = %s; }",
+		return fmt.Sprintf("module: import ./tests/flake/modules/nixos.nix { inherit module; nixpkgsLib = %s; %s }",
 			reference(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"), settings)
 	},
 	"homeModules": func(t *testing.T, settings string) string {
-		return fmt.Sprintf("module: import ./tests/flake/modules/home-manager.nix { inherit module; nixpkgsLib = %s; homeManager = %s; settings = %s; }",
+		return fmt.Sprintf("module: import ./tests/flake/modules/home-manager.nix { inherit module; nixpkgsLib = %s; homeManager = %s; %s }",
 			reference(t, "NIXPKGS_LIB", "nix-community/nixpkgs.lib"), reference(t, "HOME_MANAGER", "nix-community/home-manager"), settings)
 	},
 }
 
-// evaluate returns what a module makes of settings, as JSON.
+// evaluate returns what a module makes of settings of services.qemu-relay, as JSON.
 func evaluate(t *testing.T, module, settings string) (string, error) {
+	t.Helper()
+	return evaluateWith(t, module, "settings = "+settings+";")
+}
+
+// evaluateWith returns what a module makes of settings; see modules.
+func evaluateWith(t *testing.T, module, settings string) (string, error) {
 	t.Helper()
 	args := append([]string{"eval", "--json", "--impure"}, strings.Fields(os.Getenv("NIX_FLAGS"))...)
 	run := harness.NewCommandContext(t.Context(), t, "nix", append(args, ".#"+module+".default", "--apply", modules[module](t, settings))...)

@@ -69,7 +69,7 @@ func running(o options) (machine, channel string, err error) {
 
 // consolesOf returns the consoles of a VM that runs; nil if they are unknown.
 func consolesOf(ctx context.Context, machine string) []vmconfig.Console {
-	status, err := ctl.Client{Path: rundir.Of(machine).Ctl()}.Status(ctx)
+	status, err := ctl.Client{Path: rundir.Find(machine).Ctl()}.Status(ctx)
 	if err != nil {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
@@ -125,10 +124,4 @@ func createLog(machine vmconfig.Machine) (*os.File, error) {
 		return nil, err
 	}
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
-}
-
-// hasLogin reports whether a console of the machine has a login, without which its guest may
-// never be ready.
-func hasLogin(machine vmconfig.Machine) bool {
-	return slices.ContainsFunc(machine.Consoles, vmconfig.Console.HasLogin)
 }

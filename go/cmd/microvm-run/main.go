@@ -28,7 +28,7 @@ func app() *cli.App {
 	return &cli.App{
 		Name:      "microvm-run",
 		Usage:     "start a microVM in the foreground and wait for its end",
-		UsageText: "microvm-run [options] [-- QEMU arguments...]\nmicrovm-run [options] --exec -- command [arguments...]",
+		UsageText: "microvm-run [options] [-- QEMU arguments...]\nmicrovm-run [options] --exec -- command [arguments...]\nmicrovm-run [options] units [options]",
 		Description: `Starts QEMU, keeps what the consoles print from the first byte, and serves each console to
 up to 256 clients on a TCP port of localhost and on a Unix socket. A line for each console
 is printed when the VM runs. A line with READY follows when the guest's agent answers or a
@@ -57,6 +57,7 @@ stopped its processors.`,
 		Flags: append(cmdline.MachineFlags(),
 			&cli.BoolFlag{Name: "auto-ports", Usage: "use a free port if one in vm.json is in use, for a console or a forward"},
 			&cli.BoolFlag{Name: "gdb", Usage: "start paused, and serve gdb on a Unix socket"},
+			&cli.BoolFlag{Name: "no-tcp", Usage: "open no TCP ports, except those of consoles that are shared"},
 			&cli.BoolFlag{Name: "no-relay", Usage: "let QEMU serve the ports: one client each, no history"},
 			&cli.BoolFlag{Name: "detach", Usage: "continue in the background once the guest is ready"},
 			&cli.BoolFlag{Name: "quiet", Usage: "print only errors"},
@@ -67,7 +68,8 @@ stopped its processors.`,
 			&cli.BoolFlag{Name: "check", Usage: "report every mistake in vm.json, and exit"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print a QEMU command line that a shell can run, and exit"},
 		),
-		Action: run,
+		Action:   run,
+		Commands: []*cli.Command{unitsCommand()},
 	}
 }
 
@@ -139,6 +141,7 @@ func run(c *cli.Context) error {
 	group, ctx := errgroup.WithContext(c.Context)
 	group.Go(func() error { return announce(c, v, machine, ready) })
 	group.Go(func() error { return v.Run(ctx) })
+	showStatus(v)
 	return explain(c, group.Wait())
 }
 
@@ -162,6 +165,9 @@ func checkFlags(c *cli.Context, extra []string) error {
 	if err := onlyOne(c, "quiet", "verbose"); err != nil {
 		return err
 	}
+	if err := onlyOne(c, "no-tcp", "no-relay"); err != nil {
+		return err
+	}
 	return onlyOne(c, "check", "dry-run", "exec", "detach")
 }
 
@@ -183,7 +189,8 @@ func onlyOne(c *cli.Context, flags ...string) error {
 // vmOptions returns the options of a start, with the log going to w.
 func vmOptions(c *cli.Context, w io.Writer) vm.Options {
 	options := vm.Options{
-		AutoPorts: c.Bool("auto-ports"), GDB: c.Bool("gdb"), NoRelay: c.Bool("no-relay"), Verbose: c.Bool("verbose"),
+		AutoPorts: c.Bool("auto-ports"), GDB: c.Bool("gdb"), NoTCP: c.Bool("no-tcp"), NoRelay: c.Bool("no-relay"),
+		Verbose: c.Bool("verbose"),
 	}
 	if !c.Bool("quiet") {
 		options.Log = func(line string) { fmt.Fprintf(w, "%s: %s\n", c.App.Name, line) }
@@ -191,9 +198,10 @@ func vmOptions(c *cli.Context, w io.Writer) vm.Options {
 	return options
 }
 
-// announce prints one line per console once QEMU runs, and one when the guest is ready. Then
-// it notifies a service manager. With the pipe of --detach, it leaves the terminal when the guest
-// is ready, or when QEMU runs if no console has a login or gdb must start the guest.
+// announce prints one line per console once QEMU runs, and one when the guest is ready. The VM has
+// started when the guest is ready, or when QEMU runs if no console has a login or gdb must start the
+// guest: then announce notifies a service manager, and with the pipe of --detach leaves the
+// terminal.
 func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File) error {
 	w := c.App.Writer
 	if c.Bool("quiet") {
@@ -203,11 +211,14 @@ func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File
 	if err != nil || !runs {
 		return err
 	}
-	if c.Bool("gdb") || !hasLogin(machine) {
-		if err := leaveTerminal(c, machine, ready); err != nil {
+	started := func() error {
+		return multierror.Append(leaveTerminal(c, machine, ready), systemd.Notify("READY=1")).ErrorOrNil()
+	}
+	early := c.Bool("gdb") || !machine.HasLogin()
+	if early {
+		if err := started(); err != nil {
 			return err
 		}
-		ready = nil
 	}
 	_ = v.AwaitReady(c.Context) // Run returns why the guest was not ready
 	status := v.Status()
@@ -217,7 +228,10 @@ func announce(c *cli.Context, v *vm.VM, machine vmconfig.Machine, ready *os.File
 	if _, err := fmt.Fprintf(w, "%s: READY after %.1f s (%s)\n", c.App.Name, status.ReadySeconds, status.ReadyBy); err != nil {
 		return err
 	}
-	return multierror.Append(leaveTerminal(c, machine, ready), systemd.Notify("READY=1")).ErrorOrNil()
+	if early {
+		return nil
+	}
+	return started()
 }
 
 // showEndpoints prints the endpoints of a VM once QEMU runs. It reports whether QEMU runs: the start

@@ -17,7 +17,7 @@ import (
 // folder. It sends SIGTERM, and SIGKILL after half of the time limit, only to processes that
 // hold the machine's lock. line names the signal that worked.
 func endLeftBehind(ctx context.Context, left *rundir.LeftError, timeout time.Duration) (line string, err error) {
-	machine, begin := rundir.Of(left.Name), time.Now()
+	machine, begin := rundir.Find(left.Name), time.Now()
 	for _, signal := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
 		for _, pid := range machine.LeftBehind() {
 			err := process.SignalOther(pid, signal, func() bool { return slices.Contains(machine.LeftBehind(), pid) })

@@ -132,6 +132,7 @@ func stop(ctx context.Context, name string, request ctl.StopRequest) (line strin
 	case err != nil:
 		return "", cmdline.Status(cmdline.StatusNoVM, logs.Explain(err))
 	}
+	machine := rundir.Find(status.Name)
 	limit, cancel := context.WithTimeout(ctx, request.Timeout+answerLimit)
 	defer cancel()
 	report, stopped, err := client.Stop(limit, request)
@@ -141,7 +142,7 @@ func stop(ctx context.Context, name string, request ctl.StopRequest) (line strin
 	case !stopped:
 		return "", cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("vm %q: %v", status.Name, report))
 	}
-	awaitRelease(limit, rundir.Of(status.Name))
+	awaitRelease(limit, machine)
 	return fmt.Sprintf("%s: %v", status.Name, report), nil
 }
 

@@ -56,7 +56,7 @@ starts QEMU with its channels connected.`,
 			serve(),
 			status(),
 			log(),
-			units(),
+			unitsCommand(),
 		},
 	}
 }

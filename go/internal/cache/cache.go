@@ -43,8 +43,12 @@ type File[T any] struct {
 	Name string
 }
 
-// Path returns the path of the file, or "" if the user has no cache folder.
+// Path returns the path of the file: in the cache folder of the service of a VM (CacheDirectory= in
+// systemd.exec(5)), or else in the user's. It is "" if the user has no cache folder.
 func (f File[T]) Path() string {
+	if dir := os.Getenv("CACHE_DIRECTORY"); strings.Contains(dir, "/microvm/") && !strings.Contains(dir, ":") {
+		return filepath.Join(dir, f.Name)
+	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return ""

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -75,12 +76,22 @@ func prepare(app *cli.App, args []string, stdout, stderr io.Writer) {
 	for _, command := range app.Commands {
 		command.OnUsageError = usage
 	}
-	if len(app.Commands) > 0 {
+	switch {
+	case app.Action == nil:
 		app.Action = noCommand
+	case onlyAfterDash(app, args):
+		app.Commands = nil
 	}
 	app.Setup() // adds --help and --version
 	setHelp(app)
 	setCompletion(app)
+}
+
+// onlyAfterDash reports whether args have a "--" and no command before it. Package cli would take
+// the word after it for a command.
+func onlyAfterDash(app *cli.App, args []string) bool {
+	dash := slices.Index(args, "--")
+	return dash >= 0 && !slices.ContainsFunc(args[:dash], func(word string) bool { return app.Command(word) != nil })
 }
 
 // report prints err, one line for each mistake in it, and returns its status.

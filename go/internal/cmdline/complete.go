@@ -79,12 +79,12 @@ func completion(name string, commands []*cli.Command, argsUsage string) cli.Bash
 			words = valuesOf(c, previous)
 		case strings.HasPrefix(word, "-") && c.NArg() == 0:
 			words = flagWords(c, before)
-		case len(commands) > 0:
+		case len(commands) > 0 && c.App.UsageText == "": // the program does nothing without a command
 			words = commandWords(commands)
 		default:
-			words = argumentWords(c, name, argsUsage)
-			if len(words) == 0 && word == "" && c.NArg() == 0 {
-				words = flagWords(c, before)
+			words = append(argumentWords(c, name, argsUsage), commandWords(commands)...)
+			if len(words) == len(commands) && word == "" && c.NArg() == 0 {
+				words = append(words, flagWords(c, before)...)
 			}
 		}
 		_ = offer(c.App.Writer, word, words) // a shell that does not read to the end is not an error

@@ -55,7 +55,7 @@ func pageOf(app *cli.App) page {
 		options: options(app.VisibleFlags()), manual: manualOf(app),
 	}
 	p.synopsis = synopsis(app.UsageText, app.Name, app.ArgsUsage)
-	if len(app.Commands) > 0 {
+	if len(app.Commands) > 0 && app.UsageText == "" {
 		p.synopsis = []string{app.Name + " COMMAND [options] [arguments...]"}
 	}
 	for _, command := range app.VisibleCommands() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"flag"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,8 @@ func refused(c *cli.Context, cause error) error {
 		switch {
 		case known == nil:
 			return unknownFlag(c, typed)
+		case commandOf(c) != "" && !slices.Contains(namesOf(c.Command.Flags), flagName(typed)):
+			return Usage("flag %s belongs to %s, not to %s (write it before %s)", typed, c.App.Name, called(c), commandOf(c))
 		case !known.TakesValue() && !hasValue:
 			continue
 		case !hasValue && len(words) == 1:
@@ -47,6 +50,15 @@ func flagWordsOf(c *cli.Context) []string {
 		words = words[1:]
 	}
 	return words[min(1, len(words)):]
+}
+
+// namesOf returns the names of flags.
+func namesOf(flags []cli.Flag) []string {
+	var names []string
+	for _, one := range flags {
+		names = append(names, one.Names()...)
+	}
+	return names
 }
 
 // unknownFlag returns the error for a flag that c does not have.

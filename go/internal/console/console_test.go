@@ -102,7 +102,7 @@ func startWith(t *testing.T, s setup) *bench {
 	}
 	for _, slot := range append([]Slot{
 		{Name: "port", Open: func() (Endpoint, error) { return endpoint.Listeners{b.tcp}, nil }},
-		{Name: "socket", Open: func() (Endpoint, error) { return endpoint.ListenUnix(rundir.Socket(dir)) }},
+		{Name: "socket", Open: func() (Endpoint, error) { return endpoint.ListenUnix(rundir.Socket(dir), 0o600) }},
 	}, s.slots...) {
 		if err := b.console.Add(slot); err != nil {
 			t.Fatal(err)

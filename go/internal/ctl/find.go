@@ -101,7 +101,7 @@ func find(ctx context.Context, probe func() (Client, state.Machine, time.Duratio
 
 // probe is one attempt of Find. waitFor is how long Find may repeat it.
 func probe(ctx context.Context, name string) (client Client, status state.Machine, waitFor time.Duration, err error) {
-	machine := rundir.Of(name)
+	machine := rundir.Find(name)
 	if name == "" {
 		machine, waitFor, err = only()
 		if err != nil {

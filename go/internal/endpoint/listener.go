@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -19,9 +20,9 @@ import (
 // port for IPv4 and IPv6.
 type Listeners []net.Listener
 
-// ListenUnix listens on a Unix socket at path; see unixsock.Listen.
-func ListenUnix(path string) (Listeners, error) {
-	listener, err := unixsock.Listen(path)
+// ListenUnix listens on a Unix socket at path; see unixsock.ListenMode.
+func ListenUnix(path string, mode os.FileMode) (Listeners, error) {
+	listener, err := unixsock.ListenMode(path, mode)
 	if err != nil {
 		return nil, err
 	}

@@ -10,10 +10,7 @@ import (
 // nextStart waits until another owner serves the console or channel of last, and returns
 // the new target.
 func nextStart(ctx context.Context, last Target) (Target, error) {
-	dir := rundir.Of(last.Name).Path()
-	if last.Channel {
-		dir = rundir.OfChannel(last.Console.Name).Path()
-	}
+	dir := filepath.Dir(last.Client.Path) // of the control socket
 	changes := watch(filepath.Dir(dir))
 	defer changes.close()
 	for {
@@ -31,7 +28,7 @@ func nextStart(ctx context.Context, last Target) (Target, error) {
 // findAgain is Find for the place of last. It does not wait for a start if no VM runs.
 func findAgain(ctx context.Context, last Target) (Target, error) {
 	if !last.Channel {
-		if locked, err := rundir.Of(last.Name).Locked(); err != nil || !locked {
+		if locked, err := rundir.Find(last.Name).Locked(); err != nil || !locked {
 			return Target{}, errStarting
 		}
 	}

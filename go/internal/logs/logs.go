@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,28 +103,50 @@ func consoleNames(consoles []vmconfig.Console) string {
 	return strings.Join(names, ", ")
 }
 
-// ofMachine returns the logs of a VM's consoles, sorted by name.
+// ofMachine returns the logs of a VM's consoles, sorted by name: of the VM that runs, or else of
+// the user's own, or of the system service of this name.
 func ofMachine(machine string) ([]Log, error) {
-	base, err := rundir.Of(machine).Journal("")
+	found := rundir.Find(machine)
+	logs, err := below(found)
+	for _, other := range []rundir.Machine{rundir.Of(machine), rundir.System(machine)} {
+		if err == nil && len(logs) == 0 && other != found {
+			logs, err = below(other)
+		}
+	}
+	return logs, err
+}
+
+// below returns the logs in the folder of a VM.
+func below(machine rundir.Machine) ([]Log, error) {
+	base, err := machine.Journal("")
 	if err != nil {
 		return nil, err
+	}
+	if _, err := os.ReadDir(base); errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("vm %q: log: %w (use sudo)", machine.Name(), err)
 	}
 	var logs []Log
 	for _, name := range folders(base) {
 		if dir := filepath.Join(base, name); kept(dir) {
-			logs = append(logs, Log{machine, name, dir})
+			logs = append(logs, Log{machine.Name(), name, dir})
 		}
 	}
 	return logs, nil
 }
 
-// All returns the names of the VMs and the channels that have a log.
+// All returns the names of the VMs and the channels that have a log that this user may read.
 func All() (machines, channels []string, err error) {
 	base, err := rundir.Of("").Journal("")
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range folders(base) {
+	system, err := rundir.System("").Journal("")
+	if err != nil {
+		return nil, nil, err
+	}
+	names := slices.Concat(folders(base), folders(system))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		if logs, err := ofMachine(name); err == nil && len(logs) > 0 {
 			machines = append(machines, name)
 		}
@@ -150,7 +173,8 @@ func folders(dir string) []string {
 	entries, _ := os.ReadDir(dir) // none if dir does not exist
 	var names []string
 	for _, entry := range entries {
-		if entry.IsDir() {
+		// The folder of a service may be a link (DynamicUser= in systemd.exec(5)).
+		if info, err := os.Stat(filepath.Join(dir, entry.Name())); err == nil && info.IsDir() {
 			names = append(names, entry.Name())
 		}
 	}

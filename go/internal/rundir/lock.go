@@ -64,7 +64,7 @@ func (f Folder) lock(name string) (*Lock, error) {
 		named, gone := os.Lstat(path)
 		switch {
 		case err == nil && gone == nil && lock.isOf(named):
-			if err = lock.writePID(); err == nil {
+			if err = lock.take(); err == nil {
 				return lock, nil
 			}
 		case errors.Is(err, unix.EWOULDBLOCK) && isHeld(file):
@@ -78,8 +78,12 @@ func (f Folder) lock(name string) (*Lock, error) {
 	}
 }
 
-// writePID replaces the content of the file by the ID of this process.
-func (l *Lock) writePID() error {
+// take replaces the content of the file by the ID of this process, and makes the file readable
+// for the group of the folder, if it is for one.
+func (l *Lock) take() error {
+	if err := l.file.Chmod(l.folder.Mode(0o600) &^ 0o020); err != nil { // clients only read it
+		return err
+	}
 	if err := l.file.Truncate(0); err != nil {
 		return err
 	}
@@ -122,7 +126,8 @@ func (l *Lock) OtherHolders() []int {
 
 // Release removes the folder and its content, and releases the lock. It removes the lock
 // file last: after that, the folder may belong to the next owner, and is not removed if
-// it does. If the lock file is not this lock's, Release removes nothing.
+// it does, or if a service manager has made it. If the lock file is not this lock's, Release
+// removes nothing.
 func (l *Lock) Release() error {
 	defer l.Close()
 	base, err := os.OpenRoot(l.folder.base)
@@ -145,7 +150,7 @@ func (l *Lock) Release() error {
 			}
 		}
 	}
-	if err := base.Remove(lock); err != nil {
+	if err := base.Remove(lock); err != nil || l.folder.given {
 		return unlessGone(err)
 	}
 	err = base.Remove(l.folder.name)
@@ -200,17 +205,29 @@ func (m Machine) holders() (pids []int, owned bool) {
 }
 
 // Locked reports whether a process holds the owner's lock. It returns an error with the
-// path if a folder does not belong to this user, because sockets there cannot be trusted.
+// path if the folder is not one that check accepts, because sockets there cannot be trusted.
 func (f Folder) Locked() (bool, error) {
+	if err := f.check(); err != nil {
+		return false, unlessGone(err)
+	}
+	held, err := lockedAt(f.Lock())
+	return held, f.forbidden(err)
+}
+
+// check returns an error unless the folder exists, and belongs to this user or to a service.
+func (f Folder) check() error {
+	if f.given {
+		return f.checkGiven()
+	}
 	if err := checkRuntimeDir(); err != nil {
-		return false, err
+		return err
 	}
 	for _, dir := range []string{f.base, f.Path()} {
 		if err := checkOwn(dir); err != nil {
-			return false, unlessGone(err)
+			return err
 		}
 	}
-	return lockedAt(f.Lock())
+	return nil
 }
 
 // Acquire creates the channel's folder and takes the relay's lock. It returns ErrLocked,
@@ -253,7 +270,8 @@ func (c Channel) HasVM() bool {
 
 // lockedAt reports whether path exists and a process holds its lock.
 func lockedAt(path string) (bool, error) {
-	file, err := os.Open(path)
+	// The folder of a service may belong to another user, who could have put any file there.
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return false, unlessGone(err)
 	}

@@ -2,7 +2,8 @@
 // folders belong to this user alone.
 //
 // A machine has $XDG_RUNTIME_DIR/microvm/<name>/, or /tmp/microvm-<uid>/<name>/ if that
-// variable is not set. A channel has $XDG_RUNTIME_DIR/qemu-relay/<channel>/, and
+// variable is not set. A machine that is a system service has /run/microvm/<name>/, which
+// systemd makes and removes. A channel has $XDG_RUNTIME_DIR/qemu-relay/<channel>/, and
 // endpoints in a public folder such as /tmp. An existing path is used only if it belongs
 // to this user and is of the right kind.
 package rundir
@@ -20,7 +21,10 @@ import (
 const maxSocketPath = 107
 
 // Folder is the private folder of a machine or a channel.
-type Folder struct{ base, name string }
+type Folder struct {
+	base, name string
+	given      bool // a service manager makes and removes it
+}
 
 // Name returns the name of the machine or the channel.
 func (f Folder) Name() string { return f.name }
@@ -36,12 +40,15 @@ func (f Folder) Lock() string { return filepath.Join(f.Path(), lockName) }
 
 const lockName = "lock"
 
-// Create creates the folder, mode 0700. It returns an error if the folder belongs to
-// another user, if other users can write to $XDG_RUNTIME_DIR, or if the paths are too
-// long for a Unix socket.
+// Create creates the folder, mode 0700, unless a service manager has made it. It returns an
+// error if the folder belongs to another user, if other users can write to $XDG_RUNTIME_DIR,
+// or if the paths are too long for a Unix socket.
 func (f Folder) Create() error {
 	if err := CheckSocket(f.Ctl()); err != nil {
 		return err
+	}
+	if f.given {
+		return f.createGiven()
 	}
 	if err := checkRuntimeDir(); err != nil {
 		return err
@@ -94,9 +101,13 @@ func CheckSocket(path string) error {
 }
 
 // Machine is the folder of a machine. It exists as long as the machine.
-type Machine struct{ Folder }
+type Machine struct {
+	Folder
+	state string // what stays of the machine; "" for the folder below $XDG_STATE_HOME
+}
 
-// Base returns the folder that contains the folders of this user's machines.
+// Base returns the folder that contains the folders of this user's machines, except those that
+// are system services.
 func Base() string {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 		return filepath.Join(dir, "microvm")
@@ -104,8 +115,15 @@ func Base() string {
 	return filepath.Join("/tmp", "microvm-"+strconv.Itoa(os.Getuid()))
 }
 
-// Of returns the folder of the machine with this name. It does not create it.
-func Of(name string) Machine { return Machine{Folder{Base(), name}} }
+// Of returns the folder of this process's machine with this name: the one that its service
+// manager has made, in RUNTIME_DIRECTORY and STATE_DIRECTORY, or else one in Base. It does not
+// create it.
+func Of(name string) Machine {
+	if dir := given("RUNTIME_DIRECTORY", name); dir != "" {
+		return Machine{Folder{base: filepath.Dir(dir), name: name, given: true}, given("STATE_DIRECTORY", name)}
+	}
+	return Machine{Folder: Folder{base: Base(), name: name}}
+}
 
 // State returns the path of state.json.
 func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
@@ -119,27 +137,51 @@ func (m Machine) ShareSocket(tag string) string { return filepath.Join(m.Path(),
 // Console returns the folder of a console's relay.
 func (m Machine) Console(console string) string { return filepath.Join(m.Path(), console) }
 
+// CreateConsole creates the folder of a console's relay in the machine's folder, mode 0700, or
+// 0750 if the machine is for a group.
+func (m Machine) CreateConsole(console string) error {
+	if err := os.Mkdir(m.Console(console), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return os.Chmod(m.Console(console), m.Mode(0o700)&^0o020)
+}
+
 // Socket returns the Unix socket of a console's relay, given the relay's folder.
 func Socket(console string) string { return filepath.Join(console, "sock") }
 
 // Journal returns the folder of a console's journal, which remains when the machine has
 // ended: $XDG_STATE_HOME/microvm/<name>/<console>, or the same below ~/.local/state if
-// that variable is not set.
-func (m Machine) Journal(console string) (string, error) { return state("microvm", m.name, console) }
+// that variable is not set. For a system service, it is /var/lib/microvm/<name>/<console>.
+func (m Machine) Journal(console string) (string, error) { return m.kept(console) }
 
 // RunLog returns the file with the output of a microvm-run in the background, in the folder of
 // the machine's journals: $XDG_STATE_HOME/microvm/<name>/run.log.
-func (m Machine) RunLog() (string, error) { return state("microvm", m.name, "run.log") }
+func (m Machine) RunLog() (string, error) { return m.kept("run.log") }
 
 // Disk returns the file of one of the machine's own disks, in the folder of its journals:
 // $XDG_STATE_HOME/microvm/<name>/<disk>.raw.
-func (m Machine) Disk(disk string) (string, error) { return state("microvm", m.name, DiskFile(disk)) }
+func (m Machine) Disk(disk string) (string, error) { return m.kept(DiskFile(disk)) }
 
 // DiskFile returns the name of the file of a machine's own disk. No console has such a name.
 func DiskFile(disk string) string { return disk + ".raw" }
 
-// Running returns the machines of this user that are running, sorted by name.
-func Running() ([]Machine, error) { return locked(Base(), Of) }
+// kept returns a path in the folder of what stays of the machine.
+func (m Machine) kept(name string) (string, error) {
+	if m.state != "" {
+		return filepath.Join(m.state, name), nil
+	}
+	return state("microvm", m.name, name)
+}
+
+// Running returns the machines that are running and that this user may use, sorted by name: the
+// user's own, and system services. A machine of the user hides a system service of the same name.
+func Running() ([]Machine, error) {
+	own, err := locked(Base(), func(name string) Machine { return Machine{Folder: Folder{base: Base(), name: name}} })
+	if err != nil {
+		return nil, err
+	}
+	return withSystem(own, runningSystem(systemBase, systemState)), nil
+}
 
 // RunningChannels returns the channels of this user that a relay serves, sorted by name.
 func RunningChannels() ([]Channel, error) { return locked(channelBase(), OfChannel) }
@@ -174,7 +216,7 @@ func locked[F interface{ Locked() (bool, error) }](base string, of func(name str
 type Channel struct{ Folder }
 
 // OfChannel returns the folder of the channel with this name. It does not create it.
-func OfChannel(name string) Channel { return Channel{Folder{channelBase(), name}} }
+func OfChannel(name string) Channel { return Channel{Folder{base: channelBase(), name: name}} }
 
 // channelBase returns $XDG_RUNTIME_DIR/qemu-relay. If that variable is not set (su,
 // cron), it uses /run/user/<uid> if that exists, so that the user's services are found,

@@ -20,9 +20,9 @@ func FuzzUnit(f *testing.F) {
 	f.Add("/usr/bin/qemu-relay", "")
 	f.Add("/opt/my relay/100%/$x/qemu-relay", odd)
 	f.Add("/bin/x", "/\n[Service]\nExecStart=/bin/sh\r\x00")
-	plain := systemd.Unit{Channel: "serial", Program: "/bin/x"}
+	plain := systemd.Relay{Channel: "serial", Program: "/bin/x"}.Unit()
 	f.Fuzz(func(t *testing.T, program, config string) {
-		unit := systemd.Unit{Channel: "serial", Program: program, Config: config}
+		unit := systemd.Relay{Channel: "serial", Program: program, Config: config}.Unit()
 		if unit.Validate() != nil {
 			return
 		}

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"microvm-console/internal/atomicfile"
 
@@ -23,25 +22,25 @@ type Changes struct {
 	Written, Replaced, Unchanged, Removed []string
 }
 
-// Install makes the unit files in dir those of units. It writes files that are missing or
-// differ, each atomically, and removes other unit files that it has written before, with
-// the link of systemctl enable. If a file of the same name was not written by Install, it
-// changes nothing, and the error names the file.
-func Install(dir string, units []Unit) (Changes, error) {
+// Install writes units, at least one, all of the same Maker, to dir. It writes files that are
+// missing or differ, each atomically. It removes other unit files of the Maker for whose names
+// stale returns true, with the link of systemctl enable. If a file of the same name was not
+// written by the Maker, Install changes nothing, and the error names the file.
+func Install(dir string, units []Unit, stale func(name string) bool) (Changes, error) {
 	var changes Changes
 	var errs *multierror.Error
 	texts := map[string]string{}
 	for _, unit := range units {
-		path := filepath.Join(dir, unit.Name())
+		path := filepath.Join(dir, unit.Name)
 		texts[path] = unit.Text()
-		errs = multierror.Append(errs, unit.Validate(), changes.add(path, texts[path]))
+		errs = multierror.Append(errs, unit.Validate(), changes.add(path, unit))
 	}
 	if err := errs.ErrorOrNil(); err != nil {
 		return Changes{}, err
 	}
 	done := Changes{Unchanged: changes.Unchanged}
 	var err error
-	if done.Removed, err = removeOthers(dir, texts); err != nil {
+	if done.Removed, err = removeOthers(dir, texts, units[0], stale); err != nil {
 		return done, err
 	}
 	if done.Written, err = writeAll(changes.Written, texts); err != nil {
@@ -62,8 +61,8 @@ func writeAll(paths []string, texts map[string]string) (written []string, err er
 	return written, nil
 }
 
-// add adds path to the list of what is to be done so that the file there has text.
-func (c *Changes) add(path, text string) error {
+// add adds path to the list of what is to be done so that the file there is unit.
+func (c *Changes) add(path string, unit Unit) error {
 	_, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.Written = append(c.Written, path)
@@ -74,25 +73,25 @@ func (c *Changes) add(path, text string) error {
 	}
 	old, err := os.ReadFile(path)
 	switch {
-	case err == nil && string(old) == text:
+	case err == nil && string(old) == unit.Text():
 		c.Unchanged = append(c.Unchanged, path)
-	case isInstalled(path):
+	case isInstalled(path, unit):
 		c.Replaced = append(c.Replaced, path)
 	default:
-		return fmt.Errorf("unit %s: not written by qemu-relay (move it away)", path)
+		return fmt.Errorf("unit %s: not written by %s (move it away)", path, unit.Maker)
 	}
 	return nil
 }
 
-// isInstalled reports whether Install has written the file at path. It is false for links, which
-// Nix modules make.
-func isInstalled(path string) bool {
+// isInstalled reports whether the Maker of unit has written the file at path. It is false for
+// links, which Nix modules make.
+func isInstalled(path string, unit Unit) bool {
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return false
 	}
 	text, err := os.ReadFile(path)
-	return err == nil && bytes.HasPrefix(text, []byte(Marker+"\n"))
+	return err == nil && bytes.HasPrefix(text, []byte(unit.marker()+"\n"))
 }
 
 func isLink(path string) bool {
@@ -100,8 +99,9 @@ func isLink(path string) bool {
 	return err == nil && info.Mode().Type() == fs.ModeSymlink
 }
 
-// removeOthers removes the units in dir that Install has written and are not in texts.
-func removeOthers(dir string, texts map[string]string) (removed []string, err error) {
+// removeOthers removes the units in dir that the Maker of unit has written, are stale, and are not
+// in texts.
+func removeOthers(dir string, texts map[string]string, unit Unit, stale func(name string) bool) (removed []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -112,8 +112,7 @@ func removeOthers(dir string, texts map[string]string) (removed []string, err er
 	for _, entry := range entries {
 		name := entry.Name()
 		path := filepath.Join(dir, name)
-		relay := strings.HasPrefix(name, "qemu-") && strings.HasSuffix(name, "-relay.service")
-		if _, wanted := texts[path]; !relay || wanted || !isInstalled(path) {
+		if _, wanted := texts[path]; wanted || !stale(name) || !isInstalled(path, unit) {
 			continue
 		}
 		if enabled := filepath.Join(dir, wants, name); isLink(enabled) {

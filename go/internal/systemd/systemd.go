@@ -1,9 +1,9 @@
-// Package systemd is the interface between a relay and systemd: the text of the relay's user
-// unit, and the messages of sd_notify(3).
+// Package systemd is the interface between our services and systemd: the text of the units of
+// relays and VMs, and the messages of sd_notify(3).
 //
 // The text of a unit depends on plain data only, so that the same settings give the same
 // bytes, by hand and with Nix. Without a service manager messages are dropped, which is not
-// an error: a relay also runs in a terminal.
+// an error: the programs also run in a terminal.
 //
 // The package uses coreos/go-systemd, except for messages with a descriptor, which that
 // cannot send.

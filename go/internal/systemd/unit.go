@@ -7,23 +7,29 @@ import (
 	"unicode"
 )
 
-// Marker is the first line of the unit files that Install writes. A file with this line may
-// be replaced and removed.
-const Marker = "# Made by qemu-relay units; a change here is lost with its next run."
-
-// Unit is the user service of the relay of one channel.
+// Unit is a unit file that a program of this project makes.
 type Unit struct {
-	// Channel is the channel's name.
-	Channel string
-	// Program is the absolute path of qemu-relay.
+	// Name is the name of the file: "qemu-serial-relay.service".
+	Name string
+	// Maker is the program whose command units makes the unit: "qemu-relay".
+	Maker string
+	// Program is the path of the program that the unit starts. It must be absolute.
 	Program string
-	// Config is the absolute path of the settings file. If it is "", the relay searches
-	// for one when it starts.
-	Config string
+	// Body is the text of the file after its first line.
+	Body string
 }
 
-// Name returns the name of the unit and of its file.
-func (u Unit) Name() string { return "qemu-" + u.Channel + "-relay.service" }
+// Text returns the text of the file. Its first line says who has made it: a file with this
+// line may be replaced and removed.
+func (u Unit) Text() string {
+	return "# Made by " + u.Maker + " units; a change here is lost with its next run.\n" + u.Body
+}
+
+// marker returns the first line of the file.
+func (u Unit) marker() string {
+	line, _, _ := strings.Cut(u.Text(), "\n")
+	return line
+}
 
 // Validate returns an error if systemd would refuse the program: its path is not absolute,
 // or has characters that systemd refuses even if they are quoted.
@@ -38,59 +44,6 @@ func (u Unit) Validate() error {
 	}
 	return nil
 }
-
-// Text returns the unit file. It has no option that needs a user namespace: with one the
-// relay could not see which process has opened a FIFO, and might have another /tmp.
-func (u Unit) Text() string {
-	command := []string{u.Program, "serve"}
-	if u.Config != "" {
-		command = append(command, "--config", u.Config)
-	}
-	return fmt.Sprintf(unitText, Marker, u.Channel, commandLine(append(command, u.Channel)))
-}
-
-// Status 2 is a wrong configuration, which a restart does not repair. Without
-// GOTRACEBACK=crash a Go panic would give the same status. LimitCORE=0 because a core dump
-// would contain what was typed. MemoryMax and TasksMax are far above the needs of a relay
-// with many clients (about 12 kB for each, and a thread for each one that waits for a disk).
-// The link to the pseudoterminal is in RuntimeDirectory=, which systemd removes even after
-// the relay was killed.
-const unitText = `%[1]s
-[Unit]
-Description=Relay of QEMU's %[2]s channel
-Documentation=man:qemu-relay(1)
-StartLimitIntervalSec=0
-
-[Service]
-Type=notify
-NotifyAccess=main
-ExecStart=%[3]s
-Environment=GOTRACEBACK=crash
-Restart=always
-RestartSec=200ms
-RestartPreventExitStatus=2
-WatchdogSec=30s
-FileDescriptorStoreMax=16
-RuntimeDirectory=qemu-%[2]s-relay
-RuntimeDirectoryMode=0700
-LimitCORE=0
-MemoryMax=1G
-TasksMax=1024
-UMask=0077
-NoNewPrivileges=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallErrorNumber=EPERM
-
-[Install]
-WantedBy=default.target
-`
 
 // commandLine returns the line that systemd reads as words; see "COMMAND LINES" in
 // systemd.service(5).

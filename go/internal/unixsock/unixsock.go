@@ -1,4 +1,4 @@
-// Package unixsock listens on Unix sockets that only their owner can connect to.
+// Package unixsock listens on Unix sockets that only their owner, or also a group, can connect to.
 package unixsock
 
 import (
@@ -27,7 +27,10 @@ type Listener struct {
 // Listen opens a Unix stream socket at path, mode 0600. It replaces an old socket of the
 // same user; the caller holds a lock that excludes other owners. The path exists only
 // once clients can connect. The caller must call Close.
-func Listen(path string) (*Listener, error) {
+func Listen(path string) (*Listener, error) { return ListenMode(path, 0o600) }
+
+// ListenMode is Listen with other permissions, whatever the umask is.
+func ListenMode(path string, mode os.FileMode) (*Listener, error) {
 	if err := rundir.CheckSocket(path); err != nil {
 		return nil, err
 	}
@@ -51,7 +54,7 @@ func Listen(path string) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen %s: %w", path, err)
 	}
-	if err := os.Rename(fresh, path); err != nil {
+	if err := errors.Join(os.Chmod(fresh, mode), os.Rename(fresh, path)); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	return Named(listener.(*net.UnixListener), path), nil

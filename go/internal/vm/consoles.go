@@ -59,6 +59,9 @@ func (cs *consoles) openOne(declared vmconfig.Console, listeners []net.Listener)
 		return err
 	}
 	folder := cs.dir.Console(declared.Name)
+	if err := cs.dir.CreateConsole(declared.Name); err != nil {
+		return err
+	}
 	c, err := console.Open(console.Config{
 		Dir: folder, Journal: dir, Retention: journal.DefaultRetention,
 		Relay: relay.Config{Drops: !declared.IsSerial(), SeatMoved: cs.seatMoved},
@@ -71,7 +74,9 @@ func (cs *consoles) openOne(declared vmconfig.Console, listeners []net.Listener)
 	}}
 	for _, slot := range []console.Slot{
 		{Name: "port", Open: func() (console.Endpoint, error) { return endpoint.Listeners(port.Guard(listeners)), nil }},
-		{Name: rundir.Socket(folder), Open: func() (console.Endpoint, error) { return endpoint.ListenUnix(rundir.Socket(folder)) }},
+		{Name: rundir.Socket(folder), Open: func() (console.Endpoint, error) {
+			return endpoint.ListenUnix(rundir.Socket(folder), cs.dir.Mode(0o600))
+		}},
 	} {
 		if err := c.Add(slot); err != nil {
 			c.Abandon()

@@ -32,6 +32,9 @@ func (v *VM) Leftovers() error {
 		errs = multierror.Append(errs, fmt.Errorf("left behind: %s", v.dir.Path()))
 	}
 	for _, console := range status.Consoles {
+		if console.Port == 0 {
+			continue
+		}
 		listeners, err := loopback.Listen(console.Port, "not opened by this VM")
 		if err != nil && !takenByOthers(console.Port, status.QEMUPID) {
 			errs = multierror.Append(errs, fmt.Errorf("left behind: %w", err))

@@ -19,6 +19,22 @@ func (v *VM) Status() state.Machine {
 	return status
 }
 
+// Watch calls changed with the state of the VM, without its relays, at first and after each change,
+// and returns when the end of QEMU, or of a failed start, is known.
+func (v *VM) Watch(changed func(state.Machine)) {
+	for {
+		now, next := v.record.now()
+		changed(now)
+		select {
+		case <-next:
+		case <-v.ended:
+			last, _ := v.record.now()
+			changed(last)
+			return
+		}
+	}
+}
+
 // Command returns QEMU's command line, quoted for a shell, without the arguments that only work
 // in this process; "" if QEMU was not started. Call it after Ready is closed or Run has
 // returned.

@@ -32,6 +32,9 @@ type Options struct {
 	// GDB serves gdb as the field gdb of vm.json does, and starts the VM paused, until gdb
 	// continues it.
 	GDB bool
+	// NoTCP opens no TCP port, except those of consoles that every user of the host may use
+	// (vmconfig.Console.Shared).
+	NoTCP bool
 	// NoRelay makes QEMU serve the consoles' ports itself, to one client at a time and without
 	// a journal.
 	NoRelay bool
@@ -83,6 +86,9 @@ func New(m vmconfig.Machine, options Options) *VM {
 	options, dir := options.complete(m), rundir.Of(m.Name)
 	if options.ScratchDir != "" {
 		m = m.WithoutChanges()
+	}
+	if options.NoTCP {
+		m.Consoles = withoutPorts(m.Consoles)
 	}
 	v := &VM{
 		machine:   m,
@@ -162,7 +168,7 @@ func (v *VM) Run(ctx context.Context) error {
 		return err
 	}
 	v.lock = lock
-	listener, err := unixsock.Listen(v.dir.Ctl())
+	listener, err := unixsock.ListenMode(v.dir.Ctl(), v.dir.Mode(0o600))
 	if err != nil {
 		close(v.ended)
 		return joined(err, lock.Release())

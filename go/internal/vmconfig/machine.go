@@ -6,6 +6,7 @@ package vmconfig
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -89,6 +90,10 @@ func (c Console) HasLogin() bool { return c.Login == nil || *c.Login }
 
 // IsSerial reports whether the console is a UART; the others are virtio consoles.
 func (c Console) IsSerial() bool { return strings.HasPrefix(c.Device, "ttyS") }
+
+// HasLogin reports whether a console of the machine has a login. Without one, the guest may never
+// be ready, and the machine counts as started when QEMU runs.
+func (m Machine) HasLogin() bool { return slices.ContainsFunc(m.Consoles, Console.HasLogin) }
 
 // Load reads the vm.json at path. If the file can be read, its error is a *multierror.Error
 // with one entry per mistake, which names the file and the field. The mistakes that rules,

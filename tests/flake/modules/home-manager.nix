@@ -4,7 +4,8 @@
   module,
   nixpkgsLib,
   homeManager,
-  settings,
+  settings ? { },
+  vms ? { },
 }:
 let
   pkgs = import ./packages.nix { inherit nixpkgsLib; };
@@ -22,12 +23,13 @@ let
           stateVersion = "26.05";
         };
         services.qemu-relay = settings;
+        services.microvm-console.vms = vms;
       };
     })
     config
     ;
   files = lib.mapAttrs (_name: file: file.source) (
-    lib.filterAttrs (name: _file: lib.hasInfix "qemu" name) config.xdg.configFile
+    lib.filterAttrs (name: _file: lib.hasInfix "qemu" name || lib.hasInfix "microvm" name) config.xdg.configFile
   );
 in
 {

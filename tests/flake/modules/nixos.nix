@@ -3,7 +3,8 @@
 {
   module,
   nixpkgsLib,
-  settings,
+  settings ? { },
+  vms ? { },
 }:
 let
   pkgs = import ./packages.nix { inherit nixpkgsLib; };
@@ -24,7 +25,9 @@ let
     options.environment.etc = attributes;
     options.environment.systemPackages = packages;
     options.systemd.packages = packages;
+    options.systemd.services = attributes;
     options.systemd.user.services = attributes;
+    options.users.groups = attributes;
   };
 
   inherit
@@ -34,7 +37,10 @@ let
         nixos
         {
           _module.args = { inherit pkgs; };
-          services.qemu-relay = settings;
+          services = {
+            qemu-relay = settings;
+          }
+          // lib.optionalAttrs (vms != { }) { microvm-console.vms = vms; };
         }
       ];
     })
@@ -48,6 +54,8 @@ else
   {
     etc = lib.mapAttrs (_name: file: file.source) config.environment.etc;
     inherit (config.systemd.user) services;
+    inherit (config.users) groups;
+    systemServices = config.systemd.services;
     packages = map lib.getName config.environment.systemPackages;
     units = map toString config.systemd.packages;
     builds = lib.concatMap (package: lib.attrNames (builtins.getContext (toString package))) config.systemd.packages;

@@ -22,6 +22,18 @@ const insideVariable = "MICROVM_TEST_INSIDE"
 // home is the folder that becomes the user's home; "" means an empty folder.
 func InSystemd(t *testing.T, home, script string) (string, error) {
 	t.Helper()
+	return inSystemd(t, "developer", home, script)
+}
+
+// InSystemdAsRoot is InSystemd for a script that runs as root, without a session of its own.
+func InSystemdAsRoot(t *testing.T, script string) (string, error) {
+	t.Helper()
+	return inSystemd(t, "root", "", script)
+}
+
+// inSystemd runs a script as a user of the container.
+func inSystemd(t *testing.T, user, home, script string) (string, error) {
+	t.Helper()
 	if os.Getuid() != 0 {
 		Skip(t, "root", "a container needs root; run scripts/test as root")
 	}
@@ -44,7 +56,7 @@ func InSystemd(t *testing.T, home, script string) (string, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	run := NewCommandContext(ctx, t, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-		"sh", filepath.Join(Root, "tests/internal/harness/systemd.sh"), dir)
+		"sh", filepath.Join(Root, "tests/internal/harness/systemd.sh"), dir, user)
 	run.WaitDelay = 10 * time.Second
 	boot, err := run.CombinedOutput()
 	output, readErr := os.ReadFile(filepath.Join(home, "output"))

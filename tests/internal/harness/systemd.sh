@@ -1,13 +1,15 @@
 #!/bin/sh
-# systemd.sh FOLDER: boots this machine's systemd in a container, on an overlay of this
-# machine's files that is discarded afterwards, and runs FOLDER/home/script there as an
-# ordinary user, whose home is FOLDER/home. The output of the script is written to
+# systemd.sh FOLDER USER: boots this machine's systemd in a container, on an overlay of this
+# machine's files that is discarded afterwards, and runs FOLDER/home/script there as root or as
+# developer, an ordinary user, whose home is FOLDER/home. The output of the script is written to
 # FOLDER/home/output, and its exit status is that of systemd.sh.
 #
 # It must run under `unshare --mount --pid --fork --kill-child --mount-proc`, which ends
 # all its mounts and processes.
 set -eu
-dir=$1 machine=$dir/m/root user=developer uid=4711
+dir=$1 runas=$2 machine=$dir/m/root user=developer uid=4711
+session="XDG_RUNTIME_DIR=/run/user/$uid DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/$uid/bus"
+[ "$runas" = $user ] || session=
 
 # groups enter|leave: moves this process into a cgroup of its own and back, because two such
 # containers must not share one.
@@ -57,9 +59,9 @@ SuccessAction=exit
 FailureAction=exit
 [Service]
 Type=oneshot
-User=$user
+User=$runas
 WorkingDirectory=/home/$user
-Environment=XDG_RUNTIME_DIR=/run/user/$uid DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/$uid/bus
+Environment=$session
 ExecStart=/bin/bash /home/$user/script
 StandardOutput=file:/home/$user/output
 StandardError=inherit

@@ -1,0 +1,157 @@
+package guest
+
+import (
+	"strings"
+	"testing"
+
+	"microvm-console/tests/internal/harness"
+)
+
+// serviceScript begins the scripts of these tests: the programs, and a VM that starts fast.
+// Waiting has a limit: that of the test.
+func serviceScript(t *testing.T) string {
+	t.Helper()
+	demo := harness.Build(t, "console-demo")
+	return "vm=" + demo + "/share/microvm/vm.json PATH=" + harness.Build(t, "tools") + "/bin:$PATH\n" + `set -eu
+# killed UNIT: kills the main process of a service, and waits for its restart.
+killed() {
+	kill -KILL "$(systemctl "$@" show --property=MainPID --value microvm-web.service)"
+	until systemctl "$@" show --property=NRestarts microvm-web.service | grep -qx NRestarts=1 &&
+		systemctl "$@" is-active --quiet microvm-web.service; do sleep 0.2; done
+}
+# shell: a client that logs in on the serial port, until the guest has computed a number.
+shell() {
+	local out=$(mktemp)
+	connect-serial --name web < <(until grep -aq R-42 $out; do echo root; sleep 1; echo 'echo R-$((6*7))'; sleep 1; done) >$out &
+	until grep -aom1 R-42 $out; do sleep 0.2; done
+	kill $!
+	wait $! || true
+}
+`
+}
+
+// missing reports the texts that are not in what a script has printed, in their order.
+func missing(t *testing.T, printed string, wanted ...string) {
+	t.Helper()
+	rest := printed
+	for _, want := range wanted {
+		_, after, found := strings.Cut(rest, want)
+		if !found {
+			t.Errorf("%q is missing in\n%s", want, printed)
+			return
+		}
+		rest = after
+	}
+}
+
+// TestUserService runs a VM as a service of a user: systemd starts it until its guest is ready,
+// restarts it when it was killed, and stops its guest.
+func TestUserService(t *testing.T) {
+	t.Parallel()
+	printed, err := harness.InSystemd(t, "", serviceScript(t)+`
+microvm-run --config $vm --name web --auto-ports units --install --restart-seconds 1 | tee printed
+systemd-analyze --user --man=no verify ~/.config/systemd/user/microvm-web.service
+grep '^  systemctl' printed >next
+. ./next
+systemctl --user show --property=ActiveState,StatusText microvm-web.service | sort
+console-status --name web | grep 'tcp localhost:'
+shell
+killed --user
+console-log --name web --list
+systemctl --user stop microvm-web.service
+systemctl --user show --property=ActiveState,Result microvm-web.service | sort
+console-log --name web --list
+ls -A $XDG_RUNTIME_DIR/microvm
+echo end
+`)
+	if err != nil {
+		t.Fatalf("%v, output:\n%s", err, printed)
+	}
+	missing(t, printed, "wrote /home/developer/.config/systemd/user/microvm-web.service\n",
+		"\nActiveState=active\nStatusText=ready after ", "tcp localhost:", "tcp localhost:", "\nR-42\n",
+		"killed\n", "running\n", "\nActiveState=inactive\nResult=success\n", "killed\n", "stopped by ", "\nend\n")
+}
+
+// TestSystemService runs a VM as a system service, as a user that systemd makes. A member of its
+// group uses it, and another user does not.
+func TestSystemService(t *testing.T) {
+	t.Parallel()
+	printed, err := harness.InSystemdAsRoot(t, serviceScript(t)+`
+groupadd --system vms
+getent group kvm || groupadd --system kvm
+useradd --groups vms member
+as() { runuser --user "$1" -- "${@:2}"; }
+fails() { if "$@" 2>&1; then exit 9; fi; }
+fails microvm-run --config $vm --name web units --system --install --group nobody-knows
+microvm-run --config $vm --name web units --system --install --group vms --restart-seconds 1 >printed
+systemd-analyze --man=no verify /etc/systemd/system/microvm-web.service
+grep '^  systemctl' printed >next
+. ./next
+stat --format '%A %U %G %n' /run/microvm/web /run/microvm/web/ctl /run/microvm/web/serial/sock
+ps --no-headers -o user:20,comm -p "$(systemctl show --property=MainPID --value microvm-web.service)"
+(
+	echo root sees "$(console-status | grep web)"
+	echo a member sees "$(as member console-status | grep web)"
+	as member microvm-exec --name web -- echo hello from the guest
+	fails as developer console-status
+	fails as developer console-status --name web
+	fails as developer nc.openbsd -N -U /run/microvm/web/ctl </dev/null
+	fails as developer nc.openbsd -N -U /run/microvm/web/serial/sock </dev/null
+	fails as member cat /run/microvm/web/serial/vm.out
+	fails nc.openbsd -z localhost 4440
+)
+export -f shell
+as member bash -c shell
+killed
+console-log --name web --list
+as member microvm-shutdown --name web
+until systemctl show --property=ActiveState microvm-web.service | grep -qx ActiveState=inactive; do sleep 0.2; done
+systemctl start microvm-web.service
+systemctl stop microvm-web.service
+systemctl show --property=ActiveState,Result microvm-web.service | sort
+console-log --name web --list
+ls -A /run/microvm
+echo end
+`)
+	if err != nil {
+		t.Fatalf("%v, output:\n%s", err, printed)
+	}
+	missing(t, printed, `group: "nobody-knows" does not exist (create it: groupadd --system nobody-knows)`,
+		"drwxr-x--- microvm-web vms /run/microvm/web\nsrw-rw---- microvm-web vms /run/microvm/web/ctl\nsrw-rw---- microvm-web vms /run/microvm/web/serial/sock\n",
+		"microvm-web ", "root sees web", "a member sees web", "\nhello from the guest\n",
+		"nothing is running", "it is a system service: use sudo, or join the group vms",
+		"\nR-42\n", "killed\n", "running\n", "web: shut down by ",
+		"\nActiveState=inactive\nResult=success\n", "killed\n", "stopped by ", "stopped by ", "\nend\n")
+}
+
+// TestServiceWithMistake checks that a service with a wrong vm.json fails once, and is not
+// restarted, and that a VM without a login is started when QEMU runs.
+func TestServiceWithMistake(t *testing.T) {
+	t.Parallel()
+	mute := harness.DemoWith(t, map[string]any{
+		"name": "mute", "initrd": nil, "kernelParams": []string{"panic=0"}, "checks": nil,
+		"consoles": []any{map[string]any{"name": "serial", "device": "ttyS0", "port": 4440, "login": false}},
+	})
+	text := harness.ReadFile(t, mute)
+	printed, err := harness.InSystemd(t, "", serviceScript(t)+`
+cat >mute.json <<'END'
+`+text+`
+END
+cp mute.json wrong.json
+for name in mute wrong; do
+	microvm-run --config $name.json --name $name units --install >/dev/null
+done
+echo '{}' >wrong.json
+systemctl --user daemon-reload
+if systemctl --user start microvm-wrong.service; then exit 9; fi
+systemctl --user show --property=ActiveState,ExecMainStatus,NRestarts microvm-wrong.service | sort
+systemctl --user start microvm-mute.service
+systemctl --user show --property=ActiveState microvm-mute.service
+systemctl --user stop microvm-mute.service
+echo end
+`)
+	if err != nil {
+		t.Fatalf("%v, output:\n%s", err, printed)
+	}
+	missing(t, printed, "ActiveState=failed\nExecMainStatus=2\nNRestarts=0\n", "ActiveState=active\n", "\nend\n")
+}
