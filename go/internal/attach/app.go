@@ -20,8 +20,9 @@ import (
 // none.
 func App(name, device, channel string) *cli.App {
 	return &cli.App{
-		Name:  name,
-		Usage: "attach a terminal to " + device + " of a running microVM",
+		Name:      name,
+		Usage:     "attach a terminal to " + device + " of a running microVM",
+		ArgsUsage: "[CONSOLE]",
 		Description: fmt.Sprintf(`Shows what the guest has printed on %s since its start, then new output, and sends what
 you type to the guest. Any number of terminals can be attached. One of them holds the
 writer's seat and types; the others are read-only. When the seat is free, the next
@@ -40,7 +41,9 @@ the guest. After the end of stdin, the output continues until --timeout or the e
 VM. A stdout that is a terminal is still protected.
 
 --boot -1 shows the boot before the newest one, even if the VM is not running. console-log
-lists boots and prints them.`, device),
+lists boots and prints them.
+
+CONSOLE is the name or the device of another console of the VM, such as ttyS1.`, device),
 		Metadata: cmdline.Manual{
 			Exit: []cmdline.Entry{
 				{Term: "0", Text: "you detached, the time limit passed, or the VM ended"},
@@ -57,8 +60,9 @@ lists boots and prints them.`, device),
 				{Term: "echo uname -a | " + name + " --timeout 5s", Text: "Type a line, and print the output of the next 5 seconds"},
 				{Term: name + " --boot -1 --timestamps", Text: "Show the boot before the newest one, with times"},
 			},
-			SeeAlso: []string{"console-log(1)", "console-status(1)", "microvm-run(1)", "qemu-relay(1)"},
-			Values:  map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
+			SeeAlso:   []string{"console-log(1)", "console-status(1)", "microvm-run(1)", "qemu-relay(1)"},
+			Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
+			Values:    map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
 		}.Metadata(),
 		Flags: []cli.Flag{
 			cmdline.ConfigFlag(),
@@ -88,8 +92,15 @@ func unnamed(channel string) string {
 }
 
 func action(c *cli.Context, device, channel string) error {
-	if err := cmdline.NoArguments(c); err != nil {
+	args, err := cmdline.Arguments(c, min(1, c.NArg()))
+	if err != nil {
 		return err
+	}
+	if len(args) > 0 {
+		device, channel = args[0], ""
+	}
+	if len(args) > 0 && c.IsSet("channel") {
+		return cmdline.Usage("unexpected console %q: a channel has no consoles (leave it out)", device)
 	}
 	o, err := options(c, device, channel)
 	if err != nil {
