@@ -3,7 +3,7 @@
 // That /dev/kvm can be opened proves nothing: on some hosts a guest starts under KVM and
 // hangs after one line. The only reliable probe is the guest's own kernel: KVM works if the
 // kernel prints "Linux version". The result is cached until the host's boot, the kernel or
-// QEMU changes.
+// QEMU changes. For a guest that is not Linux, the probe starts the host's own kernel.
 package accel
 
 import (
@@ -47,15 +47,19 @@ func (c Choice) Summary(machineType string) string {
 	return line
 }
 
-// Choose chooses the accelerator for m. It returns "tcg" and "kvm" unchanged, "kvm" with an
-// error if KVM's device cannot be opened. For "auto" it probes KVM, which takes a few seconds
-// the first time.
-func Choose(ctx context.Context, m vmconfig.Machine) (Choice, error) {
-	return choose(ctx, m, kvmDevice)
+// Choose chooses the accelerator for m, which starts boot. It returns "tcg" and "kvm" unchanged,
+// "kvm" with an error if KVM's device cannot be opened. For "auto" it probes KVM, which takes a
+// few seconds the first time.
+func Choose(ctx context.Context, m vmconfig.Machine, boot vmconfig.Boot) (Choice, error) {
+	if boot.Linux() {
+		return choose(ctx, m, "this kernel", kvmDevice)
+	}
+	return choose(ctx, withKernel(m, firstReadable(hostKernels())), "the host's kernel", kvmDevice)
 }
 
-// choose is Choose with the path of KVM's device.
-func choose(ctx context.Context, m vmconfig.Machine, device string) (Choice, error) {
+// choose is Choose for a Linux kernel, of which name is the name in Choice.Reason, with the path
+// of KVM's device. Without a kernel it chooses TCG.
+func choose(ctx context.Context, m vmconfig.Machine, name, device string) (Choice, error) {
 	if m.Accel == "tcg" {
 		return Choice{Accel: "tcg", Reason: "asked for"}, nil
 	}
@@ -67,13 +71,16 @@ func choose(ctx context.Context, m vmconfig.Machine, device string) (Choice, err
 	if errors.As(err, &unusable) {
 		return Choice{Accel: "tcg", Trouble: unusable.summary(), Reason: unusable.Error()}, nil
 	}
+	if m.Kernel == "" {
+		return noKernel, nil
+	}
 	result, cached, err := probed(ctx, m)
 	if err != nil {
 		return Choice{}, err
 	}
-	choice := Choice{Accel: "kvm", Reason: "this kernel starts under KVM"}
+	choice := Choice{Accel: "kvm", Reason: name + " starts under KVM"}
 	if !result.Works {
-		choice = Choice{Accel: "tcg", Trouble: "KVM does not work here", Reason: "this kernel does not start under KVM: " + result.Trouble}
+		choice = Choice{Accel: "tcg", Trouble: "KVM does not work here", Reason: name + " does not start under KVM: " + result.Trouble}
 	}
 	if cached {
 		choice.Reason += " (cached)"
@@ -90,7 +97,7 @@ func probed(ctx context.Context, m vmconfig.Machine) (r result, cached bool, err
 	if r, ok := results.Recall(key); ok {
 		return r, true, nil
 	}
-	r, err = probe(ctx, qemu.ProbeArgs(m.QEMU, m.Kernel, qemu.Type(m, "kvm")), probeLimits)
+	r, err = probe(ctx, qemu.ProbeArgs(m.QEMU, m.Kernel, qemu.Type(m, vmconfig.Boot{}, "kvm")), probeLimits)
 	if err != nil {
 		return result{}, false, err
 	}

@@ -48,7 +48,7 @@ func TestChoose(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			m, device, _ := host(t, test.qemu)
 			m.Accel = test.accel
-			got, err := choose(t.Context(), m, device)
+			got, err := choose(t.Context(), m, "this kernel", device)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,12 +68,12 @@ func TestChooseWithoutKVM(t *testing.T) {
 		t.Fatal(err)
 	}
 	reason := "no " + device + " (load kvm_intel or kvm_amd, enable virtualization in the firmware, or use --accel tcg)"
-	got, err := choose(t.Context(), m, device)
+	got, err := choose(t.Context(), m, "this kernel", device)
 	if diff := cmp.Diff(Choice{"tcg", "no " + device, reason}, got); diff != "" || err != nil {
 		t.Error("auto:", diff, err)
 	}
 	m.Accel = "kvm"
-	if _, err := choose(t.Context(), m, device); err == nil || err.Error() != reason {
+	if _, err := choose(t.Context(), m, "this kernel", device); err == nil || err.Error() != reason {
 		t.Errorf("kvm: %v", err)
 	}
 	if n := probes(); n != 0 {
@@ -104,7 +104,30 @@ func TestOpenKVM(t *testing.T) {
 func TestChooseWithoutQEMU(t *testing.T) {
 	m, device, _ := host(t, "prints")
 	m.QEMU = "/none"
-	if _, err := choose(t.Context(), m, device); !errors.Is(err, os.ErrNotExist) {
+	if _, err := choose(t.Context(), m, "this kernel", device); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A guest that is not Linux is probed with the kernel of the host. Without one, TCG is chosen.
+func TestChooseForAnotherSystem(t *testing.T) {
+	m, device, probes := host(t, "prints")
+	m.Image = &vmconfig.Image{Path: "disk"}
+	kernel := m.Kernel
+	for _, test := range []struct {
+		kernels []string
+		want    Choice
+		probes  int
+	}{
+		{[]string{"/none", t.TempDir() + "/none"}, noKernel, 0},
+		{[]string{"/none", kernel}, Choice{Accel: "kvm", Reason: "the host's kernel starts under KVM"}, 1},
+	} {
+		got, err := choose(t.Context(), withKernel(m, firstReadable(test.kernels)), "the host's kernel", device)
+		if diff := cmp.Diff(test.want, got); diff != "" || err != nil {
+			t.Error(diff, err)
+		}
+		if n := probes(); n != test.probes {
+			t.Errorf("%d probes, want %d", n, test.probes)
+		}
 	}
 }

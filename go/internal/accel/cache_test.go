@@ -14,7 +14,7 @@ import (
 // chosen returns the reason of choose.
 func chosen(t *testing.T, m vmconfig.Machine, device string) string {
 	t.Helper()
-	choice, err := choose(t.Context(), m, device)
+	choice, err := choose(t.Context(), m, "this kernel", device)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestCanceledProbeIsNotCached(t *testing.T) {
 	m, device, probes := host(t, "hangs")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := choose(ctx, m, device); !errors.Is(err, context.Canceled) {
+	if _, err := choose(ctx, m, "this kernel", device); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	t.Setenv("ACCEL_TEST", "prints")

@@ -20,14 +20,14 @@ import (
 // is the channel of qemu-relay to which it attaches if no VM is named and none is running; ""
 // for none.
 func App(name, device, channel string) *cli.App {
-	shown, argument := device, ""
+	shown := device
 	if device == "" {
-		shown, argument = "a console", "[CONSOLE]"
+		shown = "a console"
 	}
 	return &cli.App{
 		Name:      name,
 		Usage:     "attach a terminal to " + shown + " of a running microVM",
-		ArgsUsage: argument,
+		ArgsUsage: "[CONSOLE]",
 		Description: fmt.Sprintf(`Shows what the guest has printed on %s since its start, then new output, and sends what
 you type to the guest. Any number of terminals can be attached. One of them holds the
 writer's seat and types; the others are read-only. When the seat is free, the next
@@ -46,7 +46,9 @@ the guest. After the end of stdin, the output continues until --timeout or the e
 VM. A stdout that is a terminal is still protected.
 
 --boot -1 shows the boot before the newest one, even if the VM is not running. console-log
-lists boots and prints them.`, shown),
+lists boots and prints them.
+
+CONSOLE is the name or the device of another console of the VM, such as ttyS1.`, shown),
 		Metadata: cmdline.Manual{
 			Exit: []cmdline.Entry{
 				{Term: "0", Text: "you detached, the time limit passed, or the VM ended"},
@@ -64,8 +66,8 @@ lists boots and prints them.`, shown),
 				{Term: name + " --boot -1 --timestamps", Text: "Show the boot before the newest one, with times"},
 			},
 			SeeAlso:   []string{"console-log(1)", "console-status(1)", "microvm-run(1)", "qemu-relay(1)"},
+			Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
 			Values:    map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
-			Arguments: arguments(device),
 		}.Metadata(),
 		Flags:  flags(channel),
 		Action: func(c *cli.Context) error { return action(c, device, channel) },
@@ -90,14 +92,6 @@ func flags(channel string) []cli.Flag {
 	}
 }
 
-// arguments returns the candidates for the arguments of a program; see App.
-func arguments(device string) map[string]cmdline.Values {
-	if device != "" {
-		return nil
-	}
-	return map[string]cmdline.Values{"": cmdline.Consoles}
-}
-
 // unnamed returns the part of a flag's usage that says when a program attaches to its own
 // channel.
 func unnamed(channel string) string {
@@ -108,16 +102,15 @@ func unnamed(channel string) string {
 }
 
 func action(c *cli.Context, device, channel string) error {
-	most := 0
-	if device == "" {
-		most = 1
-	}
-	args, err := cmdline.Arguments(c, min(most, c.NArg()))
+	args, err := cmdline.Arguments(c, min(1, c.NArg()))
 	if err != nil {
 		return err
 	}
 	if len(args) > 0 {
-		device = args[0]
+		device, channel = args[0], ""
+	}
+	if len(args) > 0 && c.IsSet("channel") {
+		return cmdline.Usage("unexpected console %q: a channel has no consoles (leave it out)", device)
 	}
 	o, err := options(c, device, channel)
 	if err != nil {

@@ -138,6 +138,22 @@ func (k *keyboard) send(ctx context.Context, client ctl.Client, request ctl.Stre
 	return nil
 }
 
+// refuse drops the input, as device has none, until ctx is done or the input ends. It says so once,
+// and then rings the bell on a terminal.
+func (k *keyboard) refuse(ctx context.Context, device string) error {
+	for said := false; ; said = true {
+		_, more := k.nextPiece(ctx)
+		switch {
+		case !more:
+			return nil
+		case !said:
+			k.notices.say("%s has no input: what you type is dropped", device)
+		case k.terminal:
+			k.notices.bell()
+		}
+	}
+}
+
 // inputFailed returns the error of an input that has failed. It returns nil if the stream
 // ends soon, as the end of the stream is the reason then.
 func inputFailed(ctx context.Context, err error) error {

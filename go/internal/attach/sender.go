@@ -2,6 +2,7 @@ package attach
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"microvm-console/internal/ctl"
@@ -18,7 +19,7 @@ type sender struct {
 }
 
 // connect sends to a console until disconnect is called or ctx is done. On a terminal it also
-// watches the QEMU of a channel. client is the name under which the stream is read.
+// watches the QEMU of a channel. A debug console has no input. client is the name under which the stream is read.
 func (s *sender) connect(ctx context.Context, t follow.Target, client string) {
 	s.disconnect()
 	if s.afterEnd {
@@ -31,6 +32,10 @@ func (s *sender) connect(ctx context.Context, t follow.Target, client string) {
 		s.run(func() error { return watch.run(ctx, t) })
 	}
 	if s.keyboard.readOnly {
+		return
+	}
+	if device := strings.TrimPrefix(t.Console.Device, "-"); device == "debugcon" {
+		s.run(func() error { return s.keyboard.refuse(ctx, device) })
 		return
 	}
 	request := ctl.StreamRequest{Console: t.Console.Name, Client: client, Terminal: s.keyboard.terminal}

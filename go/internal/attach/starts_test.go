@@ -12,6 +12,7 @@ import (
 
 	"microvm-console/internal/follow"
 	"microvm-console/internal/testsupport/numbered"
+	"microvm-console/internal/testsupport/qemutest"
 	"microvm-console/internal/vm"
 	"microvm-console/internal/vmconfig"
 )
@@ -33,8 +34,8 @@ func startVM(t *testing.T, dir string, start int) chan error {
 	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, err := vmconfig.Parse(fmt.Appendf(nil, `{"name": "demo", "accel": "tcg", "qemu": "fake-qemu", "kernel": "bzImage",
-		"kernelParams": ["fake.print=%s", "fake.off=off"], "consoles": [{"name": "serial", "device": "ttyS0", "port": 4440}]}`, path))
+	m, err := vmconfig.Parse(fmt.Appendf(nil, `{"name": "demo", "accel": "tcg", "qemu": "fake-qemu", "kernel": %q,
+		"kernelParams": ["fake.print=%s", "fake.off=off"], "consoles": [{"name": "serial", "device": "ttyS0", "port": 4440}]}`, qemutest.Kernel(t), path))
 	if err != nil {
 		t.Fatal(err)
 	}

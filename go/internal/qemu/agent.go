@@ -14,7 +14,7 @@ import (
 // numbers. They include a virtio-serial bus if no console has one.
 func Agent(m vmconfig.Machine, h Host, fd int) []string {
 	var args []string
-	if !slices.ContainsFunc(m.Consoles, isVirtio) {
+	if !slices.ContainsFunc(m.Consoles, vmconfig.Console.IsVirtio) {
 		args = append(args, "-device", virtioSerial(h))
 	}
 	return append(args,
@@ -31,8 +31,6 @@ const AgentPort = "agentport"
 func HasAgent(user []string) bool {
 	return slices.ContainsFunc(user, func(arg string) bool { return strings.Contains(arg, guestagent.PortName) })
 }
-
-func isVirtio(c vmconfig.Console) bool { return !c.IsSerial() }
 
 // vsock returns the arguments for the virtio-vsock device, if the machine has one.
 func vsock(m vmconfig.Machine, h Host) []string {

@@ -19,6 +19,8 @@ type Host struct {
 	Accel string
 	// Type is the machine type, "q35" or "microvm".
 	Type string
+	// Boot is what the machine starts.
+	Boot vmconfig.Boot
 	// TSCKHz is the rate of the host's time stamp counter in kHz; 0 if unknown. Only a microvm
 	// under TCG needs it.
 	TSCKHz int
@@ -35,10 +37,10 @@ type Host struct {
 	Features Features
 }
 
-// Type returns QEMU's machine type for m under an accelerator. For "auto" that is microvm under
-// KVM if m has at most one UART, else q35. Under TCG a microvm may hang at boot; a q35 always
-// boots.
-func Type(m vmconfig.Machine, accel string) string {
+// Type returns QEMU's machine type for m, which starts boot, under an accelerator. For "auto" that
+// is microvm under KVM if boot is Linux and m has at most one UART, else q35. Under TCG a microvm
+// may hang at boot; a q35 always boots.
+func Type(m vmconfig.Machine, boot vmconfig.Boot, accel string) string {
 	uarts := 0
 	for _, console := range m.Consoles {
 		if console.IsSerial() {
@@ -48,7 +50,7 @@ func Type(m vmconfig.Machine, accel string) string {
 	switch {
 	case m.Type != "auto":
 		return m.Type
-	case accel == "kvm" && uarts <= 1:
+	case accel == "kvm" && uarts <= 1 && boot.Linux():
 		return "microvm"
 	}
 	return "q35"
@@ -65,17 +67,13 @@ func Args(m vmconfig.Machine, h Host) []string {
 		args = append(args, "-sandbox", sandbox)
 	}
 	args = append(args,
-		"-machine", machine(h.Type)+sharedMemory(m),
+		"-machine", machine(m, h)+sharedMemory(m),
 		"-accel", h.Accel,
 		"-cpu", cpu(h.Accel),
 		"-m", strconv.Itoa(m.MemoryMiB)+"M",
 		"-smp", strconv.Itoa(m.VCPUs),
-		"-kernel", m.Kernel,
 	)
-	if m.Initrd != "" {
-		args = append(args, "-initrd", m.Initrd)
-	}
-	args = append(args, "-append", strings.Join(KernelParams(m, h), " "))
+	args = append(args, boot(m, h)...)
 	args = append(args, consoles(m.Consoles, h)...)
 	args = append(args, disks(m, h)...)
 	args = append(args, shares(m, h)...)
@@ -83,18 +81,6 @@ func Args(m vmconfig.Machine, h Host) []string {
 	args = append(args, vsock(m, h)...)
 	args = append(args, "-device", panicDevice(h.Type))
 	return append(args, m.QEMUArgs...)
-}
-
-// machine returns the value of -machine. It omits devices that no console needs, since the guest
-// spends time probing each one.
-func machine(kind string) string {
-	if kind == "microvm" {
-		// A guest under TCG needs a PIT and a PIC to boot. Without an RTC a kernel waits
-		// seconds for one. Without ACPI the guest has no power button, and does not find
-		// the virtio devices.
-		return "microvm,acpi=on,rtc=on,pit=on,pic=on,isa-serial=on"
-	}
-	return "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off"
 }
 
 // cpu returns the value of -cpu.
@@ -113,20 +99,25 @@ func panicDevice(kind string) string {
 	return "pvpanic-pci"
 }
 
-// KernelParams returns the parameters of the kernel command line.
+// KernelParams returns the parameters of the kernel command line. A kernel that is not Linux gets
+// only those of the user.
 func KernelParams(m vmconfig.Machine, h Host) []string {
+	if !h.Boot.Linux() {
+		return m.KernelParams
+	}
 	var params []string
 	for _, console := range m.Consoles {
-		speed := ""
-		if console.IsSerial() {
-			speed = ",115200"
+		switch {
+		case console.IsSerial():
+			params = append(params, "console="+console.Device+",115200")
+		case console.IsVirtio():
+			params = append(params, "console="+console.Device)
 		}
-		params = append(params, "console="+console.Device+speed)
 	}
 	// After a panic the kernel restarts at once, which package vm detects. Otherwise it would
 	// hang for ever.
 	params = append(params, "panic=-1")
-	if slices.ContainsFunc(m.Consoles, isVirtio) {
+	if slices.ContainsFunc(m.Consoles, vmconfig.Console.IsVirtio) {
 		// Linux polls for the end of each write to hvc0, and finds nothing to do in the
 		// interrupt that follows. After 100,000 such interrupts it takes the interrupt for
 		// spurious, prints that on all consoles, and disables it.
@@ -154,12 +145,15 @@ func KernelParams(m vmconfig.Machine, h Host) []string {
 // consoles returns the arguments for all consoles. QEMU numbers UARTs and virtio consoles in the
 // order of their arguments.
 func consoles(all []vmconfig.Console, h Host) []string {
-	var serial, virt []vmconfig.Console
+	var serial, virt, debug []vmconfig.Console
 	for _, console := range all {
-		if console.IsSerial() {
+		switch {
+		case console.IsSerial():
 			serial = append(serial, console)
-		} else {
+		case console.IsVirtio():
 			virt = append(virt, console)
+		default:
+			debug = append(debug, console)
 		}
 	}
 	byDevice := func(a, b vmconfig.Console) int { return strings.Compare(a.Device, b.Device) }
@@ -175,6 +169,9 @@ func consoles(all []vmconfig.Console, h Host) []string {
 	}
 	for _, console := range virt {
 		args = append(args, "-chardev", chardev(console, h), "-device", "virtconsole,chardev="+ChardevID(console))
+	}
+	for _, console := range debug {
+		args = append(args, "-chardev", chardev(console, h), "-device", "isa-debugcon,iobase=0xe9,chardev="+ChardevID(console))
 	}
 	return args
 }
@@ -205,10 +202,13 @@ func virtioSerial(h Host) string {
 }
 
 // ChardevID returns the id of a console's character device: "serial0" for ttyS0, "virtcon0" for
-// hvc0.
+// hvc0, "debugcon" for debugcon.
 func ChardevID(console vmconfig.Console) string {
 	if number, ok := strings.CutPrefix(console.Device, "ttyS"); ok {
 		return "serial" + number
 	}
-	return "virtcon" + strings.TrimPrefix(console.Device, "hvc")
+	if number, ok := strings.CutPrefix(console.Device, "hvc"); ok {
+		return "virtcon" + number
+	}
+	return console.Device
 }

@@ -23,29 +23,39 @@ func TestGolden(t *testing.T) {
 		name   string
 		accel  string
 		tscKHz int
+		boot   vmconfig.Boot
 	}{
-		{"q35-tcg", "tcg", 0},
-		{"microvm-tcg", "tcg", 2_500_000},
-		{"microvm-kvm", "kvm", 0},
-		{"many-consoles", "tcg", 0},
-		{"hvc0-only", "kvm", 0},
-		{"no-initrd", "tcg", 0},
-		{"extra-arguments", "tcg", 0},
-		{"serial-only", "tcg", 0},
-		{"network-q35", "tcg", 0},
-		{"network-microvm", "kvm", 0},
-		{"network-none", "tcg", 0},
-		{"vsock-q35", "tcg", 0},
-		{"vsock-microvm", "kvm", 0},
-		{"disks", "tcg", 0},
-		{"disks-microvm", "kvm", 0},
-		{"shares-q35", "tcg", 0},
-		{"shares-microvm", "kvm", 0},
+		{"q35-tcg", "tcg", 0, vmconfig.Boot{}},
+		{"microvm-tcg", "tcg", 2_500_000, vmconfig.Boot{}},
+		{"microvm-kvm", "kvm", 0, vmconfig.Boot{}},
+		{"many-consoles", "tcg", 0, vmconfig.Boot{}},
+		{"hvc0-only", "kvm", 0, vmconfig.Boot{}},
+		{"no-initrd", "tcg", 0, vmconfig.Boot{}},
+		{"extra-arguments", "tcg", 0, vmconfig.Boot{}},
+		{"serial-only", "tcg", 0, vmconfig.Boot{}},
+		{"network-q35", "tcg", 0, vmconfig.Boot{}},
+		{"network-microvm", "kvm", 0, vmconfig.Boot{}},
+		{"network-none", "tcg", 0, vmconfig.Boot{}},
+		{"vsock-q35", "tcg", 0, vmconfig.Boot{}},
+		{"vsock-microvm", "kvm", 0, vmconfig.Boot{}},
+		{"disks", "tcg", 0, vmconfig.Boot{}},
+		{"disks-microvm", "kvm", 0, vmconfig.Boot{}},
+		{"shares-q35", "tcg", 0, vmconfig.Boot{}},
+		{"shares-microvm", "kvm", 0, vmconfig.Boot{}},
+		{"multiboot", "tcg", 0, vmconfig.Boot{Multiboot: true}},
+		{"multiboot-without-parameters", "tcg", 0, vmconfig.Boot{Multiboot: true}},
+		{"image-floppy", "tcg", 0, vmconfig.Boot{Format: "raw", Interface: "floppy"}},
+		{"image-snapshot", "kvm", 0, vmconfig.Boot{Format: "qcow2", Interface: "virtio"}},
+		{"image-sata", "tcg", 0, vmconfig.Boot{Format: "raw", Interface: "sata"}},
+		{"image-cd-uefi", "tcg", 0, vmconfig.Boot{Format: "raw", Interface: "cd"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			m := load(t, test.name)
-			host := qemu.Host{Accel: test.accel, Type: qemu.Type(m, test.accel), TSCKHz: test.tscKHz, OwnDisk: ownDisk, ShareSocket: shareSocket}
+			host := qemu.Host{
+				Accel: test.accel, Type: qemu.Type(m, test.boot, test.accel), Boot: test.boot, TSCKHz: test.tscKHz,
+				OwnDisk: ownDisk, ShareSocket: shareSocket,
+			}
 			golden(t, test.name, qemu.Args(m, host))
 		})
 	}
@@ -155,22 +165,27 @@ func TestTSCRateOfAMicrovmUnderTCG(t *testing.T) {
 
 func TestType(t *testing.T) {
 	one := []vmconfig.Console{{Device: "ttyS0"}, {Device: "hvc0"}, {Device: "hvc1"}}
+	linux, image := vmconfig.Boot{}, vmconfig.Boot{Format: "raw", Interface: "virtio"}
 	two := []vmconfig.Console{{Device: "ttyS0"}, {Device: "hvc0"}, {Device: "ttyS1"}}
 	tests := []struct {
 		name, asked, accel string
+		boot               vmconfig.Boot
 		consoles           []vmconfig.Console
 		want               string
 	}{
-		{"auto under TCG", "auto", "tcg", one, "q35"},
-		{"auto under KVM", "auto", "kvm", one, "microvm"},
-		{"auto under KVM with two UARTs", "auto", "kvm", two, "q35"},
-		{"microvm under TCG", "microvm", "tcg", one, "microvm"},
-		{"q35 under KVM", "q35", "kvm", one, "q35"},
+		{"auto under TCG", "auto", "tcg", linux, one, "q35"},
+		{"auto under KVM", "auto", "kvm", linux, one, "microvm"},
+		{"auto under KVM with two UARTs", "auto", "kvm", linux, two, "q35"},
+		{"auto under KVM with an image", "auto", "kvm", image, one, "q35"},
+		{"auto under KVM with Multiboot", "auto", "kvm", vmconfig.Boot{Multiboot: true}, one, "q35"},
+		{"microvm under TCG", "microvm", "tcg", linux, one, "microvm"},
+		{"microvm with Multiboot", "microvm", "tcg", vmconfig.Boot{Multiboot: true}, one, "microvm"},
+		{"q35 under KVM", "q35", "kvm", linux, one, "q35"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			m := vmconfig.Machine{Type: test.asked, Consoles: test.consoles}
-			if got := qemu.Type(m, test.accel); got != test.want {
+			if got := qemu.Type(m, test.boot, test.accel); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
@@ -218,4 +233,15 @@ func TestHasAgent(t *testing.T) {
 func TestProbeArgsIsGolden(t *testing.T) {
 	golden(t, "probe-microvm", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "microvm"))
 	golden(t, "probe-q35", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "q35"))
+}
+
+// The image of a test may be open in another VM, and is not written to.
+func TestImageOfATest(t *testing.T) {
+	m := load(t, "image-sata")
+	m.Image = m.Image.ForTest()
+	args := qemu.Args(m, qemu.Host{Accel: "tcg", Type: "q35", Boot: vmconfig.Boot{Format: "raw", Interface: "sata"}})
+	want := "if=none,id=image,format=raw,file=disk,,1.img,snapshot=on,file.locking=off"
+	if !slices.Contains(args, want) {
+		t.Errorf("%q has no %q", args, want)
+	}
 }

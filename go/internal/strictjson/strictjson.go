@@ -135,8 +135,9 @@ func scalar(value any, want reflect.Type) (name string, ok bool) {
 func compareFields(fields map[string]any, want reflect.Type, path string, wrong wrongFunc) {
 	known := map[string]reflect.Type{}
 	for i := range want.NumField() {
-		name, _, _ := strings.Cut(want.Field(i).Tag.Get("json"), ",")
-		known[name] = want.Field(i).Type
+		if name, _, _ := strings.Cut(want.Field(i).Tag.Get("json"), ","); name != "-" {
+			known[name] = want.Field(i).Type
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		at := under(path, name)

@@ -64,7 +64,7 @@ func (cs *consoles) openOne(declared vmconfig.Console, listeners []net.Listener)
 	}
 	c, err := console.Open(console.Config{
 		Dir: folder, Journal: dir, Retention: journal.DefaultRetention,
-		Relay: relay.Config{Drops: !declared.IsSerial(), SeatMoved: cs.seatMoved},
+		Relay: relay.Config{Drops: declared.IsVirtio(), OutputOnly: declared.OnlyPrints(), SeatMoved: cs.seatMoved},
 	})
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func machine(t *testing.T, words ...string) vmconfig.Machine {
 	}
 	return vmconfig.Machine{
 		Name: "m", Type: "q35", Accel: "tcg", QEMU: self, MemoryMiB: 64, VCPUs: 1,
-		Kernel: self, KernelParams: words,
+		Kernel: qemutest.Kernel(t), KernelParams: words,
 		Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0", Port: port(t)}, {Name: "console", Device: "hvc0", Port: port(t)}},
 	}
 }

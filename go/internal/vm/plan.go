@@ -16,11 +16,17 @@ import (
 // Plan decides what vm.json leaves open, for this host. choice is the accelerator in host, and
 // why it was chosen.
 func Plan(ctx context.Context, m vmconfig.Machine) (host qemu.Host, choice accel.Choice, err error) {
-	choice, err = accel.Choose(ctx, m)
+	boot, err := m.Boot()
 	if err != nil {
 		return qemu.Host{}, accel.Choice{}, err
 	}
-	host = qemu.Host{Accel: choice.Accel, Type: qemu.Type(m, choice.Accel), ShareSocket: rundir.Of(m.Name).ShareSocket}
+	choice, err = accel.Choose(ctx, m, boot)
+	if err != nil {
+		return qemu.Host{}, accel.Choice{}, err
+	}
+	host = qemu.Host{
+		Accel: choice.Accel, Type: qemu.Type(m, boot, choice.Accel), Boot: boot, ShareSocket: rundir.Of(m.Name).ShareSocket,
+	}
 	if host.Features, err = features.Of(ctx, m.QEMU); err != nil {
 		return qemu.Host{}, accel.Choice{}, err
 	}

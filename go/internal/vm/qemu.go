@@ -43,6 +43,7 @@ type qemuProcess struct {
 	extra    []string           // the user's arguments, which come last
 	sandbox  bool
 	kvm      bool
+	linux    bool // QEMU starts a Linux kernel
 	gdb      gdbServer
 	reserved []io.Closer // hold the ports of forwards until QEMU's start
 	line     string      // see VM.Command
@@ -60,7 +61,8 @@ func (q *qemuProcess) argv(m vmconfig.Machine, host qemu.Host, pipes int) []stri
 		numbers[i] = pipesFD + i
 	}
 	argv := qemu.Args(m, host)
-	q.line, q.kvm = qemu.Shell(slices.Concat(argv, q.gdb.args(0), q.extra)), host.Accel == "kvm"
+	q.line = qemu.Shell(slices.Concat(argv, q.gdb.args(0), q.extra))
+	q.kvm, q.linux = host.Accel == "kvm", host.Boot.Linux()
 	argv = slices.Concat(argv, q.gdb.args(pipesFD+pipes), qemu.Bound(host), qemu.Control(m, monitorFD, numbers))
 	if !qemu.HasAgent(m.QEMUArgs) && !qemu.HasAgent(q.extra) {
 		argv = append(argv, qemu.Agent(m, host, agentFD)...)

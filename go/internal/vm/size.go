@@ -128,7 +128,7 @@ const sizeLimit = 5 * time.Second
 func (ws *windows) resize(q *qemuProcess, console vmconfig.Console, to size, byQEMU bool) bool {
 	limit, cancel := context.WithTimeoutCause(context.Background(), sizeLimit, errors.New("no answer"))
 	defer cancel()
-	if byQEMU && !console.IsSerial() {
+	if byQEMU && console.IsVirtio() {
 		return q.monitor.Execute(limit, commandResize, struct {
 			ID      string `json:"id"`
 			Columns int    `json:"cols"`

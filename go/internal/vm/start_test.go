@@ -16,6 +16,7 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
+	"microvm-console/internal/testsupport/qemutest"
 	"microvm-console/internal/vmconfig"
 )
 
@@ -89,7 +90,7 @@ func TestQEMUDiesWithItsOwner(t *testing.T) {
 	dir := short(t)
 	self, _ := os.Executable()
 	path := filepath.Join(dir, "vm.json")
-	text := `{"name": "m", "accel": "tcg", "qemu": "` + self + `", "kernel": "` + self + `",
+	text := `{"name": "m", "accel": "tcg", "qemu": "` + self + `", "kernel": "` + qemutest.Kernel(t) + `",
 		"consoles": [{"name": "serial", "device": "ttyS0", "port": ` + strconv.Itoa(port(t)) + `}]}`
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

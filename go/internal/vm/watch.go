@@ -173,6 +173,9 @@ func (w *watcher) noteSilence() (again bool) {
 // silenceAdvice returns what to check if no console prints anything.
 func (w *watcher) silenceAdvice() string {
 	advice := "check that the kernel has drivers for these consoles, and console= in kernelParams and QEMU's arguments"
+	if !w.qemu.linux {
+		advice = "check that the guest prints on these consoles (a ttyS0 shows the firmware and the boot loader of an image)"
+	}
 	if w.qemu.kvm {
 		advice += ", or try --accel tcg"
 	}

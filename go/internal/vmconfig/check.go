@@ -120,6 +120,8 @@ func (m Machine) validateCheckConsole(c Check, wrong func(field, format string, 
 		wrong("console", "unknown console %q%s", c.Console, suggest.HintOrKnown(c.Console, names))
 	case c.Run != "" && len(m.Consoles) > 0 && !m.CheckConsole(c).HasLogin():
 		wrong("run", "console %q has no login (use a console with a login, or use send)", m.CheckConsole(c).Name)
+	case c.Send != "" && len(m.Consoles) > 0 && m.CheckConsole(c).OnlyPrints():
+		wrong("send", "console %q has no input (use another console)", m.CheckConsole(c).Name)
 	}
 }
 

@@ -19,9 +19,10 @@ func DefaultConsoles() []Console {
 	}
 }
 
-// fillConsoles sets the default consoles if none are given, with their ports from Ports. It
-// returns the mistakes in Ports.
+// fillConsoles sets the default consoles if none are given, with their ports from Ports, and the
+// default of Console.Login for an image. It returns the mistakes in Ports.
 func (m *Machine) fillConsoles() error {
+	defer m.fillLogins()
 	ports := m.Ports
 	m.Ports = nil
 	if m.Consoles != nil {
@@ -51,4 +52,14 @@ func (m *Machine) fillConsoles() error {
 		m.Consoles = DefaultConsoles() // Validate does not report it again
 	}
 	return errs.ErrorOrNil()
+}
+
+// fillLogins sets Login for the consoles of an image: few of them let root in without a
+// password.
+func (m *Machine) fillLogins() {
+	for i := range m.Consoles {
+		if m.Image != nil && m.Consoles[i].Login == nil {
+			m.Consoles[i].Login = new(bool)
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package vmconfig
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -62,16 +61,13 @@ type formatError struct{ text string }
 
 func (e *formatError) Error() string { return e.text }
 
-// qcow2Magic is the beginning of a qcow2 file (docs/interop/qcow2.txt in QEMU).
-var qcow2Magic = []byte("QFI\xfb")
-
 // checkFormat returns a *formatError if the content of the disk is not of its format.
 func (d Disk) checkFormat(file io.ReaderAt) error {
 	head := make([]byte, len(qcow2Magic))
 	if _, err := file.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	isQcow2 := bytes.Equal(head, qcow2Magic)
+	isQcow2 := string(head) == qcow2Magic
 	switch {
 	case isQcow2 && d.Format == "": // with "raw", a guest may have written that
 		return &formatError{fmt.Sprintf(`%s begins as a qcow2 image (set format to "qcow2", or to "raw" if the guest has written that)`, d.Path)}

@@ -72,6 +72,34 @@ func TestKernels(t *testing.T) {
 	}
 }
 
+// QEMU loads only 32-bit ELF files by Multiboot. A bzImage is Linux even with a Multiboot header.
+func TestMultiboot(t *testing.T) {
+	const multiboot = "\x02\xb0\xad\x1b\x00\x00\x00\x00\xfe\x4f\x52\xe4"
+	path := filepath.Join(t.TempDir(), "kernel")
+	for _, test := range []struct {
+		name, text string
+		want       bool
+		mistake    string
+	}{
+		{"32-bit", "\x7fELF\x01" + strings.Repeat("\x00", 4091) + multiboot, true, ""},
+		{"plain", multiboot, true, ""},
+		{"64-bit", "\x7fELF\x02" + strings.Repeat("\x00", 4091) + multiboot, false, "kernel: " + path + ": QEMU does not load a Multiboot kernel that is a 64-bit ELF file (convert it with objcopy -O elf32-i386)"},
+		{"Linux", bzImage + strings.Repeat("\x00", 2) + multiboot, false, ""},
+	} {
+		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		boot, err := vmconfig.Machine{Kernel: path}.Boot()
+		message := ""
+		if err != nil {
+			message = err.Error()
+		}
+		if boot.Multiboot != test.want || boot.Linux() == test.want || message != test.mistake {
+			t.Errorf("%s: %+v, %v, want %s", test.name, boot, err, test.mistake)
+		}
+	}
+}
+
 func TestCheckFiles(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }

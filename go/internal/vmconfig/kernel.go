@@ -11,27 +11,39 @@ import (
 )
 
 // checkKernel returns an error unless path is a kernel that QEMU can start: a bzImage, or one
-// for Multiboot or PVH (x86_load_linux in QEMU's hw/i386/x86-common.c). QEMU starts many other
-// files too, which then print nothing; under KVM, that would look like a fault of KVM.
-func checkKernel(path string) error {
+// for Multiboot or PVH, in this order (x86_load_linux in QEMU's hw/i386/x86-common.c). It reports
+// whether QEMU starts it by Multiboot. QEMU starts many other files too, which then print nothing;
+// under KVM, that would look like a fault of KVM.
+func checkKernel(path string) (multiboot bool, err error) {
 	if err := readable(path); err != nil {
-		return err
+		return false, err
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer file.Close()
 	head := make([]byte, multibootSearch)
 	n, err := io.ReadFull(file, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
+		return false, err
 	}
-	if !isBzImage(head[:n]) && !isMultiboot(head[:n]) && !isPVH(file) {
-		return fmt.Errorf("%s is not a kernel", path)
+	head = head[:n]
+	switch {
+	case isBzImage(head):
+		return false, nil
+	case isMultiboot(head) && has(head, 0, elf.ELFMAG+string(rune(elf.ELFCLASS64))):
+		return false, fmt.Errorf("%s: %w", path, errELF64)
+	case isMultiboot(head):
+		return true, nil
+	case isPVH(file):
+		return false, nil
 	}
-	return nil
+	return false, fmt.Errorf("%s is not a kernel", path)
 }
+
+// errELF64 is returned for a Multiboot kernel that QEMU does not load.
+var errELF64 = errors.New("QEMU does not load a Multiboot kernel that is a 64-bit ELF file (convert it with objcopy -O elf32-i386)")
 
 // isBzImage reports whether a file that begins with head has the header of the Linux boot
 // protocol, whose magic number is at 0x202 (Documentation/arch/x86/boot.rst).

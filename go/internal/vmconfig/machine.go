@@ -20,10 +20,10 @@ type Machine struct {
 	// at most 40. Required.
 	Name string `json:"name"`
 	// Type is QEMU's machine type: "q35", "microvm", or "auto" (default): q35 under TCG,
-	// microvm under KVM. A microvm has one UART; auto is q35 for a VM with more.
+	// microvm under KVM. A microvm has one UART, and only starts Linux: otherwise auto is q35.
 	Type string `json:"machine"`
-	// Accel is the accelerator: "kvm", "tcg", or "auto" (default): kvm if this kernel starts
-	// under KVM on this host, else tcg.
+	// Accel is the accelerator: "kvm", "tcg", or "auto" (default): kvm if this kernel, or the
+	// host's if this is not Linux, starts under KVM on this host, else tcg.
 	Accel string `json:"accel"`
 	// QEMU is the program: a path, or a name that is looked up in PATH. Default
 	// "qemu-system-x86_64".
@@ -32,9 +32,12 @@ type Machine struct {
 	MemoryMiB int `json:"memoryMiB"`
 	// VCPUs is the number of virtual processors. Default 1.
 	VCPUs int `json:"vcpus"`
-	// Kernel is the path of a bzImage. Required.
-	Kernel string `json:"kernel"`
-	// Initrd is the path of an initramfs. Default: none.
+	// Kernel is the path of a bzImage, or of a kernel for Multiboot or PVH. Required unless
+	// Image is set.
+	Kernel string `json:"kernel,omitempty"`
+	// Image is booted by the firmware, in place of Kernel. Default: none.
+	Image *Image `json:"image,omitempty"`
+	// Initrd is the path of an initramfs, or of the module of a Multiboot kernel. Default: none.
 	Initrd string `json:"initrd,omitempty"`
 	// ModulesDir is the lib/modules of Kernel. It is read only to choose the driver of a share.
 	// Default: the one beside the kernel, or the host's, that has the kernel's version.
@@ -72,24 +75,39 @@ type Machine struct {
 type Console struct {
 	// Name is the name that users give: "serial", "console".
 	Name string `json:"name"`
-	// Device is the guest's device: "ttyS0" to "ttyS3" (16550 UART) or
-	// "hvc0" to "hvc7" (virtio-console).
+	// Device is the guest's device: "ttyS0" to "ttyS3" (16550 UART), "hvc0" to "hvc7"
+	// (virtio-console), or "debugcon" (port 0xe9, which only prints).
 	Device string `json:"device"`
 	// Port is the TCP port on localhost, 1 to 65535.
 	Port int `json:"port"`
 	// Shared opens Port to every user of the host. By default, only the VM's owner and root
 	// may connect.
 	Shared bool `json:"shared,omitempty"`
-	// Login is whether root can log in on the console without a password. Default true. If
-	// it is false, run-test skips its checks that need a shell.
+	// Login is whether root can log in on the console without a password. Default: true, and
+	// false for a debugcon and for the consoles of an Image. If it is false, run-test skips its
+	// checks that need a shell.
 	Login *bool `json:"login,omitempty"`
 }
 
 // HasLogin reports whether root can log in on the console.
-func (c Console) HasLogin() bool { return c.Login == nil || *c.Login }
+func (c Console) HasLogin() bool {
+	if c.Login == nil {
+		return !c.OnlyPrints()
+	}
+	return *c.Login
+}
 
-// IsSerial reports whether the console is a UART; the others are virtio consoles.
+// IsSerial reports whether the console is a UART.
 func (c Console) IsSerial() bool { return strings.HasPrefix(c.Device, "ttyS") }
+
+// IsVirtio reports whether the console is a virtio console.
+func (c Console) IsVirtio() bool { return strings.HasPrefix(c.Device, "hvc") }
+
+// OnlyPrints reports whether the console has no input.
+func (c Console) OnlyPrints() bool { return c.Device == debugcon }
+
+// debugcon is the device of QEMU's debug console.
+const debugcon = "debugcon"
 
 // HasLogin reports whether a console of the machine has a login. Without one, the guest may never
 // be ready, and the machine counts as started when QEMU runs.

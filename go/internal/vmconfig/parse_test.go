@@ -94,7 +94,7 @@ var mistakes = []struct {
 		"an empty object", `{}`,
 		[]string{
 			"name: is missing",
-			"kernel: is missing (set it to the path of a bzImage)",
+			"kernel: is missing (set it to the path of a bzImage, or set image)",
 		},
 	},
 	{
@@ -122,17 +122,17 @@ var mistakes = []struct {
 	{
 		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "memoryMB": 1, "color": 1, "": 1, "consoles": [{"prt": 1}]}`,
 		[]string{
-			`"": unknown field (known: accel, checks, consoles, disks, gdb, initrd, kernel, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)`,
+			`"": unknown field (known: accel, checks, consoles, disks, gdb, image, initrd, kernel, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)`,
 			"Name: unknown field (did you mean name?)",
-			"color: unknown field (known: accel, checks, consoles, disks, gdb, initrd, kernel, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)",
+			"color: unknown field (known: accel, checks, consoles, disks, gdb, image, initrd, kernel, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)",
 			"consoles[0].prt: unknown field (did you mean port?)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",
 			"memoryMB: unknown field (did you mean memoryMiB?)",
 			"name: is missing",
-			"kernel: is missing (set it to the path of a bzImage)",
+			"kernel: is missing (set it to the path of a bzImage, or set image)",
 			`consoles[0].name: invalid name "": want lower-case letters, digits and dashes, at most 40`,
-			`consoles[0].device: unknown device "": want ttyS0 to ttyS3 or hvc0 to hvc7`,
+			`consoles[0].device: unknown device "": want ttyS0 to ttyS3, hvc0 to hvc7, or debugcon`,
 			"consoles[0].port: 0 is out of range (1 to 65535)",
 		},
 	},
@@ -160,7 +160,7 @@ var mistakes = []struct {
 			`qemuArgs: want a list, got the string "-s"`,
 			`vcpus: want a whole number, got the string "2"`,
 			`consoles[1].name: invalid name "": want lower-case letters, digits and dashes, at most 40`,
-			`consoles[1].device: unknown device "": want ttyS0 to ttyS3 or hvc0 to hvc7`,
+			`consoles[1].device: unknown device "": want ttyS0 to ttyS3, hvc0 to hvc7, or debugcon`,
 		},
 	},
 	{"a number beyond 64 bits", with(`"vcpus": 9223372036854775808`), []string{"vcpus: want a whole number, got the number 9223372036854775808"}},
@@ -251,7 +251,7 @@ var mistakes = []struct {
 		"a console with a wrong name, device and port", consoles(`{"name": "A b", "device": "ttyUSB0", "port": 65536}`),
 		[]string{
 			`consoles[0].name: invalid name "A b": want lower-case letters, digits and dashes, at most 40`,
-			`consoles[0].device: unknown device "ttyUSB0": want ttyS0 to ttyS3 or hvc0 to hvc7`,
+			`consoles[0].device: unknown device "ttyUSB0": want ttyS0 to ttyS3, hvc0 to hvc7, or debugcon`,
 			"consoles[0].port: 65536 is out of range (1 to 65535)",
 		},
 	},

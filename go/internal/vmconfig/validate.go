@@ -17,7 +17,7 @@ import (
 
 var (
 	namePattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
-	devicePattern = regexp.MustCompile(`^(ttyS[0-3]|hvc[0-7])$`)
+	devicePattern = regexp.MustCompile(`^(ttyS[0-3]|hvc[0-7]|debugcon)$`)
 )
 
 // The values of Machine.Type and Machine.Accel.
@@ -70,9 +70,7 @@ func (m Machine) Validate() error {
 	if m.VCPUs < 1 || m.VCPUs > maxVCPUs {
 		wrong("vcpus", "%d is out of range (1 to %d)", m.VCPUs, maxVCPUs)
 	}
-	if m.Kernel == "" {
-		wrong("kernel", "is missing (set it to the path of a bzImage)")
-	}
+	m.validateImage(wrong)
 	m.validateParams(wrong)
 	if err := CheckQEMUArgs(m.QEMUArgs); err != nil {
 		wrong("qemuArgs", "%v", err)
@@ -127,9 +125,12 @@ func (m Machine) validateConsoles(wrong func(field, format string, args ...any))
 			unique(names, "name", strconv.Quote(console.Name))
 		}
 		if !devicePattern.MatchString(console.Device) {
-			wrong(field+".device", "unknown device %q: want ttyS0 to ttyS3 or hvc0 to hvc7", console.Device)
+			wrong(field+".device", "unknown device %q: want ttyS0 to ttyS3, hvc0 to hvc7, or debugcon", console.Device)
 		} else {
 			unique(devices, "device", strconv.Quote(console.Device))
+		}
+		if console.OnlyPrints() && console.HasLogin() {
+			wrong(field+".login", "a debugcon has no input (leave it out)")
 		}
 		if m.Type == "microvm" && console.IsSerial() && console.Device != "ttyS0" {
 			wrong(field+".device", "%q: a microvm has only the UART ttyS0 (use hvc0 to hvc7, or machine q35)", console.Device)
@@ -147,7 +148,7 @@ func (m Machine) validateConsoles(wrong func(field, format string, args ...any))
 // gap, as the guest numbers the devices that it finds.
 func (m Machine) validateDeviceNumbers(devices map[string]int, wrong func(field, format string, args ...any)) {
 	for i, console := range m.Consoles {
-		if !devicePattern.MatchString(console.Device) {
+		if !devicePattern.MatchString(console.Device) || console.OnlyPrints() {
 			continue
 		}
 		last := len(console.Device) - 1
@@ -162,8 +163,9 @@ func (m Machine) validateDeviceNumbers(devices map[string]int, wrong func(field,
 	}
 }
 
-// CheckFiles checks the files that a machine is started from: kernel, initrd and QEMU, and that the
-// kernel has a driver for its shares. It returns a *multierror.Error with a mistake for each one that is missing, unreadable or
+// CheckFiles checks the files that a machine is started from: kernel, initrd, image, firmware
+// and QEMU, and that the kernel has a driver for its shares. It returns a *multierror.Error with
+// a mistake for each one that is missing, unreadable or
 // invalid.
 func (m Machine) CheckFiles() error {
 	var errs *multierror.Error
@@ -171,8 +173,13 @@ func (m Machine) CheckFiles() error {
 		errs = multierror.Append(errs, strictjson.Mistakef(
 			"qemu", "%q not found (install QEMU, or set qemu to the path of the program)", m.QEMU))
 	}
-	if err := checkKernel(m.Kernel); err != nil {
-		errs = multierror.Append(errs, strictjson.Mistakef("kernel", "%w (set kernel to the path of a bzImage)", err))
+	if _, err := m.Boot(); err != nil {
+		errs = multierror.Append(errs, err)
+	}
+	if m.Image != nil && m.Image.CustomFirmware() != "" {
+		if err := checkFirmware(m.Image.CustomFirmware()); err != nil {
+			errs = multierror.Append(errs, strictjson.Mistakef("image.firmware", "%w (set firmware to bios, or to the path of one such as OVMF_CODE.fd)", err))
+		}
 	}
 	if m.Initrd != "" {
 		if err := readable(m.Initrd); err != nil {

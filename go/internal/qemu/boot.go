@@ -1,0 +1,74 @@
+package qemu
+
+import (
+	"slices"
+	"strings"
+
+	"microvm-console/internal/vmconfig"
+)
+
+// boot returns the arguments for what the machine starts: a kernel, or an image.
+func boot(m vmconfig.Machine, h Host) []string {
+	if m.Image != nil {
+		return image(*m.Image, h.Boot)
+	}
+	args := []string{"-kernel", m.Kernel}
+	if m.Initrd != "" {
+		args = append(args, "-initrd", m.Initrd)
+	}
+	if params := KernelParams(m, h); len(params) > 0 {
+		args = append(args, "-append", strings.Join(params, " "))
+	}
+	return args
+}
+
+// image returns the arguments for an image and its firmware.
+func image(i vmconfig.Image, b vmconfig.Boot) []string {
+	var args []string
+	if firmware := i.CustomFirmware(); firmware != "" {
+		// As flash memory, since -bios needs a multiple of 64 KiB. A UEFI firmware keeps its
+		// variables in memory then.
+		args = append(args, "-drive", "if=pflash,format=raw,readonly=on,file="+escaped(firmware))
+	}
+	drive := "if=none,id=image,format=" + b.Format + ",file=" + escaped(i.Path)
+	switch {
+	case b.Interface == "cd":
+		drive += ",readonly=on"
+	case i.Snapshot:
+		drive += ",snapshot=on"
+	}
+	if i.Unlocked {
+		drive += ",file.locking=off"
+	}
+	return append(append(args, "-drive", drive), imageDevices[b.Interface]...)
+}
+
+// imageDevices are the arguments for the device of an image, by Boot.Interface.
+var imageDevices = map[string][]string{
+	"virtio": {"-device", "virtio-blk-pci,drive=image,bootindex=0"},
+	"sata":   {"-device", "ide-hd,bus=ide.0,drive=image,bootindex=0"},
+	"cd":     {"-device", "ide-cd,bus=ide.0,drive=image,bootindex=0"},
+	"floppy": {"-device", "isa-fdc,bootindexA=0", "-device", "floppy,drive=image"},
+}
+
+// machine returns the value of -machine. For Linux it omits devices that no console needs, since
+// the guest spends time probing each one.
+func machine(m vmconfig.Machine, h Host) string {
+	switch {
+	case h.Type == "q35" && h.Boot.Linux():
+		return linuxQ35
+	case h.Type == "q35" && m.Image != nil && m.Image.CustomFirmware() == "" && slices.ContainsFunc(m.Consoles, vmconfig.Console.IsSerial):
+		// SeaBIOS, and boot loaders that use it, have ttyS0 as their screen and keyboard.
+		return "q35,graphics=off"
+	case h.Type == "q35":
+		return "q35"
+	}
+	return linuxMicrovm
+}
+
+const (
+	linuxQ35 = "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off"
+	// A guest under TCG needs a PIT and a PIC to boot. Without an RTC a kernel waits seconds for
+	// one. Without ACPI the guest has no power button, and does not find the virtio devices.
+	linuxMicrovm = "microvm,acpi=on,rtc=on,pit=on,pic=on,isa-serial=on"
+)
