@@ -1,6 +1,10 @@
 package initrd
 
-import "microvm-console/internal/vmconfig"
+import (
+	"slices"
+
+	"microvm-console/internal/vmconfig"
+)
 
 // needs returns the drivers that the disks, shares and the network of a VM need.
 func needs(m vmconfig.Machine) []string {
@@ -12,7 +16,14 @@ func needs(m vmconfig.Machine) []string {
 
 func diskModules(_ vmconfig.Machine) []string { return nil }
 
-func shareModules(_ vmconfig.Machine) []string { return nil }
+// shareModules returns the drivers of the shares, which must be known.
+func shareModules(m vmconfig.Machine) []string {
+	var modules []string
+	for _, share := range m.Shares {
+		modules = append(modules, vmconfig.DriverModules(share.Driver)...)
+	}
+	return modules
+}
 
 func networkModules(_ vmconfig.Machine) []string { return nil }
 
@@ -20,7 +31,12 @@ func networkModules(_ vmconfig.Machine) []string { return nil }
 // modules, and with a login on each console that has one, unless the image lists them.
 func (img Image) For(m vmconfig.Machine) Image {
 	if img.ModulesDir != "" {
-		img.Modules = append(img.Modules, needs(m)...)
+		img.Modules = slices.Clone(img.Modules)
+		for _, module := range needs(m) {
+			if !slices.Contains(img.Modules, module) {
+				img.Modules = append(img.Modules, module)
+			}
+		}
 	}
 	if img.Gettys == nil {
 		for _, console := range m.Consoles {

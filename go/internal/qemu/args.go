@@ -25,6 +25,9 @@ type Host struct {
 	// Pipe returns the path of a console's pipe, to which QEMU appends .in and .out. If it is
 	// nil, QEMU serves the consoles' ports itself.
 	Pipe func(console vmconfig.Console) string
+	// ShareSocket returns the path of the socket of a share's virtiofsd. May be nil if no share
+	// needs one.
+	ShareSocket func(tag string) string
 	// Features are the features of the QEMU program.
 	Features Features
 }
@@ -59,7 +62,7 @@ func Args(m vmconfig.Machine, h Host) []string {
 		args = append(args, "-sandbox", sandbox)
 	}
 	args = append(args,
-		"-machine", machine(h.Type),
+		"-machine", machine(h.Type)+sharedMemory(m),
 		"-accel", h.Accel,
 		"-cpu", cpu(h.Accel),
 		"-m", strconv.Itoa(m.MemoryMiB)+"M",
@@ -140,7 +143,7 @@ func KernelParams(m vmconfig.Machine, h Host) []string {
 		}
 	}
 	params = append(params, diskParams(m)...)
-	params = append(params, shareParams(m, h)...)
+	params = append(params, shareParams(m)...)
 	params = append(params, networkParams(m)...)
 	return append(params, m.KernelParams...)
 }
@@ -179,10 +182,11 @@ func chardev(console vmconfig.Console, h Host) string {
 	if h.Pipe == nil {
 		return fmt.Sprintf("socket,id=%s,host=localhost,port=%d,server=on,wait=off", ChardevID(console), console.Port)
 	}
-	// QEMU parses a doubled comma as a comma in the value.
-	path := strings.ReplaceAll(h.Pipe(console), ",", ",,")
-	return fmt.Sprintf("pipe,id=%s,path=%s", ChardevID(console), path)
+	return fmt.Sprintf("pipe,id=%s,path=%s", ChardevID(console), escaped(h.Pipe(console)))
 }
+
+// escaped returns value as a part of an option. QEMU parses a doubled comma as a comma in the value.
+func escaped(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 
 // virtioSerial returns the device that is the bus of virtio consoles and the agent's port.
 func virtioSerial(h Host) string {

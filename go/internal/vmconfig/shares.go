@@ -1,5 +1,14 @@
 package vmconfig
 
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"microvm-console/internal/suggest"
+)
+
 // Share is a directory of the host that the guest can mount.
 type Share struct {
 	// Source is the directory on the host. Required.
@@ -8,12 +17,51 @@ type Share struct {
 	Target string `json:"target"`
 	// ReadOnly is whether the guest can only read. Default true.
 	ReadOnly *bool `json:"readOnly,omitempty"`
-	// Driver is "9p" or "virtiofs". Default: the one that the kernel has.
+	// Driver is "9p" or "virtiofs". Default: the one that the kernel has; 9p if it has both. See
+	// ChooseDrivers.
 	Driver string `json:"driver,omitempty"`
 }
+
+// The values of Share.Driver.
+const (
+	P9       = "9p"
+	Virtiofs = "virtiofs"
+)
+
+// driverModules are the modules of the kernel that each driver needs, besides their dependencies.
+var driverModules = map[string][]string{
+	P9:       {"9pnet_virtio", "9p"},
+	Virtiofs: {"virtiofs"},
+}
+
+// DriverModules returns the modules of the kernel that a driver of a share needs, besides their
+// dependencies.
+func DriverModules(driver string) []string { return driverModules[driver] }
+
+// Drivers are the values of Share.Driver, in the order in which ChooseDrivers prefers them.
+var Drivers = []string{P9, Virtiofs}
 
 // Writable reports whether the guest can write to the share.
 func (s Share) Writable() bool { return s.ReadOnly != nil && !*s.ReadOnly }
 
-// validateShares validates each share, and that targets differ.
-func (m Machine) validateShares(wrong func(field, format string, args ...any)) {}
+// ShareTag returns the name by which the guest mounts the share of an index in Machine.Shares.
+func ShareTag(i int) string { return "share" + strconv.Itoa(i) }
+
+// validateShares validates each share; validateTargets validates its target.
+func (m Machine) validateShares(wrong func(field, format string, args ...any)) {
+	for i, share := range m.Shares {
+		field := fmt.Sprintf("shares[%d]", i)
+		switch {
+		case share.Source == "":
+			wrong(field+".source", "is missing (set it to a directory of this host)")
+		case strings.ContainsRune(share.Source, 0):
+			wrong(field+".source", "invalid path %q", share.Source)
+		}
+		if share.Target == "" {
+			wrong(field+".target", "is missing (set it to the path in the guest)")
+		}
+		if share.Driver != "" && !slices.Contains(Drivers, share.Driver) {
+			wrong(field+".driver", "unknown driver %q%s", share.Driver, suggest.HintOrKnown(share.Driver, Drivers))
+		}
+	}
+}

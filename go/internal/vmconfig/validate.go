@@ -79,6 +79,7 @@ func (m Machine) Validate() error {
 	}
 	m.validateConsoles(wrong)
 	m.validateDisks(wrong)
+	m.validateTargets(wrong)
 	m.validateShares(wrong)
 	m.validateNetwork(wrong)
 	m.validateChecks(wrong)
