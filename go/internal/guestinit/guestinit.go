@@ -40,14 +40,16 @@ type Spec struct {
 	Visible []string `json:"visible"`
 	// Hostname is the guest's name.
 	Hostname string `json:"hostname"`
-	// Env is the environment of all programs, as "NAME=value", and Dir their directory.
-	Env []string `json:"env"`
+	// Env is the environment of all programs, as "NAME=value", and Dir their directory. Values
+	// may have any bytes.
+	Env [][]byte `json:"env"`
 	Dir string   `json:"dir"`
 	// RuntimeDir is a directory below /run to create, for XDG_RUNTIME_DIR; may be empty.
 	RuntimeDir string `json:"runtimeDir"`
-	// Shell is run on the terminals, again each time it ends. May be empty.
-	Shell     string   `json:"shell"`
-	Terminals []string `json:"terminals"` // without /dev/
+	// Shell is a program to run on Terminal, a name without /dev/, again each time it ends. May
+	// be empty.
+	Shell    string `json:"shell"`
+	Terminal string `json:"terminal"`
 }
 
 // Share is a directory of the host.
@@ -86,8 +88,8 @@ func Run(ctx context.Context, version string, serve func(context.Context, *serve
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(ctx, s) })
 	var shells shells
-	for _, terminal := range spec.Terminals {
-		group.Go(func() error { return shells.respawn(ctx, spec.Shell, terminal) })
+	if spec.Shell != "" {
+		group.Go(func() error { return shells.respawn(ctx, spec.Shell, spec.Terminal) })
 	}
 	group.Go(func() error { return reap(ctx, s.Waits, shells.waits) })
 	return group.Wait()

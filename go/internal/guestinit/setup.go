@@ -36,7 +36,7 @@ func loadModule(name string) error {
 func setUp(spec Spec) error {
 	os.Clearenv()
 	for _, variable := range spec.Env {
-		name, value, _ := strings.Cut(variable, "=")
+		name, value, _ := strings.Cut(string(variable), "=")
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("environment variable %q: %w", name, err)
 		}

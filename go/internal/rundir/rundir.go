@@ -110,6 +110,9 @@ func Of(name string) Machine { return Machine{Folder{Base(), name}} }
 // State returns the path of state.json.
 func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
 
+// Initrd returns the path of an initramfs that is made at the start of the machine.
+func (m Machine) Initrd() string { return filepath.Join(m.Path(), "initrd") }
+
 // Console returns the folder of a console's relay.
 func (m Machine) Console(console string) string { return filepath.Join(m.Path(), console) }
 

@@ -62,6 +62,12 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if !v.consoles.noRelay {
 		host.Pipe = Pipe(v.dir)
 	}
+	if v.initrd != nil {
+		v.machine.Initrd = v.dir.Initrd()
+		if err := v.initrd(v.machine.Initrd, v.machine, host.Type); err != nil {
+			return qemu.Host{}, fmt.Errorf("initrd: %w", err)
+		}
+	}
 	v.record.log(choice.Summary(host.Type))
 	v.record.detail("accelerator: " + choice.Reason)
 	if v.machine.Sandbox && !host.Features.Sandbox {

@@ -35,6 +35,9 @@ type Machine struct {
 	Kernel string `json:"kernel"`
 	// Initrd is the path of an initramfs. Default: none.
 	Initrd string `json:"initrd,omitempty"`
+	// ModulesDir is the lib/modules of Kernel. It is read only to choose the driver of a share.
+	// Default: the one beside the kernel, or the host's, that has the kernel's version.
+	ModulesDir string `json:"modulesDir,omitempty"`
 	// KernelParams are added to the kernel command line after the console= parameters, which
 	// follow from Consoles.
 	KernelParams []string `json:"kernelParams,omitempty"`

@@ -28,16 +28,6 @@ const (
 	Virtiofs = "virtiofs"
 )
 
-// driverModules are the modules of the kernel that each driver needs, besides their dependencies.
-var driverModules = map[string][]string{
-	P9:       {"9pnet_virtio", "9p"},
-	Virtiofs: {"virtiofs"},
-}
-
-// DriverModules returns the modules of the kernel that a driver of a share needs, besides their
-// dependencies.
-func DriverModules(driver string) []string { return driverModules[driver] }
-
 // Drivers are the values of Share.Driver, in the order in which ChooseDrivers prefers them.
 var Drivers = []string{P9, Virtiofs}
 
