@@ -1,4 +1,4 @@
-# A guest image: busybox, the drivers of its consoles, and a login on each.
+# A guest image: busybox, the drivers of its VM's devices, and a login on each console.
 #
 # Nix only selects the contents. microvm-initrd finds the modules' dependencies,
 # decompresses them and writes the archive, the same bytes every time. It also checks the

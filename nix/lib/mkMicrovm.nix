@@ -5,6 +5,7 @@
 {
   bindPrograms,
   bootFile,
+  checkedVM,
   lib,
   linuxPackages,
   mkGuestInitrd,
@@ -15,7 +16,6 @@
   name ? "",
   # A package, or the path of a bzImage.
   kernel ? linuxPackages.kernel,
-  consoles ? [ ],
   # The fields of mkGuestInitrd, for a VM that does not set initrd: a path, a package that
   # contains the file, or null for no initrd.
   guest ? { },
@@ -26,35 +26,39 @@ let
   called = if builtins.match "[A-Za-z0-9_-]+" (toString name) != null then name else "microvm";
   boot = bootFile called;
 
-  # The guest runs a login on each console that has one. Go reports invalid consoles.
-  devices = map (console: toString (console.device or "")) (
-    builtins.filter (console: console.login or true != false) consoles
-  );
-  isDevice = device: builtins.match "(ttyS|hvc)[0-9]" device != null;
-  gettys = builtins.attrNames (lib.genAttrs (builtins.filter isDevice devices) (_device: null));
-
   image = mkGuestInitrd (
     {
       name = "${called}-guest";
       hostname = called;
       inherit kernel;
+      # Its drivers and logins follow from the VM.
+      vm = checkedVM called vm;
     }
-    // lib.optionalAttrs (gettys != [ ]) { inherit gettys; }
     // guest
   );
   initrd = machine.initrd or image;
 
-  storePaths = {
-    qemu = machine.qemu or "${qemu_kvm}/bin/qemu-system-${stdenv.hostPlatform.qemuArch}";
-    kernel = boot "kernel" (kernel.target or stdenv.hostPlatform.linux-kernel.target) kernel;
-  }
-  // lib.optionalAttrs (initrd != null) { initrd = boot "initrd" "initrd" initrd; };
-  given = removeAttrs machine [
-    "guest"
-    "initrd"
-  ];
+  # The VM without its initrd. The modules are in the closure of a VM only if the driver of a
+  # share is chosen by them.
+  vm =
+    lib.optionalAttrs (machine ? shares && kernel ? modules) {
+      modulesDir = "${kernel.modules}/lib/modules";
+    }
+    // removeAttrs machine [
+      "guest"
+      "initrd"
+    ]
+    // {
+      qemu = machine.qemu or "${qemu_kvm}/bin/qemu-system-${stdenv.hostPlatform.qemuArch}";
+      kernel = boot "kernel" (kernel.target or stdenv.hostPlatform.linux-kernel.target) kernel;
+    };
 in
 if machine ? initrd && guest != { } then
   throw "microvm ${called}: guest: initrd is set too (remove one of the two)"
 else
-  bindPrograms called (given // storePaths) // { inherit initrd; }
+  bindPrograms called (
+    vm // lib.optionalAttrs (initrd != null) { initrd = boot "initrd" "initrd" initrd; }
+  )
+  // {
+    inherit initrd;
+  }

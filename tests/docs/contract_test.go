@@ -74,7 +74,42 @@ func compareNames(t *testing.T, rows []harness.Row, want []string) {
 }
 
 // vmFields has the prefixes of the fields of vm.json in the tables.
-var vmFields = map[string]string{"Machine": "", "Console": "consoles[]."}
+var vmFields = map[string]string{"Machine": "", "Console": "consoles[].", "Disk": "disks[]."}
+
+// vmFiles are the files of package vmconfig that define these fields.
+var vmFiles = []string{"machine.go", "disks.go"}
+
+// plainVM returns a vm.json whose field is changed next. A field of a list is in its first entry.
+func plainVM(field string) map[string]any {
+	vm := map[string]any{
+		"name": "plain", "machine": "q35", "accel": "tcg", "kernel": "bzImage",
+		"consoles": []any{map[string]any{"name": "serial", "device": "ttyS0", "port": 4440}},
+		"disks":    []any{map[string]any{"name": "data", "path": "disk.img", "fs": "ext4"}},
+	}
+	if field == "ports" {
+		delete(vm, "consoles") // ports is for a vm.json without consoles
+	}
+	if list, _, ok := strings.Cut(field, "[]."); !ok || list != "disks" {
+		delete(vm, "disks")
+	}
+	return vm
+}
+
+// set sets a field of a vm.json to a JSON value, or removes it if the value is "".
+func set(vm map[string]any, field, value string) {
+	place := vm
+	if list, inner, ok := strings.Cut(field, "[]."); ok {
+		place, field = vm[list].([]any)[0].(map[string]any), inner
+	}
+	delete(place, field)
+	if value == "" {
+		return
+	}
+	if field == "sizeMiB" {
+		delete(place, "path") // they exclude each other
+	}
+	place[field] = json.RawMessage(value)
+}
 
 // TestContractOfVMJSON checks the table of vm.json: it lists every field, the default is
 // right, and QEMU's command line has what the table says.
@@ -82,28 +117,19 @@ func TestContractOfVMJSON(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
 	rows := contractTable(t, "`vm.json` = `mkMicrovm`")
-	compareNames(t, rows, jsonFields(t, "go/internal/vmconfig/machine.go", vmFields))
+	var fields []string
+	for _, file := range vmFiles {
+		fields = append(fields, jsonFields(t, "go/internal/vmconfig/"+file, vmFields)...)
+	}
+	compareNames(t, rows, fields)
 
 	run := harness.Tool(t, "microvm-run")
 	dir := t.TempDir()
 	harness.Must(t, dir, "bash", "-c", "mkdir other && { head -c 514 /dev/zero; printf HdrS; } >bzImage && cp bzImage other && touch initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
 	// dryRun returns the command line of QEMU for a plain machine with one field changed.
 	dryRun := func(field, value string, flags ...string) (string, error) {
-		vm := map[string]any{
-			"name": "plain", "machine": "q35", "accel": "tcg", "kernel": "bzImage",
-			"consoles": []any{map[string]any{"name": "serial", "device": "ttyS0", "port": 4440}},
-		}
-		if field == "ports" {
-			delete(vm, "consoles") // ports is for a vm.json without consoles
-		}
-		place := vm
-		if inner, ok := strings.CutPrefix(field, "consoles[]."); ok {
-			place, field = vm["consoles"].([]any)[0].(map[string]any), inner
-		}
-		delete(place, field)
-		if value != "" {
-			place[field] = json.RawMessage(value)
-		}
+		vm := plainVM(field)
+		set(vm, field, value)
 		text, err := json.Marshal(vm)
 		if err != nil {
 			t.Fatalf("%s: %s: %v", field, value, err)
@@ -121,7 +147,7 @@ func TestContractOfVMJSON(t *testing.T) {
 			leftAlone, _ = dryRun(field, value[0])
 		}
 		switch {
-		case (r[1] == "required") != (err != nil):
+		case strings.HasPrefix(r[1], "required") != (err != nil):
 			t.Errorf("%s is %s, but the error without it is %v", field, r[1], err)
 		case leftAlone != without:
 			t.Errorf("the default of %s is not %s:\n%s\n%s", field, r[1], without, leftAlone)

@@ -67,7 +67,7 @@ let
     bash
       {
         name = program;
-        PATH = "/usr/bin:/bin";
+        PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/libexec";
       }
       ''
         host=$(command -v ${program}) || {

@@ -32,6 +32,19 @@ let
     inherit go runCommand;
   };
 
+  # A kernel and its modules from a Debian package.
+  kernel =
+    name: package:
+    hostBuild {
+      inherit name;
+      env = { inherit package; };
+      script = ./kernel.sh;
+      outputs = [
+        "out"
+        "modules"
+      ];
+    };
+
   # goimports, shfmt, and a stand-in for treefmt. Debian has no nixfmt.
   formatters = buildGoModule {
     pname = "formatters";
@@ -53,6 +66,7 @@ in
 
   bc = unpacked "bc" "bc" "libreadline.*";
   bison = unpacked "bison" "bison" "m4";
+  e2fsprogs = hostProgram "mkfs.ext4" "e2fsprogs";
   elfutils = unpacked "elfutils" "libelf-dev" "libelf.*";
   flex = unpacked "flex" "flex" "m4";
 
@@ -60,22 +74,16 @@ in
   shfmt = formatters;
   treefmt = formatters;
 
-  linuxPackages.kernel =
-    hostBuild {
-      name = "linux-cloud";
-      script = ./kernel.sh;
-      outputs = [
-        "out"
-        "modules"
-      ];
-    }
-    // {
-      target = "bzImage";
-      src = hostBuild {
-        name = "linux-source.tar.xz";
-        script = ./linux-source.sh;
-      };
+  linuxPackages.kernel = kernel "linux-cloud" "linux-image-cloud-amd64" // {
+    target = "bzImage";
+    src = hostBuild {
+      name = "linux-source.tar.xz";
+      script = ./linux-source.sh;
     };
+  };
+
+  # For tests: nixpkgs' kernel has 9p, Debian's cloud kernel has not.
+  linuxPackages.standard = kernel "linux-standard" "linux-image-amd64";
 
   # `nix develop` reads the environment of this build, which must have `outputs`.
   mkShell =
@@ -99,6 +107,8 @@ in
     };
     mkDerivation = import ./mkDerivation.nix { inherit (build) cc runCommand; };
   };
+
+  virtiofsd = hostProgram "virtiofsd" "virtiofsd";
 
   writeText =
     name: text:

@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
@@ -44,6 +45,14 @@ type usageError struct{ error }
 
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// dropKernelWords removes the arguments of a guest's first process: the words of the kernel's
+// command line that the kernel does not know.
+func dropKernelWords() {
+	if guestinit.Wanted() {
+		os.Args = os.Args[:1]
+	}
+}
+
 // run serves, or pings, as the flags say. It returns nil once ctx is done.
 func run(ctx context.Context, o options, stdout io.Writer) error {
 	if o.ping != "" {
@@ -54,7 +63,8 @@ func run(ctx context.Context, o options, stdout io.Writer) error {
 	}
 	debug.SetMemoryLimit(memoryLimit)
 	if guestinit.Wanted() {
-		return guestinit.Run(ctx, o.version, func(ctx context.Context, s *server.Server) error { return servePort(ctx, s, o.port) })
+		// A signal must not end the first process.
+		return guestinit.Run(context.WithoutCancel(ctx), o.version, func(ctx context.Context, s *server.Server) error { return servePort(ctx, s, o.port) })
 	}
 	s := server.New(o.version, server.Shutdown)
 	group, serving := errgroup.WithContext(ctx)

@@ -17,8 +17,6 @@ import (
 	"microvm-console/internal/consoletest"
 	"microvm-console/internal/display"
 	"microvm-console/internal/guest"
-	"microvm-console/internal/qemu"
-	"microvm-console/internal/rundir"
 	"microvm-console/internal/systemd"
 	"microvm-console/internal/vm"
 	"microvm-console/internal/vmconfig"
@@ -122,7 +120,11 @@ func run(c *cli.Context) error {
 			return start(c, machine, extra, guest.WriteInitrd)
 		})
 	}
-	machine, err := cmdline.Machine(c, vmconfig.Machine.CheckFiles, consoletest.CheckNames)
+	rules := []func(vmconfig.Machine) error{vmconfig.Machine.CheckFiles, consoletest.CheckNames}
+	if !c.Bool("check") && !c.Bool("dry-run") { // they may run on another host
+		rules = append(rules, vmconfig.Machine.CheckDisks)
+	}
+	machine, err := cmdline.Machine(c, rules...)
 	if err != nil {
 		return err
 	}
@@ -254,18 +256,5 @@ func explain(c *cli.Context, err error) error {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted before QEMU ran")
 	}
-	return err
-}
-
-// dryRun prints QEMU's command line for a shell, one option per line.
-func dryRun(c *cli.Context, machine vmconfig.Machine, extra []string) error {
-	host, _, err := vm.Plan(c.Context, machine)
-	if err != nil {
-		return err
-	}
-	if !c.Bool("no-relay") {
-		host.Pipe = vm.Pipe(rundir.Of(machine.Name))
-	}
-	_, err = fmt.Fprintln(c.App.Writer, qemu.Shell(append(qemu.Args(machine, host), extra...)))
 	return err
 }

@@ -23,7 +23,8 @@ func app() *cli.App {
 		Name:  "run-test",
 		Usage: "start a microVM, test its consoles, and shut it down",
 		Description: `The VM gets a name of its own, and free ports if those of its vm.json are in use, so that a
-test can run beside a VM of the same vm.json. The guest computes every answer that is
+test can run beside a VM of the same vm.json. It changes no disk: a disk with a path is a
+snapshot, and the VM's own disks are new ones, which are removed. The guest computes every answer that is
 checked. The checks of vm.json, its field checks, follow once root has logged in on each
 console. On a console with "login": false, checks that need a shell are skipped.
 
@@ -79,7 +80,7 @@ func test(c *cli.Context) error {
 	}
 	rules := []func(vmconfig.Machine) error{consoletest.CheckNames}
 	if !c.Bool("list") {
-		rules = append(rules, vmconfig.Machine.CheckFiles)
+		rules = append(rules, vmconfig.Machine.CheckFiles, checkDisks)
 	}
 	machine, err := cmdline.Machine(c, rules...)
 	if err != nil {
@@ -98,6 +99,9 @@ func test(c *cli.Context) error {
 	}
 	return repeat(c, machine, choose)
 }
+
+// checkDisks is CheckDisks for a machine that changes no disk.
+func checkDisks(machine vmconfig.Machine) error { return machine.WithoutChanges().CheckDisks() }
 
 // mostLines is how many numbered lines the journal of a console can keep beside the other
 // output of the guest.

@@ -53,6 +53,7 @@ func (t *tester) note(ctx context.Context, line string) {
 func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	v := vm.New(t.machine, vm.Options{
 		AutoPorts:  true,
+		ScratchDir: folder,
 		JournalDir: func(console string) (string, error) { return filepath.Join(folder, console), nil },
 		Verbose:    t.verbose,
 		Log:        func(line string) { t.note(ctx, line) },

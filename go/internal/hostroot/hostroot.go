@@ -36,6 +36,10 @@ func Default(kernel string) (vmconfig.Machine, error) {
 	return vmconfig.Parse(text)
 }
 
+// kernelParams are the kernel parameters that precede those of the VM. They only save time: each
+// line on ttyS0 takes some, and so do the self-tests of cryptographic algorithms.
+var kernelParams = []string{"quiet", "cryptomgr.notests"}
+
 // Guest is a guest with the files of this host.
 type Guest struct {
 	// Machine is its VM. It has no initrd until the start; see WriteInitrd.
@@ -63,8 +67,7 @@ func New(m vmconfig.Machine, writable []string, shell bool) (*Guest, error) {
 		login := shell && i == 0
 		m.Consoles[i].Login = &login
 	}
-	// Each line on ttyS0 costs time, and most users want none of them.
-	m.KernelParams = append([]string{"quiet"}, m.KernelParams...)
+	m.KernelParams = append(slices.Clone(kernelParams), m.KernelParams...)
 	m.Initrd, m.Disks, m.Network, m.Checks = "", nil, nil, nil
 	if m.Shares, err = shares(writable, dir); err != nil {
 		return nil, err
@@ -80,9 +83,9 @@ func New(m vmconfig.Machine, writable []string, shell bool) (*Guest, error) {
 }
 
 // shares returns the host's root directory, and the writable directories. Paths are relative to
-// dir.
+// dir. They have no target, since package guestinit mounts them at their sources.
 func shares(writable []string, dir string) ([]vmconfig.Share, error) {
-	all := []vmconfig.Share{{Source: "/", Target: "/"}}
+	all := []vmconfig.Share{{Source: "/"}}
 	readOnly := false
 	for _, given := range writable {
 		path := given
@@ -102,7 +105,7 @@ func shares(writable []string, dir string) ([]vmconfig.Share, error) {
 		case path == "/":
 			return nil, fmt.Errorf("--writable %s: the root directory stays read-only (choose directories in it)", given)
 		}
-		all = append(all, vmconfig.Share{Source: path, Target: path, ReadOnly: &readOnly})
+		all = append(all, vmconfig.Share{Source: path, ReadOnly: &readOnly})
 	}
 	return all, nil
 }

@@ -99,7 +99,7 @@ func share(s vmconfig.Share, i int) guestinit.Share {
 			options = p9WritableOptions
 		}
 	}
-	return guestinit.Share{Tag: vmconfig.ShareTag(i), FS: s.Driver, Options: options, Target: s.Target}
+	return guestinit.Share{Tag: vmconfig.ShareTag(i), FS: s.Driver, Options: options, Target: s.Source}
 }
 
 // The options of a mount by 9p (Documentation/filesystems/9p.rst). msize is the most that one

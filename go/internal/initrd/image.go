@@ -3,6 +3,7 @@ package initrd
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"microvm-console/internal/strictjson"
 	"microvm-console/internal/vmconfig"
@@ -11,12 +12,12 @@ import (
 // Image is the content of image.json, the description of a guest image. Paths on the host are
 // absolute or relative to the working directory, paths in the guest are absolute.
 type Image struct {
-	VM              string   `json:"vm"`              // the vm.json of the image's VM; default: the image is for a VM with consoles only
+	VM              string   `json:"vm"`              // the vm.json of the image's VM, whose drivers and logins are added; default: a VM with the default consoles
 	Busybox         string   `json:"busybox"`         // a statically linked busybox
 	ModulesDir      string   `json:"modulesDir"`      // contains one directory, named after the kernel's version
 	Modules         []string `json:"modules"`         // kernel modules in load order; their dependencies are added
 	OptionalModules []string `json:"optionalModules"` // loaded after Modules; those that the kernel lacks are skipped
-	Gettys          []string `json:"gettys"`          // terminals with a login, without /dev/; default: those of vmconfig.DefaultConsoles
+	Gettys          []string `json:"gettys"`          // terminals with a login, without /dev/; default: the consoles of VM that have one
 	Hostname        string   `json:"hostname"`        // a label as in RFC 1123
 	Start           string   `json:"start"`           // shell script that runs once at boot, in parallel to the logins; it prints to /dev/console
 	Agent           string   `json:"agent"`           // a statically linked microvm-agent; default: none
@@ -56,20 +57,34 @@ func IsImageError(err error) bool {
 func Decode(data []byte) (Image, error) {
 	var img Image
 	decoding := strictjson.Decode(data, &img)
-	if img.VM != "" {
-		machine, err := vmconfig.Load(img.VM)
-		if err != nil {
-			return Image{}, &ImageError{err}
-		}
-		img = img.For(machine)
-	}
+	wrongVM := img.readVM()
 	if img.Gettys == nil {
 		for _, console := range vmconfig.DefaultConsoles() {
 			img.Gettys = append(img.Gettys, console.Device)
 		}
 	}
-	if err := strictjson.AllMistakes(decoding, img.mistakes()); err != nil {
+	if err := strictjson.AllMistakes(decoding, img.mistakes(), wrongVM); err != nil {
 		return Image{}, &ImageError{err}
 	}
 	return img, nil
+}
+
+// readVM adds to the image what the VM of its vm.json needs, if it names one.
+func (img *Image) readVM() error {
+	if img.VM == "" {
+		return nil
+	}
+	machine, err := vmconfig.Load(img.VM)
+	if absent := (*fs.PathError)(nil); errors.As(err, &absent) {
+		return strictjson.Mistakef("vm", "%w (set it to the path of the VM's vm.json)", err)
+	}
+	if err != nil {
+		return err
+	}
+	machine, err = machine.ChooseDrivers()
+	if err != nil {
+		return fmt.Errorf("%s: %w", img.VM, err)
+	}
+	*img = img.For(machine)
+	return nil
 }

@@ -1,12 +1,93 @@
 package initrd
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
-	"microvm-console/internal/testsupport/initrdtest"
-
 	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/testsupport/initrdtest"
 )
+
+// The image of a VM has the drivers of its disks, each once, and a login on each console that has
+// one. A mistake in vm.json names that file.
+func TestDecodeReadsTheVM(t *testing.T) {
+	dir := t.TempDir()
+	vm := filepath.Join(dir, "vm.json")
+	initrdtest.Write(t, vm, []byte(`{"name": "m", "kernel": "k",
+		"consoles": [{"name": "a", "device": "hvc0", "port": 1}, {"name": "b", "device": "hvc1", "port": 2, "login": false}],
+		"disks": [{"name": "a", "path": "/a", "fs": "iso9660", "target": "/a"}, {"name": "b", "sizeMiB": 64, "fs": "ext4"}]}`))
+	wrong := filepath.Join(dir, "wrong.json")
+	initrdtest.Write(t, wrong, []byte(`{"name": "m", "kernel": "k", "disks": [{"name": "a"}]}`))
+	decode := func(vm, fields string) (Image, error) {
+		return Decode([]byte(`{"busybox": "b", "hostname": "h", "vm": "` + vm + `"` + fields + `}`))
+	}
+	tests := []struct {
+		name, fields    string
+		modules, gettys []string
+	}{
+		{"with modules", `, "modulesDir": "m", "modules": ["virtio_pci", "virtio_blk"]`, []string{"virtio_pci", "virtio_blk", "isofs", "ext4"}, []string{"hvc0"}},
+		{"without modules", "", nil, []string{"hvc0"}},
+		{"other logins", `, "gettys": ["ttyS0"]`, nil, []string{"ttyS0"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			img, err := decode(vm, test.fields)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.modules, img.Modules) + cmp.Diff(test.gettys, img.Gettys); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	_, err := decode(wrong, `, "gettys": ["a b"]`)
+	want := []string{
+		`gettys[0]: invalid name "a b"`,
+		"DIR/wrong.json: disks[0]: has neither path nor sizeMiB (set path to a file or a block device, or sizeMiB for a new disk)",
+	}
+	if diff := cmp.Diff(want, initrdtest.Mistakes(err, dir)); diff != "" {
+		t.Error(diff)
+	}
+	absent := filepath.Join(dir, "absent")
+	_, refusal := os.ReadFile(absent)
+	_, err = decode(absent, "")
+	want = []string{strings.ReplaceAll("vm: "+refusal.Error()+" (set it to the path of the VM's vm.json)", dir, "DIR")}
+	if diff := cmp.Diff(want, initrdtest.Mistakes(err, dir)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The image of a VM with shares has the driver that the start chooses, and its modules once.
+func TestDecodeReadsShares(t *testing.T) {
+	dir := initrdtest.Modules(t, t.TempDir(), "9p.ko:", "9pnet_virtio.ko:", "virtiofs.ko:")
+	vm := filepath.Join(dir, "vm.json")
+	const share = `{"source": "/s", "target": "/`
+	for _, test := range []struct {
+		name, modulesDir, shares string
+		want                     []string
+	}{
+		{"the kernel has both", dir, share + `a"}, ` + share + `b"}`, []string{"9pnet_virtio", "9p"}},
+		{"as vm.json says", "/nonexistent", share + `a", "driver": "virtiofs"}`, []string{"virtiofs"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			initrdtest.Write(t, vm, []byte(`{"name": "m", "kernel": "k", "modulesDir": "`+test.modulesDir+`", "shares": [`+test.shares+`]}`))
+			img, err := Decode([]byte(`{"busybox": "b", "hostname": "h", "modulesDir": "m", "vm": "` + vm + `"}`))
+			if diff := cmp.Diff(test.want, img.Modules); diff != "" || err != nil {
+				t.Error(diff, err)
+			}
+		})
+	}
+	t.Run("unknown", func(t *testing.T) {
+		initrdtest.Write(t, vm, []byte(`{"name": "m", "kernel": "DIR/nonexistent", "shares": [`+share+`a"}]}`))
+		_, err := Decode([]byte(`{"busybox": "b", "hostname": "h", "modulesDir": "m", "vm": "` + vm + `"}`))
+		if got := initrdtest.Mistakes(err, dir); len(got) != 1 || !strings.HasPrefix(got[0], "DIR/vm.json: shares[0].driver: cannot be chosen: ") || !IsImageError(err) {
+			t.Errorf("got %q", got)
+		}
+	})
+}
 
 func TestDecode(t *testing.T) {
 	tests := []struct {

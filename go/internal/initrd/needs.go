@@ -14,7 +14,28 @@ func needs(m vmconfig.Machine) []string {
 	return append(modules, networkModules(m)...)
 }
 
-func diskModules(_ vmconfig.Machine) []string { return nil }
+// diskModules returns the drivers of the disks and of the file systems on them.
+func diskModules(m vmconfig.Machine) []string {
+	var modules []string
+	for _, disk := range m.Disks {
+		modules = append(modules, "virtio_blk")
+		if disk.FS != "" {
+			modules = append(modules, fileSystemModule(disk.FS))
+		}
+	}
+	return modules
+}
+
+// fileSystemModule returns the name of the module with a file system.
+func fileSystemModule(fs string) string {
+	switch fs {
+	case "ext2", "ext3":
+		return "ext4"
+	case "iso9660":
+		return "isofs"
+	}
+	return fs
+}
 
 // shareModules returns the drivers of the shares, which must be known.
 func shareModules(m vmconfig.Machine) []string {

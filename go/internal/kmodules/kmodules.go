@@ -23,6 +23,7 @@ type Tree struct {
 	needs   map[string][]string // a module's path in dir -> the paths it needs
 	paths   map[string]string   // a module's name -> its path in dir
 	builtin map[string]bool     // names of modules that are built into the kernel
+	soft    map[string][]string // a module's name -> the paths of its soft dependencies
 }
 
 // Error is a mistake in a directory of modules, or in the choice of modules, as opposed to an I/O
@@ -57,7 +58,10 @@ func OpenVersion(modulesDir, version string) (*Tree, error) {
 	if err := tree.readNeeds(); err != nil {
 		return nil, err
 	}
-	return tree, tree.readBuiltin()
+	if err := tree.readBuiltin(); err != nil {
+		return nil, err
+	}
+	return tree, tree.readSoft()
 }
 
 // onlyVersion returns the name of the only directory in modulesDir.

@@ -17,9 +17,9 @@ func Name(file string) string {
 }
 
 // LoadOrder returns the paths of the modules with the given names and of all modules that they need,
-// in load order: dependencies first, otherwise in the order of the names. It skips modules that
-// are built into the kernel, and optional modules that the kernel lacks. It ignores soft
-// dependencies (modprobe.d(5)), since a console has none. The error names every missing module.
+// in load order: dependencies first, also the soft ones (modprobe.d(5)) that the kernel has as
+// files, otherwise in the order of the names. It skips modules that are built into the kernel, and
+// optional modules that the kernel lacks. The error names every missing module.
 func (t *Tree) LoadOrder(names, optional []string) ([]string, error) {
 	walk := walk{tree: t, state: map[string]int{}}
 	var errs *multierror.Error
@@ -69,6 +69,14 @@ func (w *walk) visit(file string) error {
 	w.state[file] = visiting
 	for _, need := range slices.Backward(needs) {
 		if err := w.visit(need); err != nil {
+			return err
+		}
+	}
+	for _, soft := range w.tree.soft[Name(file)] {
+		if w.state[soft] == visiting { // a soft dependency may be in a cycle
+			continue
+		}
+		if err := w.visit(soft); err != nil {
 			return err
 		}
 	}

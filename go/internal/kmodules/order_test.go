@@ -50,6 +50,39 @@ func TestLoadOrder(t *testing.T) {
 	}
 }
 
+// The checksum of a file system is a soft dependency, by an alias; the modules of another one come
+// after, or are absent.
+func TestLoadOrderOfSoftDependencies(t *testing.T) {
+	dir := initrdtest.Modules(t, t.TempDir(), "fs/ext4.ko: fs/jbd2.ko", "fs/jbd2.ko:", "crypto/crc32c-intel.ko: crypto/hash.ko",
+		"crypto/hash.ko:", "crypto/crc32c_generic.ko:", "vfio.ko:", "vfio_type1.ko: vfio.ko", "a.ko:", "b.ko:")
+	version := dir + "/" + initrdtest.Version
+	initrdtest.Write(t, version+"/modules.softdep", []byte(`# Soft dependencies extracted from modules themselves.
+softdep ext4 pre: crc32c nosuch
+softdep vfio post: vfio_type1
+softdep a pre: b
+softdep b pre: a
+`))
+	initrdtest.Write(t, version+"/modules.alias", []byte(`alias crc32c crc32c_intel
+alias crc32c crc32c_generic
+alias nosuch builtin
+alias pci:v* a
+`))
+	tree, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for names, want := range map[string]string{
+		"ext4": "fs/jbd2.ko crypto/hash.ko crypto/crc32c-intel.ko crypto/crc32c_generic.ko fs/ext4.ko",
+		"vfio": "vfio.ko",
+		"a":    "b.ko a.ko",
+	} {
+		order, err := tree.LoadOrder(strings.Fields(names), nil)
+		if got := strings.Join(order, " "); got != want || err != nil {
+			t.Errorf("%s: got %q, want %q; %v", names, got, want, err)
+		}
+	}
+}
+
 func TestLoadOrderErrors(t *testing.T) {
 	tests := []struct {
 		name  string

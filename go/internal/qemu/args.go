@@ -28,6 +28,9 @@ type Host struct {
 	// ShareSocket returns the path of the socket of a share's virtiofsd. May be nil if no share
 	// needs one.
 	ShareSocket func(tag string) string
+	// OwnDisk returns the path of the file of a disk of the VM's own, which has no path in vm.json.
+	// May be nil if there is none.
+	OwnDisk func(disk vmconfig.Disk) string
 	// Features are the features of the QEMU program.
 	Features Features
 }

@@ -34,15 +34,23 @@ func TestGolden(t *testing.T) {
 		{"serial-only", "tcg", 0},
 		{"vsock-q35", "tcg", 0},
 		{"vsock-microvm", "kvm", 0},
+		{"disks", "tcg", 0},
+		{"disks-microvm", "kvm", 0},
+		{"shares-q35", "tcg", 0},
+		{"shares-microvm", "kvm", 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			m := load(t, test.name)
-			host := qemu.Host{Accel: test.accel, Type: qemu.Type(m, test.accel), TSCKHz: test.tscKHz}
+			host := qemu.Host{Accel: test.accel, Type: qemu.Type(m, test.accel), TSCKHz: test.tscKHz, OwnDisk: ownDisk, ShareSocket: shareSocket}
 			golden(t, test.name, qemu.Args(m, host))
 		})
 	}
 }
+
+func ownDisk(disk vmconfig.Disk) string { return "/state/" + disk.Name + ".raw" }
+
+func shareSocket(tag string) string { return "/run/a,b/" + tag + ".sock" }
 
 // Some arguments depend on the features of QEMU and on vm.json.
 func TestFeaturesOfQEMU(t *testing.T) {

@@ -113,6 +113,9 @@ func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
 // Initrd returns the path of an initramfs that is made at the start of the machine.
 func (m Machine) Initrd() string { return filepath.Join(m.Path(), "initrd") }
 
+// ShareSocket returns the socket of the process that serves a share, by the share's tag.
+func (m Machine) ShareSocket(tag string) string { return filepath.Join(m.Path(), tag+".sock") }
+
 // Console returns the folder of a console's relay.
 func (m Machine) Console(console string) string { return filepath.Join(m.Path(), console) }
 
@@ -127,6 +130,13 @@ func (m Machine) Journal(console string) (string, error) { return state("microvm
 // RunLog returns the file with the output of a microvm-run in the background, in the folder of
 // the machine's journals: $XDG_STATE_HOME/microvm/<name>/run.log.
 func (m Machine) RunLog() (string, error) { return state("microvm", m.name, "run.log") }
+
+// Disk returns the file of one of the machine's own disks, in the folder of its journals:
+// $XDG_STATE_HOME/microvm/<name>/<disk>.raw.
+func (m Machine) Disk(disk string) (string, error) { return state("microvm", m.name, DiskFile(disk)) }
+
+// DiskFile returns the name of the file of a machine's own disk. No console has such a name.
+func DiskFile(disk string) string { return disk + ".raw" }
 
 // Running returns the machines of this user that are running, sorted by name.
 func Running() ([]Machine, error) { return locked(Base(), Of) }

@@ -26,11 +26,13 @@ const (
 
 const loginText = "\r\ndemo login: "
 
-// The test binary also acts as QEMU and as the owner of a VM.
+// The test binary also acts as QEMU, as virtiofsd and as the owner of a VM.
 func TestMain(m *testing.M) {
 	switch {
 	case qemutest.Called():
 		qemutest.Main()
+	case qemutest.CalledAsVirtiofsd():
+		qemutest.Virtiofsd()
 	case os.Getenv("VM_TEST_OWNER") != "":
 		machine, err := vmconfig.Load(os.Getenv("VM_TEST_OWNER"))
 		if err == nil {

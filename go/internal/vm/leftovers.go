@@ -15,13 +15,18 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// Leftovers returns an error for each thing that is left of a VM whose Run has returned: QEMU,
-// the VM's directory, its ports. It is for tests of the VM.
+// Leftovers returns an error for each thing that is left of a VM whose Run has returned: QEMU, the
+// processes of its shares, the VM's directory, its ports. It is for tests of the VM.
 func (v *VM) Leftovers() error {
 	var errs *multierror.Error
 	status := v.Status()
 	if status.QEMUPID != 0 && !errors.Is(unix.Kill(status.QEMUPID, 0), unix.ESRCH) {
 		errs = multierror.Append(errs, fmt.Errorf("left behind: QEMU, pid %d", status.QEMUPID))
+	}
+	for _, d := range v.shares.daemons {
+		if pid := d.process.PID(); !errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			errs = multierror.Append(errs, fmt.Errorf("left behind: virtiofsd, pid %d", pid))
+		}
 	}
 	if _, err := os.Lstat(v.dir.Path()); !errors.Is(err, os.ErrNotExist) {
 		errs = multierror.Append(errs, fmt.Errorf("left behind: %s", v.dir.Path()))

@@ -20,7 +20,7 @@ func Plan(ctx context.Context, m vmconfig.Machine) (host qemu.Host, choice accel
 	if err != nil {
 		return qemu.Host{}, accel.Choice{}, err
 	}
-	host = qemu.Host{Accel: choice.Accel, Type: qemu.Type(m, choice.Accel)}
+	host = qemu.Host{Accel: choice.Accel, Type: qemu.Type(m, choice.Accel), ShareSocket: rundir.Of(m.Name).ShareSocket}
 	if host.Features, err = features.Of(ctx, m.QEMU); err != nil {
 		return qemu.Host{}, accel.Choice{}, err
 	}
@@ -40,6 +40,11 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if err := v.machine.CheckDevices(); err != nil {
 		return qemu.Host{}, err
 	}
+	withDrivers, err := v.machine.ChooseDrivers()
+	if err != nil {
+		return qemu.Host{}, err
+	}
+	v.machine = withDrivers
 	ports, listeners, err := openPorts(v.machine.Consoles, v.autoPorts)
 	if err != nil {
 		return qemu.Host{}, err
@@ -62,11 +67,11 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if !v.consoles.noRelay {
 		host.Pipe = Pipe(v.dir)
 	}
-	if v.initrd != nil {
-		v.machine.Initrd = v.dir.Initrd()
-		if err := v.initrd(v.machine.Initrd, v.machine, host.Type); err != nil {
-			return qemu.Host{}, fmt.Errorf("initrd: %w", err)
-		}
+	if host.OwnDisk, err = v.disks.prepare(ctx, v.record.log); err != nil {
+		return qemu.Host{}, err
+	}
+	if err := v.writeInitrd(host.Type); err != nil {
+		return qemu.Host{}, err
 	}
 	v.record.log(choice.Summary(host.Type))
 	v.record.detail("accelerator: " + choice.Reason)
@@ -75,4 +80,16 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	}
 	v.record.set(func(m *state.Machine) { m.Accel, m.Machine = host.Accel, host.Type })
 	return host, nil
+}
+
+// writeInitrd makes the guest's initramfs, if Options.WriteInitrd is set.
+func (v *VM) writeInitrd(machineType string) error {
+	if v.initrd == nil {
+		return nil
+	}
+	v.machine.Initrd = v.dir.Initrd()
+	if err := v.initrd(v.machine.Initrd, v.machine, machineType); err != nil {
+		return fmt.Errorf("initrd: %w", err)
+	}
+	return nil
 }

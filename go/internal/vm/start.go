@@ -17,8 +17,12 @@ const handshakeLimit = 30 * time.Second
 
 // start starts QEMU and the goroutines that watch it, and returns once the monitor answers.
 func (v *VM) start(ctx context.Context) error {
+	defer v.disks.removeScratch() // QEMU has opened them, or has not started
 	host, err := v.plan(ctx)
 	if err != nil {
+		return err
+	}
+	if err := v.shares.start(ctx, v.machine, v.dir); err != nil {
 		return err
 	}
 	if err := v.launch(host); err != nil {
@@ -29,7 +33,12 @@ func (v *VM) start(ctx context.Context) error {
 	err = v.qemu.monitor.Handshake(limit)
 	switch {
 	case errors.Is(err, qmp.ErrClosed) && ctx.Err() == nil:
-		return v.qemu.exitError(true)
+		if failure := v.shares.failure(); failure != nil {
+			return failure
+		}
+		e := v.qemu.exitError(true)
+		e.advice += v.disks.inUse()
+		return e
 	case err != nil:
 		v.qemu.process.Kill()
 		if ctx.Err() != nil {
@@ -44,9 +53,10 @@ func (v *VM) start(ctx context.Context) error {
 	close(v.ready)
 	// If QEMU does not start, its warnings are part of the error above.
 	v.qemu.group.Go(func() error {
-		v.qemu.warnings.pass(v.qemu.done(), v.record.note)
+		v.qemu.warnings.pass(v.qemu.done(), func(line string) { v.record.note("qemu: " + line) })
 		return nil
 	})
+	v.shares.watch(v.record.note)
 	notify(v.watcher.events.printed) // for what the consoles have printed so far
 	return nil
 }

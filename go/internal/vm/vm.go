@@ -32,6 +32,10 @@ type Options struct {
 	// NoRelay makes QEMU serve the consoles' ports itself, to one client at a time and without
 	// a journal.
 	NoRelay bool
+	// ScratchDir, if set, keeps the VM from changing disks: those with a path are snapshots, and
+	// the VM's own disks are new files in this directory, which are removed once QEMU has opened
+	// them. Default: the VM's own disks are those of rundir.Machine.Disk.
+	ScratchDir string
 	// JournalDir returns the directory of a console's journal. Default: rundir.Machine.Journal.
 	JournalDir func(console string) (string, error)
 	// WriteInitrd makes the guest's initramfs at the start. Default: that of vm.json is used.
@@ -57,6 +61,7 @@ type VM struct {
 	autoPorts bool             // see Options
 	initrd    WriteInitrd      // see Options
 	dir       rundir.Machine
+	disks     *disks
 	lock      *rundir.Lock // from Run on
 	guest     *guest.Guest
 	record    *record
@@ -65,6 +70,7 @@ type VM struct {
 	windows   *windows
 	watcher   *watcher
 	qemu      *qemuProcess
+	shares    shares
 	stop      *stopper
 
 	executing atomic.Int64 // number of commands that run in the guest
@@ -79,11 +85,15 @@ type VM struct {
 // New returns a VM for m. m must be valid. New does not start it.
 func New(m vmconfig.Machine, options Options) *VM {
 	options, dir := options.complete(m), rundir.Of(m.Name)
+	if options.ScratchDir != "" {
+		m = m.WithoutChanges()
+	}
 	v := &VM{
 		machine:   m,
 		autoPorts: options.AutoPorts,
 		initrd:    options.WriteInitrd,
 		dir:       dir,
+		disks:     &disks{all: m.Disks, dir: dir, scratch: options.ScratchDir},
 		guest:     newGuest(m),
 		qemu:      newQEMU(m, options.QEMUArgs),
 		stop:      &stopper{forced: make(chan struct{})},
@@ -177,6 +187,7 @@ func (v *VM) run(ctx context.Context) error {
 		v.awaitEnd(ctx)
 	}
 	watched := v.awaitWatchers()
+	v.shares.end()
 	end := v.howEnded(err)
 	v.cause = end.cause
 	_ = v.record.end(end.how()) // the journals record it too

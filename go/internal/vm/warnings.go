@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// maxWarnings is how many lines of QEMU's standard error are noted.
+	// maxWarnings is how many lines of a program's standard error are noted.
 	maxWarnings = 20
 	// maxWarning is the maximum length of such a line, in bytes. Longer ones are cut.
 	maxWarning = 512
 )
 
-// warnings splits QEMU's standard error into lines, and passes on each different line once.
-// Write never blocks, so that QEMU does not block either.
+// warnings splits the standard error of QEMU, or of another program, into lines, and passes on each
+// different line once. Write never blocks, so that the program does not block either.
 type warnings struct {
-	program string      // QEMU's name, which is the prefix of its lines
+	program string      // the program's name, which is the prefix of its lines
 	lines   chan string // with room for every line that is sent
 
-	mu   sync.Mutex // a process that QEMU has started may write after QEMU's end
+	mu   sync.Mutex // a process that the program has started may write after its end
 	rest []byte     // an incomplete line, at most maxWarning bytes
 	seen map[string]bool
 }
 
-// newWarnings returns the warnings of a QEMU whose program has the path program.
+// newWarnings returns the warnings of a program with the path program.
 func newWarnings(program string) *warnings {
 	return &warnings{
 		program: filepath.Base(program),
@@ -73,16 +73,16 @@ func (w *warnings) take() {
 	w.lines <- line
 }
 
-// pass calls note with each line, until QEMU has ended.
+// pass calls note with each line, until the program has ended.
 func (w *warnings) pass(ended <-chan struct{}, note func(text string)) {
 	for {
 		select {
 		case line := <-w.lines:
-			note("qemu: " + line)
+			note(line)
 		case <-ended:
 			w.finish()
 			for len(w.lines) > 0 {
-				note("qemu: " + <-w.lines)
+				note(<-w.lines)
 			}
 			return
 		}

@@ -148,6 +148,9 @@ func (w *watcher) noteSilence() (again bool) {
 		return false
 	default:
 	}
+	if w.guest.State().Agent {
+		return false // a quiet kernel, and no login
+	}
 	status, _ := w.qemu.status()
 	paused := status == "prelaunch" || status == "paused"
 	note := `QEMU is paused (-S): attach gdb or type "cont" in the monitor`

@@ -21,6 +21,9 @@ func FuzzParse(f *testing.F) {
 	for _, test := range mistakes {
 		f.Add([]byte(test.text))
 	}
+	for _, test := range diskMistakes {
+		f.Add([]byte(disks(test.disks...)))
+	}
 	for _, test := range checkMistakes {
 		f.Add([]byte(checks(test.checks...)))
 	}

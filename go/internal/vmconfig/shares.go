@@ -2,6 +2,7 @@ package vmconfig
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,4 +55,30 @@ func (m Machine) validateShares(wrong func(field, format string, args ...any)) {
 			wrong(field+".driver", "unknown driver %q%s", share.Driver, suggest.HintOrKnown(share.Driver, Drivers))
 		}
 	}
+}
+
+// checkSources returns an error unless each share's source is a directory that this user can read.
+func (m Machine) checkSources() error {
+	for i, share := range m.Shares {
+		if err := readableDir(share.Source); err != nil {
+			return fmt.Errorf("shares[%d].source: %w (set it to a directory that this user can read)", i, err)
+		}
+	}
+	return nil
+}
+
+// readableDir returns an error unless path is a directory that can be read.
+func readableDir(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a directory", path)
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return dir.Close()
 }

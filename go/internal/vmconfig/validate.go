@@ -174,8 +174,8 @@ func (m Machine) validateDeviceNumbers(devices map[string]int, wrong func(field,
 	}
 }
 
-// CheckFiles checks the files that a machine is started from: kernel, initrd and QEMU. It
-// returns a *multierror.Error with a mistake for each one that is missing, unreadable or
+// CheckFiles checks the files that a machine is started from: kernel, initrd and QEMU, and that the
+// kernel has a driver for its shares. It returns a *multierror.Error with a mistake for each one that is missing, unreadable or
 // invalid.
 func (m Machine) CheckFiles() error {
 	var errs *multierror.Error
@@ -190,6 +190,9 @@ func (m Machine) CheckFiles() error {
 		if err := readable(m.Initrd); err != nil {
 			errs = multierror.Append(errs, strictjson.Mistakef("initrd", "%w (set initrd to the path of an initramfs)", err))
 		}
+	}
+	if _, err := m.ChooseDrivers(); err != nil {
+		errs = multierror.Append(errs, err)
 	}
 	return errs.ErrorOrNil()
 }

@@ -22,9 +22,12 @@ const (
 // vhostVsock is the device that QEMU opens for a virtio-vsock device.
 const vhostVsock = "/dev/vhost-vsock"
 
-// CheckDevices checks the devices of the host that the machine needs when it starts.
+// CheckDevices checks the devices and directories of the host that the machine needs when it starts.
 // CheckFiles, in contrast, also makes sense on the host that builds the machine.
 func (m Machine) CheckDevices() error {
+	if err := m.checkSources(); err != nil {
+		return err
+	}
 	if m.Vsock == nil {
 		return nil
 	}

@@ -31,8 +31,13 @@ func Block(t *testing.T, text, language string) string {
 // BashBlocks returns the blocks of a document that are marked as bash.
 func BashBlocks(t *testing.T, document string) []string {
 	t.Helper()
+	return BashBlocksOf(ReadFile(t, filepath.Join(Root, document)))
+}
+
+// BashBlocksOf returns the blocks of a text that are marked as bash.
+func BashBlocksOf(text string) []string {
 	var blocks []string
-	for i, part := range strings.Split(ReadFile(t, filepath.Join(Root, document)), "\n```") {
+	for i, part := range strings.Split(text, "\n```") {
 		if block, ok := strings.CutPrefix(part, "bash\n"); ok && i%2 == 1 {
 			blocks = append(blocks, block)
 		}

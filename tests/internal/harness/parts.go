@@ -2,7 +2,9 @@ package harness
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,6 +30,43 @@ func PartsOfDemo(t *testing.T) Parts {
 		Modules: packagePath(t, "linuxPackages.kernel", "package.modules") + "/lib/modules",
 		Busybox: packagePath(t, "busybox", "package.override { enableStatic = true; }") + "/bin/busybox",
 	}
+}
+
+// PartsWith9P returns the parts of the demo's guest with a kernel that has 9p. nixpkgs' kernel has
+// it; Debian's cloud kernel, which replaces it on Debian, does not.
+func PartsWith9P(t *testing.T) Parts {
+	t.Helper()
+	parts := PartsOfDemo(t)
+	if os.Getenv("NIX_FLAGS") == "" {
+		return parts
+	}
+	const kernel = "linuxPackages.standard"
+	Must(t, Root, "nix", "build", "--no-link", "path:./tests/hostpkgs#"+kernel)
+	parts.Kernel = packagePath(t, kernel, "package") + "/bzImage"
+	parts.Modules = packagePath(t, kernel, "package.modules") + "/lib/modules"
+	return parts
+}
+
+// UseVirtiofsd makes virtiofsd available to the commands of a test: that of the host, or else that
+// of Debian 13, whose root takes minutes to make.
+func UseVirtiofsd(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("/usr/libexec/virtiofsd"); err == nil {
+		return
+	}
+	if _, err := exec.LookPath("virtiofsd"); err == nil {
+		return
+	}
+	OnlyAll(t)
+	root, bin := t.TempDir(), t.TempDir()
+	tarball := strings.TrimSpace(Must(t, Root, "bash", "-c", "scripts/debian-root trixie virtiofsd 2>/dev/null"))
+	Must(t, root, "tar", "-xf", tarball, "./usr/libexec", "./usr/lib/x86_64-linux-gnu")
+	libraries := filepath.Join(root, "usr/lib/x86_64-linux-gnu")
+	script := fmt.Sprintf("#!/bin/sh\nexec %[1]s/ld-linux-x86-64.so.2 --library-path %[1]s %[2]s/usr/libexec/virtiofsd \"$@\"\n", libraries, root)
+	if err := os.WriteFile(filepath.Join(bin, "virtiofsd"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	Setenv(t, "PATH", bin+":"+Getenv(t, "PATH"))
 }
 
 // packagePath returns the store path of a package of nixpkgs, or of what a Nix expression

@@ -91,11 +91,12 @@ func Main() {
 
 // fake is a fake QEMU.
 type fake struct {
-	args  []string
-	words map[string]string
-	mu    sync.Mutex // held while a message is written to conn
-	conn  net.Conn
-	first *os.File // output of the first console
+	args   []string
+	words  map[string]string
+	mu     sync.Mutex // held while a message is written to conn
+	conn   net.Conn
+	first  *os.File   // output of the first console
+	served []net.Conn // connections to virtiofsds
 
 	echoes []func()    // serve the pipes; called after fake.print
 	frozen atomic.Bool // the agent of kind "freezes" has stopped
@@ -119,6 +120,8 @@ func (f *fake) values(option string) []string {
 
 var (
 	pipeWord = regexp.MustCompile(`^pipe,.*path=(.*)$`)
+	// fsWord matches the socket of a virtiofsd.
+	fsWord   = regexp.MustCompile(`^socket,id=share\d+,path=(.*)$`)
 	portWord = regexp.MustCompile(`host=localhost,port=(\d+)`)
 	fdWord   = regexp.MustCompile(`fd=(\d+)`)
 )
@@ -133,6 +136,10 @@ func (f *fake) listen() {
 	for _, chardev := range f.values("-chardev") {
 		if pipe := pipeWord.FindStringSubmatch(chardev); pipe != nil {
 			f.openPipe(strings.ReplaceAll(pipe[1], ",,", ",")) // as QEMU parses it
+			continue
+		}
+		if socket := fsWord.FindStringSubmatch(chardev); socket != nil {
+			f.connect(socket[1])
 			continue
 		}
 		port := portWord.FindStringSubmatch(chardev)
@@ -154,6 +161,20 @@ func (f *fake) listen() {
 			}
 		}()
 	}
+}
+
+// connect connects to the socket of a virtiofsd until this process ends, and waits for its first
+// byte as QEMU waits for its answer.
+func (f *fake) connect(path string) {
+	conn, err := net.Dial("unix", path)
+	if err == nil {
+		_, err = conn.Read(make([]byte, 1))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fake:", err)
+		unix.Exit(1)
+	}
+	f.served = append(f.served, conn)
 }
 
 // openPipe opens the pipe of a console.

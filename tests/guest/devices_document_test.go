@@ -1,0 +1,55 @@
+package guest
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"microvm-console/tests/internal/harness"
+)
+
+// devicesDocument has what the commands of each section of docs/devices.md print, in their order.
+var devicesDocument = map[string][]string{
+	"## Disks": {"disk data: made ", "ended: shut down by", "UTC 20", "UTC 20", " 0 failed", "data.raw"},
+}
+
+// TestDevicesDocument runs the commands of each section of docs/devices.md, in the example
+// own-kernel with the fields of the section's first JSON block. It is not parallel: TestOwnKernel
+// uses the same ports.
+func TestDevicesDocument(t *testing.T) {
+	for heading, shows := range devicesDocument {
+		t.Run(strings.TrimPrefix(heading, "## "), func(t *testing.T) {
+			folder := ownKernel(t)
+			section := "\n" + harness.Section(t, "docs/devices.md", heading)
+			vm := filepath.Join(folder, "vm.json")
+			changedJSON(t, vm, vm, "{"+harness.Block(t, section, "json")+"}")
+			var output strings.Builder
+			for _, block := range harness.BashBlocksOf(section) {
+				t.Logf("%s", block)
+				output.WriteString(harness.Must(t, folder, "bash", "-euo", "pipefail", "-c", block+"\nwait\n"))
+			}
+			rest := output.String()
+			for _, want := range shows {
+				_, after, found := strings.Cut(rest, want)
+				if !found {
+					t.Fatalf("no %q in the rest of what the commands print:\n%s", want, output.String())
+				}
+				rest = after
+			}
+		})
+	}
+}
+
+// ownKernel makes the folder of the example own-kernel in the home of a user, ready to build its
+// image. The programs are in PATH.
+func ownKernel(t *testing.T) (folder string) {
+	t.Helper()
+	home := kernelDeveloper(t)
+	harness.Setenv(t, "PATH", filepath.Join(harness.Build(t, "tools"), "bin")+":"+harness.Getenv(t, "PATH"))
+	harness.Setenv(t, "XDG_STATE_HOME", filepath.Join(home, ".local/state"))
+	harness.Must(t, harness.Root, "cp", "-r", "examples/own-kernel", home)
+	folder = filepath.Join(home, "own-kernel")
+	harness.Must(t, folder, "bash", "-euc", `ln -s ~/linux/arch/x86/boot/bzImage "$(command -v busybox)" "$(command -v microvm-agent)" . &&
+		make -C ~/linux modules_install INSTALL_MOD_PATH=$PWD/modules`)
+	return folder
+}
