@@ -11,7 +11,10 @@ import (
 	"microvm-console/internal/guestagent"
 )
 
-func main() { cmdline.Main(app()) }
+func main() {
+	dropKernelWords()
+	cmdline.Main(app())
+}
 
 func app() *cli.App {
 	return &cli.App{

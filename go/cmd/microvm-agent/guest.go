@@ -20,6 +20,7 @@ import (
 var version = "dev"
 
 func main() {
+	dropKernelWords()
 	o := options{version: version}
 	flag.StringVar(&o.port, "port", guestagent.PortName, portUsage)
 	flag.UintVar(&o.vsock, "vsock", 0, vsockUsage)

@@ -13,11 +13,10 @@ import (
 	"microvm-console/internal/guestcommand"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/vm"
-	"microvm-console/internal/vmconfig"
 )
 
-// execute starts the VM, runs a command in its guest, and stops it.
-func execute(c *cli.Context, machine vmconfig.Machine, command []string) error {
+// execute starts v, the VM with a name, runs a command in its guest, and stops it.
+func execute(c *cli.Context, v *vm.VM, name string, command []string) error {
 	if len(command) == 0 || command[0] == "" {
 		return cmdline.Usage("--exec: a command is missing (it follows --, as in %s --exec -- uname -r)", c.App.Name)
 	}
@@ -25,7 +24,6 @@ func execute(c *cli.Context, machine vmconfig.Machine, command []string) error {
 	if err != nil {
 		return err
 	}
-	v := vm.New(machine, vmOptions(c, c.App.ErrWriter))
 	var group errgroup.Group
 	var ran error
 	group.Go(func() error {
@@ -33,7 +31,7 @@ func execute(c *cli.Context, machine vmconfig.Machine, command []string) error {
 		defer cancel()
 		// Run returns how the stop went.
 		defer func() { _, _ = v.Stop(context.WithoutCancel(c.Context), ctl.StopRequest{}) }()
-		ran = guestcommand.Ended(ctx, command[0], limit, runCommand(ctx, c, v, machine.Name, command))
+		ran = guestcommand.Ended(ctx, command[0], limit, runCommand(ctx, c, v, name, command))
 		return nil
 	})
 	ended := explain(c, v.Run(c.Context))

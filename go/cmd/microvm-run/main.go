@@ -65,6 +65,9 @@ stopped its processors.`,
 			&cli.BoolFlag{Name: "exec", Usage: "run the command after -- in the guest, and stop the VM"},
 			cmdline.RawFlag("with --exec: "),
 			cmdline.TimeoutFlag(0, "with --exec: stop the VM after `TIME`; with --detach: if the guest is not ready"),
+			&cli.BoolFlag{Name: "host-root", Usage: "start a guest with this host's files as its root, read-only; no vm.json is needed"},
+			&cli.StringFlag{Name: "kernel", Usage: "with --host-root: start the kernel `FILE`, a bzImage (default: this host's)", TakesFile: true},
+			&cli.StringSliceFlag{Name: "writable", Usage: "with --host-root: let the guest change the host's directory `DIR`, too", TakesFile: true},
 			&cli.BoolFlag{Name: "check", Usage: "report every mistake in vm.json, and exit"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print a QEMU command line that a shell can run, and exit"},
 		),
@@ -115,6 +118,15 @@ func run(c *cli.Context) error {
 	if err := checkFlags(c, extra); err != nil {
 		return err
 	}
+	if c.Bool("host-root") {
+		guest, err := hostRoot(c)
+		if err != nil {
+			return err
+		}
+		return withFreeName(c, guest.Machine, func(machine vmconfig.Machine) error {
+			return start(c, machine, extra, guest.WriteInitrd)
+		})
+	}
 	rules := []func(vmconfig.Machine) error{vmconfig.Machine.CheckFiles, consoletest.CheckNames}
 	if !c.Bool("check") && !c.Bool("dry-run") { // they may run on another host
 		rules = append(rules, vmconfig.Machine.CheckDisks)
@@ -123,19 +135,30 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	return start(c, machine, extra, nil)
+}
+
+// start does with a machine what the flags say. extra are the arguments after "--", and
+// writeInitrd is that of vm.Options.
+func start(c *cli.Context, machine vmconfig.Machine, extra []string, writeInitrd vm.WriteInitrd) error {
 	ready := readyPipe()
+	log := c.App.Writer
+	if c.Bool("exec") {
+		log = c.App.ErrWriter // stdout is the command's
+	}
+	options := vmOptions(c, log)
+	options.WriteInitrd = writeInitrd
 	switch {
 	case c.Bool("check"):
-		_, err = fmt.Fprintf(c.App.Writer, "%s: no mistakes\n", c.String("config"))
+		_, err := fmt.Fprintf(c.App.Writer, "%s: no mistakes\n", c.String("config"))
 		return err
 	case c.Bool("dry-run"):
 		return dryRun(c, machine, extra)
 	case c.Bool("exec"):
-		return execute(c, machine, extra)
+		return execute(c, vm.New(machine, options), machine.Name, extra)
 	case c.Bool("detach") && ready == nil:
 		return detach(c)
 	}
-	options := vmOptions(c, c.App.Writer)
 	options.QEMUArgs = extra
 	v := vm.New(machine, options)
 	group, ctx := errgroup.WithContext(c.Context)
@@ -155,6 +178,9 @@ func checkFlags(c *cli.Context, extra []string) error {
 	}
 	if c.Bool("raw") && !c.Bool("exec") {
 		return cmdline.Usage("--raw needs --exec (connect-serial --raw shows every byte of a console)")
+	}
+	if err := checkHostRootFlags(c); err != nil {
+		return err
 	}
 	if c.IsSet("timeout") && !c.Bool("exec") && !c.Bool("detach") {
 		return cmdline.Usage("--timeout needs --exec or --detach (microvm-shutdown stops a VM)")
@@ -189,8 +215,8 @@ func onlyOne(c *cli.Context, flags ...string) error {
 // vmOptions returns the options of a start, with the log going to w.
 func vmOptions(c *cli.Context, w io.Writer) vm.Options {
 	options := vm.Options{
-		AutoPorts: c.Bool("auto-ports"), GDB: c.Bool("gdb"), NoTCP: c.Bool("no-tcp"), NoRelay: c.Bool("no-relay"),
-		Verbose: c.Bool("verbose"),
+		AutoPorts: c.Bool("auto-ports") || c.Bool("host-root"), GDB: c.Bool("gdb"), NoTCP: c.Bool("no-tcp"),
+		NoRelay: c.Bool("no-relay"), Verbose: c.Bool("verbose"),
 	}
 	if !c.Bool("quiet") {
 		options.Log = func(line string) { fmt.Fprintf(w, "%s: %s\n", c.App.Name, line) }

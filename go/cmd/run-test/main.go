@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
@@ -23,10 +24,10 @@ func app() *cli.App {
 		Name:  "run-test",
 		Usage: "start a microVM, test its consoles, and shut it down",
 		Description: `The VM gets a name of its own, and free ports if those of its vm.json are in use, so that a
-test can run beside a VM of the same vm.json. It changes no disk: a disk with a path is a
-snapshot, and the VM's own disks are new ones, which are removed. The guest computes every answer that is
-checked. The checks of vm.json, its field checks, follow once root has logged in on each
-console. On a console with "login": false, checks that need a shell are skipped.
+test can run beside a VM of the same vm.json. It changes no disk: an image, or a disk with a
+path, is a snapshot, and the VM's own disks are new ones, which are removed. It changes no
+share: all are read-only. The guest computes every answer that is checked. The checks of
+vm.json, its field checks, follow once root has logged in on each console. On a console with "login": false, checks that need a shell are skipped.
 
 With --run, the steps that the chosen checks need (the start, the logins) run too, and are
 reported only if they fail.
@@ -80,7 +81,7 @@ func test(c *cli.Context) error {
 	}
 	rules := []func(vmconfig.Machine) error{consoletest.CheckNames}
 	if !c.Bool("list") {
-		rules = append(rules, vmconfig.Machine.CheckFiles, checkDisks)
+		rules = append(rules, checkFiles)
 	}
 	machine, err := cmdline.Machine(c, rules...)
 	if err != nil {
@@ -100,8 +101,11 @@ func test(c *cli.Context) error {
 	return repeat(c, machine, choose)
 }
 
-// checkDisks is CheckDisks for a machine that changes no disk.
-func checkDisks(machine vmconfig.Machine) error { return machine.WithoutChanges().CheckDisks() }
+// checkFiles checks the files of a machine that changes none.
+func checkFiles(machine vmconfig.Machine) error {
+	unchanged := machine.WithoutChanges()
+	return multierror.Append(unchanged.CheckFiles(), unchanged.CheckDisks()).ErrorOrNil()
+}
 
 // mostLines is how many numbered lines the journal of a console can keep beside the other
 // output of the guest.

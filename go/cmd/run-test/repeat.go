@@ -29,7 +29,6 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 	if !c.IsSet("name") {
 		machine.Name = testName(machine.Name, os.Getpid())
 	}
-	machine.Image = machine.Image.ForTest()
 	t := &tester{
 		machine: machine, choose: choose, limit: c.Duration("timeout"), lines: c.Int("lines"),
 		quiet: c.Bool("quiet"), verbose: c.Bool("verbose"), pretty: pretty(c),

@@ -40,6 +40,12 @@ func Machine(c *cli.Context, rules ...func(vmconfig.Machine) error) (vmconfig.Ma
 	if err != nil {
 		return vmconfig.Machine{}, Status(StatusUsage, configError(c, err))
 	}
+	return machine, SetMachine(c, &machine)
+}
+
+// SetMachine sets the fields of machine that the flags of MachineFlags give. It returns the
+// mistakes in machine, with status StatusUsage.
+func SetMachine(c *cli.Context, machine *vmconfig.Machine) error {
 	for flag, field := range map[string]*string{
 		"name": &machine.Name, "accel": &machine.Accel, "machine": &machine.Type,
 	} {
@@ -47,7 +53,7 @@ func Machine(c *cli.Context, rules ...func(vmconfig.Machine) error) (vmconfig.Ma
 			*field = c.String(flag)
 		}
 	}
-	return machine, Status(StatusUsage, machine.Validate())
+	return Status(StatusUsage, machine.Validate())
 }
 
 // noConfig returns the error that no vm.json is given. It names the one in the working folder,

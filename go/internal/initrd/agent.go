@@ -18,18 +18,28 @@ func (t tree) addAgent(img Image) error {
 	if img.Agent == "" {
 		return nil
 	}
-	program, err := os.ReadFile(img.Agent)
+	program, err := ReadAgent(img.Agent)
 	if err != nil {
-		return fmt.Errorf("agent: %w", err)
+		return err
+	}
+	return t.put(Entry{Path: agentPath, Mode: 0o755, Data: program})
+}
+
+// ReadAgent returns the guest agent in the file at path. Its error is an *ImageError if the file
+// is not a static program.
+func ReadAgent(path string) ([]byte, error) {
+	program, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
 	}
 	err = checkStatic(program)
 	if errors.Is(err, errDynamic) {
 		err = fmt.Errorf("%w (build it with CGO_ENABLED=0 go install ./cmd/microvm-agent)", err)
 	}
 	if err != nil {
-		return &ImageError{multierror.Prefix(err, "agent "+img.Agent+":")}
+		return nil, &ImageError{multierror.Prefix(err, "agent "+path+":")}
 	}
-	return t.put(Entry{Path: agentPath, Mode: 0o755, Data: program})
+	return program, nil
 }
 
 // errDynamic is returned for a program that needs libraries.

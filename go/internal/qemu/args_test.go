@@ -234,14 +234,3 @@ func TestProbeArgsIsGolden(t *testing.T) {
 	golden(t, "probe-microvm", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "microvm"))
 	golden(t, "probe-q35", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "q35"))
 }
-
-// The image of a test may be open in another VM, and is not written to.
-func TestImageOfATest(t *testing.T) {
-	m := load(t, "image-sata")
-	m.Image = m.Image.ForTest()
-	args := qemu.Args(m, qemu.Host{Accel: "tcg", Type: "q35", Boot: vmconfig.Boot{Format: "raw", Interface: "sata"}})
-	want := "if=none,id=image,format=raw,file=disk,,1.img,snapshot=on,file.locking=off"
-	if !slices.Contains(args, want) {
-		t.Errorf("%q has no %q", args, want)
-	}
-}

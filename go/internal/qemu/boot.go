@@ -37,9 +37,6 @@ func image(i vmconfig.Image, b vmconfig.Boot) []string {
 	case i.Snapshot:
 		drive += ",snapshot=on"
 	}
-	if i.Unlocked {
-		drive += ",file.locking=off"
-	}
 	return append(append(args, "-drive", drive), imageDevices[b.Interface]...)
 }
 

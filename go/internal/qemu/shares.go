@@ -69,10 +69,13 @@ func sharedMemory(m vmconfig.Machine) string {
 }
 
 // shareParams returns the kernel parameters that our guest image reads:
-// "microvm.share=TAG,DRIVER,TARGET,rw" or "…,ro" for each share.
+// "microvm.share=TAG,DRIVER,TARGET,rw" or "…,ro" for each share with a target.
 func shareParams(m vmconfig.Machine) []string {
 	var params []string
 	for i, share := range m.Shares {
+		if share.Target == "" {
+			continue // a guest of package hostroot mounts it
+		}
 		mode := "ro"
 		if share.Writable() {
 			mode = "rw"

@@ -131,6 +131,9 @@ func (m Machine) State() string { return filepath.Join(m.Path(), "state.json") }
 // GDB returns the path of the Unix socket on which QEMU serves gdb.
 func (m Machine) GDB() string { return filepath.Join(m.Path(), "gdb") }
 
+// Initrd returns the path of an initramfs that is made at the start of the machine.
+func (m Machine) Initrd() string { return filepath.Join(m.Path(), "initrd") }
+
 // ShareSocket returns the socket of the process that serves a share, by the share's tag.
 func (m Machine) ShareSocket(tag string) string { return filepath.Join(m.Path(), tag+".sock") }
 

@@ -16,14 +16,23 @@ import (
 // disks are the disks of a VM.
 type disks struct {
 	all     []vmconfig.Disk
+	image   string // the path of the VM's image; "" if it has none
 	dir     rundir.Machine
 	scratch string // see Options.ScratchDir
+}
+
+func newDisks(m vmconfig.Machine, scratch string) *disks {
+	d := &disks{all: m.Disks, dir: rundir.Of(m.Name), scratch: scratch}
+	if m.Image != nil {
+		d.image = m.Image.Path
+	}
+	return d
 }
 
 // OwnDisks returns a function that returns the path of the file of each of the machine's own disks.
 // The files may not exist yet.
 func OwnDisks(m vmconfig.Machine) (func(vmconfig.Disk) string, error) {
-	return (&disks{all: m.Disks, dir: rundir.Of(m.Name)}).files()
+	return newDisks(m, "").files()
 }
 
 // files is OwnDisks.
@@ -75,22 +84,33 @@ func (d *disks) removeScratch() {
 	}
 }
 
-// inUse returns ": " and which process uses a disk with a path, for the error of a QEMU that has not
-// started; "" if no disk is in use. QEMU locks its disks.
+// inUse returns ": " and which process uses the image or a disk with a path, for the error of a QEMU
+// that has not started; "" if none is in use. QEMU locks its disks.
 func (d *disks) inUse() string {
+	if user := userOf(d.image); user != "" {
+		return fmt.Sprintf(": image: %s is in use by %s (end that process, or copy the file)", d.image, user)
+	}
 	for _, disk := range d.all {
-		info, err := os.Stat(disk.Path)
-		if err != nil {
+		if user := userOf(disk.Path); user != "" {
+			return fmt.Sprintf(": disk %q: %s is in use by %s (end that process; VMs share only disks that all of them read)",
+				disk.Name, disk.Path, user)
+		}
+	}
+	return ""
+}
+
+// userOf returns another process that has a file open; "" if there is none or path is "".
+func userOf(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	for _, opener := range openers.Of(info) {
+		if opener.PID == os.Getpid() {
 			continue
 		}
-		for _, opener := range openers.Of(info) {
-			if opener.PID == os.Getpid() {
-				continue
-			}
-			comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", opener.PID)) // the process may have ended
-			return fmt.Sprintf(": disk %q: %s is in use by pid %d, %q (end that process; VMs share only disks that all of them read)",
-				disk.Name, disk.Path, opener.PID, bytes.TrimSpace(comm))
-		}
+		comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", opener.PID)) // the process may have ended
+		return fmt.Sprintf("pid %d, %q", opener.PID, bytes.TrimSpace(comm))
 	}
 	return ""
 }

@@ -79,6 +79,9 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if host.OwnDisk, err = v.disks.prepare(ctx, v.record.log); err != nil {
 		return qemu.Host{}, err
 	}
+	if err := v.writeInitrd(host.Type); err != nil {
+		return qemu.Host{}, err
+	}
 	v.record.log(choice.Summary(host.Type))
 	v.record.detail("accelerator: " + choice.Reason)
 	if v.machine.Sandbox && !host.Features.Sandbox {
@@ -86,4 +89,16 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	}
 	v.record.set(func(m *state.Machine) { m.Accel, m.Machine = host.Accel, host.Type })
 	return host, nil
+}
+
+// writeInitrd makes the guest's initramfs, if Options.WriteInitrd is set.
+func (v *VM) writeInitrd(machineType string) error {
+	if v.initrd == nil {
+		return nil
+	}
+	v.machine.Initrd = v.dir.Initrd()
+	if err := v.initrd(v.machine.Initrd, v.machine, machineType); err != nil {
+		return fmt.Errorf("initrd: %w", err)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -44,7 +45,7 @@ func (s *shares) start(ctx context.Context, m vmconfig.Machine, dir rundir.Machi
 		}
 		argv, err := program.Args(served(share), 3)
 		if err == nil {
-			err = s.startOne(argv, share.Target, dir.ShareSocket(vmconfig.ShareTag(i)))
+			err = s.startOne(argv, cmp.Or(share.Target, share.Source), dir.ShareSocket(vmconfig.ShareTag(i)))
 		}
 		if err != nil {
 			return fmt.Errorf("shares[%d]: %w", i, err)

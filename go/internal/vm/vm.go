@@ -44,6 +44,8 @@ type Options struct {
 	ScratchDir string
 	// JournalDir returns the directory of a console's journal. Default: rundir.Machine.Journal.
 	JournalDir func(console string) (string, error)
+	// WriteInitrd makes the guest's initramfs at the start. Default: that of vm.json is used.
+	WriteInitrd WriteInitrd
 	// Silence is the time after QEMU's start after which a note says that no console has
 	// printed anything. Default: 10 s.
 	Silence time.Duration
@@ -55,10 +57,15 @@ type Options struct {
 	Verbose bool
 }
 
+// WriteInitrd writes an initramfs to a new file, which the VM removes at its end. m is the VM with
+// what its start has decided, and machineType is QEMU's machine type.
+type WriteInitrd func(file string, m vmconfig.Machine, machineType string) error
+
 // VM is a virtual machine run by this process. New creates it, and Run runs it once.
 type VM struct {
 	machine   vmconfig.Machine // with the ports in use once the VM has started
 	autoPorts bool             // see Options
+	initrd    WriteInitrd      // see Options
 	dir       rundir.Machine
 	disks     *disks
 	lock      *rundir.Lock // from Run on
@@ -93,8 +100,9 @@ func New(m vmconfig.Machine, options Options) *VM {
 	v := &VM{
 		machine:   m,
 		autoPorts: options.AutoPorts,
+		initrd:    options.WriteInitrd,
 		dir:       dir,
-		disks:     &disks{all: m.Disks, dir: dir, scratch: options.ScratchDir},
+		disks:     newDisks(m, options.ScratchDir),
 		guest:     newGuest(m),
 		qemu:      newQEMU(m, options.QEMUArgs),
 		shares:    &shares{},

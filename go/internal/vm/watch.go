@@ -153,6 +153,9 @@ func (w *watcher) noteSilence() (again bool) {
 		return false
 	default:
 	}
+	if w.guest.State().Agent {
+		return false // a quiet kernel, and no login
+	}
 	status, _ := w.qemu.status(context.Background())
 	paused := isPaused(status)
 	if paused && w.gdb {

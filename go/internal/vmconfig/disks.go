@@ -65,12 +65,17 @@ var (
 	fsPattern     = regexp.MustCompile(`^[a-z0-9_]+$`)
 )
 
-// WithoutChanges returns m with snapshots of those disks that it would change and that are not
-// the VM's own, and with read-only shares.
+// WithoutChanges returns m with snapshots of its image and of those disks that it would change and
+// that are not the VM's own, and with read-only shares.
 func (m Machine) WithoutChanges() Machine {
 	m.Shares = slices.Clone(m.Shares)
 	for i := range m.Shares {
 		m.Shares[i].ReadOnly = nil
+	}
+	if m.Image != nil {
+		image := *m.Image
+		image.Snapshot = true
+		m.Image = &image
 	}
 	m.Disks = slices.Clone(m.Disks)
 	for i, disk := range m.Disks {

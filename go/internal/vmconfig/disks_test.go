@@ -132,7 +132,11 @@ func TestWithoutChanges(t *testing.T) {
 	if diff := cmp.Diff(want, before.WithoutChanges().Disks); diff != "" {
 		t.Error(diff)
 	}
-	if before.Disks[1].Snapshot {
+	before.Image = &vmconfig.Image{Path: "i"}
+	if !before.WithoutChanges().Image.Snapshot {
+		t.Error("the image is not a snapshot")
+	}
+	if before.Disks[1].Snapshot || before.Image.Snapshot {
 		t.Error("the machine itself has changed")
 	}
 }

@@ -35,7 +35,7 @@ func (m Machine) ChooseDrivers() (Machine, error) {
 		return m, nil
 	}
 	field := fmt.Sprintf("shares[%d].driver", first)
-	tree, err := m.kernelModules()
+	tree, err := m.KernelModules()
 	if err != nil {
 		return m, strictjson.Mistakef(field, "%w", err)
 	}
@@ -55,9 +55,9 @@ func (m Machine) ChooseDrivers() (Machine, error) {
 	return m, nil
 }
 
-// kernelModules returns the tables of the kernel's modules: those in ModulesDir, or else those of
+// KernelModules returns the tables of the kernel's modules: those in ModulesDir, or else those of
 // its version in the first of modulePlaces that has them.
-func (m Machine) kernelModules() (*kmodules.Tree, error) {
+func (m Machine) KernelModules() (*kmodules.Tree, error) {
 	version, err := kernelVersion(m.Kernel)
 	if m.ModulesDir != "" {
 		if err == nil && isDir(filepath.Join(m.ModulesDir, version)) {

@@ -31,9 +31,6 @@ type Image struct {
 	// Firmware is "bios" (default; SeaBIOS), or the path of a firmware, such as OVMF. QEMU
 	// never writes to that file.
 	Firmware string `json:"firmware,omitempty"`
-
-	// Unlocked is set if another VM may have the file open. It requires Snapshot.
-	Unlocked bool `json:"-"`
 }
 
 // The values of Image.Format and Image.Interface.
@@ -41,17 +38,6 @@ var (
 	ImageFormats    = []string{"raw", "qcow2", "iso"}
 	ImageInterfaces = []string{"virtio", "sata", "floppy"}
 )
-
-// ForTest returns the image for a VM that must not write to the file, and that may run beside
-// one that does; nil if i is nil.
-func (i *Image) ForTest() *Image {
-	if i == nil {
-		return nil
-	}
-	other := *i
-	other.Snapshot, other.Unlocked = true, true
-	return &other
-}
 
 // CustomFirmware returns the path in Firmware; "" for SeaBIOS.
 func (i Image) CustomFirmware() string {

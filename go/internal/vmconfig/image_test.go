@@ -191,14 +191,3 @@ func TestFirmware(t *testing.T) {
 		}
 	}
 }
-
-func TestImageForTest(t *testing.T) {
-	if got := (*vmconfig.Image)(nil).ForTest(); got != nil {
-		t.Errorf("no image: %v", got)
-	}
-	own := &vmconfig.Image{Path: "i"}
-	want := &vmconfig.Image{Path: "i", Snapshot: true, Unlocked: true}
-	if diff := cmp.Diff(want, own.ForTest()); diff != "" || own.Snapshot {
-		t.Error(diff, own)
-	}
-}

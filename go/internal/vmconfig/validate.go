@@ -30,9 +30,10 @@ var (
 const (
 	minMemoryMiB = 32
 	maxMemoryMiB = 1 << 20
-	maxVCPUs     = 255
-	minPort      = 1
-	maxPort      = 65535
+	// MaxVCPUs is the maximum number of virtual processors.
+	MaxVCPUs = 255
+	minPort  = 1
+	maxPort  = 65535
 	// MaxName is the maximum length of a machine's name, in bytes.
 	MaxName = 40
 )
@@ -67,8 +68,8 @@ func (m Machine) Validate() error {
 	if m.MemoryMiB < minMemoryMiB || m.MemoryMiB > maxMemoryMiB {
 		wrong("memoryMiB", "%d is out of range (%d to %d)", m.MemoryMiB, minMemoryMiB, maxMemoryMiB)
 	}
-	if m.VCPUs < 1 || m.VCPUs > maxVCPUs {
-		wrong("vcpus", "%d is out of range (1 to %d)", m.VCPUs, maxVCPUs)
+	if m.VCPUs < 1 || m.VCPUs > MaxVCPUs {
+		wrong("vcpus", "%d is out of range (1 to %d)", m.VCPUs, MaxVCPUs)
 	}
 	m.validateImage(wrong)
 	m.validateParams(wrong)

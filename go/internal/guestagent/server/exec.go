@@ -45,7 +45,7 @@ func (s *Server) exec(_ context.Context, args execArgs) (any, error) {
 		return nil, err
 	}
 	command := exec.Command(args.Path, args.Args...)
-	command.Env, command.Dir = args.Env, "/"
+	command.Env, command.Dir = args.Env, s.dir
 	// A session of its own, so that a signal to its process group reaches its children.
 	command.SysProcAttr = &unix.SysProcAttr{Setsid: true}
 	if len(args.Input) > 0 {

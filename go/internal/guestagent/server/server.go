@@ -28,6 +28,7 @@ const maxRequest = 2 * guestagent.MaxInput
 type Server struct {
 	version  string
 	shutdown func(guestagent.ShutdownMode) error
+	dir      string // in which commands run
 	commands []command
 	running  table
 }
@@ -42,7 +43,7 @@ type command struct {
 // New returns a server that reports version as the agent's version. shutdown ends the guest or
 // returns an error; see Shutdown.
 func New(version string, shutdown func(guestagent.ShutdownMode) error) *Server {
-	s := &Server{version: version, shutdown: shutdown}
+	s := &Server{version: version, shutdown: shutdown, dir: "/"}
 	s.commands = []command{
 		{guestagent.CommandSync, false, with(s.sync)},
 		{guestagent.CommandSyncDelimited, false, with(s.sync)},
@@ -58,6 +59,16 @@ func New(version string, shutdown func(guestagent.ShutdownMode) error) *Server {
 		{guestagent.CommandExecOutput, false, with(s.execOutput)},
 	}
 	return s
+}
+
+// SetDir sets the directory in which commands run. Default: "/". It must be called before Serve.
+func (s *Server) SetDir(dir string) { s.dir = dir }
+
+// Waits reports whether the server waits for a child process, or is about to. If the server's
+// process also waits for the processes that it inherits, it must leave these to the server.
+func (s *Server) Waits(pid int) bool {
+	p, err := s.running.get(pid)
+	return err == nil && !p.ended()
 }
 
 // with returns a command that decodes its arguments into an A and calls run. Unknown arguments are

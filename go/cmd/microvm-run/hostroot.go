@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/cmdline"
+	"microvm-console/internal/consoletest"
+	"microvm-console/internal/hostroot"
+	"microvm-console/internal/rundir"
+	"microvm-console/internal/vmconfig"
+)
+
+// checkHostRootFlags returns an error if a flag needs --host-root.
+func checkHostRootFlags(c *cli.Context) error {
+	for _, flag := range []string{"kernel", "writable"} {
+		if c.IsSet(flag) && !c.Bool("host-root") {
+			return cmdline.Usage("--%s needs --host-root (the kernel of another VM is in its vm.json)", flag)
+		}
+	}
+	return nil
+}
+
+// hostRoot returns the guest of --host-root. Its errors have status StatusUsage.
+func hostRoot(c *cli.Context) (*hostroot.Guest, error) {
+	machine, err := hostRootMachine(c)
+	if err != nil {
+		return nil, err
+	}
+	guest, err := hostroot.New(machine, c.StringSlice("writable"), !c.Bool("exec"))
+	if err != nil {
+		return nil, cmdline.Status(cmdline.StatusUsage, err)
+	}
+	return guest, cmdline.Status(cmdline.StatusUsage, guest.Machine.CheckFiles())
+}
+
+// hostRootMachine returns the VM of --host-root: that of a vm.json, or the default one.
+func hostRootMachine(c *cli.Context) (vmconfig.Machine, error) {
+	kernel := c.String("kernel")
+	if c.String("config") != "" {
+		machine, err := cmdline.Machine(c, consoletest.CheckNames)
+		if kernel != "" {
+			machine.Kernel = kernel
+		}
+		return machine, err
+	}
+	if kernel == "" {
+		var err error
+		if kernel, err = hostroot.HostKernel(); err != nil {
+			return vmconfig.Machine{}, cmdline.Status(cmdline.StatusUsage, err)
+		}
+	}
+	machine, err := hostroot.Default(kernel)
+	if err != nil {
+		return machine, err
+	}
+	return machine, cmdline.SetMachine(c, &machine)
+}
+
+// withFreeName calls start with the machine, and again under another name as long as a machine of
+// this name runs. With --name, it calls start once.
+func withFreeName(c *cli.Context, machine vmconfig.Machine, start func(vmconfig.Machine) error) error {
+	base := machine.Name
+	for n := 2; ; n++ {
+		err := start(machine)
+		if !errors.Is(err, rundir.ErrLocked) || c.IsSet("name") {
+			return err
+		}
+		machine.Name = fmt.Sprintf("%s-%d", base, n)
+		if err := vmconfig.CheckName(machine.Name); err != nil {
+			return cmdline.Status(cmdline.StatusUsage, err)
+		}
+	}
+}
