@@ -146,7 +146,7 @@ func TestVirtiofsdDiesWithItsOwner(t *testing.T) {
 	dir, shared := short(t), t.TempDir()
 	self, _ := os.Executable()
 	path := filepath.Join(dir, "vm.json")
-	text := `{"name": "m", "accel": "tcg", "qemu": "` + self + `", "kernel": "` + self + `", "sandbox": false,
+	text := `{"name": "m", "accel": "tcg", "qemu": "` + self + `", "kernel": "` + qemutest.Kernel(t) + `", "sandbox": false,
 		"shares": [{"source": "` + shared + `", "target": "/s", "driver": "virtiofs"}],
 		"consoles": [{"name": "serial", "device": "ttyS0", "port": ` + strconv.Itoa(port(t)) + `}]}`
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
