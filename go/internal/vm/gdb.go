@@ -69,6 +69,9 @@ func (w *watcher) setPaused(status string) {
 	if w.paused == statusPrelaunch && status == "" {
 		w.guest.Begin(time.Now())
 	}
+	if status == "" {
+		w.record.withdraw(pausedNote)
+	}
 	w.paused = status
 	w.record.set(func(m *state.Machine) { m.Paused = status != "" })
 	_ = w.record.publish() // the status shows it even without the file

@@ -46,6 +46,19 @@ func TestPausedForGDB(t *testing.T) {
 	}
 }
 
+// The note about a guest that the monitor has paused is withdrawn when the guest continues.
+func TestPausedByTheMonitor(t *testing.T) {
+	v, ended := run(t, machine(t, "fake.pause"))
+	started(t, v)
+	for _, notes := range []int{1, 0} {
+		if err := v.Break(t.Context(), "serial"); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "change of the notes", func() bool { return len(v.Status().Notes) == notes && v.Status().Paused == (notes == 1) })
+	}
+	stop(t, v, ended)
+}
+
 // The field gdb of vm.json serves gdb, and does not pause the guest.
 func TestGDBOfVMJSON(t *testing.T) {
 	m := machine(t, "fake.print="+printed(t, bootText+loginText))

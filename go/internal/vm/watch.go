@@ -204,6 +204,10 @@ func (w *watcher) panicByText() *guest.Error {
 	return confirmed
 }
 
+// pausedNote is the note of a guest that is paused, but not by a gdb on our socket. It is withdrawn
+// when the guest continues.
+const pausedNote = "the guest is paused by QEMU's monitor"
+
 // checkRunState records whether the guest is paused. It returns why QEMU has stopped the guest's
 // processors, or nil if they run or may continue. In that case it adds a note.
 func (w *watcher) checkRunState() *guest.Error {
@@ -223,7 +227,7 @@ func (w *watcher) checkRunState() *guest.Error {
 		w.record.note("the guest is stopped by an I/O error of a disk (check the free space on the host), and continues once the disk works")
 	case "paused":
 		if !w.gdb {
-			w.record.note("the guest is paused by QEMU's monitor")
+			w.record.note(pausedNote)
 		}
 	}
 	return nil
