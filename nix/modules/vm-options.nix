@@ -42,11 +42,7 @@ let
       autostart = mkOption {
         type = types.bool;
         default = true;
-        description =
-          if system then
-            "Whether the VM starts when the host boots."
-          else
-            "Whether the VM starts when the user logs in, or at boot if the user lingers (loginctl enable-linger).";
+        description = "Whether the VM starts at boot; in home-manager when the user logs in, or at boot if the user lingers.";
       };
 
       restart = mkOption {
@@ -66,8 +62,8 @@ let
       };
     }
     // lib.optionalAttrs system {
-      group = account "A group whose members may use the VM. The default (null) is none: only root may.";
-      user = account "The user that runs the VM, who must exist. The default (null) is a user that systemd makes for it.";
+      group = account "NixOS only: a group whose members may use the VM. The default (null) is none: only root may.";
+      user = account "NixOS only: the user that runs the VM, who must exist. The default (null) is a user that systemd makes for it.";
     };
   };
 in

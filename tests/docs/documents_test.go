@@ -85,6 +85,7 @@ var documentsRunElsewhere = map[string]string{
 	"docs/kernel-developer.md":      "tests/guest/kernel_document_test.go",
 	"docs/own-vm.md":                "tests/flake/own_vm_document_test.go",
 	"docs/relays.md":                "tests/relay/relay_document_test.go",
+	"docs/services.md":              "tests/guest/service_test.go",
 	"docs/without-nix.md":           "tests/release/document_test.go",
 	"examples/debian/README.md":     "tests/guest/debian_test.go",
 	"examples/own-kernel/README.md": "tests/guest/own_kernel_test.go",

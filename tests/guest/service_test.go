@@ -7,12 +7,13 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// serviceScript begins the scripts of these tests: the programs, and a VM that starts fast.
-// Waiting has a limit: that of the test.
+// serviceScript begins the scripts of these tests: the programs, and the demo as result. Waiting has
+// a limit, that of the container.
 func serviceScript(t *testing.T) string {
 	t.Helper()
-	demo := harness.Build(t, "console-demo")
-	return "vm=" + demo + "/share/microvm/vm.json PATH=" + harness.Build(t, "tools") + "/bin:$PATH\n" + `set -eu
+	return "demo=" + harness.Build(t, "console-demo") + " PATH=" + harness.Build(t, "tools") + "/bin:$PATH\n" + `set -eu
+ln -s $demo result
+sudo() { "$@"; } # for a document, in a script that runs as root
 # killed UNIT: kills the main process of a service, and waits for its restart.
 killed() {
 	kill -KILL "$(systemctl "$@" show --property=MainPID --value microvm-web.service)"
@@ -28,6 +29,17 @@ shell() {
 	wait $! || true
 }
 `
+}
+
+// serviceCommands returns the commands of docs/services.md: those of a user's service, and those of
+// a system service.
+func serviceCommands(t *testing.T) (ofUser, ofSystem string) {
+	t.Helper()
+	blocks := harness.BashBlocks(t, "docs/services.md")
+	if len(blocks) != 2 {
+		t.Fatalf("%d blocks of commands", len(blocks))
+	}
+	return blocks[0], blocks[1]
 }
 
 // missing reports the texts that are not in what a script has printed, in their order.
@@ -48,13 +60,10 @@ func missing(t *testing.T, printed string, wanted ...string) {
 // restarts it when it was killed, and stops its guest.
 func TestUserService(t *testing.T) {
 	t.Parallel()
-	printed, err := harness.InSystemd(t, "", serviceScript(t)+`
-microvm-run --config $vm --name web --auto-ports units --install --restart-seconds 1 | tee printed
+	commands, _ := serviceCommands(t)
+	printed, err := harness.InSystemd(t, "", serviceScript(t)+commands+`
 systemd-analyze --user --man=no verify ~/.config/systemd/user/microvm-web.service
-grep '^  systemctl' printed >next
-. ./next
 systemctl --user show --property=ActiveState,StatusText microvm-web.service | sort
-console-status --name web | grep 'tcp localhost:'
 shell
 killed --user
 console-log --name web --list
@@ -68,7 +77,7 @@ echo end
 		t.Fatalf("%v, output:\n%s", err, printed)
 	}
 	missing(t, printed, "wrote /home/developer/.config/systemd/user/microvm-web.service\n",
-		"\nActiveState=active\nStatusText=ready after ", "tcp localhost:", "tcp localhost:", "\nR-42\n",
+		"tcp localhost:", "tcp localhost:", "\nActiveState=active\nStatusText=ready after ", "\nR-42\n",
 		"killed\n", "running\n", "\nActiveState=inactive\nResult=success\n", "killed\n", "stopped by ", "\nend\n")
 }
 
@@ -76,21 +85,18 @@ echo end
 // group uses it, and another user does not.
 func TestSystemService(t *testing.T) {
 	t.Parallel()
+	_, commands := serviceCommands(t)
 	printed, err := harness.InSystemdAsRoot(t, serviceScript(t)+`
-groupadd --system vms
-getent group kvm || groupadd --system kvm
-useradd --groups vms member
 as() { runuser --user "$1" -- "${@:2}"; }
 fails() { if "$@" 2>&1; then exit 9; fi; }
-fails microvm-run --config $vm --name web units --system --install --group nobody-knows
-microvm-run --config $vm --name web units --system --install --group vms --restart-seconds 1 >printed
+fails result/bin/microvm-run units --system --install --group nobody-knows
+getent group kvm || groupadd --system kvm
+`+commands+`
+useradd --groups vms member
 systemd-analyze --man=no verify /etc/systemd/system/microvm-web.service
-grep '^  systemctl' printed >next
-. ./next
 stat --format '%A %U %G %n' /run/microvm/web /run/microvm/web/ctl /run/microvm/web/serial/sock
 ps --no-headers -o user:20,comm -p "$(systemctl show --property=MainPID --value microvm-web.service)"
 (
-	echo root sees "$(console-status | grep web)"
 	echo a member sees "$(as member console-status | grep web)"
 	as member microvm-exec --name web -- echo hello from the guest
 	fails as developer console-status
@@ -117,8 +123,9 @@ echo end
 		t.Fatalf("%v, output:\n%s", err, printed)
 	}
 	missing(t, printed, `group: "nobody-knows" does not exist (create it: groupadd --system nobody-knows)`,
+		"wrote /etc/systemd/system/microvm-web.service\n", "web: ready after ",
 		"drwxr-x--- microvm-web vms /run/microvm/web\nsrw-rw---- microvm-web vms /run/microvm/web/ctl\nsrw-rw---- microvm-web vms /run/microvm/web/serial/sock\n",
-		"microvm-web ", "root sees web", "a member sees web", "\nhello from the guest\n",
+		"microvm-web ", "a member sees web", "\nhello from the guest\n",
 		"nothing is running", "it is a system service: use sudo, or join the group vms",
 		"\nR-42\n", "killed\n", "running\n", "web: shut down by ",
 		"\nActiveState=inactive\nResult=success\n", "killed\n", "stopped by ", "stopped by ", "\nend\n")

@@ -27,7 +27,7 @@ func app() *cli.App {
 QEMU is running, the number of the boot, the bytes printed, the clients and their lag, and
 the bytes that were lost, if any. Notes report problems of the guest, such as a process that
 was killed because memory ran out. Without --name and --channel, all running VMs and
-channels of this user are shown.
+channels of this user are shown, and the system services that the user may use.
 
 A VM is starting until QEMU runs, then booting, and ready when the guest's agent answers or
 a console shows a login prompt. --wait-ready waits for that.

@@ -97,6 +97,7 @@ var manual = cmdline.Manual{
 		{Term: "microvm-run --config vm.json", Text: "Start a VM"},
 		{Term: "microvm-run --config vm.json --detach", Text: "Start a VM in the background"},
 		{Term: "microvm-run --config vm.json --exec -- uname -r", Text: "Run one command in a fresh guest"},
+		{Term: "microvm-run --config vm.json units --install", Text: "Write the systemd unit that runs the VM as a service"},
 		{Term: "microvm-run --config vm.json --check", Text: "Report every mistake in a vm.json"},
 		{Term: "microvm-run --config vm.json --gdb", Text: "Wait for gdb before the first instruction"},
 	},

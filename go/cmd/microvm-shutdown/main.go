@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,7 +34,8 @@ and the others 2 each.
 Only --force ends a QEMU process that was left behind when its microvm-run was killed: by
 SIGTERM, then by SIGKILL.
 
---all stops all VMs of this user at the same time and prints a line for each.`,
+--all stops all VMs of this user, and for root also system services, at the same time, and
+prints a line for each.`,
 		Metadata: cmdline.Manual{
 			Exit: []cmdline.Entry{
 				{Term: "0", Text: "the VM has ended; with --all: all of them"},
@@ -97,6 +100,8 @@ func stopAll(c *cli.Context, request ctl.StopRequest) error {
 	if err != nil {
 		return err
 	}
+	// The members of a group share a system service: each stops it by its name.
+	machines = slices.DeleteFunc(machines, func(m rundir.Machine) bool { return m.IsService() && os.Getuid() != 0 })
 	if len(machines) == 0 {
 		return cmdline.Status(cmdline.StatusNoVM, &ctl.NotRunningError{})
 	}

@@ -150,8 +150,8 @@ func defaultOf(f cli.DocGenerationFlag) string {
 
 // The files of VMs and channels, for Manual.Files.
 var (
-	RuntimeFiles        = Entry{"$XDG_RUNTIME_DIR/microvm/NAME/", "the control socket, the lock and the state of a running VM (/tmp/microvm-UID/NAME/ without the variable)"}
-	JournalFiles        = Entry{"$XDG_STATE_HOME/microvm/NAME/CONSOLE/", "the journal of a console (~/.local/state without the variable)"}
+	RuntimeFiles        = Entry{"$XDG_RUNTIME_DIR/microvm/NAME/", "the control socket, the lock and the state of a running VM (/tmp/microvm-UID/NAME/ without the variable; /run/microvm/NAME/ of a system service)"}
+	JournalFiles        = Entry{"$XDG_STATE_HOME/microvm/NAME/CONSOLE/", "the journal of a console (~/.local/state without the variable; /var/lib/microvm/NAME/CONSOLE/ of a system service)"}
 	ChannelRuntimeFiles = Entry{"$XDG_RUNTIME_DIR/qemu-relay/CHANNEL/", "the control socket and the locks of a channel, and the FIFOs of QEMU (/tmp/qemu-relay-UID/CHANNEL/ without the variable)"}
 	ChannelJournalFiles = Entry{"$XDG_STATE_HOME/qemu-relay/CHANNEL/", "the journal of a channel"}
 )

@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/binary"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +34,7 @@ func (w *indexWriter) open() bool {
 	if w.file != nil {
 		return true
 	}
-	file, err := os.OpenFile(w.path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|w.flags, 0o600)
+	file, err := os.OpenFile(w.path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|w.flags, modeIn(filepath.Dir(w.path)))
 	if err != nil {
 		return false
 	}

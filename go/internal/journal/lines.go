@@ -107,7 +107,7 @@ func shortage(err error) bool {
 
 // writeFile is os.WriteFile with additional flags.
 func writeFile(path string, flags int, data []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|flags, 0o600)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|flags, modeIn(filepath.Dir(path)))
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ const lockTries = 1000
 
 // takeLock takes the lock of the journal in dir.
 func takeLock(dir string) (*os.File, error) {
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, modeIn(dir))
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -23,10 +24,20 @@ type store struct {
 // last returns the newest segment, which is being written.
 func (s *store) last() *segment { return &s.segments[len(s.segments)-1] }
 
+// modeIn returns the permissions of a new file in the folder of a journal. A group that can read
+// the folder, as that of a service, can read the file.
+func modeIn(dir string) os.FileMode {
+	info, err := os.Stat(dir)
+	if err == nil && info.Mode().Perm()&0o040 != 0 {
+		return 0o640
+	}
+	return 0o600
+}
+
 // create creates the file of a segment. An existing file of that name is set aside.
 func (s *store) create(path string) (*os.File, error) {
 	for {
-		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, modeIn(filepath.Dir(path)))
 		switch {
 		case err == nil:
 			return file, nil

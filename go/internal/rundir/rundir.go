@@ -140,13 +140,18 @@ func (m Machine) ShareSocket(tag string) string { return filepath.Join(m.Path(),
 // Console returns the folder of a console's relay.
 func (m Machine) Console(console string) string { return filepath.Join(m.Path(), console) }
 
-// CreateConsole creates the folder of a console's relay in the machine's folder, mode 0700, or
-// 0750 if the machine is for a group.
-func (m Machine) CreateConsole(console string) error {
-	if err := os.Mkdir(m.Console(console), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
+// OpenToGroup creates folders of a console, mode 0750, if the machine is for a group. Otherwise it
+// does nothing.
+func (m Machine) OpenToGroup(folders ...string) error {
+	if !m.ForGroup() {
+		return nil
 	}
-	return os.Chmod(m.Console(console), m.Mode(0o700)&^0o020)
+	for _, folder := range folders {
+		if err := errors.Join(os.MkdirAll(folder, 0o750), os.Chmod(folder, 0o750)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Socket returns the Unix socket of a console's relay, given the relay's folder.

@@ -93,6 +93,9 @@ func (f Folder) createGiven() error {
 	return nil
 }
 
+// IsService reports whether a service manager makes the folder: that of a system service.
+func (f Folder) IsService() bool { return f.given }
+
 // ForGroup reports whether the members of a group may use the machine: a service manager has
 // made its folder, and the group can enter it (RuntimeDirectoryMode=0750).
 func (f Folder) ForGroup() bool {

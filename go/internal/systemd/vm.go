@@ -57,15 +57,14 @@ func (v VM) Validate() error {
 // Unit returns the unit of the VM.
 func (v VM) Unit() Unit {
 	var text strings.Builder
-	fmt.Fprintf(&text, vmText, v.Name, commandLine(append([]string{v.Program}, v.Args...)), v.Restart, v.RestartSeconds)
-	target := "default.target"
+	mode, umask, target := "0700", "0077", "default.target"
+	if v.Group != "" {
+		mode, umask = "0750", "0027"
+	}
+	fmt.Fprintf(&text, vmText, v.Name, commandLine(append([]string{v.Program}, v.Args...)), v.Restart, v.RestartSeconds, umask)
 	if v.System {
 		target = "multi-user.target"
 		text.WriteString(v.account())
-		mode := "0700"
-		if v.Group != "" {
-			mode = "0750"
-		}
 		fmt.Fprintf(&text, systemText, v.Name, mode)
 	}
 	fmt.Fprintf(&text, "\n[Install]\nWantedBy=%s\n", target)
@@ -111,7 +110,7 @@ TimeoutStartSec=infinity
 TimeoutStopSec=45s
 KillMode=mixed
 LimitCORE=0
-UMask=0077
+UMask=%[5]s
 NoNewPrivileges=yes
 LockPersonality=yes
 RestrictRealtime=yes

@@ -59,7 +59,7 @@ func (cs *consoles) openOne(declared vmconfig.Console, listeners []net.Listener)
 		return err
 	}
 	folder := cs.dir.Console(declared.Name)
-	if err := cs.dir.CreateConsole(declared.Name); err != nil {
+	if err := cs.dir.OpenToGroup(folder, dir); err != nil {
 		return err
 	}
 	c, err := console.Open(console.Config{

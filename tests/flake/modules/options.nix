@@ -16,7 +16,9 @@ let
     str = "text";
     ints.positive = "whole number from 1";
     nullOr = type: type;
-    attrsOf = inner: { attrs = inner.options; };
+    anything = "any";
+    enum = words: "one of ${concatStringsSep ", " words}";
+    attrsOf = inner: if inner ? options then { attrs = inner.options; } else "attributes";
     submodule = module: module;
   };
   lib = {
@@ -27,6 +29,7 @@ let
       default = false;
       description = "Whether to enable ${what}.";
     };
+    optionalAttrs = condition: attributes: if condition then attributes else { };
     literalExpression = text: { inherit text; };
   };
 
@@ -55,9 +58,19 @@ in
 ''
   # Options of the modules
 
-  `services.qemu-relay`, the same in NixOS (`nixosModules.default`) and in home-manager
-  (`homeModules.default`). This file is generated from the options:
-  `scripts/test -run TestOptionsDocument -update` writes it.
+  The options of NixOS (`nixosModules.default`) and of home-manager (`homeModules.default`). This file
+  is generated from the options: `scripts/test -run TestOptionsDocument -update` writes it.
+
+  ## VMs
+
+  `services.microvm-console`: [VMs as services](services.md).
+
+  | option | type | default | example | |
+  |---|---|---|---|---|
+  ${lines "services.microvm-console." (import ../../../nix/modules/vm-options.nix { inherit lib; package = { text = ""; }; system = true; })}
+  ## Relays
+
+  `services.qemu-relay`: [relays](relays.md).
 
   | option | type | default | example | |
   |---|---|---|---|---|
