@@ -12,7 +12,6 @@ tools:
 }:
 let
   cfg = config.virtualisation.microvm-console;
-  user = config.users.users.root;
 
   # Without the other programs of the package, which the guest does not need.
   agent = pkgs.runCommand "microvm-agent" { } ''
@@ -47,7 +46,7 @@ in
     rootLogin = lib.mkOption {
       type = lib.types.bool;
       default = true;
-      description = "Whether root can log in on the consoles without a password, unless the configuration sets one.";
+      description = "Whether root can log in on the consoles without a password. A password that the configuration sets has precedence.";
     };
   };
 
@@ -86,13 +85,8 @@ in
     # The store is read-only.
     nix.enable = lib.mkDefault false;
 
-    users.users.root.initialHashedPassword = lib.mkIf (
-      cfg.rootLogin
-      && user.hashedPassword == null
-      && user.hashedPasswordFile == null
-      && user.initialPassword == null
-      && user.password == null
-    ) (lib.mkDefault "");
+    # Over a default of NixOS, below every setting of the user.
+    users.users.root.initialHashedPassword = lib.mkIf cfg.rootLogin (lib.mkOverride 900 "");
 
     systemd.services.microvm-agent = {
       description = "Guest agent of microvm-console";

@@ -9,8 +9,8 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// TestNixOSDocument builds the VM of docs/nixos.md, without its share, and runs its vm.json with a
-// guest that stands in for NixOS: see nixos/flake.nix. Its system is on the store disk, its
+// TestNixOSDocument builds the VM of docs/nixos.md, without its share, and runs its vm.json with
+// another guest in place of NixOS: see nixos/flake.nix. Its system is on the store disk, its
 // data disk is mounted, and its forwarded port is served.
 func TestNixOSDocument(t *testing.T) {
 	t.Parallel()

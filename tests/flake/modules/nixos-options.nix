@@ -10,6 +10,7 @@ let
     { name, config, ... }:
     {
       options = {
+        enable = option types.bool true;
         autoResize = option types.bool false;
         device = option (types.nullOr types.str) null;
         fsType = option types.str "auto";
@@ -50,7 +51,9 @@ in
     boot.initrd.kernelModules = option (types.listOf types.str) [ ];
     boot.kernelParams = option (types.listOf types.str) [ ];
     boot.loader.grub.enable = option types.bool true;
-    fileSystems = option (types.attrsOf (types.submodule fileSystem)) { };
+    fileSystems = option (types.attrsOf (types.submodule fileSystem)) { } // {
+      apply = lib.filterAttrs (_name: one: one.enable);
+    };
     networking.hostName = option types.str "nixos";
     nix.enable = option types.bool true;
     system = option types.raw { };
@@ -58,5 +61,5 @@ in
     users.users = option (types.attrsOf (types.submodule user)) { };
   };
 
-  config.users.users.root = { };
+  config.users.users.root.initialHashedPassword = lib.mkDefault "!";
 }
