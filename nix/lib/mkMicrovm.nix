@@ -19,6 +19,8 @@
   # The fields of mkGuestInitrd, for a VM that does not set initrd: a path, a package that
   # contains the file, or null for no initrd.
   guest ? { },
+  # What starts instead of a kernel. image.path is a package or a path.
+  image ? null,
   ...
 }@machine:
 let
@@ -33,7 +35,7 @@ let
   isDevice = device: builtins.match "(ttyS|hvc)[0-9]" device != null;
   gettys = builtins.attrNames (lib.genAttrs (builtins.filter isDevice devices) (_device: null));
 
-  image = mkGuestInitrd (
+  guestImage = mkGuestInitrd (
     {
       name = "${called}-guest";
       hostname = called;
@@ -42,12 +44,20 @@ let
     // lib.optionalAttrs (gettys != [ ]) { inherit gettys; }
     // guest
   );
-  initrd = machine.initrd or image;
+  initrd = machine.initrd or (if image == null then guestImage else null);
+
+  # A file in the store is never written to.
+  imageFile = { snapshot = true; } // image // lib.optionalAttrs (image ? path) {
+    path = if image.path.type or null == "derivation" then "${image.path}" else boot "image" "" image.path;
+  };
 
   storePaths = {
     qemu = machine.qemu or "${qemu_kvm}/bin/qemu-system-${stdenv.hostPlatform.qemuArch}";
+  }
+  // lib.optionalAttrs (image == null || machine ? kernel) {
     kernel = boot "kernel" (kernel.target or stdenv.hostPlatform.linux-kernel.target) kernel;
   }
+  // lib.optionalAttrs (image != null) { image = imageFile; }
   // lib.optionalAttrs (initrd != null) { initrd = boot "initrd" "initrd" initrd; };
   given = removeAttrs machine [
     "guest"

@@ -80,6 +80,7 @@ func runDocument(t *testing.T, document string) {
 // those tests, which name the document.
 var documentsRunElsewhere = map[string]string{
 	"docs/hobby-os.md":              "tests/relay/hobby_document_test.go",
+	"docs/images.md":                "tests/guest/image_document_test.go",
 	"docs/kernel-developer.md":      "tests/guest/kernel_document_test.go",
 	"docs/own-vm.md":                "tests/flake/own_vm_document_test.go",
 	"docs/relays.md":                "tests/relay/relay_document_test.go",

@@ -64,21 +64,26 @@ CONSOLE is the name or the device of another console of the VM, such as ttyS1.`,
 			Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
 			Values:    map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
 		}.Metadata(),
-		Flags: []cli.Flag{
-			cmdline.ConfigFlag(),
-			cmdline.NameFlag(cmdline.OnlyVM),
-			cmdline.ChannelFlag("attach to", unnamed(channel)),
-			&cli.StringFlag{Name: "from", Value: "start", Usage: "begin at `PLACE`: start (of the boot), now, -BYTES (from the end), or an offset"},
-			cmdline.BootFlag(),
-			&cli.BoolFlag{Name: "read-only", Usage: "do not type"},
-			&cli.BoolFlag{Name: "force", Usage: "take the writer's seat from its holder"},
-			&cli.BoolFlag{Name: "once", Usage: "on a terminal: end with the VM"},
-			cmdline.TimestampsFlag(),
-			cmdline.RawFlag(""),
-			&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "detach with `KEY`"},
-			cmdline.TimeoutFlag(0, "end after `TIME`"),
-		},
+		Flags:  flags(channel),
 		Action: func(c *cli.Context) error { return action(c, device, channel) },
+	}
+}
+
+// flags returns the flags of an App.
+func flags(channel string) []cli.Flag {
+	return []cli.Flag{
+		cmdline.ConfigFlag(),
+		cmdline.NameFlag(cmdline.OnlyVM),
+		cmdline.ChannelFlag("attach to", unnamed(channel)),
+		&cli.StringFlag{Name: "from", Value: "start", Usage: "begin at `PLACE`: start (of the boot), now, -BYTES (from the end), or an offset"},
+		cmdline.BootFlag(),
+		&cli.BoolFlag{Name: "read-only", Usage: "do not type"},
+		&cli.BoolFlag{Name: "force", Usage: "take the writer's seat from its holder"},
+		&cli.BoolFlag{Name: "once", Usage: "on a terminal: end with the VM"},
+		cmdline.TimestampsFlag(),
+		cmdline.RawFlag(""),
+		&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "detach with `KEY`"},
+		cmdline.TimeoutFlag(0, "end after `TIME`"),
 	}
 }
 

@@ -25,8 +25,12 @@ func Endpoints(w io.Writer, consoles []state.Console, screen Screen) error {
 // unless that is "".
 func endpointLines(consoles []state.Console, folder string) string {
 	var text strings.Builder
+	width := 6
 	for _, console := range consoles {
-		fmt.Fprintf(&text, "%-8s %-6s %s\n", console.Name, console.Device, endpoints(console, folder))
+		width = max(width, len(console.Device))
+	}
+	for _, console := range consoles {
+		fmt.Fprintf(&text, "%-8s %-*s %s\n", console.Name, width, console.Device, endpoints(console, folder))
 	}
 	return text.String()
 }

@@ -61,7 +61,7 @@ func Args(m vmconfig.Machine, h Host) []string {
 		args = append(args, "-sandbox", sandbox)
 	}
 	args = append(args,
-		"-machine", machine(m, h),
+		"-machine", machine(h),
 		"-accel", h.Accel,
 		"-cpu", cpu(h.Accel),
 		"-m", strconv.Itoa(m.MemoryMiB)+"M",
