@@ -23,6 +23,8 @@
   guest ? { },
   # "all" or "named"; see bindPrograms.nix.
   programs ? "all",
+  # What starts instead of a kernel. image.path is a package or a path.
+  image ? null,
   ...
 }@machine:
 let
@@ -30,7 +32,7 @@ let
   called = if builtins.match "[A-Za-z0-9_-]+" (toString name) != null then name else "microvm";
   boot = bootFile called;
 
-  image = mkGuestInitrd (
+  guestImage = mkGuestInitrd (
     {
       name = "${called}-guest";
       hostname = called;
@@ -40,7 +42,12 @@ let
     }
     // guest
   );
-  initrd = machine.initrd or image;
+  initrd = machine.initrd or (if image == null then guestImage else null);
+
+  # A file in the store is never written to.
+  imageFile = { snapshot = true; } // image // lib.optionalAttrs (image ? path) {
+    path = if image.path.type or null == "derivation" then "${image.path}" else boot "image" "" image.path;
+  };
 
   nixos = nixosGuest called machine;
 
@@ -60,7 +67,7 @@ let
       [ ]
   );
 
-  # The VM without the initrd of an image. The modules are in the closure of a VM only if the
+  # The VM without the initrd of a guest image. The modules are in the closure of a VM only if the
   # driver of a share is chosen by them.
   vm =
     lib.optionalAttrs (machine ? shares && kernel ? modules) {
@@ -69,6 +76,9 @@ let
     // removeAttrs machine options
     // {
       qemu = machine.qemu or "${qemu_kvm}/bin/qemu-system-${stdenv.hostPlatform.qemuArch}";
+    }
+    // lib.optionalAttrs (image != null) { image = imageFile; }
+    // lib.optionalAttrs (image == null || machine ? kernel) {
       kernel = boot "kernel" (kernel.target or stdenv.hostPlatform.linux-kernel.target) kernel;
     };
 in

@@ -45,7 +45,7 @@ func jsonFields(t *testing.T, file string, nested map[string]string) []string {
 			if field.Tag != nil {
 				tag = reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("json")
 			}
-			if name, _, _ := strings.Cut(tag, ","); name != "" {
+			if name, _, _ := strings.Cut(tag, ","); name != "" && name != "-" {
 				fields = append(fields, nested[spec.Name.Name]+name)
 			}
 		}
@@ -90,6 +90,9 @@ func plainVM(field string) map[string]any {
 	if field == "ports" {
 		delete(vm, "consoles") // ports is for a vm.json without consoles
 	}
+	if field == "image" {
+		delete(vm, "kernel") // an image replaces it
+	}
 	list, _, _ := strings.Cut(field, "[].")
 	for _, other := range []string{"disks", "shares"} {
 		if list != other || list == field {
@@ -129,7 +132,7 @@ func TestContractOfVMJSON(t *testing.T) {
 
 	run := harness.Tool(t, "microvm-run")
 	dir := t.TempDir()
-	harness.Must(t, dir, "bash", "-c", "mkdir other && { head -c 514 /dev/zero; printf HdrS; } >bzImage && cp bzImage other && touch initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
+	harness.Must(t, dir, "bash", "-c", "mkdir other && { head -c 510 /dev/zero; printf '\\125\\252'; head -c 2096640 /dev/zero; } >disk.img && { head -c 514 /dev/zero; printf HdrS; } >bzImage && cp bzImage other && touch initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
 	// dryRun returns the command line of QEMU for a plain machine with one field changed.
 	dryRun := func(field, value string, flags ...string) (string, error) {
 		vm := plainVM(field)
@@ -166,6 +169,28 @@ func TestContractOfVMJSON(t *testing.T) {
 		with, err := dryRun(field, r.Code(2)[0], flags...)
 		if err != nil || !strings.Contains(oneLine(with), gets[0]) {
 			t.Errorf("with %s = %s, QEMU does not get %q: %v\n%s", field, r.Code(2)[0], gets[0], err, with)
+		}
+	}
+}
+
+// TestContractOfImages checks that the table lists every field of an image, and that QEMU gets what
+// the table says.
+func TestContractOfImages(t *testing.T) {
+	t.Parallel()
+	rows := contractTable(t, "`image` = `image` of `mkMicrovm`")
+	compareNames(t, rows, jsonFields(t, "go/internal/vmconfig/image.go", nil))
+	run, dir := harness.Tool(t, "microvm-run"), t.TempDir()
+	harness.Must(t, dir, "bash", "-c", "{ head -c 510 /dev/zero; printf '\\125\\252'; head -c 2096640 /dev/zero; } >disk.img && cp disk.img other.img")
+	for _, r := range rows {
+		image := map[string]any{"path": "disk.img", r.Code(0)[0]: json.RawMessage(r.Code(2)[0])}
+		vm, err := json.Marshal(map[string]any{"name": "plain", "accel": "tcg", "image": image})
+		if err != nil {
+			t.Fatal(err)
+		}
+		harness.WriteFile(t, filepath.Join(dir, "vm.json"), string(vm))
+		with := harness.Must(t, dir, run, "--config", "vm.json", "--dry-run")
+		if gets := r.Code(3)[0]; !strings.Contains(oneLine(with), gets) {
+			t.Errorf("with %s = %s, QEMU does not get %q:\n%s", r.Code(0)[0], r.Code(2)[0], gets, with)
 		}
 	}
 }

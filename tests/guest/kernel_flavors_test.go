@@ -63,7 +63,7 @@ echo "from the host" >share/file
 truncate --size 16M disk
 mkfs.ext4 -q disk
 mkfs.erofs image erofs`)
-	output := inGuest(t, demo, fullScript, map[string]any{"qemuArgs": []string{
+	output := inFlavor(t, demo, fullScript, map[string]any{"qemuArgs": []string{
 		"-drive", "format=raw,if=virtio,file=" + dir + "/disk",
 		"-drive", "format=raw,if=virtio,readonly=on,file=" + dir + "/image",
 		"-virtfs", "local,path=" + dir + "/share,mount_tag=host,security_model=none,readonly=on",
@@ -80,9 +80,9 @@ mkfs.erofs image erofs`)
 	}
 }
 
-// inGuest runs a script in a guest with a changed vm.json, on q35, and returns its output. The
+// inFlavor runs a script in a guest with a changed vm.json, on q35, and returns its output. The
 // script ends at the first command that fails.
-func inGuest(t *testing.T, demo, script string, fields map[string]any) string {
+func inFlavor(t *testing.T, demo, script string, fields map[string]any) string {
 	t.Helper()
 	harness.OwnFolders(t)
 	config := harness.ChangedVM(t, demo, func(machine map[string]any) {
@@ -121,7 +121,7 @@ func TestDebugKernel(t *testing.T) {
 	t.Parallel()
 	demo := kernelDemo(t, "guest-kernel-debug", "debug-guest")
 	kernel := harness.Build(t, "guest-kernel-debug")
-	output := inGuest(t, demo, debugScript, map[string]any{"qemuArgs": []string{
+	output := inFlavor(t, demo, debugScript, map[string]any{"qemuArgs": []string{
 		"-virtfs", "local,path=" + kernel + "/lib/modules,mount_tag=modules,security_model=none,readonly=on",
 	}})
 	for _, want := range []string{"sysrq 1\n", "unit tests 0\n", "tainted 0\n", "tainted 512\n"} {
@@ -143,7 +143,7 @@ func TestDebugKernel(t *testing.T) {
 func TestDebugKernelRunsUnitTests(t *testing.T) {
 	t.Parallel()
 	demo := kernelDemo(t, "guest-kernel-debug", "debug-guest")
-	output := inGuest(t, demo, "mount -t debugfs debugfs /sys/kernel/debug; cat /sys/kernel/debug/kunit/*/results",
+	output := inFlavor(t, demo, "mount -t debugfs debugfs /sys/kernel/debug; cat /sys/kernel/debug/kunit/*/results",
 		map[string]any{"kernelParams": []string{"kunit.enable=1"}})
 	// The results have the form of TAP.
 	if passed := strings.Count(output, "\nok "); passed < 3 || strings.Contains(output, "not ok ") {
@@ -170,7 +170,7 @@ func TestKernelsDocument(t *testing.T) {
 func TestKASANKernel(t *testing.T) {
 	t.Parallel()
 	demo := kernelDemo(t, "guest-kernel-kasan", "kasan-guest")
-	output := inGuest(t, demo, `
+	output := inFlavor(t, demo, `
 mount -t debugfs debugfs /sys/kernel/debug
 echo "tainted $(($(cat /proc/sys/kernel/tainted) & 32))"
 echo READ_AFTER_FREE >/sys/kernel/debug/provoke-crash/DIRECT

@@ -44,8 +44,12 @@ func forwardsAndGDB(machine state.Machine) string {
 // unless that is "".
 func endpointLines(consoles []state.Console, folder string) string {
 	var text strings.Builder
+	width := 6
 	for _, console := range consoles {
-		fmt.Fprintf(&text, "%-8s %-6s %s\n", console.Name, console.Device, endpoints(console, folder))
+		width = max(width, len(console.Device))
+	}
+	for _, console := range consoles {
+		fmt.Fprintf(&text, "%-8s %-*s %s\n", console.Name, width, console.Device, endpoints(console, folder))
 	}
 	return text.String()
 }

@@ -67,7 +67,7 @@ func Args(m vmconfig.Machine, h Host) []string {
 		args = append(args, "-sandbox", sandbox)
 	}
 	args = append(args,
-		"-machine", machine(m, h)+sharedMemory(m),
+		"-machine", machine(h)+sharedMemory(m),
 		"-accel", h.Accel,
 		"-cpu", cpu(h.Accel),
 		"-m", strconv.Itoa(m.MemoryMiB)+"M",

@@ -1,7 +1,6 @@
 package qemu
 
 import (
-	"slices"
 	"strings"
 
 	"microvm-console/internal/vmconfig"
@@ -49,14 +48,13 @@ var imageDevices = map[string][]string{
 }
 
 // machine returns the value of -machine. For Linux it omits devices that no console needs, since
-// the guest spends time probing each one.
-func machine(m vmconfig.Machine, h Host) string {
+// the guest spends time probing each one. For other guests it does not set graphics=off, with
+// which SeaBIOS has ttyS0 as its screen and keyboard: SeaBIOS would take keys that a guest in
+// real mode polls for.
+func machine(h Host) string {
 	switch {
 	case h.Type == "q35" && h.Boot.Linux():
 		return linuxQ35
-	case h.Type == "q35" && m.Image != nil && m.Image.CustomFirmware() == "" && slices.ContainsFunc(m.Consoles, vmconfig.Console.IsSerial):
-		// SeaBIOS, and boot loaders that use it, have ttyS0 as their screen and keyboard.
-		return "q35,graphics=off"
 	case h.Type == "q35":
 		return "q35"
 	}

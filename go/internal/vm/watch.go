@@ -177,7 +177,7 @@ func (w *watcher) noteSilence() (again bool) {
 func (w *watcher) silenceAdvice() string {
 	advice := "check that the kernel has drivers for these consoles, and console= in kernelParams and QEMU's arguments"
 	if !w.qemu.linux {
-		advice = "check that the guest prints on these consoles (a ttyS0 shows the firmware and the boot loader of an image)"
+		advice = `check that the guest prints on these consoles; for an image, add "-machine", "graphics=off" to qemuArgs to see the messages of the BIOS on ttyS0`
 	}
 	if w.qemu.kvm {
 		advice += ", or try --accel tcg"

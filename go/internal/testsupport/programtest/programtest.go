@@ -47,7 +47,7 @@ func MainOf(m *testing.M, programs map[string]func()) {
 
 // Run runs the transcripts in testdata. In each of them, $PORT0 and $PORT1 are free ports, and the
 // file .tmp/hostile.text is the output of a hostile guest. If a transcript has a file bzImage,
-// the file gets the header of a kernel.
+// the file gets the header of a kernel; disk.img becomes a boot sector.
 func Run(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(limit)
@@ -72,7 +72,9 @@ func params(dir string, deadline time.Time) testscript.Params {
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			env.Defer(func() { killOwners(env.WorkDir) })
-			return errors.Join(makeKernel(filepath.Join(env.WorkDir, "bzImage")), setPorts(env),
+			return errors.Join(setPorts(env),
+				makeMagic(filepath.Join(env.WorkDir, "bzImage"), 0x202, "HdrS"),
+				makeMagic(filepath.Join(env.WorkDir, "disk.img"), 510, "\x55\xaa"),
 				os.WriteFile(filepath.Join(env.WorkDir, ".tmp", "hostile.text"), []byte(hostile), 0o600))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -119,14 +121,14 @@ func plain(ts *testscript.TestScript, _ bool, files []string) {
 	}
 }
 
-// makeKernel writes the header of a bzImage to the file, if it exists.
-func makeKernel(path string) error {
+// makeMagic writes text at a position of the file, if it exists.
+func makeMagic(path string, at int64, text string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err == nil {
-		_, err = file.WriteAt([]byte("HdrS"), 0x202)
+		_, err = file.WriteAt([]byte(text), at)
 	}
 	return errors.Join(err, file.Close())
 }

@@ -1,0 +1,64 @@
+package guest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"microvm-console/tests/internal/harness"
+)
+
+// imageDocumentShows are texts that the commands of docs/images.md print, in their order.
+var imageDocumentShows = []string{
+	"no mistakes",
+	" 0 failed",          // of the boot sector
+	"line 999",           // console-log
+	"key x",              // connect-serial
+	"6 passed, 0 failed", // the disk
+	"6 passed, 0 failed", // qcow2
+	"6 passed, 0 failed", // the ISO
+	" 0 failed",          // UEFI
+	"it has its module",
+	" 0 failed", // of the Multiboot kernel
+	"module: hello",
+}
+
+// The commands of docs/images.md work: run-test passes for a boot sector, a disk, a qcow2 image, an
+// ISO, UEFI and a Multiboot kernel.
+func TestImagesDocument(t *testing.T) {
+	t.Parallel()
+	for tool, debian := range map[string]string{"as": "binutils", "qemu-img": "qemu-utils", "xorriso": "xorriso"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			harness.Skip(t, tool, "install Debian's "+debian)
+		}
+	}
+	if _, err := os.Stat("/usr/share/OVMF/OVMF_CODE_4M.fd"); err != nil {
+		harness.Skip(t, "OVMF", "install Debian's ovmf")
+	}
+	harness.OwnFolders(t)
+	home := t.TempDir()
+	harness.Setenv(t, "HOME", home)
+	harness.Setenv(t, "PATH", filepath.Join(harness.Build(t, "tools"), "bin")+":"+harness.Getenv(t, "PATH"))
+	t.Cleanup(func() { // if a block fails before microvm-shutdown
+		_, _ = harness.Command(t, home, "microvm-shutdown", "--all", "--force")
+	})
+	var output strings.Builder
+	for _, block := range harness.BashBlocks(t, "docs/images.md") {
+		t.Logf("%s", block)
+		output.WriteString(harness.Must(t, harness.Root, "bash", "-euo", "pipefail", "-c", block))
+	}
+	rest := output.String()
+	for _, want := range imageDocumentShows {
+		_, after, found := strings.Cut(rest, want)
+		if !found {
+			t.Fatalf("no %q in the rest of what the commands print:\n%s", want, output.String())
+		}
+		rest = after
+	}
+	left, err := os.ReadDir(filepath.Join(harness.Getenv(t, "XDG_RUNTIME_DIR"), "microvm"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
