@@ -183,6 +183,9 @@ func checkFlags(c *cli.Context, extra []string) error {
 	if err := onlyOne(c, "quiet", "verbose"); err != nil {
 		return err
 	}
+	if err := onlyOne(c, "host-root", "check"); err != nil {
+		return err
+	}
 	return onlyOne(c, "check", "dry-run", "exec", "detach")
 }
 
