@@ -24,6 +24,9 @@ func dryRun(c *cli.Context, machine vmconfig.Machine, extra []string) error {
 	if err := dryRunShares(c, machine); err != nil {
 		return err
 	}
+	if c.Bool("host-root") {
+		machine.Initrd = rundir.Of(machine.Name).Initrd()
+	}
 	if !c.Bool("no-relay") {
 		host.Pipe = vm.Pipe(rundir.Of(machine.Name))
 	}

@@ -15,10 +15,12 @@ import (
 
 // checkHostRootFlags returns an error if a flag needs --host-root.
 func checkHostRootFlags(c *cli.Context) error {
-	for _, flag := range []string{"kernel", "writable"} {
-		if c.IsSet(flag) && !c.Bool("host-root") {
-			return cmdline.Usage("--%s needs --host-root (the kernel of another VM is in its vm.json)", flag)
-		}
+	switch {
+	case c.Bool("host-root"):
+	case c.IsSet("kernel"):
+		return cmdline.Usage("--kernel needs --host-root (the kernel of another VM is in its vm.json)")
+	case c.IsSet("writable"):
+		return cmdline.Usage("--writable needs --host-root (vm.json lists the directories of another VM in shares)")
 	}
 	return nil
 }

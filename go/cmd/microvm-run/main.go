@@ -195,6 +195,9 @@ func checkFlags(c *cli.Context, extra []string) error {
 	if err := onlyOne(c, "no-tcp", "no-relay"); err != nil {
 		return err
 	}
+	if err := onlyOne(c, "host-root", "check"); err != nil {
+		return err
+	}
 	return onlyOne(c, "check", "dry-run", "exec", "detach")
 }
 

@@ -101,7 +101,7 @@ func shares(writable []string, dir string) ([]vmconfig.Share, error) {
 		case err != nil:
 			return nil, fmt.Errorf("--writable %s: %w", given, err)
 		case !info.IsDir():
-			return nil, fmt.Errorf("--writable %s: not a directory (the guest can write to directories of the host only)", given)
+			return nil, fmt.Errorf("--writable %s: not a directory (choose a directory of this host)", given)
 		case path == "/":
 			return nil, fmt.Errorf("--writable %s: the root directory stays read-only (choose directories in it)", given)
 		}

@@ -22,6 +22,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/plaintext"
+	"microvm-console/internal/testsupport/initrdtest"
 	"microvm-console/internal/testsupport/qemutest"
 )
 
@@ -53,6 +54,10 @@ func Run(t *testing.T) {
 	deadline := time.Now().Add(limit)
 	if given, ok := t.Deadline(); ok && given.Before(deadline) {
 		deadline = given
+	}
+	if program, err := exec.LookPath("microvm-run"); err == nil {
+		// For --host-root, which looks for the agent beside itself.
+		initrdtest.Write(t, filepath.Join(filepath.Dir(program), "microvm-agent"), initrdtest.Program("agent", false))
 	}
 	testscript.Run(t, params("testdata", deadline))
 }
