@@ -14,7 +14,7 @@ import (
 
 // The limits for types and functions in go/.
 const (
-	mostFields  = 20 // including the fields of embedded and nested structs of the same package
+	mostFields = 20 // including the fields of embedded and nested structs of the same package
 	// mostOptions is for vmconfig.Machine: its fields are those of the JSON object that users
 	// write, which is flat.
 	mostOptions = 24
