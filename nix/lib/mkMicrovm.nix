@@ -13,6 +13,7 @@
   nixosGuest,
   qemu_kvm,
   stdenv,
+  storeDisk,
 }:
 {
   name ? "",
@@ -41,7 +42,19 @@ let
       vm = checkedVM called vm;
     }
     // guest
+    // lib.optionalAttrs (packages != [ ]) { inherit packages; }
   );
+
+  # guest.packages are on a disk, with all that they need, and not in the initrd.
+  packages = map (package: package.bin or package) (guest.packages or [ ]);
+  packagesDisk = {
+    name = "packages";
+    path = "${storeDisk "${called}-packages" packages}";
+    readOnly = true;
+    fs = "erofs";
+    target = "/nix/store";
+  };
+
   initrd = machine.initrd or (if image == null then guestImage else null);
 
   # A file in the store is never written to.
@@ -74,6 +87,7 @@ let
       modulesDir = "${kernel.modules}/lib/modules";
     }
     // removeAttrs machine options
+    // lib.optionalAttrs (packages != [ ]) { disks = machine.disks or [ ] ++ [ packagesDisk ]; }
     // {
       qemu = machine.qemu or "${qemu_kvm}/bin/qemu-system-${stdenv.hostPlatform.qemuArch}";
     }

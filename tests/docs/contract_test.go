@@ -223,7 +223,7 @@ func TestContractOfChecks(t *testing.T) {
 func TestContractOfTheImage(t *testing.T) {
 	t.Parallel()
 	rows := contractTable(t, "`guest.json` of `microvm-initrd` = `guest` of `mkMicrovm`")
-	compareNames(t, rows, jsonFields(t, "go/internal/initrd/image.go", map[string]string{"File": "files[]."}))
+	compareNames(t, rows, jsonFields(t, "go/internal/initrd/image.go", map[string]string{"File": "files[].", "Service": "services[]."}))
 }
 
 // TestContractOfFiles checks that a running VM has exactly the files of the table.

@@ -18,6 +18,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"busybox": "b", "modulesDir": "m", "modules": ["a", "b-c"], "optionalModules": ["d"],
 		"gettys": ["ttyS0", "hvc0"], "hostname": "console-demo", "start": "echo hello", "agent": "a",
 		"files": [{"path": "/a", "text": "x", "mode": "0755"}, {"path": "/b/c", "source": "/s"}]}`))
+	f.Add([]byte(`{"busybox": "b", "hostname": "h", "services": [{"name": "web", "run": "httpd -f"}], "packages": ["/p"]}`))
 	f.Add([]byte(`{"busybox": "b", "hostname": "h", "files": [{"path": "/a/./b"}, {"path": "//"}, {"path": "/.."}, {"path": "/\u0000"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		img, err := Decode(data)
@@ -28,6 +29,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		img.Modules, img.OptionalModules, img.Files = append([]string{}, img.Modules...), append([]string{}, img.OptionalModules...), append([]File{}, img.Files...)
+		img.Services, img.Packages = append([]Service{}, img.Services...), append([]string{}, img.Packages...)
 		written, err := json.Marshal(img) // without null for empty lists
 		if err != nil {
 			t.Fatal(err)
@@ -36,7 +38,11 @@ func FuzzDecode(f *testing.F) {
 		if diff := cmp.Diff(img, again); diff != "" || err != nil {
 			t.Errorf("%s: %v%s", written, err, diff)
 		}
-		for _, name := range slices.Concat(img.Gettys, img.Modules, img.OptionalModules, []string{img.Hostname}) {
+		var services []string
+		for _, service := range img.Services {
+			services = append(services, service.Name)
+		}
+		for _, name := range slices.Concat(services, img.Gettys, img.Modules, img.OptionalModules, []string{img.Hostname}) {
 			if len(strings.Fields(name)) != 1 || strings.ContainsAny(name, "/.'\"$\\;|&:#\x00") {
 				t.Errorf("name %q", name)
 			}

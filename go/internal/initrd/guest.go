@@ -45,7 +45,7 @@ func (t tree) addGuest(img Image) error {
 	if img.Start != "" {
 		entries = append(entries, Entry{Path: "etc/start", Mode: 0o755, Data: []byte("#!/bin/busybox sh\n" + img.Start + "\n")})
 	}
-	for _, e := range entries {
+	for _, e := range append(entries, services(img)...) {
 		if err := t.put(e); err != nil {
 			return err
 		}
@@ -80,6 +80,9 @@ func inittab(img Image) []byte {
 	b.WriteString("::sysinit:/etc/rc\n")
 	if img.Start != "" {
 		b.WriteString("null::once:/etc/run-start\n")
+	}
+	for _, service := range img.Services {
+		fmt.Fprintf(&b, "null::respawn:/etc/service %s\n", service.Name)
 	}
 	for _, tty := range img.Gettys {
 		fmt.Fprintf(&b, "null::respawn:/etc/login-on %s\n", tty)

@@ -72,6 +72,7 @@ func TestGuestScripts(t *testing.T) {
 		"etc/power-button #!/bin/busybox sh",
 		"etc/rc #!/bin/busybox sh",
 		"etc/run-start #!/bin/busybox sh",
+		"etc/service #!/bin/busybox sh",
 		"etc/share #!/bin/busybox sh",
 		"usr/sbin/shutdown #!/bin/busybox sh",
 	}

@@ -21,7 +21,18 @@ type Image struct {
 	Hostname        string   `json:"hostname"`        // a label as in RFC 1123
 	Start           string   `json:"start"`           // shell script that runs once at boot, in parallel to the logins; it prints to /dev/console
 	Agent           string   `json:"agent"`           // a statically linked microvm-agent; default: none
-	Files           []File   `json:"files"`           // added last; they replace other files with the same path
+	// Services are programs that run from the boot on. Each one is started again when it ends.
+	Services []Service `json:"services"`
+	// Packages are directories of the host. Each program in the bin of a package gets a link in
+	// /usr/bin, to the same path: the guest has the packages on a disk.
+	Packages []string `json:"packages"`
+	Files    []File   `json:"files"` // added last; they replace other files with the same path
+}
+
+// Service is a program that runs from the boot on.
+type Service struct {
+	Name string `json:"name"` // letters, digits, hyphens and underscores
+	Run  string `json:"run"`  // shell script; it prints to /dev/console
 }
 
 // File is an additional file in the image. Its content is Text, or that of the file Source when the

@@ -117,6 +117,15 @@ func TestDecode(t *testing.T) {
 		{"modules without modulesDir", `{"busybox": "b", "hostname": "h", "gettys": ["ttyS0"], "modules": ["a"]}`, []string{
 			`modulesDir: is missing (set it to a kernel's lib/modules; for a kernel without modules, remove modules)`,
 		}},
+		{"services", `{"busybox": "b", "hostname": "h", "services": [{"name": "web", "run": "httpd -f"},
+			{"name": "../x", "run": "x"}, {"name": "web", "run": "x"}, {"name": "idle", "run": " "}]}`, []string{
+			`services[1].name: invalid name "../x": want letters, digits, hyphens and underscores`,
+			`services[2].name: "web" is listed twice`,
+			`services[3].run: is missing (set it to the command that runs, and stays in the foreground)`,
+		}},
+		{"packages", `{"busybox": "b", "hostname": "h", "packages": ["/nix/store/x", "result"]}`, []string{
+			`packages[1]: "result" is not an absolute path (the guest has the package under the same path)`,
+		}},
 		{"files", `{"busybox": "b", "hostname": "h", "gettys": ["ttyS0"], "files": [
 			{"path": "a"}, {"path": "/"}, {"path": "/a/../b"}, {"path": "/TRAILER!!!"}, {"path": "/a\u0000b"},
 			{"path": "/d", "text": "t", "source": "s"}, {"path": "/d"},

@@ -32,7 +32,7 @@ func Entries(img Image) ([]Entry, error) {
 		return nil, err
 	}
 	t := tree{}
-	steps := []func(Image) error{t.addGuest, t.addBusybox, t.addAgent, t.addModules, t.addFiles}
+	steps := []func(Image) error{t.addGuest, t.addBusybox, t.addAgent, t.addModules, t.addPackages, t.addFiles}
 	for _, step := range steps {
 		if err := step(img); err != nil {
 			return nil, err

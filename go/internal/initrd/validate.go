@@ -52,6 +52,8 @@ func (img Image) mistakes() error {
 	names(img.Gettys, "gettys", ttyForm, wrong)
 	names(img.Modules, "modules", moduleForm, wrong)
 	names(img.OptionalModules, "optionalModules", moduleForm, wrong)
+	validateServices(img.Services, wrong)
+	validatePackages(img.Packages, wrong)
 	files(img.Files, wrong)
 	return errs.ErrorOrNil()
 }
