@@ -116,3 +116,16 @@ func TestListenBeforeThePathExists(t *testing.T) {
 		t.Errorf("files left: %v, %v", left, err)
 	}
 }
+
+// A socket for a group has its permissions whatever the umask is.
+func TestModeForAGroup(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ctl")
+	listener, err := unixsock.ListenMode(path, 0o660)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
