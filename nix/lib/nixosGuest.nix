@@ -23,13 +23,7 @@ let
   wrong = option: why: throw "microvm ${called}: ${option}: ${why}";
   onDisk = nixosStore == "disk";
 
-  # What NixOS mounts. The Go programs look for the driver of a share in the kernel's modules;
-  # NixOS has to know it, and its kernel has both.
-  mounted = {
-    disks = disks ++ (if onDisk then [ storeImage ] else [ ]);
-    shares = map (share: { driver = "9p"; } // share) (shares ++ (if onDisk then [ ] else [ hostStore ]));
-  };
-  storeImage = {
+  image = {
     name = "nix-store";
     readOnly = true;
     fs = "erofs";
@@ -40,27 +34,34 @@ let
     target = "/nix/store";
   };
 
+  # What NixOS mounts. The Go programs look for the driver of a share in the kernel's modules;
+  # NixOS has to know it, and its kernel has both.
+  mounted = {
+    disks = disks ++ (if onDisk then [ image ] else [ ]);
+    shares = map (share: { driver = "9p"; } // share) allShares;
+  };
+  allShares = shares ++ (if onDisk then [ ] else [ hostStore ]);
+
   system = nixos.extendModules {
     modules = [
       (import ../modules/nixos-guest.nix (_system: tools))
-      (import ../modules/nixos-vm.nix (mounted // {
-        name = called;
-        inherit consoles;
-      }))
+      (import ../modules/nixos-vm.nix (
+        mounted
+        // {
+          name = called;
+          inherit consoles;
+        }
+      ))
     ];
   };
   inherit (system.config.system) build;
   inherit (system.config.system.boot) loader;
 
-  # The image has the system, so that the host need not keep it.
-  init =
-    if onDisk then builtins.unsafeDiscardStringContext "${build.toplevel}/init" else "${build.toplevel}/init";
-  withFile =
-    disk:
-    if onDisk && disk == storeImage then
-      disk // { path = "${storeDisk "${called}-nix-store" [ build.toplevel ]}"; }
-    else
-      disk;
+  # The image contains the system, so that the host need not keep it.
+  kept = if onDisk then builtins.unsafeDiscardStringContext else path: path;
+  init = kept "${build.toplevel}/init";
+  file = storeDisk "${called}-nix-store" [ build.toplevel ];
+  withFile = disk: if onDisk && disk == image then disk // { path = "${file}"; } else disk;
 
   fields = {
     inherit memoryMiB;

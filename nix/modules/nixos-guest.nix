@@ -80,7 +80,9 @@ in
       options = [ "mode=0755" ];
     };
     # A partition grows before its file system does.
-    boot.growPartition = lib.mkDefault (lib.hasInfix "-part" (toString config.fileSystems."/".device));
+    boot.growPartition = lib.mkDefault (
+      lib.hasInfix "-part" (toString config.fileSystems."/".device)
+    );
 
     # The store is read-only.
     nix.enable = lib.mkDefault false;

@@ -9,7 +9,11 @@ let
     "${builtins.elemAt rootPaths i}"
   ];
 in
-runCommand "closure-info" { exportReferencesGraph = builtins.concatLists (builtins.genList graph number); } ''
-  mkdir $out
-  cat "$NIX_BUILD_TOP"/graph-* | { grep '^/nix/store/' || :; } | sort --unique >$out/store-paths
-''
+runCommand "closure-info"
+  {
+    exportReferencesGraph = builtins.concatLists (builtins.genList graph number);
+  }
+  ''
+    mkdir $out
+    cat "$NIX_BUILD_TOP"/graph-* | { grep '^/nix/store/' || :; } | sort --unique >$out/store-paths
+  ''

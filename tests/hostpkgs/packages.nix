@@ -69,7 +69,9 @@ in
   e2fsprogs = hostProgram "mkfs.ext4" "e2fsprogs";
   closureInfo = import ./closureInfo.nix { inherit runCommand; };
   elfutils = unpacked "elfutils" "libelf-dev" "libelf.*";
-  erofs-utils = unpacked "erofs-utils" "erofs-utils" "lib(deflate|fuse3|lz4|lzma|pcre2|selinux|uuid|xxhash|zstd)[-0-9].*";
+  erofs-utils =
+    unpacked "erofs-utils" "erofs-utils"
+      "lib(deflate|fuse3|lz4|lzma|pcre2|selinux|uuid|xxhash|zstd)[-0-9].*";
   flex = unpacked "flex" "flex" "m4";
 
   gotools = formatters;
