@@ -54,12 +54,13 @@ func TestGDB(t *testing.T) {
 	if output := runGDB(t, socket, "shell "+status, "detach"); !gdbLine.MatchString(output) {
 		t.Errorf("a running guest is not paused while gdb is connected:\n%s", output)
 	}
-	harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-exec"), "--", "true")
 	output := harness.Must(t, harness.Root, status)
 	if strings.Contains(output, "paused") || !strings.Contains(output, socket) {
 		t.Errorf("the status after gdb has gone:\n%s", output)
 	}
-	harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"))
+	if output := harness.Must(t, harness.Root, harness.DemoProgram(t, "microvm-shutdown"), "--timeout", harness.WaitLimit.String()); !strings.Contains(output, "shut down by") {
+		t.Errorf("the guest that gdb has left does not react: %s", output)
+	}
 	if vm.Status() != 0 {
 		t.Errorf("microvm-run's status is %d:\n%s", vm.Status(), vm.Printed())
 	}

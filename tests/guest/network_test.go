@@ -6,8 +6,10 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"microvm-console/tests/internal/harness"
 )
@@ -15,14 +17,12 @@ import (
 // forwardLine matches the line that microvm-run and console-status print for a forwarded port.
 var forwardLine = regexp.MustCompile(`(?m)^forward localhost:([1-9][0-9]*) -> 80/tcp\r?$`)
 
-// serve is the script of a guest that serves the number of its boot on port 80.
-const serve = "mkdir /www && cp /proc/sys/kernel/random/boot_id /www/boot && httpd -h /www"
-
 // TestNetwork checks that a guest connects to this host, that forwarded ports lead into the guest,
 // and that VMs of one vm.json, run-test's among them, run side by side.
 func TestNetwork(t *testing.T) {
 	t.Parallel()
-	page := hostPage(t)
+	// The guest serves the number of its boot, and a page of this host.
+	serve := "mkdir /www && cd /www && cp /proc/sys/kernel/random/boot_id boot && wget -qO host " + hostPage(t) + "; httpd"
 	for _, machine := range []string{"q35", "microvm"} {
 		t.Run(machine, func(t *testing.T) {
 			t.Parallel()
@@ -37,24 +37,20 @@ func TestNetwork(t *testing.T) {
 			if first[0] != fmt.Sprint(fixed) {
 				t.Errorf("vm.json has port %d, the VM port %s", fixed, first[0])
 			}
-			if got := harness.Must(t, folder, "microvm-exec", "--name", "console-demo", "--", "wget", "-qO-", page); got != "from the host" {
-				t.Errorf("the guest got %q from the host", got)
-			}
 			output, err := harness.Command(t, folder, "microvm-run", "--accel", accelerator(), "--name", "second")
 			if err == nil || !strings.Contains(output, "address already in use") {
 				t.Errorf("a second VM on the same port: %v: %s", err, output)
 			}
 			second := startNetwork(t, folder, "second")
-			for _, vm := range []struct {
-				name  string
-				ports []string
-			}{{"console-demo", first}, {"second", second}} {
-				boot := harness.Must(t, folder, "microvm-exec", "--name", vm.name, "--", "cat", "/www/boot")
-				for _, port := range vm.ports {
-					if got := get(t, "http://localhost:"+port+"/boot"); got != boot {
-						t.Errorf("port %s of %s is that of boot %q, want %q", port, vm.name, got, boot)
-					}
+			boots := map[string]int{}
+			for _, port := range slices.Concat(first, second) {
+				boots[get(t, "http://localhost:"+port+"/boot")]++
+				if got := get(t, "http://localhost:"+port+"/host"); got != "from the host" {
+					t.Errorf("the guest on port %s got %q from the host", port, got)
 				}
+			}
+			if len(boots) != 2 {
+				t.Errorf("the ports of two VMs, two of each, lead to the boots %v", boots)
 			}
 			if output := harness.Must(t, folder, "run-test", "--accel", accelerator(), "--lines", "500"); !strings.Contains(output, " 0 failed") {
 				t.Errorf("run-test has not passed:\n%s", output)
@@ -63,14 +59,12 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// startNetwork starts a VM with a name, waits until its web server runs, and returns its forwarded
-// ports, which console-status prints too.
+// startNetwork starts a VM with a name, and returns its forwarded ports, which console-status prints
+// too.
 func startNetwork(t *testing.T, folder, name string) (ports []string) {
 	t.Helper()
 	vm := harness.Start(t, "microvm-run", "--accel", accelerator(), "--name", name, "--auto-ports")
 	vm.Expect(forwardLine.String(), 2)
-	harness.Must(t, folder, "microvm-exec", "--name", name, "--wait-ready", "--timeout", harness.WaitLimit.String(), "--",
-		"sh", "-c", "until wget -qO- http://localhost/boot; do sleep 0.1; done")
 	for _, line := range forwardLine.FindAllStringSubmatch(harness.Must(t, folder, "console-status", "--name", name), -1) {
 		if !strings.Contains(vm.Printed(), line[0]) {
 			t.Errorf("microvm-run has not printed %q:\n%s", line[0], vm.Printed())
@@ -99,20 +93,29 @@ func hostPage(t *testing.T) string {
 	return fmt.Sprintf("http://10.0.2.2:%d/", listener.Addr().(*net.TCPAddr).Port)
 }
 
-// get returns a page.
+// get returns a page of a guest, once the guest serves it.
 func get(t *testing.T, address string) string {
 	t.Helper()
-	response, err := (&http.Client{Timeout: harness.WaitLimit}).Get(address)
+	client := &http.Client{Timeout: harness.WaitLimit}
+	for late := time.Now().Add(harness.WaitLimit); ; time.Sleep(100 * time.Millisecond) {
+		body, err := fetch(client, address)
+		if err == nil {
+			return body
+		}
+		if time.Now().After(late) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func fetch(client *http.Client, address string) (string, error) {
+	response, err := client.Get(address)
 	if err != nil {
-		t.Error(err)
-		return ""
+		return "", err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Error(err)
-	}
-	return string(body)
+	return string(body), err
 }
 
 // TestNetworkWithoutDriver checks that a guest whose image has no driver of the network card says
@@ -121,7 +124,7 @@ func TestNetworkWithoutDriver(t *testing.T) {
 	t.Parallel()
 	harness.OwnFolders(t)
 	vm := harness.DemoWith(t, map[string]any{"network": map[string]any{"type": "user"}})
-	harness.Must(t, harness.Root, harness.Tool(t, "microvm-run"), "--config", vm, "--accel", accelerator(), "--auto-ports", "--exec", "--", "true")
+	harness.Start(t, harness.Tool(t, "microvm-run"), "--config", vm, "--accel", accelerator(), "--auto-ports").Expect(`READY after`, 1)
 	log := harness.Must(t, harness.Root, harness.Tool(t, "console-log"), "--config", vm, "console")
 	if found := strings.Count(log, "network: "); found != 1 || !strings.Contains(log, "virtio_net") {
 		t.Errorf("%d lines about the network:\n%s", found, log)
