@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"microvm-console/internal/guestagent"
+	"microvm-console/internal/guestagent/server"
 )
 
 // result runs a command and returns its status.
@@ -193,6 +194,32 @@ func TestNoZombies(t *testing.T) {
 		}
 		if ctx.Err() != nil {
 			t.Fatalf("pid %d is still there", pid)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Commands run in the directory of SetDir, and the server waits for them until they have ended.
+func TestDirAndWaits(t *testing.T) {
+	s, dir := server.New("1.2.3", nil), t.TempDir()
+	s.SetDir(dir)
+	ctx, client := serve(t, s)
+	if got := result(ctx, t, client, shell("pwd")); string(got.Out) != dir+"\n" {
+		t.Errorf("got %q, want %s", got.Out, dir)
+	}
+	pid, err := client.Exec(ctx, guestagent.ExecRequest{Path: "sleep", Args: []string{"1000"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.Waits(pid) || s.Waits(os.Getpid()) {
+		t.Error("Waits does not report the command alone")
+	}
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for s.Waits(pid) {
+		if ctx.Err() != nil {
+			t.Fatal("the server still waits for a command that has ended")
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -36,6 +36,13 @@ func connected(t *testing.T) (context.Context, *guestagent.Client, <-chan guesta
 		ended <- mode
 		return nil
 	})
+	ctx, client := serve(t, s)
+	return ctx, client, ended
+}
+
+// serve serves a client until the end of the test, with a context that bounds its requests.
+func serve(t *testing.T, s *server.Server) (context.Context, *guestagent.Client) {
+	t.Helper()
 	ours, theirs := net.Pipe()
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(t.Context(), theirs) }()
@@ -50,7 +57,7 @@ func connected(t *testing.T) (context.Context, *guestagent.Client, <-chan guesta
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), hangLimit)
 	t.Cleanup(cancel)
-	return ctx, client, ended
+	return ctx, client
 }
 
 func TestInfo(t *testing.T) {
