@@ -17,9 +17,6 @@ import (
 
 // execute starts v, the VM with a name, runs a command in its guest, and stops it.
 func execute(c *cli.Context, v *vm.VM, name string, command []string) error {
-	if len(command) == 0 || command[0] == "" {
-		return cmdline.Usage("--exec: a command is missing (it follows --, as in %s --exec -- uname -r)", c.App.Name)
-	}
 	limit, err := cmdline.Timeout(c)
 	if err != nil {
 		return err

@@ -172,6 +172,9 @@ func start(c *cli.Context, machine vmconfig.Machine, extra []string, writeInitrd
 // checkFlags returns an error if flags contradict each other, or QEMU's arguments are not
 // allowed.
 func checkFlags(c *cli.Context, extra []string) error {
+	if c.Bool("exec") && (len(extra) == 0 || extra[0] == "") {
+		return cmdline.Usage("--exec: a command is missing (it follows --, as in %s --exec -- uname -r)", c.App.Name)
+	}
 	if !c.Bool("exec") {
 		if err := vmconfig.CheckQEMUArgs(extra); err != nil {
 			return cmdline.Usage("%v", err)
