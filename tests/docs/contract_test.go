@@ -271,6 +271,25 @@ func filesBelow(t *testing.T, folder string) []string {
 	return found
 }
 
+// TestContractOfServices checks that the unit of a VM has what the table says.
+func TestContractOfServices(t *testing.T) {
+	t.Parallel()
+	run, dir := harness.Tool(t, "microvm-run"), t.TempDir()
+	harness.Must(t, dir, "bash", "-c", "{ head -c 514 /dev/zero; printf HdrS; } >bzImage")
+	harness.WriteFile(t, filepath.Join(dir, "vm.json"), `{"name": "plain", "kernel": "bzImage", "qemu": "sh"}`)
+	for _, r := range contractTable(t, "flag of `microvm-run units` = option of `services.microvm-console.vms.<name>`") {
+		args, flags := []string{"--config", "vm.json"}, strings.Fields(r.Code(2)[0])
+		if flags[0] == "--name" {
+			args = append(append(args, flags...), "units", "--system")
+		} else {
+			args = append(append(args, "units", "--system"), flags...)
+		}
+		if unit := harness.Must(t, dir, run, args...); !strings.Contains(unit, "\n"+r.Code(3)[0]+"\n") {
+			t.Errorf("with %s, the unit lacks %s:\n%s", r.Code(2)[0], r.Code(3)[0], unit)
+		}
+	}
+}
+
 // channelFields has the prefixes of the fields of the settings in the tables.
 var channelFields = map[string]string{"Settings": "", "Channel": "channels.<name>."}
 

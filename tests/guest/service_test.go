@@ -89,7 +89,7 @@ func TestSystemService(t *testing.T) {
 	printed, err := harness.InSystemdAsRoot(t, serviceScript(t)+`
 as() { runuser --user "$1" -- "${@:2}"; }
 fails() { if "$@" 2>&1; then exit 9; fi; }
-fails result/bin/microvm-run units --system --install --group absent
+fails result/bin/microvm-run units --system --install --group missing
 getent group kvm || groupadd --system kvm
 `+commands+`
 useradd --groups vms member
@@ -122,7 +122,7 @@ echo end
 	if err != nil {
 		t.Fatalf("%v, output:\n%s", err, printed)
 	}
-	missing(t, printed, `group: "absent" does not exist (create it: groupadd --system absent)`,
+	missing(t, printed, `group: "missing" does not exist (create it: groupadd --system missing)`,
 		"wrote /etc/systemd/system/microvm-web.service\n", "web: ready after ",
 		"drwxr-x--- microvm-web vms /run/microvm/web\nsrw-rw---- microvm-web vms /run/microvm/web/ctl\nsrw-rw---- microvm-web vms /run/microvm/web/serial/sock\n",
 		"microvm-web ", "a member sees web", "\nhello from the guest\n",

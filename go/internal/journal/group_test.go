@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A group that can read the folder of a journal can read its files, and otherwise nobody can.
+// A group that can read the folder of a journal can read its files, and no group can otherwise.
 func TestFilesForAGroup(t *testing.T) {
 	for folder, want := range map[os.FileMode]os.FileMode{0o700: 0o600, 0o750: 0o640} {
 		dir := filepath.Join(t.TempDir(), "serial")
