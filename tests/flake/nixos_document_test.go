@@ -42,7 +42,7 @@ func runNixOSVM(t *testing.T, options, want string) {
 
 	typeCommands(t, folder, "./result/bin/web run --detach --auto-ports")
 	output := typeCommands(t, folder, strings.ReplaceAll(
-		"curl -sS http://localhost:PORT/system/ http://localhost:PORT/share/; ./result/bin/web exec -- cat /proc/mounts", "PORT", port))
+		"curl -sS --retry 100 --retry-delay 2 --retry-all-errors http://localhost:PORT/system/ http://localhost:PORT/share/; ./result/bin/web exec -- cat /proc/mounts", "PORT", port))
 	for _, want := range []string{"from the system\n", "from the share\n", want, " /var/lib/postgresql ext4 rw", " /srv/www 9p ro"} {
 		if !strings.Contains(output, want) {
 			t.Errorf("no %q in:\n%s", want, output)
