@@ -11,7 +11,7 @@ import (
 // with the vm.json of the VM demo.
 type VMCommand struct {
 	Name    string
-	Program string // a program in bin
+	Program string // the program in bin; "" if the VM's program does it itself
 	Usage   string
 }
 
@@ -28,8 +28,8 @@ func VMCommands() []VMCommand {
 	}
 }
 
-// nameOf returns the name of a program that runs as args[0]: "demo run" for microvm-run, if it
-// is a command of the VM demo, or else fallback.
+// nameOf returns the name under which a program runs: "demo run" if the program of the VM demo
+// runs it as its command, with that args[0], or else fallback.
 func nameOf(args []string, fallback string) string {
 	if len(args) == 0 || !strings.Contains(args[0], " ") || strings.Contains(args[0], "/") {
 		return fallback
@@ -37,8 +37,8 @@ func nameOf(args []string, fallback string) string {
 	return args[0]
 }
 
-// words matches what may be the name of a program: not a part of a path or of a quoted text.
-var words = regexp.MustCompile(`["\w/.-]+`)
+// wholeWord matches what may be the name of a program: not a part of a path or of a quoted text.
+var wholeWord = regexp.MustCompile(`["\w/.-]+`)
 
 // spoken returns text with the programs named as the user of app runs them: if app is a command
 // of a VM's own program, microvm-shutdown is "demo shutdown".
@@ -47,14 +47,16 @@ func spoken(app *cli.App, text string) string {
 	if !isCommand {
 		return text
 	}
-	as := map[string]string{"connect-serial": vm + " connect ttyS0", "connect-console": vm + " connect hvc0"}
+	names := map[string]string{"connect-serial": vm + " connect ttyS0", "connect-console": vm + " connect hvc0"}
 	for _, command := range VMCommands() {
-		as[command.Program] = vm + " " + command.Name
+		if command.Program != "" {
+			names[command.Program] = vm + " " + command.Name
+		}
 	}
-	return words.ReplaceAllStringFunc(text, func(word string) string {
-		bare := strings.TrimRight(word, ".")
-		if name := as[bare]; name != "" && bare != "" {
-			return name + strings.TrimPrefix(word, bare)
+	return wholeWord.ReplaceAllStringFunc(text, func(word string) string {
+		program := strings.TrimRight(word, ".") // at the end of a sentence
+		if name, ok := names[program]; ok {
+			return name + strings.TrimPrefix(word, program)
 		}
 		return word
 	})
