@@ -57,7 +57,7 @@ func inGuest(t *testing.T, folder, script string) string {
 	vm.Expect(`READY after`, 1)
 	waitAgent(t, vm)
 	output := harness.Must(t, folder, "microvm-exec", "--", "sh", "-ec", script)
-	harness.Must(t, folder, "microvm-shutdown")
+	harness.Must(t, folder, "microvm-shutdown", "--timeout", harness.WaitLimit.String())
 	if status := vm.Status(); status != 0 {
 		t.Fatalf("microvm-run has status %d", status)
 	}
