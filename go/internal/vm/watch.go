@@ -153,8 +153,7 @@ func (w *watcher) noteSilence() (again bool) {
 		return false
 	default:
 	}
-	status, _ := w.qemu.status(context.Background())
-	paused := isPaused(status)
+	paused := w.paused != ""
 	if paused && w.gdb {
 		return true // the status says so
 	}
