@@ -125,7 +125,10 @@ func TestNetworkWithoutDriver(t *testing.T) {
 	harness.OwnFolders(t)
 	vm := harness.DemoWith(t, map[string]any{"network": map[string]any{"type": "user"}})
 	harness.Start(t, harness.Tool(t, "microvm-run"), "--config", vm, "--accel", accelerator(), "--auto-ports").Expect(`READY after`, 1)
-	log := harness.Must(t, harness.Root, harness.Tool(t, "console-log"), "--config", vm, "console")
+	log := "" // of both consoles: the drivers of hvc0 may be loaded after the script has started
+	for _, console := range []string{"serial", "console"} {
+		log += harness.Must(t, harness.Root, harness.Tool(t, "console-log"), "--config", vm, console)
+	}
 	if found := strings.Count(log, "network: "); found != 1 || !strings.Contains(log, "virtio_net") {
 		t.Errorf("%d lines about the network:\n%s", found, log)
 	}

@@ -156,8 +156,7 @@ func (w *watcher) noteSilence() (again bool) {
 	if w.guest.State().Agent {
 		return false // a quiet kernel, and no login
 	}
-	status, _ := w.qemu.status(context.Background())
-	paused := isPaused(status)
+	paused := w.paused != ""
 	if paused && w.gdb {
 		return true // the status says so
 	}

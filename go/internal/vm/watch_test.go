@@ -78,13 +78,14 @@ func TestNotes(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		words []string
+		args  []string // of QEMU
 		want  string
 	}{
-		{"no console prints", nil, "no console has printed anything for 20ms: if the host is not busy, check that the kernel has drivers for these consoles, and console= in kernelParams and QEMU's arguments"},
-		{"QEMU is paused from its start", []string{"fake.status=prelaunch"}, `QEMU is paused (-S): attach gdb or type "cont" in the monitor`},
-		{"a process is killed", []string{"fake.print=" + printed(t, bootText+oom)}, "the guest is out of memory: its kernel has killed process 77 (hog)"},
-		{"paused by the monitor", []string{"fake.print=" + printed(t, bootText), "fake.halt=paused"}, "the guest is paused by QEMU's monitor"},
-		{"an I/O error", []string{"fake.print=" + printed(t, bootText), "fake.halt=io-error"}, "the guest is stopped by an I/O error of a disk"},
+		{"no console prints", nil, nil, "no console has printed anything for 20ms: if the host is not busy, check that the kernel has drivers for these consoles, and console= in kernelParams and QEMU's arguments"},
+		{"QEMU is paused from its start", nil, []string{"-S"}, `QEMU is paused (-S): attach gdb or type "cont" in the monitor`},
+		{"a process is killed", []string{"fake.print=" + printed(t, bootText+oom)}, nil, "the guest is out of memory: its kernel has killed process 77 (hog)"},
+		{"paused by the monitor", []string{"fake.print=" + printed(t, bootText), "fake.halt=paused"}, nil, "the guest is paused by QEMU's monitor"},
+		{"an I/O error", []string{"fake.print=" + printed(t, bootText), "fake.halt=io-error"}, nil, "the guest is stopped by an I/O error of a disk"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			log := make(chan string, 100)
@@ -92,6 +93,7 @@ func TestNotes(t *testing.T) {
 			if !strings.Contains(strings.Join(test.words, " "), "fake.print=") {
 				options.Silence = 20 * time.Millisecond
 			}
+			options.QEMUArgs = test.args
 			v, ended := runWith(t, machine(t, test.words...), options)
 			for line := ""; !strings.HasPrefix(line, test.want); {
 				select {
