@@ -81,6 +81,7 @@ func runDocument(t *testing.T, document string) {
 var documentsRunElsewhere = map[string]string{
 	"docs/devices.md":               "tests/guest/devices_document_test.go",
 	"docs/hobby-os.md":              "tests/relay/hobby_document_test.go",
+	"docs/host-root.md":             "tests/guest/host_root_test.go",
 	"docs/kernel-developer.md":      "tests/guest/kernel_document_test.go",
 	"docs/own-vm.md":                "tests/flake/own_vm_document_test.go",
 	"docs/relays.md":                "tests/relay/relay_document_test.go",
