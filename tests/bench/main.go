@@ -38,10 +38,12 @@ func run(args []string) error {
 		return measureBoots(command, args[1:])
 	case len(args) > 0 && args[0] == "exec":
 		return measureExec(command, args[1:])
+	case len(args) > 0 && args[0] == "host-root":
+		return measureHostRoot(command, args[1:])
 	case len(args) > 0 && args[0] == "soak":
 		return measureSoak(command, args[1:])
 	case len(args) == 0 || args[0] != "relay":
-		return fmt.Errorf("%q: unknown benchmark (use relay, kernel, boot, exec or soak)", strings.Join(args, " "))
+		return fmt.Errorf("%q: unknown benchmark (use relay, kernel, boot, exec, host-root or soak)", strings.Join(args, " "))
 	}
 	b := &bench{command: command}
 	flags := flag.NewFlagSet("bench relay", flag.ContinueOnError)

@@ -83,6 +83,7 @@ var documentsRunElsewhere = map[string]string{
 	"docs/hobby-os.md":              "tests/relay/hobby_document_test.go",
 	"docs/kernels.md":               "tests/guest/kernel_flavors_test.go",
 	"docs/images.md":                "tests/guest/image_document_test.go",
+	"docs/host-root.md":             "tests/guest/host_root_test.go",
 	"docs/kernel-developer.md":      "tests/guest/kernel_document_test.go",
 	"docs/own-vm.md":                "tests/flake/own_vm_document_test.go",
 	"docs/relays.md":                "tests/relay/relay_document_test.go",
