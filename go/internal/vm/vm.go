@@ -63,20 +63,21 @@ type WriteInitrd func(file string, m vmconfig.Machine, machineType string) error
 
 // VM is a virtual machine run by this process. New creates it, and Run runs it once.
 type VM struct {
-	machine  vmconfig.Machine // with the ports in use once the VM has started
-	options  Options          // complete
-	dir      rundir.Machine
-	disks    *disks
-	lock     *rundir.Lock // from Run on
-	guest    *guest.Guest
-	record   *record
-	consoles *consoles
-	outputs  *outputs
-	windows  *windows
-	watcher  *watcher
-	qemu     *qemuProcess
-	shares   *shares
-	stop     *stopper
+	machine   vmconfig.Machine // with the ports in use once the VM has started
+	autoPorts bool             // see Options
+	initrd    WriteInitrd      // see Options
+	dir       rundir.Machine
+	disks     *disks
+	lock      *rundir.Lock // from Run on
+	guest     *guest.Guest
+	record    *record
+	consoles  *consoles
+	outputs   *outputs
+	windows   *windows
+	watcher   *watcher
+	qemu      *qemuProcess
+	shares    *shares
+	stop      *stopper
 
 	executing atomic.Int64 // number of commands that run in the guest
 
@@ -97,17 +98,18 @@ func New(m vmconfig.Machine, options Options) *VM {
 		m.Consoles = withoutPorts(m.Consoles)
 	}
 	v := &VM{
-		machine:  m,
-		options:  options,
-		dir:      dir,
-		disks:    newDisks(m, options.ScratchDir),
-		guest:    newGuest(m),
-		qemu:     newQEMU(m, options.QEMUArgs),
-		shares:   &shares{},
-		stop:     &stopper{forced: make(chan struct{})},
-		ready:    make(chan struct{}),
-		ended:    make(chan struct{}),
-		finished: make(chan struct{}),
+		machine:   m,
+		autoPorts: options.AutoPorts,
+		initrd:    options.WriteInitrd,
+		dir:       dir,
+		disks:     newDisks(m, options.ScratchDir),
+		guest:     newGuest(m),
+		qemu:      newQEMU(m, options.QEMUArgs),
+		shares:    &shares{},
+		stop:      &stopper{forced: make(chan struct{})},
+		ready:     make(chan struct{}),
+		ended:     make(chan struct{}),
+		finished:  make(chan struct{}),
 	}
 	if m.GDB || options.GDB {
 		v.qemu.gdb = gdbServer{dir.GDB(), options.GDB}
