@@ -74,10 +74,10 @@ func compareNames(t *testing.T, rows []harness.Row, want []string) {
 }
 
 // vmFields has the prefixes of the fields of vm.json in the tables.
-var vmFields = map[string]string{"Machine": "", "Console": "consoles[].", "Disk": "disks[]."}
+var vmFields = map[string]string{"Machine": "", "Console": "consoles[].", "Disk": "disks[].", "Share": "shares[]."}
 
 // vmFiles are the files of package vmconfig that define these fields.
-var vmFiles = []string{"machine.go", "disks.go"}
+var vmFiles = []string{"machine.go", "disks.go", "shares.go"}
 
 // plainVM returns a vm.json whose field is changed next. A field of a list is in its first entry.
 func plainVM(field string) map[string]any {
@@ -85,12 +85,16 @@ func plainVM(field string) map[string]any {
 		"name": "plain", "machine": "q35", "accel": "tcg", "kernel": "bzImage",
 		"consoles": []any{map[string]any{"name": "serial", "device": "ttyS0", "port": 4440}},
 		"disks":    []any{map[string]any{"name": "data", "path": "disk.img", "fs": "ext4"}},
+		"shares":   []any{map[string]any{"source": ".", "target": "/src", "driver": "9p"}},
 	}
 	if field == "ports" {
 		delete(vm, "consoles") // ports is for a vm.json without consoles
 	}
-	if list, _, ok := strings.Cut(field, "[]."); !ok || list != "disks" {
-		delete(vm, "disks")
+	list, _, _ := strings.Cut(field, "[].")
+	for _, other := range []string{"disks", "shares"} {
+		if list != other || list == field {
+			delete(vm, other)
+		}
 	}
 	return vm
 }

@@ -10,7 +10,8 @@ import (
 
 // devicesDocument has what the commands of each section of docs/devices.md print, in their order.
 var devicesDocument = map[string][]string{
-	"## Disks": {"disk data: made ", "ended: shut down by", "UTC 20", "UTC 20", " 0 failed", "data.raw"},
+	"## Disks":              {"disk data: made ", "ended: shut down by", "UTC 20", "UTC 20", " 0 failed", "data.raw"},
+	"## Shared directories": {"from the host\n", "touch: /src/new: Read-only file system", "ended: shut down by"},
 }
 
 // TestDevicesDocument runs the commands of each section of docs/devices.md, in the example
@@ -19,7 +20,11 @@ var devicesDocument = map[string][]string{
 func TestDevicesDocument(t *testing.T) {
 	for heading, shows := range devicesDocument {
 		t.Run(strings.TrimPrefix(heading, "## "), func(t *testing.T) {
-			folder := ownKernel(t)
+			parts := harness.PartsOfDemo(t)
+			if strings.Contains(heading, "Shared") {
+				parts = harness.PartsWith9P(t)
+			}
+			folder := ownKernel(t, parts)
 			section := "\n" + harness.Section(t, "docs/devices.md", heading)
 			vm := filepath.Join(folder, "vm.json")
 			changedJSON(t, vm, vm, "{"+harness.Block(t, section, "json")+"}")
@@ -41,10 +46,10 @@ func TestDevicesDocument(t *testing.T) {
 }
 
 // ownKernel makes the folder of the example own-kernel in the home of a user, ready to build its
-// image. The programs are in PATH.
-func ownKernel(t *testing.T) (folder string) {
+// image, with the kernel and modules of parts. The programs are in PATH.
+func ownKernel(t *testing.T, parts harness.Parts) (folder string) {
 	t.Helper()
-	home := kernelDeveloper(t)
+	home := kernelDeveloper(t, parts)
 	harness.Setenv(t, "PATH", filepath.Join(harness.Build(t, "tools"), "bin")+":"+harness.Getenv(t, "PATH"))
 	harness.Setenv(t, "XDG_STATE_HOME", filepath.Join(home, ".local/state"))
 	harness.Must(t, harness.Root, "cp", "-r", "examples/own-kernel", home)

@@ -49,10 +49,19 @@ func guestVM(t *testing.T, parts harness.Parts, fields map[string]any, start str
 // ownDisk is a disk of the VM's own, mounted at /data.
 var ownDisk = map[string]any{"name": "data", "sizeMiB": 32, "fs": "ext4", "target": "/data"}
 
-// inGuest runs a shell script in a guest of its own, and returns its output.
+// inGuest starts the VM, runs a shell script in its guest, stops it, and returns the output of the
+// script.
 func inGuest(t *testing.T, folder, script string) string {
 	t.Helper()
-	return harness.Must(t, folder, "microvm-run", "--accel", accelerator(), "--auto-ports", "--quiet", "--exec", "--", "sh", "-ec", script)
+	vm := harness.Start(t, "microvm-run", "--accel", accelerator(), "--auto-ports")
+	vm.Expect(`READY after`, 1)
+	waitAgent(t, vm)
+	output := harness.Must(t, folder, "microvm-exec", "--", "sh", "-ec", script)
+	harness.Must(t, folder, "microvm-shutdown", "--timeout", harness.WaitLimit.String())
+	if status := vm.Status(); status != 0 {
+		t.Fatalf("microvm-run has status %d", status)
+	}
+	return output
 }
 
 // TestDisks uses disks of each kind on each machine type, and then checks that run-test, which
@@ -131,6 +140,8 @@ func TestDiskInUse(t *testing.T) {
 	harness.Setenv(t, "TMPDIR", temporary)
 	vm := harness.Start(t, "microvm-run", "--accel", accelerator(), "--auto-ports")
 	vm.Expect(`READY after`, 1)
+	waitAgent(t, vm)
+	harness.Setenv(t, "TMPDIR", folder) // run-test keeps its journals there
 	harness.Must(t, folder, "microvm-exec", "--", "sh", "-c", "for disk in vda vdb; do echo written >/dev/$disk; done; sync")
 	for _, command := range [][]string{
 		{"microvm-run", "--accel", accelerator(), "--name", "second", "--auto-ports"},
@@ -179,7 +190,7 @@ func TestDisksThatAreNotMounted(t *testing.T) {
 			"guest: disk absent is not mounted on /absent: no disk has this serial number",
 			"guest: disk damaged is not mounted on /fs: the kernel has no file system nosuchfs",
 		}},
-		{"without the driver", nil, []string{
+		{"without the driver", []any{}, []string{
 			"guest: disk absent is not mounted on /absent: the kernel has no driver virtio_blk",
 		}},
 	} {

@@ -24,7 +24,7 @@ func TestKernelDeveloperDocument(t *testing.T) {
 	if _, err := harness.Command(t, harness.Root, "bash", "-c", "command -v gdb"); err != nil {
 		harness.Skip(t, "gdb", "install Debian's gdb")
 	}
-	home := kernelDeveloper(t)
+	home := kernelDeveloper(t, harness.PartsOfDemo(t))
 	harness.Must(t, home, "bash", "-c", `printf 'bzImage:\n\t@echo built\n' >>linux/Makefile`)
 	harness.Setenv(t, "PATH", filepath.Join(harness.Build(t, "tools"), "bin")+":"+harness.Getenv(t, "PATH"))
 	t.Cleanup(func() { // if a block fails before microvm-shutdown

@@ -18,11 +18,10 @@ const kernelTree = `modules_install:
 	chmod -R u+w $(INSTALL_MOD_PATH)
 `
 
-// kernelDeveloper makes the home of a user that has built a kernel. The kernel is that of the
-// demo, whose drivers are modules.
-func kernelDeveloper(t *testing.T) (home string) {
+// kernelDeveloper makes the home of a user that has built the kernel of parts, whose drivers are
+// modules.
+func kernelDeveloper(t *testing.T, parts harness.Parts) (home string) {
 	t.Helper()
-	parts := harness.PartsOfDemo(t)
 	for _, name := range []string{"GOPATH", "GOCACHE"} {
 		harness.Setenv(t, name, strings.TrimSpace(harness.Must(t, harness.Root, "go", "env", name)))
 	}
@@ -38,7 +37,7 @@ func kernelDeveloper(t *testing.T) (home string) {
 // user's tree passes run-test.
 func TestOwnKernel(t *testing.T) {
 	t.Parallel()
-	home := kernelDeveloper(t)
+	home := kernelDeveloper(t, harness.PartsOfDemo(t))
 	t.Cleanup(func() { // if a command fails before microvm-shutdown
 		_, _ = harness.Command(t, home, ".local/bin/microvm-shutdown", "--name", "own-kernel", "--force")
 	})
@@ -67,7 +66,7 @@ var guestsThatLack = map[string]change{
 // TestKernelThatLacks checks that run-test prints what a kernel lacks.
 func TestKernelThatLacks(t *testing.T) {
 	t.Parallel()
-	home := kernelDeveloper(t)
+	home := kernelDeveloper(t, harness.PartsOfDemo(t))
 	bin := filepath.Join(harness.Build(t, "tools"), "bin")
 	harness.Must(t, harness.Root, "cp", "-r", "examples/own-kernel", home)
 	folder := filepath.Join(home, "own-kernel")

@@ -11,16 +11,19 @@ import (
 	"microvm-console/tests/internal/harness"
 )
 
-// oddName is a name that has to be quoted in most places.
-const oddName = `a b,c:d"e'é=%`
+// oddName is a name that has to be quoted in most places; quotedName is it for a shell.
+const (
+	oddName    = `a b,c:d"e'é=%`
+	quotedName = `"a b,c:d\"e'é=%"`
+)
 
 // useShares is what the guest does with its shares. It prints "ok" at the end.
 const useShares = `
-cat "/src/` + "a b,c:d\\\"e'é=%" + `/file"
+cat /src/` + quotedName + `/file
 ! touch /src/written 2>/dev/null
-sha256sum </src/big
-echo from the guest >"/out/` + "a b,c:d\\\"e'é=%" + `"
-mkdir /out/dir && mv "/out/` + "a b,c:d\\\"e'é=%" + `" /out/dir/file && ln -s file /out/dir/link
+md5sum </src/big
+echo from the guest >/out/` + quotedName + `
+mkdir /out/dir && mv /out/` + quotedName + ` /out/dir/file && ln -s file /out/dir/link
 echo more >>/out/dir/link
 sync
 echo ok`
@@ -67,15 +70,23 @@ func checkShares(t *testing.T, parts harness.Parts, machine, driver, uid string)
 	if uid != "" {
 		owner = []string{"setpriv", "--reuid=" + uid, "--regid=" + uid, "--clear-groups"}
 		harness.Setenv(t, "XDG_CACHE_HOME", filepath.Join(folder, "cache"))
+		harness.Must(t, folder, "chmod", "755", filepath.Dir(files)) // the base of all t.TempDir
 		harness.Must(t, folder, "chown", "-R", uid+":"+uid, folder, out, harness.Getenv(t, "MICROVM_CONFIG"))
 	}
 	command := func(words ...string) []string { return append(owner[:len(owner):len(owner)], words...) }
 	run := command("microvm-run", "--accel", accelerator(), "--auto-ports")
 	vm := harness.Start(t, run[0], run[1:]...)
 	vm.Expect(`READY after`, 1)
-	first := command("microvm-exec", "--wait-ready", "--", "sh", "-ec", useShares)
+	status := command("console-status", "--json")
+	for late := time.Now().Add(harness.WaitLimit); !strings.Contains(harness.Must(t, folder, status[0], status[1:]...), `"agent":true`); {
+		if time.Now().After(late) {
+			t.Fatal("the agent does not answer")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	first := command("microvm-exec", "--", "sh", "-ec", useShares)
 	got := harness.Must(t, folder, first[0], first[1:]...)
-	sum := strings.TrimSuffix(harness.Must(t, files, "sha256sum", "src/big"), "src/big\n")
+	sum := strings.TrimSuffix(harness.Must(t, files, "md5sum", "src/big"), "src/big\n")
 	if want := "content\n" + sum + "-\nok\n"; got != want {
 		t.Errorf("the guest printed %q, want %q", got, want)
 	}

@@ -61,7 +61,8 @@ func (s *shares) startOne(argv []string, target, socket string) error {
 	if err != nil {
 		return err
 	}
-	defer listener.UnixListener.Close() // which leaves the path for QEMU; it is removed with the folder
+	// The path is left for QEMU; it is removed with the folder.
+	defer func() { _ = listener.UnixListener.Close() }()
 	file, err := listener.File()
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ type WriteInitrd func(file string, m vmconfig.Machine, machineType string) error
 // VM is a virtual machine run by this process. New creates it, and Run runs it once.
 type VM struct {
 	machine  vmconfig.Machine // with the ports in use once the VM has started
-	options  Options          // complete
+	options  *Options         // complete
 	dir      rundir.Machine
 	disks    *disks
 	lock     *rundir.Lock // from Run on
@@ -69,7 +69,7 @@ type VM struct {
 	windows  *windows
 	watcher  *watcher
 	qemu     *qemuProcess
-	shares   shares
+	shares   *shares
 	stop     *stopper
 
 	executing atomic.Int64 // number of commands that run in the guest
@@ -89,11 +89,12 @@ func New(m vmconfig.Machine, options Options) *VM {
 	}
 	v := &VM{
 		machine:  m,
-		options:  options,
+		options:  &options,
 		dir:      dir,
 		disks:    &disks{all: m.Disks, dir: dir, scratch: options.ScratchDir},
 		guest:    newGuest(m),
 		qemu:     newQEMU(m, options.QEMUArgs),
+		shares:   &shares{},
 		stop:     &stopper{forced: make(chan struct{})},
 		ready:    make(chan struct{}),
 		ended:    make(chan struct{}),

@@ -66,6 +66,7 @@ func UseVirtiofsd(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(bin, "virtiofsd"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	Must(t, root, "chmod", "755", filepath.Dir(root)) // other users run it too
 	Setenv(t, "PATH", bin+":"+Getenv(t, "PATH"))
 }
 
