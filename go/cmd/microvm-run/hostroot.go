@@ -9,6 +9,7 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/consoletest"
 	"microvm-console/internal/hostroot"
+	"microvm-console/internal/journal"
 	"microvm-console/internal/rundir"
 	"microvm-console/internal/vmconfig"
 )
@@ -61,13 +62,15 @@ func hostRootMachine(c *cli.Context) (vmconfig.Machine, error) {
 	return machine, cmdline.SetMachine(c, &machine)
 }
 
-// withFreeName calls start with the machine, and again under another name as long as a machine of
-// this name runs. With --name, it calls start once.
+// withFreeName calls start with the machine, and again under another name as long as the name is
+// taken: by a VM that runs, or by one with another runtime folder whose journals are in the same
+// place. With --name, it calls start once.
 func withFreeName(c *cli.Context, machine vmconfig.Machine, start func(vmconfig.Machine) error) error {
 	base := machine.Name
 	for n := 2; ; n++ {
 		err := start(machine)
-		if !errors.Is(err, rundir.ErrLocked) || c.IsSet("name") {
+		taken := errors.Is(err, rundir.ErrLocked) || errors.Is(err, journal.ErrInUse)
+		if !taken || c.IsSet("name") {
 			return err
 		}
 		machine.Name = fmt.Sprintf("%s-%d", base, n)
