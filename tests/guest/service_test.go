@@ -143,7 +143,7 @@ echo end
 func TestServiceWithMistake(t *testing.T) {
 	t.Parallel()
 	mute := harness.DemoWith(t, map[string]any{
-		"name": "mute", "initrd": nil, "kernelParams": []string{"panic=0"}, "checks": nil,
+		"name": "mute", "checks": nil,
 		"consoles": []any{map[string]any{"name": "serial", "device": "ttyS0", "port": 4440, "login": false}},
 	})
 	text := harness.ReadFile(t, mute)
