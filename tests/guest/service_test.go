@@ -112,11 +112,18 @@ killed
 console-log --name web --list
 as member microvm-shutdown --name web
 until systemctl show --property=ActiveState microvm-web.service | grep -qx ActiveState=inactive; do sleep 0.2; done
-systemctl start microvm-web.service
-systemctl stop microvm-web.service
-systemctl show --property=ActiveState,Result microvm-web.service | sort
 console-log --name web --list
+
+# As a user that exists: the group reads the logs too, and others do not.
+useradd --system www
+sudo ./result/bin/microvm-run --name logs units --system --install --group vms --user www >/dev/null
+systemctl daemon-reload
+systemctl start microvm-logs.service
+systemctl stop microvm-logs.service
+systemctl show --property=ActiveState,Result microvm-logs.service | sort
 ls -A /run/microvm
+as member console-log --name logs --list
+fails as developer console-log --name logs
 echo end
 `)
 	if err != nil {
@@ -127,8 +134,8 @@ echo end
 		"drwxr-x--- microvm-web vms /run/microvm/web\nsrw-rw---- microvm-web vms /run/microvm/web/ctl\nsrw-rw---- microvm-web vms /run/microvm/web/serial/sock\n",
 		"microvm-web ", "a member sees web", "\nhello from the guest\n",
 		"nothing is running", "it is a system service: use sudo, or join the group vms",
-		"\nR-42\n", "killed\n", "running\n", "web: shut down by ",
-		"\nActiveState=inactive\nResult=success\n", "killed\n", "stopped by ", "stopped by ", "\nend\n")
+		"\nR-42\n", "killed\n", "running\n", "web: shut down by ", "killed\n", "stopped by ",
+		"\nActiveState=inactive\nResult=success\n--BOOT", "stopped by ", "permission denied (use sudo)", "\nend\n")
 }
 
 // TestServiceWithMistake checks that a service with a wrong vm.json fails once, and is not
@@ -136,7 +143,7 @@ echo end
 func TestServiceWithMistake(t *testing.T) {
 	t.Parallel()
 	mute := harness.DemoWith(t, map[string]any{
-		"name": "mute", "initrd": nil, "kernelParams": []string{"panic=0"}, "checks": nil,
+		"name": "mute", "checks": nil,
 		"consoles": []any{map[string]any{"name": "serial", "device": "ttyS0", "port": 4440, "login": false}},
 	})
 	text := harness.ReadFile(t, mute)

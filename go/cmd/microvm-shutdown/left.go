@@ -30,6 +30,9 @@ func endLeftBehind(ctx context.Context, left *rundir.LeftError, timeout time.Dur
 		cancel()
 		if ended {
 			line = fmt.Sprintf("%s: its QEMU was left behind; ended by %s in %.1f s", left.Name, unix.SignalName(signal), time.Since(begin).Seconds())
+			if machine.IsService() {
+				return line, nil // the service manager removes the folder
+			}
 			return line, removeFolder(machine)
 		}
 	}
