@@ -23,7 +23,9 @@ let
       source = "${vm.unit}/share/systemd/user/${file}";
     in
     { "systemd/user/${file}".source = source; }
-    // lib.optionalAttrs vm.autostart { "systemd/user/default.target.wants/${file}".source = source; };
+    // lib.optionalAttrs vm.autostart {
+      "systemd/user/default.target.wants/${file}".source = source;
+    };
 in
 {
   key = "microvm-console#homeModules.vms";

@@ -22,7 +22,10 @@ let
       unit = vmUnit {
         inherit name manager;
         vm =
-          if vm.package != null then vm.package else ours.lib.mkMicrovm ({ inherit name; } // vm.config);
+          if vm.package != null then
+            vm.package
+          else
+            ours.lib.mkMicrovm ({ inherit name; } // vm.config);
         settings = {
           inherit (vm) restart;
           restart-seconds = vm.restartSeconds;

@@ -135,7 +135,7 @@ echo end
 		"microvm-web ", "a member sees web", "\nhello from the guest\n",
 		"nothing is running", "it is a system service: use sudo, or join the group vms",
 		"\nR-42\n", "killed\n", "running\n", "web: shut down by ", "killed\n", "stopped by ",
-		"\nActiveState=inactive\nResult=success\n--BOOT", "stopped by ", "permission denied (use sudo)", "\nend\n")
+		"\nActiveState=inactive\nResult=success\n--BOOT", "stopped by ", "permission denied (use sudo, or while it runs --follow)", "\nend\n")
 }
 
 // TestServiceWithMistake checks that a service with a wrong vm.json fails once, and is not

@@ -123,7 +123,7 @@ func below(machine rundir.Machine) ([]Log, error) {
 		return nil, err
 	}
 	if _, err := os.ReadDir(base); errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("vm %q: log: %w (use sudo)", machine.Name(), err)
+		return nil, fmt.Errorf("vm %q: log: %w (use sudo, or while it runs --follow)", machine.Name(), err)
 	}
 	var logs []Log
 	for _, name := range folders(base) {
