@@ -166,8 +166,8 @@ func show(dir string) error {
 		return nil
 	}
 	source, target := filepath.Join(view, dir), filepath.Join(newRoot, dir)
-	if _, err := os.Stat(source); err != nil {
-		return nil
+	if info, err := os.Stat(source); err != nil || !info.IsDir() {
+		return nil //nolint:nilerr // the host has no such directory
 	}
 	if err := os.MkdirAll(target, 0o755); err != nil {
 		return err

@@ -73,7 +73,7 @@ func New(m vmconfig.Machine, writable []string, shell bool) (*Guest, error) {
 		return nil, err
 	}
 	if m, err = chooseDrivers(m); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--host-root: %w", err)
 	}
 	agent, err := findAgent()
 	if err != nil {
