@@ -79,6 +79,7 @@ func runDocument(t *testing.T, document string) {
 // documentsRunElsewhere are the documents whose commands other tests run, and the files of
 // those tests, which name the document.
 var documentsRunElsewhere = map[string]string{
+	"docs/aarch64.md":               "tests/guest/aarch64_document_test.go",
 	"docs/hobby-os.md":              "tests/relay/hobby_document_test.go",
 	"docs/images.md":                "tests/guest/image_document_test.go",
 	"docs/kernel-developer.md":      "tests/guest/kernel_document_test.go",

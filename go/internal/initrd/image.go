@@ -64,7 +64,7 @@ func Decode(data []byte) (Image, error) {
 		img = img.For(machine)
 	}
 	if img.Gettys == nil {
-		for _, console := range vmconfig.DefaultConsoles() {
+		for _, console := range vmconfig.DefaultConsoles(vmconfig.Machine{}.Architecture()) {
 			img.Gettys = append(img.Gettys, console.Device)
 		}
 	}

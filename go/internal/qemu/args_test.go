@@ -35,6 +35,8 @@ func TestGolden(t *testing.T) {
 		{"serial-only", "tcg", 0, vmconfig.Boot{}},
 		{"vsock-q35", "tcg", 0, vmconfig.Boot{}},
 		{"vsock-microvm", "kvm", 0, vmconfig.Boot{}},
+		{"aarch64-tcg", "tcg", 0, vmconfig.Boot{}},
+		{"aarch64-kvm", "kvm", 0, vmconfig.Boot{}},
 		{"multiboot", "tcg", 0, vmconfig.Boot{Multiboot: true}},
 		{"multiboot-without-parameters", "tcg", 0, vmconfig.Boot{Multiboot: true}},
 		{"image-floppy", "tcg", 0, vmconfig.Boot{Format: "raw", Interface: "floppy"}},
@@ -218,6 +220,7 @@ func TestHasAgent(t *testing.T) {
 
 func TestProbeArgsIsGolden(t *testing.T) {
 	golden(t, "probe-microvm", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "microvm"))
+	golden(t, "probe-virt", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "virt"))
 	golden(t, "probe-q35", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "q35"))
 }
 
