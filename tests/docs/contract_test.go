@@ -129,10 +129,13 @@ func TestContractOfVMJSON(t *testing.T) {
 
 	run := harness.Tool(t, "microvm-run")
 	dir := t.TempDir()
-	harness.Must(t, dir, "bash", "-c", "mkdir other && { head -c 510 /dev/zero; printf '\\125\\252'; head -c 2096640 /dev/zero; } >disk.img && { head -c 514 /dev/zero; printf HdrS; } >bzImage && cp bzImage other && touch initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
+	harness.Must(t, dir, "bash", "-c", "mkdir other && { head -c 510 /dev/zero; printf '\\125\\252'; head -c 2096640 /dev/zero; } >disk.img && { head -c 56 /dev/zero; printf ARMd; } >Image && { head -c 514 /dev/zero; printf HdrS; } >bzImage && cp bzImage other && touch initrd && printf '#!/bin/sh\n' >my-qemu && chmod +x my-qemu")
 	// dryRun returns the command line of QEMU for a plain machine with one field changed.
 	dryRun := func(field, value string, flags ...string) (string, error) {
 		vm := plainVM(field)
+		if field == "arch" && value != "" {
+			vm = map[string]any{"name": "plain", "accel": "tcg", "kernel": "Image"}
+		}
 		set(vm, field, value)
 		if field == "image" && value != "" {
 			delete(vm, "kernel") // an image replaces it

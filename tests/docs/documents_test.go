@@ -80,6 +80,7 @@ func runDocument(t *testing.T, document string) {
 // those tests, which name the document.
 var documentsRunElsewhere = map[string]string{
 	"docs/devices.md":               "tests/guest/devices_document_test.go",
+	"docs/aarch64.md":               "tests/guest/aarch64_document_test.go",
 	"docs/hobby-os.md":              "tests/relay/hobby_document_test.go",
 	"docs/kernels.md":               "tests/guest/kernel_flavors_test.go",
 	"docs/images.md":                "tests/guest/image_document_test.go",

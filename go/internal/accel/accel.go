@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -51,10 +52,25 @@ func (c Choice) Summary(machineType string) string {
 // "kvm" with an error if KVM's device cannot be opened. For "auto" it probes KVM, which takes a
 // few seconds the first time.
 func Choose(ctx context.Context, m vmconfig.Machine, boot vmconfig.Boot) (Choice, error) {
+	if arch := m.Architecture(); arch.GOARCH != runtime.GOARCH {
+		return foreign(m, arch)
+	}
 	if boot.Linux() {
 		return choose(ctx, m, "this kernel", kvmDevice)
 	}
 	return choose(ctx, withKernel(m, firstReadable(hostKernels())), "the host's kernel", kvmDevice)
+}
+
+// foreign is Choose for a guest of another architecture than this host, which KVM does not run.
+func foreign(m vmconfig.Machine, arch vmconfig.Arch) (Choice, error) {
+	trouble := "KVM runs no " + arch.Name + " guest on this host"
+	switch m.Accel {
+	case "kvm":
+		return Choice{}, fmt.Errorf("accel: %s (set accel to tcg or auto)", trouble)
+	case "tcg":
+		return Choice{Accel: "tcg", Reason: "asked for"}, nil
+	}
+	return Choice{Accel: "tcg", Trouble: trouble, Reason: trouble}, nil
 }
 
 // choose is Choose for a Linux kernel, of which name is the name in Choice.Reason, with the path

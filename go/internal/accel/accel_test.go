@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -129,5 +130,29 @@ func TestChooseForAnotherSystem(t *testing.T) {
 		if n := probes(); n != test.probes {
 			t.Errorf("%d probes, want %d", n, test.probes)
 		}
+	}
+}
+
+// KVM runs only guests of the host's architecture. Nothing is probed for others.
+func TestChooseForAnotherArchitecture(t *testing.T) {
+	m, _, probes := host(t, "prints")
+	m.Arch = "aarch64"
+	if runtime.GOARCH == "arm64" {
+		m.Arch = "x86_64"
+	}
+	trouble := "KVM runs no " + m.Arch + " guest on this host"
+	for accel, want := range map[string]Choice{
+		"auto": {Accel: "tcg", Trouble: trouble, Reason: trouble},
+		"tcg":  {Accel: "tcg", Reason: "asked for"},
+		"kvm":  {},
+	} {
+		m.Accel = accel
+		got, err := Choose(t.Context(), m, vmconfig.Boot{})
+		if diff := cmp.Diff(want, got); diff != "" || (err != nil) != (accel == "kvm") {
+			t.Error(accel, diff, err)
+		}
+	}
+	if n := probes(); n != 0 {
+		t.Errorf("%d probes were made", n)
 	}
 }

@@ -87,7 +87,7 @@ func Consoles(p Place) []Word {
 	}
 	consoles := p.Consoles
 	if consoles == nil {
-		consoles = vmconfig.DefaultConsoles()
+		consoles = vmconfig.DefaultConsoles(vmconfig.Machine{}.Architecture())
 	}
 	var words []Word
 	for _, console := range consoles {

@@ -24,7 +24,7 @@ func MachineFlags() []cli.Flag {
 		},
 		&cli.StringFlag{
 			Name:  "machine",
-			Usage: "use QEMU's machine type `WORD`: " + strings.Join(vmconfig.Types, ", ") + " (auto: microvm under KVM, else q35)",
+			Usage: "use QEMU's machine type `WORD`: " + strings.Join(vmconfig.Types, ", ") + " (auto: microvm under KVM, else q35; virt for aarch64)",
 		},
 	}
 }

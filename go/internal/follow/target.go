@@ -143,7 +143,8 @@ func consoleOf(client ctl.Client, status state.Machine, name string) (Target, er
 		status.Name, console.Device, console.Port)
 }
 
-// choose returns the console of this device or else of this name; "" selects the first.
+// choose returns the console of this device or else of this name; "" selects the first. "ttyS0",
+// the device of connect-serial, also selects the UART of an aarch64 guest.
 func choose(consoles []state.Console, name string) (state.Console, bool) {
 	if name == "" && len(consoles) > 0 {
 		return consoles[0], true
@@ -157,6 +158,9 @@ func choose(consoles []state.Console, name string) (state.Console, bool) {
 		if console.Name == name {
 			return console, true
 		}
+	}
+	if name == "ttyS0" {
+		return choose(consoles, "ttyAMA0")
 	}
 	return state.Console{}, false
 }

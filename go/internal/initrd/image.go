@@ -70,7 +70,7 @@ func Decode(data []byte) (Image, error) {
 	decoding := strictjson.Decode(data, &img)
 	wrongVM := img.readVM()
 	if img.Gettys == nil {
-		for _, console := range vmconfig.DefaultConsoles() {
+		for _, console := range vmconfig.DefaultConsoles(vmconfig.Machine{}.Architecture()) {
 			img.Gettys = append(img.Gettys, console.Device)
 		}
 	}

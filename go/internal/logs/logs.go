@@ -66,7 +66,7 @@ func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error
 	}
 	exact := consoles != nil
 	if !exact {
-		consoles = vmconfig.DefaultConsoles()
+		consoles = vmconfig.DefaultConsoles(vmconfig.Machine{}.Architecture())
 	}
 	// A console that is not in vm.json any more may still have a log.
 	order := func(l Log) int {

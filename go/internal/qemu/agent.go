@@ -37,9 +37,5 @@ func vsock(m vmconfig.Machine, h Host) []string {
 	if m.Vsock == nil {
 		return nil
 	}
-	driver := "vhost-vsock-pci"
-	if h.Type == "microvm" {
-		driver = "vhost-vsock-device" // virtio-mmio
-	}
-	return []string{"-device", fmt.Sprintf("%s,guest-cid=%d", driver, m.Vsock.CID)}
+	return []string{"-device", fmt.Sprintf("%s,guest-cid=%d", platforms[h.Type].vsock, m.Vsock.CID)}
 }

@@ -17,7 +17,7 @@ import (
 type Host struct {
 	// Accel is "kvm" or "tcg".
 	Accel string
-	// Type is the machine type, "q35" or "microvm".
+	// Type is the machine type: "q35", "microvm" or "virt".
 	Type string
 	// Boot is what the machine starts.
 	Boot vmconfig.Boot
@@ -39,7 +39,7 @@ type Host struct {
 
 // Type returns QEMU's machine type for m, which starts boot, under an accelerator. For "auto" that
 // is microvm under KVM if boot is Linux and m has at most one UART, else q35. Under TCG a microvm
-// may hang at boot; a q35 always boots.
+// may hang at boot; a q35 always boots. For aarch64 it is virt.
 func Type(m vmconfig.Machine, boot vmconfig.Boot, accel string) string {
 	uarts := 0
 	for _, console := range m.Consoles {
@@ -47,9 +47,12 @@ func Type(m vmconfig.Machine, boot vmconfig.Boot, accel string) string {
 			uarts++
 		}
 	}
+	arch := m.Architecture()
 	switch {
 	case m.Type != "auto":
 		return m.Type
+	case !arch.PC:
+		return arch.Types[0]
 	case accel == "kvm" && uarts <= 1 && boot.Linux():
 		return "microvm"
 	}
@@ -69,7 +72,7 @@ func Args(m vmconfig.Machine, h Host) []string {
 	args = append(args,
 		"-machine", machine(h)+sharedMemory(m),
 		"-accel", h.Accel,
-		"-cpu", cpu(h.Accel),
+		"-cpu", platforms[h.Type].cpu(h.Accel),
 		"-m", strconv.Itoa(m.MemoryMiB)+"M",
 		"-smp", strconv.Itoa(m.VCPUs),
 	)
@@ -79,24 +82,8 @@ func Args(m vmconfig.Machine, h Host) []string {
 	args = append(args, shares(m, h)...)
 	args = append(args, network(m, h)...)
 	args = append(args, vsock(m, h)...)
-	args = append(args, "-device", panicDevice(h.Type))
+	args = append(args, "-device", platforms[h.Type].panic)
 	return append(args, m.QEMUArgs...)
-}
-
-// cpu returns the value of -cpu.
-func cpu(accel string) string {
-	if accel == "kvm" {
-		return "host"
-	}
-	return "max"
-}
-
-// panicDevice returns the device by which the guest reports a panic to QEMU.
-func panicDevice(kind string) string {
-	if kind == "microvm" {
-		return "pvpanic"
-	}
-	return "pvpanic-pci"
 }
 
 // KernelParams returns the parameters of the kernel command line. A kernel that is not Linux gets
@@ -123,14 +110,9 @@ func KernelParams(m vmconfig.Machine, h Host) []string {
 		// spurious, prints that on all consoles, and disables it.
 		params = append(params, "noirqdebug")
 	}
-	if h.Type == "microvm" {
-		// A microvm has no keyboard controller that could reset it; a triple fault does.
-		params = append(params, "reboot=t")
-	}
+	params = append(params, platforms[h.Type].params...)
 	if h.Accel == "tcg" {
-		// On a busy host the guest may get no tick while it tests the timer. Then it
-		// would panic.
-		params = append(params, "no_timer_check")
+		params = append(params, platforms[h.Type].tcgParams...)
 		if h.Type == "microvm" && h.TSCKHz > 0 {
 			// About one boot in four hangs in the calibration of the TSC against the PIT.
 			params = append(params, fmt.Sprintf("tsc_early_khz=%d", h.TSCKHz))
@@ -190,22 +172,21 @@ func escaped(value string) string { return strings.ReplaceAll(value, ",", ",,") 
 
 // virtioSerial returns the device that is the bus of virtio consoles and the agent's port.
 func virtioSerial(h Host) string {
-	switch {
-	case h.Type == "microvm":
-		return "virtio-serial-device" // virtio over mmio
-	case h.Accel == "tcg":
+	bus := platforms[h.Type].serialBus
+	if h.Accel == "tcg" && strings.HasSuffix(bus, "-pci") {
 		// The guest spins until QEMU has read its output. In another thread of QEMU that
 		// takes six times as long.
-		return "virtio-serial-pci,ioeventfd=off"
+		bus += ",ioeventfd=off"
 	}
-	return "virtio-serial-pci"
+	return bus
 }
 
-// ChardevID returns the id of a console's character device: "serial0" for ttyS0, "virtcon0" for
+// ChardevID returns the id of a console's character device: "serial0" for ttyS0 and
+// ttyAMA0, "virtcon0" for
 // hvc0, "debugcon" for debugcon.
 func ChardevID(console vmconfig.Console) string {
-	if number, ok := strings.CutPrefix(console.Device, "ttyS"); ok {
-		return "serial" + number
+	if console.IsSerial() {
+		return "serial" + console.Device[len(console.Device)-1:]
 	}
 	if number, ok := strings.CutPrefix(console.Device, "hvc"); ok {
 		return "virtcon" + number

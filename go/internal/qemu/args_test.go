@@ -42,6 +42,8 @@ func TestGolden(t *testing.T) {
 		{"disks-microvm", "kvm", 0, vmconfig.Boot{}},
 		{"shares-q35", "tcg", 0, vmconfig.Boot{}},
 		{"shares-microvm", "kvm", 0, vmconfig.Boot{}},
+		{"aarch64-tcg", "tcg", 0, vmconfig.Boot{}},
+		{"aarch64-kvm", "kvm", 0, vmconfig.Boot{}},
 		{"multiboot", "tcg", 0, vmconfig.Boot{Multiboot: true}},
 		{"multiboot-without-parameters", "tcg", 0, vmconfig.Boot{Multiboot: true}},
 		{"image-floppy", "tcg", 0, vmconfig.Boot{Format: "raw", Interface: "floppy"}},
@@ -232,5 +234,6 @@ func TestHasAgent(t *testing.T) {
 
 func TestProbeArgsIsGolden(t *testing.T) {
 	golden(t, "probe-microvm", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "microvm"))
+	golden(t, "probe-virt", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "virt"))
 	golden(t, "probe-q35", qemu.ProbeArgs("/opt/qemu", "/boot/vmlinuz", "q35"))
 }

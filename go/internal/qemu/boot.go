@@ -47,23 +47,12 @@ var imageDevices = map[string][]string{
 	"floppy": {"-device", "isa-fdc,bootindexA=0", "-device", "floppy,drive=image"},
 }
 
-// machine returns the value of -machine. For Linux it omits devices that no console needs, since
-// the guest spends time probing each one. For other guests it does not set graphics=off, with
-// which SeaBIOS has ttyS0 as its screen and keyboard: SeaBIOS would take keys that a guest in
-// real mode polls for.
+// machine returns the value of -machine. A guest that is not Linux gets all of QEMU's devices, but
+// not graphics=off, with which SeaBIOS has ttyS0 as its screen and keyboard: SeaBIOS would take
+// keys that a guest in real mode polls for.
 func machine(h Host) string {
-	switch {
-	case h.Type == "q35" && h.Boot.Linux():
-		return linuxQ35
-	case h.Type == "q35":
+	if !h.Boot.Linux() && h.Type == "q35" {
 		return "q35"
 	}
-	return linuxMicrovm
+	return platforms[h.Type].machine
 }
-
-const (
-	linuxQ35 = "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off"
-	// A guest under TCG needs a PIT and a PIC to boot. Without an RTC a kernel waits seconds for
-	// one. Without ACPI the guest has no power button, and does not find the virtio devices.
-	linuxMicrovm = "microvm,acpi=on,rtc=on,pit=on,pic=on,isa-serial=on"
-)

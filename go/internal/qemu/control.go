@@ -41,8 +41,8 @@ func Monitor(id string, fd int) []string {
 func ProbeArgs(qemu, kernel, kind string) []string {
 	return []string{qemu,
 		"-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
-		"-machine", machine(Host{Type: kind}), "-accel", "kvm", "-cpu", cpu("kvm"), "-m", "256M",
-		"-kernel", kernel, "-append", "console=ttyS0,115200 earlyprintk=ttyS0,115200 panic=-1",
+		"-machine", machine(Host{Type: kind}), "-accel", "kvm", "-cpu", platforms[kind].cpu("kvm"), "-m", "256M",
+		"-kernel", kernel, "-append", platforms[kind].probeParams + " panic=-1",
 		"-serial", "stdio",
 	}
 }

@@ -25,12 +25,13 @@ func (m Machine) Boot() (Boot, error) {
 	if m.Image != nil {
 		return m.Image.boot()
 	}
-	multiboot, err := checkKernel(m.Kernel)
+	arch := m.Architecture()
+	multiboot, err := arch.kernel(m.Kernel)
 	switch {
 	case errors.Is(err, errELF64):
 		return Boot{}, strictjson.Mistakef("kernel", "%w", err)
 	case err != nil:
-		return Boot{}, strictjson.Mistakef("kernel", "%w (set kernel to the path of a bzImage)", err)
+		return Boot{}, strictjson.Mistakef("kernel", "%w (set kernel to the path of %s)", err, arch.kernelKind)
 	}
 	return Boot{Multiboot: multiboot}, nil
 }

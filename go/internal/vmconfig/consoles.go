@@ -12,9 +12,9 @@ import (
 
 // DefaultConsoles returns the consoles of a vm.json without "consoles": a serial port, which
 // shows the boot, and a virtio console, which becomes /dev/console.
-func DefaultConsoles() []Console {
+func DefaultConsoles(arch Arch) []Console {
 	return []Console{
-		{Name: "serial", Device: "ttyS0", Port: 4440},
+		{Name: "serial", Device: arch.UARTs[0], Port: 4440},
 		{Name: "console", Device: "hvc0", Port: 4441},
 	}
 }
@@ -31,7 +31,7 @@ func (m *Machine) fillConsoles() error {
 		}
 		return nil
 	}
-	m.Consoles = DefaultConsoles()
+	m.Consoles = DefaultConsoles(m.Architecture())
 	var errs *multierror.Error
 	wrong := func(name, format string, args ...any) {
 		errs = multierror.Append(errs, strictjson.Mistakef("ports."+name, format, args...))
@@ -49,7 +49,7 @@ func (m *Machine) fillConsoles() error {
 	}
 	if m.Consoles[0].Port == m.Consoles[1].Port {
 		wrong("console", "%d is also the port of serial (ports must differ)", m.Consoles[1].Port)
-		m.Consoles = DefaultConsoles() // Validate does not report it again
+		m.Consoles = DefaultConsoles(m.Architecture()) // Validate does not report it again
 	}
 	return errs.ErrorOrNil()
 }

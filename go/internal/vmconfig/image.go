@@ -2,9 +2,7 @@ package vmconfig
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -51,7 +49,11 @@ func (i Image) CustomFirmware() string {
 func (m Machine) validateImage(wrong func(field, format string, args ...any)) {
 	if m.Image == nil {
 		if m.Kernel == "" {
-			wrong("kernel", "is missing (set it to the path of a bzImage, or set image)")
+			or := ""
+			if m.Architecture().PC {
+				or = ", or set image"
+			}
+			wrong("kernel", "is missing (set it to the path of %s%s)", m.Architecture().kernelKind, or)
 		}
 		return
 	}
@@ -98,20 +100,12 @@ const (
 
 // boot returns how the image is attached. Its error names the field of vm.json.
 func (i Image) boot() (Boot, error) {
-	if err := readable(i.Path); err != nil {
-		return Boot{}, strictjson.Mistakef("image.path", "%w", err)
-	}
-	file, err := os.Open(i.Path)
+	file, head, err := openHead(i.Path, cdFirst+2*cdSector)
 	if err != nil {
 		return Boot{}, strictjson.Mistakef("image.path", "%w", err)
 	}
 	defer file.Close()
-	head := make([]byte, cdFirst+2*cdSector)
-	n, err := io.ReadFull(file, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return Boot{}, strictjson.Mistakef("image.path", "%w", err)
-	}
-	b, err := i.recognize(head[:n])
+	b, err := i.recognize(head)
 	if err != nil {
 		return Boot{}, err
 	}

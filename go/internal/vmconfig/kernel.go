@@ -15,20 +15,11 @@ import (
 // whether QEMU starts it by Multiboot. QEMU starts many other files too, which then print nothing;
 // under KVM, that would look like a fault of KVM.
 func checkKernel(path string) (multiboot bool, err error) {
-	if err := readable(path); err != nil {
-		return false, err
-	}
-	file, err := os.Open(path)
+	file, head, err := openHead(path, multibootSearch)
 	if err != nil {
 		return false, err
 	}
 	defer file.Close()
-	head := make([]byte, multibootSearch)
-	n, err := io.ReadFull(file, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
-	}
-	head = head[:n]
 	switch {
 	case isBzImage(head):
 		return false, nil
@@ -40,6 +31,38 @@ func checkKernel(path string) (multiboot bool, err error) {
 		return false, nil
 	}
 	return false, fmt.Errorf("%s is not a kernel", path)
+}
+
+// checkArm64Kernel returns an error unless path is a kernel for arm64 that QEMU can start: an
+// Image (Documentation/arch/arm64/booting.rst), which may be compressed with gzip or in an EFI
+// zboot file (load_aarch64_image in QEMU's hw/arm/boot.c).
+func checkArm64Kernel(path string) (multiboot bool, err error) {
+	file, head, err := openHead(path, 64)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	if has(head, 56, "ARM\x64") || has(head, 0, "\x1f\x8b\x08") || has(head, 0, "MZ") && has(head, 4, "zimg") {
+		return false, nil
+	}
+	return false, fmt.Errorf("%s is not a kernel for arm64", path)
+}
+
+// openHead opens a file and reads its first bytes, at most size. The caller closes the file.
+func openHead(path string, size int) (file *os.File, head []byte, err error) {
+	if err := readable(path); err != nil {
+		return nil, nil, err
+	}
+	if file, err = os.Open(path); err != nil {
+		return nil, nil, err
+	}
+	head = make([]byte, size)
+	n, err := io.ReadFull(file, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		file.Close()
+		return nil, nil, err
+	}
+	return file, head[:n], nil
 }
 
 // errELF64 is returned for a Multiboot kernel that QEMU does not load.

@@ -19,14 +19,17 @@ type Machine struct {
 	// Name is the name of the VM and of its directory: lower-case letters, digits and dashes,
 	// at most 40. Required.
 	Name string `json:"name"`
+	// Arch is the guest's architecture, "x86_64" or "aarch64". Default: that in the name of
+	// QEMU's program, else "x86_64".
+	Arch string `json:"arch,omitempty"`
 	// Type is QEMU's machine type: "q35", "microvm", or "auto" (default): q35 under TCG,
-	// microvm under KVM. A microvm has one UART, and only starts Linux: otherwise auto is q35.
+	// microvm under KVM. A microvm has one UART, and only starts Linux: otherwise auto is q35. For aarch64 it is "virt".
 	Type string `json:"machine"`
 	// Accel is the accelerator: "kvm", "tcg", or "auto" (default): kvm if this kernel, or the
 	// host's if this is not Linux, starts under KVM on this host, else tcg.
 	Accel string `json:"accel"`
-	// QEMU is the program: a path, or a name that is looked up in PATH. Default
-	// "qemu-system-x86_64".
+	// QEMU is the program: a path, or a name that is looked up in PATH. Default:
+	// "qemu-system-" and Arch.
 	QEMU string `json:"qemu"`
 	// MemoryMiB is the guest's memory in MiB. Default 256.
 	MemoryMiB int `json:"memoryMiB"`
@@ -76,7 +79,8 @@ type Console struct {
 	// Name is the name that users give: "serial", "console".
 	Name string `json:"name"`
 	// Device is the guest's device: "ttyS0" to "ttyS3" (16550 UART), "hvc0" to "hvc7"
-	// (virtio-console), or "debugcon" (port 0xe9, which only prints).
+	// (virtio-console), or "debugcon" (port 0xe9, which only prints). The UART of aarch64 is
+	// "ttyAMA0" (PL011).
 	Device string `json:"device"`
 	// Port is the TCP port on localhost, 1 to 65535.
 	Port int `json:"port"`
@@ -98,7 +102,7 @@ func (c Console) HasLogin() bool {
 }
 
 // IsSerial reports whether the console is a UART.
-func (c Console) IsSerial() bool { return strings.HasPrefix(c.Device, "ttyS") }
+func (c Console) IsSerial() bool { return strings.HasPrefix(c.Device, "tty") }
 
 // IsVirtio reports whether the console is a virtio console.
 func (c Console) IsVirtio() bool { return strings.HasPrefix(c.Device, "hvc") }
@@ -134,10 +138,11 @@ func Load(path string, rules ...func(Machine) error) (Machine, error) {
 func Parse(data []byte) (Machine, error) {
 	machine := defaults()
 	decoding := strictjson.Decode(data, &machine)
+	machine.fillQEMU()
 	return machine, strictjson.AllMistakes(decoding, machine.fillConsoles(), machine.Validate())
 }
 
 // defaults returns the machine of an empty vm.json.
 func defaults() Machine {
-	return Machine{Type: "auto", Accel: "auto", QEMU: "qemu-system-x86_64", MemoryMiB: 256, VCPUs: 1, Sandbox: true}
+	return Machine{Type: "auto", Accel: "auto", MemoryMiB: 256, VCPUs: 1, Sandbox: true}
 }

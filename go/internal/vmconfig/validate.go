@@ -17,12 +17,12 @@ import (
 
 var (
 	namePattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
-	devicePattern = regexp.MustCompile(`^(ttyS[0-3]|hvc[0-7]|debugcon)$`)
+	virtioPattern = regexp.MustCompile(`^hvc[0-7]$`)
 )
 
 // The values of Machine.Type and Machine.Accel.
 var (
-	Types  = []string{"auto", "q35", "microvm"}
+	Types  = []string{"auto", "q35", "microvm", "virt"}
 	Accels = []string{"auto", "kvm", "tcg"}
 )
 
@@ -59,9 +59,7 @@ func (m Machine) Validate() error {
 	if err := CheckName(m.Name); err != nil {
 		errs = multierror.Append(errs, err)
 	}
-	if !slices.Contains(Types, m.Type) {
-		wrong("machine", "unknown machine type %q (choose %s)", m.Type, strings.Join(Types, ", "))
-	}
+	m.validateArch(wrong)
 	if !slices.Contains(Accels, m.Accel) {
 		wrong("accel", "unknown accelerator %q (choose %s)", m.Accel, strings.Join(Accels, ", "))
 	}
@@ -125,8 +123,8 @@ func (m Machine) validateConsoles(wrong func(field, format string, args ...any))
 		} else {
 			unique(names, "name", strconv.Quote(console.Name))
 		}
-		if !devicePattern.MatchString(console.Device) {
-			wrong(field+".device", "unknown device %q: want ttyS0 to ttyS3, hvc0 to hvc7, or debugcon", console.Device)
+		if arch := m.Architecture(); !arch.hasDevice(console.Device) {
+			wrong(field+".device", "unknown device %q: want %s", console.Device, arch.devices())
 		} else {
 			unique(devices, "device", strconv.Quote(console.Device))
 		}
@@ -149,7 +147,7 @@ func (m Machine) validateConsoles(wrong func(field, format string, args ...any))
 // gap, as the guest numbers the devices that it finds.
 func (m Machine) validateDeviceNumbers(devices map[string]int, wrong func(field, format string, args ...any)) {
 	for i, console := range m.Consoles {
-		if !devicePattern.MatchString(console.Device) || console.OnlyPrints() {
+		if !m.Architecture().hasDevice(console.Device) || console.OnlyPrints() {
 			continue
 		}
 		last := len(console.Device) - 1
