@@ -17,6 +17,6 @@ func TestTranscripts(t *testing.T) { programtest.Run(t) }
 
 func TestManual(t *testing.T) {
 	programtest.Manual(t, func() *cli.App {
-		return app(vmconfig.Machine{Name: "console-demo", Consoles: vmconfig.DefaultConsoles()})
+		return app(vmconfig.Machine{Name: "console-demo", Consoles: vmconfig.DefaultConsoles(vmconfig.Machine{}.Architecture())})
 	})
 }

@@ -25,15 +25,17 @@ const (
 // Default returns the VM that is used without a vm.json: with one console, and all processors of
 // this host.
 func Default(kernel string) (vmconfig.Machine, error) {
-	serial := vmconfig.DefaultConsoles()[0]
 	text, err := json.Marshal(map[string]any{
 		"name": name, "kernel": kernel, "memoryMiB": memoryMiB, "vcpus": min(runtime.NumCPU(), vmconfig.MaxVCPUs),
-		"consoles": []vmconfig.Console{serial},
 	})
 	if err != nil {
 		return vmconfig.Machine{}, err
 	}
-	return vmconfig.Parse(text)
+	machine, err := vmconfig.Parse(text)
+	if err == nil {
+		machine.Consoles = machine.Consoles[:1]
+	}
+	return machine, err
 }
 
 // kernelParams are the kernel parameters that precede those of the VM. They only save time: each
