@@ -103,7 +103,7 @@ func guest(t *testing.T) (*Guest, vmconfig.Machine) {
 	writable := false
 	m := vmconfig.Machine{
 		Name: "vm", ModulesDir: initrdtest.Modules(t, filepath.Join(dir, "modules"), kernelModules...),
-		Consoles: vmconfig.DefaultConsoles(),
+		Consoles: vmconfig.DefaultConsoles(vmconfig.Machine{}.Architecture()),
 		Shares:   []vmconfig.Share{{Source: "/", Driver: "9p"}, {Source: "/a b", ReadOnly: &writable, Driver: "9p"}},
 	}
 	return &Guest{dir: "/a b/c", shell: true, agent: agent}, m
