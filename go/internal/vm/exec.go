@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// agentLimit bounds the wait of a command for the agent, which may be about to start.
-	agentLimit = 5 * time.Second
+	// agentLimit bounds the wait of a command for the agent. On a busy host, an emulated guest may
+	// start it seconds after its logins.
+	agentLimit = 15 * time.Second
 	// execWait is how long the agent may wait for output before it answers. Other requests
 	// are served between two such waits.
 	execWait = 200 * time.Millisecond
