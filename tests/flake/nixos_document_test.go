@@ -49,7 +49,7 @@ func runNixOSVM(t *testing.T, options, want string) {
 		}
 	}
 	typeCommands(t, folder, "./result/bin/web shutdown")
-	if output := typeCommands(t, folder, "./result/bin/web test --lines 1000"); !strings.Contains(output, " 0 failed") {
+	if output := typeCommands(t, folder, "./result/bin/web test --lines 1000 --timeout 5m"); !strings.Contains(output, " 0 failed") {
 		t.Error(output)
 	}
 }
