@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
@@ -148,7 +149,10 @@ func start(c *cli.Context, machine vmconfig.Machine, extra []string, writeInitrd
 		log = c.App.ErrWriter // stdout is the command's
 	}
 	options := vmOptions(c, log)
-	options.WriteInitrd = writeInitrd
+	if writeInitrd != nil {
+		// Its kernel is quiet: on a busy host, the first output may take longer than usual.
+		options.WriteInitrd, options.Silence = writeInitrd, time.Minute
+	}
 	switch {
 	case c.Bool("check"):
 		_, err := fmt.Fprintf(c.App.Writer, "%s: no mistakes\n", c.String("config"))

@@ -98,7 +98,7 @@ func (s *shells) respawn(ctx context.Context, shell, terminal string) error {
 
 // run runs a shell on a terminal, in a session of its own, and waits for its end.
 func (s *shells) run(shell, terminal string) error {
-	tty, err := os.OpenFile(terminal, os.O_RDWR|unix.O_NOCTTY, 0)
+	tty, err := openTerminal(terminal)
 	if err != nil {
 		return err
 	}
@@ -114,6 +114,21 @@ func (s *shells) run(shell, terminal string) error {
 	defer s.mu.Unlock()
 	delete(s.pids, command.Process.Pid)
 	return nil
+}
+
+// openTerminal opens a terminal for a shell. The caller closes it.
+func openTerminal(path string) (*os.File, error) {
+	// Without O_NONBLOCK the open of a serial port waits for a carrier. A shell expects a
+	// terminal without it.
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		unix.Close(fd)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 func (s *shells) start(command *exec.Cmd) error {
