@@ -63,7 +63,7 @@ assert nixos.users.groups == { vms = { }; } && builtins.length nixos.systemd.pac
 assert nixos.systemd.services.microvm-late.wantedBy == [ ];
 assert nixos.systemd.services.microvm-web.wantedBy == [ "multi-user.target" ];
 runCommand "vm-modules" { } ''
-  command="${tools}/bin/microvm-run --config ${console-demo}/share/microvm/vm.json --name web"
+  command="${console-demo.microvmRun} --config ${console-demo.vmJSON} --name web"
   unit=${builtins.elemAt nixos.systemd.packages 1}/lib/systemd/system/microvm-web.service
   grep -x Group=vms $unit
   grep -Fx "ExecStart=$command --no-tcp" $unit

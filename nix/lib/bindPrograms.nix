@@ -50,21 +50,24 @@ let
       bash ${../../scripts/manuals} $out/bin $out/share
     '';
   };
-  file = if programs == "named" then "share/microvm/${name}/vm.json" else "share/microvm/vm.json";
+  # Beside vm.json is the program of a service, which starts the VM of any vm.json.
+  dir = if programs == "named" then "share/microvm/${name}" else "share/microvm";
 
   package =
     runCommand name { meta.mainProgram = if programs == "named" then name else "microvm-run"; }
       ''
-        config=$out/${file}
+        config=$out/${dir}/vm.json
         install -D -m 444 ${checkedVM name machine} $config
 
         mkdir $out/bin
         path='export PATH="''${PATH:+$PATH:}${path}"'
-        wrap() {
-          rm -f $out/bin/$1
-          printf '%s\n' '#!${runtimeShell}' "''${@:2}" >$out/bin/$1
-          chmod 555 $out/bin/$1
+        script() {
+          rm -f $1
+          printf '%s\n' '#!${runtimeShell}' "''${@:2}" >$1
+          chmod 555 $1
         }
+        wrap() { script $out/bin/"$@"; }
+        script $out/${dir}/microvm-run "$path" "exec ${tools}/bin/microvm-run \"\$@\""
         ${install.${programs}}
       '';
 in
@@ -72,7 +75,8 @@ if install ? ${programs} then
   package
   // {
     vm = machine;
-    vmJSON = "${package}/${file}";
+    vmJSON = "${package}/${dir}/vm.json";
+    microvmRun = "${package}/${dir}/microvm-run";
   }
 else
   throw "microvm ${name}: programs: \"${programs}\" is unknown (known: all, named)"

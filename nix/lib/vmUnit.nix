@@ -17,8 +17,8 @@ let
   system = if manager == "system" then "--system" else "";
 in
 runCommand "microvm-${name}-unit" { } ''
-  ${tools}/bin/microvm-run --config ${vm}/share/microvm/vm.json --name '${name}' units ${system} \
-    --program ${tools}/bin/microvm-run ${toString flags} --output $out/share/systemd/${manager}
+  ${tools}/bin/microvm-run --config ${vm.vmJSON} --name '${name}' units ${system} \
+    --program ${vm.microvmRun} ${toString flags} --output $out/share/systemd/${manager}
   # NixOS takes units from this folder.
   mkdir -p $out/lib
   ln -s ../share/systemd $out/lib/systemd
