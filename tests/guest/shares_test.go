@@ -21,7 +21,7 @@ const (
 const useShares = `
 cat /src/` + quotedName + `/file
 ! touch /src/written 2>/dev/null
-md5sum </src/big
+dd if=/src/big bs=1M 2>/dev/null | md5sum
 echo from the guest >/out/` + quotedName + `
 mkdir /out/dir && mv /out/` + quotedName + ` /out/dir/file && ln -s file /out/dir/link
 echo more >>/out/dir/link
