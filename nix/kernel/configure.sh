@@ -14,8 +14,8 @@ make olddefconfig
 # set_in_config OPTION: reports whether .config has an option, or for NAME=n, does not have it.
 set_in_config() {
   case $1 in
-    *=n) ! grep -q "^${1%n}" .config ;;
-    *) grep -qxF "$1" .config ;;
+  *=n) ! grep -q "^${1%n}" .config ;;
+  *) grep -qxF "$1" .config ;;
   esac
 }
 

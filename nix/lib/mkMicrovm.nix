@@ -58,8 +58,16 @@ let
   initrd = machine.initrd or (if image == null then guestImage else null);
 
   # A file in the store is never written to.
-  imageFile = { snapshot = true; } // image // lib.optionalAttrs (image ? path) {
-    path = if image.path.type or null == "derivation" then "${image.path}" else boot "image" "" image.path;
+  imageFile = {
+    snapshot = true;
+  }
+  // image
+  // lib.optionalAttrs (image ? path) {
+    path =
+      if image.path.type or null == "derivation" then
+        "${image.path}"
+      else
+        boot "image" "" image.path;
   };
 
   nixos = nixosGuest called machine;

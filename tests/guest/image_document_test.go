@@ -57,8 +57,7 @@ func TestImagesDocument(t *testing.T) {
 		}
 		rest = after
 	}
-	left, err := os.ReadDir(filepath.Join(harness.Getenv(t, "XDG_RUNTIME_DIR"), "microvm"))
-	if err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
+	// The last VM, which a key powers off, ends in the background.
+	folder := filepath.Join(harness.Getenv(t, "XDG_RUNTIME_DIR"), "microvm")
+	harness.Must(t, home, "timeout", "60", "bash", "-c", `until [ -z "$(ls "$0")" ]; do sleep 0.1; done`, folder)
 }

@@ -124,29 +124,37 @@ func (i Image) boot() (Boot, error) {
 // recognize returns how a file that begins with head is attached; Interface is "" if that
 // follows from the file's size. Its error names the field of vm.json.
 func (i Image) recognize(head []byte) (Boot, error) {
-	isCD := has(head, cdFirst+1, cdMagic)
-	wrong := func(field, format string, args ...any) (Boot, error) {
-		return Boot{}, strictjson.Mistakef("image."+field, "%s "+format, append([]any{i.Path}, args...)...)
-	}
 	switch {
-	case i.Format == "iso" && !isCD:
-		return wrong("format", "has no ISO 9660 file system (leave format out)")
-	case isCD && i.Format != "raw" && i.Interface != "":
-		return wrong("interface", "is an ISO, and a CD is always on SATA (leave interface out, or set format to raw to use it as a disk)")
-	case isCD && i.Format != "raw" && !has(head, cdFirst+cdSector+7, elTorito):
-		return wrong("path", "is an ISO that cannot boot (make one with a boot record: xorriso -as mkisofs -b, or grub-mkrescue)")
-	case isCD && i.Format != "raw":
-		return Boot{Format: "raw", Interface: "cd"}, nil
-	case has(head, 0, qcow2Magic) && i.Format == "":
-		return wrong("format", "begins as a qcow2 image (set format to qcow2, or to raw if the guest has written that)")
+	case i.Format != "raw" && has(head, cdFirst+1, cdMagic):
+		return i.recognizeCD(head)
+	case i.Format == "iso":
+		return Boot{}, i.wrong("format", "has no ISO 9660 file system (leave format out)")
+	case i.Format == "" && has(head, 0, qcow2Magic):
+		return Boot{}, i.wrong("format", "begins as a qcow2 image (set format to qcow2, or to raw if the guest has written that)")
 	case i.Format == "qcow2" && !has(head, 0, qcow2Magic):
-		return wrong("format", "is not a qcow2 image (set format to raw, or convert it with qemu-img)")
+		return Boot{}, i.wrong("format", "is not a qcow2 image (set format to raw, or convert it with qemu-img)")
 	case i.Format == "qcow2":
 		return Boot{Format: "qcow2", Interface: i.Interface}, nil
 	case !has(head, bootMagicAt, bootMagic):
-		return wrong("path", "cannot boot: its first 512 bytes do not end with 55 aa, as a boot sector or a partition table does (name a bootable disk)")
+		return Boot{}, i.wrong("path", "cannot boot: its first 512 bytes do not end with 55 aa, as a boot sector or a partition table does (name a bootable disk)")
 	}
 	return Boot{Format: "raw", Interface: i.Interface}, nil
+}
+
+// recognizeCD is recognize for a file with an ISO 9660 file system.
+func (i Image) recognizeCD(head []byte) (Boot, error) {
+	switch {
+	case i.Interface != "":
+		return Boot{}, i.wrong("interface", "is an ISO, and a CD is always on SATA (leave interface out, or set format to raw to use it as a disk)")
+	case !has(head, cdFirst+cdSector+7, elTorito):
+		return Boot{}, i.wrong("path", "is an ISO that cannot boot (make one with a boot record: xorriso -as mkisofs -b, or grub-mkrescue)")
+	}
+	return Boot{Format: "raw", Interface: "cd"}, nil
+}
+
+// wrong returns a mistake in a field of the image.
+func (i Image) wrong(field, text string) error {
+	return strictjson.Mistakef("image."+field, "%s %s", i.Path, text)
 }
 
 // has reports whether data has text at a position.
