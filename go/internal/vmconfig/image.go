@@ -125,7 +125,7 @@ func (i Image) boot() (Boot, error) {
 // follows from the file's size. Its error names the field of vm.json.
 func (i Image) recognize(head []byte) (Boot, error) {
 	switch {
-	case i.Format != "raw" && has(head, cdFirst+1, cdMagic):
+	case (i.Format == "" || i.Format == "iso") && has(head, cdFirst+1, cdMagic):
 		return i.recognizeCD(head)
 	case i.Format == "iso":
 		return Boot{}, i.wrong("format", "has no ISO 9660 file system (leave format out)")
