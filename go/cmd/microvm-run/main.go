@@ -173,6 +173,11 @@ func start(c *cli.Context, machine vmconfig.Machine, extra []string, writeInitrd
 	return explain(c, group.Wait())
 }
 
+// exclusive are the groups of flags of which only one may be given.
+var exclusive = [][]string{
+	{"quiet", "verbose"}, {"no-tcp", "no-relay"}, {"host-root", "check"}, {"check", "dry-run", "exec", "detach"},
+}
+
 // checkFlags returns an error if flags contradict each other, or QEMU's arguments are not
 // allowed.
 func checkFlags(c *cli.Context, extra []string) error {
@@ -196,16 +201,12 @@ func checkFlags(c *cli.Context, extra []string) error {
 	if _, err := cmdline.Timeout(c); err != nil {
 		return err
 	}
-	if err := onlyOne(c, "quiet", "verbose"); err != nil {
-		return err
+	for _, flags := range exclusive {
+		if err := onlyOne(c, flags...); err != nil {
+			return err
+		}
 	}
-	if err := onlyOne(c, "no-tcp", "no-relay"); err != nil {
-		return err
-	}
-	if err := onlyOne(c, "host-root", "check"); err != nil {
-		return err
-	}
-	return onlyOne(c, "check", "dry-run", "exec", "detach")
+	return nil
 }
 
 // onlyOne returns an error if more than one of some flags are given.
