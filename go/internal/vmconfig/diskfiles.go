@@ -67,12 +67,21 @@ func (d Disk) checkFormat(file io.ReaderAt) error {
 	if _, err := file.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	isQcow2 := string(head) == qcow2Magic
-	switch {
-	case isQcow2 && d.Format == "": // with "raw", a guest may have written that
-		return &formatError{fmt.Sprintf(`%s begins as a qcow2 image (set format to "qcow2", or to "raw" if the guest has written that)`, d.Path)}
-	case !isQcow2 && d.ImageFormat() == "qcow2":
-		return &formatError{fmt.Sprintf(`%s is not a qcow2 image (set format to "raw", or convert it with qemu-img)`, d.Path)}
+	if text := wrongFormat(d.Format, head); text != "" {
+		return &formatError{d.Path + " " + text}
 	}
 	return nil
+}
+
+// wrongFormat returns what is wrong with a format, such as "qcow2", or "" for the default one, of a
+// file that begins with head; "" if it is right.
+func wrongFormat(format string, head []byte) string {
+	isQcow2 := has(head, 0, qcow2Magic)
+	switch {
+	case isQcow2 && format == "": // with "raw", a guest may have written that
+		return `begins as a qcow2 image (set format to "qcow2", or to "raw" if the guest has written that)`
+	case !isQcow2 && format == "qcow2":
+		return `is not a qcow2 image (set format to "raw", or convert it with qemu-img)`
+	}
+	return ""
 }

@@ -129,10 +129,8 @@ func (i Image) recognize(head []byte) (Boot, error) {
 		return i.recognizeCD(head)
 	case i.Format == "iso":
 		return Boot{}, i.wrong("format", "has no ISO 9660 file system (leave format out)")
-	case i.Format == "" && has(head, 0, qcow2Magic):
-		return Boot{}, i.wrong("format", "begins as a qcow2 image (set format to qcow2, or to raw if the guest has written that)")
-	case i.Format == "qcow2" && !has(head, 0, qcow2Magic):
-		return Boot{}, i.wrong("format", "is not a qcow2 image (set format to raw, or convert it with qemu-img)")
+	case wrongFormat(i.Format, head) != "":
+		return Boot{}, i.wrong("format", wrongFormat(i.Format, head))
 	case i.Format == "qcow2":
 		return Boot{Format: "qcow2", Interface: i.Interface}, nil
 	case !has(head, bootMagicAt, bootMagic):
