@@ -106,18 +106,7 @@ func TestMistakesInModules(t *testing.T) {
 		for _, test := range tests {
 			t.Run(module+"/"+test.name, func(t *testing.T) {
 				made, err := evaluate(t, module, test.settings)
-				if test.evaluating != "" {
-					if err == nil || !strings.Contains(err.Error(), test.evaluating) {
-						t.Errorf("want %q, got %v", test.evaluating, err)
-					}
-					return
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				if output, err := realise(t, made); err == nil || !strings.Contains(output, test.building) {
-					t.Errorf("want %q, got %v: %s", test.building, err, output)
-				}
+				refused(t, made, err, test.evaluating, test.building)
 			})
 		}
 	}
@@ -161,5 +150,23 @@ func TestModulesBuildUnits(t *testing.T) {
 				t.Errorf("different settings, the same unit: %v", texts)
 			}
 		})
+	}
+}
+
+// refused checks that a module's evaluation, with the result made and the error err, fails with the
+// text evaluating, or, if that is "", that the build fails with the text building.
+func refused(t *testing.T, made string, err error, evaluating, building string) {
+	t.Helper()
+	if evaluating != "" {
+		if err == nil || !strings.Contains(err.Error(), evaluating) {
+			t.Errorf("want %q, got %v", evaluating, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if output, err := realise(t, made); err == nil || !strings.Contains(output, building) {
+		t.Errorf("want %q, got %v: %s", building, err, output)
 	}
 }

@@ -26,17 +26,6 @@ func TestAarch64Document(t *testing.T) {
 	t.Cleanup(func() { // if a command fails before microvm-shutdown
 		_, _ = harness.Command(t, home, "microvm-shutdown", "--all", "--force")
 	})
-	var output strings.Builder
-	for _, block := range harness.BashBlocks(t, "docs/aarch64.md") {
-		t.Logf("%s", block)
-		output.WriteString(harness.Must(t, harness.Root, "bash", "-euo", "pipefail", "-c", block))
-	}
-	rest := output.String()
-	for _, want := range []string{"the kernel is for arm64", " 0 failed", "READY after ", "aarch64\n", "login: "} {
-		_, after, found := strings.Cut(rest, want)
-		if !found {
-			t.Fatalf("no %q in the rest of what the commands print:\n%s", want, output.String())
-		}
-		rest = after
-	}
+	output := harness.RunBlocks(t, harness.Root, harness.BashBlocks(t, "docs/aarch64.md"))
+	harness.InOrder(t, output, "the kernel is for arm64", " 0 failed", "READY after ", "aarch64\n", "login: ")
 }

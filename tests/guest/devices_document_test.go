@@ -31,19 +31,8 @@ func TestDevicesDocument(t *testing.T) {
 			section := "\n" + harness.Section(t, "docs/devices.md", heading)
 			vm := filepath.Join(folder, "vm.json")
 			changedJSON(t, vm, vm, "{"+harness.Block(t, section, "json")+"}")
-			var output strings.Builder
-			for _, block := range harness.BashBlocksOf(section) {
-				t.Logf("%s", block)
-				output.WriteString(harness.Must(t, folder, "bash", "-euo", "pipefail", "-c", block+"\nwait\n"))
-			}
-			rest := output.String()
-			for _, want := range shows {
-				_, after, found := strings.Cut(rest, want)
-				if !found {
-					t.Fatalf("no %q in the rest of what the commands print:\n%s", want, output.String())
-				}
-				rest = after
-			}
+			output := harness.RunBlocks(t, folder, harness.BashBlocksOf(section))
+			harness.InOrder(t, output, shows...)
 		})
 	}
 }

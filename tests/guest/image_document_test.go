@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"microvm-console/tests/internal/harness"
@@ -44,17 +43,6 @@ func TestImagesDocument(t *testing.T) {
 	t.Cleanup(func() { // if a block fails before microvm-shutdown
 		_, _ = harness.Command(t, home, "microvm-shutdown", "--all", "--force")
 	})
-	var output strings.Builder
-	for _, block := range harness.BashBlocks(t, "docs/images.md") {
-		t.Logf("%s", block)
-		output.WriteString(harness.Must(t, harness.Root, "bash", "-euo", "pipefail", "-c", block))
-	}
-	rest := output.String()
-	for _, want := range imageDocumentShows {
-		_, after, found := strings.Cut(rest, want)
-		if !found {
-			t.Fatalf("no %q in the rest of what the commands print:\n%s", want, output.String())
-		}
-		rest = after
-	}
+	output := harness.RunBlocks(t, harness.Root, harness.BashBlocks(t, "docs/images.md"))
+	harness.InOrder(t, output, imageDocumentShows...)
 }

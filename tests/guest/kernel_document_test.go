@@ -2,7 +2,6 @@ package guest
 
 import (
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"microvm-console/tests/internal/harness"
@@ -30,17 +29,6 @@ func TestKernelDeveloperDocument(t *testing.T) {
 	t.Cleanup(func() { // if a block fails before microvm-shutdown
 		_, _ = harness.Command(t, home, "microvm-shutdown", "--name", "own-kernel", "--force")
 	})
-	var output strings.Builder
-	for _, block := range harness.BashBlocks(t, "docs/kernel-developer.md") {
-		t.Logf("%s", block)
-		output.WriteString(harness.Must(t, harness.Root, "bash", "-euo", "pipefail", "-c", block+"\nwait\n"))
-	}
-	rest := output.String()
-	for _, want := range kernelDocumentShows {
-		_, after, found := strings.Cut(rest, want)
-		if !found {
-			t.Fatalf("no %q in the rest of what the commands print:\n%s", want, output.String())
-		}
-		rest = after
-	}
+	output := harness.RunBlocks(t, harness.Root, harness.BashBlocks(t, "docs/kernel-developer.md"))
+	harness.InOrder(t, output, kernelDocumentShows...)
 }

@@ -1,7 +1,6 @@
 package guest
 
 import (
-	"strings"
 	"testing"
 
 	"microvm-console/tests/internal/harness"
@@ -42,20 +41,6 @@ func serviceCommands(t *testing.T) (ofUser, ofSystem string) {
 	return blocks[0], blocks[1]
 }
 
-// missing reports the texts that are not in what a script has printed, in their order.
-func missing(t *testing.T, printed string, wanted ...string) {
-	t.Helper()
-	rest := printed
-	for _, want := range wanted {
-		_, after, found := strings.Cut(rest, want)
-		if !found {
-			t.Errorf("%q is missing in\n%s", want, printed)
-			return
-		}
-		rest = after
-	}
-}
-
 // TestUserService runs a VM as a service of a user: systemd starts it until its guest is ready,
 // restarts it when it was killed, and stops its guest.
 func TestUserService(t *testing.T) {
@@ -76,7 +61,7 @@ echo end
 	if err != nil {
 		t.Fatalf("%v, output:\n%s", err, printed)
 	}
-	missing(t, printed, "wrote /home/developer/.config/systemd/user/microvm-web.service\n",
+	harness.InOrder(t, printed, "wrote /home/developer/.config/systemd/user/microvm-web.service\n",
 		"tcp localhost:", "tcp localhost:", "\nActiveState=active\nStatusText=ready after ", "\nR-42\n",
 		"killed\n", "running\n", "ActiveState=inactive\nResult=success\n", "killed\n", "stopped by ", "end\n")
 }
@@ -130,7 +115,7 @@ echo end
 	if err != nil {
 		t.Fatalf("%v, output:\n%s", err, printed)
 	}
-	missing(t, printed, `group: "missing" does not exist (create it: groupadd --system missing)`,
+	harness.InOrder(t, printed, `group: "missing" does not exist (create it: groupadd --system missing)`,
 		"wrote /etc/systemd/system/microvm-web.service\n", "web: ready after ",
 		"drwxr-x--- vms /run/microvm/web\nsrw-rw---- vms /run/microvm/web/ctl\nsrw-rw---- vms /run/microvm/web/serial/sock\n",
 		"a user of its own\n", "a member sees web", "\nhello from the guest\n",
@@ -168,5 +153,5 @@ echo end
 	if err != nil {
 		t.Fatalf("%v, output:\n%s", err, printed)
 	}
-	missing(t, printed, "ActiveState=failed\nExecMainStatus=2\nNRestarts=0\n", "ActiveState=active\n", "end\n")
+	harness.InOrder(t, printed, "ActiveState=failed\nExecMainStatus=2\nNRestarts=0\n", "ActiveState=active\n", "end\n")
 }

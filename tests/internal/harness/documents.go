@@ -45,6 +45,32 @@ func BashBlocksOf(text string) []string {
 	return blocks
 }
 
+// RunBlocks runs blocks of bash in a folder, one after the other, and returns what they print. It
+// waits for the processes that a block starts in the background, which must end by themselves.
+func RunBlocks(t *testing.T, folder string, blocks []string) string {
+	t.Helper()
+	var output strings.Builder
+	for _, block := range blocks {
+		t.Logf("%s", block)
+		output.WriteString(Must(t, folder, "bash", "-euo", "pipefail", "-c", block+"\nwait\n"))
+	}
+	return output.String()
+}
+
+// InOrder checks that output has the texts, in their order.
+func InOrder(t *testing.T, output string, texts ...string) {
+	t.Helper()
+	rest := output
+	for _, text := range texts {
+		_, after, found := strings.Cut(rest, text)
+		if !found {
+			t.Errorf("no %q in the rest of the output:\n%s", text, output)
+			return
+		}
+		rest = after
+	}
+}
+
 // Row is a row of a table in a document, cell by cell.
 type Row []string
 
