@@ -6,9 +6,8 @@
   outputs =
     { nixpkgs, ... }:
     let
-      # x86_64 only. The outputs follow from this list, but the VMs do not: QEMU's machine
-      # types microvm and q35, pvpanic, the UART's I/O port, bzImage, and the options in
-      # nix/kernel/config are those of a PC.
+      # x86_64 only. The outputs follow from this list, but the VMs that they make do not: the
+      # demo's consoles, bzImage, and the options in nix/kernel/config are those of a PC.
       systems = [ "x86_64-linux" ];
 
       perSystem = nixpkgs.lib.genAttrs systems (
