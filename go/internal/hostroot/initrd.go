@@ -3,7 +3,6 @@ package hostroot
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -146,10 +145,9 @@ func read(tree *kmodules.Tree, order []string) ([]initrd.Entry, error) {
 	for _, file := range order {
 		data, err := tree.Read(file)
 		if err != nil {
-			return nil, fmt.Errorf("module %s: %w", filepath.Join(tree.Dir, file), err)
+			return nil, err
 		}
-		name, _, _ := strings.Cut(path.Base(file), ".ko")
-		entries = append(entries, initrd.Entry{Path: path.Join(moduleDir, name+".ko"), Mode: 0o644, Data: data})
+		entries = append(entries, initrd.Entry{Path: path.Join(moduleDir, path.Base(kmodules.Plain(file))), Mode: 0o644, Data: data})
 	}
 	return entries, nil
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"path/filepath"
-	"strings"
 
 	"microvm-console/internal/kmodules"
 )
@@ -47,11 +45,10 @@ func modulesOf(img Image) ([]Entry, error) {
 	for _, file := range order {
 		data, err := tree.Read(file)
 		if err != nil {
-			return nil, fmt.Errorf("module %s: %w", filepath.Join(tree.Dir, file), err)
+			return nil, err
 		}
-		name, _, _ := strings.Cut(path.Base(file), ".ko")
 		modules = append(modules, Entry{
-			Path: path.Join("lib/modules", tree.Version, path.Dir(file), name+".ko"), Mode: 0o644, Data: data,
+			Path: path.Join("lib/modules", tree.Version, kmodules.Plain(file)), Mode: 0o644, Data: data,
 		})
 	}
 	return modules, nil

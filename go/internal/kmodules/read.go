@@ -19,19 +19,26 @@ import (
 // kernel has about 20 MB.
 const maxModuleBytes = 64 << 20
 
-// Read returns the content of the module at file, a path in the tree, decompressed. Its error is an
-// *Error if the file is not a module.
+// Read returns the content of the module at file, a path in the tree, decompressed. Its error names
+// the file, and is an *Error if the file is not a module.
 func (t *Tree) Read(file string) ([]byte, error) {
-	packed, err := os.ReadFile(filepath.Join(t.Dir, file))
+	full := filepath.Join(t.Dir, file)
+	packed, err := os.ReadFile(full)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("module %s: %w", full, err)
 	}
 	_, suffix, _ := strings.Cut(path.Base(file), ".ko")
 	data, err := unpack(packed, suffix, maxModuleBytes)
 	if err != nil {
-		return nil, &Error{err}
+		return nil, errorf("module %s: %w", full, err)
 	}
 	return data, nil
+}
+
+// Plain returns the path file of a module without the suffix of a compression.
+func Plain(file string) string {
+	name, _, _ := strings.Cut(path.Base(file), ".ko")
+	return path.Join(path.Dir(file), name+".ko")
 }
 
 // unpack decompresses a module according to the suffix of its file. It returns an error if the

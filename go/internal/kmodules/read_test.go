@@ -46,3 +46,13 @@ func FuzzUnpack(f *testing.F) {
 		}
 	})
 }
+
+func TestPlain(t *testing.T) {
+	for file, want := range map[string]string{
+		"kernel/fs/9p/9p.ko.xz": "kernel/fs/9p/9p.ko", "a.ko": "a.ko", "kernel/b.ko.zst": "kernel/b.ko",
+	} {
+		if got := Plain(file); got != want {
+			t.Errorf("%s: %s, want %s", file, got, want)
+		}
+	}
+}
