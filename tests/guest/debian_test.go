@@ -13,9 +13,7 @@ import (
 // systemd, passes run-test, runs commands by its agent, and is reached by ssh. It is not
 // parallel, since the example has fixed ports, and its guest needs the whole machine.
 func TestDebianDocument(t *testing.T) {
-	if !*harness.All {
-		harness.Skip(t, "a Debian guest", "it takes minutes to install (scripts/test --all does)")
-	}
+	harness.OnlyAll(t)
 	if os.Getuid() != 0 {
 		harness.Skip(t, "root", "debootstrap needs root; run scripts/test as root")
 	}
