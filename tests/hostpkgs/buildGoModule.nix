@@ -77,7 +77,9 @@ let
         packages() { go list ./... | grep -vE '/(examples|Godeps|testdata)'; }
         ${buildPhase}
         if [ -n "${toString doCheck}" ]; then
-          go test -vet=off -ldflags "$ldflags" $(packages)
+          set -o pipefail
+          # Without the lines of the packages that pass, the end of the log shows what fails.
+          go test -vet=off -ldflags "$ldflags" $(packages) 2>&1 | sed -E '/^(ok|\?) /d'
         fi
         ${installPhase}
       ''
