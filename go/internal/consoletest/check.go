@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"regexp"
 	"time"
 
@@ -100,11 +102,13 @@ func (c Check) withAdvice(slow func() bool) Check {
 var ErrEnded = errors.New("the VM has ended")
 
 // Run runs checks in order, each for at most limit, and returns their results. It calls
-// progress before each (with done false) and after it. If ctx ends with ErrEnded, the
-// remaining checks fail. If it ends otherwise, the test is interrupted: the remaining checks,
-// and the one that runs, are not run.
+// progress before each (with done false) and after it. If ctx ends with ErrEnded, one check
+// fails with the cause: the one that ran, or else the next. The remaining checks are not run.
+// If ctx ends otherwise, the test is interrupted: the remaining checks, and the one that runs,
+// are not run.
 func Run(ctx context.Context, checks []Check, limit time.Duration, progress func(result report.Result, done bool)) []report.Result {
 	var results []report.Result
+	blamed := false // a check has failed with the end of the machine
 	for _, check := range checks {
 		result := report.Result{Name: check.Name, Skipped: check.Skip}
 		if check.Skip == "" {
@@ -112,10 +116,12 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 				progress(result, false)
 			}
 			start := time.Now()
-			result.NotRun, result.Err = once(ctx, check, limit)
-			if result.NotRun != notBegun {
+			var begun bool
+			begun, result.NotRun, result.Err = once(ctx, check, limit, blamed)
+			if begun {
 				result.Duration = time.Since(start)
 			}
+			blamed = blamed || errors.Is(result.Err, ErrEnded)
 		}
 		if check.Quiet && result.Err == nil {
 			continue
@@ -129,24 +135,56 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 // notBegun is the reason of a check that follows an interruption.
 const notBegun = "interrupted"
 
-// once runs one check, unless ctx has ended. notRun is why the check has no result; "" if it
-// has one.
-func once(ctx context.Context, check Check, limit time.Duration) (notRun string, err error) {
+// needs is the error of a check that cannot run because an earlier one has failed: why it was
+// not run.
+type needs string
+
+func (n needs) Error() string { return string(n) }
+
+// once runs one check, unless ctx has ended. begun reports whether it ran. notRun is why the
+// check has no result; "" if it has one. If blamed, an earlier check has failed with the end of
+// the machine.
+func once(ctx context.Context, check Check, limit time.Duration, blamed bool) (begun bool, notRun string, err error) {
 	switch {
 	case interrupted(ctx):
-		return notBegun, nil
+		return false, notBegun, nil
 	case check.AfterEnd:
+	case ctx.Err() != nil && blamed:
+		return false, ErrEnded.Error(), nil
 	case ctx.Err() != nil:
-		return "", fmt.Errorf("not run: %w", ErrEnded) // the check that saw the end has its cause
+		return false, "", context.Cause(ctx)
 	}
 	if check.Limit > 0 {
 		limit = check.Limit
 	}
-	err = check.within(ctx, limit)
-	if err != nil && interrupted(ctx) {
-		return "interrupted before its end", nil
+	err = orEnd(ctx, check.within(ctx, limit))
+	var missing needs
+	switch {
+	case errors.As(err, &missing):
+		return false, string(missing), nil
+	case err != nil && interrupted(ctx):
+		return true, "interrupted before its end", nil
+	case blamed && errors.Is(err, ErrEnded):
+		return true, ErrEnded.Error(), nil
 	}
-	return "", err
+	return true, "", err
+}
+
+// orEnd returns the error of a check. If that may follow from the end of the machine, because
+// a stream has ended or its lines are wrong, it waits until ctx ends, for at most endLimit, and
+// adds the cause.
+func orEnd(ctx context.Context, err error) error {
+	var broken *net.OpError
+	var wrong wrongLine
+	if !errors.As(err, &broken) && !errors.As(err, &wrong) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", err, context.Cause(ctx))
+	case <-time.After(endLimit):
+		return err
+	}
 }
 
 // within runs the check for at most limit.

@@ -113,7 +113,7 @@ func (s *Suite) console(device string) (*Console, error) {
 			return console, nil
 		}
 	}
-	return nil, fmt.Errorf("not run: not connected to %s", device)
+	return nil, needs("not connected to " + device)
 }
 
 // Size returns how many bytes were read.

@@ -101,6 +101,17 @@ func by(reader string, err error) error {
 	return nil
 }
 
+// wrongLine is the error of a stream that has another line than the next numbered one. It may
+// be the kernel's, before the machine ends.
+type wrongLine struct {
+	got        string
+	want, last int
+}
+
+func (w wrongLine) Error() string {
+	return fmt.Sprintf("got %q, want line %d of %d", w.got, w.want, w.last)
+}
+
 // countLines reads up to the line after the numbered ones, and returns an error unless the
 // lines 1 to last are there, each once, in order.
 func countLines(r io.Reader, last int) error {
@@ -117,7 +128,7 @@ func countLines(r io.Reader, last int) error {
 		case line == linesEnd && next == last+1:
 			return nil
 		case line != strconv.Itoa(next):
-			return fmt.Errorf("got %q, want line %d of %d", line, next, last)
+			return wrongLine{line, next, last}
 		default:
 			next++
 		}

@@ -2,7 +2,6 @@ package consoletest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -119,7 +118,7 @@ func (s *Suite) start(ctx context.Context) error {
 // connection must begin with the console's first byte.
 func (s *Suite) connect(ctx context.Context) error {
 	if s.began.IsZero() {
-		return errors.New("not run: the VM has not started")
+		return needs("the VM has not started")
 	}
 	select {
 	case <-s.vm.Printed():
@@ -204,7 +203,7 @@ func (s *Suite) shell(device string) (*Console, error) {
 	if console := s.shells[device]; console != nil {
 		return console, nil
 	}
-	return nil, fmt.Errorf("not run: no login on %s", device)
+	return nil, needs("no login on " + device)
 }
 
 // anyShell returns a console on which a shell answers.
@@ -214,7 +213,7 @@ func (s *Suite) anyShell() (*Console, error) {
 			return console, nil
 		}
 	}
-	return nil, errors.New("not run: no login on any console")
+	return nil, needs("no login on any console")
 }
 
 // shutdown presses the power button. It returns an error unless the guest shuts down by it
