@@ -138,7 +138,11 @@ func failures(run report.Run) error {
 	if count.NotRun == 0 {
 		return fmt.Errorf("%d of %d checks failed", count.Failed, len(run.Results))
 	}
-	return fmt.Errorf("%d of %d checks failed, %d were not run", count.Failed, len(run.Results), count.NotRun)
+	were := "were"
+	if count.NotRun == 1 {
+		were = "was"
+	}
+	return fmt.Errorf("%d of %d checks failed, %d %s not run", count.Failed, len(run.Results), count.NotRun, were)
 }
 
 // interrupted returns the error of a test that the user has interrupted: what was not run, and

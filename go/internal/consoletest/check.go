@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
 	"time"
 
 	"microvm-console/internal/report"
@@ -27,38 +26,40 @@ type Check struct {
 	AfterEnd bool
 	// Always is set if Choose always includes the check, because it cleans up.
 	Always bool
+	// Declared is set if vm.json declares the check.
+	Declared bool
 	// Quiet is set if the check runs only for others, or to clean up: its result is
 	// reported only if it fails.
 	Quiet bool
 }
 
-// Choose returns the checks whose names match pattern, and those that they need or that
-// always run, with Quiet set. It returns nil if no name matches.
-func Choose(checks []Check, pattern *regexp.Regexp) []Check {
+// Choose returns the checks for which chosen returns true, and those that they need or that
+// always run, with Quiet set. It returns nil if none is chosen.
+func Choose(checks []Check, chosen func(Check) bool) []Check {
 	wanted := map[string]bool{}
 	needed := map[string]bool{}
 	for i := len(checks) - 1; i >= 0; i-- { // a check needs only earlier ones
 		check := checks[i]
-		wanted[check.Name] = pattern.MatchString(check.Name)
+		wanted[check.Name] = chosen(check)
 		if wanted[check.Name] || needed[check.Name] || check.Always {
 			for _, name := range check.Needs {
 				needed[name] = true
 			}
 		}
 	}
-	var chosen []Check
+	var all []Check
 	matched := false
 	for _, check := range checks {
 		matched = matched || wanted[check.Name]
 		if wanted[check.Name] || needed[check.Name] || check.Always {
 			check.Quiet = !wanted[check.Name]
-			chosen = append(chosen, check)
+			all = append(all, check)
 		}
 	}
 	if !matched {
 		return nil
 	}
-	return chosen
+	return all
 }
 
 // errLimit is the cause of a context that ends with the time limit of a check.

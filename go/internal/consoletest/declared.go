@@ -20,6 +20,8 @@ func (s *Suite) declared() []Check {
 			Name:  declared.Name,
 			Needs: []string{namePrinted},
 			Limit: time.Duration(declared.TimeoutSeconds) * time.Second,
+
+			Declared: true,
 		}
 		if console.HasLogin() {
 			check.Needs = append(check.Needs, nameLogin(console.Device))

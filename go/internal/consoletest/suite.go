@@ -20,7 +20,7 @@ import (
 type Suite struct {
 	machine vmconfig.Machine
 	vm      *vm.VM
-	lines   int // how many numbered lines the guest prints on each console
+	lines   int // how many numbered lines the guest prints on each console; 0: see numbered
 
 	consoles []*Console          // connected ones, in the order of vm.json
 	shells   map[string]*Console // those with a shell, by device
@@ -29,7 +29,7 @@ type Suite struct {
 }
 
 // NewSuite returns the suite of a machine that v runs. The guest prints so many numbered
-// lines on each console. The caller calls v.Run, and Close when the checks are done. v may
+// lines on each console with a login; if lines is 0, vm.json decides. The caller calls v.Run, and Close when the checks are done. v may
 // be nil if only the names of the checks are used.
 func NewSuite(machine vmconfig.Machine, v *vm.VM, lines int) *Suite {
 	return &Suite{machine: machine, vm: v, lines: lines, shells: map[string]*Console{}}
@@ -65,7 +65,9 @@ func (s *Suite) Checks() []Check {
 		}
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(nameLines(console.Device, s.lines), s.exact(console), console))
+		if lines := numbered(s.machine, console, s.lines); lines > 0 {
+			checks = append(checks, shellCheck(nameLines(console.Device, lines), s.exact(console, lines), console))
+		}
 	}
 	checks = append(checks, s.stop())
 	for i := range checks {

@@ -72,6 +72,9 @@ type Machine struct {
 	QEMUArgs []string `json:"qemuArgs,omitempty"`
 	// Checks are made by run-test in this order, after its own.
 	Checks []Check `json:"checks,omitempty"`
+	// Exactness is set if run-test also has the guest print numbered lines on each console
+	// with a login, and looks for each of them. Default false.
+	Exactness bool `json:"exactness,omitempty"`
 }
 
 // Console is one console device of the guest and its endpoint on the host.
