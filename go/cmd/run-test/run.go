@@ -24,6 +24,9 @@ import (
 // lastLines is how many last lines of each console the details of a run have.
 const lastLines = 40
 
+// longTail is how many lines are read for that: what run-test has typed is left out of them.
+const longTail = 10 * lastLines
+
 // stopNow stops a VM that the checks have left running.
 var stopNow = ctl.StopRequest{Force: true}
 
@@ -88,7 +91,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		run.Results = append(run.Results, report.Result{Name: consoletest.NameEndsWell, Err: ended})
 		t.pretty.Progress(run.Results[len(run.Results)-1], true)
 	}
-	t.describe(&run, v, ended)
+	t.describe(&run, v, suite, ended)
 	t.pretty.Close(run)
 	return run, ended
 }
@@ -109,7 +112,7 @@ func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
 	}
 	select {
 	case <-v.Ready():
-		t.tails, t.until = v.Tails(lastLines), fmt.Sprintf("%q failed", result.Name)
+		t.tails, t.until = v.Tails(longTail), fmt.Sprintf("%q failed", result.Name)
 		if result.Err == nil {
 			t.until = fmt.Sprintf("%q was interrupted", result.Name)
 		}
@@ -118,7 +121,7 @@ func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
 }
 
 // describe adds the details of the machine, which has ended, to the run.
-func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
+func (t *tester) describe(run *report.Run, v *vm.VM, suite *consoletest.Suite, ended error) {
 	status := v.Status()
 	run.Accel, run.Type = status.Accel, status.Machine
 	if run.Passed() {
@@ -129,13 +132,15 @@ func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
 	_ = errors.As(ended, &cause)
 	tails := t.tails
 	if tails == nil {
-		tails = v.Tails(lastLines)
+		tails = v.Tails(longTail)
 	}
 	for _, tail := range tails {
 		lines, until := tail.Lines, t.until
 		if cause != nil && cause.Device == tail.Console.Device {
 			lines, until = cause.Lines, "" // without those of a later boot
 		}
+		lines = suite.WithoutTyping(tail.Console.Device, lines)
+		lines = lines[max(0, len(lines)-lastLines):]
 		run.Consoles = append(run.Consoles, report.Console{Device: tail.Console.Device, Bytes: tail.Bytes, Lines: lines, Until: until})
 	}
 }

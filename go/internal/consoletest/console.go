@@ -29,6 +29,7 @@ type Console struct {
 	ended error         // of the last read; nil while the connection is open
 	read  time.Time     // of the last bytes of text
 	turns int           // number of commands sent
+	typed []string      // the last command lines; see typeLine
 
 	prompted time.Time // when Login saw the prompt
 }
