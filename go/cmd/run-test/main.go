@@ -45,7 +45,7 @@ Ctrl-C stops the VM, and reports the current check and those after it as not run
 			},
 			Files: []cmdline.Entry{
 				{Term: "vm.json", Text: "the VM, and its own checks in the field checks"},
-				{Term: "$TMPDIR/run-test-NAME-*/", Text: "the journals and the report of a failed test, or with --keep"},
+				{Term: "$TMPDIR/run-test-NAME-*/", Text: "the output of the consoles and the report of a failed test, or with --keep; or the folder of --artifacts"},
 			},
 			Examples: []cmdline.Entry{
 				{Term: "run-test --config vm.json", Text: "Test a VM"},
@@ -66,7 +66,9 @@ Ctrl-C stops the VM, and reports the current check and those after it as not run
 			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`; the progress is still printed", TakesFile: true},
 			&cli.BoolFlag{Name: "quiet", Usage: "print only failed checks and the totals"},
 			&cli.BoolFlag{Name: "verbose", Usage: "also print why the accelerator was chosen"},
-			&cli.BoolFlag{Name: "keep", Usage: "keep the consoles' journals and the report, even if all checks pass"},
+			&cli.BoolFlag{Name: "live", Usage: "print the lines of each console as they come"},
+			&cli.StringFlag{Name: "artifacts", Usage: "keep the output of a failed test in `DIR`, a new or empty folder, instead of one in TMPDIR", TakesFile: true},
+			&cli.BoolFlag{Name: "keep", Usage: "keep the output and the report, even if all checks pass"},
 		),
 		Action: test,
 	}
@@ -141,6 +143,11 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	if c.IsSet("output") {
 		if err := report.CheckPath(c.String("output")); err != nil {
 			return nil, cmdline.Usage("output: %v", err)
+		}
+	}
+	if c.IsSet("artifacts") {
+		if err := checkFolder(c.String("artifacts")); err != nil {
+			return nil, err
 		}
 	}
 	if !c.IsSet("run") {

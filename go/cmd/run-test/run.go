@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/consoletest"
@@ -39,8 +36,10 @@ type tester struct {
 	quiet   bool          // no lines about the VM
 	verbose bool          // more lines about the VM
 	pretty  *report.Pretty
-	tails   []vm.Tail // the last lines when the first check of this run failed
-	until   string    // that failure; see report.Console
+	live    func(device string) func(data []byte) // see consoletest.Suite.Live
+	command string                                // QEMU's, of this run
+	tails   []vm.Tail                             // the last lines when the first check of this run failed
+	until   string                                // that failure; see report.Console
 }
 
 // note prints a line about the VM. After an interruption it prints nothing: the end of the VM
@@ -74,6 +73,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		return err
 	})
 	suite := consoletest.NewSuite(t.machine, v, t.lines)
+	suite.Live = t.live
 	t.tails, t.until = nil, ""
 	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, func(result report.Result, done bool) {
 		t.tail(v, result, done)
@@ -123,11 +123,12 @@ func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
 // describe adds the details of the machine, which has ended, to the run.
 func (t *tester) describe(run *report.Run, v *vm.VM, suite *consoletest.Suite, ended error) {
 	status := v.Status()
+	t.command = v.Command()
 	run.Accel, run.Type = status.Accel, status.Machine
 	if run.Passed() {
 		return
 	}
-	run.Command = v.Command()
+	run.Command = t.command
 	var cause *guest.Error
 	_ = errors.As(ended, &cause)
 	tails := t.tails
@@ -143,21 +144,4 @@ func (t *tester) describe(run *report.Run, v *vm.VM, suite *consoletest.Suite, e
 		lines = lines[max(0, len(lines)-lastLines):]
 		run.Consoles = append(run.Consoles, report.Console{Device: tail.Console.Device, Bytes: tail.Bytes, Lines: lines, Until: until})
 	}
-}
-
-// kept names the folder of a run's journals in the run if the folder is to be kept: with
-// --keep, or if the run has not passed. Otherwise, or if it is empty, it removes the folder.
-func kept(c *cli.Context, run *report.Run, folder string) error {
-	entries, err := os.ReadDir(folder)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // the VM has no journals yet
-	}
-	if err != nil {
-		return multierror.Append(err, os.RemoveAll(folder)).ErrorOrNil()
-	}
-	if len(entries) > 0 && (c.Bool("keep") || !run.Passed()) {
-		run.Kept = folder
-		return nil
-	}
-	return os.RemoveAll(folder)
 }
