@@ -29,11 +29,13 @@ path, is a snapshot, and the VM's own disks are new ones, which are removed. It 
 share: all are read-only. The guest computes every answer that is checked. The checks of
 vm.json, its field checks, follow once root has logged in on each console. On a console with "login": false, checks that need a shell are skipped.
 
-With --run or --declared, the steps that the chosen checks need (the start, the logins) run too, and are
-reported only if they fail.
+With --run or --declared, the steps that the chosen checks need (the start, the logins) run
+too, and are reported only if they fail.
 
-After a failed check, the last lines of each console and QEMU's command line are shown,
-and everything that the consoles printed is kept in a folder that is printed.
+A VM that ends is one failure; checks that cannot run any more are reported as not run.
+After a failed check, the last lines of each console and QEMU's command line are shown, and
+everything that the consoles printed is kept, with the report in each format, in a folder
+that is printed, or in that of --artifacts.
 
 Ctrl-C stops the VM, and reports the current check and those after it as not run.`,
 		Metadata: cmdline.Manual{
@@ -50,6 +52,7 @@ Ctrl-C stops the VM, and reports the current check and those after it as not run
 			Examples: []cmdline.Entry{
 				{Term: "run-test --config vm.json", Text: "Test a VM"},
 				{Term: "run-test --config vm.json --format junit --output report.xml", Text: "Write a report for a CI server"},
+				{Term: "run-test --config vm.json --declared --artifacts out", Text: "Run the VM's own checks, and keep the output of a failure in a folder"},
 				{Term: "run-test --config vm.json --run boot --repeat 10", Text: "Run some of the checks ten times, and print statistics"},
 			},
 			SeeAlso: []string{"microvm-run(1)", "console-log(1)"},
