@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"regexp"
 	"strconv"
-	"strings"
 )
 
 // maxLine is how much of a line is examined, in bytes.
