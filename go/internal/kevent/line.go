@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // maxLine is how much of a line is examined, in bytes.
@@ -21,6 +22,9 @@ type line struct {
 // stamp matches the kernel's prefix of a line: its time, and the caller in a second pair of
 // brackets. A prompt, or a part of another line, may precede it.
 var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{6})\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
+
+// callerOnly matches the prefix of a kernel that prints callers and no times.
+var callerOnly = regexp.MustCompile(`^\[ *([TC][0-9]+)\] `)
 
 // level matches the level that a raw kernel log has before each line.
 var level = regexp.MustCompile(`^<[0-9]{1,3}>`)
@@ -42,7 +46,9 @@ func parse(raw []byte, begin, end int64) line {
 			if m[4] >= 0 {
 				l.caller = string(raw[m[4]:m[5]])
 			}
-			l.begin += int64(m[0])
+			if !level.Match(raw[:m[0]]) && !hostPrefix.Match(raw[:m[0]]) {
+				l.begin += int64(m[0])
+			}
 			raw = raw[m[1]:]
 			if bytes.Contains(raw, []byte("[")) { // a line that another one has continued
 				raw = stamp.ReplaceAll(raw, nil)
@@ -50,9 +56,12 @@ func parse(raw []byte, begin, end int64) line {
 		}
 	}
 	text := string(raw)
+	if m := callerOnly.FindStringSubmatch(text); m != nil && !l.stamped {
+		l.caller, text = m[1], text[len(m[0]):]
+	}
 	if !l.stamped {
 		text = hostPrefix.ReplaceAllString(level.ReplaceAllString(text, ""), "")
 	}
-	l.text = level.ReplaceAllString(text, "")
+	l.text = strings.TrimPrefix(level.ReplaceAllString(text, ""), "kmemleak: ")
 	return l
 }
