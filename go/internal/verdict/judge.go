@@ -87,6 +87,7 @@ func (j *Judge) add(c *console, found []kevent.Event) []Event {
 	first := len(j.events)
 	for _, event := range found {
 		event.Title, event.Task = plaintext.Line(event.Title), plaintext.Line(event.Task)
+		event.Fingerprint = plaintext.Line(event.Fingerprint)
 		e := Event{Event: event, Console: c.device, Lines: c.lines(event.Begin, event.End)}
 		if j.rules.judge(&e); e.Treatment == Ignore {
 			continue
