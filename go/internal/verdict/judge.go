@@ -32,8 +32,10 @@ func New(rules Rules, devices ...string) *Judge {
 	return j
 }
 
-// Start sets the offset of the first byte of console i. It must be called before Feed.
+// Start sets the offset of the first byte of console i. It must be called before its output.
 func (j *Judge) Start(i int, offset int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.consoles[i] = newConsole(j.consoles[i].device, offset)
 }
 

@@ -126,9 +126,7 @@ func (r Result) Err() error {
 	case Broken:
 		for _, e := range r.Of(Fail) {
 			lines = append(lines, fmt.Sprintf("%s (%s)", e, e.Where()))
-			for _, line := range e.Lines {
-				lines = append(lines, "  "+line)
-			}
+			lines = append(lines, e.indented()...)
 		}
 	case Unknown:
 		for _, gap := range r.Gaps {
