@@ -84,6 +84,10 @@ func (c *console) gap(n, printed int64, cause string) {
 	c.end += n
 	c.kept = c.kept[:0]
 	c.rest = c.rest[:0]
+	if last := len(c.gaps) - 1; n == 0 && last >= 0 && c.gaps[last].Offset == c.end && c.gaps[last].Cause == cause {
+		c.gaps[last].Bytes = printed // the same gap, which has grown
+		return
+	}
 	if len(c.gaps) == maxEvents { // the verdict is known by then
 		return
 	}
