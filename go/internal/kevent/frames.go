@@ -15,6 +15,8 @@ type frame struct {
 var (
 	// symbol matches a frame; the kernel may have decoded it already (file and line).
 	symbol = regexp.MustCompile(`^([A-Za-z_][\w.$]*)(?:\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[[\w-]+\])?| [\w./+-]+\.[chS]:[0-9]+ \[inline\])`)
+	// section matches the marks of the stacks of a trace.
+	section = regexp.MustCompile(`^(?:</?(?:IRQ|EOI|NMI|EOE|TASK|SOFTIRQ|#DF|ENTRY_TRAMPOLINE|DOUBLEFAULT)> *)+`)
 	// address matches an address before a frame: Linux before 4.10, and Arm.
 	address = regexp.MustCompile(`^(?:\(?\[<[^>]{1,18}>\]|\[ {0,9}<(?: +inline +|inline)>\])\)? *`)
 	// inlined matches an inlined frame of a decoded trace.
@@ -33,6 +35,7 @@ func parseFrame(text string) (frame, bool) {
 	if !strings.Contains(text, "+0x") && !strings.Contains(text, "inline") {
 		return frame{}, false
 	}
+	text = section.ReplaceAllString(text, "")
 	text = inlined.ReplaceAllString(text, "")
 	text = address.ReplaceAllString(text, "")
 	text, uncertain := strings.CutPrefix(text, "? ")
@@ -49,5 +52,8 @@ func plainName(name string) string {
 	if at := strings.IndexAny(name, "+ "); at >= 0 {
 		name = name[:at]
 	}
-	return suffix.ReplaceAllString(name, "")
+	return systemCall.ReplaceAllString(suffix.ReplaceAllString(name, ""), "$1$2")
 }
+
+// systemCall matches the names of a system call of an architecture or of an ABI.
+var systemCall = regexp.MustCompile(`^(?:__(?:x64|ia32|arm64|s390x?|riscv)_(?:compat_)?(sys_)|__(?:se|do)_(?:compat_)?sys_([a-z]))`)

@@ -41,12 +41,14 @@ var heads = []head{
 	{prefix: "PANIC: ", kind: Oops, joins: true},
 	{prefix: "double fault: ", kind: Oops, joins: true},
 	{prefix: "divide error: ", kind: Oops, joins: true},
+	{prefix: "divide_error: ", kind: Oops, joins: true},
+	{prefix: "segment-related general protection fault", kind: Oops, joins: true},
 	{prefix: "invalid opcode: ", kind: Oops, joins: true},
 	{prefix: "stack segment: ", kind: Oops, joins: true},
 	{prefix: "segment not present: ", kind: Oops, joins: true},
 	{prefix: "alignment check: ", kind: Oops, joins: true},
 	{prefix: "int3: ", kind: Oops, joins: true},
-	{prefix: "Bad mode in ", kind: Oops, joins: true},
+	{prefix: "Bad mode in ", kind: Panic},
 	{prefix: "Insufficient stack space to handle exception", kind: Oops, joins: true},
 	{prefix: "kernel tried to execute NX-protected page", kind: Oops, joins: true},
 
@@ -66,16 +68,18 @@ var heads = []head{
 	{prefix: "possible deadlock", kind: Lockdep, whole: true},
 
 	{prefix: "INFO: rcu_", kind: RCUStall, more: regexp.MustCompile(`stall|hang`), joins: true},
-	{prefix: "INFO: task ", kind: HungTask, more: regexp.MustCompile(`blocked (?:for more than|on )|can't die for more than`)},
+	{prefix: "INFO: task ", kind: HungTask, more: regexp.MustCompile(`:\d+ (?:blocked .*for more than|blocked on|can't die for more than)`)},
 
 	{prefix: "refcount_t: ", kind: Refcount, joins: true},
 	{prefix: "list_add corruption", kind: ListCorruption, joins: true},
 	{prefix: "list_add double add", kind: ListCorruption, joins: true},
 	{prefix: "list_del corruption", kind: ListCorruption, joins: true},
-	{prefix: "WARNING: ", kind: Warning, more: regexp.MustCompile(`^(?:CPU: \d+ PID: \d+ at |at |kernel stack |can't |possible|ODEBUG|\S+:\d+ at |/\S+ |[a-z_]+/\S+:\d+ |stack recursion|unwind|\S+ bad )`), joins: true},
+	{prefix: "WARNING: ", kind: Warning, more: regexp.MustCompile(`^(?:CPU: \d+ PID: \d+ at |at |kernel stack |can't |possible|ODEBUG|\S+:\d+ at |[a-z_]+/\S+:\d+ |stack recursion|unwind|\S+ bad )`), joins: true},
 	{prefix: "kernel BUG at ", kind: Bug, joins: true},
 	{prefix: "Kernel BUG at ", kind: Bug, joins: true},
 	{prefix: "BUG: ", kind: Bug},
+	{prefix: "INFO: Allocated in ", kind: Bug, joins: true},
+	{prefix: "INFO: Freed in ", kind: Bug, joins: true},
 	{prefix: "BUG ", kind: Bug, more: regexp.MustCompile(`^\S+ \(.*\): `), whole: true},
 
 	{prefix: "Out of memory: Kill", kind: OOM},
@@ -86,7 +90,7 @@ var heads = []head{
 
 // lockReport matches the reports of lockdep and of RCU's checks after "WARNING: ", "BUG: " or
 // "INFO: ", the prefix of older kernels.
-var lockReport = regexp.MustCompile(`^(?:possible (?:circular|recursive|irq lock inversion|unsafe|reason)|inconsistent lock state|bad (?:unlock|contention) balance|bad unlock|held lock freed|(?:\S+/\d+ )?(?:still has locks held|lock held (?:when|at))|suspicious RCU usage|nested lock was not taken|Nested lock|(?:HARDIRQ|SOFTIRQ|HARDIRQ-READ|RECLAIM_FS)\S* -> |\S+-safe -> |lock held when returning|trying to register non-static key|Invalid wait context|invalid wait context|MAX_\w+ too low|\S+ lock order detected|inconsistent lock|lockdep )`)
+var lockReport = regexp.MustCompile(`^(?:possible (?:circular|recursive|irq lock inversion|unsafe|reason)|inconsistent lock state|bad (?:unlock|contention) balance|bad unlock|held lock freed|(?:\S+/\d+ )?(?:still has locks held|lock held (?:when|at))|suspicious RCU usage|nested lock was not taken|Nested lock|(?:HARDIRQ|SOFTIRQ|HARDIRQ-READ|RECLAIM_FS)\S* -> |\S+-safe -> |lock held when returning|trying to register non-static key|Invalid wait context|invalid wait context|MAX_\w+ too low|\S+ lock order detected|inconsistent lock)`)
 
 // noise matches what the kernel prints before a headline.
 var noise = regexp.MustCompile(`^(?:(?:NMI watchdog|watchdog|rcu|traps|general|workqueue|usercopy|kernel|refcount|list|x86/\w+): |\[ )+`)
@@ -96,6 +100,7 @@ const cutHere = "------------[ cut here ]------------"
 
 // findHead returns the head of a line, and its headline.
 func findHead(text string) (*head, string) {
+	text = strings.TrimLeft(text, " ")
 	if len(text) < 8 {
 		return nil, ""
 	}

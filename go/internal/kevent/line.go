@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"regexp"
 	"strconv"
-	"strings"
 )
 
 // maxLine is how much of a line is examined, in bytes.
@@ -45,12 +44,15 @@ func parse(raw []byte, begin, end int64) line {
 			}
 			l.begin += int64(m[0])
 			raw = raw[m[1]:]
+			if bytes.Contains(raw, []byte("[")) { // a line that another one has continued
+				raw = stamp.ReplaceAll(raw, nil)
+			}
 		}
 	}
 	text := string(raw)
 	if !l.stamped {
 		text = hostPrefix.ReplaceAllString(level.ReplaceAllString(text, ""), "")
 	}
-	l.text = strings.TrimPrefix(level.ReplaceAllString(text, ""), "\ufeff")
+	l.text = level.ReplaceAllString(text, "")
 	return l
 }

@@ -211,13 +211,14 @@ type report struct {
 	other     int     // lines since the last one that belongs to it
 	closed    bool
 	trace     []frame
-	traced    bool    // a call trace has begun
-	frozen    bool    // the trace is complete
-	backtrace bool    // "stack backtrace:" was there
-	pc        string  // the function of the program counter
+	traced    bool     // a call trace has begun
+	frozen    bool     // the trace is complete
+	backtrace bool     // "stack backtrace:" was there
+	pc        string   // the function of the program counter
 	named     []string // the functions that the headline and other lines name
-	heir      *report // the panic that follows before this report has a trace
-	died      bool    // the number of an oops was there: "[#1]"
+	heir      *report  // the panic that follows before this report has a trace
+	expect    bool     // the next line has the function that takes or releases a lock
+	died      bool     // the number of an oops was there: "[#1]"
 }
 
 func newReport(h *head, headline string, l line) *report {
@@ -237,16 +238,20 @@ func newReport(h *head, headline string, l line) *report {
 }
 
 var (
-	addresses = regexp.MustCompile(`\+0x[0-9a-f]+/0x[0-9a-f]+|\b0x[0-9a-f]+\b|\b[0-9a-f]{16}\b`)
-	oopsCount = regexp.MustCompile(`\[#\d+\]`)
-	inName    = regexp.MustCompile(` in ([A-Za-z_][\w.$]*)`)
-	atName    = regexp.MustCompile(` at \S+:\d+ ([A-Za-z_][\w.$]*)\+0x`)
-	oldName   = regexp.MustCompile(`^WARNING: at \S+:\d+ ([A-Za-z_][\w.$]*)`)
-	lockName  = regexp.MustCompile(`, at: (?:\[<[^>]*>\] )?([A-Za-z_][\w.$]*)\+0x`)
-	process   = regexp.MustCompile(`\bCPU: (\d+) (?:UID: \d+ )?PID: \d+ Comm: (.{1,15}?) (?:Not tainted|Tainted|\d+\.)`)
-	onCPU     = regexp.MustCompile(`CPU#(\d+)`)
-	taskName  = regexp.MustCompile(`^(?:INFO: task |BUG: )(.{1,15}?)[:/]\d+ `)
-	bracketed = regexp.MustCompile(`\[(.{1,15}):\d+\]$`)
+	addresses   = regexp.MustCompile(`\+0x[0-9a-f]+/0x[0-9a-f]+|\b0x[0-9a-f]+\b|\b[0-9a-f]{16}\b`)
+	oopsCount   = regexp.MustCompile(`\[#\d+\]`)
+	inName      = regexp.MustCompile(`(?:^| )in:? ([A-Za-z_][\w.$]*)(?:\+0x|\(|$|:| at addr| / )`)
+	atName      = regexp.MustCompile(` at \S+:\d+ ([A-Za-z_][\w.$]*)\+0x`)
+	oldName     = regexp.MustCompile(`^WARNING: at \S+:\d+ ([A-Za-z_][\w.$]*)`)
+	lockName    = regexp.MustCompile(`, at: *(?:\[<[^>]*>\] *)?([A-Za-z_][\w.$]*)\+0x`)
+	acquires    = regexp.MustCompile(`(?:is trying to (?:acquire|release)|^\S+/\d+ .*takes:|is freeing memory|just changed the state)`)
+	holding     = regexp.MustCompile(`locks? held`)
+	hexadecimal = regexp.MustCompile(`^[0-9a-f]{8,16}$`)
+	lastWork    = regexp.MustCompile(`last function: (\w+)`)
+	process     = regexp.MustCompile(`\bCPU: (\d+) (?:UID: \d+ )?PID: \d+ Comm: (.{1,15}?) (?:Not tainted|Tainted|\d+\.)`)
+	onCPU       = regexp.MustCompile(`CPU#(\d+)`)
+	taskName    = regexp.MustCompile(`^(?:INFO: task |BUG: )(.{1,15}?)[:/]\d+ `)
+	bracketed   = regexp.MustCompile(`\[(.{1,15}):\d+\]$`)
 )
 
 // headline takes what a headline says.
@@ -275,8 +280,8 @@ func (r *report) headline(h *head, text string, l line) {
 			}
 		}
 	}
-	if r.Kind != Lockdep && r.Kind != Panic && r.Kind != Warning {
-		for _, m := range inName.FindAllStringSubmatch(text, 1) {
+	if r.Kind != Lockdep && r.Kind != Warning {
+		if m := inName.FindStringSubmatch(text); m != nil && !hexadecimal.MatchString(m[1]) && (r.Kind != Panic || strings.Contains(text, "corrupted in: ")) {
 			r.named = append(r.named, plainName(m[1]))
 		}
 	}
@@ -285,6 +290,7 @@ func (r *report) headline(h *head, text string, l line) {
 			r.Task = m[1]
 		}
 	}
+	r.expect = r.Kind == Lockdep && holding.MatchString(text)
 	r.processor(onCPU.FindStringSubmatch(text))
 	r.who(text)
 }
@@ -363,6 +369,10 @@ var details = regexp.MustCompile(`^\s*(?:CPU: |CPU#?\d|PID: |RIP|EIP|RSP|ESP|EAX
 // belongs reports whether a line is a part of the report, and takes its frame.
 func (r *report) belongs(l line) bool {
 	if f, found := parseFrame(l.text); found {
+		if r.expect {
+			r.named, r.expect = append(r.named, f.name), false
+			return true
+		}
 		r.frame(f)
 		return true
 	}
@@ -373,10 +383,16 @@ func (r *report) belongs(l line) bool {
 		return true
 	}
 	if m := lockName.FindStringSubmatch(l.text); m != nil {
-		if r.Kind == Lockdep && !r.backtrace {
-			r.named = append(r.named, plainName(m[1]))
+		if r.expect {
+			r.named, r.expect = append(r.named, plainName(m[1])), false
 		}
 		return true
+	}
+	if r.Kind == Lockdep && acquires.MatchString(l.text) {
+		r.expect = true
+	}
+	if m := lastWork.FindStringSubmatch(l.text); m != nil {
+		r.named = append(r.named, m[1])
 	}
 	switch trimmed := strings.TrimSpace(l.text); {
 	case strings.HasPrefix(trimmed, "stack backtrace:"):
@@ -439,7 +455,7 @@ func (r *report) function() string {
 			names = append(names, f.name)
 		}
 	}
-	if r.Kind == RCUStall || r.Kind == Lockup || r.Kind == HungTask {
+	if r.Kind == RCUStall || r.Kind == Lockup || strings.Contains(r.Title, "corrupted stack end") || strings.Contains(r.Title, "stack guard page") {
 		if name := entryOf(names); name != "" {
 			return name
 		}
@@ -450,6 +466,9 @@ func (r *report) function() string {
 	}
 	candidates = append(candidates, names...)
 	for _, name := range candidates {
+		if strings.HasPrefix(name, "synchronize_rcu") { // the variants wait for the same
+			return "synchronize_rcu"
+		}
 		if !reporting.MatchString(name) {
 			return name
 		}
@@ -462,7 +481,13 @@ func (r *report) function() string {
 
 // entryOf returns the function at which a trace has entered a part of the kernel.
 func entryOf(names []string) string {
-	for _, name := range names {
+	for i, name := range names {
+		if callback.MatchString(name) && i > 0 && !reporting.MatchString(names[i-1]) {
+			return names[i-1]
+		}
+		if strings.HasPrefix(name, "smp_call_function") || name == "smp_cfm_core" {
+			return "smp_call_function"
+		}
 		if entry.MatchString(name) && !reporting.MatchString(name) && !dispatch.MatchString(name) {
 			return name
 		}
