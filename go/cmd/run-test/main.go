@@ -108,7 +108,7 @@ func test(c *cli.Context) error {
 // checkFiles checks the files of a machine that changes none.
 func checkFiles(machine vmconfig.Machine) error {
 	unchanged := machine.WithoutChanges()
-	return multierror.Append(unchanged.CheckFiles(), unchanged.CheckDisks(), unchanged.CheckLogRules()).ErrorOrNil()
+	return multierror.Append(unchanged.CheckFiles(), unchanged.CheckDisks(), vmconfig.CheckAllowFile(machine)).ErrorOrNil()
 }
 
 // mostLines is how many numbered lines the journal of a console can keep beside the other

@@ -52,7 +52,7 @@ func (t *tester) note(ctx context.Context, line string) {
 // run starts the machine, runs the checks, and stops the machine. The journals are in folder.
 // The error is how the VM ended; a result of the run has it too.
 func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
-	rules, err := t.machine.LogRules() // the file was checked, and may have changed
+	rules, err := t.machine.KernelLog.Rules() // the file was checked, and may have changed
 	if err != nil {
 		return report.Run{VM: t.machine.Name, Started: time.Now()}, err
 	}

@@ -46,14 +46,14 @@ type Result struct {
 // Event is an event that at least one console has printed.
 type Event struct {
 	kevent.Event           // as the console Console has it
-	Console      string    `json:"console"` // that printed it first, "ttyS0"; "" for a file
+	Console      string    `json:"console"` // the first one that printed it, "ttyS0"; "" for a file
 	Treatment    Treatment `json:"treatment"`
 	Reason       string    `json:"reason,omitempty"` // of the allowance
-	Copies       []Place   `json:"copies,omitempty"` // where it was printed again
+	Copies       []Place   `json:"copies,omitempty"` // the later places of the same event
 	Lines        []string  `json:"lines"`            // the first lines of the report, as printed
 }
 
-// Place is where an event was printed.
+// Place is the place of an event in the output of a console.
 type Place struct {
 	Console string `json:"console"`
 	Begin   int64  `json:"begin"` // as kevent.Event.Begin

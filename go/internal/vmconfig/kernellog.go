@@ -33,33 +33,33 @@ type Allowance struct {
 	Reason string `json:"reason"`
 }
 
-// LogRules returns the rules for the verdict on the kernel's log. m must be valid. The error is
-// that of the file of allowances.
-func (m Machine) LogRules() (verdict.Rules, error) {
+// Rules returns the rules for the verdict on the kernel's log. k must be valid; nil is the default.
+// The error is that of the file of allowances.
+func (k *KernelLog) Rules() (verdict.Rules, error) {
 	rules := verdict.Rules{Warnings: verdict.Note}
-	if m.KernelLog == nil {
+	if k == nil {
 		return rules, nil
 	}
-	if m.KernelLog.Warnings != "" {
-		rules.Warnings = m.KernelLog.Warnings
+	if k.Warnings != "" {
+		rules.Warnings = k.Warnings
 	}
-	for _, allowance := range m.KernelLog.Allow {
+	for _, allowance := range k.Allow {
 		match, err := verdict.Compile(allowance.Match)
 		if err != nil {
 			return rules, err
 		}
 		rules.Allow = append(rules.Allow, verdict.Allowance{Match: match, Reason: allowance.Reason})
 	}
-	if m.KernelLog.AllowFile == "" {
+	if k.AllowFile == "" {
 		return rules, nil
 	}
-	more, err := verdict.ReadAllowances(m.KernelLog.AllowFile)
+	more, err := verdict.ReadAllowances(k.AllowFile)
 	rules.Allow = append(rules.Allow, more...)
 	return rules, err
 }
 
-// CheckLogRules returns a *multierror.Error with every mistake in the file of allowances.
-func (m Machine) CheckLogRules() error {
+// CheckAllowFile returns a *multierror.Error with every mistake in the file of allowances.
+func CheckAllowFile(m Machine) error {
 	if m.KernelLog == nil || m.KernelLog.AllowFile == "" {
 		return nil
 	}
@@ -71,15 +71,15 @@ func (m Machine) CheckLogRules() error {
 	return errs.ErrorOrNil()
 }
 
-// validateKernelLog validates what does not need the file of allowances.
-func (m Machine) validateKernelLog(wrong func(field, format string, args ...any)) {
-	if m.KernelLog == nil {
+// validate validates what does not need the file of allowances.
+func (k *KernelLog) validate(wrong func(field, format string, args ...any)) {
+	if k == nil {
 		return
 	}
-	if w := m.KernelLog.Warnings; w != "" && !slices.Contains(verdict.Treatments(), w) {
-		wrong("kernelLog.warnings", "unknown treatment %q (choose fail, note or ignore)", w)
+	if k.Warnings != "" && !slices.Contains(verdict.Treatments(), k.Warnings) {
+		wrong("kernelLog.warnings", "unknown treatment %q (choose fail, note or ignore)", k.Warnings)
 	}
-	for i, allowance := range m.KernelLog.Allow {
+	for i, allowance := range k.Allow {
 		field := fmt.Sprintf("kernelLog.allow[%d].", i)
 		switch _, err := verdict.Compile(allowance.Match); {
 		case allowance.Match == "":

@@ -55,7 +55,7 @@ func TestKernelLogMistakes(t *testing.T) {
 	}
 }
 
-func TestLogRules(t *testing.T) {
+func TestKernelLogRules(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "allow")
 	if err := os.WriteFile(file, []byte("# known\noops in foo\n"), 0o600); err != nil {
@@ -65,9 +65,9 @@ func TestLogRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := m.LogRules()
-	if err != nil || m.CheckLogRules() != nil {
-		t.Fatal(err, m.CheckLogRules())
+	rules, err := m.KernelLog.Rules()
+	if err != nil || vmconfig.CheckAllowFile(m) != nil {
+		t.Fatal(err, vmconfig.CheckAllowFile(m))
 	}
 	var got []string
 	for _, allowance := range rules.Allow {
@@ -79,14 +79,14 @@ func TestLogRules(t *testing.T) {
 	if err := os.WriteFile(file, []byte("\n(\n.*\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := texts(m.CheckLogRules()); len(got) != 2 || !strings.HasPrefix(got[0], "kernelLog.allowFile: "+file+":2: ") {
+	if got := texts(vmconfig.CheckAllowFile(m)); len(got) != 2 || !strings.HasPrefix(got[0], "kernelLog.allowFile: "+file+":2: ") {
 		t.Errorf("got %q", got)
 	}
 	m.KernelLog.AllowFile = file + "none"
-	if got := texts(m.CheckLogRules()); len(got) != 1 {
+	if got := texts(vmconfig.CheckAllowFile(m)); len(got) != 1 {
 		t.Errorf("got %q", got)
 	}
-	if rules, err := (vmconfig.Machine{}).LogRules(); err != nil || rules.Warnings != verdict.Note {
+	if rules, err := (*vmconfig.KernelLog)(nil).Rules(); err != nil || rules.Warnings != verdict.Note {
 		t.Errorf("without kernelLog: %v, %v", rules, err)
 	}
 }
