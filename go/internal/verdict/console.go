@@ -95,13 +95,15 @@ func (c *console) gap(n, printed int64, cause string) {
 	c.stretches = append(c.stretches, nil)
 }
 
-// lines returns the first lines of a report, as far as the console still has them.
+// lines returns the first lines of a report, as far as the console still has them. The first one is
+// whole.
 func (c *console) lines(begin, end int64) []string {
 	first := c.end - int64(len(c.kept))
 	begin, end = max(begin, first), min(end, c.end)
 	if begin >= end {
 		return []string{}
 	}
+	begin = first + int64(bytes.LastIndexByte(c.kept[:begin-first], '\n')) + 1
 	text := strings.TrimRight(string(c.kept[begin-first:end-first]), "\r\n")
 	lines := strings.Split(text, "\n")
 	lines = lines[:min(len(lines), maxLines)]

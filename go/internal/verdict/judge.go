@@ -39,14 +39,13 @@ func (j *Judge) Start(i int, offset int64) {
 	j.consoles[i] = newConsole(j.consoles[i].device, offset)
 }
 
-// Feed processes output of console i, and returns the events that have ended with it, but for
-// those that another console has printed already.
-func (j *Judge) Feed(i int, data []byte) []Event {
+// Feed processes output of console i.
+func (j *Judge) Feed(i int, data []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	c := j.consoles[i]
 	c.feed(data)
-	return j.add(c, c.scanner.Feed(data))
+	j.add(c, c.scanner.Feed(data))
 }
 
 // Gap processes a gap in the output of console i. The offset of the next byte is n more than
@@ -83,10 +82,8 @@ func (j *Judge) Result() Result {
 	return r
 }
 
-// add adds events that console c has printed, and returns the new ones. Ignored ones are left
-// out. The caller holds the lock.
-func (j *Judge) add(c *console, found []kevent.Event) []Event {
-	first := len(j.events)
+// add adds events that console c has printed, but for ignored ones. The caller holds the lock.
+func (j *Judge) add(c *console, found []kevent.Event) {
 	for _, event := range found {
 		event.Title, event.Task = plaintext.Line(event.Title), plaintext.Line(event.Task)
 		event.Fingerprint = plaintext.Line(event.Fingerprint)
@@ -95,14 +92,26 @@ func (j *Judge) add(c *console, found []kevent.Event) []Event {
 			continue
 		}
 		if known := j.known(e); known != nil {
-			known.Copies = append(known.Copies, Place{c.device, e.Begin})
+			if j.before(e, *known) {
+				e.Copies = known.Copies
+				*known, e = e, *known
+			}
+			known.Copies = append(known.Copies, Place{e.Console, e.Begin})
 			continue
 		}
 		if len(j.events) < maxEvents || e.Treatment == Fail && !slices.ContainsFunc(j.events, Event.fails) {
 			j.events = append(j.events, e)
 		}
 	}
-	return j.events[first:]
+}
+
+// before reports whether the console of a precedes that of b: of two copies, a Result has the one on
+// the first console, in whatever order they came.
+func (j *Judge) before(a, b Event) bool {
+	at := func(e Event) int {
+		return slices.IndexFunc(j.consoles, func(c *console) bool { return c.device == e.Console })
+	}
+	return at(a) < at(b)
 }
 
 // known returns the event of which e is a copy; nil if e is a new one. Copies have the same

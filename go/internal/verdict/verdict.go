@@ -46,7 +46,7 @@ type Result struct {
 // Event is an event that at least one console has printed.
 type Event struct {
 	kevent.Event           // as the console Console has it
-	Console      string    `json:"console"` // the first one that printed it, "ttyS0"; "" for a file
+	Console      string    `json:"console"` // the first of those that printed it, "ttyS0"; "" for a file
 	Treatment    Treatment `json:"treatment"`
 	Reason       string    `json:"reason,omitempty"` // of the allowance
 	Copies       []Place   `json:"copies,omitempty"` // the later places of the same event

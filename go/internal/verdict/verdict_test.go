@@ -111,6 +111,21 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// Of two copies, the result has the one on the first console.
+func TestFirstConsole(t *testing.T) {
+	t.Parallel()
+	j := verdict.New(fail, "ttyS0", "hvc0")
+	j.Feed(1, []byte(boot+"x\n"+oops+end))
+	j.Feed(0, []byte(boot+oops+end))
+	r := j.Result()
+	if len(r.Events) != 1 || r.Events[0].Console != "ttyS0" || len(r.Events[0].Copies) != 1 || r.Events[0].Copies[0].Console != "hvc0" {
+		t.Errorf("%+v", r.Events)
+	}
+	if !strings.HasPrefix(oops, r.Events[0].Lines[0]+"\n") {
+		t.Errorf("the first line is %q", r.Events[0].Lines[0])
+	}
+}
+
 // The gap of the worse console decides, and is in the result.
 func TestGaps(t *testing.T) {
 	t.Parallel()
