@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"time"
 
@@ -17,19 +16,29 @@ import (
 	"microvm-console/internal/verdict"
 )
 
-// verdictContradiction is contradiction for the flags of a verdict.
-func verdictContradiction(c *cli.Context, o options) error {
-	if !c.Bool("verdict") {
-		for _, flag := range []string{"warnings", "allow", "file"} {
-			if c.IsSet(flag) {
-				return fmt.Errorf("--%s: only for a verdict (add --verdict)", flag)
-			}
+// kernelContradiction is contradiction for the flags of events and of a verdict.
+func kernelContradiction(c *cli.Context, o options) error {
+	if c.Bool("events") && c.Bool("verdict") {
+		return errors.New("--events and --verdict: print different things (use one of them)")
+	}
+	chosen := "--events"
+	if !c.Bool("events") {
+		chosen = "--verdict"
+	}
+	for _, flag := range []string{"warnings", "allow"} {
+		if c.IsSet(flag) && !c.Bool("verdict") {
+			return fmt.Errorf("--%s: only for a verdict (add --verdict)", flag)
+		}
+	}
+	if !c.Bool("events") && !c.Bool("verdict") {
+		if c.IsSet("file") {
+			return errors.New("--file: only for events or a verdict (add --events or --verdict)")
 		}
 		return nil
 	}
 	for _, flag := range []string{"list", "follow", "since", "tail", "timestamps", "raw"} {
 		if c.IsSet(flag) {
-			return fmt.Errorf("--verdict: is on a whole boot (leave out --%s)", flag)
+			return fmt.Errorf("%s: is on a whole boot (leave out --%s)", chosen, flag)
 		}
 	}
 	if c.IsSet("file") && (c.IsSet("name") || c.IsSet("channel") || o.oneBoot || o.place.Console != "") {
@@ -60,15 +69,11 @@ func judgeFile(c *cli.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	in := io.Reader(os.Stdin)
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return fmt.Errorf("file: %w", err)
-		}
-		defer file.Close()
-		in = file
+	in, err := openLog(path)
+	if err != nil {
+		return err
 	}
+	defer in.Close()
 	judge := verdict.New(rules, "")
 	chunk := make([]byte, 64<<10)
 	for {

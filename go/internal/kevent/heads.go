@@ -1,6 +1,7 @@
 package kevent
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 )
@@ -118,4 +119,14 @@ func findHead(text string) (*head, string) {
 		}
 	}
 	return nil, ""
+}
+
+// Headline returns the kind of report that begins with a line of a console, and the line
+// without the kernel's prefixes. The kind is "" if no report begins with it.
+func Headline(raw []byte) (Kind, string) {
+	h, text := findHead(parse(bytes.TrimRight(raw, "\r\n"), 0, 0).text)
+	if h == nil {
+		return "", ""
+	}
+	return h.kind, text
 }

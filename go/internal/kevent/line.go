@@ -21,7 +21,7 @@ type line struct {
 
 // stamp matches the kernel's prefix of a line: its time, and the caller in a second pair of
 // brackets. A prompt, or a part of another line, may precede it.
-var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{6})\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
+var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{1,9})\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
 
 // callerOnly matches the prefix of a kernel that prints callers and no times.
 var callerOnly = regexp.MustCompile(`^\[ *([TC][0-9]+)\] `)
@@ -50,9 +50,6 @@ func parse(raw []byte, begin, end int64) line {
 				l.begin += int64(m[0])
 			}
 			raw = raw[m[1]:]
-			if bytes.Contains(raw, []byte("[")) { // a line that another one has continued
-				raw = stamp.ReplaceAll(raw, nil)
-			}
 		}
 	}
 	text := string(raw)
