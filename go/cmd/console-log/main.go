@@ -47,25 +47,7 @@ an oops), or unknown (bytes are missing). Without CONSOLE, it reads all consoles
 
 On a terminal, control sequences that could change its state are not shown; --raw shows
 every byte. Elsewhere, as in a pipe to tail, the output is exactly what the guest printed.`,
-		Metadata: cmdline.Manual{
-			Exit: []cmdline.Entry{
-				{Term: "0", Text: "success, or Ctrl-C with --follow"},
-				{Term: "1", Text: "an error, or a verdict that is not clean"},
-				{Term: "2", Text: "wrong usage, or a boot that is not kept"},
-				{Term: "3", Text: "nothing is kept, or with --follow nothing is running"},
-			},
-			Files: []cmdline.Entry{cmdline.JournalFiles, cmdline.ChannelJournalFiles},
-			Examples: []cmdline.Entry{
-				{Term: "console-log --list", Text: "List the boots of the only VM that runs, and how they ended"},
-				{Term: "console-log --name demo --boot -1", Text: "Print the boot before the newest one of the VM demo"},
-				{Term: "console-log --name demo --follow --since 10m hvc0", Text: "Print the last 10 minutes of hvc0, and continue"},
-				{Term: "console-log --events --file serial.log", Text: "Print the kernel's events in a log of any QEMU"},
-				{Term: "console-log --name demo --verdict", Text: "Print whether the kernel of the VM demo has broken"},
-				{Term: "console-log --channel serial --timestamps", Text: "Print a channel of qemu-relay, with times"},
-			},
-			SeeAlso:   []string{"connect-serial(1)", "console-status(1)", "qemu-relay(1)"},
-			Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
-		}.Metadata(),
+		Metadata: manual().Metadata(),
 		Flags: []cli.Flag{
 			cmdline.ConfigFlag(),
 			cmdline.NameFlag(cmdline.OnlyVM),
@@ -85,6 +67,29 @@ every byte. Elsewhere, as in a pipe to tail, the output is exactly what the gues
 			cmdline.RawFlag(""),
 		},
 		Action: run,
+	}
+}
+
+// manual returns the parts of the manual page that the flags do not have.
+func manual() cmdline.Manual {
+	return cmdline.Manual{
+		Exit: []cmdline.Entry{
+			{Term: "0", Text: "success, or Ctrl-C with --follow"},
+			{Term: "1", Text: "an error, or a verdict that is not clean"},
+			{Term: "2", Text: "wrong usage, or a boot that is not kept"},
+			{Term: "3", Text: "nothing is kept, or with --follow nothing is running"},
+		},
+		Files: []cmdline.Entry{cmdline.JournalFiles, cmdline.ChannelJournalFiles},
+		Examples: []cmdline.Entry{
+			{Term: "console-log --list", Text: "List the boots of the only VM that runs, and how they ended"},
+			{Term: "console-log --name demo --boot -1", Text: "Print the boot before the newest one of the VM demo"},
+			{Term: "console-log --name demo --follow --since 10m hvc0", Text: "Print the last 10 minutes of hvc0, and continue"},
+			{Term: "console-log --events --file serial.log", Text: "Print the kernel's events in a log of any QEMU"},
+			{Term: "console-log --name demo --verdict", Text: "Print whether the kernel of the VM demo has broken"},
+			{Term: "console-log --channel serial --timestamps", Text: "Print a channel of qemu-relay, with times"},
+		},
+		SeeAlso:   []string{"connect-serial(1)", "console-status(1)", "qemu-relay(1)"},
+		Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
 	}
 }
 

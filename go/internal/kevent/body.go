@@ -36,26 +36,26 @@ func (r *report) belongs(l line) bool {
 	if r.takesFunction(l.text) {
 		return true
 	}
-	if r.Kind == Lockdep && acquires.MatchString(l.text) {
+	if r.e.Kind == Lockdep && acquires.MatchString(l.text) {
 		r.expect = true
 	}
 	for _, n := range bodyNames {
-		if function, found := n.in(l.text, r.Kind); found {
+		if function, found := n.in(l.text, r.e.Kind); found {
 			r.named = append(r.named, function)
 		}
 	}
 	trimmed := strings.TrimSpace(l.text)
 	switch {
-	case r.Kind == Kmemleak:
+	case r.e.Kind == Kmemleak:
 		return strings.HasPrefix(l.text, "  ")
 	case strings.HasPrefix(trimmed, "stack backtrace:"):
 		r.backtrace, r.trace = true, nil
 	case strings.HasPrefix(trimmed, "Allocated by"), strings.HasPrefix(trimmed, "Freed by"), strings.HasPrefix(trimmed, "Uninit was"):
 		r.frozen = len(r.trace) > 0
-	case strings.Contains(r.Title, userReturn):
+	case strings.Contains(r.e.Title, userReturn):
 		return r.userReturn(trimmed)
 	}
-	traced := r.Kind == Lockdep && r.backtrace && len(r.trace) > 0 // its last part
+	traced := r.e.Kind == Lockdep && r.backtrace && len(r.trace) > 0 // its last part
 	if r.head.whole && l.text != "" && !traced {
 		return true
 	}

@@ -8,13 +8,13 @@ import (
 // event returns the finished event.
 func (r *report) event() Event {
 	for _, f := range r.trace {
-		if f.certain && len(r.Trace) < maxFrames {
-			r.Trace = append(r.Trace, f.text)
+		if f.certain && len(r.e.Trace) < maxFrames {
+			r.e.Trace = append(r.e.Trace, f.text)
 		}
 	}
-	r.Function = r.function()
-	r.Fingerprint = r.fingerprint()
-	return r.Event
+	r.e.Function = r.function()
+	r.e.Fingerprint = r.e.fingerprint()
+	return *r.e
 }
 
 // function returns the function that the report is about.
@@ -25,13 +25,13 @@ func (r *report) function() string {
 			names = append(names, f.name)
 		}
 	}
-	if r.Kind == RCUStall || r.Kind == Lockup || strings.Contains(r.Title, "corrupted stack end") || strings.Contains(r.Title, "stack guard page") {
+	if r.e.Kind == RCUStall || r.e.Kind == Lockup || strings.Contains(r.e.Title, "corrupted stack end") || strings.Contains(r.e.Title, "stack guard page") {
 		if name := entryOf(names); name != "" {
 			return name
 		}
 	}
 	candidates := slices.Clone(r.named)
-	if r.Kind != HungTask && r.pc != "" {
+	if r.e.Kind != HungTask && r.pc != "" {
 		candidates = append(candidates, r.pc)
 	}
 	candidates = append(candidates, names...)

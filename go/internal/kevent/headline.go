@@ -62,24 +62,24 @@ var (
 
 // headline takes what a headline says.
 func (r *report) headline(h *head, text string, l line) {
-	if r.Title == "" {
+	if r.e.Title == "" {
 		title := strings.TrimSpace(addresses.ReplaceAllString(text, ""))
-		r.Title = title[:min(len(title), maxTitle)]
+		r.e.Title = title[:min(len(title), maxTitle)]
 	}
-	r.End, r.last, r.other = l.end, max(r.last, l.time), 0
+	r.e.End, r.last, r.other = l.end, max(r.last, l.time), 0
 	r.died = r.died || oopsCount.MatchString(text)
 	r.refine(h.kind, text)
 	for _, n := range names {
-		if function, found := n.in(text, r.Kind); found {
+		if function, found := n.in(text, r.e.Kind); found {
 			r.named = append(r.named, plainName(function))
 		}
 	}
 	for _, n := range tasks {
-		if task, found := n.in(text, r.Kind); found && r.Task == "" {
-			r.Task = task
+		if task, found := n.in(text, r.e.Kind); found && r.e.Task == "" {
+			r.e.Task = task
 		}
 	}
-	r.expect = r.Kind == Lockdep && holding.MatchString(text)
+	r.expect = r.e.Kind == Lockdep && holding.MatchString(text)
 	r.processor(onCPU.FindStringSubmatch(text))
 	r.who(text)
 	r.closed = h.kind == OOM && h.joins // the kernel has chosen a process
@@ -88,23 +88,23 @@ func (r *report) headline(h *head, text string, l line) {
 // refine sets the kind of a warning or a BUG that is of another kind by its message, or by
 // the source file that it is in.
 func (r *report) refine(kind Kind, text string) {
-	if r.Kind == Warning && kind == Refcount || r.Kind == Bug && kind == ListCorruption {
-		r.Kind = kind
+	if r.e.Kind == Warning && kind == Refcount || r.e.Kind == Bug && kind == ListCorruption {
+		r.e.Kind = kind
 	}
 	for file, kind := range sources {
 		if strings.Contains(text, file) {
-			r.Kind = kind
+			r.e.Kind = kind
 		}
 	}
 }
 
 // processor takes the number of the processor from a match.
 func (r *report) processor(match []string) {
-	if match == nil || r.CPU != nil {
+	if match == nil || r.e.CPU != nil {
 		return
 	}
 	if cpu, err := strconv.Atoi(match[1]); err == nil {
-		r.CPU = &cpu
+		r.e.CPU = &cpu
 	}
 }
 
@@ -116,8 +116,8 @@ func (r *report) who(text string) {
 	} else {
 		r.processor(match)
 	}
-	if match != nil && r.Task == "" {
-		r.Task = match[len(match)-1]
+	if match != nil && r.e.Task == "" {
+		r.e.Task = match[len(match)-1]
 	}
 }
 
@@ -127,15 +127,15 @@ const preface = 6
 // continues reports whether a headline belongs to this report.
 func (r *report) continues(h *head, headline string) bool {
 	switch {
-	case r.Kind == RCUStall && h.kind == RCUStall, r.Kind == OOM && h.kind == OOM && h.joins:
+	case r.e.Kind == RCUStall && h.kind == RCUStall, r.e.Kind == OOM && h.kind == OOM && h.joins:
 		return true
 	case !h.joins || r.lines > 40:
 		return false
 	case h.kind == Oops:
 		again := r.died && oopsCount.MatchString(headline)
-		return len(r.trace) == 0 && !again && slices.Contains([]Kind{Oops, Bug, ListCorruption}, r.Kind)
+		return len(r.trace) == 0 && !again && slices.Contains([]Kind{Oops, Bug, ListCorruption}, r.e.Kind)
 	case h.kind == Kmemleak:
-		return r.Kind == Kmemleak && r.lines < preface/2
+		return r.e.Kind == Kmemleak && r.lines < preface/2
 	}
 	return len(r.trace) == 0 && r.lines < preface && r.completes(h.kind)
 }
@@ -145,9 +145,9 @@ func (r *report) continues(h *head, headline string) bool {
 func (r *report) completes(kind Kind) bool {
 	switch kind {
 	case Bug, Warning:
-		return r.Kind == ListCorruption || r.Kind == Refcount || r.Kind == Bug && r.named == nil
+		return r.e.Kind == ListCorruption || r.e.Kind == Refcount || r.e.Kind == Bug && r.named == nil
 	case Refcount, ListCorruption:
-		return r.Kind == Warning || r.Kind == Bug
+		return r.e.Kind == Warning || r.e.Kind == Bug
 	}
-	return kind == r.Kind
+	return kind == r.e.Kind
 }

@@ -4,7 +4,7 @@ import "strings"
 
 // report is an event that has begun.
 type report struct {
-	Event
+	e      *Event
 	head   *head
 	caller string
 	last   float64 // the kernel's time of the last line that belongs to it
@@ -23,11 +23,11 @@ type report struct {
 }
 
 func newReport(h *head, headline string, l line) *report {
-	r := &report{head: h, caller: l.caller, last: l.time}
-	r.Kind, r.Begin = h.kind, l.begin
+	r := &report{e: &Event{}, head: h, caller: l.caller, last: l.time}
+	r.e.Kind, r.e.Begin = h.kind, l.begin
 	if l.stamped {
 		at := l.time
-		r.Time = &at
+		r.e.Time = &at
 	}
 	if number, found := strings.CutPrefix(l.caller, "C"); found {
 		r.processor([]string{l.caller, number})
@@ -48,7 +48,7 @@ func (r *report) add(l line, owned bool) {
 		r.other++
 	case r.belongs(l):
 		r.other = 0
-		r.End, r.last = l.end, max(r.last, l.time)
+		r.e.End, r.last = l.end, max(r.last, l.time)
 		r.who(l.text)
 		r.closed = r.closed || r.endsWith(l.text)
 	case l.text != "":
@@ -62,10 +62,10 @@ func (r *report) foreign(l line, owned bool) bool {
 		return false
 	}
 	if l.caller == "" {
-		return r.Time != nil && !l.stamped
+		return r.e.Time != nil && !l.stamped
 	}
 	// Other processors print a part of some reports, on request.
-	asked := r.Kind == RCUStall || r.Kind == Lockup || r.Kind == Workqueue
+	asked := r.e.Kind == RCUStall || r.e.Kind == Lockup || r.e.Kind == Workqueue
 	return owned || !asked
 }
 
@@ -74,10 +74,10 @@ func (r *report) endsWith(text string) bool {
 	switch {
 	case strings.Contains(text, "---[ end "):
 		return true
-	case r.Kind == Bug && strings.HasPrefix(text, "FIX "): // mm/slub.c
+	case r.e.Kind == Bug && strings.HasPrefix(text, "FIX "): // mm/slub.c
 		return true
 	}
-	return rule(text) && r.lines > 2 && r.Kind != Lockdep
+	return rule(text) && r.lines > 2 && r.e.Kind != Lockdep
 }
 
 // over reports whether the report has ended.

@@ -102,7 +102,7 @@ func (s *Scanner) examine(l line) (events []Event) {
 		return s.end(func(*report) bool { return true })
 	}
 	if l.stamped {
-		events = s.end(func(r *report) bool { return r.Time != nil && (l.time > r.last+maxPause || l.time < r.last-maxPause) })
+		events = s.end(func(r *report) bool { return r.e.Time != nil && (l.time > r.last+maxPause || l.time < r.last-maxPause) })
 	}
 	if h, headline := findHead(l.text); h != nil && (l.stamped || !s.stamps) {
 		return append(events, s.begin(h, headline, l)...)
@@ -167,7 +167,7 @@ func (s *Scanner) begin(h *head, headline string, l line) (events []Event) {
 	events = s.end(func(r *report) bool { return r.closed })
 	r := newReport(h, headline, l)
 	if s.prelude.set && s.prelude.caller == l.caller && (h.whole || !s.prelude.rule) {
-		r.Begin = s.prelude.begin
+		r.e.Begin = s.prelude.begin
 	}
 	s.prelude = prelude{}
 	if h.kind == Panic {
