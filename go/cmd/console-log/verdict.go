@@ -18,34 +18,34 @@ import (
 
 // kernelContradiction is contradiction for the flags of events and of a verdict.
 func kernelContradiction(c *cli.Context, o options) error {
-	if c.Bool("events") && c.Bool("verdict") {
+	events, judged := c.Bool("events"), c.Bool("verdict")
+	switch {
+	case events && judged:
 		return errors.New("--events and --verdict: print different things (use one of them)")
-	}
-	chosen := "--events"
-	if !c.Bool("events") {
-		chosen = "--verdict"
-	}
-	for _, flag := range []string{"warnings", "allow"} {
-		if c.IsSet(flag) && !c.Bool("verdict") {
-			return fmt.Errorf("--%s: only for a verdict (add --verdict)", flag)
+	case !judged && (c.IsSet("warnings") || c.IsSet("allow")):
+		return errors.New("--warnings and --allow: only for a verdict (add --verdict)")
+	case events:
+		return wholeContradiction(c, o, "--events")
+	case judged:
+		if !slices.Contains(verdict.Treatments(), verdict.Treatment(c.String("warnings"))) {
+			return fmt.Errorf("invalid warnings %q: must be fail, note or ignore", c.String("warnings"))
 		}
+		return wholeContradiction(c, o, "--verdict")
+	case c.IsSet("file"):
+		return errors.New("--file: only for events or a verdict (add --events or --verdict)")
 	}
-	if !c.Bool("events") && !c.Bool("verdict") {
-		if c.IsSet("file") {
-			return errors.New("--file: only for events or a verdict (add --events or --verdict)")
-		}
-		return nil
-	}
+	return nil
+}
+
+// wholeContradiction returns an error for the flags that a choice about a whole boot excludes.
+func wholeContradiction(c *cli.Context, o options, choice string) error {
 	for _, flag := range []string{"list", "follow", "since", "tail", "timestamps", "raw"} {
 		if c.IsSet(flag) {
-			return fmt.Errorf("%s: is on a whole boot (leave out --%s)", chosen, flag)
+			return fmt.Errorf("%s: is on a whole boot (leave out --%s)", choice, flag)
 		}
 	}
 	if c.IsSet("file") && (c.IsSet("name") || c.IsSet("channel") || o.oneBoot || o.place.Console != "") {
 		return errors.New("--file: is a log of its own (leave out --name, --channel, --boot and the console)")
-	}
-	if !slices.Contains(verdict.Treatments(), verdict.Treatment(c.String("warnings"))) {
-		return fmt.Errorf("invalid warnings %q: must be fail, note or ignore", c.String("warnings"))
 	}
 	return nil
 }
