@@ -39,6 +39,9 @@
   # run-test also has the guest print numbered lines on each console, and looks for every one.
   exactness = true;
 
+  # A warning in the kernel's log fails run-test. docs/run-test.md describes the fields.
+  kernelLog.warnings = "fail";
+
   # Appended to QEMU's arguments.
   # qemuArgs = [ "-rtc" "base=localtime" ];
 }

@@ -95,11 +95,11 @@ func TestPanicIsOneFailure(t *testing.T) {
 	})
 	dir := filepath.Join(t.TempDir(), "artifacts")
 	output, status := runTest(t, config, "--lines", "1000", "--artifacts", dir)
-	if status != 4 || !strings.Contains(output, "4 passed, 1 failed, 6 not run") || strings.Contains(output, "$((") {
+	if status != 4 || !strings.Contains(output, "4 passed, 1 failed, 7 not run") || strings.Contains(output, "$((") {
 		t.Errorf("status %d:\n%s", status, output)
 	}
 	for file, want := range map[string]string{
-		"report.xml":        `failures="1" errors="0" skipped="6"`,
+		"report.xml":        `failures="1" errors="0" skipped="7"`,
 		"serial.log":        "sysrq triggered crash\r\n",
 		"serial.timed.log":  "Kernel panic - not syncing: sysrq triggered crash",
 		"console.log":       "sysrq triggered crash\r\n",
@@ -194,7 +194,7 @@ func TestGuestWithoutALogin(t *testing.T) {
 		}
 	})
 	output, status := runTest(t, config)
-	if status != 0 || !strings.Contains(output, "8 passed, 0 failed, 6 skipped") {
+	if status != 0 || !strings.Contains(output, "9 passed, 0 failed, 6 skipped") {
 		t.Errorf("status %d:\n%s", status, output)
 	}
 }

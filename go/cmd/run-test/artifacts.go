@@ -14,6 +14,7 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/report"
+	"microvm-console/internal/verdict"
 	"microvm-console/internal/vmconfig"
 )
 
@@ -32,7 +33,12 @@ var files = []struct {
 }{
 	{"vm.json", func(k kept, path string) error { return writeJSON(path, k.machine) }},
 	{"qemu.txt", func(k kept, path string) error { return os.WriteFile(path, []byte(k.command+"\n"), 0o600) }},
-	{"events.json", func(_ kept, path string) error { return writeJSON(path, []string{}) }},
+	{"events.json", func(k kept, path string) error {
+		if k.run.Kernel == nil {
+			return writeJSON(path, []verdict.Event{})
+		}
+		return writeJSON(path, k.run.Kernel.Events)
+	}},
 }
 
 // consoleFiles are the artifacts of each console, whose name precedes that of the file. Each

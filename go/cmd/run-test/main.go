@@ -32,6 +32,10 @@ vm.json, its field checks, follow once root has logged in on each console. On a 
 With --run or --declared, the steps that the chosen checks need (the start, the logins) run
 too, and are reported only if they fail.
 
+The last check is the verdict on the kernel's log of the whole boot. It is clean, broken (the
+kernel has reported an event that the field kernelLog does not allow), or unknown (bytes are
+missing). It is always given; with --run, it is reported if it fails.
+
 A VM that ends is one failure; checks that cannot run any more are reported as not run.
 After a failed check, the last lines of each console and QEMU's command line are shown, and
 everything that the consoles printed is kept, with the report in each format, in a folder
@@ -58,23 +62,27 @@ Ctrl-C stops the VM, and reports the current check and those after it as not run
 			SeeAlso: []string{"microvm-run(1)", "console-log(1)"},
 			Values:  map[string]cmdline.Values{"format": cmdline.OneOf(report.Formats()...)},
 		}.Metadata(),
-		Flags: append(cmdline.MachineFlags(),
-			cmdline.TimeoutFlag(2*time.Minute, "limit each check to `TIME`"),
-			&cli.StringFlag{Name: "run", Usage: "run only the checks whose names match `REGEXP`"},
-			&cli.BoolFlag{Name: "declared", Usage: "run only the checks that vm.json declares"},
-			&cli.BoolFlag{Name: "list", Usage: "print the names of the checks, and exit"},
-			&cli.IntFlag{Name: "lines", Usage: "make the guest print `N` numbered lines on each console (with exactness in vm.json: 100000, and 20000 on a virtio console)"},
-			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "run the test `N` times, and print statistics"},
-			&cli.StringFlag{Name: "format", Value: "pretty", Usage: "report in `FORMAT`: " + strings.Join(report.Formats(), ", ")},
-			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`; the progress is still printed", TakesFile: true},
-			&cli.BoolFlag{Name: "quiet", Usage: "print only failed checks and the totals"},
-			&cli.BoolFlag{Name: "verbose", Usage: "also print why the accelerator was chosen"},
-			&cli.BoolFlag{Name: "live", Usage: "print the lines of each console as they come"},
-			&cli.StringFlag{Name: "artifacts", Usage: "keep the output of a failed test in `DIR`, a new or empty folder, instead of one in TMPDIR", TakesFile: true},
-			&cli.BoolFlag{Name: "keep", Usage: "keep the output and the report, even if all checks pass"},
-		),
+		Flags:  flags(),
 		Action: test,
 	}
+}
+
+func flags() []cli.Flag {
+	return append(cmdline.MachineFlags(),
+		cmdline.TimeoutFlag(2*time.Minute, "limit each check to `TIME`"),
+		&cli.StringFlag{Name: "run", Usage: "run only the checks whose names match `REGEXP`"},
+		&cli.BoolFlag{Name: "declared", Usage: "run only the checks that vm.json declares"},
+		&cli.BoolFlag{Name: "list", Usage: "print the names of the checks, and exit"},
+		&cli.IntFlag{Name: "lines", Usage: "make the guest print `N` numbered lines on each console (with exactness in vm.json: 100000, and 20000 on a virtio console)"},
+		&cli.IntFlag{Name: "repeat", Value: 1, Usage: "run the test `N` times, and print statistics"},
+		&cli.StringFlag{Name: "format", Value: "pretty", Usage: "report in `FORMAT`: " + strings.Join(report.Formats(), ", ")},
+		&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`; the progress is still printed", TakesFile: true},
+		&cli.BoolFlag{Name: "quiet", Usage: "print only failed checks and the totals"},
+		&cli.BoolFlag{Name: "verbose", Usage: "also print why the accelerator was chosen"},
+		&cli.BoolFlag{Name: "live", Usage: "print the lines of each console as they come"},
+		&cli.StringFlag{Name: "artifacts", Usage: "keep the output of a failed test in `DIR`, a new or empty folder, instead of one in TMPDIR", TakesFile: true},
+		&cli.BoolFlag{Name: "keep", Usage: "keep the output and the report, even if all checks pass"},
+	)
 }
 
 func test(c *cli.Context) error {
@@ -119,7 +127,7 @@ func chosen(c *cli.Context, pattern *regexp.Regexp) func(consoletest.Check) bool
 // checkFiles checks the files of a machine that changes none.
 func checkFiles(machine vmconfig.Machine) error {
 	unchanged := machine.WithoutChanges()
-	return multierror.Append(unchanged.CheckFiles(), unchanged.CheckDisks()).ErrorOrNil()
+	return multierror.Append(unchanged.CheckFiles(), unchanged.CheckDisks(), vmconfig.CheckAllowFile(machine)).ErrorOrNil()
 }
 
 // mostLines is how many numbered lines the journal of a console can keep beside the other

@@ -54,7 +54,7 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 		errs = multierror.Append(errs, t.pretty.Statistics(all))
 	}
 	errs = multierror.Append(errs, deliver(c, all), archive(all, base))
-	return verdict(all, errs)
+	return outcome(all, errs)
 }
 
 // prints reports whether the results are printed as they come: unless the report goes to
@@ -118,9 +118,10 @@ func archive(all report.Report, base string) error {
 	return nil
 }
 
-// verdict returns the program's error: errs and how many checks, or runs, have failed. If a
-// guest has panicked, it is that panic, with its exit status.
-func verdict(all report.Report, errs *multierror.Error) error {
+// outcome returns the program's error: errs and how many checks, or runs, have failed. If a
+// guest has panicked, it is that panic, with its exit status. A panic that has not ended a VM
+// has the same status.
+func outcome(all report.Report, errs *multierror.Error) error {
 	var cause *guest.Error
 	for _, err := range errs.WrappedErrors() {
 		if errors.As(err, &cause) && cause.Panic() {
@@ -134,6 +135,11 @@ func verdict(all report.Report, errs *multierror.Error) error {
 		errs = multierror.Append(errs, fmt.Errorf("%d of %d runs failed", failed, len(all.Runs)))
 	case failed > 0:
 		errs = multierror.Append(errs, failures(all.Runs[0]))
+	}
+	for _, run := range all.Runs {
+		if run.Kernel != nil && run.Kernel.Panicked() {
+			return cmdline.Status(cmdline.StatusPanic, errs.ErrorOrNil())
+		}
 	}
 	return errs.ErrorOrNil()
 }
