@@ -62,8 +62,10 @@ func pretty(c *cli.Context) *report.Pretty {
 		return &report.Pretty{W: io.Discard}
 	}
 	p := &report.Pretty{W: c.App.Writer, Palette: color.Of(c.App.Writer)}
-	// After an interruption the totals say how many checks were not run.
-	p.Hide = func(result report.Result) bool { return result.NotRun != "" || c.Bool("quiet") && result.Err == nil }
+	p.Hide = func(result report.Result) bool {
+		// After an interruption the totals say how many checks were not run.
+		return result.NotRun != "" && c.Err() != nil || c.Bool("quiet") && result.Err == nil
+	}
 	if !c.Bool("quiet") {
 		p.Columns = display.Width(c.App.Writer)
 	}
@@ -126,8 +128,7 @@ func outcome(all report.Report, errs *multierror.Error) error {
 	case failed > 0 && all.Repeated:
 		errs = multierror.Append(errs, fmt.Errorf("%d of %d runs failed", failed, len(all.Runs)))
 	case failed > 0:
-		run := all.Runs[0]
-		errs = multierror.Append(errs, fmt.Errorf("%d of %d checks failed", run.Count().Failed, len(run.Results)))
+		errs = multierror.Append(errs, failures(all.Runs[0]))
 	}
 	for _, run := range all.Runs {
 		if run.Kernel != nil && run.Kernel.Panicked() {
@@ -135,6 +136,19 @@ func outcome(all report.Report, errs *multierror.Error) error {
 		}
 	}
 	return errs.ErrorOrNil()
+}
+
+// failures returns the error of a run with failed checks.
+func failures(run report.Run) error {
+	count := run.Count()
+	if count.NotRun == 0 {
+		return fmt.Errorf("%d of %d checks failed", count.Failed, len(run.Results))
+	}
+	were := "were"
+	if count.NotRun == 1 {
+		were = "was"
+	}
+	return fmt.Errorf("%d of %d checks failed, %d %s not run", count.Failed, len(run.Results), count.NotRun, were)
 }
 
 // interrupted returns the error of a test that the user has interrupted: what was not run, and
