@@ -3,6 +3,7 @@ package consoletest
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
@@ -47,8 +48,12 @@ func (s *Suite) judge(ctx context.Context) error {
 	}
 	select {
 	case <-s.vm.Finished():
-		return s.Kernel.Result().Err()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	result := s.Kernel.Result()
+	if result.Panicked() { // which an earlier check may have reported
+		return fmt.Errorf("%w: %w", ErrEnded, result.Err())
+	}
+	return result.Err()
 }
