@@ -29,15 +29,17 @@ path, is a snapshot, and the VM's own disks are new ones, which are removed. It 
 share: all are read-only. The guest computes every answer that is checked. The checks of
 vm.json, its field checks, follow once root has logged in on each console. On a console with "login": false, checks that need a shell are skipped.
 
-With --run or --declared, the steps that the chosen checks need (the start, the logins) run too, and are
-reported only if they fail.
+With --run or --declared, the steps that the chosen checks need (the start, the logins) run
+too, and are reported only if they fail.
 
 The last check is the verdict on the kernel's log of the whole boot. It is clean, broken (the
 kernel has reported an event that the field kernelLog does not allow), or unknown (bytes are
 missing). It is always given; with --run, it is reported if it fails.
 
-After a failed check, the last lines of each console and QEMU's command line are shown,
-and everything that the consoles printed is kept in a folder that is printed.
+A VM that ends is one failure; checks that cannot run any more are reported as not run.
+After a failed check, the last lines of each console and QEMU's command line are shown, and
+everything that the consoles printed is kept, with the report in each format, in a folder
+that is printed, or in that of --artifacts.
 
 Ctrl-C stops the VM, and reports the current check and those after it as not run.`,
 		Metadata: cmdline.Manual{
@@ -49,11 +51,12 @@ Ctrl-C stops the VM, and reports the current check and those after it as not run
 			},
 			Files: []cmdline.Entry{
 				{Term: "vm.json", Text: "the VM, and its own checks in the field checks"},
-				{Term: "$TMPDIR/run-test-NAME-*/", Text: "the journals and the report of a failed test, or with --keep"},
+				{Term: "$TMPDIR/run-test-NAME-*/", Text: "the output of the consoles and the report of a failed test, or with --keep; or the folder of --artifacts"},
 			},
 			Examples: []cmdline.Entry{
 				{Term: "run-test --config vm.json", Text: "Test a VM"},
 				{Term: "run-test --config vm.json --format junit --output report.xml", Text: "Write a report for a CI server"},
+				{Term: "run-test --config vm.json --declared --artifacts out", Text: "Run the VM's own checks, and keep the output of a failure in a folder"},
 				{Term: "run-test --config vm.json --run boot --repeat 10", Text: "Run some of the checks ten times, and print statistics"},
 			},
 			SeeAlso: []string{"microvm-run(1)", "console-log(1)"},
@@ -70,7 +73,9 @@ Ctrl-C stops the VM, and reports the current check and those after it as not run
 			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`; the progress is still printed", TakesFile: true},
 			&cli.BoolFlag{Name: "quiet", Usage: "print only failed checks and the totals"},
 			&cli.BoolFlag{Name: "verbose", Usage: "also print why the accelerator was chosen"},
-			&cli.BoolFlag{Name: "keep", Usage: "keep the consoles' journals and the report, even if all checks pass"},
+			&cli.BoolFlag{Name: "live", Usage: "print the lines of each console as they come"},
+			&cli.StringFlag{Name: "artifacts", Usage: "keep the output of a failed test in `DIR`, a new or empty folder, instead of one in TMPDIR", TakesFile: true},
+			&cli.BoolFlag{Name: "keep", Usage: "keep the output and the report, even if all checks pass"},
 		),
 		Action: test,
 	}
@@ -145,6 +150,11 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	if c.IsSet("output") {
 		if err := report.CheckPath(c.String("output")); err != nil {
 			return nil, cmdline.Usage("output: %v", err)
+		}
+	}
+	if c.IsSet("artifacts") {
+		if err := checkFolder(c.String("artifacts")); err != nil {
+			return nil, err
 		}
 	}
 	if !c.IsSet("run") {

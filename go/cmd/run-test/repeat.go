@@ -22,10 +22,11 @@ import (
 // repeat tests the machine as often as --repeat says, and reports the results.
 func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.Check) []consoletest.Check) error {
 	all := report.Report{Machine: machine.Name, Version: cmdline.Version, Repeated: c.Int("repeat") > 1}
-	base, err := os.MkdirTemp("", "run-test-"+machine.Name+"-")
+	base, err := makeFolder(c, machine.Name)
 	if err != nil {
-		return fmt.Errorf("journals: %w (set TMPDIR)", err)
+		return err
 	}
+	given := machine
 	if !c.IsSet("name") {
 		machine.Name = testName(machine.Name, os.Getpid())
 	}
@@ -33,6 +34,7 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 		machine: machine, choose: choose, limit: c.Duration("timeout"), lines: c.Int("lines"),
 		quiet: c.Bool("quiet"), verbose: c.Bool("verbose"), pretty: pretty(c),
 	}
+	t.live = liveLines(c, t.pretty)
 	var errs *multierror.Error
 	for i := range c.Int("repeat") {
 		if i > 0 && c.Err() != nil {
@@ -44,7 +46,7 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 			t.pretty.Begin(i, c.Int("repeat"))
 		}
 		run, ended := t.run(c.Context, folder)
-		errs = multierror.Append(errs, kept(c, &run, folder), show(c, run), ended)
+		errs = multierror.Append(errs, keep(c, kept{folder, given, t.command, run}, &run), show(c, run), ended)
 		all.Runs = append(all.Runs, run)
 	}
 	all.Interrupted = c.Err() != nil
@@ -55,10 +57,14 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 	return outcome(all, errs)
 }
 
+// prints reports whether the results are printed as they come: unless the report goes to
+// standard output.
+func prints(c *cli.Context) bool { return c.String("format") == "pretty" || c.IsSet("output") }
+
 // pretty returns the Pretty that prints the results as they come. It prints nothing if the
 // report goes to standard output.
 func pretty(c *cli.Context) *report.Pretty {
-	if c.String("format") != "pretty" && !c.IsSet("output") {
+	if !prints(c) {
 		return &report.Pretty{W: io.Discard}
 	}
 	p := &report.Pretty{W: c.App.Writer, Palette: color.Of(c.App.Writer)}

@@ -112,7 +112,7 @@ func TestDeclaredWithoutConsole(t *testing.T) {
 	for _, check := range s.declared() {
 		got = append(got, check.Run(limited(t)).Error())
 	}
-	want := []string{"not run: no login on ttyS0", "not run: not connected to ttyS0", "not run: not connected to ttyS0"}
+	want := []string{"no login on ttyS0", "not connected to ttyS0", "not connected to ttyS0"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -45,7 +45,7 @@ func (s *Suite) exact(console vmconfig.Console, lines int) func(context.Context)
 		defer live.Close()
 		var readers errgroup.Group
 		readers.Go(func() error { return by("a connected client", countLines(live, lines)) })
-		if err := shell.Send(fmt.Sprintf("dmesg -n 1; echo begin-$((63*47)); seq 1 %d; echo end-$((63*47)); dmesg -n 7\n", lines)); err != nil {
+		if err := shell.typeLine(fmt.Sprintf("dmesg -n 1; echo begin-$((63*47)); seq 1 %d; echo end-$((63*47)); dmesg -n 7", lines)); err != nil {
 			return err
 		}
 		if err := readers.Wait(); err != nil {

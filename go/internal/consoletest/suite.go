@@ -26,6 +26,10 @@ type Suite struct {
 	vm      *vm.VM
 	lines   int // how many numbered lines the guest prints on each console; 0: see numbered
 
+	// Live is called with the device of each console when the suite connects to it, and returns
+	// the function that gets its output; see Console.Live. If it is nil, nothing is called.
+	Live func(device string) func(data []byte)
+
 	consoles []*Console          // connected ones, in the order of vm.json
 	shells   map[string]*Console // those with a shell, by device
 	readers  sync.WaitGroup
@@ -41,10 +45,32 @@ func NewSuite(machine vmconfig.Machine, v *vm.VM, lines int) *Suite {
 
 // Close closes the suite's connections, and returns when all of them are closed.
 func (s *Suite) Close() {
+	if s.Live != nil {
+		s.awaitLast()
+	}
 	for _, console := range s.consoles {
 		console.Close()
 	}
 	s.readers.Wait()
+}
+
+// awaitLast waits, if the machine has ended, until the consoles have been read to their end, for
+// at most endLimit.
+func (s *Suite) awaitLast() {
+	select {
+	case <-s.vm.Finished():
+	default:
+		return
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		s.readers.Wait() // Close waits for this too
+	}()
+	select {
+	case <-read:
+	case <-time.After(endLimit):
+	}
 }
 
 // noLogin is why a check that needs a shell is skipped.
@@ -138,6 +164,9 @@ func (s *Suite) connect(ctx context.Context) error {
 		console, err := Dial(ctx, endpoint.Device, address(endpoint))
 		if err != nil {
 			return err
+		}
+		if s.Live != nil {
+			console.Live = s.Live(console.Device)
 		}
 		s.consoles = append(s.consoles, console)
 		s.readers.Go(console.Run)
