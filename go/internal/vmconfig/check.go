@@ -36,6 +36,11 @@ type Check struct {
 	Match  string `json:"match,omitempty"`
 	// Status is the expected exit status of Run, 0 to 255. Default 0.
 	Status int `json:"status,omitempty"`
+	// KTAP is set if what the check reads is the results of tests in KTAP or TAP, as the
+	// kernel's kselftest and KUnit print them: each test is reported. With Run it reads the
+	// command's output, otherwise all that the console prints in this boot, until the results
+	// that are planned have come.
+	KTAP bool `json:"ktap,omitempty"`
 	// TimeoutSeconds is the timeout of the check. Default: --timeout of run-test.
 	TimeoutSeconds int `json:"timeoutSeconds,omitempty"`
 }
@@ -149,8 +154,12 @@ func (c Check) validateWant(wrong func(field, format string, args ...any)) {
 	switch {
 	case c.Expect != "" && c.Match != "":
 		wrong("match", "cannot be combined with expect")
-	case c.Expect == "" && c.Match == "" && c.Run == "":
-		wrong("expect", "is missing: set expect or match, unless there is run")
+	case c.KTAP && (c.Expect != "" || c.Match != ""):
+		wrong("ktap", "cannot be combined with expect and match (use a second check)")
+	case c.KTAP && c.Send != "":
+		wrong("ktap", "cannot be combined with send (use run)")
+	case c.Expect == "" && c.Match == "" && c.Run == "" && !c.KTAP:
+		wrong("expect", "is missing: set expect or match, unless there is run or ktap")
 	}
 	if c.Expect != "" && c.echoes(regexp.MustCompile(regexp.QuoteMeta(c.Expect))) {
 		wrong("expect", "%q is part of send, so the echo would match (expect something that the guest computes)", c.Expect)
