@@ -12,6 +12,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,22 +37,22 @@ type frame struct {
 }
 
 // Open reads the file. It keeps no file open.
-func Open(path string) (*Object, error) {
-	file, err := elf.Open(path)
+func Open(name string) (*Object, error) {
+	file, err := elf.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
 	if file.Section(".debug_info") == nil {
-		return nil, fmt.Errorf("%s: %w", path, ErrNoDebug)
+		return nil, fmt.Errorf("%s: %w", name, ErrNoDebug)
 	}
 	o := &Object{symbols: map[string][]elf.Symbol{}, lines: map[frame][]string{}}
 	if o.data, err = file.DWARF(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	symbols, err := file.Symbols()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	symbols = slices.DeleteFunc(symbols, func(symbol elf.Symbol) bool { return !o.has(file, symbol) })
 	slices.SortStableFunc(symbols, func(a, b elf.Symbol) int { return cmp.Compare(a.Value, b.Value) })
@@ -150,7 +151,7 @@ func seek(table *dwarf.LineReader, pc uint64) (dwarf.LineEntry, bool) {
 
 // line returns a source line without the folder of the kernel's source.
 func (o *Object) line(file string, number int64) string {
-	return strings.TrimPrefix(file, o.base) + ":" + strconv.FormatInt(number, 10)
+	return path.Clean(strings.TrimPrefix(file, o.base)) + ":" + strconv.FormatInt(number, 10)
 }
 
 // call is where an inlined function is called.
