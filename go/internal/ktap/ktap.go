@@ -13,6 +13,7 @@ package ktap
 // Outcome is how a test has ended.
 type Outcome string
 
+// The outcomes. A test that fails as expected is Skipped.
 const (
 	Passed  Outcome = "passed"
 	Failed  Outcome = "failed"

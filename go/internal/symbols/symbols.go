@@ -29,8 +29,8 @@ type Object struct {
 	lines   map[frame][]string // that were found
 }
 
-// frame is a place in a function. size is that of the function; the kernel prints it, and it
-// tells functions of the same name apart.
+// frame is a place in a function. size is that of the function; the kernel prints it, and functions
+// of the same name differ by it.
 type frame struct {
 	symbol       string
 	offset, size uint64
@@ -42,7 +42,7 @@ func Open(name string) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	if file.Section(".debug_info") == nil {
 		return nil, fmt.Errorf("%s: %w", name, ErrNoDebug)
 	}
@@ -94,7 +94,7 @@ func (o *Object) sourceFolder() string {
 
 // Lines returns the source lines of a place in a function, as "fs/foo.c:123": that of the
 // innermost inlined function first. It returns nil if they are unknown. size is that of the
-// function, up to the next symbol; it tells functions of the same name apart.
+// function, up to the next symbol; functions of the same name differ by it.
 func (o *Object) Lines(symbol string, offset, size uint64) []string {
 	key := frame{symbol, offset, size}
 	if lines, known := o.lines[key]; known {
@@ -154,7 +154,7 @@ func (o *Object) line(file string, number int64) string {
 	return path.Clean(strings.TrimPrefix(file, o.base)) + ":" + strconv.FormatInt(number, 10)
 }
 
-// call is where an inlined function is called.
+// call is the place of a call of an inlined function.
 type call struct{ file, line int64 }
 
 // inlined returns the calls of the inlined functions that have the address, the outermost

@@ -34,6 +34,7 @@ func (w *writer) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
+// Close implements io.Closer.
 func (w *writer) Close() error {
 	_, err := io.WriteString(w.w, w.decoder.Line(string(w.rest)))
 	w.rest = nil
