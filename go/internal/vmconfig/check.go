@@ -92,6 +92,7 @@ func (m Machine) validateChecks(wrong func(field, format string, args ...any)) {
 		m.validateCheckConsole(check, within)
 		check.validateAction(within)
 		check.validateWant(within)
+		check.validateKTAP(within)
 		if check.TimeoutSeconds < 0 || check.TimeoutSeconds > maxCheckSeconds {
 			within("timeoutSeconds", "%d is out of range (1 to %d)", check.TimeoutSeconds, maxCheckSeconds)
 		}
@@ -149,15 +150,21 @@ func (c Check) validateAction(wrong func(field, format string, args ...any)) {
 	}
 }
 
+// validateKTAP validates that nothing else is expected of KTAP.
+func (c Check) validateKTAP(wrong func(field, format string, args ...any)) {
+	switch {
+	case c.KTAP && (c.Expect != "" || c.Match != ""):
+		wrong("ktap", "cannot be combined with expect and match (use a second check)")
+	case c.KTAP && c.Send != "":
+		wrong("ktap", "cannot be combined with send (use run)")
+	}
+}
+
 // validateWant validates what the check expects.
 func (c Check) validateWant(wrong func(field, format string, args ...any)) {
 	switch {
 	case c.Expect != "" && c.Match != "":
 		wrong("match", "cannot be combined with expect")
-	case c.KTAP && (c.Expect != "" || c.Match != ""):
-		wrong("ktap", "cannot be combined with expect and match (use a second check)")
-	case c.KTAP && c.Send != "":
-		wrong("ktap", "cannot be combined with send (use run)")
 	case c.Expect == "" && c.Match == "" && c.Run == "" && !c.KTAP:
 		wrong("expect", "is missing: set expect or match, unless there is run or ktap")
 	}
