@@ -10,6 +10,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/dialog"
 	"microvm-console/internal/follow"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
@@ -24,6 +25,7 @@ func App(name, device, channel string) *cli.App {
 	if device == "" {
 		shown = "a console"
 	}
+	steps := new(dialog.Flags)
 	return &cli.App{
 		Name:      name,
 		Usage:     "attach a terminal to " + shown + " of a running microVM",
@@ -48,13 +50,21 @@ VM. A stdout that is a terminal is still protected.
 --boot -1 shows the boot before the newest one, even if the VM is not running. console-log
 lists boots and prints them.
 
+--send and --expect make a script, in the order in which they are written. --send types TEXT
+and Enter; a TEXT that ends with \c is typed without Enter. --expect waits until REGEXP matches
+the output that follows the previous step, and what was printed before also counts for a first
+--expect. REGEXP is one of Go (RE2), in which ^ and $ match at each line, and line ends are \n. The output
+up to the last match is printed, and stdin is not read. The program ends after the last step. The
+script holds the writer's seat while it runs.
+
 CONSOLE is the name or the device of another console of the VM, such as ttyS1.`, shown),
 		Metadata: cmdline.Manual{
 			Exit: []cmdline.Entry{
-				{Term: "0", Text: "you detached, the time limit passed, or the VM ended"},
-				{Term: "1", Text: "an error, or microvm-run was killed"},
+				{Term: "0", Text: "you detached, the time limit passed, or the VM ended; with --send or --expect: all steps are done"},
+				{Term: "1", Text: "an error, or microvm-run was killed; with --expect: the VM ended before a match"},
 				{Term: "2", Text: "wrong usage, or a boot that is not kept"},
 				{Term: "3", Text: "no such VM, or it is not running"},
+				{Term: "5", Text: "with --send or --expect: the time limit passed before all steps were done"},
 			},
 			Files: []cmdline.Entry{
 				cmdline.RuntimeFiles, cmdline.JournalFiles,
@@ -63,14 +73,15 @@ CONSOLE is the name or the device of another console of the VM, such as ttyS1.`,
 				{Term: name, Text: "Attach to the only VM that runs"},
 				{Term: name + " --name demo --from -4096 --read-only", Text: "Watch the VM demo, from the last 4096 bytes on"},
 				{Term: "echo uname -a | " + name + " --timeout 5s", Text: "Type a line, and print the output of the next 5 seconds"},
+				{Term: name + " --expect 'login: ' --send root --expect '# ' --send 'uname -r' --expect '^6.*'", Text: "Log in, and wait for the answer of a command"},
 				{Term: name + " --boot -1 --timestamps", Text: "Show the boot before the newest one, with times"},
 			},
 			SeeAlso:   []string{"console-log(1)", "console-status(1)", "microvm-run(1)", "qemu-relay(1)"},
 			Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
 			Values:    map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
 		}.Metadata(),
-		Flags:  flags(channel),
-		Action: func(c *cli.Context) error { return action(c, device, channel) },
+		Flags:  append(flags(channel), steps.Flags()...),
+		Action: func(c *cli.Context) error { return action(c, device, channel, steps) },
 	}
 }
 
@@ -88,7 +99,7 @@ func flags(channel string) []cli.Flag {
 		cmdline.TimestampsFlag(),
 		cmdline.RawFlag(""),
 		&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "detach with `KEY`"},
-		cmdline.TimeoutFlag(0, "end after `TIME`"),
+		cmdline.TimeoutFlag(0, "end after `TIME`; with --send or --expect: fail then (default: 2m)"),
 	}
 }
 
@@ -101,7 +112,7 @@ func unnamed(channel string) string {
 	return fmt.Sprintf(" (default: %s, if no VM is named and none runs)", channel)
 }
 
-func action(c *cli.Context, device, channel string) error {
+func action(c *cli.Context, device, channel string, steps *dialog.Flags) error {
 	args, err := cmdline.Arguments(c, min(1, c.NArg()))
 	if err != nil {
 		return err
@@ -113,6 +124,9 @@ func action(c *cli.Context, device, channel string) error {
 		return cmdline.Usage("unexpected console %q: a channel has no consoles (leave it out)", device)
 	}
 	o, err := options(c, device, channel)
+	if err == nil {
+		err = addSteps(&o, steps)
+	}
 	if err != nil {
 		return cmdline.Status(cmdline.StatusUsage, err)
 	}
@@ -166,4 +180,19 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 	target, err := cmdline.TargetOf(c)
 	o.Place.Machine, o.Place.Channel, o.Consoles = target.VM, target.Channel, target.Consoles
 	return o, err
+}
+
+// addSteps adds the steps of a script to o.
+func addSteps(o *Options, flags *dialog.Flags) error {
+	var err error
+	o.Steps, err = flags.Steps()
+	switch {
+	case err != nil:
+		return err
+	case len(o.Steps) > 0 && o.Boot < 0:
+		return fmt.Errorf("%v and --boot: only the newest boot can go on (search another one in the output of console-log)", o.Steps[0])
+	case dialog.Types(o.Steps) && o.ReadOnly:
+		return errors.New("--send and --read-only: --read-only does not type (use one of them)")
+	}
+	return nil
 }
