@@ -48,9 +48,8 @@ func startPipe(t *testing.T, o Options) *piped {
 	p.stdin, p.in = pipe(t)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	p.cancel = cancel
-	session := newSession(o, p.stdin, out, &p.log)
 	go func() {
-		err := session.attach(ctx)
+		err := Run(ctx, o, p.stdin, out, &p.log)
 		out.Close()
 		<-p.out.done
 		p.ended <- err
