@@ -51,11 +51,12 @@ VM. A stdout that is a terminal is still protected.
 lists boots and prints them.
 
 --send and --expect make a script, in the order in which they are written. --send types TEXT
-and Enter; a TEXT that ends with \c is typed without Enter. --expect waits until REGEXP matches
-the output that follows the previous step, and what was printed before also counts for a first
---expect. REGEXP is one of Go (RE2), in which ^ and $ match at each line, and line ends are \n. The output
-up to the last match is printed, and stdin is not read. The program ends after the last step. The
-script holds the writer's seat while it runs.
+and Enter, or TEXT alone if it ends with \c. --expect waits until REGEXP matches the output that
+follows the previous step; a first --expect also finds what was printed before, from the place
+of --from on. A script that begins with --send begins now. REGEXP is one of Go (RE2); ^ and $
+match at each line, and line ends are \n. An --expect that the echo of a --send would match is refused. The
+output is printed up to the last match, and stdin is not read. The writer's seat is taken at
+the start and kept to the end.
 
 CONSOLE is the name or the device of another console of the VM, such as ttyS1.`, shown),
 		Metadata: cmdline.Manual{
@@ -125,7 +126,7 @@ func action(c *cli.Context, device, channel string, steps *dialog.Flags) error {
 	}
 	o, err := options(c, device, channel)
 	if err == nil {
-		err = addSteps(&o, steps)
+		err = addSteps(c, &o, steps)
 	}
 	if err != nil {
 		return cmdline.Status(cmdline.StatusUsage, err)
@@ -182,8 +183,9 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 	return o, err
 }
 
-// addSteps adds the steps of a script to o.
-func addSteps(o *Options, flags *dialog.Flags) error {
+// addSteps adds the steps of a script to o. What was printed before a text does not count, so that a
+// script that begins with one begins now.
+func addSteps(c *cli.Context, o *Options, flags *dialog.Flags) error {
 	var err error
 	o.Steps, err = flags.Steps()
 	switch {
@@ -193,6 +195,8 @@ func addSteps(o *Options, flags *dialog.Flags) error {
 		return fmt.Errorf("%v and --boot: only the newest boot can go on (search another one in the output of console-log)", o.Steps[0])
 	case dialog.Types(o.Steps) && o.ReadOnly:
 		return errors.New("--send and --read-only: --read-only does not type (use one of them)")
+	case len(o.Steps) > 0 && o.Steps[0].Expect == nil && !c.IsSet("from"):
+		o.From = "now"
 	}
 	return nil
 }
