@@ -59,30 +59,35 @@ output is printed up to the last match, and stdin is not read. The writer's seat
 the start and kept to the end.
 
 CONSOLE is the name or the device of another console of the VM, such as ttyS1.`, shown),
-		Metadata: cmdline.Manual{
-			Exit: []cmdline.Entry{
-				{Term: "0", Text: "you detached, the time limit passed, or the VM ended; with --send or --expect: all steps are done"},
-				{Term: "1", Text: "an error, or microvm-run was killed; with --expect: the VM ended before a match"},
-				{Term: "2", Text: "wrong usage, or a boot that is not kept"},
-				{Term: "3", Text: "no such VM, or it is not running"},
-				{Term: "5", Text: "with --send or --expect: the time limit passed before all steps were done"},
-			},
-			Files: []cmdline.Entry{
-				cmdline.RuntimeFiles, cmdline.JournalFiles,
-			},
-			Examples: []cmdline.Entry{
-				{Term: name, Text: "Attach to the only VM that runs"},
-				{Term: name + " --name demo --from -4096 --read-only", Text: "Watch the VM demo, from the last 4096 bytes on"},
-				{Term: "echo uname -a | " + name + " --timeout 5s", Text: "Type a line, and print the output of the next 5 seconds"},
-				{Term: name + " --expect 'login: ' --send root --expect '# ' --send 'uname -r' --expect '^6.*'", Text: "Log in, and wait for the answer of a command"},
-				{Term: name + " --boot -1 --timestamps", Text: "Show the boot before the newest one, with times"},
-			},
-			SeeAlso:   []string{"console-log(1)", "console-status(1)", "microvm-run(1)", "qemu-relay(1)"},
-			Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
-			Values:    map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
-		}.Metadata(),
-		Flags:  append(flags(channel), steps.Flags()...),
-		Action: func(c *cli.Context) error { return action(c, device, channel, steps) },
+		Metadata: manual(name, device).Metadata(),
+		Flags:    append(flags(channel), steps.Flags()...),
+		Action:   func(c *cli.Context) error { return action(c, device, channel, steps) },
+	}
+}
+
+// manual returns the sections of the manual page of App.
+func manual(name, device string) cmdline.Manual {
+	return cmdline.Manual{
+		Exit: []cmdline.Entry{
+			{Term: "0", Text: "you detached, the time limit passed, or the VM ended; with --send or --expect: all steps are done"},
+			{Term: "1", Text: "an error, or microvm-run was killed; with --expect: the VM ended before a match"},
+			{Term: "2", Text: "wrong usage, or a boot that is not kept"},
+			{Term: "3", Text: "no such VM, or it is not running"},
+			{Term: "5", Text: "with --send or --expect: the time limit passed before all steps were done"},
+		},
+		Files: []cmdline.Entry{
+			cmdline.RuntimeFiles, cmdline.JournalFiles,
+		},
+		Examples: []cmdline.Entry{
+			{Term: name, Text: "Attach to the only VM that runs"},
+			{Term: name + " --name demo --from -4096 --read-only", Text: "Watch the VM demo, from the last 4096 bytes on"},
+			{Term: "echo uname -a | " + name + " --timeout 5s", Text: "Type a line, and print the output of the next 5 seconds"},
+			{Term: name + " --expect 'login: ' --send root --expect '# ' --send 'uname -r' --expect '^6.*'", Text: "Log in, and wait for the answer of a command"},
+			{Term: name + " --boot -1 --timestamps", Text: "Show the boot before the newest one, with times"},
+		},
+		SeeAlso:   []string{"console-log(1)", "console-status(1)", "microvm-run(1)", "qemu-relay(1)"},
+		Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
+		Values:    map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
 	}
 }
 
@@ -113,7 +118,7 @@ func unnamed(channel string) string {
 	return fmt.Sprintf(" (default: %s, if no VM is named and none runs)", channel)
 }
 
-func action(c *cli.Context, device, channel string, steps *dialog.Flags) error {
+func action(c *cli.Context, device, channel string, script *dialog.Flags) error {
 	args, err := cmdline.Arguments(c, min(1, c.NArg()))
 	if err != nil {
 		return err
@@ -125,11 +130,15 @@ func action(c *cli.Context, device, channel string, steps *dialog.Flags) error {
 		return cmdline.Usage("unexpected console %q: a channel has no consoles (leave it out)", device)
 	}
 	o, err := options(c, device, channel)
-	if err == nil {
-		err = addSteps(c, &o, steps)
-	}
 	if err != nil {
 		return cmdline.Status(cmdline.StatusUsage, err)
+	}
+	steps, err := stepsOf(c, &o, script)
+	if err != nil {
+		return cmdline.Status(cmdline.StatusUsage, err)
+	}
+	if len(steps) > 0 {
+		return WithStatus(RunScript(c.Context, o, steps, os.Stdout, c.App.ErrWriter))
 	}
 	return WithStatus(Run(c.Context, o, os.Stdin, os.Stdout, c.App.ErrWriter))
 }
@@ -183,20 +192,19 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 	return o, err
 }
 
-// addSteps adds the steps of a script to o. What was printed before a text does not count, so that a
-// script that begins with one begins now.
-func addSteps(c *cli.Context, o *Options, flags *dialog.Flags) error {
-	var err error
-	o.Steps, err = flags.Steps()
+// stepsOf returns the steps of a script; none if there is no script. What was printed before a text
+// does not count, so that a script that begins with one begins now.
+func stepsOf(c *cli.Context, o *Options, script *dialog.Flags) ([]dialog.Step, error) {
+	steps, err := script.Steps()
 	switch {
-	case err != nil:
-		return err
-	case len(o.Steps) > 0 && o.Boot < 0:
-		return fmt.Errorf("%v and --boot: only the newest boot can go on (search another one in the output of console-log)", o.Steps[0])
-	case dialog.Types(o.Steps) && o.ReadOnly:
-		return errors.New("--send and --read-only: --read-only does not type (use one of them)")
-	case len(o.Steps) > 0 && o.Steps[0].Expect == nil && !c.IsSet("from"):
+	case err != nil || len(steps) == 0:
+		return nil, err
+	case o.Boot < 0:
+		return nil, fmt.Errorf("%v and --boot: only the newest boot can go on (search another one in the output of console-log)", steps[0])
+	case dialog.Types(steps) && o.ReadOnly:
+		return nil, errors.New("--send and --read-only: --read-only does not type (use one of them)")
+	case steps[0].Expect == nil && !c.IsSet("from"):
 		o.From = "now"
 	}
-	return nil
+	return steps, nil
 }

@@ -21,7 +21,6 @@ import (
 
 	"golang.org/x/term"
 
-	"microvm-console/internal/dialog"
 	"microvm-console/internal/follow"
 	"microvm-console/internal/vmconfig"
 )
@@ -58,9 +57,6 @@ type Options struct {
 	Timeout time.Duration
 	// Color dims notices on a terminal.
 	Color bool
-	// Steps are done instead of reading the input of the user. The session ends after the last
-	// one. Timeout is 2 minutes by default then, and an error.
-	Steps []dialog.Step
 }
 
 // readOnly reports whether typing is disabled.
@@ -74,13 +70,9 @@ var (
 )
 
 // Run attaches in and out to a console until the user leaves, Timeout passes, or the
-// machine ends. It returns nil in each of these cases. With Steps it returns nil if they are all
-// done. Notices are printed on the terminal
+// machine ends. It returns nil in each of these cases. Notices are printed on the terminal
 // if in and out are one, otherwise to log. Its errors include those of follow.Find.
 func Run(ctx context.Context, o Options, in, out *os.File, log io.Writer) error {
-	if len(o.Steps) > 0 {
-		return runScript(ctx, o, out, log)
-	}
 	return newSession(o, in, out, log).attach(ctx)
 }
 

@@ -18,37 +18,40 @@ import (
 	"microvm-console/internal/follow"
 )
 
-// scriptLimit is the default of Options.Timeout if there are Steps.
+// scriptLimit is the default of Options.Timeout in RunScript.
 const scriptLimit = 2 * time.Minute
 
 // errDone is the cause of the end of reading if the dialog is done.
 var errDone = errors.New("done")
 
-// script is a session that does Options.Steps instead of reading the input of the user. If it
-// types, it has the writer's seat from its start to its end.
+// script is a session that does steps instead of reading the input of the user. If it types, it has
+// the writer's seat from its start to its end.
 type script struct {
 	options Options
+	types   bool // a step types
 	view    *View
 	dialog  *dialog.Dialog
 	typed   chan []byte  // not yet sent; it has room for all steps. Closed when all are done
 	ended   follow.Event // the end of the stream, with errEnded
 }
 
-// runScript does the steps on a console. If the time limit passes first, its error has
-// StatusTimeout.
-func runScript(ctx context.Context, o Options, out *os.File, log io.Writer) error {
+// RunScript does steps on a console, and writes the output up to the last match to out. It uses the
+// options of NewView, Place, From, Force and Timeout, which is 2 minutes by default. It returns nil
+// once all steps are done. If Timeout passes first, the error has cmdline.StatusTimeout. Its errors
+// include those of follow.Find.
+func RunScript(ctx context.Context, o Options, steps []dialog.Step, out *os.File, log io.Writer) error {
 	t, err := follow.Find(ctx, o.Place)
 	if err != nil {
 		return err
 	}
-	if device := strings.TrimPrefix(t.Console.Device, "-"); device == "debugcon" && dialog.Types(o.Steps) {
+	if device := strings.TrimPrefix(t.Console.Device, "-"); device == "debugcon" && dialog.Types(steps) {
 		return cmdline.Usage("%s has no input (leave --send out)", device)
 	}
 	o.Timeout = cmp.Or(o.Timeout, scriptLimit)
 	limited, cancel := context.WithTimeoutCause(ctx, o.Timeout, errTimeLimit)
 	defer cancel()
-	s := &script{options: o, view: NewView(o, out, log), typed: make(chan []byte, len(o.Steps))}
-	s.dialog = dialog.New(o.Steps, func(text string) { s.typed <- []byte(text) })
+	s := &script{options: o, types: dialog.Types(steps), view: NewView(o, out, log), typed: make(chan []byte, len(steps))}
+	s.dialog = dialog.New(steps, func(text string) { s.typed <- []byte(text) })
 	err = s.run(limited, t)
 	if errors.Is(err, errStuck) {
 		return err
@@ -65,7 +68,7 @@ func runScript(ctx context.Context, o Options, out *os.File, log io.Writer) erro
 func (s *script) run(ctx context.Context, t follow.Target) error {
 	group, running := errgroup.WithContext(ctx)
 	client := fmt.Sprintf("%s[%d]", s.options.Program, os.Getpid())
-	if dialog.Types(s.options.Steps) {
+	if s.types {
 		request := ctl.StreamRequest{Console: t.Console.Name, Client: client}
 		group.Go(func() error { return s.send(running, t.Client, request) })
 	}

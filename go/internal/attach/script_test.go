@@ -2,9 +2,11 @@ package attach
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,12 +21,14 @@ import (
 // startScript starts a script on the machine, with the flags of a command line.
 func startScript(t *testing.T, o Options, args ...string) *piped {
 	t.Helper()
-	o.Steps = stepsOf(t, args...)
-	return startPipe(t, o)
+	steps := parseSteps(t, args...)
+	return startPiped(t, o, func(ctx context.Context, o Options, _, out *os.File, log io.Writer) error {
+		return RunScript(ctx, o, steps, out, log)
+	})
 }
 
-// stepsOf returns the steps of the flags of a command line.
-func stepsOf(t *testing.T, args ...string) []dialog.Step {
+// parseSteps returns the steps of the flags of a command line.
+func parseSteps(t *testing.T, args ...string) []dialog.Step {
 	t.Helper()
 	flags, set := new(dialog.Flags), flag.NewFlagSet("", flag.ContinueOnError)
 	for _, one := range flags.Flags() {
@@ -138,8 +142,8 @@ func TestScriptInterrupted(t *testing.T) {
 func TestScriptOnTerminal(t *testing.T) {
 	machine(t, "\x1b]0;evil\ahello\x1b[6n # ")
 	s := newScreen(t, false)
-	o := Options{Place: follow.Place{Console: "ttyS0"}, From: "start", Steps: stepsOf(t, "--expect", "# ")}
-	if err := Run(t.Context(), o, s.tty, s.tty, io.Discard); err != nil {
+	o := Options{Place: follow.Place{Console: "ttyS0"}, From: "start"}
+	if err := RunScript(t.Context(), o, parseSteps(t, "--expect", "# "), s.tty, io.Discard); err != nil {
 		t.Error(err)
 	}
 	s.wantRestored()

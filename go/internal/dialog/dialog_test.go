@@ -104,7 +104,7 @@ func TestDialog(t *testing.T) {
 		{"history counts for the first step", "<b", 9, []string{"ab", "-b-"}, "ab."},
 		{"line ends", `<a\nb`, 0, []string{"a\r", "\nbc"}, "a\r\nb."},
 		{"a line end within the match", "<^b$", 0, []string{"a\r\nb\r\nc"}, "a\r\nb."},
-		{"the end so far is no end of a line", "<^6.1$", 0, []string{"6.1", ".2\r\n6.1", "\r\n"}, "6.1.2\r\n6.1."},
+		{"the end so far does not end a line", "<^6.1$", 0, []string{"6.1", ".2\r\n6.1", "\r\n"}, "6.1.2\r\n6.1."},
 		{"nor of a word", `<\b4\b`, 0, []string{"4", "2 4", " "}, "42 4."},
 		{"the end so far is enough otherwise", "<[#$].?", 0, []string{"a", "#"}, "a#."},
 		{"invalid UTF-8", "<a.b", 0, []string{"a\xff", "bc"}, "a\xffb."},
