@@ -24,6 +24,7 @@ type Step struct {
 	// Expect is the expression to wait for; nil if the step types.
 	Expect *regexp.Regexp
 
+	within      bool   // matches of Expect are within one line
 	flag, value string // as the user wrote them
 }
 
@@ -31,7 +32,7 @@ type Step struct {
 func (s Step) String() string { return s.flag + " " + strconv.Quote(s.value) }
 
 // window is how much output is kept for a match, in bytes. A match cannot be longer.
-const window = 16 << 10
+const window = 4 << 10
 
 // Dialog is the progress of steps along a stream. The steps run as far as the output allows, in
 // each call of its methods.
@@ -42,7 +43,8 @@ type Dialog struct {
 	live int64  // output before this offset was printed before the connection was made
 	from int64  // output before this offset does not count
 	end  int64  // the end of the output so far
-	text []byte // what counts of it, at most the newest window bytes
+	text []byte // what counts of it and may be part of a match
+	last []byte // the last bytes of what counts, for LastLine
 	kept int64  // the end of the last match
 }
 
@@ -77,7 +79,9 @@ func (d *Dialog) Output(offset int64, data []byte) (used int) {
 	}
 	d.end = offset + int64(len(data))
 	if skip := d.from - offset; skip < int64(len(data)) {
-		d.text = append(d.text, data[max(0, skip):]...)
+		data := data[max(0, skip):]
+		d.text, d.last = append(d.text, data...), append(d.last, data...)
+		d.last = d.last[max(0, len(d.last)-lineLength):]
 	}
 	d.run()
 	if d.awaits() {
@@ -101,19 +105,29 @@ func (d *Dialog) run() {
 	for len(d.steps) > 0 {
 		step := d.steps[0]
 		if step.Expect == nil {
-			d.from, d.text = max(d.end, d.live), nil
+			d.from, d.text, d.last = max(d.end, d.live), nil, nil
 			d.send(step.Send)
 			d.steps = d.steps[1:]
 			continue
 		}
 		end, found := find(step.Expect, d.text)
 		if !found {
-			d.text = bytes.Clone(d.text[max(0, len(d.text)-window):])
+			d.text = bytes.Clone(d.text[forget(d.text, step.within):])
 			return
 		}
 		d.kept = d.end - int64(len(d.text)-end)
 		d.text, d.steps = d.text[end:], d.steps[1:]
 	}
+}
+
+// forget returns how many bytes of text, without a match so far, cannot be part of one. It keeps the
+// cost of each piece of output small.
+func forget(text []byte, withinLine bool) int {
+	n := max(0, len(text)-window)
+	if withinLine {
+		n = max(n, bytes.LastIndexByte(text, '\n')+1)
+	}
+	return n
 }
 
 // find returns the end of the match in raw output, of which more may follow: the end of the output
@@ -145,9 +159,12 @@ func rawLength(raw []byte, n int) int {
 	return at
 }
 
-// LastLine returns the last line that is not blank of the output that counts for the pending step;
-// "" if there is none.
+// lineLength bounds the result of LastLine, in bytes.
+const lineLength = 200
+
+// LastLine returns the last line that is not blank of the output since a text was typed, or its
+// end; "" if there is none.
 func (d *Dialog) LastLine() string {
-	lines := strings.Split(strings.TrimSpace(string(d.text)), "\n")
+	lines := strings.Split(strings.TrimSpace(string(d.last)), "\n")
 	return strings.TrimSpace(lines[len(lines)-1])
 }

@@ -2,7 +2,6 @@ package dialog
 
 import (
 	"flag"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -72,15 +71,37 @@ func TestInvalidFlags(t *testing.T) {
 }
 
 // stepsOf returns steps from texts: "<x" waits for x, ">x" types it.
-func stepsOf(texts string) (steps []Step) {
+func stepsOf(t *testing.T, texts string) (steps []Step) {
+	t.Helper()
 	for _, text := range strings.Fields(texts) {
-		if pattern, ok := strings.CutPrefix(text, "<"); ok {
-			steps = append(steps, Step{Expect: regexp.MustCompile("(?m:" + pattern + ")")})
-		} else {
+		if text[0] == '>' {
 			steps = append(steps, Step{Send: text[1:]})
+			continue
 		}
+		found, err := flagsOf(t, "--expect", text[1:]).Steps()
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, found...)
 	}
 	return steps
+}
+
+func TestWithinLine(t *testing.T) {
+	for _, row := range []struct {
+		within   bool
+		patterns []string
+	}{
+		{true, []string{"login: ", "^[a-z]+.*$", "a|b+", `\d{2,3}\b`, "(?i)x", `[^\n]`, `x\z`}},
+		{false, []string{`a\nb`, "a\nb", `\s`, "[^ ]x", "(?s).x", `(a|\n)x`, `\Ax`}},
+	} {
+		for _, pattern := range row.patterns {
+			steps, err := flagsOf(t, "--expect", pattern).Steps()
+			if err != nil || steps[0].within != row.within {
+				t.Errorf("%q: %v, want %v (%v)", pattern, !row.within, row.within, err)
+			}
+		}
+	}
 }
 
 // TestDialog runs dialogs along pieces of output. What is typed appears in the result in
@@ -96,6 +117,8 @@ func TestDialog(t *testing.T) {
 		{"within a piece", "<b", 0, []string{"abc"}, "ab."},
 		{"across pieces", "<bc", 0, []string{"ab", "cd"}, "abc."},
 		{"no match", "<x", 0, []string{"ab", "c"}, "abc"},
+		{"several lines", `<^c\r?\n?d`, 0, []string{"c\r", "\n", "x\nc", "\r\n", "d\n"}, "c\r\nx\nc\r\nd."},
+		{"the line before", "<^b.*c$", 0, []string{"b\r\n", "bx\r\nb", "y", "c", "\r\nd"}, "b\r\nbx\r\nbyc."},
 		{"several in a piece", "<a <b >x", 0, []string{"a-bc"}, "a-b[x]."},
 		{"each follows the last one", "<a <a", 0, []string{"a-", "-ab"}, "a--a."},
 		{"a text at once, without its output", ">x", 3, []string{"abc"}, "[x]."},
@@ -112,7 +135,7 @@ func TestDialog(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			var result strings.Builder
 			typed := ""
-			d := New(stepsOf(row.steps), func(text string) { typed += "[" + text + "]" })
+			d := New(stepsOf(t, row.steps), func(text string) { typed += "[" + text + "]" })
 			offset := int64(0)
 			d.Connected(0, row.live)
 			for _, piece := range row.output {
@@ -137,7 +160,7 @@ func TestDialog(t *testing.T) {
 
 // A match cannot cross a gap, nor be longer than the window, whose memory is bounded.
 func TestDialogForgets(t *testing.T) {
-	d := New(stepsOf("<(?s)a.*b"), nil)
+	d := New(stepsOf(t, "<(?s)a.*b"), nil)
 	feed := func(offset int64, text string) bool {
 		d.Output(offset, []byte(text))
 		_, pending := d.Pending()
@@ -155,7 +178,7 @@ func TestDialogForgets(t *testing.T) {
 }
 
 func TestLastLine(t *testing.T) {
-	d := New(stepsOf("<x"), nil)
+	d := New(stepsOf(t, "<x"), nil)
 	for _, row := range []struct{ output, want string }{{"a\r\n", "a"}, {"b c \r\n\r\n", "b c"}, {"d", "d"}} {
 		if d.Output(d.end, []byte(row.output)); d.LastLine() != row.want {
 			t.Errorf("after %q: %q", row.output, d.LastLine())

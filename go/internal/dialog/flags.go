@@ -3,6 +3,8 @@ package dialog
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -61,7 +63,7 @@ func (f *Flags) Steps() ([]Step, error) {
 			if err != nil {
 				return nil, err
 			}
-			step.Expect = pattern
+			step.Expect, step.within = pattern, withinLine(pattern)
 			if err := checkEcho(steps, step); err != nil {
 				return nil, err
 			}
@@ -82,6 +84,29 @@ func compile(text string) (*regexp.Regexp, error) {
 		return nil, fmt.Errorf("invalid expect %q: it matches the empty text (want an expression that waits for some text)", text)
 	}
 	return pattern, nil
+}
+
+// withinLine reports whether a match of the expression never has a line end, nor depends on where the
+// text begins.
+func withinLine(pattern *regexp.Regexp) bool {
+	parsed, err := syntax.Parse(pattern.String(), syntax.Perl)
+	return err == nil && noLineEnd(parsed)
+}
+
+func noLineEnd(e *syntax.Regexp) bool {
+	switch e.Op {
+	case syntax.OpAnyChar, syntax.OpBeginText:
+		return false
+	case syntax.OpLiteral:
+		return !slices.Contains(e.Rune, '\n')
+	case syntax.OpCharClass: // pairs of the first and the last rune of a range
+		for i := 0; i < len(e.Rune); i += 2 {
+			if e.Rune[i] <= '\n' && '\n' <= e.Rune[i+1] {
+				return false
+			}
+		}
+	}
+	return !slices.ContainsFunc(e.Sub, func(part *syntax.Regexp) bool { return !noLineEnd(part) })
 }
 
 // checkEcho returns an error if the echo of a text that was typed since the last match matches:
