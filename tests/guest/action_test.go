@@ -126,7 +126,7 @@ func TestAction(t *testing.T) {
 	if report := harness.ReadFile(t, r.output("report")); !strings.Contains(report, `name="login on hvc0"`) {
 		t.Errorf("the report is:\n%s", report)
 	}
-	if summary := harness.ReadFile(t, r.file("GITHUB_STEP_SUMMARY")); !strings.Contains(summary, "2 passed, 0 failed") {
+	if summary := harness.ReadFile(t, r.file("GITHUB_STEP_SUMMARY")); !strings.Contains(summary, " passed, 0 failed in ") {
 		t.Errorf("the summary is:\n%s", summary)
 	}
 	if got := harness.Must(t, home, "microvm-run", "--version"); !strings.HasPrefix(got, "microvm-run version ") {
