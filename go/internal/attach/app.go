@@ -80,7 +80,7 @@ func manual(name, device string) cmdline.Manual {
 		},
 		Examples: []cmdline.Entry{
 			{Term: name, Text: "Attach to the only VM that runs"},
-			{Term: name + " --expect 'login: ' --send root --expect '# ' --send 'uname -r' --expect '^6.*'", Text: "Log in, and wait for the answer of a command"},
+			{Term: name + " --expect 'login: ' --send root --expect '# '", Text: "Log in, and wait for the prompt"},
 			{Term: name + " --name demo --from -4096 --read-only", Text: "Watch the VM demo, from the last 4096 bytes on"},
 			{Term: "echo uname -a | " + name + " --timeout 5s", Text: "Type a line, and print the output of the next 5 seconds"},
 			{Term: name + " --boot -1 --timestamps", Text: "Show the boot before the newest one, with times"},
