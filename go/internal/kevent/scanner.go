@@ -1,0 +1,210 @@
+package kevent
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+const (
+	maxTitle  = 200 // bytes of a title
+	maxFrames = 64  // frames of a trace
+	maxLines  = 800 // lines of a report
+	maxOther  = 60  // lines of something else within a report
+	maxOpen   = 16  // reports at the same time: of as many callers
+	// A report ends if the kernel prints nothing that belongs to it for so long, in seconds of
+	// its own time.
+	maxPause = 30
+)
+
+// Scanner finds the events in a stream. Its zero value begins at the offset 0.
+type Scanner struct {
+	offset int64  // of the byte after rest
+	rest   []byte // a line without its end, at most maxLine of it
+	length int64  // of that line
+
+	open    []*report // in the order of their beginnings
+	prelude prelude
+	stamps  bool // the kernel prints its time before each line
+}
+
+// NewScanner returns a Scanner for a stream whose first byte has the given offset.
+func NewScanner(offset int64) *Scanner { return &Scanner{offset: offset} }
+
+// prelude is a line that only precedes reports: "------[ cut here ]------", "======".
+type prelude struct {
+	begin  int64
+	caller string
+	lines  int // that have come since
+	set    bool
+	rule   bool
+}
+
+// Feed processes the next bytes of the stream. It returns the events that have ended, in the
+// order of their beginnings.
+func (s *Scanner) Feed(data []byte) []Event {
+	var events []Event
+	for len(data) > 0 {
+		end := bytes.IndexByte(data, '\n')
+		part := data
+		if end >= 0 {
+			part = data[:end]
+		}
+		if room := maxLine + 64 - len(s.rest); room > 0 {
+			s.rest = append(s.rest, part[:min(len(part), room)]...)
+		}
+		s.length += int64(len(part))
+		s.offset += int64(len(part))
+		if end < 0 {
+			break
+		}
+		events = append(events, s.line(1)...)
+		data = data[end+1:]
+	}
+	return events
+}
+
+// Skip processes a gap: n bytes of the stream are missing. Reports end there.
+func (s *Scanner) Skip(n int64) []Event {
+	events := s.Close()
+	s.offset += n
+	return events
+}
+
+// Close ends the stream, and returns the events that have not ended yet.
+func (s *Scanner) Close() []Event {
+	var events []Event
+	if s.length > 0 {
+		events = s.line(0)
+	}
+	s.prelude = prelude{}
+	return append(events, s.end(func(*report) bool { return true })...)
+}
+
+// line processes the line that has ended, with an end of so many bytes.
+func (s *Scanner) line(end int64) []Event {
+	s.offset += end
+	raw := bytes.TrimRight(s.rest, "\r")
+	if at := bytes.LastIndexByte(raw, '\r'); at >= 0 {
+		raw = raw[at+1:] // the terminal shows what is written last
+	}
+	l := parse(raw, s.offset-end-s.length, s.offset)
+	s.rest, s.length = s.rest[:0], 0
+	return s.examine(l)
+}
+
+// boot matches the first line of a kernel.
+const boot = "Linux version "
+
+func (s *Scanner) examine(l line) (events []Event) {
+	if strings.HasPrefix(l.text, boot) {
+		s.stamps = l.stamped
+		return s.end(func(*report) bool { return true })
+	}
+	if l.stamped {
+		events = s.end(func(r *report) bool { return r.e.Time != nil && (l.time > r.last+maxPause || l.time < r.last-maxPause) })
+	}
+	if h, headline := findHead(l.text); h != nil && (l.stamped || !s.stamps) {
+		return append(events, s.begin(h, headline, l)...)
+	}
+	s.note(l)
+	owned := slices.ContainsFunc(s.open, func(r *report) bool { return r.caller == l.caller })
+	for _, r := range s.open {
+		r.add(l, owned)
+	}
+	return append(events, s.end((*report).over)...)
+}
+
+// note remembers a line that precedes reports.
+func (s *Scanner) note(l line) {
+	if s.prelude.lines++; s.prelude.lines > 4 {
+		s.prelude.set = false
+	}
+	cut := isCut(l.text)
+	if cut && s.prelude.set && !s.prelude.rule && s.prelude.caller == l.caller {
+		return // "** replaying previous printk message **"
+	}
+	if cut || rule(l.text) && !s.prelude.set && s.whole(l.caller) == nil {
+		s.prelude = prelude{begin: l.begin, caller: l.caller, set: true, rule: !cut}
+	}
+}
+
+// isCut reports whether text is the line before the report of a BUG or a WARN.
+func isCut(text string) bool {
+	return text == "------------[ cut here ]------------" || strings.HasSuffix(text, cutHere)
+}
+
+// whole returns the open report of a caller to which every line belongs.
+func (s *Scanner) whole(caller string) *report {
+	for _, r := range s.open {
+		if r.caller == caller && r.head.whole {
+			return r
+		}
+	}
+	return nil
+}
+
+// rule reports whether text is the line of "=" before and after a report.
+func rule(text string) bool {
+	return len(text) >= 20 && strings.Trim(text, "=") == ""
+}
+
+// begin begins a report, or continues one that has begun.
+func (s *Scanner) begin(h *head, headline string, l line) (events []Event) {
+	for i := len(s.open) - 1; i >= 0; i-- {
+		r := s.open[i]
+		if r.caller != l.caller {
+			continue
+		}
+		if r.continues(h, headline) {
+			r.headline(h, headline, l)
+			return s.end((*report).over)
+		}
+		if h.kind != Panic || len(r.trace) > 0 {
+			r.closed = true // the report of the same caller ends here
+		}
+	}
+	events = s.end(func(r *report) bool { return r.closed })
+	r := newReport(h, headline, l)
+	if s.prelude.set && s.prelude.caller == l.caller && (h.whole || !s.prelude.rule) {
+		r.e.Begin = s.prelude.begin
+	}
+	s.prelude = prelude{}
+	if h.kind == Panic {
+		for _, other := range s.open {
+			if other.caller == l.caller {
+				other.heir = r
+			}
+		}
+	}
+	s.open = append(s.open, r)
+	if len(s.open) > maxOpen {
+		s.open[0].closed = true
+		events = append(events, s.end(func(r *report) bool { return r.closed })...)
+	}
+	return events
+}
+
+// end removes the open reports for which over returns true, and those before them that gave
+// them their trace, and returns their events.
+func (s *Scanner) end(over func(*report) bool) (events []Event) {
+	if len(s.open) == 0 {
+		return nil
+	}
+	for _, r := range s.open {
+		if over(r) {
+			r.closed = true
+		}
+	}
+	for _, r := range s.open { // a report that waits for the trace of a panic
+		if r.heir != nil && r.heir.closed {
+			r.inherit()
+		}
+	}
+	// Events come in the order of their beginnings.
+	for len(s.open) > 0 && s.open[0].closed {
+		events = append(events, s.open[0].event())
+		s.open = slices.Delete(s.open, 0, 1)
+	}
+	return events
+}
