@@ -19,7 +19,8 @@ class VM:
 
     def run(self, program, *arguments):
         """Run a program on the VM and return its output, with line ends as "\\n"."""
-        return subprocess.run(
+        __tracebackhide__ = True  # a failure shows the line of the test
+        done = subprocess.run(
             [program, "--config", CONFIG, "--name", self.name, *arguments],
             cwd=CONFIG.parent,  # where the relative paths of vm.json start
             env=self.environment,
@@ -27,8 +28,10 @@ class VM:
             stdout=subprocess.PIPE,
             text=True,
             errors="replace",
-            check=True,
-        ).stdout
+        )
+        if done.returncode != 0:
+            pytest.fail(f"{program} {' '.join(arguments)}: status {done.returncode}\n{done.stdout}")
+        return done.stdout
 
     def exec(self, *command):
         """Run a command in the guest, without a login."""
