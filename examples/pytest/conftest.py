@@ -48,3 +48,4 @@ def vm(tmp_path_factory):
     vm.run("microvm-run", "--auto-ports", "--detach", "--timeout", "2m")
     yield vm
     vm.run("microvm-shutdown")
+    vm.run("console-log", "--verdict")  # fails if the kernel has reported a bug meanwhile
