@@ -8,6 +8,7 @@ package vm
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,8 @@ type Options struct {
 	// Silence is the time after QEMU's start after which a note says that no console has
 	// printed anything. Default: 10 s.
 	Silence time.Duration
+	// Dump adds the guest's memory to the crash bundle of a machine that collects.
+	Dump bool
 	// Log is called with each line for the user, which has printable characters only (package
 	// plaintext). May be nil.
 	Log func(line string)
@@ -63,23 +66,23 @@ type WriteInitrd func(file string, m vmconfig.Machine, machineType string) error
 
 // VM is a virtual machine run by this process. New creates it, and Run runs it once.
 type VM struct {
-	machine   vmconfig.Machine // with the ports in use once the VM has started
-	autoPorts bool             // see Options
-	initrd    WriteInitrd      // see Options
-	dir       rundir.Machine
-	disks     *disks
-	lock      *rundir.Lock // from Run on
-	guest     *guest.Guest
-	record    *record
-	consoles  *consoles
-	outputs   *outputs
-	windows   *windows
-	watcher   *watcher
-	qemu      *qemuProcess
-	shares    *shares
-	stop      *stopper
+	machine  vmconfig.Machine // with the ports in use once the VM has started
+	options  Options          // with their defaults
+	dir      rundir.Machine
+	disks    *disks
+	lock     *rundir.Lock // from Run on
+	guest    *guest.Guest
+	record   *record
+	consoles *consoles
+	outputs  *outputs
+	windows  *windows
+	watcher  *watcher
+	qemu     *qemuProcess
+	shares   *shares
+	stop     *stopper
 
-	executing atomic.Int64 // number of commands that run in the guest
+	executing  atomic.Int64 // number of commands that run in the guest
+	collecting sync.Mutex   // held while a crash bundle is collected
 
 	ready    chan struct{} // closed when QEMU runs and its ports are open
 	ended    chan struct{} // closed when the end of QEMU, or of a failed start, is known
@@ -98,18 +101,17 @@ func New(m vmconfig.Machine, options Options) *VM {
 		m.Consoles = withoutPorts(m.Consoles)
 	}
 	v := &VM{
-		machine:   m,
-		autoPorts: options.AutoPorts,
-		initrd:    options.WriteInitrd,
-		dir:       dir,
-		disks:     newDisks(m, options.ScratchDir),
-		guest:     newGuest(m),
-		qemu:      newQEMU(m, options.QEMUArgs),
-		shares:    &shares{},
-		stop:      &stopper{forced: make(chan struct{})},
-		ready:     make(chan struct{}),
-		ended:     make(chan struct{}),
-		finished:  make(chan struct{}),
+		machine:  m,
+		options:  options,
+		dir:      dir,
+		disks:    newDisks(m, options.ScratchDir),
+		guest:    newGuest(m),
+		qemu:     newQEMU(m, options.QEMUArgs),
+		shares:   &shares{},
+		stop:     &stopper{forced: make(chan struct{})},
+		ready:    make(chan struct{}),
+		ended:    make(chan struct{}),
+		finished: make(chan struct{}),
 	}
 	if m.GDB || options.GDB {
 		v.qemu.gdb = gdbServer{dir.GDB(), options.GDB}
@@ -125,6 +127,9 @@ func New(m vmconfig.Machine, options Options) *VM {
 	v.watcher = &watcher{
 		qemu: v.qemu, guest: v.guest, record: v.record, consoles: v.consoles, outputs: v.outputs, windows: v.windows,
 		events: newEvents(v.guest, v.outputs, v.windows), silence: options.Silence, gdb: m.GDB || options.GDB,
+	}
+	if m.Collect {
+		v.watcher.keepFailures(v.collectFailure)
 	}
 	return v
 }

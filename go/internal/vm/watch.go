@@ -28,12 +28,13 @@ type watcher struct {
 	outputs  *outputs
 	windows  *windows
 	events   *events
-	silence  time.Duration // see Options
-	silent   string        // the current note of noteSilence; "" if none
-	gdb      bool          // QEMU serves gdb on a socket of ours
-	paused   string        // QEMU's run state while the guest is paused; else ""
-	restarts int           // the number of restarts in the journals
-	cause    *guest.Error  // why run has ended QEMU; read after run has returned
+	silence  time.Duration      // see Options
+	silent   string             // the current note of noteSilence; "" if none
+	gdb      bool               // QEMU serves gdb on a socket of ours
+	collect  func(*guest.Error) // called before QEMU is ended because the guest has failed; may be nil
+	paused   string             // QEMU's run state while the guest is paused; else ""
+	restarts int                // the number of restarts in the journals
+	cause    *guest.Error       // why run has ended QEMU; read after run has returned
 }
 
 // start starts watching the guest until QEMU has ended.
@@ -78,6 +79,9 @@ func (w *watcher) run() {
 		case <-w.events.panicked:
 			w.outputs.awaitRead()
 			w.terminate(w.guest.ReportedPanic())
+		case <-w.events.off:
+			w.outputs.awaitRead()
+			w.qemu.terminate()
 		case <-w.events.runState:
 			w.outputs.awaitRead()
 			w.terminate(w.checkRunState())
@@ -102,6 +106,9 @@ func (w *watcher) restarted() {
 	if w.guest.State().ReadyBy == "" {
 		_ = w.record.become(state.Booting) // the status shows it even without the file
 	}
+	if w.events.keeps && w.cause == nil {
+		w.continueRestart()
+	}
 	w.checkReady()
 }
 
@@ -112,6 +119,9 @@ func (w *watcher) terminate(found *guest.Error) {
 	}
 	if w.cause == nil {
 		w.cause = found
+		if w.collect != nil {
+			w.collect(found)
+		}
 	}
 	w.qemu.terminate()
 }

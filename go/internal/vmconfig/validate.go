@@ -74,6 +74,7 @@ func (m Machine) Validate() error {
 	if err := CheckQEMUArgs(m.QEMUArgs); err != nil {
 		wrong("qemuArgs", "%v", err)
 	}
+	m.validateCollect(wrong)
 	m.validateConsoles(wrong)
 	m.validateDisks(wrong)
 	m.validateTargets(wrong)
