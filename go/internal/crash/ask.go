@@ -12,6 +12,9 @@ import (
 // the processors, all tasks, the tasks that wait uninterruptibly, and the memory.
 const keys = "ltwm"
 
+// Running is QEMU's run state of a guest whose processors run.
+const Running = "running"
+
 // SysRq types SysRq keys on a console of the guest.
 type SysRq struct {
 	// Type types one key.
@@ -39,7 +42,7 @@ var errNoAnswer = errors.New("the guest does not answer (it must have SysRq enab
 
 // ask adds what the guest prints after SysRq keys and, if nmi is set, after an NMI.
 func (s Source) ask(ctx context.Context, b *bundle, nmi bool) {
-	if !s.Running {
+	if s.RunState != Running {
 		return
 	}
 	if s.SysRq == nil {

@@ -15,14 +15,15 @@ import (
 	"strings"
 
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/plaintext"
 )
 
 // Source is the machine of a bundle. Its functions are called one after the other.
 type Source struct {
 	// Name is the machine's name.
 	Name string
-	// Running is whether the guest's processors run. If not, it gets no SysRq and no NMI.
-	Running bool
+	// RunState is QEMU's run state. Only a guest that is "running" gets SysRq and an NMI.
+	RunState string
 	// Monitor runs a command of QEMU's monitor and decodes its result into result, which may
 	// be nil.
 	Monitor func(ctx context.Context, command string, arguments, result any) error
@@ -54,7 +55,7 @@ func Collect(ctx context.Context, source Source, request ctl.CrashRequest, folde
 		return ctl.CrashBundle{}, err
 	}
 	defer b.discard()
-	b.index.VM, b.index.Reason = source.Name, request.Reason
+	b.index.VM, b.index.Reason, b.index.RunState = source.Name, plaintext.Line(request.Reason), source.RunState
 	source.describe(ctx, b)
 	source.registers(ctx, b)
 	if request.Dump {

@@ -36,6 +36,9 @@ type CrashBundle struct {
 	Reason string `json:"reason"`
 	// Time is when.
 	Time time.Time `json:"time"`
+	// RunState is QEMU's run state then: "running", "guest-panicked", "paused". Only a guest
+	// that runs gets SysRq keys.
+	RunState string `json:"runState"`
 	// Files are the files besides index.json.
 	Files []CrashFile `json:"files"`
 	// Problems are what could not be collected, and why, in a line each.

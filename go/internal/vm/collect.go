@@ -47,10 +47,10 @@ func (v *VM) Collect(ctx context.Context, request ctl.CrashRequest) (ctl.CrashBu
 	}
 	v.outputs.awaitRead() // so that the journals have what was printed up to now
 	source := crash.Source{
-		Name: v.machine.Name, Running: status == "running", Monitor: v.askLong, Consoles: v.crashConsoles(),
+		Name: v.machine.Name, RunState: status, Monitor: v.askLong, Consoles: v.crashConsoles(),
 		Machine: v.machine, Status: v.Status(), Command: v.Command(),
 	}
-	if source.Running {
+	if status == crash.Running {
 		source.SysRq, source.NoSysRq = v.sysRq(request.Force)
 	}
 	bundle, err := crash.Collect(ctx, source, request, folder)
@@ -62,6 +62,10 @@ func (v *VM) Collect(ctx context.Context, request ctl.CrashRequest) (ctl.CrashBu
 
 // collectFailure collects a crash bundle of a guest that has failed.
 func (v *VM) collectFailure(found *guest.Error) {
+	select {
+	case <-v.ready:
+	case <-v.qemu.done():
+	}
 	v.record.log("collecting a crash bundle of the guest, which has " + found.How())
 	_, err := v.Collect(context.Background(), ctl.CrashRequest{Reason: found.How(), Dump: v.options.Dump})
 	if err != nil {

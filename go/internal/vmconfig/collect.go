@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// crashes is the folder of crash bundles, beside those of the consoles' journals.
+const crashes = "crashes"
+
 // validateCollect rejects arguments of QEMU that contradict Collect.
 func (m Machine) validateCollect(wrong func(field, format string, args ...any)) {
 	if err := m.CheckCollect(m.QEMUArgs); err != nil {

@@ -119,9 +119,12 @@ func (m Machine) validateConsoles(wrong func(field, format string, args ...any))
 			}
 			seen[value] = i
 		}
-		if !namePattern.MatchString(console.Name) {
+		switch {
+		case console.Name == crashes:
+			wrong(field+".name", "%q is the folder of crash bundles (choose another name)", crashes)
+		case !namePattern.MatchString(console.Name):
 			wrong(field+".name", "invalid name %q: want lower-case letters, digits and dashes, at most %d", console.Name, MaxName)
-		} else {
+		default:
 			unique(names, "name", strconv.Quote(console.Name))
 		}
 		if arch := m.Architecture(); !arch.hasDevice(console.Device) {
