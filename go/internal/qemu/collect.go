@@ -21,8 +21,8 @@ func collectParams(m vmconfig.Machine) []string {
 	return []string{"sysrq_always_enabled"}
 }
 
-// keep returns the arguments with which QEMU pauses the guest, with its memory, where it would
-// otherwise end or restart it: at a panic, a restart and a power-off. The process that starts
+// keep returns the arguments with which QEMU pauses the guest, with its memory, at a panic, a
+// restart and a power-off, instead of ending or restarting it. The process that starts
 // QEMU continues a guest that restarts, and ends QEMU after the others.
 func keep(m vmconfig.Machine) []string {
 	if !m.Collect {

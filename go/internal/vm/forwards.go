@@ -13,7 +13,7 @@ import (
 )
 
 // reserveForwards takes the host's port of each forward until the start of QEMU, whose own error
-// does not name the process that has a port. If v.options.AutoPorts is set, it replaces each port in use
+// does not name the process that has a port. If v.autoPorts is set, it replaces each port in use
 // by 0: QEMU then takes a free one.
 func (v *VM) reserveForwards() error {
 	if v.machine.Network == nil {
@@ -30,7 +30,7 @@ func (v *VM) reserveForwards() error {
 		switch {
 		case err == nil:
 			v.qemu.reserved = append(v.qemu.reserved, reserved)
-		case v.options.AutoPorts:
+		case v.autoPorts:
 			network.Forward[i].Host = 0
 		default:
 			errs = multierror.Append(errs, fmt.Errorf("forward to port %d/%s: %w", forward.Guest, forward.Transport(), err))

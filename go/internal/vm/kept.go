@@ -5,16 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"microvm-console/internal/guest"
 	"microvm-console/internal/qmp"
 )
-
-// keepFailures makes the watcher call collect once the guest has failed, and before QEMU is ended.
-// QEMU keeps the guest paused, and also one that restarts or powers off; see qemu.Control. It is
-// called before start.
-func (w *watcher) keepFailures(collect func(*guest.Error)) {
-	w.collect, w.events.keeps = collect, true
-}
 
 const (
 	// resetLimit bounds the reset of a guest that restarts.

@@ -54,7 +54,7 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 		return qemu.Host{}, err
 	}
 	v.machine = withDrivers
-	ports, listeners, err := openPorts(v.machine.Consoles, v.options.AutoPorts)
+	ports, listeners, err := openPorts(v.machine.Consoles, v.autoPorts)
 	if err != nil {
 		return qemu.Host{}, err
 	}
@@ -93,11 +93,11 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 
 // writeInitrd makes the guest's initramfs, if Options.WriteInitrd is set.
 func (v *VM) writeInitrd(machineType string) error {
-	if v.options.WriteInitrd == nil {
+	if v.initrd == nil {
 		return nil
 	}
 	v.machine.Initrd = v.dir.Initrd()
-	if err := v.options.WriteInitrd(v.machine.Initrd, v.machine, machineType); err != nil {
+	if err := v.initrd(v.machine.Initrd, v.machine, machineType); err != nil {
 		return fmt.Errorf("initrd: %w", err)
 	}
 	return nil

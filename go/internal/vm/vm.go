@@ -8,7 +8,6 @@ package vm
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -66,23 +65,23 @@ type WriteInitrd func(file string, m vmconfig.Machine, machineType string) error
 
 // VM is a virtual machine run by this process. New creates it, and Run runs it once.
 type VM struct {
-	machine  vmconfig.Machine // with the ports in use once the VM has started
-	options  Options          // with their defaults
-	dir      rundir.Machine
-	disks    *disks
-	lock     *rundir.Lock // from Run on
-	guest    *guest.Guest
-	record   *record
-	consoles *consoles
-	outputs  *outputs
-	windows  *windows
-	watcher  *watcher
-	qemu     *qemuProcess
-	shares   *shares
-	stop     *stopper
+	machine   vmconfig.Machine // with the ports in use once the VM has started
+	autoPorts bool             // see Options
+	initrd    WriteInitrd      // see Options
+	dir       rundir.Machine
+	disks     *disks
+	lock      *rundir.Lock // from Run on
+	guest     *guest.Guest
+	record    *record
+	consoles  *consoles
+	outputs   *outputs
+	windows   *windows
+	watcher   *watcher
+	qemu      *qemuProcess
+	shares    *shares
+	stop      *stopper
 
-	executing  atomic.Int64 // number of commands that run in the guest
-	collecting sync.Mutex   // held while a crash bundle is collected
+	executing atomic.Int64 // number of commands that run in the guest
 
 	ready    chan struct{} // closed when QEMU runs and its ports are open
 	ended    chan struct{} // closed when the end of QEMU, or of a failed start, is known
@@ -101,17 +100,18 @@ func New(m vmconfig.Machine, options Options) *VM {
 		m.Consoles = withoutPorts(m.Consoles)
 	}
 	v := &VM{
-		machine:  m,
-		options:  options,
-		dir:      dir,
-		disks:    newDisks(m, options.ScratchDir),
-		guest:    newGuest(m),
-		qemu:     newQEMU(m, options.QEMUArgs),
-		shares:   &shares{},
-		stop:     &stopper{forced: make(chan struct{})},
-		ready:    make(chan struct{}),
-		ended:    make(chan struct{}),
-		finished: make(chan struct{}),
+		machine:   m,
+		autoPorts: options.AutoPorts,
+		initrd:    options.WriteInitrd,
+		dir:       dir,
+		disks:     newDisks(m, options.ScratchDir),
+		guest:     newGuest(m),
+		qemu:      newQEMU(m, options.QEMUArgs),
+		shares:    &shares{},
+		stop:      &stopper{forced: make(chan struct{})},
+		ready:     make(chan struct{}),
+		ended:     make(chan struct{}),
+		finished:  make(chan struct{}),
 	}
 	if m.GDB || options.GDB {
 		v.qemu.gdb = gdbServer{dir.GDB(), options.GDB}
@@ -127,10 +127,9 @@ func New(m vmconfig.Machine, options Options) *VM {
 	v.watcher = &watcher{
 		qemu: v.qemu, guest: v.guest, record: v.record, consoles: v.consoles, outputs: v.outputs, windows: v.windows,
 		events: newEvents(v.guest, v.outputs, v.windows), silence: options.Silence, gdb: m.GDB || options.GDB,
+		collector: &collector{vm: v, dump: options.Dump}, keeps: m.Collect,
 	}
-	if m.Collect {
-		v.watcher.keepFailures(v.collectFailure)
-	}
+	v.watcher.events.keeps = m.Collect
 	return v
 }
 

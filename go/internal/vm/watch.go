@@ -21,20 +21,21 @@ const (
 // watcher passes what QEMU reports and the consoles print to package guest, which decides on the
 // guest's state, and ends QEMU if the guest has failed.
 type watcher struct {
-	qemu     *qemuProcess
-	guest    *guest.Guest
-	record   *record
-	consoles *consoles
-	outputs  *outputs
-	windows  *windows
-	events   *events
-	silence  time.Duration      // see Options
-	silent   string             // the current note of noteSilence; "" if none
-	gdb      bool               // QEMU serves gdb on a socket of ours
-	collect  func(*guest.Error) // called before QEMU is ended because the guest has failed; may be nil
-	paused   string             // QEMU's run state while the guest is paused; else ""
-	restarts int                // the number of restarts in the journals
-	cause    *guest.Error       // why run has ended QEMU; read after run has returned
+	qemu      *qemuProcess
+	guest     *guest.Guest
+	record    *record
+	consoles  *consoles
+	outputs   *outputs
+	windows   *windows
+	events    *events
+	silence   time.Duration // see Options
+	silent    string        // the current note of noteSilence; "" if none
+	gdb       bool          // QEMU serves gdb on a socket of ours
+	collector *collector    // writes crash bundles
+	keeps     bool          // QEMU keeps the guest paused when it fails, restarts or powers off; see qemu.Control
+	paused    string        // QEMU's run state while the guest is paused; else ""
+	restarts  int           // the number of restarts in the journals
+	cause     *guest.Error  // why run has ended QEMU; read after run has returned
 }
 
 // start starts watching the guest until QEMU has ended.
@@ -106,7 +107,7 @@ func (w *watcher) restarted() {
 	if w.guest.State().ReadyBy == "" {
 		_ = w.record.become(state.Booting) // the status shows it even without the file
 	}
-	if w.events.keeps && w.cause == nil {
+	if w.keeps && w.cause == nil {
 		w.continueRestart()
 	}
 	w.checkReady()
@@ -119,8 +120,8 @@ func (w *watcher) terminate(found *guest.Error) {
 	}
 	if w.cause == nil {
 		w.cause = found
-		if w.collect != nil {
-			w.collect(found)
+		if w.keeps {
+			w.collector.failed(found)
 		}
 	}
 	w.qemu.terminate()

@@ -9,13 +9,6 @@ import (
 // crashes is the folder of crash bundles, beside those of the consoles' journals.
 const crashes = "crashes"
 
-// validateCollect rejects arguments of QEMU that contradict Collect.
-func (m Machine) validateCollect(wrong func(field, format string, args ...any)) {
-	if err := m.CheckCollect(m.QEMUArgs); err != nil {
-		wrong("qemuArgs", "%v", err)
-	}
-}
-
 // CheckCollect returns an error if the machine collects, and the user's arguments decide what QEMU
 // does at a panic, a restart or a power-off: then the guest's memory may be lost.
 func (m Machine) CheckCollect(args []string) error {

@@ -74,7 +74,9 @@ func (m Machine) Validate() error {
 	if err := CheckQEMUArgs(m.QEMUArgs); err != nil {
 		wrong("qemuArgs", "%v", err)
 	}
-	m.validateCollect(wrong)
+	if err := m.CheckCollect(m.QEMUArgs); err != nil {
+		wrong("qemuArgs", "%v", err)
+	}
 	m.validateConsoles(wrong)
 	m.validateDisks(wrong)
 	m.validateTargets(wrong)
