@@ -33,10 +33,11 @@ func (q *qemuProcess) restart(ctx context.Context) error {
 		err = q.execute(ctx, "system_reset", nil)
 	}
 	for err == nil { // the reset follows the answer
-		status := ""
-		if status, err = q.status(ctx); err == nil && status != statusShutdown {
+		status, failure := q.status(ctx)
+		if failure == nil && status != statusShutdown {
 			break
 		}
+		err = failure
 		select {
 		case <-ctx.Done():
 			err = context.Cause(ctx)

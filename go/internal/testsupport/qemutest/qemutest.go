@@ -252,20 +252,12 @@ func (f *fake) monitor() {
 		if f.has("fake.mute") || f.has("fake.hang") && request.Execute != "qmp_capabilities" {
 			continue
 		}
-		answer := fmt.Sprintf(`{"status": %q}`, f.status)
+		answer := f.crashAnswer(request.Execute, request.Arguments.Protocol)
 		switch {
 		case request.Arguments.CommandLine == "info usernet":
 			answer = f.usernet()
 		case request.Execute == "query-commands" && f.has("fake.resize"):
 			answer = `[{"name": "query-commands"}, {"name": "chardev-window-size-changed"}]`
-		case request.Arguments.CommandLine == "info registers -a":
-			answer = `"\r\nCPU#0\r\nRIP=ffffffff81000000\r\n"`
-		case request.Execute == "query-version":
-			answer = `{"qemu": {"major": 9, "minor": 8, "micro": 7}}`
-		case request.Execute == "dump-guest-memory":
-			answer = f.dump(request.Arguments.Protocol)
-		case request.Execute == "query-dump":
-			answer = fmt.Sprintf(`{"status": %q, "completed": 5, "total": 5}`, cmp.Or(f.words["fake.dump"], "completed"))
 		case request.Execute == "query-commands":
 			answer = "[]"
 		case request.Execute == "chardev-window-size-changed":
