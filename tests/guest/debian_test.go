@@ -20,6 +20,7 @@ func TestDebianDocument(t *testing.T) {
 	home := harness.UserFolder(t)
 	harness.Setenv(t, "HOME", home)
 	// The test runs as root, and a fresh machine has no sudo.
+	harness.Must(t, home, "mkdir", "bin")
 	harness.WriteFile(t, filepath.Join(home, "bin", "sudo"), "#!/bin/sh\nexec \"$@\"\n")
 	harness.Must(t, home, "chmod", "+x", "bin/sudo")
 	tools := filepath.Join(harness.Build(t, "tools"), "bin")
