@@ -92,6 +92,7 @@ func TestCrashBundle(t *testing.T) {
 				t.Errorf("the index is %+v", index)
 			}
 			expectIn(t, found[0], "serial.log", "Kernel panic - not syncing: sysrq triggered crash")
+			expectIn(t, found[0], "events.json", `"kind": "panic"`)
 			expectIn(t, found[0], "memory.elf", "\x7fELF")
 		})
 	}

@@ -63,6 +63,7 @@ func Collect(ctx context.Context, source Source, request ctl.CrashRequest, folde
 	}
 	source.ask(ctx, b, request.NMI)
 	source.journals(b)
+	source.events(b)
 	return b.finish()
 }
 

@@ -118,6 +118,7 @@ func TestCollect(t *testing.T) {
 		"status.json":   "{\n  \"state\": \"ready\"\n}\n",
 		"registers.txt": "RIP=1\nRSP=2\n",
 		"serial.log":    boot,
+		"events.json":   "[]\n",
 	}
 	answers := "sysrq: l\nsysrq: t\nsysrq: w\nsysrq: m\n"
 	for _, test := range []struct {
@@ -200,6 +201,25 @@ func checkIndex(t *testing.T, folder string, bundle ctl.CrashBundle) {
 	}
 	if index.Reason != "why" || index.VM != "m" || index.Folder != "" || bundle.Folder != folder {
 		t.Errorf("the index is %+v, of %+v", index, bundle)
+	}
+}
+
+func TestEvents(t *testing.T) {
+	const boot = "Linux version 6.1\n"
+	g := &guest{runState: "guest-panicked", printed: boot + "[    1.500000] Kernel panic - not syncing: bad luck\n"}
+	folder := filepath.Join(t.TempDir(), "bundle")
+	if _, err := crash.Collect(t.Context(), g.source(), ctl.CrashRequest{}, folder); err != nil {
+		t.Fatal(err)
+	}
+	var events []struct {
+		Console, Kind, Title string
+		Begin                int64
+	}
+	if err := json.Unmarshal([]byte(content(t, folder)["events.json"]), &events); err != nil {
+		t.Fatal(err)
+	}
+	if len(events) != 1 || events[0].Console != "serial" || events[0].Kind != "panic" || events[0].Begin != int64(len(boot)) {
+		t.Errorf("the events are %+v", events)
 	}
 }
 
