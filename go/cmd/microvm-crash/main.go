@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,7 +98,11 @@ func collect(c *cli.Context) error {
 	ctx, cancel := context.WithTimeout(c.Context, limit)
 	defer cancel()
 	bundle, err := client.Crash(ctx, request)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil && c.Err() == nil:
+		place := cmp.Or(request.Output, "in the folder of its bundles")
+		return cmdline.Status(cmdline.StatusTimeout, fmt.Errorf("vm %q: no bundle within %v (it will be %s once it is complete)", status.Name, limit, place))
+	case err != nil:
 		return fmt.Errorf("vm %q: %w", status.Name, err)
 	}
 	if err := display.Bundle(c.App.Writer, bundle); err != nil {
