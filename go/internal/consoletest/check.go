@@ -16,6 +16,9 @@ type Check struct {
 	Name string
 	// Run returns an error if the check fails.
 	Run func(context.Context) error
+	// Tests returns the tests that the check has reported, and a summary of them, once Run has
+	// returned. It is nil if the check reports none.
+	Tests func() (tests []report.Result, summary string)
 	// Needs are the names of earlier checks that this one depends on.
 	Needs []string
 	// Skip is why this machine cannot have the check; "" if it can.
@@ -127,8 +130,14 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 		if check.Quiet && result.Err == nil {
 			continue
 		}
-		progress(result, true)
-		results = append(results, result)
+		var tests []report.Result
+		if check.Tests != nil && check.Skip == "" {
+			tests, result.Summary = check.Tests()
+		}
+		for _, result := range append([]report.Result{result}, tests...) {
+			progress(result, true)
+			results = append(results, result)
+		}
 	}
 	return results
 }

@@ -27,6 +27,8 @@ func (s *Suite) declared() []Check {
 			check.Needs = append(check.Needs, nameLogin(console.Device))
 		}
 		switch {
+		case declared.KTAP:
+			s.reports(&check, declared, console.Device)
 		case declared.Run != "":
 			check.Run = s.runs(declared, console.Device)
 		case declared.Send != "":

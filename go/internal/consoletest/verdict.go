@@ -37,16 +37,6 @@ func (s *Suite) kernel() Check {
 	return Check{Name: nameKernel, Run: s.judge, Needs: []string{nameStarts}, Always: true, AfterEnd: true}
 }
 
-// onceMore returns the error of a result. That of a panic alone has the end of the machine in it:
-// Run does not report it again if an earlier check has failed with that.
-func onceMore(result verdict.Result) error {
-	err := result.Err()
-	if result.Panicked() && len(result.Of(verdict.Fail)) == 1 {
-		return fmt.Errorf("%w: %w", ErrEnded, err)
-	}
-	return err
-}
-
 // judge ends the machine if it still runs, and returns why the kernel's log is not clean.
 func (s *Suite) judge(ctx context.Context) error {
 	if s.began.IsZero() {
@@ -57,8 +47,12 @@ func (s *Suite) judge(ctx context.Context) error {
 	}
 	select {
 	case <-s.vm.Finished():
-		return onceMore(s.Kernel.Result())
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	result := s.Kernel.Result()
+	if result.Panicked() { // which an earlier check may have reported
+		return fmt.Errorf("%w: %w", ErrEnded, result.Err())
+	}
+	return result.Err()
 }

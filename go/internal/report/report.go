@@ -56,6 +56,10 @@ type Result struct {
 	Err      error  // why it has failed
 	Skipped  string // why this machine cannot have the check
 	NotRun   string // why it has not run, or was interrupted
+	// Test is set if it is the result of a test that the check before it has reported.
+	Test bool
+	// Summary says more about a check that has passed, for people.
+	Summary string
 }
 
 // Console is the end of a console's output.

@@ -62,6 +62,8 @@ type Machine struct {
 	Network *Network `json:"network,omitempty"`
 	// GDB serves gdb on a Unix socket in the VM's directory. Default false.
 	GDB bool `json:"gdb,omitempty"`
+	// Collect makes the VM write a crash bundle when the guest fails. Default false.
+	Collect bool `json:"collect,omitempty"`
 	// Vsock gives the guest a virtio-vsock device. Default: none.
 	Vsock *Vsock `json:"vsock,omitempty"`
 	// Sandbox runs QEMU with -sandbox, so that it cannot start programs, change its user or
@@ -72,11 +74,11 @@ type Machine struct {
 	QEMUArgs []string `json:"qemuArgs,omitempty"`
 	// Checks are made by run-test in this order, after its own.
 	Checks []Check `json:"checks,omitempty"`
+	// KernelLog is what run-test accepts in the kernel's log. Default: warnings only.
+	KernelLog *KernelLog `json:"kernelLog,omitempty"`
 	// Exactness is set if run-test also has the guest print numbered lines on each console
 	// with a login, and looks for each of them. Default false.
 	Exactness bool `json:"exactness,omitempty"`
-	// KernelLog is what run-test accepts in the kernel's log. Default: warnings only.
-	KernelLog *KernelLog `json:"kernelLog,omitempty"`
 }
 
 // Console is one console device of the guest and its endpoint on the host.
