@@ -36,6 +36,9 @@
   # What run-test checks in this guest, besides the checks that it does in every guest.
   checks = import ./checks.nix;
 
+  # A warning in the kernel's log fails run-test. docs/run-test.md describes the fields.
+  kernelLog.warnings = "fail";
+
   # Appended to QEMU's arguments.
   # qemuArgs = [ "-rtc" "base=localtime" ];
 }

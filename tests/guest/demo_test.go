@@ -26,7 +26,7 @@ func TestRunTestOnEachMachineType(t *testing.T) {
 			t.Parallel()
 			harness.OwnFolders(t)
 			output := harness.Must(t, harness.Root, harness.DemoProgram(t, "run-test"), "--machine", kind)
-			if !strings.Contains(output, "13 passed, 0 failed") || !accelerated(kind).MatchString(output) {
+			if !strings.Contains(output, "14 passed, 0 failed") || !accelerated(kind).MatchString(output) {
 				t.Error(output)
 			}
 		})
@@ -43,7 +43,7 @@ func TestByHand(t *testing.T) {
 	harness.Login(console)
 
 	output := harness.Must(t, harness.Root, harness.DemoProgram(t, "run-test")) // 4440 and 4441 are taken
-	if !strings.Contains(output, "13 passed, 0 failed") {
+	if !strings.Contains(output, "14 passed, 0 failed") {
 		t.Error(output)
 	}
 	second := harness.Start(t, harness.DemoProgram(t, "microvm-run"))

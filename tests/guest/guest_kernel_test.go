@@ -36,7 +36,7 @@ func TestGuestKernelRunTest(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			harness.OwnFolders(t)
 			output := harness.Must(t, harness.Root, filepath.Join(demo, "bin", "run-test"), "--machine", kind)
-			if !strings.Contains(output, "13 passed, 0 failed") || !accelerated(kind).MatchString(output) {
+			if !strings.Contains(output, "14 passed, 0 failed") || !accelerated(kind).MatchString(output) {
 				t.Error(output)
 			}
 		})

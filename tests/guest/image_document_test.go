@@ -15,9 +15,9 @@ var imageDocumentShows = []string{
 	" 0 failed",          // of the boot sector
 	"line 999",           // console-log
 	"key x",              // connect-serial
-	"6 passed, 0 failed", // the disk
-	"6 passed, 0 failed", // qcow2
-	"6 passed, 0 failed", // the ISO
+	"7 passed, 0 failed", // the disk
+	"7 passed, 0 failed", // qcow2
+	"7 passed, 0 failed", // the ISO
 	" 0 failed",          // UEFI
 	"it has its module",
 	" 0 failed", // of the Multiboot kernel

@@ -20,7 +20,7 @@ func TestKernelFlavorsRunTest(t *testing.T) {
 					harness.OwnFolders(t)
 					output := harness.Must(t, harness.Root, filepath.Join(demo, "bin", "run-test"), "--machine", kind,
 						"--lines", "10000", "--timeout", "10m")
-					if !strings.Contains(output, "13 passed, 0 failed") {
+					if !strings.Contains(output, "14 passed, 0 failed") {
 						t.Error(output)
 					}
 				})

@@ -132,7 +132,7 @@ func TestInsideKVMRunTest(t *testing.T) {
 	onlyInsideKVM(t)
 	eachMachineType(t, func(t *testing.T, kind string) {
 		output := harness.Must(t, harness.Root, harness.DemoProgram(t, "run-test"), "--machine", kind, "--lines", fmt.Sprint(*harness.Lines), "--timeout", harness.WaitLimit.String())
-		for _, want := range []string{"KVM, " + kind, "13 passed, 0 failed"} {
+		for _, want := range []string{"KVM, " + kind, "14 passed, 0 failed"} {
 			if !strings.Contains(output, want) {
 				t.Errorf("no %q", want)
 			}

@@ -15,7 +15,7 @@ func TestPackagesAndServices(t *testing.T) {
 	harness.OwnFolders(t)
 	guest := harness.Build(t, "packages-guest")
 	output := harness.Must(t, harness.Root, filepath.Join(guest, "bin", "run-test"), "--timeout", "60s", "--lines", "1000")
-	if !strings.Contains(output, "\n14 passed, 0 failed") {
+	if !strings.Contains(output, "\n15 passed, 0 failed") {
 		t.Error(output)
 	}
 	var initrd string

@@ -163,7 +163,7 @@ func TestGuestWithoutALogin(t *testing.T) {
 		}
 	})
 	output, status := runTest(t, config)
-	if status != 0 || !strings.Contains(output, "8 passed, 0 failed, 6 skipped") {
+	if status != 0 || !strings.Contains(output, "9 passed, 0 failed, 6 skipped") {
 		t.Errorf("status %d:\n%s", status, output)
 	}
 }

@@ -129,7 +129,7 @@ func run(c *cli.Context) error {
 			return start(c, machine, extra, guest.WriteInitrd)
 		})
 	}
-	rules := []func(vmconfig.Machine) error{vmconfig.Machine.CheckFiles, consoletest.CheckNames}
+	rules := []func(vmconfig.Machine) error{vmconfig.Machine.CheckFiles, vmconfig.CheckAllowFile, consoletest.CheckNames}
 	if !c.Bool("check") && !c.Bool("dry-run") { // they may run on another host
 		rules = append(rules, vmconfig.Machine.CheckDisks)
 	}

@@ -16,6 +16,7 @@ import (
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/color"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/guest"
 	"microvm-console/internal/plaintext"
 	"microvm-console/internal/process"
 	"microvm-console/internal/qemu"
@@ -33,6 +34,7 @@ type launch struct {
 	settings settings.Settings
 	palette  color.Palette // of what log prints
 	log      func(format string, words ...any)
+	verdict  bool // give the verdict on the kernel's log
 
 	leases map[string]*relayd.Lease // by channel
 }
@@ -49,19 +51,29 @@ func (l *launch) run(ctx context.Context) (status int, err error) {
 			err = errors.Join(err, left)
 		}
 	}()
+	if err := l.checkVerdict(relays); err != nil {
+		return 0, err
+	}
 	if err := l.attach(ctx, relays); err != nil {
 		return 0, err
 	}
 	l.announce(relays)
 	w := l.watch(relays)
+	if l.verdict {
+		w.log = newKernelLog(w.devices(), w.consoles)
+	}
 	if status, err = l.runQEMU(ctx, relays, w); err != nil {
 		return status, err
 	}
 	for _, lease := range l.leases {
 		errs = multierror.Append(errs, lease.AwaitDrained())
 	}
-	if !l.daemonized(status) {
-		l.conclude(ctx, w, status)
+	if l.daemonized(status) {
+		return status, nil
+	}
+	found := l.conclude(ctx, w, status)
+	if w.log != nil && !onlyPrints(l.user) {
+		status = l.judgeKernel(w.log, found, status)
 	}
 	return status, nil
 }
@@ -74,8 +86,9 @@ func (l *launch) daemonized(status int) bool {
 // recordLimit bounds how long the relays take to record how the boot has ended.
 const recordLimit = 5 * time.Second
 
-// conclude prints why the guest has ended, and has the relays record it.
-func (l *launch) conclude(ctx context.Context, w *watch, status int) {
+// conclude prints why the guest has ended, has the relays record it, and returns it; nil if the
+// guest has not failed.
+func (l *launch) conclude(ctx context.Context, w *watch, status int) *guest.Error {
 	found, suspected := w.judge()
 	if found != nil {
 		l.log("%s", l.palette.Red("guest "+plaintext.Line(found.How())))
@@ -88,6 +101,7 @@ func (l *launch) conclude(ctx context.Context, w *watch, status int) {
 	for _, lease := range l.leases {
 		_ = lease.EndBoot(limited, w.how(found, suspected, status)) // without it, only the list of boots is incomplete
 	}
+	return found
 }
 
 // channels returns the channels of the settings, with which QEMU is connected.
@@ -146,12 +160,15 @@ func (l *launch) announce(relays qemu.Relays) {
 	}
 }
 
+// kernelPrints reports whether a guest's kernel may print to a channel.
+func kernelPrints(c qemu.Channel) bool { return c.Device == "serial" || c.Device == "virtconsole" }
+
 // watch returns the watch of the guest, on the channels to which its kernel may print.
 func (l *launch) watch(relays qemu.Relays) *watch {
 	var names []string
 	var consoles []console
 	for _, c := range relays.Connected {
-		if c.Device == "serial" || c.Device == "virtconsole" {
+		if kernelPrints(c) {
 			names, consoles = append(names, c.Name), append(consoles, console{l.leases[c.Name]})
 		}
 	}
@@ -227,6 +244,12 @@ func (l *launch) wait(ctx context.Context, started *process.Process, monitor *qm
 		l.noteRestarts(living, w)
 		return nil
 	})
+	if w.log != nil {
+		group.Go(func() error {
+			w.log.follow(living)
+			return nil
+		})
+	}
 	select {
 	case <-started.Done():
 	case <-ctx.Done():

@@ -22,8 +22,8 @@ func app() *cli.App {
 	return &cli.App{
 		Name:      "run-qemu",
 		Usage:     "start QEMU with its serial port, monitor and debugcon on persistent relays",
-		UsageText: "run-qemu [QEMU arguments...]",
-		ArgsUsage: "[QEMU arguments...]",
+		UsageText: "run-qemu [--verdict] [QEMU arguments...]",
+		ArgsUsage: "[--verdict] [QEMU arguments...]",
 		Description: `Connects QEMU with every channel of qemu-relay that the settings enable: serial, monitor and
 debugcon, and others, which are further serial ports unless their name begins with hvc or
 contains monitor, hmp or qmp. All arguments are passed to QEMU. If a channel has no running
@@ -31,15 +31,18 @@ relay, run-qemu serves it until QEMU ends. A -serial, -monitor or -debugcon amon
 arguments replaces the channel. Without a display (DISPLAY, WAYLAND_DISPLAY) and without an
 option for one, QEMU gets -display none.
 
-When QEMU has ended, a line reports a guest that panicked or restarted again and again.
+When QEMU has ended, a line reports a guest that panicked or restarted again and again. With
+--verdict as the first argument, run-qemu prints whether the kernel's log is clean, broken or
+unknown (see console-log), and the exit status says so.
 
 QEMU is the program $QEMU, or qemu-system-x86_64. The settings are those of qemu-relay.
 --help and --version as the only argument are run-qemu's; QEMU has -help and -version.`,
 		Metadata: cmdline.Manual{
 			Exit: []cmdline.Entry{
 				{Term: "N", Text: "QEMU's exit status, or 128 and the number of the signal that ended it"},
-				{Term: "1", Text: "before QEMU starts: it cannot be started"},
+				{Term: "1", Text: "before QEMU starts: it cannot be started; with --verdict: the kernel's log is broken or unknown"},
 				{Term: "2", Text: "before QEMU starts: wrong settings"},
+				{Term: "4", Text: "with --verdict: the guest panicked"},
 				{Term: "5", Text: "before QEMU starts: a relay did not answer in time"},
 			},
 			Files: []cmdline.Entry{
@@ -48,6 +51,7 @@ QEMU is the program $QEMU, or qemu-system-x86_64. The settings are those of qemu
 			},
 			Examples: []cmdline.Entry{
 				{Term: "run-qemu -m 512 -kernel bzImage -append console=ttyS0", Text: "Start a kernel; attach with connect-serial"},
+				{Term: "run-qemu --verdict -m 512 -kernel bzImage -append console=ttyS0", Text: "Test a kernel, and fail if it has broken"},
 				{Term: "run-qemu -drive file=os.img,format=raw -s -S", Text: "Start an operating system of your own, and wait for gdb"},
 				{Term: "QEMU=qemu-system-i386 run-qemu -cdrom os.iso", Text: "Use another QEMU"},
 			},
@@ -77,7 +81,8 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("qemu: %w (install it, or set QEMU to a program)", err)
 	}
-	l := launch{program: program, user: args, settings: all, palette: color.Of(c.App.ErrWriter), log: func(format string, words ...any) {
+	args, judged := cutVerdict(args)
+	l := launch{program: program, user: args, verdict: judged, settings: all, palette: color.Of(c.App.ErrWriter), log: func(format string, words ...any) {
 		fmt.Fprintf(c.App.ErrWriter, c.App.Name+": "+format+"\n", words...)
 	}}
 	status, err := l.run(c.Context)

@@ -23,6 +23,7 @@ const (
 type watch struct {
 	consoles  []console // to which the guest's kernel may print
 	names     []guest.Console
+	log       *kernelLog    // nil without --verdict
 	restarted chan struct{} // receives a value for each restart; buffered
 
 	mu       sync.Mutex
@@ -45,6 +46,15 @@ func newWatch(names []string, consoles []console) *watch {
 	}
 	w.count = guest.New(w.names)
 	return w
+}
+
+// devices returns the names of the consoles.
+func (w *watch) devices() []string {
+	var names []string
+	for _, name := range w.names {
+		names = append(names, name.Device)
+	}
+	return names
 }
 
 // event handles an event of QEMU. It does not block.

@@ -32,6 +32,10 @@ vm.json, its field checks, follow once root has logged in on each console. On a 
 With --run, the steps that the chosen checks need (the start, the logins) run too, and are
 reported only if they fail.
 
+The last check is the verdict on the kernel's log of the whole boot. It is clean, broken (the
+kernel has reported an event that the field kernelLog does not allow), or unknown (bytes are
+missing). It is always given; with --run, it is reported if it fails.
+
 After a failed check, the last lines of each console and QEMU's command line are shown,
 and everything that the consoles printed is kept in a folder that is printed.
 
@@ -104,7 +108,7 @@ func test(c *cli.Context) error {
 // checkFiles checks the files of a machine that changes none.
 func checkFiles(machine vmconfig.Machine) error {
 	unchanged := machine.WithoutChanges()
-	return multierror.Append(unchanged.CheckFiles(), unchanged.CheckDisks()).ErrorOrNil()
+	return multierror.Append(unchanged.CheckFiles(), unchanged.CheckDisks(), vmconfig.CheckAllowFile(machine)).ErrorOrNil()
 }
 
 // mostLines is how many numbered lines the journal of a console can keep beside the other

@@ -52,7 +52,7 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 		errs = multierror.Append(errs, t.pretty.Statistics(all))
 	}
 	errs = multierror.Append(errs, deliver(c, all), archive(all, base))
-	return verdict(all, errs)
+	return outcome(all, errs)
 }
 
 // pretty returns the Pretty that prints the results as they come. It prints nothing if the
@@ -110,9 +110,10 @@ func archive(all report.Report, base string) error {
 	return nil
 }
 
-// verdict returns the program's error: errs and how many checks, or runs, have failed. If a
-// guest has panicked, it is that panic, with its exit status.
-func verdict(all report.Report, errs *multierror.Error) error {
+// outcome returns the program's error: errs and how many checks, or runs, have failed. If a
+// guest has panicked, it is that panic, with its exit status. A panic that has not ended a VM
+// has the same status.
+func outcome(all report.Report, errs *multierror.Error) error {
 	var cause *guest.Error
 	for _, err := range errs.WrappedErrors() {
 		if errors.As(err, &cause) && cause.Panic() {
@@ -127,6 +128,11 @@ func verdict(all report.Report, errs *multierror.Error) error {
 	case failed > 0:
 		run := all.Runs[0]
 		errs = multierror.Append(errs, fmt.Errorf("%d of %d checks failed", run.Count().Failed, len(run.Results)))
+	}
+	for _, run := range all.Runs {
+		if run.Kernel != nil && run.Kernel.Panicked() {
+			return cmdline.Status(cmdline.StatusPanic, errs.ErrorOrNil())
+		}
 	}
 	return errs.ErrorOrNil()
 }

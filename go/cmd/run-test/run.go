@@ -17,6 +17,7 @@ import (
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guest"
 	"microvm-console/internal/report"
+	"microvm-console/internal/verdict"
 	"microvm-console/internal/vm"
 	"microvm-console/internal/vmconfig"
 )
@@ -51,7 +52,13 @@ func (t *tester) note(ctx context.Context, line string) {
 // run starts the machine, runs the checks, and stops the machine. The journals are in folder.
 // The error is how the VM ended; a result of the run has it too.
 func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
+	rules, err := t.machine.KernelLog.Rules() // the file was checked, and may have changed
+	if err != nil {
+		return report.Run{VM: t.machine.Name, Started: time.Now()}, err
+	}
+	judge := consoletest.NewJudge(t.machine, rules)
 	v := vm.New(t.machine, vm.Options{
+		Observer:   consoletest.Observer(judge),
 		AutoPorts:  true,
 		ScratchDir: folder,
 		JournalDir: func(console string) (string, error) { return filepath.Join(folder, console), nil },
@@ -71,6 +78,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		return err
 	})
 	suite := consoletest.NewSuite(t.machine, v, t.lines)
+	suite.Kernel = judge
 	t.tails, t.until = nil, ""
 	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, func(result report.Result, done bool) {
 		t.tail(v, result, done)
@@ -89,8 +97,24 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		t.pretty.Progress(run.Results[len(run.Results)-1], true)
 	}
 	t.describe(&run, v, ended)
+	t.noteEvents(ctx, judge, &run)
 	t.pretty.Close(run)
 	return run, ended
+}
+
+// noteEvents adds the verdict on the kernel's log to the run, and prints the events that do not fail.
+func (t *tester) noteEvents(ctx context.Context, judge *verdict.Judge, run *report.Run) {
+	if run.Accel == "" {
+		return // QEMU has not started
+	}
+	result := judge.Result()
+	run.Kernel = &result
+	for _, e := range result.Of(verdict.Note) {
+		t.note(ctx, fmt.Sprintf("the kernel's log: %s (%s)", e, e.Where()))
+	}
+	for _, e := range result.Of(verdict.Allowed) {
+		t.note(ctx, fmt.Sprintf("the kernel's log: allowed (%s): %s (%s)", e.Reason, e, e.Where()))
+	}
 }
 
 // uninterrupted returns err, the machine's, unless it is only that ctx has ended.

@@ -17,6 +17,7 @@ const (
 	namePrinted  = "output printed before the first client is there"
 	nameShutdown = "clean shutdown, nothing left behind" // if there is a login
 	nameEnds     = "the VM ends, nothing left behind"    // if there is none
+	nameKernel   = "the kernel's log is clean"
 	// NameEndsWell is the name of the check that is reported only if it fails.
 	NameEndsWell = "the VM ends well"
 )
@@ -42,7 +43,7 @@ func nameLines(device string, lines int) string {
 // package: a report, and --run, could not distinguish the two. The error is a
 // *multierror.Error; see vmconfig.Load.
 func CheckNames(machine vmconfig.Machine) error {
-	own := []string{nameStarts, namePrinted, nameShutdown, nameEnds, NameEndsWell}
+	own := []string{nameStarts, namePrinted, nameShutdown, nameEnds, nameKernel, NameEndsWell}
 	for _, from := range machine.Consoles {
 		own = append(own, nameLogin(from.Device), nameLines(from.Device, DefaultLines))
 		for _, to := range machine.Consoles {

@@ -13,12 +13,16 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/state"
+	"microvm-console/internal/verdict"
 	"microvm-console/internal/vm"
 	"microvm-console/internal/vmconfig"
 )
 
-// Suite is the checks of one machine. The last of them stops it.
+// Suite is the checks of one machine. They stop it at their end.
 type Suite struct {
+	// Kernel gives the verdict on the kernel's log. The caller sets it before a check runs.
+	Kernel *verdict.Judge
+
 	machine vmconfig.Machine
 	vm      *vm.VM
 	lines   int // how many numbered lines the guest prints on each console
@@ -68,7 +72,7 @@ func (s *Suite) Checks() []Check {
 	for _, console := range s.machine.Consoles {
 		checks = append(checks, shellCheck(nameLines(console.Device, s.lines), s.exact(console), console))
 	}
-	checks = append(checks, s.stop())
+	checks = append(checks, s.stop(), s.kernel())
 	for i := range checks {
 		checks[i] = checks[i].withAdvice(s.slow)
 	}

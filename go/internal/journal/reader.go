@@ -28,6 +28,22 @@ func Missing(err error) bool {
 	return errors.As(err, &gap) || errors.As(err, &loss)
 }
 
+// Gone describes what is missing if Missing(err): by how many bytes the offset of the stream has
+// advanced, how many bytes were printed there, -1 if that is unknown, and why.
+func Gone(err error) (skipped, printed int64, cause string) {
+	var gap *GapError
+	var loss *LossError
+	switch {
+	case errors.As(err, &gap):
+		return gap.To - gap.From, gap.To - gap.From, "no longer kept"
+	case errors.As(err, &loss) && loss.Gap.Bytes > 0:
+		return 0, loss.Gap.Bytes, loss.Gap.Cause
+	case errors.As(err, &loss):
+		return 0, -1, loss.Gap.Cause
+	}
+	return 0, 0, ""
+}
+
 // Reader reads the stream from an offset, and blocks at the end until there is more. Each
 // Reader is for one goroutine, except for Offset.
 //

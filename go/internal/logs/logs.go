@@ -94,6 +94,9 @@ func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error
 	return Log{}, fmt.Errorf("vm %q: %w of console %q (choose one of %s)", machine, ErrNone, console, strings.Join(names, ", "))
 }
 
+// OfMachine returns the logs of all consoles of a VM, sorted by name.
+func OfMachine(machine string) ([]Log, error) { return ofMachine(machine) }
+
 // consoleNames returns the names of consoles for display.
 func consoleNames(consoles []vmconfig.Console) string {
 	names := make([]string, len(consoles))

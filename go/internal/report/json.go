@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"microvm-console/internal/plaintext"
+	"microvm-console/internal/verdict"
 )
 
 // The fields of the JSON report; docs/run-test.md describes them. New ones may be added.
@@ -19,17 +20,18 @@ type (
 		Statistics  *jsonStatistics `json:"statistics,omitempty"`
 	}
 	jsonRun struct {
-		VM             string        `json:"vm"`
-		Passed         bool          `json:"passed"`
-		Started        time.Time     `json:"started"`
-		Seconds        float64       `json:"seconds"`
-		ToLoginSeconds float64       `json:"toLoginSeconds,omitempty"`
-		Accel          string        `json:"accel,omitempty"`
-		MachineType    string        `json:"machineType,omitempty"`
-		Checks         []jsonCheck   `json:"checks"`
-		Command        string        `json:"command,omitempty"`
-		Consoles       []jsonConsole `json:"consoles,omitempty"`
-		Kept           string        `json:"kept,omitempty"`
+		VM             string          `json:"vm"`
+		Passed         bool            `json:"passed"`
+		Started        time.Time       `json:"started"`
+		Seconds        float64         `json:"seconds"`
+		ToLoginSeconds float64         `json:"toLoginSeconds,omitempty"`
+		Accel          string          `json:"accel,omitempty"`
+		MachineType    string          `json:"machineType,omitempty"`
+		Checks         []jsonCheck     `json:"checks"`
+		Kernel         *verdict.Result `json:"kernel,omitempty"`
+		Command        string          `json:"command,omitempty"`
+		Consoles       []jsonConsole   `json:"consoles,omitempty"`
+		Kept           string          `json:"kept,omitempty"`
 	}
 	jsonCheck struct {
 		Name    string  `json:"name"`
@@ -84,7 +86,7 @@ func (r Report) writeJSON(w io.Writer) error {
 func (r Run) json() jsonRun {
 	out := jsonRun{
 		VM: r.VM, Passed: r.Passed(), Started: r.Started.UTC(), Seconds: r.Duration.Seconds(), ToLoginSeconds: r.ToLogin.Seconds(),
-		Accel: r.Accel, MachineType: r.Type, Checks: []jsonCheck{}, Command: plaintext.Lines(r.Command), Kept: r.Kept,
+		Accel: r.Accel, MachineType: r.Type, Checks: []jsonCheck{}, Kernel: r.Kernel, Command: plaintext.Lines(r.Command), Kept: r.Kept,
 	}
 	for _, result := range r.Results {
 		out.Checks = append(out.Checks, result.json())

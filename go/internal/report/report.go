@@ -15,6 +15,7 @@ import (
 
 	"microvm-console/internal/color"
 	"microvm-console/internal/plaintext"
+	"microvm-console/internal/verdict"
 )
 
 // Report is one or more runs of the same checks.
@@ -38,6 +39,7 @@ type Run struct {
 	Accel   string // "kvm" or "tcg"; "" if QEMU did not start
 	Type    string // "q35" or "microvm"; "" if QEMU did not start
 	Results []Result
+	Kernel  *verdict.Result // on the kernel's log; nil if QEMU did not start
 
 	// The details of a run that has not passed.
 

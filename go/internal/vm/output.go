@@ -27,7 +27,8 @@ type outputs struct {
 // output is the output of a console.
 type output struct {
 	// read reads more output, and returns how much of it has been read in all. Its error is
-	// io.EOF at the end of the output.
+	// io.EOF at the end of the output, and one of package journal (journal.Missing) where bytes
+	// are missing.
 	read    func(chunk []byte) (n int, end int64, err error)
 	written func() int64 // returns how much QEMU has written so far
 	close   func()
@@ -64,11 +65,15 @@ func (o *outputs) close() {
 }
 
 // start starts reading the outputs until they end. It calls printed with the data of each read
-// from console i, and the length of that console's output up to the end of data.
-func (o *outputs) start(printed func(i int, data []byte, end int64)) {
+// from console i, and the length of that console's output up to the end of data, and missing where
+// bytes are missing.
+func (o *outputs) start(printed func(i int, data []byte, end int64), missing func(i int, err error)) {
 	for i, output := range o.of {
 		o.group.Go(func() error {
-			return output.run(func(data []byte, end int64) { printed(i, data, end) })
+			return output.run(
+				func(data []byte, end int64) { printed(i, data, end) },
+				func(err error) { missing(i, err) },
+			)
 		})
 	}
 }
@@ -101,11 +106,15 @@ func (o *outputs) awaitRead() {
 }
 
 // run reads the output until it ends, and closes it.
-func (o output) run(printed func(data []byte, end int64)) error {
+func (o output) run(printed func(data []byte, end int64), missing func(error)) error {
 	defer o.close()
 	chunk := make([]byte, 32<<10)
 	for {
 		n, end, err := o.read(chunk)
+		if journal.Missing(err) {
+			missing(err)
+			err = nil
+		}
 		printed(chunk[:n], end)
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -156,11 +165,8 @@ func journalOutput(r *relay.Relay) output {
 	reader := r.Journal().NewReader(start)
 	read := func(chunk []byte) (n int, end int64, err error) {
 		n, err = reader.Read(context.Background(), chunk)
-		switch {
-		case errors.Is(err, journal.ErrClosed):
+		if errors.Is(err, journal.ErrClosed) {
 			err = io.EOF
-		case journal.Missing(err):
-			err = nil // the rest is enough
 		}
 		return n, reader.Offset() - start, err
 	}

@@ -49,12 +49,24 @@ type Options struct {
 	// Silence is the time after QEMU's start after which a note says that no console has
 	// printed anything. Default: 10 s.
 	Silence time.Duration
+	// Observer gets the output of the consoles.
+	Observer Observer
 	// Log is called with each line for the user, which has printable characters only (package
 	// plaintext). May be nil.
 	Log func(line string)
 	// Verbose adds lines to Log: why the accelerator was chosen, and what each stage of a
 	// stop has done.
 	Verbose bool
+}
+
+// Observer gets the output of the consoles of a VM, by their index in vm.json, from the first byte
+// of the boot on, as it comes. Each function may be nil. Run returns after the last call. Calls for
+// one console follow each other; those for several consoles are concurrent.
+type Observer struct {
+	// Printed is called with output; data is valid until it returns.
+	Printed func(i int, data []byte)
+	// Missing is called where bytes are missing; see journal.Missing.
+	Missing func(i int, err error)
 }
 
 // WriteInitrd writes an initramfs to a new file, which the VM removes at its end. m is the VM with
@@ -124,7 +136,7 @@ func New(m vmconfig.Machine, options Options) *VM {
 	}
 	v.watcher = &watcher{
 		qemu: v.qemu, guest: v.guest, record: v.record, consoles: v.consoles, outputs: v.outputs, windows: v.windows,
-		events: newEvents(v.guest, v.outputs, v.windows), silence: options.Silence, gdb: m.GDB || options.GDB,
+		events: newEvents(v.guest, v.outputs, v.windows), observer: options.Observer, silence: options.Silence, gdb: m.GDB || options.GDB,
 	}
 	return v
 }

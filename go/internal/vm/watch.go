@@ -28,6 +28,7 @@ type watcher struct {
 	outputs  *outputs
 	windows  *windows
 	events   *events
+	observer Observer      // see Options
 	silence  time.Duration // see Options
 	silent   string        // the current note of noteSilence; "" if none
 	gdb      bool          // QEMU serves gdb on a socket of ours
@@ -38,7 +39,7 @@ type watcher struct {
 
 // start starts watching the guest until QEMU has ended.
 func (w *watcher) start() {
-	w.outputs.start(w.printed)
+	w.outputs.start(w.printed, w.missing)
 	for _, run := range []func(){w.pingAgents, w.run, func() { w.windows.run(w.qemu, w.consoles) }} {
 		w.qemu.group.Go(func() error {
 			run()
@@ -49,11 +50,21 @@ func (w *watcher) start() {
 
 // printed processes output of console i; see guest.Print.
 func (w *watcher) printed(i int, data []byte, end int64) {
+	if w.observer.Printed != nil && len(data) > 0 {
+		w.observer.Printed(i, data)
+	}
 	for _, text := range w.guest.Print(i, data, end, time.Now()) {
 		w.record.noteLimited(text)
 	}
 	if len(data) > 0 {
 		notify(w.events.printed)
+	}
+}
+
+// missing processes a gap in the output of console i.
+func (w *watcher) missing(i int, err error) {
+	if w.observer.Missing != nil {
+		w.observer.Missing(i, err)
 	}
 }
 

@@ -72,6 +72,8 @@ type Machine struct {
 	QEMUArgs []string `json:"qemuArgs,omitempty"`
 	// Checks are made by run-test in this order, after its own.
 	Checks []Check `json:"checks,omitempty"`
+	// KernelLog is what run-test accepts in the kernel's log. Default: warnings only.
+	KernelLog *KernelLog `json:"kernelLog,omitempty"`
 }
 
 // Console is one console device of the guest and its endpoint on the host.

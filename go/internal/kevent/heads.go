@@ -1,0 +1,120 @@
+package kevent
+
+import (
+	"regexp"
+	"strings"
+)
+
+// head describes the first line of a kind of report.
+type head struct {
+	prefix string         // of the line
+	more   *regexp.Regexp // what must follow the prefix; nil: anything
+	kind   Kind
+	// joins is set if the report may be a part of one that has begun: an oops has several
+	// such lines, as "BUG: unable to handle …" and "Oops: …".
+	joins bool
+	// whole is set if every line belongs to the report until its end (see scanner).
+	whole bool
+}
+
+// heads are the first lines of reports, in the order in which they are compared.
+var heads = []head{
+	{prefix: "Kernel panic - not syncing", kind: Panic},
+
+	{prefix: "BUG: KASAN: ", kind: KASAN, whole: true},
+	{prefix: "BUG: KMSAN: ", kind: KMSAN, whole: true},
+	{prefix: "BUG: KCSAN: ", kind: KCSAN, whole: true},
+	{prefix: "BUG: KFENCE: ", kind: KFENCE, whole: true},
+	{prefix: "UBSAN: ", kind: UBSAN, whole: true},
+
+	{prefix: "BUG: unable to handle ", kind: Oops, joins: true},
+	{prefix: "BUG: kernel NULL pointer dereference", kind: Oops, joins: true},
+	{prefix: "BUG: stack guard page was hit", kind: Oops, joins: true},
+	{prefix: "BUG: ", more: regexp.MustCompile(`stack guard page was hit`), kind: Oops, joins: true},
+	{prefix: "Oops", more: regexp.MustCompile(`^(?::| -| \[)`), kind: Oops, joins: true},
+	{prefix: "general protection fault", kind: Oops, joins: true},
+	{prefix: "Internal error: ", kind: Oops, joins: true},
+	{prefix: "Unable to handle kernel ", kind: Oops, joins: true},
+	{prefix: "Unhandled fault: ", kind: Oops, joins: true},
+	{prefix: "Unhandled prefetch abort: ", kind: Oops, joins: true},
+	{prefix: "Alignment trap: not handling instruction ", kind: Oops, joins: true},
+	{prefix: "PANIC: ", kind: Oops, joins: true},
+	{prefix: "double fault: ", kind: Oops, joins: true},
+	{prefix: "divide error: ", kind: Oops, joins: true},
+	{prefix: "divide_error: ", kind: Oops, joins: true},
+	{prefix: "segment-related general protection fault", kind: Oops, joins: true},
+	{prefix: "invalid opcode: ", kind: Oops, joins: true},
+	{prefix: "stack segment: ", kind: Oops, joins: true},
+	{prefix: "segment not present: ", kind: Oops, joins: true},
+	{prefix: "alignment check: ", kind: Oops, joins: true},
+	{prefix: "int3: ", kind: Oops, joins: true},
+	{prefix: "Bad mode in ", kind: Panic},
+	{prefix: "Insufficient stack space to handle exception", kind: Oops, joins: true},
+	{prefix: "kernel tried to execute NX-protected page", kind: Oops, joins: true},
+
+	{prefix: "BUG: soft lockup", kind: Lockup},
+	{prefix: "BUG: spinlock lockup suspected", kind: Lockup},
+	{prefix: "Watchdog detected hard LOCKUP", kind: Lockup},
+	{prefix: "Watchdog CPU:", kind: Lockup, more: regexp.MustCompile(`Hard LOCKUP`)},
+	{prefix: "BUG: workqueue ", kind: Workqueue, whole: true},
+	{prefix: "BUG: sleeping function called from invalid context", kind: AtomicSleep},
+	{prefix: "BUG: scheduling while atomic", kind: AtomicSleep},
+	{prefix: "BUG: memory leak", kind: Kmemleak, whole: true},
+	{prefix: "unreferenced object ", kind: Kmemleak, whole: true, joins: true},
+
+	{prefix: "WARNING: ", kind: Lockdep, more: lockReport, whole: true},
+	{prefix: "INFO: ", kind: Lockdep, more: lockReport, whole: true},
+	{prefix: "BUG: ", kind: Lockdep, more: lockReport, whole: true},
+	{prefix: "possible deadlock", kind: Lockdep, whole: true},
+
+	{prefix: "INFO: rcu_", kind: RCUStall, more: regexp.MustCompile(`stall|hang`), joins: true},
+	{prefix: "INFO: task ", kind: HungTask, more: regexp.MustCompile(`:\d+ (?:blocked .*for more than|blocked on|can't die for more than)`)},
+
+	{prefix: "refcount_t: ", kind: Refcount, joins: true},
+	{prefix: "list_add corruption", kind: ListCorruption, joins: true},
+	{prefix: "list_add double add", kind: ListCorruption, joins: true},
+	{prefix: "list_del corruption", kind: ListCorruption, joins: true},
+	{prefix: "WARNING: ", kind: Warning, more: regexp.MustCompile(`^(?:CPU: \d+ PID: \d+ at |at |kernel stack |can't |possible|ODEBUG|\S+:\d+ at |[a-z_]+/\S+:\d+ |stack recursion|unwind|\S+ bad )`), joins: true},
+	{prefix: "kernel BUG at ", kind: Bug, joins: true},
+	{prefix: "Kernel BUG at ", kind: Bug, joins: true},
+	{prefix: "BUG: ", kind: Bug},
+	{prefix: "INFO: Allocated in ", kind: Bug, joins: true},
+	{prefix: "INFO: Freed in ", kind: Bug, joins: true},
+	{prefix: "BUG ", kind: Bug, more: regexp.MustCompile(`^\S+ \(.*\): `), whole: true},
+
+	{prefix: "Out of memory: Kill", kind: OOM},
+	{prefix: "Memory cgroup out of memory: Kill", kind: OOM},
+	{prefix: "mce: [Hardware Error]: ", kind: MCE, whole: true},
+	{prefix: "[Hardware Error]: ", kind: MCE, joins: true},
+}
+
+// lockReport matches the reports of lockdep and of RCU's checks after "WARNING: ", "BUG: " or
+// "INFO: ", the prefix of older kernels.
+var lockReport = regexp.MustCompile(`^(?:possible (?:circular|recursive|irq lock inversion|unsafe|reason)|inconsistent lock state|bad (?:unlock|contention) balance|bad unlock|held lock freed|(?:\S+/\d+ )?(?:still has locks held|lock held (?:when|at))|suspicious RCU usage|nested lock was not taken|Nested lock|(?:HARDIRQ|SOFTIRQ|HARDIRQ-READ|RECLAIM_FS)\S* -> |\S+-safe -> |lock held when returning|trying to register non-static key|Invalid wait context|invalid wait context|MAX_\w+ too low|\S+ lock order detected|inconsistent lock)`)
+
+// noise matches what the kernel prints before a headline.
+var noise = regexp.MustCompile(`^(?:(?:NMI watchdog|watchdog|rcu|traps|general|workqueue|usercopy|kernel|refcount|list|x86/\w+): |\[ )+`)
+
+// cutHere is the line before the report of a BUG or a WARN.
+const cutHere = "------------[ cut here ]------------"
+
+// findHead returns the head of a line, and its headline.
+func findHead(text string) (*head, string) {
+	text = strings.TrimLeft(text, " ")
+	if len(text) < 8 {
+		return nil, ""
+	}
+	if noise.MatchString(text) {
+		text = strings.TrimSuffix(noise.ReplaceAllString(text, ""), " ]")
+	}
+	if text == "" || !strings.ContainsRune("KBUOgIAPdisaWwrlpMmku[", rune(text[0])) {
+		return nil, ""
+	}
+	for i := range heads {
+		h := &heads[i]
+		if rest, found := strings.CutPrefix(text, h.prefix); found && (h.more == nil || h.more.MatchString(rest)) {
+			return h, text
+		}
+	}
+	return nil, ""
+}

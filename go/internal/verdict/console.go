@@ -1,0 +1,158 @@
+package verdict
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"microvm-console/internal/kevent"
+	"microvm-console/internal/plaintext"
+)
+
+const (
+	// keptBytes is how much of its newest output a console keeps: longer than any report.
+	keptBytes = 128 << 10
+	// maxStamps is how many times of the kernel's lines a console keeps.
+	maxStamps = 1 << 17
+	// maxLines is how many lines of a report an Event has at most.
+	maxLines = 40
+)
+
+// console is the output of one console.
+type console struct {
+	device  string
+	scanner *kevent.Scanner
+	end     int64  // the offset after the last byte
+	kept    []byte // the newest output, up to end
+	rest    []byte // the beginning of a line that has not ended, at most stampBytes
+
+	// stretches are the parts of the output without a gap, at least one. Between two of them is
+	// a gap.
+	stretches []stretch
+	gaps      []Gap
+	stamps    int // in all stretches
+}
+
+// stretch has the times of the kernel's lines in a part of the output without a gap, in
+// microseconds.
+type stretch []int64
+
+// stampBytes is how much of a line is searched for the kernel's time.
+const stampBytes = 96
+
+// stamp matches the kernel's time before a line of its log.
+var stamp = regexp.MustCompile(`^[^\n]{0,64}?\[ *([0-9]{1,9})\.([0-9]{6})\]`)
+
+func newConsole(device string, offset int64) *console {
+	return &console{device: device, scanner: kevent.NewScanner(offset), end: offset, stretches: []stretch{nil}}
+}
+
+func (c *console) feed(data []byte) {
+	c.end += int64(len(data))
+	c.kept = append(c.kept, data...)
+	if len(c.kept) > 2*keptBytes {
+		c.kept = slices.Clone(c.kept[len(c.kept)-keptBytes:])
+	}
+	for line := range bytes.Lines(data) {
+		c.rest = append(c.rest, line[:min(len(line), max(0, stampBytes-len(c.rest)))]...)
+		if line[len(line)-1] == '\n' {
+			c.stamped(c.rest)
+			c.rest = c.rest[:0]
+		}
+	}
+}
+
+// stamped notes the time of the kernel that a line has, if any.
+func (c *console) stamped(line []byte) {
+	if bytes.IndexByte(line, '[') < 0 {
+		return
+	}
+	match := stamp.FindSubmatch(line)
+	if match == nil || c.stamps == maxStamps {
+		return
+	}
+	seconds, _ := strconv.ParseInt(string(match[1]), 10, 64)
+	micros, _ := strconv.ParseInt(string(match[2]), 10, 64)
+	last := &c.stretches[len(c.stretches)-1]
+	*last = append(*last, seconds*1_000_000+micros)
+	c.stamps++
+}
+
+func (c *console) gap(n, printed int64, cause string) {
+	c.end += n
+	c.kept = c.kept[:0]
+	c.rest = c.rest[:0]
+	if last := len(c.gaps) - 1; n == 0 && last >= 0 && c.gaps[last].Offset == c.end && c.gaps[last].Cause == cause {
+		c.gaps[last].Bytes = printed // the same gap, which has grown
+		return
+	}
+	if len(c.gaps) == maxEvents { // the verdict is known by then
+		return
+	}
+	c.gaps = append(c.gaps, Gap{c.device, c.end, printed, cause})
+	c.stretches = append(c.stretches, nil)
+}
+
+// lines returns the first lines of a report, as far as the console still has them. The first one is
+// whole.
+func (c *console) lines(begin, end int64) []string {
+	first := c.end - int64(len(c.kept))
+	begin, end = max(begin, first), min(end, c.end)
+	if begin >= end {
+		return []string{}
+	}
+	begin = first + int64(bytes.LastIndexByte(c.kept[:begin-first], '\n')) + 1
+	text := strings.TrimRight(string(c.kept[begin-first:end-first]), "\r\n")
+	lines := strings.Split(text, "\n")
+	lines = lines[:min(len(lines), maxLines)]
+	for i, line := range lines {
+		lines[i] = plaintext.Line(strings.TrimRight(line, "\r"))
+	}
+	return lines
+}
+
+// uncovered returns the gaps of a console in which the kernel may have printed something that no
+// other console has.
+func (j *Judge) uncovered(c *console) []Gap {
+	var all []Gap
+	for i, gap := range c.gaps {
+		before, after := int64(-1), int64(-1) // the times of the kernel's lines next to the gap
+		for _, s := range c.stretches[:i+1] {
+			if len(s) > 0 {
+				before = s[len(s)-1]
+			}
+		}
+		for _, s := range slices.Backward(c.stretches[i+1:]) {
+			if len(s) > 0 {
+				after = s[0]
+			}
+		}
+		covers := func(other *console) bool { return other != c && other.covers(before, after) }
+		if !slices.ContainsFunc(j.consoles, covers) {
+			all = append(all, gap)
+		}
+	}
+	return all
+}
+
+// covers reports whether the console has all that the kernel has printed between two of its
+// lines, which are given by their times; -1 is the beginning or the end of the log. It has if
+// both lines are there with no gap between them.
+func (c *console) covers(before, after int64) bool {
+	if c.stamps == maxStamps {
+		return false
+	}
+	for i, s := range c.stretches {
+		from := slices.Index(s, max(before, 0)) // the kernel's first line has the time 0
+		switch {
+		case from < 0 || before < 0 && i > 0:
+		case after < 0 && i == len(c.stretches)-1:
+			return true
+		case after >= 0 && slices.Contains(s[from:], after):
+			return true
+		}
+	}
+	return false
+}

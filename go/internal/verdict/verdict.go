@@ -1,0 +1,147 @@
+// Package verdict decides whether a kernel has broken, by the events in its log (package
+// kevent) and by what is missing in the log.
+//
+// Invariants: an event that several consoles print, or that dmesg prints again, is one event.
+// A log with a gap is never clean, unless another console has the kernel's lines of that time.
+package verdict
+
+import (
+	"fmt"
+	"strings"
+
+	"microvm-console/internal/kevent"
+)
+
+// Verdict is the verdict on a kernel's log.
+type Verdict string
+
+// The verdicts.
+const (
+	Clean   Verdict = "clean"   // no event fails, and the log is complete
+	Broken  Verdict = "broken"  // an event fails
+	Unknown Verdict = "unknown" // no event fails, but bytes of the log are missing
+)
+
+// Treatment is what an event means for the verdict.
+type Treatment string
+
+// The treatments. A warning has one of the first three, by Rules.Warnings.
+const (
+	Fail    Treatment = "fail"    // the verdict is Broken
+	Note    Treatment = "note"    // the event is only printed
+	Ignore  Treatment = "ignore"  // the event is not in the Result
+	Allowed Treatment = "allowed" // an Allowance matches; the event is only printed
+)
+
+// Treatments returns the treatments of warnings that a user can choose.
+func Treatments() []Treatment { return []Treatment{Fail, Note, Ignore} }
+
+// Result is the verdict on a log, with its reasons.
+type Result struct {
+	Verdict Verdict `json:"verdict"`
+	Events  []Event `json:"events"`         // in the order in which they ended; not nil
+	Gaps    []Gap   `json:"gaps,omitempty"` // those that no other console covers
+}
+
+// Event is an event that at least one console has printed.
+type Event struct {
+	kevent.Event           // as the console Console has it
+	Console      string    `json:"console"` // the first of those that printed it, "ttyS0"; "" for a file
+	Treatment    Treatment `json:"treatment"`
+	Reason       string    `json:"reason,omitempty"` // of the allowance
+	Copies       []Place   `json:"copies,omitempty"` // the later places of the same event
+	Lines        []string  `json:"lines"`            // the first lines of the report, as printed
+}
+
+// Place is the place of an event in the output of a console.
+type Place struct {
+	Console string `json:"console"`
+	Begin   int64  `json:"begin"` // as kevent.Event.Begin
+}
+
+// Gap is a part of a console's output that is missing.
+type Gap struct {
+	Console string `json:"console"`
+	Offset  int64  `json:"offset"` // at which the output continues
+	Bytes   int64  `json:"bytes"`  // -1 if the number is unknown and may be zero
+	Cause   string `json:"cause"`
+}
+
+// String returns a line about the event: its kind, function and headline. Allowances match it.
+func (e Event) String() string {
+	if e.Function == "" {
+		return fmt.Sprintf("%s: %s", e.Kind, e.Title)
+	}
+	return fmt.Sprintf("%s in %s: %s", e.Kind, e.Function, e.Title)
+}
+
+// Where returns the place of the event for people: "ttyS0, offset 1234".
+func (e Event) Where() string {
+	where := fmt.Sprintf("offset %d", e.Begin)
+	if e.Console != "" {
+		where = e.Console + ", " + where
+	}
+	return where
+}
+
+// String returns a line about the gap.
+func (g Gap) String() string {
+	missing := "bytes may be missing"
+	if g.Bytes > 0 {
+		missing = fmt.Sprintf("%d bytes are missing", g.Bytes)
+	}
+	where := ""
+	if g.Console != "" {
+		where = " on " + g.Console
+	}
+	return fmt.Sprintf("%s%s before offset %d (%s)", missing, where, g.Offset, g.Cause)
+}
+
+// Of returns the events with a treatment.
+func (r Result) Of(treatment Treatment) []Event {
+	var events []Event
+	for _, e := range r.Events {
+		if e.Treatment == treatment {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+// Panicked reports whether the kernel has panicked and no allowance matches.
+func (r Result) Panicked() bool {
+	for _, e := range r.Of(Fail) {
+		if e.Kind == kevent.Panic {
+			return true
+		}
+	}
+	return false
+}
+
+// Err returns nil if the verdict is Clean, and otherwise why it is not: each event that fails,
+// with its place and its lines, or each gap.
+func (r Result) Err() error {
+	var lines []string
+	switch r.Verdict {
+	case Broken:
+		for _, e := range r.Of(Fail) {
+			lines = append(lines, fmt.Sprintf("%s (%s)", e, e.Where()))
+			lines = append(lines, e.indented()...)
+		}
+	case Unknown:
+		for _, gap := range r.Gaps {
+			lines = append(lines, gap.String())
+		}
+	default:
+		return nil
+	}
+	return &Error{r.Verdict, strings.Join(lines, "\n")}
+}
+
+// Error is a verdict that is not Clean.
+type Error struct {
+	Verdict Verdict
+	why     string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Verdict, e.why) }
