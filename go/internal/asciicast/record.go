@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"io"
 
-	"microvm-console/internal/follow"
 	"microvm-console/internal/journal"
 )
 
 // Record writes a boot of a snapshot to w as a recording. Its times are those of the
-// journal's index, so their resolution is 10 ms. Bytes that are missing become a marker,
-// and so does the end of the boot.
+// journal's index, so their resolution is 10 ms. A marker is written where bytes are
+// missing.
 func Record(w io.Writer, title string, snapshot *journal.Snapshot, boot journal.Boot) error {
 	times := snapshot.Times(boot.Start, boot.End)
 	start := boot.Started
@@ -22,33 +21,46 @@ func Record(w io.Writer, title string, snapshot *journal.Snapshot, boot journal.
 	if err != nil {
 		return err
 	}
-	err = follow.Kept(snapshot, boot.Start, boot.End, func(e follow.Event) error {
-		switch e.Kind {
-		case follow.Data:
-			return outputs(writer, times, e.Offset, e.Data)
-		case follow.Gap:
-			label := "bytes may be missing here"
-			if e.Missing >= 0 {
-				label = fmt.Sprintf("%d bytes are missing here", e.Missing)
-			}
-			return writer.Marker(times.At(e.Offset), label)
-		}
-		return nil
-	})
-	return errors.Join(err, writer.Close())
+	r := recorder{writer, times, boot.Start, nil}
+	err = snapshot.Walk(boot.Start, boot.End, r.printed, r.missing)
+	return errors.Join(err, r.err, writer.Close())
 }
 
-// outputs writes the bytes from an offset on as one event for each time that the index has.
-func outputs(w *Writer, times journal.Times, offset int64, data []byte) error {
-	for _, mark := range times {
-		if mark.Offset <= offset || mark.Offset >= offset+int64(len(data)) {
-			continue
+// recorder writes what Snapshot.Walk passes.
+type recorder struct {
+	writer *Writer
+	times  journal.Times // of the bytes from offset on
+	offset int64         // of the next byte
+	err    error         // the first one of writer
+}
+
+// printed writes data as one event for each time that the index has.
+func (r *recorder) printed(data []byte) {
+	for len(data) > 0 && r.err == nil {
+		at := r.times.At(r.offset)
+		for len(r.times) > 1 && r.times[1].Offset <= r.offset {
+			r.times = r.times[1:]
 		}
-		n := mark.Offset - offset
-		if err := w.Output(times.At(offset), data[:n]); err != nil {
-			return err
+		n := int64(len(data))
+		for _, mark := range r.times[:min(2, len(r.times))] {
+			if mark.Offset > r.offset {
+				n = min(n, mark.Offset-r.offset)
+			}
 		}
-		offset, data = mark.Offset, data[n:]
+		r.err = r.writer.Output(at, data[:n])
+		r.offset, data = r.offset+n, data[n:]
 	}
-	return w.Output(times.At(offset), data)
+}
+
+// missing writes a marker for the bytes that err reports as missing.
+func (r *recorder) missing(err error) {
+	skipped, bytes, cause := journal.Gone(err)
+	label := "bytes may be missing here: " + cause
+	if bytes > 0 {
+		label = fmt.Sprintf("%d bytes are missing here: %s", bytes, cause)
+	}
+	if r.err == nil {
+		r.err = r.writer.Marker(r.times.At(r.offset), label)
+	}
+	r.offset += skipped
 }

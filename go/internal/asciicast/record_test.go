@@ -2,6 +2,7 @@ package asciicast
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,6 +51,38 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// Bytes that were never kept become a marker at their place.
+func TestRecordWithALoss(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(dir, journal.DefaultRetention)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range []string{"before", "after"} {
+		if i == 1 {
+			j.Lose(7, errors.New("disk full"))
+		}
+		if _, err := j.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := journal.TakeSnapshot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := Record(&out, "", snapshot, journal.Boot{Start: 0, End: 11}); err != nil {
+		t.Fatal(err)
+	}
+	before, after, found := strings.Cut(out.String(), `"m","7 bytes are missing here: disk full"]`)
+	if !found || !strings.Contains(before, `"before"`) || !strings.Contains(after, `"after"`) {
+		t.Error(out.String())
+	}
+}
+
 // Bytes that retention or another program removes while the boot is read become a marker.
 func TestRecordWithAGap(t *testing.T) {
 	dir := t.TempDir()
@@ -76,7 +109,7 @@ func TestRecordWithAGap(t *testing.T) {
 	if err := Record(&out, "", snapshot, journal.Boot{Start: 0, End: 10}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), `"m","6 bytes are missing here"]`) || texts(t, out.String()) != "0123" {
+	if !strings.Contains(out.String(), `"m","6 bytes are missing here: no longer kept"]`) || texts(t, out.String()) != "0123" {
 		t.Error(out.String())
 	}
 }
