@@ -68,25 +68,29 @@ every byte. Elsewhere, as in a pipe to tail, the output is exactly what the gues
 			Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
 			Values:    map[string]cmdline.Values{"format": cmdline.OneOf(formats...)},
 		}.Metadata(),
-		Flags: []cli.Flag{
-			cmdline.ConfigFlag(),
-			cmdline.NameFlag(cmdline.OnlyVM),
-			cmdline.ChannelFlag("print", ""),
-			cmdline.BootFlag(),
-			&cli.BoolFlag{Name: "list", Usage: "list the boots"},
-			&cli.BoolFlag{Name: "json", Usage: "with --list: print JSON, one line for each boot; with --verdict: one object"},
-			&cli.BoolFlag{Name: "verdict", Usage: "print whether the kernel's log of the boot is clean, broken or unknown"},
-			&cli.StringFlag{Name: "warnings", Value: string(verdict.Note), Usage: "with --verdict: what a kernel's warning means, `TREATMENT`: fail, note, ignore"},
-			&cli.StringFlag{Name: "allow", Usage: "with --verdict: allow the events that match a regular expression in `FILE`", TakesFile: true},
-			&cli.StringFlag{Name: "file", Usage: "with --verdict: read the log in `FILE` instead of a journal; - is standard input", TakesFile: true},
-			&cli.StringFlag{Name: "format", Value: plain, Usage: "print the boot as `FORMAT`: " + strings.Join(formats, ", ")},
-			&cli.BoolFlag{Name: "follow", Usage: "continue with new output"},
-			&cli.DurationFlag{Name: "since", Usage: "begin with the output of the last `TIME`, e.g. 10m"},
-			&cli.IntFlag{Name: "tail", Usage: "begin with the last `N` lines of the boot"},
-			cmdline.TimestampsFlag(),
-			cmdline.RawFlag(""),
-		},
+		Flags:  flags(),
 		Action: run,
+	}
+}
+
+func flags() []cli.Flag {
+	return []cli.Flag{
+		cmdline.ConfigFlag(),
+		cmdline.NameFlag(cmdline.OnlyVM),
+		cmdline.ChannelFlag("print", ""),
+		cmdline.BootFlag(),
+		&cli.BoolFlag{Name: "list", Usage: "list the boots"},
+		&cli.BoolFlag{Name: "json", Usage: "with --list: print JSON, one line for each boot; with --verdict: one object"},
+		&cli.BoolFlag{Name: "verdict", Usage: "print whether the kernel's log of the boot is clean, broken or unknown"},
+		&cli.StringFlag{Name: "warnings", Value: string(verdict.Note), Usage: "with --verdict: what a kernel's warning means, `TREATMENT`: fail, note, ignore"},
+		&cli.StringFlag{Name: "allow", Usage: "with --verdict: allow the events that match a regular expression in `FILE`", TakesFile: true},
+		&cli.StringFlag{Name: "file", Usage: "with --verdict: read the log in `FILE` instead of a journal; - is standard input", TakesFile: true},
+		&cli.StringFlag{Name: "format", Value: plain, Usage: "print the boot as `FORMAT`: " + strings.Join(formats, ", ")},
+		&cli.BoolFlag{Name: "follow", Usage: "continue with new output"},
+		&cli.DurationFlag{Name: "since", Usage: "begin with the output of the last `TIME`, e.g. 10m"},
+		&cli.IntFlag{Name: "tail", Usage: "begin with the last `N` lines of the boot"},
+		cmdline.TimestampsFlag(),
+		cmdline.RawFlag(""),
 	}
 }
 
