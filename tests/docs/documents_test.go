@@ -36,7 +36,7 @@ exit 1
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	for _, document := range []string{
-		"CONTRIBUTING.md", "docs/guest-agent.md", "docs/reference.md", "docs/run-test.md", "docs/testing.md",
+		"CONTRIBUTING.md", "docs/guest-agent.md", "docs/kernel-events.md", "docs/reference.md", "docs/run-test.md", "docs/testing.md",
 	} {
 		t.Run(strings.ReplaceAll(document, "/", "-"), func(t *testing.T) {
 			t.Parallel()

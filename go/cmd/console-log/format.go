@@ -34,8 +34,8 @@ func formatContradiction(c *cli.Context, o options) error {
 		return nil
 	case c.Bool("follow") || o.since > 0 || o.tail > 0:
 		return errors.New("--format asciicast: records a whole boot (leave out --follow, --since and --tail)")
-	case c.Bool("list") || c.Bool("verdict") || c.Bool("timestamps"):
-		return errors.New("--format asciicast: prints a recording (leave out --list, --verdict and --timestamps)")
+	case c.Bool("list") || c.Bool("events") || c.Bool("verdict") || c.Bool("timestamps"):
+		return errors.New("--format asciicast: prints a recording (leave out --list, --events, --verdict and --timestamps)")
 	}
 	return nil
 }

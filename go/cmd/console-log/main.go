@@ -39,6 +39,9 @@ is listed within its boot. --since begins with the first byte of the last minute
 hours, in whichever boot, and --tail with the last lines of the boot. --follow continues
 with new output and new boots until Ctrl-C.
 
+--events prints the events that the kernel reports in its log of the boot: panics, oopses,
+warnings, reports of KASAN and lockdep, stalls. --file reads any recorded log instead.
+
 --verdict prints whether the kernel's log of the boot is clean, broken (it has an event such as
 an oops), or unknown (bytes are missing). Without CONSOLE, it reads all consoles of the VM.
 --warnings and --allow are the fields kernelLog.warnings and kernelLog.allowFile of vm.json.
@@ -48,49 +51,52 @@ times of the output. Bytes that are not UTF-8 are replaced there.
 
 On a terminal, control sequences that could change its state are not shown; --raw shows
 every byte. Elsewhere, as in a pipe to tail, the output is exactly what the guest printed.`,
-		Metadata: cmdline.Manual{
-			Exit: []cmdline.Entry{
-				{Term: "0", Text: "success, or Ctrl-C with --follow"},
-				{Term: "1", Text: "an error, or a verdict that is not clean"},
-				{Term: "2", Text: "wrong usage, or a boot that is not kept"},
-				{Term: "3", Text: "nothing is kept, or with --follow nothing is running"},
-			},
-			Files: []cmdline.Entry{cmdline.JournalFiles, cmdline.ChannelJournalFiles},
-			Examples: []cmdline.Entry{
-				{Term: "console-log --list", Text: "List the boots of the only VM that runs, and how they ended"},
-				{Term: "console-log --name demo --boot -1", Text: "Print the boot before the newest one of the VM demo"},
-				{Term: "console-log --name demo --follow --since 10m hvc0", Text: "Print the last 10 minutes of hvc0, and continue"},
-				{Term: "console-log --name demo --verdict", Text: "Print whether the kernel of the VM demo has broken"},
-				{Term: "console-log --name demo --format asciicast >boot.cast", Text: "Record the newest boot of the VM demo; asciinema play boot.cast shows it"},
-				{Term: "console-log --channel serial --timestamps", Text: "Print a channel of qemu-relay, with times"},
-			},
-			SeeAlso:   []string{"connect-serial(1)", "console-status(1)", "qemu-relay(1)"},
-			Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
-			Values:    map[string]cmdline.Values{"format": cmdline.OneOf(formats...)},
-		}.Metadata(),
-		Flags:  flags(),
+		Metadata: manual().Metadata(),
+		Flags: []cli.Flag{
+			cmdline.ConfigFlag(),
+			cmdline.NameFlag(cmdline.OnlyVM),
+			cmdline.ChannelFlag("print", ""),
+			cmdline.BootFlag(),
+			&cli.BoolFlag{Name: "list", Usage: "list the boots"},
+			&cli.BoolFlag{Name: "json", Usage: "with --list: print JSON, one line for each boot; with --events: one for each event; with --verdict: one object"},
+			&cli.BoolFlag{Name: "events", Usage: "print the events of the kernel's log of the boot: panics, oopses, warnings, …"},
+			&cli.BoolFlag{Name: "verdict", Usage: "print whether the kernel's log of the boot is clean, broken or unknown"},
+			&cli.StringFlag{Name: "warnings", Value: string(verdict.Note), Usage: "with --verdict: what a kernel's warning means, `TREATMENT`: fail, note, ignore"},
+			&cli.StringFlag{Name: "allow", Usage: "with --verdict: allow the events that match a regular expression in `FILE`", TakesFile: true},
+			&cli.StringFlag{Name: "file", Usage: "with --events or --verdict: read the log in `FILE` instead of a journal; - is standard input", TakesFile: true},
+			&cli.StringFlag{Name: "format", Value: plain, Usage: "print the boot as `FORMAT`: " + strings.Join(formats, ", ")},
+			&cli.BoolFlag{Name: "follow", Usage: "continue with new output"},
+			&cli.DurationFlag{Name: "since", Usage: "begin with the output of the last `TIME`, e.g. 10m"},
+			&cli.IntFlag{Name: "tail", Usage: "begin with the last `N` lines of the boot"},
+			cmdline.TimestampsFlag(),
+			cmdline.RawFlag(""),
+		},
 		Action: run,
 	}
 }
 
-func flags() []cli.Flag {
-	return []cli.Flag{
-		cmdline.ConfigFlag(),
-		cmdline.NameFlag(cmdline.OnlyVM),
-		cmdline.ChannelFlag("print", ""),
-		cmdline.BootFlag(),
-		&cli.BoolFlag{Name: "list", Usage: "list the boots"},
-		&cli.BoolFlag{Name: "json", Usage: "with --list: print JSON, one line for each boot; with --verdict: one object"},
-		&cli.BoolFlag{Name: "verdict", Usage: "print whether the kernel's log of the boot is clean, broken or unknown"},
-		&cli.StringFlag{Name: "warnings", Value: string(verdict.Note), Usage: "with --verdict: what a kernel's warning means, `TREATMENT`: fail, note, ignore"},
-		&cli.StringFlag{Name: "allow", Usage: "with --verdict: allow the events that match a regular expression in `FILE`", TakesFile: true},
-		&cli.StringFlag{Name: "file", Usage: "with --verdict: read the log in `FILE` instead of a journal; - is standard input", TakesFile: true},
-		&cli.StringFlag{Name: "format", Value: plain, Usage: "print the boot as `FORMAT`: " + strings.Join(formats, ", ")},
-		&cli.BoolFlag{Name: "follow", Usage: "continue with new output"},
-		&cli.DurationFlag{Name: "since", Usage: "begin with the output of the last `TIME`, e.g. 10m"},
-		&cli.IntFlag{Name: "tail", Usage: "begin with the last `N` lines of the boot"},
-		cmdline.TimestampsFlag(),
-		cmdline.RawFlag(""),
+// manual returns the parts of the manual page that the flags do not have.
+func manual() cmdline.Manual {
+	return cmdline.Manual{
+		Exit: []cmdline.Entry{
+			{Term: "0", Text: "success, or Ctrl-C with --follow"},
+			{Term: "1", Text: "an error, or a verdict that is not clean"},
+			{Term: "2", Text: "wrong usage, or a boot that is not kept"},
+			{Term: "3", Text: "nothing is kept, or with --follow nothing is running"},
+		},
+		Files: []cmdline.Entry{cmdline.JournalFiles, cmdline.ChannelJournalFiles},
+		Examples: []cmdline.Entry{
+			{Term: "console-log --list", Text: "List the boots of the only VM that runs, and how they ended"},
+			{Term: "console-log --name demo --boot -1", Text: "Print the boot before the newest one of the VM demo"},
+			{Term: "console-log --name demo --follow --since 10m hvc0", Text: "Print the last 10 minutes of hvc0, and continue"},
+			{Term: "console-log --events --file serial.log", Text: "Print the kernel's events in a log of any QEMU"},
+			{Term: "console-log --name demo --verdict", Text: "Print whether the kernel of the VM demo has broken"},
+			{Term: "console-log --name demo --format asciicast >boot.cast", Text: "Record the newest boot of the VM demo; asciinema play boot.cast shows it"},
+			{Term: "console-log --channel serial --timestamps", Text: "Print a channel of qemu-relay, with times"},
+		},
+		SeeAlso:   []string{"connect-serial(1)", "console-status(1)", "qemu-relay(1)"},
+		Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
+		Values:    map[string]cmdline.Values{"format": cmdline.OneOf(formats...)},
 	}
 }
 
@@ -111,6 +117,9 @@ func run(c *cli.Context) error {
 		return cmdline.Status(cmdline.StatusUsage, err)
 	}
 	if c.IsSet("file") {
+		if c.Bool("events") {
+			return listFileEvents(c, c.String("file"))
+		}
 		return judgeFile(c, c.String("file"))
 	}
 	if c.Bool("follow") {
@@ -119,6 +128,9 @@ func run(c *cli.Context) error {
 	log, err := find(c.Context, o)
 	if err != nil {
 		return attach.WithStatus(err)
+	}
+	if c.Bool("events") {
+		return listBootEvents(c, o, log)
 	}
 	if c.Bool("verdict") {
 		return judgeBoot(c, o, log)
@@ -183,7 +195,7 @@ func contradiction(c *cli.Context, o options) error {
 	case o.tail > 0 && o.since > 0:
 		return errors.New("--tail and --since: both choose where the output begins (use one of them)")
 	}
-	if err := verdictContradiction(c, o); err != nil {
+	if err := kernelContradiction(c, o); err != nil {
 		return err
 	}
 	if err := formatContradiction(c, o); err != nil {
@@ -195,8 +207,8 @@ func contradiction(c *cli.Context, o options) error {
 // listContradiction is contradiction for the flags of a list.
 func listContradiction(c *cli.Context, o options) error {
 	switch {
-	case c.Bool("json") && !c.Bool("list") && !c.Bool("verdict"):
-		return errors.New("--json: only for a list or a verdict (add --list or --verdict)")
+	case c.Bool("json") && !c.Bool("list") && !c.Bool("events") && !c.Bool("verdict"):
+		return errors.New("--json: only for --list, --events and --verdict (add one of them)")
 	case c.Bool("list") && (o.oneBoot || o.since > 0 || o.tail > 0):
 		return errors.New("--list: lists all boots (leave out --boot, --since and --tail)")
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"time"
 
@@ -17,26 +16,36 @@ import (
 	"microvm-console/internal/verdict"
 )
 
-// verdictContradiction is contradiction for the flags of a verdict.
-func verdictContradiction(c *cli.Context, o options) error {
-	if !c.Bool("verdict") {
-		for _, flag := range []string{"warnings", "allow", "file"} {
-			if c.IsSet(flag) {
-				return fmt.Errorf("--%s: only for a verdict (add --verdict)", flag)
-			}
+// kernelContradiction is contradiction for the flags of events and of a verdict.
+func kernelContradiction(c *cli.Context, o options) error {
+	events, judged := c.Bool("events"), c.Bool("verdict")
+	switch {
+	case events && judged:
+		return errors.New("--events and --verdict: print different things (use one of them)")
+	case !judged && (c.IsSet("warnings") || c.IsSet("allow")):
+		return errors.New("--warnings and --allow: only for a verdict (add --verdict)")
+	case events:
+		return wholeContradiction(c, o, "--events")
+	case judged:
+		if !slices.Contains(verdict.Treatments(), verdict.Treatment(c.String("warnings"))) {
+			return fmt.Errorf("invalid warnings %q: must be fail, note or ignore", c.String("warnings"))
 		}
-		return nil
+		return wholeContradiction(c, o, "--verdict")
+	case c.IsSet("file"):
+		return errors.New("--file: only for events or a verdict (add --events or --verdict)")
 	}
+	return nil
+}
+
+// wholeContradiction returns an error for the flags that a choice about a whole boot excludes.
+func wholeContradiction(c *cli.Context, o options, choice string) error {
 	for _, flag := range []string{"list", "follow", "since", "tail", "timestamps", "raw"} {
 		if c.IsSet(flag) {
-			return fmt.Errorf("--verdict: is on a whole boot (leave out --%s)", flag)
+			return fmt.Errorf("%s: is on a whole boot (leave out --%s)", choice, flag)
 		}
 	}
 	if c.IsSet("file") && (c.IsSet("name") || c.IsSet("channel") || o.oneBoot || o.place.Console != "") {
 		return errors.New("--file: is a log of its own (leave out --name, --channel, --boot and the console)")
-	}
-	if !slices.Contains(verdict.Treatments(), verdict.Treatment(c.String("warnings"))) {
-		return fmt.Errorf("invalid warnings %q: must be fail, note or ignore", c.String("warnings"))
 	}
 	return nil
 }
@@ -60,15 +69,11 @@ func judgeFile(c *cli.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	in := io.Reader(os.Stdin)
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return fmt.Errorf("file: %w", err)
-		}
-		defer file.Close()
-		in = file
+	in, err := openLog(path)
+	if err != nil {
+		return err
 	}
+	defer in.Close()
 	judge := verdict.New(rules, "")
 	chunk := make([]byte, 64<<10)
 	for {

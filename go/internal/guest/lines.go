@@ -4,16 +4,18 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+
+	"microvm-console/internal/kevent"
 )
 
 var (
 	// loginLine matches the prompt of a getty, or its line for an automatic login. A message
 	// of the kernel may follow on the same line.
 	loginLine = regexp.MustCompile(`^(?:\x1b\[[0-9;?]*[A-Za-z])*(?:\S{1,64} )?login: `)
-	// killedLine matches the line that Linux prints when it kills a process for lack of
+	// killedLine matches the headline that Linux prints when it kills a process for lack of
 	// memory (mm/oom_kill.c). The name of a process has at most 15 bytes of any value
 	// (PR_SET_NAME in prctl(2)).
-	killedLine = regexp.MustCompile(`^(?:\[[ 0-9.T]+\] ?)*(?:Out of memory|Memory cgroup out of memory): Killed process (\d{1,10}) \(([^\x00-\x1f\x7f]{1,15}?)\)(?:[, ]|$)`)
+	killedLine = regexp.MustCompile(`^(?:Out of memory|Memory cgroup out of memory): Killed process (\d{1,10}) \(([^\x00-\x1f\x7f]{1,15}?)\)(?:[, ]|$)`)
 )
 
 // maxLine is how much of a line is examined, in bytes.
@@ -36,9 +38,22 @@ func (l *lines) feed(data []byte) (login bool, killed []string) {
 		}
 		line := append(l.rest, data[:min(end, maxLine)]...)
 		login = login || loginLine.Match(line)
-		if match := killedLine.FindSubmatch(line); match != nil {
-			killed = append(killed, fmt.Sprintf("the guest is out of memory: its kernel has killed process %s (%s)", match[1], match[2]))
+		if sentence := killedBy(line); sentence != "" {
+			killed = append(killed, sentence)
 		}
 		l.rest, data = l.rest[:0], data[end+1:]
 	}
+}
+
+// killedBy returns a sentence if the line says that the kernel has killed a process; else "".
+func killedBy(line []byte) string {
+	if !bytes.Contains(line, []byte("Killed process")) {
+		return ""
+	}
+	kind, headline := kevent.Headline(line)
+	match := killedLine.FindStringSubmatch(headline)
+	if kind != kevent.OOM || match == nil {
+		return ""
+	}
+	return fmt.Sprintf("the guest is out of memory: its kernel has killed process %s (%s)", match[1], match[2])
 }

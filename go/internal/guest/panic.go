@@ -3,12 +3,13 @@ package guest
 import (
 	"bytes"
 	"fmt"
-	"regexp"
+
+	"microvm-console/internal/kevent"
 )
 
 var (
-	// panicLine matches the first line that Linux prints when it panics.
-	panicLine = regexp.MustCompile(`(?m)^(?:\[[ 0-9.T]+\] ?)*(Kernel panic - not syncing[^\r\n]*)`)
+	// panicMark is in each line with which a panic begins: others need no further look.
+	panicMark = []byte("Kernel panic")
 	// panicEnd is in the last line of a panic, unless the kernel restarts.
 	panicEnd = []byte("---[ end Kernel panic")
 	// restartLine is in the line of a requested restart.
@@ -124,12 +125,11 @@ func (g *Guest) silentSince(one *console) bool {
 // panicIn returns the last panic in text, or nil if there is none, or if a requested restart
 // follows it. See findPanic for still.
 func panicIn(text []byte, still bool) *Error {
-	all := panicLine.FindAllSubmatchIndex(text, -1)
-	if len(all) == 0 {
+	at, message := lastPanic(text)
+	if at < 0 {
 		return nil
 	}
-	last := all[len(all)-1]
-	after := text[last[2]:]
+	after := text[at:]
 	if bytes.Contains(after, restartLine) {
 		return nil
 	}
@@ -138,10 +138,26 @@ func panicIn(text []byte, still bool) *Error {
 	}
 	end := len(text)
 	if next := bytes.Index(after, bootLine); next >= 0 {
-		end = last[2] + bytes.LastIndexByte(after[:next], '\n') + 1
+		end = at + bytes.LastIndexByte(after[:next], '\n') + 1
 	}
-	message := string(text[last[2]:min(last[3], last[2]+maxMessage)])
+	message = message[:min(len(message), maxMessage)]
 	return &Error{Cause: panicCause(message), Message: message, Lines: lastLines(text[:end], errorLines)}
+}
+
+// lastPanic returns the offset of the last line with which a panic begins, and the kernel's
+// message; -1 if there is none.
+func lastPanic(text []byte) (at int, message string) {
+	end := len(text)
+	for end > 0 {
+		begin := bytes.LastIndexAny(text[:end], "\r\n") + 1
+		if line := text[begin:end]; bytes.Contains(line, panicMark) {
+			if kind, headline := kevent.Headline(line); kind == kevent.Panic {
+				return begin, headline
+			}
+		}
+		end = max(0, begin-1)
+	}
+	return -1, ""
 }
 
 // endsWithPanic reports whether the last line of text is the last line of a panic.

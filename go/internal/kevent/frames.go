@@ -35,7 +35,10 @@ func parseFrame(text string) (frame, bool) {
 	if !strings.Contains(text, "+0x") && !strings.Contains(text, "inline") {
 		return frame{}, false
 	}
-	text = section.ReplaceAllString(text, "")
+	if marked := section.ReplaceAllString(text, ""); marked != text {
+		text = stamp.ReplaceAllString(marked, "") // printed apart
+		text = strings.TrimLeft(text, " ")
+	}
 	text = inlined.ReplaceAllString(text, "")
 	text = address.ReplaceAllString(text, "")
 	text, uncertain := strings.CutPrefix(text, "? ")

@@ -1,6 +1,7 @@
 package kevent
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 )
@@ -55,12 +56,13 @@ var heads = []head{
 	{prefix: "BUG: soft lockup", kind: Lockup},
 	{prefix: "BUG: spinlock lockup suspected", kind: Lockup},
 	{prefix: "Watchdog detected hard LOCKUP", kind: Lockup},
+	{prefix: "CPU", kind: Lockup, more: regexp.MustCompile(`^\d+: Watchdog detected hard LOCKUP`)},
 	{prefix: "Watchdog CPU:", kind: Lockup, more: regexp.MustCompile(`Hard LOCKUP`)},
 	{prefix: "BUG: workqueue ", kind: Workqueue, whole: true},
 	{prefix: "BUG: sleeping function called from invalid context", kind: AtomicSleep},
 	{prefix: "BUG: scheduling while atomic", kind: AtomicSleep},
-	{prefix: "BUG: memory leak", kind: Kmemleak, whole: true},
-	{prefix: "unreferenced object ", kind: Kmemleak, whole: true, joins: true},
+	{prefix: "BUG: memory leak", kind: Kmemleak},
+	{prefix: "unreferenced object ", kind: Kmemleak, joins: true},
 
 	{prefix: "WARNING: ", kind: Lockdep, more: lockReport, whole: true},
 	{prefix: "INFO: ", kind: Lockdep, more: lockReport, whole: true},
@@ -82,10 +84,10 @@ var heads = []head{
 	{prefix: "INFO: Freed in ", kind: Bug, joins: true},
 	{prefix: "BUG ", kind: Bug, more: regexp.MustCompile(`^\S+ \(.*\): `), whole: true},
 
-	{prefix: "Out of memory: Kill", kind: OOM},
-	{prefix: "Memory cgroup out of memory: Kill", kind: OOM},
-	{prefix: "mce: [Hardware Error]: ", kind: MCE, whole: true},
-	{prefix: "[Hardware Error]: ", kind: MCE, joins: true},
+	{more: regexp.MustCompile(`^.{1,15} invoked oom-killer: `), kind: OOM, whole: true},
+	{prefix: "Out of memory: Kill", kind: OOM, joins: true},
+	{prefix: "Memory cgroup out of memory: Kill", kind: OOM, joins: true},
+	{prefix: "mce: [Hardware Error]: CPU ", kind: MCE},
 }
 
 // lockReport matches the reports of lockdep and of RCU's checks after "WARNING: ", "BUG: " or
@@ -93,10 +95,10 @@ var heads = []head{
 var lockReport = regexp.MustCompile(`^(?:possible (?:circular|recursive|irq lock inversion|unsafe|reason)|inconsistent lock state|bad (?:unlock|contention) balance|bad unlock|held lock freed|(?:\S+/\d+ )?(?:still has locks held|lock held (?:when|at))|suspicious RCU usage|nested lock was not taken|Nested lock|(?:HARDIRQ|SOFTIRQ|HARDIRQ-READ|RECLAIM_FS)\S* -> |\S+-safe -> |lock held when returning|trying to register non-static key|Invalid wait context|invalid wait context|MAX_\w+ too low|\S+ lock order detected|inconsistent lock)`)
 
 // noise matches what the kernel prints before a headline.
-var noise = regexp.MustCompile(`^(?:(?:NMI watchdog|watchdog|rcu|traps|general|workqueue|usercopy|kernel|refcount|list|x86/\w+): |\[ )+`)
+var noise = regexp.MustCompile(`^(?:(?:NMI watchdog|watchdog|rcu|traps|general|workqueue|usercopy|kernel|refcount|list|kmemleak|x86/\w+): |\[ )+`)
 
 // cutHere is the line before the report of a BUG or a WARN.
-const cutHere = "------------[ cut here ]------------"
+const cutHere = "--- cut here ---"
 
 // findHead returns the head of a line, and its headline.
 func findHead(text string) (*head, string) {
@@ -107,7 +109,7 @@ func findHead(text string) (*head, string) {
 	if noise.MatchString(text) {
 		text = strings.TrimSuffix(noise.ReplaceAllString(text, ""), " ]")
 	}
-	if text == "" || !strings.ContainsRune("KBUOgIAPdisaWwrlpMmku[", rune(text[0])) {
+	if text == "" || !strings.Contains(text, " invoked oom-killer: ") && !strings.ContainsRune("KBUOgIAPdisaWwrlpMmku[C", rune(text[0])) {
 		return nil, ""
 	}
 	for i := range heads {
@@ -117,4 +119,14 @@ func findHead(text string) (*head, string) {
 		}
 	}
 	return nil, ""
+}
+
+// Headline returns the kind of report that begins with a line of a console, and the line
+// without the kernel's prefixes. The kind is "" if no report begins with it.
+func Headline(raw []byte) (Kind, string) {
+	h, text := findHead(parse(bytes.TrimRight(raw, "\r\n"), 0, 0).text)
+	if h == nil {
+		return "", ""
+	}
+	return h.kind, text
 }

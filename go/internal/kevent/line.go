@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // maxLine is how much of a line is examined, in bytes.
@@ -20,7 +21,10 @@ type line struct {
 
 // stamp matches the kernel's prefix of a line: its time, and the caller in a second pair of
 // brackets. A prompt, or a part of another line, may precede it.
-var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{6})\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
+var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{1,9})\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
+
+// callerOnly matches the prefix of a kernel that prints callers and no times.
+var callerOnly = regexp.MustCompile(`^\[ *([TC][0-9]+)\] `)
 
 // level matches the level that a raw kernel log has before each line.
 var level = regexp.MustCompile(`^<[0-9]{1,3}>`)
@@ -42,17 +46,19 @@ func parse(raw []byte, begin, end int64) line {
 			if m[4] >= 0 {
 				l.caller = string(raw[m[4]:m[5]])
 			}
-			l.begin += int64(m[0])
-			raw = raw[m[1]:]
-			if bytes.Contains(raw, []byte("[")) { // a line that another one has continued
-				raw = stamp.ReplaceAll(raw, nil)
+			if !level.Match(raw[:m[0]]) && !hostPrefix.Match(raw[:m[0]]) {
+				l.begin += int64(m[0])
 			}
+			raw = raw[m[1]:]
 		}
 	}
 	text := string(raw)
+	if m := callerOnly.FindStringSubmatch(text); m != nil && !l.stamped {
+		l.caller, text = m[1], text[len(m[0]):]
+	}
 	if !l.stamped {
 		text = hostPrefix.ReplaceAllString(level.ReplaceAllString(text, ""), "")
 	}
-	l.text = level.ReplaceAllString(text, "")
+	l.text = strings.TrimPrefix(level.ReplaceAllString(text, ""), "kmemleak: ")
 	return l
 }

@@ -2,9 +2,7 @@ package kevent
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -39,6 +37,7 @@ type prelude struct {
 	caller string
 	lines  int // that have come since
 	set    bool
+	rule   bool
 }
 
 // Feed processes the next bytes of the stream. It returns the events that have ended, in the
@@ -59,8 +58,7 @@ func (s *Scanner) Feed(data []byte) []Event {
 		if end < 0 {
 			break
 		}
-		s.offset++
-		events = append(events, s.line()...)
+		events = append(events, s.line(1)...)
 		data = data[end+1:]
 	}
 	return events
@@ -77,21 +75,21 @@ func (s *Scanner) Skip(n int64) []Event {
 func (s *Scanner) Close() []Event {
 	var events []Event
 	if s.length > 0 {
-		events = s.line()
+		events = s.line(0)
 	}
 	s.prelude = prelude{}
 	return append(events, s.end(func(*report) bool { return true })...)
 }
 
-// line processes the line that has ended.
-func (s *Scanner) line() []Event {
+// line processes the line that has ended, with an end of so many bytes.
+func (s *Scanner) line(end int64) []Event {
+	s.offset += end
 	raw := bytes.TrimRight(s.rest, "\r")
 	if at := bytes.LastIndexByte(raw, '\r'); at >= 0 {
 		raw = raw[at+1:] // the terminal shows what is written last
 	}
-	l := parse(raw, s.offset-s.length, s.offset)
+	l := parse(raw, s.offset-end-s.length, s.offset)
 	s.rest, s.length = s.rest[:0], 0
-	// Before the line's own part came others, as a prompt.
 	return s.examine(l)
 }
 
@@ -104,14 +102,15 @@ func (s *Scanner) examine(l line) (events []Event) {
 		return s.end(func(*report) bool { return true })
 	}
 	if l.stamped {
-		events = s.end(func(r *report) bool { return r.Time != nil && (l.time > r.last+maxPause || l.time < r.last-maxPause) })
+		events = s.end(func(r *report) bool { return r.e.Time != nil && (l.time > r.last+maxPause || l.time < r.last-maxPause) })
 	}
 	if h, headline := findHead(l.text); h != nil && (l.stamped || !s.stamps) {
 		return append(events, s.begin(h, headline, l)...)
 	}
 	s.note(l)
+	owned := slices.ContainsFunc(s.open, func(r *report) bool { return r.caller == l.caller })
 	for _, r := range s.open {
-		r.add(l)
+		r.add(l, owned)
 	}
 	return append(events, s.end((*report).over)...)
 }
@@ -121,9 +120,18 @@ func (s *Scanner) note(l line) {
 	if s.prelude.lines++; s.prelude.lines > 4 {
 		s.prelude.set = false
 	}
-	if l.text == cutHere || rule(l.text) && !s.prelude.set && s.whole(l.caller) == nil {
-		s.prelude = prelude{begin: l.begin, caller: l.caller, set: true}
+	cut := isCut(l.text)
+	if cut && s.prelude.set && !s.prelude.rule && s.prelude.caller == l.caller {
+		return // "** replaying previous printk message **"
 	}
+	if cut || rule(l.text) && !s.prelude.set && s.whole(l.caller) == nil {
+		s.prelude = prelude{begin: l.begin, caller: l.caller, set: true, rule: !cut}
+	}
+}
+
+// isCut reports whether text is the line before the report of a BUG or a WARN.
+func isCut(text string) bool {
+	return text == "------------[ cut here ]------------" || strings.HasSuffix(text, cutHere)
 }
 
 // whole returns the open report of a caller to which every line belongs.
@@ -150,7 +158,7 @@ func (s *Scanner) begin(h *head, headline string, l line) (events []Event) {
 		}
 		if r.continues(h, headline) {
 			r.headline(h, headline, l)
-			return nil
+			return s.end((*report).over)
 		}
 		if h.kind != Panic || len(r.trace) > 0 {
 			r.closed = true // the report of the same caller ends here
@@ -158,8 +166,8 @@ func (s *Scanner) begin(h *head, headline string, l line) (events []Event) {
 	}
 	events = s.end(func(r *report) bool { return r.closed })
 	r := newReport(h, headline, l)
-	if s.prelude.set && s.prelude.caller == l.caller {
-		r.Begin = s.prelude.begin
+	if s.prelude.set && s.prelude.caller == l.caller && (h.whole || !s.prelude.rule) {
+		r.e.Begin = s.prelude.begin
 	}
 	s.prelude = prelude{}
 	if h.kind == Panic {
@@ -199,298 +207,4 @@ func (s *Scanner) end(over func(*report) bool) (events []Event) {
 		s.open = slices.Delete(s.open, 0, 1)
 	}
 	return events
-}
-
-// report is an event that has begun.
-type report struct {
-	Event
-	head      *head
-	caller    string
-	last      float64 // the kernel's time of the last line that belongs to it
-	lines     int     // since its first line
-	other     int     // lines since the last one that belongs to it
-	closed    bool
-	trace     []frame
-	traced    bool     // a call trace has begun
-	frozen    bool     // the trace is complete
-	backtrace bool     // "stack backtrace:" was there
-	pc        string   // the function of the program counter
-	named     []string // the functions that the headline and other lines name
-	heir      *report  // the panic that follows before this report has a trace
-	expect    bool     // the next line has the function that takes or releases a lock
-	died      bool     // the number of an oops was there: "[#1]"
-}
-
-func newReport(h *head, headline string, l line) *report {
-	r := &report{head: h, caller: l.caller, last: l.time}
-	r.Kind, r.Begin = h.kind, l.begin
-	if l.stamped {
-		at := l.time
-		r.Time = &at
-	}
-	if number, found := strings.CutPrefix(l.caller, "C"); found {
-		if cpu, err := strconv.Atoi(number); err == nil {
-			r.CPU = &cpu
-		}
-	}
-	r.headline(h, headline, l)
-	return r
-}
-
-var (
-	addresses   = regexp.MustCompile(`\+0x[0-9a-f]+/0x[0-9a-f]+|\b0x[0-9a-f]+\b|\b[0-9a-f]{16}\b`)
-	oopsCount   = regexp.MustCompile(`\[#\d+\]`)
-	inName      = regexp.MustCompile(`(?:^| )in:? ([A-Za-z_][\w.$]*)(?:\+0x|\(|$|:| at addr| / )`)
-	atName      = regexp.MustCompile(` at \S+:\d+ ([A-Za-z_][\w.$]*)\+0x`)
-	oldName     = regexp.MustCompile(`^WARNING: at \S+:\d+ ([A-Za-z_][\w.$]*)`)
-	lockName    = regexp.MustCompile(`, at: *(?:\[<[^>]*>\] *)?([A-Za-z_][\w.$]*)\+0x`)
-	acquires    = regexp.MustCompile(`(?:is trying to (?:acquire|release)|^\S+/\d+ .*takes:|is freeing memory|just changed the state)`)
-	holding     = regexp.MustCompile(`locks? held`)
-	hexadecimal = regexp.MustCompile(`^[0-9a-f]{8,16}$`)
-	lastWork    = regexp.MustCompile(`last function: (\w+)`)
-	process     = regexp.MustCompile(`\bCPU: (\d+) (?:UID: \d+ )?PID: \d+ Comm: (.{1,15}?) (?:Not tainted|Tainted|\d+\.)`)
-	onCPU       = regexp.MustCompile(`CPU#(\d+)`)
-	taskName    = regexp.MustCompile(`^(?:INFO: task |BUG: )(.{1,15}?)[:/]\d+ `)
-	bracketed   = regexp.MustCompile(`\[(.{1,15}):\d+\]$`)
-)
-
-// headline takes what a headline says.
-func (r *report) headline(h *head, text string, l line) {
-	if r.Title == "" {
-		r.Title = strings.TrimSpace(addresses.ReplaceAllString(text, ""))
-		r.Title = r.Title[:min(len(r.Title), maxTitle)]
-	}
-	r.End, r.last, r.other = l.end, max(r.last, l.time), 0
-	if r.Kind == Warning && h.kind == Refcount || r.Kind == Bug && h.kind == ListCorruption {
-		r.Kind = h.kind
-	}
-	if oopsCount.MatchString(text) {
-		r.died = true
-	}
-	for _, pattern := range []*regexp.Regexp{atName, oldName} {
-		if m := pattern.FindStringSubmatch(text); m != nil {
-			r.named = append(r.named, plainName(m[1]))
-			switch {
-			case strings.Contains(text, " kernel/locking/lockdep.c:"):
-				r.Kind = Lockdep
-			case strings.Contains(text, " lib/refcount.c:"):
-				r.Kind = Refcount
-			case strings.Contains(text, " lib/list_debug.c:"):
-				r.Kind = ListCorruption
-			}
-		}
-	}
-	if r.Kind != Lockdep && r.Kind != Warning {
-		if m := inName.FindStringSubmatch(text); m != nil && !hexadecimal.MatchString(m[1]) && (r.Kind != Panic || strings.Contains(text, "corrupted in: ")) {
-			r.named = append(r.named, plainName(m[1]))
-		}
-	}
-	for _, m := range [][]string{taskName.FindStringSubmatch(text), bracketed.FindStringSubmatch(text)} {
-		if m != nil && r.Task == "" && (r.Kind == HungTask || r.Kind == Lockup) {
-			r.Task = m[1]
-		}
-	}
-	r.expect = r.Kind == Lockdep && holding.MatchString(text)
-	r.processor(onCPU.FindStringSubmatch(text))
-	r.who(text)
-}
-
-func (r *report) processor(m []string) {
-	if m == nil || r.CPU != nil {
-		return
-	}
-	if cpu, err := strconv.Atoi(m[1]); err == nil {
-		r.CPU = &cpu
-	}
-}
-
-// who takes the processor and the process from a line that has them.
-func (r *report) who(text string) {
-	m := process.FindStringSubmatch(text)
-	if m == nil {
-		return
-	}
-	r.processor(m)
-	if r.Task == "" {
-		r.Task = m[2]
-	}
-}
-
-// continues reports whether a headline belongs to this report.
-func (r *report) continues(h *head, headline string) bool {
-	if !h.joins || r.lines > 40 {
-		return r.Kind == RCUStall && h.kind == RCUStall
-	}
-	fresh := len(r.trace) == 0
-	switch h.kind {
-	case Oops:
-		return (r.Kind == Oops || r.Kind == Bug || r.Kind == ListCorruption) && fresh && !(r.died && oopsCount.MatchString(headline))
-	case Bug, Warning:
-		return (r.Kind == ListCorruption || r.Kind == Refcount || r.Kind == Bug && r.named == nil) && fresh && r.lines < 6
-	case Refcount, ListCorruption:
-		return (r.Kind == Warning || r.Kind == Bug) && fresh && r.lines < 6
-	case Kmemleak:
-		return r.Kind == Kmemleak && r.lines < 3
-	default:
-		return h.kind == r.Kind
-	}
-}
-
-// endMark is in the last line of a report.
-const endMark = "---[ end "
-
-// add takes a line that follows the headline, if it belongs to the report.
-func (r *report) add(l line) {
-	if r.closed {
-		return
-	}
-	r.lines++
-	if l.caller != r.caller && l.caller != "" || r.Time != nil && !l.stamped && r.caller != "" {
-		r.other++
-		return
-	}
-	if !r.belongs(l) {
-		if l.text != "" {
-			r.other++
-		}
-		return
-	}
-	r.other = 0
-	r.End, r.last = l.end, max(r.last, l.time)
-	r.who(l.text)
-	if strings.Contains(l.text, endMark) || rule(l.text) && r.lines > 2 && r.Kind != Lockdep {
-		r.closed = true
-	}
-}
-
-// details matches the lines of a report that are not frames.
-var details = regexp.MustCompile(`^\s*(?:CPU: |CPU#?\d|PID: |RIP|EIP|RSP|ESP|EAX|ESI|RAX|RDX|RBP|R\d\d|FS:|CS:|DS:|CR2|CR3|DR[0-9]|PKRU|Code: |Call [Tt]race|Backtrace|Stack|stack|Modules linked|Hardware name|Workqueue|task: |task |Process |pc : |lr : |sp : |pc is|PC is|LR is|x\d+ ?: |r\d+ ?: |pstate|psr|Flags|Control|Exception|ESR|FSC|EC =|Mem abort|Data abort|  ISV|SET =|EA =|CM =|swapper pgtable|\[[0-9a-f]{8,16}\] pgd|PGD|P4D|PUD|PMD|Oops|SMP|</?(?:TASK|IRQ|NMI|SOFTIRQ|EOI|EOE|DOUBLEFAULT|#DF|ENTRY\S*)|==|INFO: lockdep|\d+ locks? held|no locks held|#\d+: |Showing all|irq event|hardirqs |softirqs |Preemption disabled|in_atomic|Kernel Offset|Rebooting|---\[ end|Dumping|\(ftrace|Sending NMI|NMI backtrace|rcu|\t|\(detected|Tainted|Not tainted|"echo 0|Memory state|Disabling|KASAN|CFI|Unable|Internal|epc|status|gp :|tp :|t\d |s\d|a\d|CR: |\.\.\.|Kernel Stack|comm |hex dump|backtrace|\w+ +[RSDTtXZ] )`)
-
-// belongs reports whether a line is a part of the report, and takes its frame.
-func (r *report) belongs(l line) bool {
-	if f, found := parseFrame(l.text); found {
-		if r.expect {
-			r.named, r.expect = append(r.named, f.name), false
-			return true
-		}
-		r.frame(f)
-		return true
-	}
-	if m := counter.FindStringSubmatch(l.text); m != nil {
-		if r.pc == "" {
-			r.pc = plainName(m[1])
-		}
-		return true
-	}
-	if m := lockName.FindStringSubmatch(l.text); m != nil {
-		if r.expect {
-			r.named, r.expect = append(r.named, plainName(m[1])), false
-		}
-		return true
-	}
-	if r.Kind == Lockdep && acquires.MatchString(l.text) {
-		r.expect = true
-	}
-	if m := lastWork.FindStringSubmatch(l.text); m != nil {
-		r.named = append(r.named, m[1])
-	}
-	switch trimmed := strings.TrimSpace(l.text); {
-	case strings.HasPrefix(trimmed, "stack backtrace:"):
-		r.backtrace, r.trace = true, nil
-	case len(r.trace) > 0 && (strings.HasPrefix(trimmed, "Allocated by") || strings.HasPrefix(trimmed, "Freed by") || strings.HasPrefix(trimmed, "Uninit was")):
-		r.frozen = true
-	}
-	if r.head.whole && !(r.backtrace && r.other > 5) && l.text != "" {
-		return !r.head.lockEnds(r)
-	}
-	return details.MatchString(l.text)
-}
-
-// lockEnds reports whether lockdep's report is complete: the frames after "stack backtrace:"
-// are its last part.
-func (h *head) lockEnds(r *report) bool {
-	return h.kind == Lockdep && r.backtrace && len(r.trace) > 0
-}
-
-func (r *report) frame(f frame) {
-	if r.frozen || len(r.trace) >= 4*maxFrames {
-		return
-	}
-	r.trace = append(r.trace, f)
-}
-
-// over reports whether the report has ended.
-func (r *report) over() bool {
-	return r.closed || r.other > maxOther || r.lines > maxLines
-}
-
-// inherit takes the trace of the panic that the report has caused.
-func (r *report) inherit() {
-	if len(r.trace) == 0 {
-		r.trace = r.heir.trace
-	}
-	if r.pc == "" {
-		r.pc = r.heir.pc
-	}
-	r.closed, r.heir = true, nil
-}
-
-// event returns the finished event.
-func (r *report) event() Event {
-	for _, f := range r.trace {
-		if f.certain && len(r.Trace) < maxFrames {
-			r.Trace = append(r.Trace, f.text)
-		}
-	}
-	r.Function = r.function()
-	r.Fingerprint = r.Event.fingerprint()
-	return r.Event
-}
-
-// function returns the function that the report is about.
-func (r *report) function() string {
-	var names []string
-	for _, f := range r.trace {
-		if f.certain {
-			names = append(names, f.name)
-		}
-	}
-	if r.Kind == RCUStall || r.Kind == Lockup || strings.Contains(r.Title, "corrupted stack end") || strings.Contains(r.Title, "stack guard page") {
-		if name := entryOf(names); name != "" {
-			return name
-		}
-	}
-	candidates := slices.Clone(r.named)
-	if r.Kind != HungTask && r.pc != "" {
-		candidates = append(candidates, r.pc)
-	}
-	candidates = append(candidates, names...)
-	for _, name := range candidates {
-		if strings.HasPrefix(name, "synchronize_rcu") { // the variants wait for the same
-			return "synchronize_rcu"
-		}
-		if !reporting.MatchString(name) {
-			return name
-		}
-	}
-	if len(candidates) > 0 {
-		return candidates[0]
-	}
-	return ""
-}
-
-// entryOf returns the function at which a trace has entered a part of the kernel.
-func entryOf(names []string) string {
-	for i, name := range names {
-		if callback.MatchString(name) && i > 0 && !reporting.MatchString(names[i-1]) {
-			return names[i-1]
-		}
-		if strings.HasPrefix(name, "smp_call_function") || name == "smp_cfm_core" {
-			return "smp_call_function"
-		}
-		if entry.MatchString(name) && !reporting.MatchString(name) && !dispatch.MatchString(name) {
-			return name
-		}
-	}
-	return ""
 }

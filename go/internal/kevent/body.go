@@ -1,0 +1,98 @@
+package kevent
+
+import (
+	"regexp"
+	"strings"
+)
+
+// details matches the lines of a report that are neither frames nor the like.
+var details = regexp.MustCompile(`^\s*(?:` +
+	`CPU: |CPU#?\d|PID: |Modules linked|Hardware name|Workqueue|[Tt]ask: |task |Process |comm |Tainted|Not tainted|` + // who
+	`RIP|EIP|RSP|ESP|EAX|ESI|RAX|RDX|RBP|R\d\d|FS:|CS:|DS:|CR2|CR3|CR: |DR[0-9]|PKRU|Code: |` + // x86
+	`pc : |lr : |sp : |pc is|PC is|LR is|x\d+ ?: |r\d+ ?: |pstate|psr|Flags|Control|ESR|FSC|EC =|Mem abort|Data abort|  ISV|SET =|EA =|CM =|swapper pgtable|\[[0-9a-f]{8,16}\] pgd|PGD|P4D|PUD|PMD|` + // Arm
+	`epc|status|gp :|tp :|t\d |s\d|a\d|` + // RISC-V
+	`Call [Tt]race|Backtrace|backtrace|Stack|stack|Kernel Stack|</?(?:TASK|IRQ|NMI|SOFTIRQ|EOI|EOE|DOUBLEFAULT|#DF|ENTRY\S*)|\.\.\.|` + // traces
+	`Exception|Oops|SMP|Memory state|KASAN|CFI|Unable|Internal|Kernel Offset|Rebooting|---\[ end|Dumping|\(ftrace|Disabling|==|mce: \[Hardware Error\]|hex dump|` +
+	`INFO: lockdep|\d+ locks? held|no locks held|#\d+: |Showing all|irq event|hardirqs |softirqs |Preemption disabled|in_atomic|` + // locks
+	`Sending NMI|NMI backtrace|rcu|\t|\(detected|"echo 0|\w+ +[RSDTtXZ] )`) // stalls
+
+var (
+	lockName = regexp.MustCompile(`, at: *(?:\[<[^>]*>\] *)?([A-Za-z_][\w.$]*)\+0x`)
+	acquires = regexp.MustCompile(`(?:is trying to (?:acquire|release)|^\S+/\d+ .*takes:|is freeing memory|just changed the state)`)
+)
+
+// bodyNames are the ways in which the lines after the headline name the function.
+var bodyNames = []name{
+	{[]Kind{Workqueue}, regexp.MustCompile(`last function: (\w+)`)},
+	{[]Kind{Workqueue}, regexp.MustCompile(`in-flight: \d+:(\w+)`)},
+	{[]Kind{MCE}, regexp.MustCompile(`\{(\w+)\+0x`)},
+}
+
+// userReturn is in the title of lockdep's report without a trace.
+const userReturn = "returning to user space"
+
+// belongs reports whether a line is a part of the report, and takes what it says.
+func (r *report) belongs(l line) bool {
+	if r.takesFunction(l.text) {
+		return true
+	}
+	if r.e.Kind == Lockdep && acquires.MatchString(l.text) {
+		r.expect = true
+	}
+	for _, n := range bodyNames {
+		if function, found := n.in(l.text, r.e.Kind); found {
+			r.named = append(r.named, function)
+		}
+	}
+	trimmed := strings.TrimSpace(l.text)
+	switch {
+	case r.e.Kind == Kmemleak:
+		return strings.HasPrefix(l.text, "  ")
+	case strings.HasPrefix(trimmed, "stack backtrace:"):
+		r.backtrace, r.trace = true, nil
+	case strings.HasPrefix(trimmed, "Allocated by"), strings.HasPrefix(trimmed, "Freed by"), strings.HasPrefix(trimmed, "Uninit was"):
+		r.frozen = len(r.trace) > 0
+	case strings.Contains(r.e.Title, userReturn):
+		return r.userReturn(trimmed)
+	}
+	traced := r.e.Kind == Lockdep && r.backtrace && len(r.trace) > 0 // its last part
+	if r.head.whole && l.text != "" && !traced {
+		return true
+	}
+	return details.MatchString(l.text)
+}
+
+// userReturn reports whether a line belongs to a report whose title has userReturn: the list
+// of locks is its last part.
+func (r *report) userReturn(text string) bool {
+	if !r.backtrace {
+		r.backtrace = strings.Contains(text, " held by ")
+		return text != ""
+	}
+	r.closed = !strings.HasPrefix(text, "#")
+	return !r.closed
+}
+
+// takesFunction takes the function of a line that has one.
+func (r *report) takesFunction(text string) bool {
+	if f, found := parseFrame(text); found {
+		switch {
+		case r.expect:
+			r.named, r.expect = append(r.named, f.name), false
+		case !r.frozen && len(r.trace) < 4*maxFrames:
+			r.trace = append(r.trace, f)
+		}
+		return true
+	}
+	if match := counter.FindStringSubmatch(text); match != nil {
+		if r.pc == "" {
+			r.pc = plainName(match[1])
+		}
+		return true
+	}
+	match := lockName.FindStringSubmatch(text)
+	if match != nil && r.expect {
+		r.named, r.expect = append(r.named, plainName(match[1])), false
+	}
+	return match != nil
+}

@@ -1,0 +1,153 @@
+package kevent
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// name is a way in which a line names the function that the report is about.
+type name struct {
+	kinds   []Kind // of the reports that have such lines; nil: all
+	pattern *regexp.Regexp
+}
+
+// names are the ways of headlines.
+var names = []name{
+	{nil, regexp.MustCompile(` at \S+:\d+ ([A-Za-z_][\w.$]*)\+0x`)},
+	{nil, regexp.MustCompile(`^WARNING: at \S+:\d+ ([A-Za-z_][\w.$]*)`)},
+	{[]Kind{Panic}, regexp.MustCompile(`corrupted in: ([A-Za-z_][\w.$]*)`)},
+	{
+		[]Kind{KASAN, KMSAN, KCSAN, KFENCE, UBSAN, Oops, Bug, Workqueue, AtomicSleep, Lockup},
+		regexp.MustCompile(`(?:^| )in:? ([A-Za-z_][\w.$]*)(?:\+0x|\(|$|:| at addr| / )`),
+	},
+}
+
+// tasks are the ways in which a headline names the process.
+var tasks = []name{
+	{[]Kind{HungTask, Lockup}, regexp.MustCompile(`^(?:INFO: task |BUG: )(.{1,15}?)[:/]\d+ `)},
+	{[]Kind{OOM}, regexp.MustCompile(`^(.{1,15}?) invoked oom-killer: `)},
+	{[]Kind{HungTask, Lockup}, regexp.MustCompile(`\[(.{1,15}):\d+\]$`)},
+}
+
+// in returns what the line names, if a report of the kind has such lines.
+func (n name) in(text string, kind Kind) (string, bool) {
+	if n.kinds != nil && !slices.Contains(n.kinds, kind) {
+		return "", false
+	}
+	match := n.pattern.FindStringSubmatch(text)
+	if match == nil || hexadecimal.MatchString(match[1]) {
+		return "", false
+	}
+	return match[1], true
+}
+
+// sources are the kinds of the warnings of some source files.
+var sources = map[string]Kind{
+	" kernel/locking/lockdep.c:": Lockdep,
+	" lib/refcount.c:":           Refcount,
+	" lib/list_debug.c:":         ListCorruption,
+}
+
+var (
+	addresses   = regexp.MustCompile(`\+0x[0-9a-f]+/0x[0-9a-f]+|\b0x[0-9a-f]+\b|\b[0-9a-f]{16}\b`)
+	hexadecimal = regexp.MustCompile(`^[0-9a-f]{8,16}$`)
+	oopsCount   = regexp.MustCompile(`\[#\d+\]`)
+	holding     = regexp.MustCompile(`locks? held`)
+	process     = regexp.MustCompile(`\bCPU: (\d+) (?:UID: \d+ )?PID: \d+ Comm: (.{1,15}?) (?:Not tainted|Tainted|\d+\.)`)
+	comm        = regexp.MustCompile(`^\s*comm "(.{1,15}?)", pid `)
+	onCPU       = regexp.MustCompile(`(?:CPU#|on cpu |: CPU )(\d+)`)
+)
+
+// headline takes what a headline says.
+func (r *report) headline(h *head, text string, l line) {
+	if r.e.Title == "" {
+		title := strings.TrimSpace(addresses.ReplaceAllString(text, ""))
+		r.e.Title = title[:min(len(title), maxTitle)]
+	}
+	r.e.End, r.last, r.other = l.end, max(r.last, l.time), 0
+	r.died = r.died || oopsCount.MatchString(text)
+	r.refine(h.kind, text)
+	for _, n := range names {
+		if function, found := n.in(text, r.e.Kind); found {
+			r.named = append(r.named, plainName(function))
+		}
+	}
+	for _, n := range tasks {
+		if task, found := n.in(text, r.e.Kind); found && r.e.Task == "" {
+			r.e.Task = task
+		}
+	}
+	r.expect = r.e.Kind == Lockdep && holding.MatchString(text)
+	r.processor(onCPU.FindStringSubmatch(text))
+	r.who(text)
+	r.closed = h.kind == OOM && h.joins // the kernel has chosen a process
+}
+
+// refine sets the kind of a warning or a BUG that is of another kind by its message, or by
+// the source file that it is in.
+func (r *report) refine(kind Kind, text string) {
+	if r.e.Kind == Warning && kind == Refcount || r.e.Kind == Bug && kind == ListCorruption {
+		r.e.Kind = kind
+	}
+	for file, kind := range sources {
+		if strings.Contains(text, file) {
+			r.e.Kind = kind
+		}
+	}
+}
+
+// processor takes the number of the processor from a match.
+func (r *report) processor(match []string) {
+	if match == nil || r.e.CPU != nil {
+		return
+	}
+	if cpu, err := strconv.Atoi(match[1]); err == nil {
+		r.e.CPU = &cpu
+	}
+}
+
+// who takes the processor and the process from a line that has them.
+func (r *report) who(text string) {
+	match := process.FindStringSubmatch(text)
+	if match == nil {
+		match = comm.FindStringSubmatch(text)
+	} else {
+		r.processor(match)
+	}
+	if match != nil && r.e.Task == "" {
+		r.e.Task = match[len(match)-1]
+	}
+}
+
+// preface is how many lines may be between the message of a BUG or WARN and its report.
+const preface = 6
+
+// continues reports whether a headline belongs to this report.
+func (r *report) continues(h *head, headline string) bool {
+	switch {
+	case r.e.Kind == RCUStall && h.kind == RCUStall, r.e.Kind == OOM && h.kind == OOM && h.joins:
+		return true
+	case !h.joins || r.lines > 40:
+		return false
+	case h.kind == Oops:
+		again := r.died && oopsCount.MatchString(headline)
+		return len(r.trace) == 0 && !again && slices.Contains([]Kind{Oops, Bug, ListCorruption}, r.e.Kind)
+	case h.kind == Kmemleak:
+		return r.e.Kind == Kmemleak && r.lines < preface/2
+	}
+	return len(r.trace) == 0 && r.lines < preface && r.completes(h.kind)
+}
+
+// completes reports whether this report is the message of a BUG or WARN that a headline of
+// the given kind follows, or the other way round.
+func (r *report) completes(kind Kind) bool {
+	switch kind {
+	case Bug, Warning:
+		return r.e.Kind == ListCorruption || r.e.Kind == Refcount || r.e.Kind == Bug && r.named == nil
+	case Refcount, ListCorruption:
+		return r.e.Kind == Warning || r.e.Kind == Bug
+	}
+	return kind == r.e.Kind
+}

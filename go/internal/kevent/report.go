@@ -1,0 +1,97 @@
+package kevent
+
+import "strings"
+
+// report is an event that has begun.
+type report struct {
+	e      *Event
+	head   *head
+	caller string
+	last   float64 // the kernel's time of the last line that belongs to it
+	lines  int     // since its first line
+	other  int     // lines since the last one that belongs to it
+	closed bool
+	heir   *report // the panic that follows before this report has a trace
+
+	named     []string // the functions that the headline and other lines name
+	pc        string   // the function of the program counter
+	trace     []frame
+	frozen    bool // the trace is complete
+	backtrace bool // "stack backtrace:" was there
+	expect    bool // the next line has the function that takes or releases a lock
+	died      bool // the number of an oops was there: "[#1]"
+}
+
+func newReport(h *head, headline string, l line) *report {
+	r := &report{e: &Event{}, head: h, caller: l.caller, last: l.time}
+	r.e.Kind, r.e.Begin = h.kind, l.begin
+	if l.stamped {
+		at := l.time
+		r.e.Time = &at
+	}
+	if number, found := strings.CutPrefix(l.caller, "C"); found {
+		r.processor([]string{l.caller, number})
+	}
+	r.headline(h, headline, l)
+	return r
+}
+
+// add takes a line that follows the headline, if it belongs to the report. owned is whether
+// the caller of the line has a report of its own.
+func (r *report) add(l line, owned bool) {
+	if r.closed || r.heir != nil {
+		return
+	}
+	r.lines++
+	switch {
+	case r.foreign(l, owned):
+		r.other++
+	case r.belongs(l):
+		r.other = 0
+		r.e.End, r.last = l.end, max(r.last, l.time)
+		r.who(l.text)
+		r.closed = r.closed || r.endsWith(l.text)
+	case l.text != "":
+		r.other++
+	}
+}
+
+// foreign reports whether a line is from another caller, or not from the kernel.
+func (r *report) foreign(l line, owned bool) bool {
+	if l.caller == r.caller {
+		return false
+	}
+	if l.caller == "" {
+		return r.e.Time != nil && !l.stamped
+	}
+	// Other processors print a part of some reports, on request.
+	asked := r.e.Kind == RCUStall || r.e.Kind == Lockup || r.e.Kind == Workqueue
+	return owned || !asked
+}
+
+// endsWith reports whether text is the last line of the report.
+func (r *report) endsWith(text string) bool {
+	switch {
+	case strings.Contains(text, "---[ end "):
+		return true
+	case r.e.Kind == Bug && strings.HasPrefix(text, "FIX "): // mm/slub.c
+		return true
+	}
+	return rule(text) && r.lines > 2 && r.e.Kind != Lockdep
+}
+
+// over reports whether the report has ended.
+func (r *report) over() bool {
+	return r.closed || r.other > maxOther || r.lines > maxLines
+}
+
+// inherit takes the trace of the panic that the report has caused.
+func (r *report) inherit() {
+	if len(r.trace) == 0 {
+		r.trace = r.heir.trace
+	}
+	if r.pc == "" {
+		r.pc = r.heir.pc
+	}
+	r.closed, r.heir = true, nil
+}
