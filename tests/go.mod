@@ -2,7 +2,10 @@ module microvm-console/tests
 
 go 1.26.0
 
-require github.com/prometheus/common v0.73.1
+require (
+	github.com/prometheus/common v0.73.1
+	go.yaml.in/yaml/v3 v3.0.5
+)
 
 require (
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect

@@ -36,6 +36,9 @@
   # What run-test checks in this guest, besides the checks that it does in every guest.
   checks = import ./checks.nix;
 
+  # run-test also has the guest print numbered lines on each console, and looks for every one.
+  exactness = true;
+
   # A warning in the kernel's log fails run-test. docs/run-test.md describes the fields.
   kernelLog.warnings = "fail";
 

@@ -36,7 +36,8 @@ exit 1
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	for _, document := range []string{
-		"CONTRIBUTING.md", "docs/guest-agent.md", "docs/kernel-events.md", "docs/reference.md", "docs/run-test.md", "docs/testing.md",
+		"CONTRIBUTING.md", "docs/guest-agent.md", "docs/in-ci.md", "docs/kernel-events.md", "docs/reference.md",
+		"docs/run-test.md", "docs/testing.md",
 	} {
 		t.Run(strings.ReplaceAll(document, "/", "-"), func(t *testing.T) {
 			t.Parallel()
@@ -91,7 +92,9 @@ var documentsRunElsewhere = map[string]string{
 	"docs/services.md":              "tests/guest/service_test.go",
 	"docs/without-nix.md":           "tests/release/document_test.go",
 	"examples/debian/README.md":     "tests/guest/debian_test.go",
+	"examples/go-test/README.md":    "tests/guest/examples_test.go",
 	"examples/own-kernel/README.md": "tests/guest/own_kernel_test.go",
+	"examples/pytest/README.md":     "tests/guest/examples_test.go",
 }
 
 // TestEveryDocumentIsRun fails if a document shows commands that no test runs.

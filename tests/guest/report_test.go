@@ -83,6 +83,37 @@ func TestReportsAreRead(t *testing.T) {
 	}
 }
 
+// TestPanicIsOneFailure checks that a panic of a real guest is one failure in the report, that no
+// check runs after it, and that the folder of --artifacts has the output.
+func TestPanicIsOneFailure(t *testing.T) {
+	t.Parallel()
+	config := demoWith(t, func(vm map[string]any) {
+		vm["checks"] = []any{
+			map[string]any{"name": "a driver loads", "run": "echo c >/proc/sysrq-trigger"},
+			map[string]any{"name": "and works", "run": "true"},
+		}
+	})
+	dir := filepath.Join(t.TempDir(), "artifacts")
+	output, status := runTest(t, config, "--lines", "1000", "--artifacts", dir)
+	if status != 4 || !strings.Contains(output, "4 passed, 1 failed, 6 not run") || strings.Contains(output, "$((") {
+		t.Errorf("status %d:\n%s", status, output)
+	}
+	for file, want := range map[string]string{
+		"report.xml":        `failures="1" errors="0" skipped="6"`,
+		"serial.log":        "sysrq triggered crash\r\n",
+		"serial.timed.log":  "Kernel panic - not syncing: sysrq triggered crash",
+		"console.log":       "sysrq triggered crash\r\n",
+		"console.timed.log": "Kernel panic - not syncing: sysrq triggered crash",
+		"qemu.txt":          " -kernel ",
+		"vm.json":           `"console-demo"`,
+		"events.json":       "[",
+	} {
+		if text := harness.ReadFile(t, filepath.Join(dir, file)); !strings.Contains(text, want) {
+			t.Errorf("%s lacks %q:\n%s", file, want, text)
+		}
+	}
+}
+
 // TestReportInJSON checks the fields that docs/run-test.md lists.
 func TestReportInJSON(t *testing.T) {
 	t.Parallel()

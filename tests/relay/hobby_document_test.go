@@ -21,10 +21,10 @@ var hobbyScreens = map[string]struct {
 	"connect-serial --channel monitor": {shows: `^\(qemu\)`, leave: []key{
 		{name: "info status"}, {name: "Enter", shows: `^VM status: running`}, {name: "C-]"},
 	}},
-	"printf x | connect-serial --channel serial --timeout 2s | tail -n 1": {shows: `^key x$`},
+	`connect-serial --channel serial --send 'x\c' --expect '^key x\n'`: {shows: `^key x$`},
 	"qemu-relay status":                          {shows: `^debugcon +-debugcon +running`},
 	"console-log --channel debugcon | tail -n 3": {shows: `^key x$`},
-	`printf 'info registers\n' | connect-serial --channel monitor --timeout 2s | grep EIP`:                {shows: `^EIP=`},
+	`connect-serial --channel monitor --send 'info registers' --expect '^EIP=.*\n'`:                       {shows: `^EIP=`},
 	"console-log --channel serial --list":                                                                 {shows: `^0 `},
 	"console-log --channel serial --timestamps | tail -n 3":                                               {shows: `^\S+.* key x$`},
 	`wait $! || echo "QEMU's status is $?"`:                                                               {shows: `^QEMU's status is 3$`},

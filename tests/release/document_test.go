@@ -33,7 +33,7 @@ func TestWithoutNixDocument(t *testing.T) {
 func TestVersionInDocuments(t *testing.T) {
 	t.Parallel()
 	version := strings.TrimSpace(harness.ReadFile(t, filepath.Join(harness.Root, "VERSION")))
-	for _, document := range []string{"README.md", "docs/without-nix.md"} {
+	for _, document := range []string{"README.md", "docs/in-ci.md", "docs/without-nix.md"} {
 		text := harness.ReadFile(t, filepath.Join(harness.Root, document))
 		if want := "microvm-console-" + version + "-linux-amd64.tar.gz"; !strings.Contains(text, want) {
 			t.Errorf("%s does not name %s", document, want)

@@ -70,6 +70,8 @@ every byte. Elsewhere, as in a pipe to tail, the output is exactly what the gues
 			&cli.IntFlag{Name: "tail", Usage: "begin with the last `N` lines of the boot"},
 			cmdline.TimestampsFlag(),
 			cmdline.RawFlag(""),
+			&cli.StringFlag{Name: "decode", Usage: "add file and line to the frames of traces, from this `VMLINUX`"},
+			&cli.StringFlag{Name: "modules", Usage: "with --decode: the `FOLDER` of the modules"},
 		},
 		Action: run,
 	}
@@ -192,6 +194,10 @@ func contradiction(c *cli.Context, o options) error {
 		return fmt.Errorf("unexpected console %q: a channel has no consoles (leave it out)", o.place.Console)
 	case c.Bool("follow") && (c.Bool("list") || o.boot < 0):
 		return errors.New("--follow: continues with new output (leave out --list and --boot)")
+	case (c.Bool("list") || c.Bool("events") || c.Bool("verdict")) && c.IsSet("decode"):
+		return errors.New("--decode: only for the text of a boot (leave out --list, --events and --verdict)")
+	case c.IsSet("modules") && !c.IsSet("decode"):
+		return errors.New("--modules: only with --decode (add --decode VMLINUX)")
 	case o.tail > 0 && o.since > 0:
 		return errors.New("--tail and --since: both choose where the output begins (use one of them)")
 	}
@@ -233,12 +239,16 @@ func show(c *cli.Context, o options, log logs.Log, snapshot *journal.Snapshot) e
 			return err
 		}
 	}
-	view := attach.NewView(o.show, os.Stdout, c.App.ErrWriter)
+	out, err := decoded(c, os.Stdout)
+	if err != nil {
+		return err
+	}
+	view := attach.NewView(o.show, out, c.App.ErrWriter)
 	if o.since == 0 {
 		view.SayEmpty(log, snapshot, boot)
 	}
 	err = view.Show(snapshot, start, boot.End)
-	return cmp.Or(err, view.Close())
+	return cmp.Or(err, view.Close(), out.Close())
 }
 
 // since returns the offset of the first byte that came in the last d, or end if none did.
@@ -285,7 +295,11 @@ func followLog(c *cli.Context, o options) error {
 		return err
 	}
 	request := follow.Request{From: from, Client: fmt.Sprintf("%s[%d]", c.App.Name, os.Getpid()), Stay: true}
-	view := attach.NewView(o.show, os.Stdout, c.App.ErrWriter)
+	out, err := decoded(c, os.Stdout)
+	if err != nil {
+		return err
+	}
+	view := attach.NewView(o.show, out, c.App.ErrWriter)
 	err = follow.Run(ctx, target, request, func(e follow.Event) error {
 		if err := view.Handle(e); err != nil {
 			return err
@@ -298,5 +312,5 @@ func followLog(c *cli.Context, o options) error {
 	if ctx.Err() != nil {
 		err = nil // Ctrl-C is the regular end
 	}
-	return cmp.Or(err, view.Close())
+	return cmp.Or(err, view.Close(), out.Close())
 }

@@ -29,15 +29,17 @@ path, is a snapshot, and the VM's own disks are new ones, which are removed. It 
 share: all are read-only. The guest computes every answer that is checked. The checks of
 vm.json, its field checks, follow once root has logged in on each console. On a console with "login": false, checks that need a shell are skipped.
 
-With --run, the steps that the chosen checks need (the start, the logins) run too, and are
-reported only if they fail.
+With --run or --declared, the steps that the chosen checks need (the start, the logins) run
+too, and are reported only if they fail.
 
 The last check is the verdict on the kernel's log of the whole boot. It is clean, broken (the
 kernel has reported an event that the field kernelLog does not allow), or unknown (bytes are
 missing). It is always given; with --run, it is reported if it fails.
 
-After a failed check, the last lines of each console and QEMU's command line are shown,
-and everything that the consoles printed is kept in a folder that is printed.
+A VM that ends is one failure; checks that cannot run any more are reported as not run.
+After a failed check, the last lines of each console and QEMU's command line are shown, and
+everything that the consoles printed is kept, with the report in each format, in a folder
+that is printed, or in that of --artifacts.
 
 Ctrl-C stops the VM, and reports the current check and those after it as not run.`,
 		Metadata: cmdline.Manual{
@@ -49,11 +51,12 @@ Ctrl-C stops the VM, and reports the current check and those after it as not run
 			},
 			Files: []cmdline.Entry{
 				{Term: "vm.json", Text: "the VM, and its own checks in the field checks"},
-				{Term: "$TMPDIR/run-test-NAME-*/", Text: "the journals and the report of a failed test, or with --keep"},
+				{Term: "$TMPDIR/run-test-NAME-*/", Text: "the output of the consoles and the report of a failed test, or with --keep; or the folder of --artifacts"},
 			},
 			Examples: []cmdline.Entry{
 				{Term: "run-test --config vm.json", Text: "Test a VM"},
 				{Term: "run-test --config vm.json --format junit --output report.xml", Text: "Write a report for a CI server"},
+				{Term: "run-test --config vm.json --declared --artifacts out", Text: "Run the VM's own checks, and keep the output of a failure in a folder"},
 				{Term: "run-test --config vm.json --run boot --repeat 10", Text: "Run some of the checks ten times, and print statistics"},
 			},
 			SeeAlso: []string{"microvm-run(1)", "console-log(1)"},
@@ -62,14 +65,17 @@ Ctrl-C stops the VM, and reports the current check and those after it as not run
 		Flags: append(cmdline.MachineFlags(),
 			cmdline.TimeoutFlag(2*time.Minute, "limit each check to `TIME`"),
 			&cli.StringFlag{Name: "run", Usage: "run only the checks whose names match `REGEXP`"},
+			&cli.BoolFlag{Name: "declared", Usage: "run only the checks that vm.json declares"},
 			&cli.BoolFlag{Name: "list", Usage: "print the names of the checks, and exit"},
-			&cli.IntFlag{Name: "lines", Value: consoletest.DefaultLines, Usage: "make the guest print `N` numbered lines on each console"},
+			&cli.IntFlag{Name: "lines", Usage: "make the guest print `N` numbered lines on each console (with exactness in vm.json: 100000, and 20000 on a virtio console)"},
 			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "run the test `N` times, and print statistics"},
 			&cli.StringFlag{Name: "format", Value: "pretty", Usage: "report in `FORMAT`: " + strings.Join(report.Formats(), ", ")},
 			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`; the progress is still printed", TakesFile: true},
 			&cli.BoolFlag{Name: "quiet", Usage: "print only failed checks and the totals"},
 			&cli.BoolFlag{Name: "verbose", Usage: "also print why the accelerator was chosen"},
-			&cli.BoolFlag{Name: "keep", Usage: "keep the consoles' journals and the report, even if all checks pass"},
+			&cli.BoolFlag{Name: "live", Usage: "print the lines of each console as they come"},
+			&cli.StringFlag{Name: "artifacts", Usage: "keep the output of a failed test in `DIR`, a new or empty folder, instead of one in TMPDIR", TakesFile: true},
+			&cli.BoolFlag{Name: "keep", Usage: "keep the output and the report, even if all checks pass"},
 		),
 		Action: test,
 	}
@@ -79,7 +85,7 @@ func test(c *cli.Context) error {
 	if err := cmdline.NoArguments(c); err != nil {
 		return err
 	}
-	chosen, err := options(c)
+	pattern, err := options(c)
 	if err != nil {
 		return err
 	}
@@ -91,18 +97,27 @@ func test(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	choose := func(checks []consoletest.Check) []consoletest.Check { return checks }
-	if chosen != nil {
-		choose = func(checks []consoletest.Check) []consoletest.Check { return consoletest.Choose(checks, chosen) }
+	choose := func(checks []consoletest.Check) []consoletest.Check {
+		return consoletest.Choose(checks, chosen(c, pattern))
 	}
 	checks := choose(consoletest.NewSuite(machine, nil, c.Int("lines")).Checks())
 	switch {
+	case checks == nil && c.Bool("declared") && len(machine.Checks) == 0:
+		return cmdline.Usage("declared: vm.json declares no checks (see its field checks)")
 	case checks == nil:
 		return cmdline.Usage("run: %q matches no check (see run-test --list)", c.String("run"))
 	case c.Bool("list"):
 		return list(c, checks)
 	}
 	return repeat(c, machine, choose)
+}
+
+// chosen returns the function that reports whether a check is among those that --run, its
+// pattern, and --declared select. A nil pattern matches every name.
+func chosen(c *cli.Context, pattern *regexp.Regexp) func(consoletest.Check) bool {
+	return func(check consoletest.Check) bool {
+		return (check.Declared || !c.Bool("declared")) && (pattern == nil || pattern.MatchString(check.Name))
+	}
 }
 
 // checkFiles checks the files of a machine that changes none.
@@ -123,7 +138,7 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	if n := c.Int("repeat"); n < 1 {
 		return nil, cmdline.Usage("invalid repeat %d: must be 1 or more", n)
 	}
-	if n := c.Int("lines"); n < 1 || n > mostLines {
+	if n := c.Int("lines"); c.IsSet("lines") && (n < 1 || n > mostLines) {
 		return nil, cmdline.Usage("invalid lines %d: must be 1 to %d", n, mostLines)
 	}
 	if format := c.String("format"); !slices.Contains(report.Formats(), format) {
@@ -135,6 +150,11 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	if c.IsSet("output") {
 		if err := report.CheckPath(c.String("output")); err != nil {
 			return nil, cmdline.Usage("output: %v", err)
+		}
+	}
+	if c.IsSet("artifacts") {
+		if err := checkFolder(c.String("artifacts")); err != nil {
+			return nil, err
 		}
 	}
 	if !c.IsSet("run") {

@@ -22,10 +22,11 @@ import (
 // repeat tests the machine as often as --repeat says, and reports the results.
 func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.Check) []consoletest.Check) error {
 	all := report.Report{Machine: machine.Name, Version: cmdline.Version, Repeated: c.Int("repeat") > 1}
-	base, err := os.MkdirTemp("", "run-test-"+machine.Name+"-")
+	base, err := makeFolder(c, machine.Name)
 	if err != nil {
-		return fmt.Errorf("journals: %w (set TMPDIR)", err)
+		return err
 	}
+	given := machine
 	if !c.IsSet("name") {
 		machine.Name = testName(machine.Name, os.Getpid())
 	}
@@ -33,6 +34,7 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 		machine: machine, choose: choose, limit: c.Duration("timeout"), lines: c.Int("lines"),
 		quiet: c.Bool("quiet"), verbose: c.Bool("verbose"), pretty: pretty(c),
 	}
+	t.live = liveLines(c, t.pretty)
 	var errs *multierror.Error
 	for i := range c.Int("repeat") {
 		if i > 0 && c.Err() != nil {
@@ -44,7 +46,7 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 			t.pretty.Begin(i, c.Int("repeat"))
 		}
 		run, ended := t.run(c.Context, folder)
-		errs = multierror.Append(errs, kept(c, &run, folder), show(c, run), ended)
+		errs = multierror.Append(errs, keep(c, kept{folder, given, t.command, run}, &run), show(c, run), ended)
 		all.Runs = append(all.Runs, run)
 	}
 	all.Interrupted = c.Err() != nil
@@ -55,15 +57,21 @@ func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.
 	return outcome(all, errs)
 }
 
+// prints reports whether the results are printed as they come: unless the report goes to
+// standard output.
+func prints(c *cli.Context) bool { return c.String("format") == "pretty" || c.IsSet("output") }
+
 // pretty returns the Pretty that prints the results as they come. It prints nothing if the
 // report goes to standard output.
 func pretty(c *cli.Context) *report.Pretty {
-	if c.String("format") != "pretty" && !c.IsSet("output") {
+	if !prints(c) {
 		return &report.Pretty{W: io.Discard}
 	}
 	p := &report.Pretty{W: c.App.Writer, Palette: color.Of(c.App.Writer)}
-	// After an interruption the totals say how many checks were not run.
-	p.Hide = func(result report.Result) bool { return result.NotRun != "" || c.Bool("quiet") && result.Err == nil }
+	p.Hide = func(result report.Result) bool {
+		// After an interruption the totals say how many checks were not run.
+		return result.NotRun != "" && c.Err() != nil || c.Bool("quiet") && result.Err == nil
+	}
 	if !c.Bool("quiet") {
 		p.Columns = display.Width(c.App.Writer)
 	}
@@ -126,8 +134,7 @@ func outcome(all report.Report, errs *multierror.Error) error {
 	case failed > 0 && all.Repeated:
 		errs = multierror.Append(errs, fmt.Errorf("%d of %d runs failed", failed, len(all.Runs)))
 	case failed > 0:
-		run := all.Runs[0]
-		errs = multierror.Append(errs, fmt.Errorf("%d of %d checks failed", run.Count().Failed, len(run.Results)))
+		errs = multierror.Append(errs, failures(all.Runs[0]))
 	}
 	for _, run := range all.Runs {
 		if run.Kernel != nil && run.Kernel.Panicked() {
@@ -135,6 +142,19 @@ func outcome(all report.Report, errs *multierror.Error) error {
 		}
 	}
 	return errs.ErrorOrNil()
+}
+
+// failures returns the error of a run with failed checks.
+func failures(run report.Run) error {
+	count := run.Count()
+	if count.NotRun == 0 {
+		return fmt.Errorf("%d of %d checks failed", count.Failed, len(run.Results))
+	}
+	were := "were"
+	if count.NotRun == 1 {
+		were = "was"
+	}
+	return fmt.Errorf("%d of %d checks failed, %d %s not run", count.Failed, len(run.Results), count.NotRun, were)
 }
 
 // interrupted returns the error of a test that the user has interrupted: what was not run, and

@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
 	"microvm-console/internal/consoletest"
@@ -25,6 +22,9 @@ import (
 // lastLines is how many last lines of each console the details of a run have.
 const lastLines = 40
 
+// longTail is how many lines are read for that: what run-test has typed is left out of them.
+const longTail = 10 * lastLines
+
 // stopNow stops a VM that the checks have left running.
 var stopNow = ctl.StopRequest{Force: true}
 
@@ -37,8 +37,10 @@ type tester struct {
 	quiet   bool          // no lines about the VM
 	verbose bool          // more lines about the VM
 	pretty  *report.Pretty
-	tails   []vm.Tail // the last lines when the first check of this run failed
-	until   string    // that failure; see report.Console
+	live    func(device string) func(data []byte) // see consoletest.Suite.Live
+	command string                                // QEMU's, of this run
+	tails   []vm.Tail                             // the last lines when the first check of this run failed
+	until   string                                // that failure; see report.Console
 }
 
 // note prints a line about the VM. After an interruption it prints nothing: the end of the VM
@@ -79,6 +81,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	})
 	suite := consoletest.NewSuite(t.machine, v, t.lines)
 	suite.Kernel = judge
+	suite.Live = t.live
 	t.tails, t.until = nil, ""
 	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, func(result report.Result, done bool) {
 		t.tail(v, result, done)
@@ -96,7 +99,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		run.Results = append(run.Results, report.Result{Name: consoletest.NameEndsWell, Err: ended})
 		t.pretty.Progress(run.Results[len(run.Results)-1], true)
 	}
-	t.describe(&run, v, ended)
+	t.describe(&run, v, suite, ended)
 	t.noteEvents(ctx, judge, &run)
 	t.pretty.Close(run)
 	return run, ended
@@ -133,7 +136,7 @@ func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
 	}
 	select {
 	case <-v.Ready():
-		t.tails, t.until = v.Tails(lastLines), fmt.Sprintf("%q failed", result.Name)
+		t.tails, t.until = v.Tails(longTail), fmt.Sprintf("%q failed", result.Name)
 		if result.Err == nil {
 			t.until = fmt.Sprintf("%q was interrupted", result.Name)
 		}
@@ -142,41 +145,27 @@ func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
 }
 
 // describe adds the details of the machine, which has ended, to the run.
-func (t *tester) describe(run *report.Run, v *vm.VM, ended error) {
+func (t *tester) describe(run *report.Run, v *vm.VM, suite *consoletest.Suite, ended error) {
 	status := v.Status()
+	t.command = v.Command()
 	run.Accel, run.Type = status.Accel, status.Machine
 	if run.Passed() {
 		return
 	}
-	run.Command = v.Command()
+	run.Command = t.command
 	var cause *guest.Error
 	_ = errors.As(ended, &cause)
 	tails := t.tails
 	if tails == nil {
-		tails = v.Tails(lastLines)
+		tails = v.Tails(longTail)
 	}
 	for _, tail := range tails {
 		lines, until := tail.Lines, t.until
 		if cause != nil && cause.Device == tail.Console.Device {
 			lines, until = cause.Lines, "" // without those of a later boot
 		}
+		lines = suite.WithoutTyping(tail.Console.Device, lines)
+		lines = lines[max(0, len(lines)-lastLines):]
 		run.Consoles = append(run.Consoles, report.Console{Device: tail.Console.Device, Bytes: tail.Bytes, Lines: lines, Until: until})
 	}
-}
-
-// kept names the folder of a run's journals in the run if the folder is to be kept: with
-// --keep, or if the run has not passed. Otherwise, or if it is empty, it removes the folder.
-func kept(c *cli.Context, run *report.Run, folder string) error {
-	entries, err := os.ReadDir(folder)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // the VM has no journals yet
-	}
-	if err != nil {
-		return multierror.Append(err, os.RemoveAll(folder)).ErrorOrNil()
-	}
-	if len(entries) > 0 && (c.Bool("keep") || !run.Passed()) {
-		run.Kept = folder
-		return nil
-	}
-	return os.RemoveAll(folder)
 }

@@ -10,6 +10,7 @@ import (
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
+	"microvm-console/internal/dialog"
 	"microvm-console/internal/follow"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
@@ -24,6 +25,7 @@ func App(name, device, channel string) *cli.App {
 	if device == "" {
 		shown = "a console"
 	}
+	steps := new(dialog.Flags)
 	return &cli.App{
 		Name:      name,
 		Usage:     "attach a terminal to " + shown + " of a running microVM",
@@ -48,29 +50,44 @@ VM. A stdout that is a terminal is still protected.
 --boot -1 shows the boot before the newest one, even if the VM is not running. console-log
 lists boots and prints them.
 
+--send and --expect make a script, in the order in which they are written. --send types TEXT
+and Enter, or TEXT alone if it ends with \c. --expect waits until REGEXP matches the output that
+follows the previous step; a first --expect also finds what was printed before, from the place
+of --from on. A script that begins with --send begins now. REGEXP is one of Go (RE2); ^ and $
+match at each line, and line ends are \n. An --expect that the echo of a --send would match is refused. The
+output is printed up to the last match, and stdin is not read. The writer's seat is taken at
+the start and kept to the end.
+
 CONSOLE is the name or the device of another console of the VM, such as ttyS1.`, shown),
-		Metadata: cmdline.Manual{
-			Exit: []cmdline.Entry{
-				{Term: "0", Text: "you detached, the time limit passed, or the VM ended"},
-				{Term: "1", Text: "an error, or microvm-run was killed"},
-				{Term: "2", Text: "wrong usage, or a boot that is not kept"},
-				{Term: "3", Text: "no such VM, or it is not running"},
-			},
-			Files: []cmdline.Entry{
-				cmdline.RuntimeFiles, cmdline.JournalFiles,
-			},
-			Examples: []cmdline.Entry{
-				{Term: name, Text: "Attach to the only VM that runs"},
-				{Term: name + " --name demo --from -4096 --read-only", Text: "Watch the VM demo, from the last 4096 bytes on"},
-				{Term: "echo uname -a | " + name + " --timeout 5s", Text: "Type a line, and print the output of the next 5 seconds"},
-				{Term: name + " --boot -1 --timestamps", Text: "Show the boot before the newest one, with times"},
-			},
-			SeeAlso:   []string{"console-log(1)", "console-status(1)", "microvm-run(1)", "qemu-relay(1)"},
-			Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
-			Values:    map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
-		}.Metadata(),
-		Flags:  flags(channel),
-		Action: func(c *cli.Context) error { return action(c, device, channel) },
+		Metadata: manual(name, device).Metadata(),
+		Flags:    append(flags(channel), steps.Flags()...),
+		Action:   func(c *cli.Context) error { return action(c, device, channel, steps) },
+	}
+}
+
+// manual returns the sections of the manual page of App.
+func manual(name, device string) cmdline.Manual {
+	return cmdline.Manual{
+		Exit: []cmdline.Entry{
+			{Term: "0", Text: "you detached, the time limit passed, or the VM ended; with --send or --expect: all steps are done"},
+			{Term: "1", Text: "an error, or microvm-run was killed; with --expect: the VM ended before a match"},
+			{Term: "2", Text: "wrong usage, or a boot that is not kept"},
+			{Term: "3", Text: "no such VM, or it is not running"},
+			{Term: "5", Text: "with --send or --expect: the time limit passed before all steps were done"},
+		},
+		Files: []cmdline.Entry{
+			cmdline.RuntimeFiles, cmdline.JournalFiles,
+		},
+		Examples: []cmdline.Entry{
+			{Term: name, Text: "Attach to the only VM that runs"},
+			{Term: name + " --expect 'login: ' --send root --expect '# '", Text: "Log in, and wait for the prompt"},
+			{Term: name + " --name demo --from -4096 --read-only", Text: "Watch the VM demo, from the last 4096 bytes on"},
+			{Term: "echo uname -a | " + name + " --timeout 5s", Text: "Type a line, and print the output of the next 5 seconds"},
+			{Term: name + " --boot -1 --timestamps", Text: "Show the boot before the newest one, with times"},
+		},
+		SeeAlso:   []string{"console-log(1)", "console-status(1)", "microvm-run(1)", "qemu-relay(1)"},
+		Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
+		Values:    map[string]cmdline.Values{"boot": cmdline.Boots(device), "from": cmdline.OneOf("start", "now")},
 	}
 }
 
@@ -88,7 +105,7 @@ func flags(channel string) []cli.Flag {
 		cmdline.TimestampsFlag(),
 		cmdline.RawFlag(""),
 		&cli.StringFlag{Name: "escape", Value: DefaultEscape.String(), Usage: "detach with `KEY`"},
-		cmdline.TimeoutFlag(0, "end after `TIME`"),
+		cmdline.TimeoutFlag(0, "end after `TIME`; with --send or --expect: fail then (default: 2m)"),
 	}
 }
 
@@ -101,7 +118,7 @@ func unnamed(channel string) string {
 	return fmt.Sprintf(" (default: %s, if no VM is named and none runs)", channel)
 }
 
-func action(c *cli.Context, device, channel string) error {
+func action(c *cli.Context, device, channel string, script *dialog.Flags) error {
 	args, err := cmdline.Arguments(c, min(1, c.NArg()))
 	if err != nil {
 		return err
@@ -115,6 +132,13 @@ func action(c *cli.Context, device, channel string) error {
 	o, err := options(c, device, channel)
 	if err != nil {
 		return cmdline.Status(cmdline.StatusUsage, err)
+	}
+	steps, err := stepsOf(c, &o, script)
+	if err != nil {
+		return cmdline.Status(cmdline.StatusUsage, err)
+	}
+	if len(steps) > 0 {
+		return WithStatus(RunScript(c.Context, o, steps, os.Stdout, c.App.ErrWriter))
 	}
 	return WithStatus(Run(c.Context, o, os.Stdin, os.Stdout, c.App.ErrWriter))
 }
@@ -166,4 +190,21 @@ func options(c *cli.Context, device, channel string) (Options, error) {
 	target, err := cmdline.TargetOf(c)
 	o.Place.Machine, o.Place.Channel, o.Consoles = target.VM, target.Channel, target.Consoles
 	return o, err
+}
+
+// stepsOf returns the steps of a script; none if there is no script. What was printed before a text
+// does not count, so that a script that begins with one begins now.
+func stepsOf(c *cli.Context, o *Options, script *dialog.Flags) ([]dialog.Step, error) {
+	steps, err := script.Steps()
+	switch {
+	case err != nil || len(steps) == 0:
+		return nil, err
+	case o.Boot < 0:
+		return nil, fmt.Errorf("%v and --boot: only the newest boot can go on (search another one in the output of console-log)", steps[0])
+	case dialog.Types(steps) && o.ReadOnly:
+		return nil, errors.New("--send and --read-only: --read-only does not type (use one of them)")
+	case steps[0].Expect == nil && !c.IsSet("from"):
+		o.From = "now"
+	}
+	return steps, nil
 }

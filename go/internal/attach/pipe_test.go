@@ -37,6 +37,12 @@ type piped struct {
 // startPipe starts a session whose input the test writes to p.in.
 func startPipe(t *testing.T, o Options) *piped {
 	t.Helper()
+	return startPiped(t, o, Run)
+}
+
+// startPiped is startPipe for a session that run runs.
+func startPiped(t *testing.T, o Options, run func(context.Context, Options, *os.File, *os.File, io.Writer) error) *piped {
+	t.Helper()
 	o.Program, o.Place.Console = "connect-serial", "ttyS0"
 	if o.From == "" {
 		o.From = "start"
@@ -48,9 +54,8 @@ func startPipe(t *testing.T, o Options) *piped {
 	p.stdin, p.in = pipe(t)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	p.cancel = cancel
-	session := newSession(o, p.stdin, out, &p.log)
 	go func() {
-		err := session.attach(ctx)
+		err := run(ctx, o, p.stdin, out, &p.log)
 		out.Close()
 		<-p.out.done
 		p.ended <- err

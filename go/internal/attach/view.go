@@ -24,9 +24,16 @@ type View struct {
 	lost    bool
 }
 
+// File is what a view writes to: an *os.File, or a writer in front of one, whose descriptor
+// says whether it is a terminal.
+type File interface {
+	io.Writer
+	Fd() uintptr
+}
+
 // NewView returns a View that writes to out, and its notices to log. It uses the options
 // Program, Timestamps, Raw and Color. The caller calls Close.
-func NewView(o Options, out *os.File, log io.Writer) *View {
+func NewView(o Options, out File, log io.Writer) *View {
 	o.ReadOnly = true
 	return newView(o, newOutput(out, o, term.IsTerminal(int(out.Fd())), false), log)
 }

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
+	"io"
+	"net"
 	"time"
 
 	"microvm-console/internal/report"
@@ -15,6 +16,9 @@ type Check struct {
 	Name string
 	// Run returns an error if the check fails.
 	Run func(context.Context) error
+	// Tests returns the tests that the check has reported, and a summary of them, once Run has
+	// returned. It is nil if the check reports none.
+	Tests func() (tests []report.Result, summary string)
 	// Needs are the names of earlier checks that this one depends on.
 	Needs []string
 	// Skip is why this machine cannot have the check; "" if it can.
@@ -25,38 +29,40 @@ type Check struct {
 	AfterEnd bool
 	// Always is set if Choose always includes the check, because it cleans up.
 	Always bool
+	// Declared is set if vm.json declares the check.
+	Declared bool
 	// Quiet is set if the check runs only for others, or to clean up: its result is
 	// reported only if it fails.
 	Quiet bool
 }
 
-// Choose returns the checks whose names match pattern, and those that they need or that
-// always run, with Quiet set. It returns nil if no name matches.
-func Choose(checks []Check, pattern *regexp.Regexp) []Check {
+// Choose returns the checks for which chosen returns true, and those that they need or that
+// always run, with Quiet set. It returns nil if none is chosen.
+func Choose(checks []Check, chosen func(Check) bool) []Check {
 	wanted := map[string]bool{}
 	needed := map[string]bool{}
 	for i := len(checks) - 1; i >= 0; i-- { // a check needs only earlier ones
 		check := checks[i]
-		wanted[check.Name] = pattern.MatchString(check.Name)
+		wanted[check.Name] = chosen(check)
 		if wanted[check.Name] || needed[check.Name] || check.Always {
 			for _, name := range check.Needs {
 				needed[name] = true
 			}
 		}
 	}
-	var chosen []Check
+	var all []Check
 	matched := false
 	for _, check := range checks {
 		matched = matched || wanted[check.Name]
 		if wanted[check.Name] || needed[check.Name] || check.Always {
 			check.Quiet = !wanted[check.Name]
-			chosen = append(chosen, check)
+			all = append(all, check)
 		}
 	}
 	if !matched {
 		return nil
 	}
-	return chosen
+	return all
 }
 
 // errLimit is the cause of a context that ends with the time limit of a check.
@@ -100,11 +106,13 @@ func (c Check) withAdvice(slow func() bool) Check {
 var ErrEnded = errors.New("the VM has ended")
 
 // Run runs checks in order, each for at most limit, and returns their results. It calls
-// progress before each (with done false) and after it. If ctx ends with ErrEnded, the
-// remaining checks fail. If it ends otherwise, the test is interrupted: the remaining checks,
-// and the one that runs, are not run.
+// progress before each (with done false) and after it. If ctx ends with ErrEnded, one check
+// fails with the cause: the one that ran, or else the next. The remaining checks are not run.
+// If ctx ends otherwise, the test is interrupted: the remaining checks, and the one that runs,
+// are not run.
 func Run(ctx context.Context, checks []Check, limit time.Duration, progress func(result report.Result, done bool)) []report.Result {
 	var results []report.Result
+	blamed := false // a check has failed with the end of the machine
 	for _, check := range checks {
 		result := report.Result{Name: check.Name, Skipped: check.Skip}
 		if check.Skip == "" {
@@ -112,16 +120,24 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 				progress(result, false)
 			}
 			start := time.Now()
-			result.NotRun, result.Err = once(ctx, check, limit)
-			if result.NotRun != notBegun {
+			var begun bool
+			begun, result.NotRun, result.Err = once(ctx, check, limit, blamed)
+			if begun {
 				result.Duration = time.Since(start)
 			}
+			blamed = blamed || errors.Is(result.Err, ErrEnded)
 		}
 		if check.Quiet && result.Err == nil {
 			continue
 		}
-		progress(result, true)
-		results = append(results, result)
+		var tests []report.Result
+		if check.Tests != nil && check.Skip == "" {
+			tests, result.Summary = check.Tests()
+		}
+		for _, result := range append([]report.Result{result}, tests...) {
+			progress(result, true)
+			results = append(results, result)
+		}
 	}
 	return results
 }
@@ -129,24 +145,56 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 // notBegun is the reason of a check that follows an interruption.
 const notBegun = "interrupted"
 
-// once runs one check, unless ctx has ended. notRun is why the check has no result; "" if it
-// has one.
-func once(ctx context.Context, check Check, limit time.Duration) (notRun string, err error) {
+// needs is the error of a check that cannot run because an earlier one has failed: why it was
+// not run.
+type needs string
+
+func (n needs) Error() string { return string(n) }
+
+// once runs one check, unless ctx has ended. begun reports whether it ran. notRun is why the
+// check has no result; "" if it has one. If blamed, an earlier check has failed with the end of
+// the machine.
+func once(ctx context.Context, check Check, limit time.Duration, blamed bool) (begun bool, notRun string, err error) {
 	switch {
 	case interrupted(ctx):
-		return notBegun, nil
+		return false, notBegun, nil
 	case check.AfterEnd:
+	case ctx.Err() != nil && blamed:
+		return false, ErrEnded.Error(), nil
 	case ctx.Err() != nil:
-		return "", fmt.Errorf("not run: %w", ErrEnded) // the check that saw the end has its cause
+		return false, "", context.Cause(ctx)
 	}
 	if check.Limit > 0 {
 		limit = check.Limit
 	}
-	err = check.within(ctx, limit)
-	if err != nil && interrupted(ctx) {
-		return "interrupted before its end", nil
+	err = orEnd(ctx, check.within(ctx, limit))
+	var missing needs
+	switch {
+	case errors.As(err, &missing):
+		return false, string(missing), nil
+	case err != nil && interrupted(ctx):
+		return true, "interrupted before its end", nil
+	case blamed && errors.Is(err, ErrEnded):
+		return true, ErrEnded.Error(), nil
 	}
-	return "", err
+	return true, "", err
+}
+
+// orEnd returns the error of a check. If that may follow from the end of the machine, because
+// a stream has ended or its lines are wrong, it waits until ctx ends, for at most endLimit, and
+// adds the cause.
+func orEnd(ctx context.Context, err error) error {
+	var broken *net.OpError
+	var wrong wrongLine
+	if !errors.As(err, &broken) && !errors.As(err, &wrong) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", err, context.Cause(ctx))
+	case <-time.After(endLimit):
+		return err
+	}
 }
 
 // within runs the check for at most limit.

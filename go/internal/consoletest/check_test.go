@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"testing"
@@ -58,6 +59,7 @@ func TestRun(t *testing.T) {
 			return nil
 		}},
 		{Name: "comes too late", Run: passes},
+		{Name: "comes later", Run: passes},
 		{Name: "runs after the end", Run: func(ctx context.Context) error { return ctx.Err() }, AfterEnd: true},
 		{Name: "waits after the end", Run: untilTheEnd, AfterEnd: true},
 	}, 50*time.Millisecond)
@@ -69,9 +71,36 @@ func TestRun(t *testing.T) {
 		"skipped":                "skipped: no login",
 		"for others, and fails":  "wrong",
 		"sees the end":           "ok",
-		"comes too late":         "not run: the VM has ended",
+		"comes too late":         "the VM has ended: why",
+		"comes later":            "not run, the VM has ended",
 		"runs after the end":     "ok",
 		"waits after the end":    "nothing within 50ms",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The end of the machine is one failure: that of the check that has seen it. A check that an
+// earlier failure makes impossible is not run.
+func TestRunAfterTheEnd(t *testing.T) {
+	ctx, over := context.WithCancelCause(t.Context())
+	got := outcome(ctx, []Check{
+		{Name: "needs a login", Run: func(context.Context) error { return needs("no login on ttyS0") }},
+		{Name: "loses its connection", Run: func(context.Context) error {
+			over(fmt.Errorf("%w: a panic", ErrEnded))
+			return fmt.Errorf("line 7: %w", io.ErrUnexpectedEOF)
+		}},
+		{Name: "comes too late", Run: passes},
+		{Name: "sees the end too", Run: func(context.Context) error { return failed("no text", ErrEnded, "") }, AfterEnd: true},
+		{Name: "leaves a file", Run: func(context.Context) error { return errors.New("a file") }, AfterEnd: true},
+	}, time.Minute)
+	want := map[string]string{
+		"needs a login":        "not run, no login on ttyS0",
+		"loses its connection": "line 7: " + io.ErrUnexpectedEOF.Error() + ": the VM has ended: a panic",
+		"comes too late":       "not run, the VM has ended",
+		"sees the end too":     "not run, the VM has ended",
+		"leaves a file":        "a file",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -144,7 +173,8 @@ func TestChoose(t *testing.T) {
 	} {
 		t.Run(test.pattern, func(t *testing.T) {
 			var got []string
-			for _, check := range Choose(all, regexp.MustCompile(test.pattern)) {
+			matches := func(check Check) bool { return regexp.MustCompile(test.pattern).MatchString(check.Name) }
+			for _, check := range Choose(all, matches) {
 				if check.Quiet {
 					check.Name = "(" + check.Name + ")"
 				}

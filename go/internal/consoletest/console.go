@@ -22,6 +22,9 @@ type Console struct {
 	Device string // of the guest: "ttyS0"
 	conn   net.Conn
 
+	// Live gets the output as it comes, and nil after its end. Run calls it, unless it is nil.
+	Live func(data []byte)
+
 	mu    sync.Mutex
 	text  []byte
 	at    int           // where the next Expect begins
@@ -29,6 +32,7 @@ type Console struct {
 	ended error         // of the last read; nil while the connection is open
 	read  time.Time     // of the last bytes of text
 	turns int           // number of commands sent
+	typed []string      // the last command lines; see typeLine
 
 	prompted time.Time // when Login saw the prompt
 }
@@ -51,6 +55,9 @@ func (c *Console) Run() {
 	chunk := make([]byte, 32<<10)
 	for {
 		n, err := c.conn.Read(chunk)
+		if c.Live != nil && n > 0 {
+			c.Live(chunk[:n])
+		}
 		c.mu.Lock()
 		c.text = append(c.text, chunk[:n]...)
 		if n > 0 {
@@ -61,6 +68,9 @@ func (c *Console) Run() {
 		c.more = make(chan struct{})
 		c.mu.Unlock()
 		if err != nil {
+			if c.Live != nil {
+				c.Live(nil)
+			}
 			return
 		}
 	}

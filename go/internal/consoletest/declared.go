@@ -20,11 +20,15 @@ func (s *Suite) declared() []Check {
 			Name:  declared.Name,
 			Needs: []string{namePrinted},
 			Limit: time.Duration(declared.TimeoutSeconds) * time.Second,
+
+			Declared: true,
 		}
 		if console.HasLogin() {
 			check.Needs = append(check.Needs, nameLogin(console.Device))
 		}
 		switch {
+		case declared.KTAP:
+			s.reports(&check, declared, console.Device)
 		case declared.Run != "":
 			check.Run = s.runs(declared, console.Device)
 		case declared.Send != "":
@@ -113,7 +117,7 @@ func (s *Suite) console(device string) (*Console, error) {
 			return console, nil
 		}
 	}
-	return nil, fmt.Errorf("not run: not connected to %s", device)
+	return nil, needs("not connected to " + device)
 }
 
 // Size returns how many bytes were read.

@@ -15,7 +15,7 @@ import (
 
 // suiteOn returns a suite that is connected to one console, ttyS0.
 func suiteOn(console *Console, shell bool, checks ...vmconfig.Check) *Suite {
-	s := NewSuite(vmconfig.Machine{Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0"}}, Checks: checks}, nil, DefaultLines)
+	s := NewSuite(vmconfig.Machine{Consoles: []vmconfig.Console{{Name: "serial", Device: "ttyS0"}}, Checks: checks}, nil, uartLines)
 	s.consoles = []*Console{console}
 	if shell {
 		s.shells["ttyS0"] = console
@@ -112,7 +112,7 @@ func TestDeclaredWithoutConsole(t *testing.T) {
 	for _, check := range s.declared() {
 		got = append(got, check.Run(limited(t)).Error())
 	}
-	want := []string{"not run: no login on ttyS0", "not run: not connected to ttyS0", "not run: not connected to ttyS0"}
+	want := []string{"no login on ttyS0", "not connected to ttyS0", "not connected to ttyS0"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -129,6 +129,27 @@ func TestFindEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// Numbered lines are for VMs with exactness: more on a UART than on a virtio console.
+func TestNumberedLines(t *testing.T) {
+	for _, test := range []struct {
+		exactness       bool
+		requested       int
+		serial, console int
+	}{
+		{false, 0, 0, 0},
+		{true, 0, 100_000, 20_000},
+		{false, 7, 7, 7},
+		{true, 7, 7, 7},
+	} {
+		machine := vmconfig.Machine{Exactness: test.exactness}
+		serial := numbered(machine, vmconfig.Console{Device: "ttyS0"}, test.requested)
+		console := numbered(machine, vmconfig.Console{Device: "hvc0"}, test.requested)
+		if serial != test.serial || console != test.console {
+			t.Errorf("%+v: got %d and %d", test, serial, console)
+		}
+	}
+}
+
 // Of a guest without a login, the checks that need a shell are skipped.
 func TestChecksWithoutALogin(t *testing.T) {
 	no := false
@@ -137,7 +158,7 @@ func TestChecksWithoutALogin(t *testing.T) {
 		Checks:   []vmconfig.Check{{Name: "printed", Expect: "x"}, {Name: "command", Console: "console", Run: "true"}},
 	}
 	var got []string
-	for _, check := range NewSuite(machine, nil, DefaultLines).Checks() {
+	for _, check := range NewSuite(machine, nil, uartLines).Checks() {
 		if check.Skip != "" {
 			check.Name = "(" + check.Name + ")"
 		}
@@ -155,7 +176,7 @@ func TestChecksWithoutALogin(t *testing.T) {
 	}
 	machine.Consoles = machine.Consoles[:1]
 	machine.Checks = nil
-	checks := NewSuite(machine, nil, DefaultLines).Checks()
+	checks := NewSuite(machine, nil, uartLines).Checks()
 	for i, name := range []string{"the VM ends, nothing left behind", "the kernel's log is clean"} {
 		if check := checks[len(checks)-2+i]; check.Name != name || !check.AfterEnd || !check.Always {
 			t.Errorf("%s is %+v", name, check)

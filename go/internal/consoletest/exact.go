@@ -26,7 +26,7 @@ const (
 // exact has the guest print numbered lines on a console. Each line must reach a client that
 // is connected meanwhile, one that connects later, and the journal, while another client
 // never reads.
-func (s *Suite) exact(console vmconfig.Console) func(context.Context) error {
+func (s *Suite) exact(console vmconfig.Console, lines int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		shell, err := s.shell(console.Device)
 		if err != nil {
@@ -44,19 +44,19 @@ func (s *Suite) exact(console vmconfig.Console) func(context.Context) error {
 		}
 		defer live.Close()
 		var readers errgroup.Group
-		readers.Go(func() error { return by("a connected client", countLines(live, s.lines)) })
-		if err := shell.Send(fmt.Sprintf("dmesg -n 1; echo begin-$((63*47)); seq 1 %d; echo end-$((63*47)); dmesg -n 7\n", s.lines)); err != nil {
+		readers.Go(func() error { return by("a connected client", countLines(live, lines)) })
+		if err := shell.typeLine(fmt.Sprintf("dmesg -n 1; echo begin-$((63*47)); seq 1 %d; echo end-$((63*47)); dmesg -n 7", lines)); err != nil {
 			return err
 		}
 		if err := readers.Wait(); err != nil {
 			return err
 		}
-		return s.again(ctx, console)
+		return s.again(ctx, console, lines)
 	}
 }
 
 // again reads the lines once more: as a client that connects later, and from the journal.
-func (s *Suite) again(ctx context.Context, console vmconfig.Console) error {
+func (s *Suite) again(ctx context.Context, console vmconfig.Console, lines int) error {
 	late, err := s.client(ctx, console)
 	if err != nil {
 		return err
@@ -68,8 +68,8 @@ func (s *Suite) again(ctx context.Context, console vmconfig.Console) error {
 	}
 	defer kept.Close()
 	return errors.Join(
-		by("a client that connected later", countLines(late, s.lines)),
-		by("the journal", countLines(kept, s.lines)))
+		by("a client that connected later", countLines(late, lines)),
+		by("the journal", countLines(kept, lines)))
 }
 
 // stream returns the stream of a console from now on, through the control socket.
@@ -101,6 +101,17 @@ func by(reader string, err error) error {
 	return nil
 }
 
+// wrongLine is the error of a stream that has another line than the next numbered one. It may
+// be the kernel's, before the machine ends.
+type wrongLine struct {
+	got        string
+	want, last int
+}
+
+func (w wrongLine) Error() string {
+	return fmt.Sprintf("got %q, want line %d of %d", w.got, w.want, w.last)
+}
+
 // countLines reads up to the line after the numbered ones, and returns an error unless the
 // lines 1 to last are there, each once, in order.
 func countLines(r io.Reader, last int) error {
@@ -117,7 +128,7 @@ func countLines(r io.Reader, last int) error {
 		case line == linesEnd && next == last+1:
 			return nil
 		case line != strconv.Itoa(next):
-			return fmt.Errorf("got %q, want line %d of %d", line, next, last)
+			return wrongLine{line, next, last}
 		default:
 			next++
 		}

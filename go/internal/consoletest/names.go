@@ -22,8 +22,27 @@ const (
 	NameEndsWell = "the VM ends well"
 )
 
-// DefaultLines is how many numbered lines the guest prints on each console by default.
-const DefaultLines = 100_000
+// How many numbered lines the guest prints on a UART and on a virtio console by default. The
+// kernel handles each line of a virtio console by itself, which takes as long as ten of a UART.
+const (
+	uartLines   = 100_000
+	virtioLines = 20_000
+)
+
+// numbered returns how many numbered lines the guest prints on a console: as many as requested
+// or, if that is 0, the console's default, in a VM with exactness. It returns 0 if the console has
+// no such check.
+func numbered(machine vmconfig.Machine, console vmconfig.Console, requested int) int {
+	switch {
+	case requested > 0:
+		return requested
+	case !machine.Exactness:
+		return 0
+	case console.IsVirtio():
+		return virtioLines
+	}
+	return uartLines
+}
 
 // nameLogin returns the name of the check that root can log in on a device.
 func nameLogin(device string) string { return "login on " + device }
@@ -45,7 +64,7 @@ func nameLines(device string, lines int) string {
 func CheckNames(machine vmconfig.Machine) error {
 	own := []string{nameStarts, namePrinted, nameShutdown, nameEnds, nameKernel, NameEndsWell}
 	for _, from := range machine.Consoles {
-		own = append(own, nameLogin(from.Device), nameLines(from.Device, DefaultLines))
+		own = append(own, nameLogin(from.Device), nameLines(from.Device, uartLines))
 		for _, to := range machine.Consoles {
 			own = append(own, nameAcross(from.Device, to.Device))
 		}

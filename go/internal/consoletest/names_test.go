@@ -22,7 +22,7 @@ func TestCheckNamesOfTheSuite(t *testing.T) {
 		for i := range machine.Consoles {
 			machine.Consoles[i].Login = login
 		}
-		for _, check := range NewSuite(machine, nil, DefaultLines).Checks() {
+		for _, check := range NewSuite(machine, nil, uartLines).Checks() {
 			machine.Checks = []vmconfig.Check{{Name: check.Name, Expect: "x"}}
 			want := fmt.Sprintf("checks[0].name: %q is the name of a check of run-test", check.Name)
 			if err := CheckNames(machine); err == nil || !strings.Contains(err.Error(), want) {

@@ -54,7 +54,7 @@ func (c *Console) command(ctx context.Context, command string) (output string, s
 	turn := c.turns
 	c.mu.Unlock()
 	quoted := strings.ReplaceAll(command, "'", `'\''`)
-	err = c.Send(fmt.Sprintf("echo \"<$((6*%d))>\"; (eval '%s'); echo \"<$((7*%d)):$?>\"\n", turn, quoted, turn))
+	err = c.typeLine(fmt.Sprintf("echo \"<$((6*%d))>\"; (eval '%s'); echo \"<$((7*%d)):$?>\"", turn, quoted, turn))
 	if err != nil {
 		return "", 0, err
 	}

@@ -2,7 +2,6 @@ package consoletest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -25,7 +24,11 @@ type Suite struct {
 
 	machine vmconfig.Machine
 	vm      *vm.VM
-	lines   int // how many numbered lines the guest prints on each console
+	lines   int // how many numbered lines the guest prints on each console; 0: see numbered
+
+	// Live is called with the device of each console when the suite connects to it, and returns
+	// the function that gets its output; see Console.Live. If it is nil, nothing is called.
+	Live func(device string) func(data []byte)
 
 	consoles []*Console          // connected ones, in the order of vm.json
 	shells   map[string]*Console // those with a shell, by device
@@ -34,7 +37,7 @@ type Suite struct {
 }
 
 // NewSuite returns the suite of a machine that v runs. The guest prints so many numbered
-// lines on each console. The caller calls v.Run, and Close when the checks are done. v may
+// lines on each console with a login; if lines is 0, vm.json decides. The caller calls v.Run, and Close when the checks are done. v may
 // be nil if only the names of the checks are used.
 func NewSuite(machine vmconfig.Machine, v *vm.VM, lines int) *Suite {
 	return &Suite{machine: machine, vm: v, lines: lines, shells: map[string]*Console{}}
@@ -42,10 +45,32 @@ func NewSuite(machine vmconfig.Machine, v *vm.VM, lines int) *Suite {
 
 // Close closes the suite's connections, and returns when all of them are closed.
 func (s *Suite) Close() {
+	if s.Live != nil {
+		s.awaitLast()
+	}
 	for _, console := range s.consoles {
 		console.Close()
 	}
 	s.readers.Wait()
+}
+
+// awaitLast waits, if the machine has ended, until the consoles have been read to their end, for
+// at most endLimit.
+func (s *Suite) awaitLast() {
+	select {
+	case <-s.vm.Finished():
+	default:
+		return
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		s.readers.Wait() // Close waits for this too
+	}()
+	select {
+	case <-read:
+	case <-time.After(endLimit):
+	}
 }
 
 // noLogin is why a check that needs a shell is skipped.
@@ -70,7 +95,9 @@ func (s *Suite) Checks() []Check {
 		}
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(nameLines(console.Device, s.lines), s.exact(console), console))
+		if lines := numbered(s.machine, console, s.lines); lines > 0 {
+			checks = append(checks, shellCheck(nameLines(console.Device, lines), s.exact(console, lines), console))
+		}
 	}
 	checks = append(checks, s.stop(), s.kernel())
 	for i := range checks {
@@ -123,7 +150,7 @@ func (s *Suite) start(ctx context.Context) error {
 // connection must begin with the console's first byte.
 func (s *Suite) connect(ctx context.Context) error {
 	if s.began.IsZero() {
-		return errors.New("not run: the VM has not started")
+		return needs("the VM has not started")
 	}
 	select {
 	case <-s.vm.Printed():
@@ -137,6 +164,9 @@ func (s *Suite) connect(ctx context.Context) error {
 		console, err := Dial(ctx, endpoint.Device, address(endpoint))
 		if err != nil {
 			return err
+		}
+		if s.Live != nil {
+			console.Live = s.Live(console.Device)
 		}
 		s.consoles = append(s.consoles, console)
 		s.readers.Go(console.Run)
@@ -208,7 +238,7 @@ func (s *Suite) shell(device string) (*Console, error) {
 	if console := s.shells[device]; console != nil {
 		return console, nil
 	}
-	return nil, fmt.Errorf("not run: no login on %s", device)
+	return nil, needs("no login on " + device)
 }
 
 // anyShell returns a console on which a shell answers.
@@ -218,7 +248,7 @@ func (s *Suite) anyShell() (*Console, error) {
 			return console, nil
 		}
 	}
-	return nil, errors.New("not run: no login on any console")
+	return nil, needs("no login on any console")
 }
 
 // shutdown presses the power button. It returns an error unless the guest shuts down by it

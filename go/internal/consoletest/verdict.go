@@ -2,7 +2,7 @@ package consoletest
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
@@ -40,15 +40,19 @@ func (s *Suite) kernel() Check {
 // judge ends the machine if it still runs, and returns why the kernel's log is not clean.
 func (s *Suite) judge(ctx context.Context) error {
 	if s.began.IsZero() {
-		return errors.New("not run: the VM has not started")
+		return needs("the VM has not started")
 	}
 	if _, err := s.vm.Stop(ctx, ctl.StopRequest{Force: true}); err != nil {
 		return err
 	}
 	select {
 	case <-s.vm.Finished():
-		return s.Kernel.Result().Err()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	result := s.Kernel.Result()
+	if result.Panicked() { // which an earlier check may have reported
+		return fmt.Errorf("%w: %w", ErrEnded, result.Err())
+	}
+	return result.Err()
 }

@@ -33,6 +33,7 @@ func (p *Pretty) Progress(result Result, done bool) {
 	switch {
 	case !done && p.Columns > 0:
 		p.showLive(plaintext.Line(result.Name))
+	case result.Test && result.Err == nil && result.NotRun == "": // its check has the number
 	case done && (p.Hide == nil || !p.Hide(result)):
 		p.write(p.line(result))
 	}
@@ -47,6 +48,9 @@ func (p *Pretty) line(result Result) string {
 	case result.NotRun != "":
 		return fmt.Sprintf("%s         %s (%s)\n", p.Palette.Yellow("not run"), name, plaintext.Line(result.NotRun))
 	case result.Err == nil:
+		if result.Summary != "" {
+			name += " (" + plaintext.Line(result.Summary) + ")"
+		}
 		return fmt.Sprintf("%s %7.2f s  %s\n", p.Palette.Green("ok  "), result.Duration.Seconds(), name)
 	}
 	why := strings.ReplaceAll(plaintext.Lines(result.Err.Error()), "\n", "\n                ")

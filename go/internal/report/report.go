@@ -56,6 +56,10 @@ type Result struct {
 	Err      error  // why it has failed
 	Skipped  string // why this machine cannot have the check
 	NotRun   string // why it has not run, or was interrupted
+	// Test is set if it is the result of a test that the check before it has reported.
+	Test bool
+	// Summary says more about a check that has passed, for people.
+	Summary string
 }
 
 // Console is the end of a console's output.
@@ -144,9 +148,9 @@ func (r Report) name(run int, check string) string {
 // details returns the lines that help to understand why a run has not passed.
 func (r Run) details() []string {
 	var lines []string
-	for _, console := range r.Consoles {
+	for i, console := range r.Consoles {
 		lines = append(lines, console.heading())
-		for _, line := range console.Lines {
+		for _, line := range withoutRepeats(console.Lines, r.Consoles[:i]) {
 			lines = append(lines, plaintext.Lines(line))
 		}
 	}
@@ -158,6 +162,42 @@ func (r Run) details() []string {
 		lines = append(lines, "--- the whole output of the consoles is in "+plaintext.Line(r.Kept))
 	}
 	return lines
+}
+
+// fewestRepeats is how many lines in a row are left out if another console has them.
+const fewestRepeats = 3
+
+// withoutRepeats returns lines with one line in place of each row of lines that an earlier console
+// has too: the kernel prints to several consoles.
+func withoutRepeats(lines []string, earlier []Console) []string {
+	for _, console := range earlier {
+		var left []string
+		for i := 0; i < len(lines); {
+			n := repeats(lines[i:], console.Lines)
+			if n < fewestRepeats {
+				left = append(left, lines[i])
+				i++
+				continue
+			}
+			left = append(left, fmt.Sprintf("… %d lines that are also on %s", n, console.Device))
+			i += n
+		}
+		lines = left
+	}
+	return lines
+}
+
+// repeats returns with how many of its first lines a text is in another one, in a row.
+func repeats(lines, other []string) int {
+	most := 0
+	for at := range other {
+		n := 0
+		for n < len(lines) && at+n < len(other) && lines[n] == other[at+n] {
+			n++
+		}
+		most = max(most, n)
+	}
+	return most
 }
 
 // heading returns the line above the console's lines.

@@ -105,6 +105,23 @@ func TestFormats(t *testing.T) {
 	}
 }
 
+// Lines that two consoles have are in the details once.
+func TestDetailsOnce(t *testing.T) {
+	run := report.Run{Consoles: []report.Console{
+		{Device: "ttyS0", Bytes: 9, Lines: []string{"a", "oops", "trace", "end", "b"}},
+		{Device: "hvc0", Bytes: 9, Lines: []string{"# ", "oops", "trace", "end", "a", "b"}},
+	}}
+	var text strings.Builder
+	if err := run.WriteDetails(&text); err != nil {
+		t.Fatal(err)
+	}
+	want := "--- the last lines of ttyS0 (9 bytes in all)\na\noops\ntrace\nend\nb\n" +
+		"--- the last lines of hvc0 (9 bytes in all)\n# \n… 3 lines that are also on ttyS0\na\nb\n---\n"
+	if diff := cmp.Diff(want, text.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestStatistics(t *testing.T) {
 	with := func(took time.Duration, err error) report.Run {
 		return report.Run{ToLogin: took, Results: []report.Result{{Name: "a", Duration: took, Err: err}, {Name: "b", Skipped: "why"}}}

@@ -36,6 +36,11 @@ type Check struct {
 	Match  string `json:"match,omitempty"`
 	// Status is the expected exit status of Run, 0 to 255. Default 0.
 	Status int `json:"status,omitempty"`
+	// KTAP is set if what the check reads is the results of tests in KTAP or TAP, as the
+	// kernel's kselftest and KUnit print them: each test is reported. With Run it reads the
+	// command's output, otherwise all that the console prints in this boot, until the results
+	// that are planned have come.
+	KTAP bool `json:"ktap,omitempty"`
 	// TimeoutSeconds is the timeout of the check. Default: --timeout of run-test.
 	TimeoutSeconds int `json:"timeoutSeconds,omitempty"`
 }
@@ -87,6 +92,7 @@ func (m Machine) validateChecks(wrong func(field, format string, args ...any)) {
 		m.validateCheckConsole(check, within)
 		check.validateAction(within)
 		check.validateWant(within)
+		check.validateKTAP(within)
 		if check.TimeoutSeconds < 0 || check.TimeoutSeconds > maxCheckSeconds {
 			within("timeoutSeconds", "%d is out of range (1 to %d)", check.TimeoutSeconds, maxCheckSeconds)
 		}
@@ -144,13 +150,23 @@ func (c Check) validateAction(wrong func(field, format string, args ...any)) {
 	}
 }
 
+// validateKTAP validates that nothing else is expected of KTAP.
+func (c Check) validateKTAP(wrong func(field, format string, args ...any)) {
+	switch {
+	case c.KTAP && (c.Expect != "" || c.Match != ""):
+		wrong("ktap", "cannot be combined with expect and match (use a second check)")
+	case c.KTAP && c.Send != "":
+		wrong("ktap", "cannot be combined with send (use run)")
+	}
+}
+
 // validateWant validates what the check expects.
 func (c Check) validateWant(wrong func(field, format string, args ...any)) {
 	switch {
 	case c.Expect != "" && c.Match != "":
 		wrong("match", "cannot be combined with expect")
-	case c.Expect == "" && c.Match == "" && c.Run == "":
-		wrong("expect", "is missing: set expect or match, unless there is run")
+	case c.Expect == "" && c.Match == "" && c.Run == "" && !c.KTAP:
+		wrong("expect", "is missing: set expect or match, unless there is run or ktap")
 	}
 	if c.Expect != "" && c.echoes(regexp.MustCompile(regexp.QuoteMeta(c.Expect))) {
 		wrong("expect", "%q is part of send, so the echo would match (expect something that the guest computes)", c.Expect)

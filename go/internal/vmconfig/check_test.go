@@ -25,13 +25,13 @@ var checkMistakes = []struct {
 }{
 	{"nothing", []string{`{}`}, []string{
 		"checks[0].name: is missing",
-		"checks[0].expect: is missing: set expect or match, unless there is run",
+		"checks[0].expect: is missing: set expect or match, unless there is run or ktap",
 	}},
 	{"unknown and of a wrong type", []string{`{"name": "a", "command": "x", "status": "0"}`, `7`}, []string{
-		"checks[0].command: unknown field (known: console, expect, match, name, run, send, status, timeoutSeconds)",
+		"checks[0].command: unknown field (known: console, expect, ktap, match, name, run, send, status, timeoutSeconds)",
 		`checks[0].status: want a whole number, got the string "0"`,
 		"checks[1]: want an object, got the number 7",
-		"checks[0].expect: is missing: set expect or match, unless there is run",
+		"checks[0].expect: is missing: set expect or match, unless there is run or ktap",
 	}},
 	{"names", []string{
 		`{"name": "a", "run": "true"}`, `{"name": "b", "run": "true"}`, `{"name": "a", "run": "true"}`, `{"name": " a", "run": "true"}`,
@@ -71,9 +71,17 @@ var checkMistakes = []struct {
 		`{"name": "prints nothing", "run": "true", "match": "^$"}`,
 	}, []string{
 		"checks[0].match: cannot be combined with expect",
-		"checks[1].expect: is missing: set expect or match, unless there is run",
+		"checks[1].expect: is missing: set expect or match, unless there is run or ktap",
 		"checks[2].match: invalid regular expression \"a(\": " + syntax.ErrMissingParen.String() + ": `a(`",
 		`checks[3].match: "x*" matches the empty text, so the check would always pass`,
+	}},
+	{"KTAP", []string{
+		`{"name": "a", "ktap": true, "run": "true", "expect": "x"}`, `{"name": "b", "ktap": true, "send": "x"}`,
+		`{"name": "c", "ktap": true, "status": 1}`, `{"name": "d", "ktap": true, "console": "raw"}`,
+	}, []string{
+		"checks[0].ktap: cannot be combined with expect and match (use a second check)",
+		"checks[1].ktap: cannot be combined with send (use run)",
+		"checks[2].status: needs run: only a command has a status",
 	}},
 	{"an echo would match", []string{
 		`{"name": "a", "send": "echo 42\n", "expect": "42"}`, `{"name": "b", "send": "echo 42\r", "expect": "42\n"}`,

@@ -74,6 +74,9 @@ type Machine struct {
 	Checks []Check `json:"checks,omitempty"`
 	// KernelLog is what run-test accepts in the kernel's log. Default: warnings only.
 	KernelLog *KernelLog `json:"kernelLog,omitempty"`
+	// Exactness is set if run-test also has the guest print numbered lines on each console
+	// with a login, and looks for each of them. Default false.
+	Exactness bool `json:"exactness,omitempty"`
 }
 
 // Console is one console device of the guest and its endpoint on the host.

@@ -122,9 +122,9 @@ var mistakes = []struct {
 	{
 		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "memoryMB": 1, "color": 1, "": 1, "consoles": [{"prt": 1}]}`,
 		[]string{
-			`"": unknown field (known: accel, arch, checks, consoles, disks, gdb, image, initrd, kernel, kernelLog, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)`,
+			`"": unknown field (known: accel, arch, checks, consoles, disks, exactness, gdb, image, initrd, kernel, kernelLog, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)`,
 			"Name: unknown field (did you mean name?)",
-			"color: unknown field (known: accel, arch, checks, consoles, disks, gdb, image, initrd, kernel, kernelLog, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)",
+			"color: unknown field (known: accel, arch, checks, consoles, disks, exactness, gdb, image, initrd, kernel, kernelLog, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)",
 			"consoles[0].prt: unknown field (did you mean port?)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",

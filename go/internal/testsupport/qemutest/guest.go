@@ -2,6 +2,7 @@ package qemutest
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,6 +22,16 @@ type answer struct {
 // products.
 var commandLine = regexp.MustCompile(`^echo "<\$\(\(6\*(\d+)\)\)>"; \(eval '(.*)'\); echo "<\$\(\(7\*\d+\)\):\$\?>"$`)
 
+// keys reads what is typed into a terminal: Enter, which sends "\r", ends a line (ICRNL in
+// termios(3)).
+type keys struct{ in io.Reader }
+
+func (k keys) Read(data []byte) (int, error) {
+	n, err := k.in.Read(data)
+	copy(data, bytes.ReplaceAll(data[:n], []byte("\r"), []byte("\n")))
+	return n, err
+}
+
 // login serves a login and a shell on a console. It echoes like a terminal. The shell knows the
 // commands in the file of fake.answers.
 func (f *fake) login(in io.Reader, out io.Writer) {
@@ -35,7 +46,7 @@ func (f *fake) login(in io.Reader, out io.Writer) {
 		}
 	}
 	fmt.Fprint(out, "demo login: ")
-	lines := bufio.NewScanner(in)
+	lines := bufio.NewScanner(keys{in})
 	for first := true; lines.Scan(); first = false {
 		typed := strings.TrimPrefix(lines.Text(), "\x03")
 		fmt.Fprintf(out, "%s\r\n", typed)
@@ -62,7 +73,7 @@ func (f *fake) answer(out io.Writer, factor, command string, answers map[string]
 
 // awaitOff echoes lines until it reads the word of fake.off. Then it prints a line and powers off.
 func (f *fake) awaitOff(in io.Reader, out io.Writer) {
-	for lines := bufio.NewScanner(in); lines.Scan(); {
+	for lines := bufio.NewScanner(keys{in}); lines.Scan(); {
 		fmt.Fprintf(out, "%s\r\n", lines.Text())
 		if lines.Text() == f.words["fake.off"] {
 			fmt.Fprint(out, "good bye\r\n")

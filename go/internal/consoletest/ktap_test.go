@@ -1,0 +1,90 @@
+package consoletest
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/report"
+	"microvm-console/internal/vmconfig"
+)
+
+// ktapResults runs a check, and returns its results in words.
+func ktapResults(t *testing.T, s *Suite, limit time.Duration) []string {
+	var got []string
+	Run(limited(t), s.declared(), limit, func(result report.Result, done bool) {
+		switch {
+		case !done:
+		case result.Err != nil:
+			got = append(got, "failed: "+result.Name+": "+result.Err.Error())
+		case result.Skipped != "":
+			got = append(got, "skipped: "+result.Name)
+		case result.NotRun != "":
+			got = append(got, "not run: "+result.Name)
+		default:
+			got = append(got, "passed: "+result.Name+": "+result.Summary)
+		}
+	})
+	return got
+}
+
+// A check that reads KTAP from a command reports each test.
+func TestKTAPOfACommand(t *testing.T) {
+	for _, test := range []struct {
+		run  string
+		want []string
+	}{
+		{`printf 'TAP version 13\n1..2\nok 1 a\nok 2 b # SKIP x\n'`, []string{
+			"passed: k: tests: 1 passed, 1 skipped", "passed: k / a: ", "skipped: k / b",
+		}},
+		{`printf 'TAP version 13\n1..1\n# 1..1\n# not ok 1 a\nnot ok 1 s\n'; exit 1`, []string{
+			"failed: k: guest: tests: 1 failed", "failed: k / s / a: failed",
+		}},
+		{`printf 'TAP version 13\n1..1\nok 1 a\n'; exit 3`, []string{
+			`failed: k: guest: "printf 'TAP version 13\\n1..1\\nok 1 a\\n'; exit 3" on ttyS0 ended with status 3, want 0`, "passed: k / a: ",
+		}},
+		{`printf 'TAP version 13\n1..0 # SKIP root\n'; exit 4`, []string{
+			"passed: k: tests: 1 skipped", "skipped: k / all tests",
+		}},
+		{`echo hello`, []string{
+			`failed: k: guest: "echo hello" printed no results of tests (want a line "KTAP version 1" or "TAP version 13")`,
+		}},
+		{`printf 'TAP version 13\nok 1 a\n'`, []string{
+			"failed: k: guest: the results have no plan (a line such as 1..3): some may be missing", "passed: k / a: ",
+		}},
+	} {
+		t.Run(test.run, func(t *testing.T) {
+			s := suiteOn(withShell(t), true, vmconfig.Check{Name: "k", KTAP: true, Run: test.run})
+			if diff := cmp.Diff(test.want, ktapResults(t, s, time.Minute)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Without a command, the check reads the console until the results are complete.
+func TestKTAPOfAConsole(t *testing.T) {
+	console, guest := connected(t)
+	go io.WriteString(guest, "[    0.100000] KTAP version 1\r\n[    0.100000] 1..1\r\n[    0.100000] ok 1 a\r\n")
+	got := ktapResults(t, suiteOn(console, false, vmconfig.Check{Name: "k", KTAP: true}), time.Minute)
+	if diff := cmp.Diff([]string{"passed: k: tests: 1 passed", "passed: k / a: "}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// After a time limit, the test that runs has failed, and those after it have not run.
+func TestKTAPTimeLimit(t *testing.T) {
+	console, guest := connected(t)
+	go io.WriteString(guest, "KTAP version 1\r\n1..3\r\nok 1 a\r\n")
+	check := vmconfig.Check{Name: "k", KTAP: true, TimeoutSeconds: 1}
+	got := ktapResults(t, suiteOn(console, false, check), time.Minute)
+	want := []string{
+		"failed: k: guest: tests: 1 passed, 1 failed, 1 not run: nothing within 1s",
+		"passed: k / a: ", "failed: k / test 2: the output ends before its result", "not run: k / test 3",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
