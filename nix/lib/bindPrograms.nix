@@ -18,6 +18,7 @@ let
     "connect-serial"
     "console-log"
     "console-status"
+    "microvm-crash"
     "microvm-exec"
     "microvm-run"
     "microvm-shutdown"

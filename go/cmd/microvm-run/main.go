@@ -51,6 +51,9 @@ With --gdb, the guest's processors do not start before gdb connects and continue
 with gdb's command is printed. "gdb": true in vm.json serves gdb too, and starts the guest at
 once. With --detach, --gdb does not wait until the guest is ready.
 
+With "collect": true in vm.json, a crash bundle is written when the guest panics or stops
+working (microvm-crash(1)); --dump adds the guest's memory.
+
 If the guest ends unexpectedly, the last lines that it printed are shown: after a kernel
 panic, after five restarts within a minute without becoming ready, or when QEMU has
 stopped its processors.`,
@@ -61,6 +64,7 @@ stopped its processors.`,
 			&cli.BoolFlag{Name: "no-tcp", Usage: "open no TCP ports, except those of consoles that are shared"},
 			&cli.BoolFlag{Name: "no-relay", Usage: "let QEMU serve the ports: one client each, no history"},
 			&cli.BoolFlag{Name: "detach", Usage: "continue in the background once the guest is ready"},
+			&cli.BoolFlag{Name: "dump", Usage: "with \"collect\": add the guest's memory to the crash bundle"},
 			&cli.BoolFlag{Name: "quiet", Usage: "print only errors"},
 			&cli.BoolFlag{Name: "verbose", Usage: "also print why the accelerator was chosen, and each stage of a stop"},
 			&cli.BoolFlag{Name: "exec", Usage: "run the command after -- in the guest, and stop the VM"},
@@ -103,8 +107,8 @@ var manual = cmdline.Manual{
 		{Term: "microvm-run --config vm.json --gdb", Text: "Wait for gdb before the first instruction"},
 	},
 	SeeAlso: []string{
-		"connect-serial(1)", "console-log(1)", "console-status(1)", "microvm-exec(1)", "microvm-shutdown(1)",
-		"run-test(1)", "qemu-system-x86_64(1)",
+		"connect-serial(1)", "console-log(1)", "console-status(1)", "microvm-crash(1)", "microvm-exec(1)",
+		"microvm-shutdown(1)", "run-test(1)", "qemu-system-x86_64(1)",
 	},
 }
 
@@ -143,6 +147,9 @@ func run(c *cli.Context) error {
 // start does with a machine what the flags say. extra are the arguments after "--", and
 // writeInitrd is that of vm.Options.
 func start(c *cli.Context, machine vmconfig.Machine, extra []string, writeInitrd vm.WriteInitrd) error {
+	if err := checkCollect(c, machine, extra); err != nil {
+		return err
+	}
 	ready := readyPipe()
 	log := c.App.Writer
 	if c.Bool("exec") {
@@ -228,7 +235,7 @@ func onlyOne(c *cli.Context, flags ...string) error {
 func vmOptions(c *cli.Context, w io.Writer) vm.Options {
 	options := vm.Options{
 		AutoPorts: c.Bool("auto-ports") || c.Bool("host-root"), GDB: c.Bool("gdb"), NoTCP: c.Bool("no-tcp"),
-		NoRelay: c.Bool("no-relay"), Verbose: c.Bool("verbose"),
+		NoRelay: c.Bool("no-relay"), Dump: c.Bool("dump"), Verbose: c.Bool("verbose"),
 	}
 	if !c.Bool("quiet") {
 		options.Log = func(line string) { fmt.Fprintf(w, "%s: %s\n", c.App.Name, line) }

@@ -27,7 +27,8 @@ func app() *cli.App {
 test can run beside a VM of the same vm.json. It changes no disk: an image, or a disk with a
 path, is a snapshot, and the VM's own disks are new ones, which are removed. It changes no
 share: all are read-only. The guest computes every answer that is checked. The checks of
-vm.json, its field checks, follow once root has logged in on each console. On a console with "login": false, checks that need a shell are skipped.
+vm.json, its field checks, follow once root has logged in on each console. On a console
+with "login": false, checks that need a shell are skipped.
 
 With --run or --declared, the steps that the chosen checks need (the start, the logins) run
 too, and are reported only if they fail.
@@ -42,26 +43,7 @@ everything that the consoles printed is kept, with the report in each format, in
 that is printed, or in that of --artifacts.
 
 Ctrl-C stops the VM, and reports the current check and those after it as not run.`,
-		Metadata: cmdline.Manual{
-			Exit: []cmdline.Entry{
-				{Term: "0", Text: "all checks passed"},
-				{Term: "1", Text: "a check failed, or the test was interrupted"},
-				{Term: "2", Text: "wrong usage or a wrong vm.json"},
-				{Term: "4", Text: "the guest panicked"},
-			},
-			Files: []cmdline.Entry{
-				{Term: "vm.json", Text: "the VM, and its own checks in the field checks"},
-				{Term: "$TMPDIR/run-test-NAME-*/", Text: "the output of the consoles and the report of a failed test, or with --keep; or the folder of --artifacts"},
-			},
-			Examples: []cmdline.Entry{
-				{Term: "run-test --config vm.json", Text: "Test a VM"},
-				{Term: "run-test --config vm.json --format junit --output report.xml", Text: "Write a report for a CI server"},
-				{Term: "run-test --config vm.json --declared --artifacts out", Text: "Run the VM's own checks, and keep the output of a failure in a folder"},
-				{Term: "run-test --config vm.json --run boot --repeat 10", Text: "Run some of the checks ten times, and print statistics"},
-			},
-			SeeAlso: []string{"microvm-run(1)", "console-log(1)"},
-			Values:  map[string]cmdline.Values{"format": cmdline.OneOf(report.Formats()...)},
-		}.Metadata(),
+		Metadata: manual().Metadata(),
 		Flags: append(cmdline.MachineFlags(),
 			cmdline.TimeoutFlag(2*time.Minute, "limit each check to `TIME`"),
 			&cli.StringFlag{Name: "run", Usage: "run only the checks whose names match `REGEXP`"},
@@ -78,6 +60,30 @@ Ctrl-C stops the VM, and reports the current check and those after it as not run
 			&cli.BoolFlag{Name: "keep", Usage: "keep the output and the report, even if all checks pass"},
 		),
 		Action: test,
+	}
+}
+
+// manual returns the parts of the manual page that the flags do not have.
+func manual() cmdline.Manual {
+	return cmdline.Manual{
+		Exit: []cmdline.Entry{
+			{Term: "0", Text: "all checks passed"},
+			{Term: "1", Text: "a check failed, or the test was interrupted"},
+			{Term: "2", Text: "wrong usage or a wrong vm.json"},
+			{Term: "4", Text: "the guest panicked"},
+		},
+		Files: []cmdline.Entry{
+			{Term: "vm.json", Text: "the VM, and its own checks in the field checks"},
+			{Term: "$TMPDIR/run-test-NAME-*/", Text: "the output of the consoles and the report of a failed test, or with --keep; or the folder of --artifacts"},
+		},
+		Examples: []cmdline.Entry{
+			{Term: "run-test --config vm.json", Text: "Test a VM"},
+			{Term: "run-test --config vm.json --format junit --output report.xml", Text: "Write a report for a CI server"},
+			{Term: "run-test --config vm.json --declared --artifacts out", Text: "Run the VM's own checks, and keep the output of a failure in a folder"},
+			{Term: "run-test --config vm.json --run boot --repeat 10", Text: "Run some of the checks ten times, and print statistics"},
+		},
+		SeeAlso: []string{"microvm-run(1)", "console-log(1)"},
+		Values:  map[string]cmdline.Values{"format": cmdline.OneOf(report.Formats()...)},
 	}
 }
 

@@ -41,6 +41,8 @@ type tester struct {
 	command string                                // QEMU's, of this run
 	tails   []vm.Tail                             // the last lines when the first check of this run failed
 	until   string                                // that failure; see report.Console
+
+	collected bool // a crash bundle of this run was requested
 }
 
 // note prints a line about the VM. After an interruption it prints nothing: the end of the VM
@@ -82,9 +84,10 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	suite := consoletest.NewSuite(t.machine, v, t.lines)
 	suite.Kernel = judge
 	suite.Live = t.live
-	t.tails, t.until = nil, ""
+	t.tails, t.until, t.collected = nil, "", false
 	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, func(result report.Result, done bool) {
 		t.tail(v, result, done)
+		t.collect(v, result, done)
 		t.pretty.Progress(result, done)
 	})
 	run.ToLogin = suite.ToLogin()
@@ -142,6 +145,17 @@ func (t *tester) tail(v *vm.VM, result report.Result, done bool) {
 		}
 	default: // QEMU has not started
 	}
+}
+
+// collect collects a crash bundle of a machine that collects when a check fails for the first time.
+// The machine itself does so when its guest panics.
+func (t *tester) collect(v *vm.VM, result report.Result, done bool) {
+	if !t.machine.Collect || !done || result.Err == nil || t.collected {
+		return
+	}
+	t.collected = true
+	// An error means that the guest has already ended.
+	_, _ = v.Collect(context.Background(), ctl.CrashRequest{Reason: fmt.Sprintf("%q failed: %v", result.Name, result.Err)})
 }
 
 // describe adds the details of the machine, which has ended, to the run.

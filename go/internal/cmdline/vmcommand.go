@@ -24,6 +24,7 @@ func VMCommands() []VMCommand {
 		{"status", "console-status", "show the state of the VM and of its consoles"},
 		{"exec", "microvm-exec", "run a command in the guest"},
 		{"log", "console-log", "print what a console has printed, also after the end of the VM"},
+		{"crash", "microvm-crash", "collect a crash bundle of the guest, which continues"},
 		{"shutdown", "microvm-shutdown", "stop the VM"},
 	}
 }

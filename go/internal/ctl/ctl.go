@@ -11,14 +11,15 @@
 //	POST /input?console=serial               type the body into it
 //	POST /break?console=serial               send a break on its line
 //	POST /size?console=serial&client=me&rows=24&columns=80   set the size of a client's terminal
+//	POST /crash?dump=true      collect a crash bundle (CrashRequest, CrashBundle)
 //	POST /exec                 run a command in the guest (ExecRequest, ExecFrame)
 //	POST /boot                 a QEMU is about to start on the channel
 //	POST /boot/restart         its guest has restarted by itself
 //	POST /boot/end?how=text    its QEMU has ended
 //	GET  /orders               requests to its launcher, one per line
 //
-// The /boot paths and /orders exist on a channel only, /stop, /ready, /size and /exec on a
-// machine only. A channel has one console, so its name may be left out. Only the owner of
+// The /boot paths and /orders exist on a channel only, /stop, /ready, /size, /crash and /exec
+// on a machine only. A channel has one console, so its name may be left out. Only the owner of
 // the machine or the channel serves the socket. It has mode 0600: a process that can open
 // it may send every request.
 package ctl

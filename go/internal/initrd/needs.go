@@ -53,15 +53,17 @@ func networkModules(m vmconfig.Machine) []string {
 	return []string{"virtio_net"}
 }
 
+// collectModules are the drivers by which the guest of a VM that collects reports a panic, and
+// gives QEMU the note that drgn needs in a memory dump. Not every kernel has them.
+var collectModules = []string{"pvpanic_mmio", "pvpanic_pci", "qemu_fw_cfg"}
+
 // For returns the image for a VM: with the drivers that its devices need, if the kernel has
 // modules, and with a login on each console that has one, unless the image lists them.
 func (img Image) For(m vmconfig.Machine) Image {
 	if img.ModulesDir != "" {
-		img.Modules = slices.Clone(img.Modules)
-		for _, module := range needs(m) {
-			if !slices.Contains(img.Modules, module) {
-				img.Modules = append(img.Modules, module)
-			}
+		img.Modules = with(img.Modules, needs(m))
+		if m.Collect {
+			img.OptionalModules = with(img.OptionalModules, collectModules)
 		}
 	}
 	if img.Gettys == nil {
@@ -72,4 +74,15 @@ func (img Image) For(m vmconfig.Machine) Image {
 		}
 	}
 	return img
+}
+
+// with returns modules with those of more that are not among them.
+func with(modules, more []string) []string {
+	modules = slices.Clone(modules)
+	for _, module := range more {
+		if !slices.Contains(modules, module) {
+			modules = append(modules, module)
+		}
+	}
+	return modules
 }

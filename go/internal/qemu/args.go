@@ -83,6 +83,7 @@ func Args(m vmconfig.Machine, h Host) []string {
 	args = append(args, network(m, h)...)
 	args = append(args, vsock(m, h)...)
 	args = append(args, "-device", platforms[h.Type].panic)
+	args = append(args, collect(m)...)
 	return append(args, m.QEMUArgs...)
 }
 
@@ -118,6 +119,7 @@ func KernelParams(m vmconfig.Machine, h Host) []string {
 			params = append(params, fmt.Sprintf("tsc_early_khz=%d", h.TSCKHz))
 		}
 	}
+	params = append(params, collectParams(m)...)
 	params = append(params, diskParams(m)...)
 	params = append(params, shareParams(m)...)
 	params = append(params, networkParams(m)...)

@@ -38,6 +38,7 @@ func TestGolden(t *testing.T) {
 		{"network-none", "tcg", 0, vmconfig.Boot{}},
 		{"vsock-q35", "tcg", 0, vmconfig.Boot{}},
 		{"vsock-microvm", "kvm", 0, vmconfig.Boot{}},
+		{"collect", "tcg", 0, vmconfig.Boot{}},
 		{"disks", "tcg", 0, vmconfig.Boot{}},
 		{"disks-microvm", "kvm", 0, vmconfig.Boot{}},
 		{"shares-q35", "tcg", 0, vmconfig.Boot{}},
@@ -195,6 +196,7 @@ func TestType(t *testing.T) {
 }
 
 func TestControlIsGolden(t *testing.T) {
+	golden(t, "control-collect", qemu.Control(load(t, "collect"), 3, nil))
 	golden(t, "control", qemu.Control(load(t, "many-consoles"), 3, []int{4, 5, 6, 7}))
 }
 

@@ -14,7 +14,7 @@ import (
 // the order of m.Consoles; may be empty. If a client is slow, bytes in the copy may be repeated,
 // since QEMU logs each attempt to write. So it shows the last output, but is not a record.
 func Control(m vmconfig.Machine, qmp int, taps []int) []string {
-	args := Monitor("qmp", qmp)
+	args := append(Monitor("qmp", qmp), keep(m)...)
 	for i := range taps {
 		console := m.Consoles[i]
 		args = append(args,

@@ -113,6 +113,9 @@ func (i *input) write(data []byte, closed <-chan struct{}) error {
 	return os.ErrClosed
 }
 
+// unread returns the number of bytes that wait for the guest.
+func (i *input) unread() int { return int(i.waiting.Load()) + descriptor.Unread(i.fifo) }
+
 // answer sends the relay's own answer to a terminal query. It drops the answer if the
 // guest has not read all that clients typed, because the guest would take the answer for
 // typed text, or if the FIFO is full.

@@ -127,6 +127,9 @@ func (r *Relay) Unread() int {
 	return descriptor.Unread(r.out.fifo)
 }
 
+// InputUnread returns the number of typed bytes that QEMU has not read yet.
+func (r *Relay) InputUnread() int { return r.in.unread() }
+
 // Printed returns the offset just after the last byte that the VM has printed, whether or
 // not it is in the journal yet.
 func (r *Relay) Printed() int64 {

@@ -166,6 +166,10 @@ func (m Machine) Journal(console string) (string, error) { return m.kept(console
 // the machine's journals: $XDG_STATE_HOME/microvm/<name>/run.log.
 func (m Machine) RunLog() (string, error) { return m.kept("run.log") }
 
+// Crashes is the folder of crash bundles, in the folder of the machine's journals. No console has
+// this name.
+const Crashes = "crashes"
+
 // Disk returns the file of one of the machine's own disks, in the folder of its journals:
 // $XDG_STATE_HOME/microvm/<name>/<disk>.raw.
 func (m Machine) Disk(disk string) (string, error) { return m.kept(DiskFile(disk)) }

@@ -13,7 +13,7 @@ import (
 func (v *VM) handlers() server.Handlers {
 	h := server.OfRelays(v.consoles.relay)
 	h.Status, h.Stop, h.AwaitReady = v.Status, v.Stop, v.AwaitReady
-	h.Break, h.Exec, h.Size = v.Break, v.Exec, v.Size
+	h.Break, h.Exec, h.Size, h.Crash = v.Break, v.Exec, v.Size, v.Collect
 	return h
 }
 

@@ -19,10 +19,14 @@ type events struct {
 	restarted chan struct{} // the guest has restarted
 	panicked  chan struct{} // the guest has reported a panic by the panic device
 	port      chan struct{} // the guest has opened or closed its agent's port
+	off       chan struct{} // the guest has powered off, and QEMU keeps it paused
 	runState  chan struct{} // QEMU has stopped the guest's processors, or started them again
 
+	keeps bool // QEMU keeps a guest that restarts or powers off paused; see qemu.Control
+
 	// These fields are read after the monitor has ended.
-	last   guest.Shutdown // of the last SHUTDOWN
+	last   guest.Shutdown // of the last SHUTDOWN; with keeps, of the guest's power-off
+	isOff  bool           // the guest has powered off while QEMU kept it
 	device bool           // the guest has reported a panic by the panic device
 }
 
@@ -30,7 +34,7 @@ func newEvents(g *guest.Guest, o *outputs, w *windows) *events {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
 	return &events{
 		guest: g, outputs: o, windows: w,
-		printed: one(), restarted: one(), panicked: one(), port: one(), runState: one(),
+		printed: one(), restarted: one(), panicked: one(), off: one(), port: one(), runState: one(),
 	}
 }
 
@@ -39,12 +43,12 @@ func (e *events) take(event qmp.Event) {
 	var data guest.Shutdown
 	_ = json.Unmarshal(event.Data, &data) // other events have other data
 	switch {
-	case event.Name == "SHUTDOWN":
+	case event.Name == "SHUTDOWN" && e.keeps && data.Guest:
+		e.kept(data)
+	case event.Name == "SHUTDOWN" && !e.isOff:
 		e.last = data
 	case event.Name == "RESET" && data.Guest:
-		e.guest.Reset(e.outputs.written(), time.Now())
-		e.windows.forget()
-		notify(e.restarted)
+		e.reset()
 	case event.Name == "VSERPORT_CHANGE":
 		e.portChanged(event.Data)
 	case event.Name == "STOP" || event.Name == "RESUME":
@@ -53,6 +57,23 @@ func (e *events) take(event qmp.Event) {
 		e.device = true
 		notify(e.panicked)
 	}
+}
+
+// kept processes the event that the guest has restarted or powered off, and QEMU keeps it paused.
+func (e *events) kept(data guest.Shutdown) {
+	if data.Reset() {
+		e.reset()
+		return
+	}
+	e.last, e.isOff = data, true // another SHUTDOWN follows when the watcher ends QEMU
+	notify(e.off)
+}
+
+// reset processes a restart of the guest.
+func (e *events) reset() {
+	e.guest.Reset(e.outputs.written(), time.Now())
+	e.windows.forget()
+	notify(e.restarted)
 }
 
 // portChanged processes the event that the guest has opened or closed a port.

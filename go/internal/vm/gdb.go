@@ -44,8 +44,9 @@ func (g gdbServer) args(fd int) []string {
 }
 
 // startsPaused reports whether QEMU starts with the guest's processors paused.
-func (v *VM) startsPaused() bool {
-	return v.qemu.gdb.paused || qemu.StartsPaused(slices.Concat(v.machine.QEMUArgs, v.qemu.extra))
+// args are the user's arguments in vm.json.
+func (q *qemuProcess) startsPaused(args []string) bool {
+	return q.gdb.paused || qemu.StartsPaused(slices.Concat(args, q.extra))
 }
 
 // isPaused reports whether a run state of QEMU means that gdb or the monitor has paused the

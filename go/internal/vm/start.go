@@ -87,7 +87,7 @@ func (v *VM) launch(host qemu.Host) error {
 	if gdb != nil {
 		files = append(files, gdb)
 	}
-	if v.startsPaused() {
+	if v.qemu.startsPaused(v.machine.QEMUArgs) {
 		v.watcher.setPaused(statusPrelaunch)
 	}
 	v.guest.Start(time.Now())

@@ -51,6 +51,8 @@ type Options struct {
 	Silence time.Duration
 	// Observer gets the output of the consoles.
 	Observer Observer
+	// Dump adds the guest's memory to the crash bundle of a machine that collects.
+	Dump bool
 	// Log is called with each line for the user, which has printable characters only (package
 	// plaintext). May be nil.
 	Log func(line string)
@@ -137,7 +139,9 @@ func New(m vmconfig.Machine, options Options) *VM {
 	v.watcher = &watcher{
 		qemu: v.qemu, guest: v.guest, record: v.record, consoles: v.consoles, outputs: v.outputs, windows: v.windows,
 		events: newEvents(v.guest, v.outputs, v.windows), observer: options.Observer, silence: options.Silence, gdb: m.GDB || options.GDB,
+		collector: &collector{vm: v, dump: options.Dump}, keeps: m.Collect,
 	}
+	v.watcher.events.keeps = m.Collect
 	return v
 }
 

@@ -21,20 +21,22 @@ const (
 // watcher passes what QEMU reports and the consoles print to package guest, which decides on the
 // guest's state, and ends QEMU if the guest has failed.
 type watcher struct {
-	qemu     *qemuProcess
-	guest    *guest.Guest
-	record   *record
-	consoles *consoles
-	outputs  *outputs
-	windows  *windows
-	events   *events
-	observer Observer      // see Options
-	silence  time.Duration // see Options
-	silent   string        // the current note of noteSilence; "" if none
-	gdb      bool          // QEMU serves gdb on a socket of ours
-	paused   string        // QEMU's run state while the guest is paused; else ""
-	restarts int           // the number of restarts in the journals
-	cause    *guest.Error  // why run has ended QEMU; read after run has returned
+	qemu      *qemuProcess
+	guest     *guest.Guest
+	record    *record
+	consoles  *consoles
+	outputs   *outputs
+	windows   *windows
+	events    *events
+	observer  Observer      // see Options
+	silence   time.Duration // see Options
+	silent    string        // the current note of noteSilence; "" if none
+	gdb       bool          // QEMU serves gdb on a socket of ours
+	collector *collector    // writes crash bundles
+	keeps     bool          // QEMU keeps the guest paused when it fails, restarts or powers off; see qemu.Control
+	paused    string        // QEMU's run state while the guest is paused; else ""
+	restarts  int           // the number of restarts in the journals
+	cause     *guest.Error  // why run has ended QEMU; read after run has returned
 }
 
 // start starts watching the guest until QEMU has ended.
@@ -89,6 +91,9 @@ func (w *watcher) run() {
 		case <-w.events.panicked:
 			w.outputs.awaitRead()
 			w.terminate(w.guest.ReportedPanic())
+		case <-w.events.off:
+			w.outputs.awaitRead()
+			w.qemu.terminate()
 		case <-w.events.runState:
 			w.outputs.awaitRead()
 			w.terminate(w.checkRunState())
@@ -113,6 +118,9 @@ func (w *watcher) restarted() {
 	if w.guest.State().ReadyBy == "" {
 		_ = w.record.become(state.Booting) // the status shows it even without the file
 	}
+	if w.keeps && w.cause == nil {
+		w.continueRestart()
+	}
 	w.checkReady()
 }
 
@@ -123,6 +131,9 @@ func (w *watcher) terminate(found *guest.Error) {
 	}
 	if w.cause == nil {
 		w.cause = found
+		if w.keeps {
+			w.collector.failed(found)
+		}
 	}
 	w.qemu.terminate()
 }

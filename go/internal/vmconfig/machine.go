@@ -62,6 +62,8 @@ type Machine struct {
 	Network *Network `json:"network,omitempty"`
 	// GDB serves gdb on a Unix socket in the VM's directory. Default false.
 	GDB bool `json:"gdb,omitempty"`
+	// Collect makes the VM write a crash bundle when the guest fails. Default false.
+	Collect bool `json:"collect,omitempty"`
 	// Vsock gives the guest a virtio-vsock device. Default: none.
 	Vsock *Vsock `json:"vsock,omitempty"`
 	// Sandbox runs QEMU with -sandbox, so that it cannot start programs, change its user or

@@ -47,7 +47,7 @@ func TestParseEveryField(t *testing.T) {
 	got, err := vmconfig.Parse([]byte(`{
 		"name": "demo-2", "machine": "microvm", "accel": "kvm", "qemu": "/q",
 		"memoryMiB": 32, "vcpus": 255, "kernel": "/k", "initrd": "/i",
-		"kernelParams": ["quiet", "a=b,c"], "sandbox": false, "qemuArgs": ["-S", ""], "vsock": {"cid": 4294967294}, "gdb": true,
+		"kernelParams": ["quiet", "a=b,c"], "sandbox": false, "qemuArgs": ["-S", ""], "vsock": {"cid": 4294967294}, "gdb": true, "collect": true,
 		"network": {"type": "user", "forward": [{"host": 8080, "guest": 80}, {"host": 8080, "guest": 80, "protocol": "udp"}, {"guest": 22}, {"guest": 22}]},
 		"consoles": [
 			{"name": "b", "device": "hvc1", "port": 65535},
@@ -66,7 +66,7 @@ func TestParseEveryField(t *testing.T) {
 	want := vmconfig.Machine{
 		Name: "demo-2", Type: "microvm", Accel: "kvm", QEMU: "/q",
 		MemoryMiB: 32, VCPUs: 255, Kernel: "/k", Initrd: "/i",
-		KernelParams: []string{"quiet", "a=b,c"}, QEMUArgs: []string{"-S", ""}, Vsock: &vmconfig.Vsock{CID: 4294967294}, GDB: true,
+		KernelParams: []string{"quiet", "a=b,c"}, QEMUArgs: []string{"-S", ""}, Vsock: &vmconfig.Vsock{CID: 4294967294}, GDB: true, Collect: true,
 		Network: &vmconfig.Network{Type: "user", Forward: []vmconfig.Forward{
 			{Host: 8080, Guest: 80}, {Host: 8080, Guest: 80, Protocol: "udp"}, {Guest: 22}, {Guest: 22},
 		}},
@@ -122,9 +122,9 @@ var mistakes = []struct {
 	{
 		"unknown fields", `{"Name": "m", "kernelparams": [], "memory": 1, "memoryMB": 1, "color": 1, "": 1, "consoles": [{"prt": 1}]}`,
 		[]string{
-			`"": unknown field (known: accel, arch, checks, consoles, disks, exactness, gdb, image, initrd, kernel, kernelLog, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)`,
+			`"": unknown field (known: accel, arch, checks, collect, consoles, disks, exactness, gdb, image, initrd, kernel, kernelLog, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)`,
 			"Name: unknown field (did you mean name?)",
-			"color: unknown field (known: accel, arch, checks, consoles, disks, exactness, gdb, image, initrd, kernel, kernelLog, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)",
+			"color: unknown field (known: accel, arch, checks, collect, consoles, disks, exactness, gdb, image, initrd, kernel, kernelLog, kernelParams, machine, memoryMiB, modulesDir, name, network, ports, qemu, qemuArgs, sandbox, shares, vcpus, vsock)",
 			"consoles[0].prt: unknown field (did you mean port?)",
 			"kernelparams: unknown field (did you mean kernelParams?)",
 			"memory: unknown field (did you mean memoryMiB?)",
@@ -210,6 +210,8 @@ var mistakes = []struct {
 		"a QEMU in the background", with(`"qemuArgs": ["-device", "virtio-rng-pci", "--daemonize"]`),
 		[]string{"qemuArgs: --daemonize: QEMU must stay a child of the process that relays its consoles (remove the argument, and run microvm-run in the background)"},
 	},
+	{"collect and an action of QEMU", with(`"collect": true, "qemuArgs": ["--no-reboot"]`), []string{`qemuArgs: --no-reboot: "collect": true decides what QEMU does at a panic, a restart and a power-off (remove one of the two)`}},
+	{"a console with the name of the bundles", `{"name": "m", "kernel": "k", "consoles": [{"name": "crashes", "device": "ttyS0", "port": 1}]}`, []string{`consoles[0].name: "crashes" is the folder of crash bundles (choose another name)`}},
 	{"gdb on QEMU's port", with(`"qemuArgs": ["-S", "-s"]`), []string{"qemuArgs: -s: " + gdbPort}},
 	{"gdb on a port", with(`"qemuArgs": ["--gdb", "tcp::1234,server"]`), []string{"qemuArgs: --gdb tcp::1234,server: " + gdbPort}},
 	{"a network without its type", with(`"network": {}`), []string{"network.type: is missing (choose none or user)"}},

@@ -74,6 +74,9 @@ func (m Machine) Validate() error {
 	if err := CheckQEMUArgs(m.QEMUArgs); err != nil {
 		wrong("qemuArgs", "%v", err)
 	}
+	if err := m.CheckCollect(m.QEMUArgs); err != nil {
+		wrong("qemuArgs", "%v", err)
+	}
 	m.validateConsoles(wrong)
 	m.validateDisks(wrong)
 	m.validateTargets(wrong)
@@ -119,9 +122,12 @@ func (m Machine) validateConsoles(wrong func(field, format string, args ...any))
 			}
 			seen[value] = i
 		}
-		if !namePattern.MatchString(console.Name) {
+		switch {
+		case console.Name == crashes:
+			wrong(field+".name", "%q is the folder of crash bundles (choose another name)", crashes)
+		case !namePattern.MatchString(console.Name):
 			wrong(field+".name", "invalid name %q: want lower-case letters, digits and dashes, at most %d", console.Name, MaxName)
-		} else {
+		default:
 			unique(names, "name", strconv.Quote(console.Name))
 		}
 		if arch := m.Architecture(); !arch.hasDevice(console.Device) {

@@ -35,6 +35,8 @@ type Handlers struct {
 	// Input returns a Typist for a console. Its error is a *relay.SeatTakenError if another
 	// client has the writer's seat.
 	Input func(request ctl.StreamRequest) (Typist, error)
+	// Crash collects a crash bundle. Its error says why there is none.
+	Crash func(context.Context, ctl.CrashRequest) (ctl.CrashBundle, error)
 	// Exec runs a command in the guest and passes its output to send; see
 	// ctl.Client.Exec.
 	Exec func(ctx context.Context, request ctl.ExecRequest, send func(ctl.ExecFrame) error) error
@@ -155,6 +157,7 @@ func (h Handlers) routes() http.Handler {
 		"POST /boot/end":     {h.EndBoot != nil, []string{"how"}, h.endBoot},
 		"GET /orders":        {h.NextOrder != nil, nil, h.orders},
 		"GET /ready":         {h.AwaitReady != nil, nil, h.ready},
+		"POST /crash":        {h.Crash != nil, []string{"dump", "nmi", "force", "output"}, h.crash},
 		"POST /exec":         {h.Exec != nil, nil, h.exec()},
 		"POST /size":         {h.Size != nil, []string{"console", "client", "rows", "columns"}, h.size},
 	} {

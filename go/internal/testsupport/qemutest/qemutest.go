@@ -24,6 +24,7 @@
 //	fake.loop=FILE      print FILE and report a restart, repeatedly
 //	fake.halt=STATUS    report that the processors have stopped; query-status returns STATUS
 //	fake.panicked       report a panic by the panic device
+//	fake.restart[=FILE] restart the guest of a VM that collects
 //	fake.die=N          die by signal N
 //	fake.agent[=KIND]   run a guest agent. KIND "deaf" ignores a shutdown; "stock" lacks the
 //	                    commands of microvm-agent; "sizes" prints the console sizes that it
@@ -32,6 +33,9 @@
 //
 // On events:
 //
+//	fake.restart=FILE   print FILE when the monitor continues the guest
+//	fake.dump=STATUS    the status of a memory dump; default "completed"
+//	fake.deaf           print nothing at a break, and do not echo
 //	fake.again=FILE     print FILE on the first console at a break
 //	fake.pause          a break pauses the processors, as gdb does, or starts them again
 //	fake.resize         the monitor has a command that sets a console's size, and prints it
@@ -199,6 +203,8 @@ func (f *fake) openPipe(path string) {
 // serve acts as the guest on a console. By default it echoes.
 func (f *fake) serve(in io.Reader, out io.Writer) {
 	switch {
+	case f.has("fake.deaf"):
+		_, _ = io.Copy(io.Discard, in)
 	case f.has("fake.login"):
 		f.login(in, out)
 	case f.has("fake.off"):
@@ -236,6 +242,7 @@ func (f *fake) monitor() {
 				ID          string
 				Rows, Cols  int
 				CommandLine string `json:"command-line"`
+				Protocol    string
 			}
 			ID json.RawMessage
 		}
@@ -245,7 +252,7 @@ func (f *fake) monitor() {
 		if f.has("fake.mute") || f.has("fake.hang") && request.Execute != "qmp_capabilities" {
 			continue
 		}
-		answer := fmt.Sprintf(`{"status": %q}`, f.status)
+		answer := f.crashAnswer(request.Execute, request.Arguments.Protocol)
 		switch {
 		case request.Arguments.CommandLine == "info usernet":
 			answer = f.usernet()
@@ -269,6 +276,7 @@ func (f *fake) monitor() {
 func (f *fake) takeBreak(line string) {
 	f.frozen.Store(true)
 	switch {
+	case f.has("fake.deaf"):
 	case f.has("fake.pause") && f.status == "running":
 		f.status = "paused"
 		f.send(`{"event": "STOP"}`)
@@ -300,8 +308,18 @@ func (f *fake) execute(command string) {
 	switch {
 	case command == "qmp_capabilities":
 		go f.guest()
+	case command == "system_powerdown" && f.words["fake.acpi"] != "ignore" && f.keeps():
+		f.keep("guest-shutdown")
 	case command == "system_powerdown" && f.words["fake.acpi"] != "ignore":
 		f.end(true, "guest-shutdown")
+	case command == "inject-nmi":
+		fmt.Fprint(f.first, "NMI received\r\n")
+	case command == "system_reset":
+		f.status = "prelaunch"
+	case command == "cont":
+		f.status = "running"
+		f.send(`{"event": "RESUME"}`)
+		f.print(f.words["fake.restart"])
 	case command == "quit" && f.words["fake.quit"] != "ignore":
 		f.end(false, "host-qmp-quit")
 	}
@@ -327,6 +345,8 @@ func (f *fake) guest() {
 	switch {
 	case f.has("fake.reset"):
 		f.send(strings.Repeat(resetEvent+"\n", 2) + resetEvent) // three, as with SeaBIOS
+	case f.has("fake.restart"):
+		f.keep("guest-reset")
 	case f.has("fake.once"):
 		f.end(true, "guest-reset")
 	case f.has("fake.loop"):
@@ -337,6 +357,11 @@ func (f *fake) guest() {
 	case f.has("fake.halt"):
 		f.send(`{"event": "STOP"}`)
 	case f.has("fake.panicked"):
+		if f.keeps() {
+			f.status = "guest-panicked"
+			f.send(`{"event": "GUEST_PANICKED", "data": {"action": "pause"}}` + "\n" + `{"event": "STOP"}`)
+			return
+		}
 		f.send(`{"event": "GUEST_PANICKED", "data": {"action": "poweroff"}}`)
 		f.end(true, "guest-panic")
 	case f.has("fake.die"):
