@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -45,6 +46,9 @@ warnings, reports of KASAN and lockdep, stalls. --file reads any recorded log in
 an oops), or unknown (bytes are missing). Without CONSOLE, it reads all consoles of the VM.
 --warnings and --allow are the fields kernelLog.warnings and kernelLog.allowFile of vm.json.
 
+--format asciicast prints the boot as a recording for asciinema and its web player, with the
+times of the output. Bytes that are not UTF-8 are replaced there.
+
 On a terminal, control sequences that could change its state are not shown; --raw shows
 every byte. Elsewhere, as in a pipe to tail, the output is exactly what the guest printed.`,
 		Metadata: manual().Metadata(),
@@ -60,6 +64,7 @@ every byte. Elsewhere, as in a pipe to tail, the output is exactly what the gues
 			&cli.StringFlag{Name: "warnings", Value: string(verdict.Note), Usage: "with --verdict: what a kernel's warning means, `TREATMENT`: fail, note, ignore"},
 			&cli.StringFlag{Name: "allow", Usage: "with --verdict: allow the events that match a regular expression in `FILE`", TakesFile: true},
 			&cli.StringFlag{Name: "file", Usage: "with --events or --verdict: read the log in `FILE` instead of a journal; - is standard input", TakesFile: true},
+			&cli.StringFlag{Name: "format", Value: plain, Usage: "print the boot as `FORMAT`: " + strings.Join(formats, ", ")},
 			&cli.BoolFlag{Name: "follow", Usage: "continue with new output"},
 			&cli.DurationFlag{Name: "since", Usage: "begin with the output of the last `TIME`, e.g. 10m"},
 			&cli.IntFlag{Name: "tail", Usage: "begin with the last `N` lines of the boot"},
@@ -88,10 +93,12 @@ func manual() cmdline.Manual {
 			{Term: "console-log --name demo --follow --since 10m hvc0", Text: "Print the last 10 minutes of hvc0, and continue"},
 			{Term: "console-log --events --file serial.log", Text: "Print the kernel's events in a log of any QEMU"},
 			{Term: "console-log --name demo --verdict", Text: "Print whether the kernel of the VM demo has broken"},
+			{Term: "console-log --name demo --format asciicast >boot.cast", Text: "Record the newest boot of the VM demo; asciinema play boot.cast shows it"},
 			{Term: "console-log --channel serial --timestamps", Text: "Print a channel of qemu-relay, with times"},
 		},
 		SeeAlso:   []string{"connect-serial(1)", "console-status(1)", "qemu-relay(1)"},
 		Arguments: map[string]cmdline.Values{"": cmdline.Consoles},
+		Values:    map[string]cmdline.Values{"format": cmdline.OneOf(formats...)},
 	}
 }
 
@@ -136,6 +143,9 @@ func run(c *cli.Context) error {
 	}
 	if c.Bool("list") {
 		return list(c.App.Writer, log, snapshot, c.Bool("json"))
+	}
+	if c.String("format") == recording {
+		return attach.WithStatus(record(c.App.Writer, o.boot, log, snapshot))
 	}
 	return attach.WithStatus(show(c, o, log, snapshot))
 }
@@ -192,6 +202,9 @@ func contradiction(c *cli.Context, o options) error {
 		return errors.New("--tail and --since: both choose where the output begins (use one of them)")
 	}
 	if err := kernelContradiction(c, o); err != nil {
+		return err
+	}
+	if err := formatContradiction(c, o); err != nil {
 		return err
 	}
 	return listContradiction(c, o)

@@ -1,0 +1,131 @@
+// Package asciicast writes recordings of terminals in the format asciicast v2, which
+// asciinema and its web player play:
+// https://docs.asciinema.org/manual/asciicast/v2/
+//
+// A recording is a line of JSON with the header, and one line for each event:
+// [seconds, "o", text] for output, and [seconds, "m", label] for a marker. Texts are UTF-8:
+// a character that is split between two pieces of output is in the event of its last byte,
+// and each byte that is not valid UTF-8 becomes U+FFFD.
+package asciicast
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The size of a recording whose terminal size is unknown.
+const (
+	Columns = 80
+	Rows    = 24
+)
+
+// Header describes a recording. Only Columns and Rows are required.
+type Header struct {
+	Columns, Rows int
+	Start         time.Time // time 0 of the events; zero if unknown: the time of the first event
+	Title         string
+}
+
+// Writer writes a recording.
+type Writer struct {
+	w       io.Writer
+	start   time.Time
+	last    float64 // seconds of the last event: times never decrease
+	partial []byte  // the begin of a character whose other bytes have not come
+}
+
+// NewWriter writes the header to w and returns a Writer for the events. The caller calls
+// Close.
+func NewWriter(w io.Writer, header Header) (*Writer, error) {
+	line := struct {
+		Version   int    `json:"version"`
+		Width     int    `json:"width"`
+		Height    int    `json:"height"`
+		Timestamp int64  `json:"timestamp,omitempty"`
+		Title     string `json:"title,omitempty"`
+	}{2, header.Columns, header.Rows, 0, header.Title}
+	if !header.Start.IsZero() {
+		line.Timestamp = header.Start.Unix()
+	}
+	writer := &Writer{w: w, start: header.Start}
+	return writer, writer.line(line)
+}
+
+// Output writes data that the terminal got at a time. The time is that of the event before
+// if it is zero or earlier than that. Output keeps no reference to data.
+func (w *Writer) Output(at time.Time, data []byte) error {
+	data = append(w.partial, data...)
+	whole := len(data) - partial(data)
+	w.partial = append([]byte(nil), data[whole:]...)
+	if whole == 0 {
+		return nil
+	}
+	return w.event(at, "o", string(data[:whole]))
+}
+
+// Marker writes a marker, with a time as in Output. A character before it that is
+// incomplete stays so: the output continues with other bytes.
+func (w *Writer) Marker(at time.Time, label string) error {
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return w.event(at, "m", label)
+}
+
+// Close writes what is left of an incomplete character. It does not close the io.Writer.
+func (w *Writer) Close() error {
+	rest := w.partial
+	if w.partial = nil; len(rest) == 0 {
+		return nil
+	}
+	return w.event(time.Time{}, "o", string(rest))
+}
+
+func (w *Writer) event(at time.Time, kind, text string) error {
+	if w.start.IsZero() {
+		w.start = at
+	}
+	if !at.IsZero() {
+		w.last = max(w.last, at.Sub(w.start).Round(time.Microsecond).Seconds())
+	}
+	return w.line([]any{w.last, kind, text})
+}
+
+// line writes a line of JSON. Control characters that JSON allows in a string are escaped
+// too: a terminal on which the line is printed must not obey them.
+func (w *Writer) line(value any) error {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	var line strings.Builder
+	for _, char := range text.String() {
+		if char >= 0x7f && char <= 0x9f {
+			fmt.Fprintf(&line, `\u%04x`, char)
+			continue
+		}
+		line.WriteRune(char)
+	}
+	_, err := io.WriteString(w.w, line.String())
+	return err
+}
+
+// partial returns how many bytes at the end of data are the begin of a character that
+// more bytes can complete.
+func partial(data []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(data); n++ {
+		if tail := data[len(data)-n:]; utf8.RuneStart(tail[0]) {
+			if utf8.FullRune(tail) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
+}
