@@ -24,11 +24,12 @@ func FuzzFormats(f *testing.F) {
 	f.Add("a\n1..7\nok 1 # SKIP", "\x1b[2J\r\nok 2\n  ...\nBail out!", "\xff]]></failure>\x00\u202e")
 	f.Fuzz(func(t *testing.T, name, why, line string) {
 		run := report.Run{
+			Machine:  "demo",
 			Results:  []report.Result{{Name: name}, {Name: name, Err: errors.New(why)}, {Name: name, Skipped: why}, {Name: name, NotRun: why}},
 			Consoles: []report.Console{{Device: "ttyS0", Lines: []string{line}}},
 			Command:  line,
 		}
-		all := report.Report{Machine: "demo", Runs: []report.Run{run}}
+		all := report.Report{Machines: []string{"demo"}, Repeat: 2, Runs: []report.Run{run}}
 		for _, format := range report.Formats() {
 			var text strings.Builder
 			if err := all.Write(&text, format); err != nil {

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"io"
+	"strings"
 	"time"
 
 	"microvm-console/internal/plaintext"
@@ -20,6 +21,8 @@ type (
 		Statistics  *jsonStatistics `json:"statistics,omitempty"`
 	}
 	jsonRun struct {
+		Machine        string          `json:"machine"`
+		Run            int             `json:"run"`
 		VM             string          `json:"vm"`
 		Passed         bool            `json:"passed"`
 		Started        time.Time       `json:"started"`
@@ -51,11 +54,13 @@ type (
 		Checks         []jsonCheckStatistics `json:"checks"`
 	}
 	jsonCheckStatistics struct {
+		Machine string      `json:"machine"`
 		Name    string      `json:"name"`
 		Passed  int         `json:"passed"`
 		Failed  int         `json:"failed"`
 		Skipped int         `json:"skipped"`
 		NotRun  int         `json:"notRun"`
+		Flaky   bool        `json:"flaky"`
 		Seconds *jsonSpread `json:"seconds,omitempty"`
 	}
 	jsonSpread struct {
@@ -68,13 +73,13 @@ type (
 // writeJSON writes the report as one object.
 func (r Report) writeJSON(w io.Writer) error {
 	out := jsonReport{
-		Machine: r.Machine, Version: r.Version, Passed: r.Passed() == len(r.Runs) && !r.Interrupted,
+		Machine: strings.Join(r.Machines, ", "), Version: r.Version, Passed: r.Passed() == len(r.Runs) && !r.Interrupted,
 		Interrupted: r.Interrupted, Runs: []jsonRun{},
 	}
 	for _, run := range r.Runs {
 		out.Runs = append(out.Runs, run.json())
 	}
-	if r.Repeated {
+	if r.Several() {
 		out.Statistics = r.Statistics().json()
 	}
 	encoder := json.NewEncoder(w)
@@ -85,7 +90,7 @@ func (r Report) writeJSON(w io.Writer) error {
 
 func (r Run) json() jsonRun {
 	out := jsonRun{
-		VM: r.VM, Passed: r.Passed(), Started: r.Started.UTC(), Seconds: r.Duration.Seconds(), ToLoginSeconds: r.ToLogin.Seconds(),
+		Machine: r.Machine, Run: r.Number, VM: r.VM, Passed: r.Passed(), Started: r.Started.UTC(), Seconds: r.Duration.Seconds(), ToLoginSeconds: r.ToLogin.Seconds(),
 		Accel: r.Accel, MachineType: r.Type, Checks: []jsonCheck{}, Kernel: r.Kernel, Command: plaintext.Lines(r.Command), Kept: r.Kept,
 	}
 	for _, result := range r.Results {
@@ -118,7 +123,7 @@ func (s Statistics) json() *jsonStatistics {
 	out := &jsonStatistics{Runs: s.Runs, Passed: s.Passed, ToLoginSeconds: s.ToLogin.json(), Checks: []jsonCheckStatistics{}}
 	for _, check := range s.Checks {
 		out.Checks = append(out.Checks, jsonCheckStatistics{
-			plaintext.Line(check.Name), check.Passed, check.Failed, check.Skipped, check.NotRun, check.Time.json(),
+			check.Machine, plaintext.Line(check.Name), check.Passed, check.Failed, check.Skipped, check.NotRun, check.Flaky, check.Time.json(),
 		})
 	}
 	return out

@@ -59,14 +59,14 @@ type (
 
 // writeJUnit writes the report in JUnit's XML, with a test suite for each run.
 func (r Report) writeJUnit(w io.Writer) error {
-	all := suites{Name: plaintext.Line(r.Machine)}
+	all := suites{Name: plaintext.Line(strings.Join(r.Machines, ", "))}
 	total := 0.0
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
 	}
-	for i, run := range r.Runs {
-		one := run.suite(r.name(i, r.Machine), r.Machine)
+	for _, run := range r.Runs {
+		one := run.suite(r.numbered(run.Machine, run))
 		one.Hostname = host
 		one.Properties = append(one.Properties, property{"version", r.Version})
 		all.Tests += one.Tests
@@ -85,7 +85,7 @@ func (r Report) writeJUnit(w io.Writer) error {
 
 // suite returns a run as a test suite. The class of its checks is the machine: it is the same
 // in every run.
-func (r Run) suite(name, machine string) suite {
+func (r Run) suite(name string) suite {
 	count := r.Count()
 	one := suite{
 		Name: plaintext.Line(name), Tests: len(r.Results), Failures: count.Failed, Skipped: count.Skipped + count.NotRun,
@@ -97,7 +97,7 @@ func (r Run) suite(name, machine string) suite {
 		},
 	}
 	for _, result := range r.Results {
-		one.Cases = append(one.Cases, result.testCase(machine))
+		one.Cases = append(one.Cases, result.testCase(r.Machine))
 	}
 	if !r.Passed() {
 		one.Output = strings.Join(r.details(), "\n")

@@ -17,8 +17,11 @@ type Pretty struct {
 	W       io.Writer
 	Palette color.Palette
 	// Columns is the width of W if W is a terminal: a check is then shown while it runs,
-	// with the time that it has taken. If it is 0, only results are written.
+	// with the time that it has taken. If it is 0, only results are written. It is 0 if there is a
+	// Prefix.
 	Columns int
+	// Prefix precedes each line.
+	Prefix string
 	// Hide reports whether a result is not written. If it is nil, all are.
 	Hide func(Result) bool
 
@@ -64,13 +67,22 @@ func (p *Pretty) Close(run Run) {
 }
 
 // Begin writes the first line of a run, if there are several.
-func (p *Pretty) Begin(run, all int) { p.write(fmt.Sprintf("run %d of %d\n", run+1, all)) }
+func (p *Pretty) Begin(report Report, machine string, number int) {
+	if !report.Several() {
+		return
+	}
+	of := ""
+	if report.Repeat > 1 {
+		of = fmt.Sprintf(" of %d", report.Repeat)
+	}
+	p.write(report.Title(machine, number) + of + "\n")
+}
 
 // Note writes a line that is not a result, above the check that runs.
 func (p *Pretty) Note(line string) { p.write(line + "\n") }
 
 // Statistics writes the statistics of several runs.
-func (p *Pretty) Statistics(report Report) error { return report.Statistics().write(p.W) }
+func (p *Pretty) Statistics(report Report) error { return report.writeStatistics(p.W) }
 
 // erase empties the line that shows a check while it runs (ECMA-48, EL).
 const erase = "\r\x1b[K"
@@ -79,6 +91,9 @@ const erase = "\r\x1b[K"
 func (p *Pretty) write(lines string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.Prefix != "" && lines != "" {
+		lines = p.Prefix + strings.ReplaceAll(strings.TrimSuffix(lines, "\n"), "\n", "\n"+p.Prefix) + "\n"
+	}
 	if p.Columns > 0 {
 		lines = erase + lines
 	}
@@ -124,10 +139,8 @@ func (p *Pretty) endLive() {
 func (r Report) writeText(w io.Writer) error {
 	var text strings.Builder
 	pretty := Pretty{W: &text}
-	for i, run := range r.Runs {
-		if r.Repeated {
-			pretty.Begin(i, len(r.Runs))
-		}
+	for _, run := range r.Runs {
+		pretty.Begin(r, run.Machine, run.Number)
 		for _, result := range run.Results {
 			pretty.Progress(result, true)
 		}
@@ -136,7 +149,7 @@ func (r Report) writeText(w io.Writer) error {
 			_ = run.WriteDetails(&text) // to a string
 		}
 	}
-	if r.Repeated {
+	if r.Several() {
 		_ = pretty.Statistics(r) // to a string
 	}
 	_, err := io.WriteString(w, text.String())

@@ -18,19 +18,22 @@ import (
 	"microvm-console/internal/verdict"
 )
 
-// Report is one or more runs of the same checks.
+// Report is one or more runs of one or more machines.
 type Report struct {
-	Machine string // the name in vm.json
-	Version string // of the program
-	// Repeated is set if more than one run was requested: the report has statistics.
-	Repeated bool
+	Machines []string // the names in vm.json, each different
+	Version  string   // of the program
+	// Repeat is how many runs of each machine were requested.
+	Repeat int
 	// Interrupted is set if the user ended the test before its last check.
 	Interrupted bool
-	Runs        []Run
+	// Runs are those of the first machine, then those of the next one.
+	Runs []Run
 }
 
 // Run is one start of the machine with all its checks.
 type Run struct {
+	Machine  string // one of Report.Machines
+	Number   int    // among the runs of its machine, from 1
 	VM       string // the machine's name in this run
 	Started  time.Time
 	Duration time.Duration // from Started until the machine has ended
@@ -136,13 +139,37 @@ func (r Report) count(is func(Run) bool) int {
 	return count
 }
 
-// name returns the name of a check, or of the machine, with the number of its run if there
-// are several.
-func (r Report) name(run int, check string) string {
-	if r.Repeated {
-		return fmt.Sprintf("%s (run %d)", check, run+1)
+// Several reports whether more than one run was requested: the report then has statistics.
+func (r Report) Several() bool { return len(r.Machines)*r.Repeat > 1 }
+
+// machine returns what precedes the names of a machine's checks: its name if there are several
+// machines.
+func (r Report) machine(name string) string {
+	if len(r.Machines) > 1 {
+		return name + ": "
 	}
-	return check
+	return ""
+}
+
+// numbered returns a name with the number of the run if its machine has several.
+func (r Report) numbered(name string, run Run) string {
+	if r.Repeat > 1 {
+		return fmt.Sprintf("%s (run %d)", name, run.Number)
+	}
+	return name
+}
+
+// Title returns what distinguishes a run from the others: "demo", "run 2" or "demo run 2"; ""
+// if there is one.
+func (r Report) Title(machine string, number int) string {
+	var words []string
+	if len(r.Machines) > 1 {
+		words = append(words, machine)
+	}
+	if r.Repeat > 1 {
+		words = append(words, fmt.Sprintf("run %d", number))
+	}
+	return strings.Join(words, " ")
 }
 
 // details returns the lines that help to understand why a run has not passed.

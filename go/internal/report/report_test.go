@@ -25,7 +25,7 @@ var started = time.Date(2026, 11, 24, 16, 0, 0, 0, time.FixedZone("CET", 3600))
 
 // passed is a run that has passed.
 var passed = report.Run{
-	VM: "demo-test-812", Started: started, Duration: 5250 * ms, ToLogin: 2100 * ms, Accel: "tcg", Type: "q35",
+	Machine: "demo", Number: 1, VM: "demo-test-812", Started: started, Duration: 5250 * ms, ToLogin: 2100 * ms, Accel: "tcg", Type: "q35",
 	Results: []report.Result{
 		{Name: "the VM starts", Duration: 150 * ms},
 		{Name: "login on ttyS0", Skipped: "login is false in vm.json"},
@@ -35,7 +35,7 @@ var passed = report.Run{
 
 // hostile is a run of a guest that prints control characters and the syntax of formats.
 var hostile = report.Run{
-	VM: "demo-test-812", Started: started, Duration: 30 * time.Second, Accel: "tcg", Type: "q35",
+	Machine: "demo", Number: 1, VM: "demo-test-812", Started: started, Duration: 30 * time.Second, Accel: "tcg", Type: "q35",
 	Results: []report.Result{
 		{Name: "the VM starts", Duration: 250 * ms},
 		{Name: "login on ttyS0", Duration: 2 * time.Second, Err: errors.New("last line: \x1b]0;evil\a\x00\xff]]>\r\nnot ok 99 - second line\n...\n<failure/>")},
@@ -51,7 +51,7 @@ var hostile = report.Run{
 
 // interrupted is a run that the user has ended.
 var interrupted = report.Run{
-	VM: "demo-test-812", Started: started, Duration: 3 * time.Second, Accel: "tcg", Type: "q35",
+	Machine: "demo", Number: 1, VM: "demo-test-812", Started: started, Duration: 3 * time.Second, Accel: "tcg", Type: "q35",
 	Results: []report.Result{
 		{Name: "the VM starts", Duration: 150 * ms},
 		{Name: "login on ttyS0", Duration: 1500 * ms, NotRun: "interrupted before its end"},
@@ -62,11 +62,21 @@ var interrupted = report.Run{
 
 // reports are written in each format to testdata.
 var reports = map[string]report.Report{
-	"passed":      {Machine: "demo", Version: "1.2", Runs: []report.Run{passed}},
-	"hostile":     {Machine: "demo", Version: "1.2", Runs: []report.Run{hostile}},
-	"repeated":    {Machine: "demo", Version: "1.2", Repeated: true, Runs: []report.Run{passed, hostile, passed}},
-	"interrupted": {Machine: "demo", Version: "1.2", Repeated: true, Interrupted: true, Runs: []report.Run{passed, interrupted}},
-	"nothing":     {Machine: "demo", Version: "1.2"},
+	"passed":      {Machines: []string{"demo"}, Version: "1.2", Repeat: 1, Runs: []report.Run{passed}},
+	"hostile":     {Machines: []string{"demo"}, Version: "1.2", Repeat: 1, Runs: []report.Run{hostile}},
+	"repeated":    {Machines: []string{"demo"}, Version: "1.2", Repeat: 3, Runs: []report.Run{passed, run(hostile, "demo", 2), run(passed, "demo", 3)}},
+	"interrupted": {Machines: []string{"demo"}, Version: "1.2", Repeat: 2, Interrupted: true, Runs: []report.Run{passed, run(interrupted, "demo", 2)}},
+	"machines":    {Machines: []string{"demo", "web"}, Version: "1.2", Repeat: 1, Runs: []report.Run{passed, run(hostile, "web", 1)}},
+	"many": {Machines: []string{"demo", "web"}, Version: "1.2", Repeat: 2, Runs: []report.Run{
+		passed, run(hostile, "demo", 2), run(passed, "web", 1), run(passed, "web", 2),
+	}},
+	"nothing": {Machines: []string{"demo"}, Version: "1.2", Repeat: 1},
+}
+
+// run returns a run as one of another machine, or with another number.
+func run(r report.Run, machine string, number int) report.Run {
+	r.Machine, r.Number = machine, number
+	return r
 }
 
 // hostname replaces the name of this host, for golden files.
@@ -142,7 +152,7 @@ func TestStatistics(t *testing.T) {
 		{
 			"a failure's time does not count", []report.Run{with(4*ms, nil), with(100*ms, errors.New("x")), with(2*ms, nil)},
 			report.Statistics{Runs: 3, Passed: 2, ToLogin: report.Spread{Min: 2 * ms, Median: 4 * ms, Max: 100 * ms}, Checks: []report.CheckStatistics{
-				{Name: "a", Count: report.Count{Passed: 2, Failed: 1}, Time: report.Spread{Min: 2 * ms, Median: 3 * ms, Max: 4 * ms}},
+				{Name: "a", Count: report.Count{Passed: 2, Failed: 1}, Flaky: true, Time: report.Spread{Min: 2 * ms, Median: 3 * ms, Max: 4 * ms}},
 				{Name: "b", Count: report.Count{Skipped: 3}},
 			}},
 		},

@@ -17,11 +17,14 @@ type Statistics struct {
 	Checks       []CheckStatistics
 }
 
-// CheckStatistics are the statistics of one check.
+// CheckStatistics are the statistics of one check of one machine.
 type CheckStatistics struct {
-	Name string
+	Machine, Name string
 	Count
-	Time Spread // over the runs in which it passed
+	// Flaky is set if the check has failed in some runs, and has passed in others, or those have
+	// passed without a result of it.
+	Flaky bool
+	Time  Spread // over the runs in which it passed
 }
 
 // Spread is the range of some durations. It is zero if there are none.
@@ -31,36 +34,43 @@ type Spread struct{ Min, Median, Max time.Duration }
 // first have it.
 func (r Report) Statistics() Statistics {
 	s := Statistics{Runs: len(r.Runs), Passed: r.Passed()}
-	results := map[string][]Result{}
-	var names []string
+	type check struct{ machine, name string }
+	results := map[check][]Result{}
+	passed := map[string]bool{} // the machines of which a run has passed
+	var checks []check
 	var logins []time.Duration
 	for _, run := range r.Runs {
 		if run.ToLogin > 0 {
 			logins = append(logins, run.ToLogin)
 		}
 		for _, result := range run.Results {
-			if results[result.Name] == nil {
-				names = append(names, result.Name)
+			key := check{run.Machine, result.Name}
+			if results[key] == nil {
+				checks = append(checks, key)
 			}
-			results[result.Name] = append(results[result.Name], result)
+			results[key] = append(results[key], result)
 		}
+		passed[run.Machine] = passed[run.Machine] || run.Passed()
 	}
 	s.ToLogin = spread(logins)
-	for _, name := range names {
-		s.Checks = append(s.Checks, statistics(name, results[name]))
+	for _, key := range checks {
+		one := statistics(results[key])
+		one.Machine, one.Name = key.machine, key.name
+		one.Flaky = one.Failed > 0 && (one.Passed > 0 || passed[key.machine])
+		s.Checks = append(s.Checks, one)
 	}
 	return s
 }
 
-// statistics returns the statistics of one check.
-func statistics(name string, results []Result) CheckStatistics {
+// statistics returns the statistics of the results of one check.
+func statistics(results []Result) CheckStatistics {
 	var times []time.Duration
 	for _, result := range results {
 		if result.Err == nil && result.Skipped == "" && result.NotRun == "" {
 			times = append(times, result.Duration)
 		}
 	}
-	return CheckStatistics{name, Run{Results: results}.Count(), spread(times)}
+	return CheckStatistics{Count: Run{Results: results}.Count(), Time: spread(times)}
 }
 
 // spread returns the spread of times. The median of an even number of them is halfway
@@ -78,8 +88,9 @@ func spread(times []time.Duration) Spread {
 	return Spread{times[0], median, times[len(times)-1]}
 }
 
-// write writes the statistics for people.
-func (s Statistics) write(w io.Writer) error {
+// writeStatistics writes the statistics for people.
+func (r Report) writeStatistics(w io.Writer) error {
+	s := r.Statistics()
 	fmt.Fprintf(w, "%d of %d runs passed\n", s.Passed, s.Runs)
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "passed\tmin\tmedian\tmax\t")
@@ -87,12 +98,21 @@ func (s Statistics) write(w io.Writer) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t  %s\n", passed, shown(time.Min), shown(time.Median), shown(time.Max), plaintext.Line(name))
 	}
 	for _, check := range s.Checks {
-		row(fmt.Sprintf("%d/%d", check.Passed, check.Passed+check.Failed), check.Time, check.Name)
+		row(fmt.Sprintf("%d/%d", check.Passed, check.Passed+check.Failed), check.Time, r.machine(check.Machine)+check.Name)
 	}
 	if s.ToLogin.Max > 0 {
 		row("", s.ToLogin, "from QEMU's start to the first login prompt")
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, check := range s.Checks {
+		if check.Flaky {
+			runs := r.count(func(run Run) bool { return run.Machine == check.Machine })
+			fmt.Fprintf(w, "flaky: %s (failed in %d of %d runs)\n", plaintext.Line(r.machine(check.Machine)+check.Name), check.Failed, runs)
+		}
+	}
+	return nil
 }
 
 // shown returns a duration as the table has it.

@@ -22,10 +22,10 @@ func (r Report) writeTAP(w io.Writer) error {
 	}
 	fmt.Fprintf(&text, "TAP version 13\n1..%d\n", total)
 	number := 0
-	for i, run := range r.Runs {
+	for _, run := range r.Runs {
 		for _, result := range run.Results {
 			number++
-			writeTAPResult(&text, number, r.name(i, result.Name), result)
+			writeTAPResult(&text, number, r.numbered(r.machine(run.Machine)+result.Name, run), result)
 		}
 		if !run.Passed() {
 			for _, line := range run.details() {
@@ -33,9 +33,9 @@ func (r Report) writeTAP(w io.Writer) error {
 			}
 		}
 	}
-	if r.Repeated {
+	if r.Several() {
 		var table strings.Builder
-		_ = r.Statistics().write(&table) // to a string
+		_ = r.writeStatistics(&table) // to a string
 		for line := range strings.Lines(table.String()) {
 			text.WriteString("# " + line)
 		}
