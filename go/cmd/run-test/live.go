@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -38,13 +39,14 @@ func live(print func(line string)) func(device string) func(data []byte) {
 }
 
 // liveLines returns the function of --live; nil without it. The lines are among the results,
-// or, if a report goes to standard output, on standard error.
-func liveLines(c *cli.Context, pretty *report.Pretty) func(device string) func(data []byte) {
+// or, if a report goes to standard output, on standard error, errout.
+func liveLines(c *cli.Context, pretty *report.Pretty, errout io.Writer) func(device string) func(data []byte) {
 	switch {
 	case !c.Bool("live"):
 		return nil
 	case prints(c):
 		return live(pretty.Note)
 	}
-	return live(func(line string) { fmt.Fprintln(c.App.ErrWriter, line) })
+	errors := &report.Pretty{W: errout, Prefix: pretty.Prefix}
+	return live(errors.Note)
 }

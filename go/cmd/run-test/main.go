@@ -21,14 +21,20 @@ func main() { cmdline.Main(app()) }
 
 func app() *cli.App {
 	return &cli.App{
-		Name:  "run-test",
-		Usage: "start a microVM, test its consoles, and shut it down",
+		Name:      "run-test",
+		Usage:     "start a microVM, test its consoles, and shut it down",
+		ArgsUsage: "[FILE...]",
 		Description: `The VM gets a name of its own, and free ports if those of its vm.json are in use, so that a
 test can run beside a VM of the same vm.json. It changes no disk: an image, or a disk with a
 path, is a snapshot, and the VM's own disks are new ones, which are removed. It changes no
 share: all are read-only. The guest computes every answer that is checked. The checks of
 vm.json, its field checks, follow once root has logged in on each console. On a console
 with "login": false, checks that need a shell are skipped.
+
+Each FILE is a vm.json, tested instead of that of --config. A file that is wrong is reported
+before any VM starts. With several files, or --jobs, each line begins with the VM and its run,
+and the report has the runs in the order of the files. A check that has failed in some runs
+of a VM, and not in others, is named as flaky.
 
 With --run or --declared, the steps that the chosen checks need (the start, the logins) run
 too, and are reported only if they fail.
@@ -42,7 +48,7 @@ After a failed check, the last lines of each console and QEMU's command line are
 everything that the consoles printed is kept, with the report in each format, in a folder
 that is printed, or in that of --artifacts.
 
-Ctrl-C stops the VM, and reports the current check and those after it as not run.`,
+Ctrl-C stops all VMs, and reports the current checks and those after them as not run.`,
 		Metadata: manual().Metadata(),
 		Flags: append(cmdline.MachineFlags(),
 			cmdline.TimeoutFlag(2*time.Minute, "limit each check to `TIME`"),
@@ -50,7 +56,8 @@ Ctrl-C stops the VM, and reports the current check and those after it as not run
 			&cli.BoolFlag{Name: "declared", Usage: "run only the checks that vm.json declares"},
 			&cli.BoolFlag{Name: "list", Usage: "print the names of the checks, and exit"},
 			&cli.IntFlag{Name: "lines", Usage: "make the guest print `N` numbered lines on each console (with exactness in vm.json: 100000, and 20000 on a virtio console)"},
-			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "run the test `N` times, and print statistics"},
+			&cli.IntFlag{Name: "repeat", Value: 1, Usage: "test each VM `N` times, and print statistics"},
+			&cli.IntFlag{Name: "jobs", Value: 1, Usage: "run at most `N` VMs at the same time"},
 			&cli.StringFlag{Name: "format", Value: "pretty", Usage: "report in `FORMAT`: " + strings.Join(report.Formats(), ", ")},
 			&cli.StringFlag{Name: "output", Usage: "write the report to `FILE`; the progress is still printed", TakesFile: true},
 			&cli.BoolFlag{Name: "quiet", Usage: "print only failed checks and the totals"},
@@ -81,6 +88,7 @@ func manual() cmdline.Manual {
 			{Term: "run-test --config vm.json --format junit --output report.xml", Text: "Write a report for a CI server"},
 			{Term: "run-test --config vm.json --declared --artifacts out", Text: "Run the VM's own checks, and keep the output of a failure in a folder"},
 			{Term: "run-test --config vm.json --run boot --repeat 10", Text: "Run some of the checks ten times, and print statistics"},
+			{Term: "run-test --jobs 2 --repeat 20 a.json b.json", Text: "Find flaky checks of two VMs: twenty runs of each, two at the same time"},
 		},
 		SeeAlso: []string{"microvm-run(1)", "console-log(1)"},
 		Values:  map[string]cmdline.Values{"format": cmdline.OneOf(report.Formats()...)},
@@ -88,34 +96,35 @@ func manual() cmdline.Manual {
 }
 
 func test(c *cli.Context) error {
-	if err := cmdline.NoArguments(c); err != nil {
-		return err
-	}
 	pattern, err := options(c)
 	if err != nil {
 		return err
 	}
-	rules := []func(vmconfig.Machine) error{consoletest.CheckNames}
-	if !c.Bool("list") {
-		rules = append(rules, checkFiles)
-	}
-	machine, err := cmdline.Machine(c, rules...)
+	subjects, err := subjects(c)
 	if err != nil {
 		return err
 	}
 	choose := func(checks []consoletest.Check) []consoletest.Check {
 		return consoletest.Choose(checks, chosen(c, pattern))
 	}
-	checks := choose(consoletest.NewSuite(machine, nil, c.Int("lines")).Checks())
-	switch {
-	case checks == nil && c.Bool("declared") && len(machine.Checks) == 0:
-		return cmdline.Usage("declared: vm.json declares no checks (see its field checks)")
-	case checks == nil:
-		return cmdline.Usage("run: %q matches no check (see run-test --list)", c.String("run"))
-	case c.Bool("list"):
-		return list(c, checks)
+	for _, one := range subjects {
+		checks := choose(consoletest.NewSuite(one.given, nil, c.Int("lines")).Checks())
+		switch {
+		case checks == nil && c.Bool("declared") && len(one.given.Checks) == 0:
+			return cmdline.Usage("declared: %s declares no checks (see its field checks)", one.file(c))
+		case checks == nil:
+			return cmdline.Usage("run: %q matches no check%s (see run-test --list)", c.String("run"), one.of(c))
+		case !c.Bool("list"):
+			continue
+		}
+		if err := list(c, one, checks); err != nil {
+			return err
+		}
 	}
-	return repeat(c, machine, choose)
+	if c.Bool("list") {
+		return nil
+	}
+	return repeat(c, subjects, choose)
 }
 
 // chosen returns the function that reports whether a check is among those that --run, its
@@ -143,6 +152,9 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	}
 	if n := c.Int("repeat"); n < 1 {
 		return nil, cmdline.Usage("invalid repeat %d: must be 1 or more", n)
+	}
+	if n := c.Int("jobs"); n < 1 {
+		return nil, cmdline.Usage("invalid jobs %d: must be 1 or more", n)
 	}
 	if n := c.Int("lines"); c.IsSet("lines") && (n < 1 || n > mostLines) {
 		return nil, cmdline.Usage("invalid lines %d: must be 1 to %d", n, mostLines)
@@ -174,21 +186,19 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	return pattern, nil
 }
 
-// list prints the names of checks that are not quiet.
-func list(c *cli.Context, checks []consoletest.Check) error {
+// list prints the names of checks that are not quiet, each after the machine's if there are several.
+func list(c *cli.Context, of subject, checks []consoletest.Check) error {
+	prefix := ""
+	if c.NArg() > 1 {
+		prefix = of.name + ": "
+	}
 	for _, check := range checks {
 		if check.Quiet {
 			continue
 		}
-		if _, err := fmt.Fprintln(c.App.Writer, check.Name); err != nil {
+		if _, err := fmt.Fprintln(c.App.Writer, prefix+check.Name); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// testName returns a machine name that no other test has.
-func testName(name string, pid int) string {
-	suffix := fmt.Sprintf("-test-%d", pid)
-	return name[:min(len(name), vmconfig.MaxName-len(suffix))] + suffix
 }

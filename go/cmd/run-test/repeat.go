@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
@@ -16,58 +15,42 @@ import (
 	"microvm-console/internal/display"
 	"microvm-console/internal/guest"
 	"microvm-console/internal/report"
-	"microvm-console/internal/vmconfig"
 )
 
-// repeat tests the machine as often as --repeat says, and reports the results.
-func repeat(c *cli.Context, machine vmconfig.Machine, choose func([]consoletest.Check) []consoletest.Check) error {
-	all := report.Report{Machine: machine.Name, Version: cmdline.Version, Repeated: c.Int("repeat") > 1}
-	base, err := makeFolder(c, machine.Name)
+// repeat tests each machine as often as --repeat says, at most --jobs of them at the same time, and
+// reports the results.
+func repeat(c *cli.Context, subjects []subject, choose func([]consoletest.Check) []consoletest.Check) error {
+	s := &series{c: c, choose: choose, beside: together(c, subjects), out: &lockedWriter{w: c.App.Writer}, errout: &lockedWriter{w: c.App.ErrWriter}}
+	s.report = report.Report{Version: cmdline.Version, Repeat: c.Int("repeat")}
+	for _, one := range subjects {
+		s.report.Machines = append(s.report.Machines, one.name)
+	}
+	base, err := makeFolder(c, subjects[0].name)
 	if err != nil {
 		return err
 	}
-	given := machine
-	if !c.IsSet("name") {
-		machine.Name = testName(machine.Name, os.Getpid())
-	}
-	t := &tester{
-		machine: machine, choose: choose, limit: c.Duration("timeout"), lines: c.Int("lines"),
-		quiet: c.Bool("quiet"), verbose: c.Bool("verbose"), pretty: pretty(c),
-	}
-	t.live = liveLines(c, t.pretty)
-	var errs *multierror.Error
-	for i := range c.Int("repeat") {
-		if i > 0 && c.Err() != nil {
-			break // the report has only runs that have started
-		}
-		folder := base
-		if all.Repeated {
-			folder = filepath.Join(base, fmt.Sprintf("run-%d", i+1))
-			t.pretty.Begin(i, c.Int("repeat"))
-		}
-		run, ended := t.run(c.Context, folder)
-		errs = multierror.Append(errs, keep(c, kept{folder, given, t.command, run}, &run), show(c, run), ended)
-		all.Runs = append(all.Runs, run)
-	}
+	s.base = base
+	errs := s.runAll(subjects)
+	all := s.report
 	all.Interrupted = c.Err() != nil
-	if all.Repeated {
-		errs = multierror.Append(errs, t.pretty.Statistics(all))
+	if all.Several() {
+		errs = multierror.Append(errs, pretty(c, c.App.Writer).Statistics(all))
 	}
 	errs = multierror.Append(errs, deliver(c, all), archive(all, base))
-	return outcome(all, errs)
+	return outcome(all, errs, base)
 }
 
 // prints reports whether the results are printed as they come: unless the report goes to
 // standard output.
 func prints(c *cli.Context) bool { return c.String("format") == "pretty" || c.IsSet("output") }
 
-// pretty returns the Pretty that prints the results as they come. It prints nothing if the
+// pretty returns the Pretty that prints the results to w, standard output, as they come. It prints nothing if the
 // report goes to standard output.
-func pretty(c *cli.Context) *report.Pretty {
+func pretty(c *cli.Context, w io.Writer) *report.Pretty {
 	if !prints(c) {
 		return &report.Pretty{W: io.Discard}
 	}
-	p := &report.Pretty{W: c.App.Writer, Palette: color.Of(c.App.Writer)}
+	p := &report.Pretty{W: w, Palette: color.Of(c.App.Writer)}
 	p.Hide = func(result report.Result) bool {
 		// After an interruption the totals say how many checks were not run.
 		return result.NotRun != "" && c.Err() != nil || c.Bool("quiet") && result.Err == nil
@@ -76,18 +59,6 @@ func pretty(c *cli.Context) *report.Pretty {
 		p.Columns = display.Width(c.App.Writer)
 	}
 	return p
-}
-
-// show prints the details of a run that has failed, or where its journals are.
-func show(c *cli.Context, run report.Run) error {
-	switch {
-	case run.Failed() && c.Err() == nil:
-		return run.WriteDetails(c.App.ErrWriter)
-	case run.Kept != "" && c.Err() == nil:
-		_, err := fmt.Fprintf(c.App.ErrWriter, "run-test: the whole output of the consoles is in %s\n", run.Kept)
-		return err
-	}
-	return nil
 }
 
 // deliver writes the report to the file of --output, or to standard output.
@@ -119,27 +90,31 @@ func archive(all report.Report, base string) error {
 }
 
 // outcome returns the program's error: errs and how many checks, or runs, have failed. If a
-// guest has panicked, it is that panic, with its exit status. A panic that has not ended a VM
-// has the same status.
-func outcome(all report.Report, errs *multierror.Error) error {
-	var cause *guest.Error
+// guest has panicked, it has the status for that; in a report of one run it is that panic. A panic
+// that has not ended a VM has the same status.
+func outcome(all report.Report, errs *multierror.Error, base string) error {
+	panicked := false
 	for _, err := range errs.WrappedErrors() {
-		if errors.As(err, &cause) && cause.Panic() {
-			return cmdline.Status(cmdline.StatusPanic, cause)
+		if cause := (*guest.Error)(nil); errors.As(err, &cause) && cause.Panic() {
+			if !all.Several() {
+				return cmdline.Status(cmdline.StatusPanic, cause)
+			}
+			panicked = true
 		}
 	}
 	switch failed := all.Failed(); {
 	case all.Interrupted:
-		errs = multierror.Append(errs, interrupted(all))
-	case failed > 0 && all.Repeated:
+		errs = multierror.Append(errs, interrupted(all, base))
+	case failed > 0 && all.Several():
 		errs = multierror.Append(errs, fmt.Errorf("%d of %d runs failed", failed, len(all.Runs)))
 	case failed > 0:
 		errs = multierror.Append(errs, failures(all.Runs[0]))
 	}
 	for _, run := range all.Runs {
-		if run.Kernel != nil && run.Kernel.Panicked() {
-			return cmdline.Status(cmdline.StatusPanic, errs.ErrorOrNil())
-		}
+		panicked = panicked || run.Kernel != nil && run.Kernel.Panicked()
+	}
+	if panicked {
+		return cmdline.Status(cmdline.StatusPanic, errs.ErrorOrNil())
 	}
 	return errs.ErrorOrNil()
 }
@@ -159,18 +134,22 @@ func failures(run report.Run) error {
 
 // interrupted returns the error of a test that the user has interrupted: what was not run, and
 // the folder of the output.
-func interrupted(all report.Report) error {
-	last := all.Runs[len(all.Runs)-1]
+func interrupted(all report.Report, base string) error {
+	var count report.Count
+	checks, kept := 0, ""
+	for _, run := range all.Runs {
+		count.NotRun += run.Count().NotRun
+		checks += len(run.Results)
+		if run.Kept != "" {
+			kept = fmt.Sprintf(" (output: %s)", base)
+		}
+	}
 	where := ""
-	if all.Repeated {
-		where = fmt.Sprintf(" in run %d", len(all.Runs))
+	if all.Several() {
+		where = fmt.Sprintf(" after the start of %d of %d runs", len(all.Runs), len(all.Machines)*all.Repeat)
 	}
-	kept := ""
-	if last.Kept != "" {
-		kept = fmt.Sprintf(" (output: %s)", last.Kept)
+	if count.NotRun == 0 && !all.Several() {
+		return fmt.Errorf("interrupted after the last check%s", kept)
 	}
-	if last.Passed() {
-		return fmt.Errorf("interrupted%s after the last check%s", where, kept)
-	}
-	return fmt.Errorf("interrupted%s: %d of %d checks were not run%s", where, last.Count().NotRun, len(last.Results), kept)
+	return fmt.Errorf("interrupted%s: %d of %d checks were not run%s", where, count.NotRun, checks, kept)
 }

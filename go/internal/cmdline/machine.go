@@ -36,6 +36,11 @@ func Machine(c *cli.Context, rules ...func(vmconfig.Machine) error) (vmconfig.Ma
 	if path == "" {
 		return vmconfig.Machine{}, noConfig()
 	}
+	return MachineOf(c, path, rules...)
+}
+
+// MachineOf is Machine for the vm.json at path.
+func MachineOf(c *cli.Context, path string, rules ...func(vmconfig.Machine) error) (vmconfig.Machine, error) {
 	machine, err := vmconfig.Load(path, rules...)
 	if err != nil {
 		return vmconfig.Machine{}, Status(StatusUsage, configError(c, err))
