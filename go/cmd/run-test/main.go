@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -107,6 +108,7 @@ func test(c *cli.Context) error {
 	choose := func(checks []consoletest.Check) []consoletest.Check {
 		return consoletest.Choose(checks, chosen(c, pattern))
 	}
+	listed := list{several: len(subjects) > 1}
 	for _, one := range subjects {
 		checks := choose(consoletest.NewSuite(one.given, nil, c.Int("lines")).Checks())
 		switch {
@@ -114,15 +116,12 @@ func test(c *cli.Context) error {
 			return cmdline.Usage("declared: %s declares no checks (see its field checks)", one.file(c))
 		case checks == nil:
 			return cmdline.Usage("run: %q matches no check%s (see run-test --list)", c.String("run"), one.of(c))
-		case !c.Bool("list"):
-			continue
 		}
-		if err := list(c, one, checks); err != nil {
-			return err
-		}
+		listed.add(one, checks)
 	}
 	if c.Bool("list") {
-		return nil
+		_, err := io.WriteString(c.App.Writer, listed.String())
+		return err
 	}
 	return repeat(c, subjects, choose)
 }
@@ -186,19 +185,21 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	return pattern, nil
 }
 
-// list prints the names of checks that are not quiet, each after the machine's if there are several.
-func list(c *cli.Context, of subject, checks []consoletest.Check) error {
-	prefix := ""
-	if c.NArg() > 1 {
-		prefix = of.name + ": "
-	}
+// list is the names of checks, a line each.
+type list struct {
+	strings.Builder
+	several bool // each line has the machine's name too
+}
+
+// add adds the names of checks that are not quiet.
+func (l *list) add(of subject, checks []consoletest.Check) {
 	for _, check := range checks {
-		if check.Quiet {
-			continue
-		}
-		if _, err := fmt.Fprintln(c.App.Writer, prefix+check.Name); err != nil {
-			return err
+		switch {
+		case check.Quiet:
+		case l.several:
+			fmt.Fprintf(l, "%s: %s\n", of.name, check.Name)
+		default:
+			fmt.Fprintln(l, check.Name)
 		}
 	}
-	return nil
 }
