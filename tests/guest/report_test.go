@@ -24,14 +24,20 @@ func demoWith(t *testing.T, change func(vm map[string]any)) string {
 func runTest(t *testing.T, config string, args ...string) (output string, status int) {
 	t.Helper()
 	output, err := harness.Command(t, harness.Root, harness.Tool(t, "run-test"), append([]string{"--config", config}, args...)...)
+	return output, exitStatus(t, err)
+}
+
+// exitStatus returns the exit status of a program that ended with err.
+func exitStatus(t *testing.T, err error) int {
+	t.Helper()
 	var ended *exec.ExitError
-	if err != nil && !errors.As(err, &ended) {
-		t.Fatalf("run-test: %v", err)
+	switch {
+	case err == nil:
+		return 0
+	case !errors.As(err, &ended):
+		t.Fatal(err)
 	}
-	if ended != nil {
-		status = ended.ExitCode()
-	}
-	return output, status
+	return ended.ExitCode()
 }
 
 // evil is a command whose output has control sequences of terminals and of report formats.
