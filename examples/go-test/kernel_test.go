@@ -58,7 +58,7 @@ func TestLogin(t *testing.T) {
 	vm := start(t)
 	vm.run("connect-serial", "--expect", "login: ", "--send", "root", "--expect", "# ")
 	got := vm.run("connect-serial", "--send", "echo $((6*7))", "--expect", "^42$")
-	if !strings.HasSuffix(got, "\n42") {
+	if !strings.HasSuffix(got, "\n42\n") {
 		t.Errorf("the shell printed %q", got)
 	}
 }

@@ -7,7 +7,7 @@ def test_command(vm):
 
 def test_login(vm):
     vm.serial("--expect", "login: ", "--send", "root", "--expect", "# ")
-    assert vm.serial("--send", "echo $((6*7))", "--expect", "^42$").endswith("\n42")
+    assert vm.serial("--send", "echo $((6*7))", "--expect", "^42$").endswith("\n42\n")
 
 
 def test_log(vm):

@@ -129,24 +129,35 @@ func (c *Console) Size() int {
 
 // Find waits until pattern matches what was read from the byte from on, with line ends as
 // "\n", with or without the lines of the kernel. Unlike Expect it does not change where the
-// next Expect begins. When ctx ends with ErrEnded, Find waits for the last bytes until the
-// connection is closed, at most for endLimit. The error is that of ctx or of the connection;
-// what names the text that was expected.
+// next Expect begins. The error is that of watch; what names the text that was expected.
 func (c *Console) Find(ctx context.Context, what string, from int, pattern *regexp.Regexp) error {
-	what = fmt.Sprintf("no %s on %s", what, c.Device)
+	err := c.watch(ctx, from, func(text []byte) bool {
+		text = plainEnds(text)
+		withoutKernel, _ := withoutKernelLines(text)
+		return pattern.Match(text) || pattern.Match(withoutKernel)
+	})
+	if err != nil {
+		return failed(fmt.Sprintf("no %s on %s", what, c.Device), err, c.lastOutput())
+	}
+	return nil
+}
+
+// watch calls enough with all that was read from the byte from on, and again whenever there is
+// more, until enough returns true. When ctx ends with ErrEnded, watch waits for the last bytes
+// until the connection is closed, at most for endLimit. The error is the cause of ctx, or
+// errClosed.
+func (c *Console) watch(ctx context.Context, from int, enough func(text []byte) bool) error {
 	done := ctx.Done()
 	var late <-chan time.Time
 	for {
 		c.mu.Lock()
 		text, more, ended := c.text[from:], c.more, c.ended != nil
 		c.mu.Unlock()
-		text = plainEnds(text)
-		withoutKernel, _ := withoutKernelLines(text)
 		switch {
-		case pattern.Match(text) || pattern.Match(withoutKernel):
+		case enough(text):
 			return nil
 		case ended:
-			return failed(what, cmp.Or(context.Cause(ctx), errClosed), c.lastOutput())
+			return cmp.Or(context.Cause(ctx), errClosed)
 		}
 		select {
 		case <-more:
@@ -158,6 +169,6 @@ func (c *Console) Find(ctx context.Context, what string, from int, pattern *rege
 			}
 		case <-late:
 		}
-		return failed(what, context.Cause(ctx), c.lastOutput())
+		return context.Cause(ctx)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/ktap"
@@ -174,41 +173,12 @@ func (c *Console) from(from int) []byte {
 }
 
 // feed writes what was read since the connection's begin, and what follows, to parser until
-// its results are complete. The error is why they are not. When ctx ends with ErrEnded, feed
-// waits for the last bytes as Find does.
+// its results are complete. The error is that of watch.
 func (c *Console) feed(ctx context.Context, parser *ktap.Parser) error {
-	done := ctx.Done()
-	var late <-chan time.Time
-	for read := 0; ; {
-		c.mu.Lock()
-		text, more, ended := c.text[read:], c.more, c.ended != nil
-		c.mu.Unlock()
-		read += len(text)
-		_, _ = parser.Write(text)
-		switch {
-		case parser.Complete():
-			return nil
-		case ended:
-			return orCause(ctx, errClosed)
-		}
-		select {
-		case <-more:
-			continue
-		case <-done:
-			if errors.Is(context.Cause(ctx), ErrEnded) {
-				done, late = nil, time.After(endLimit)
-				continue
-			}
-		case <-late:
-		}
-		return context.Cause(ctx)
-	}
-}
-
-// orCause returns the cause of ctx if it has ended, else err.
-func orCause(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
+	read := 0
+	return c.watch(ctx, 0, func(text []byte) bool {
+		_, _ = parser.Write(text[read:])
+		read = len(text)
+		return parser.Complete()
+	})
 }

@@ -131,20 +131,24 @@ func forget(text []byte, withinLine bool) int {
 }
 
 // find returns the end of the match in raw output, of which more may follow: the end of the output
-// so far is not the end of a line, or of a word.
+// so far is not the end of a line, or of a word. A match that needs the end of its line includes
+// it, since a part of it may have been printed already.
 func find(pattern *regexp.Regexp, raw []byte) (end int, found bool) {
 	text := bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
 	match := pattern.FindIndex(text)
 	if match == nil {
 		return 0, false
 	}
-	if match[1] == len(text) {
-		longer := pattern.FindIndex(append(text, 'x'))
-		if longer == nil || longer[0] != match[0] || longer[1] < match[1] {
-			return 0, false
-		}
+	end = match[1]
+	longer := pattern.FindIndex(append(bytes.Clone(text[:end]), 'x'))
+	final := longer == nil || longer[0] != match[0] || longer[1] < end
+	switch {
+	case final && end == len(text):
+		return 0, false
+	case final && text[end] == '\n':
+		end++
 	}
-	return rawLength(raw, match[1]), true
+	return rawLength(raw, end), true
 }
 
 // rawLength returns the length in raw of the first n bytes of its text with "\n" for "\r\n".

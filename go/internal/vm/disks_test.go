@@ -56,9 +56,7 @@ func TestScratchDir(t *testing.T) {
 		}
 		return entries
 	}
-	if entries := left(); len(entries) > 0 {
-		t.Errorf("the scratch directory has %v", entries)
-	}
+	await(t, "an empty scratch directory", func() bool { return len(left()) == 0 })
 	stop(t, v, ended)
 	if _, err := os.Stat(filepath.Join(os.Getenv("XDG_STATE_HOME"), "microvm", "m", "data.raw")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the VM's own disk was made: %v", err)
