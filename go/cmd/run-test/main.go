@@ -149,11 +149,10 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	if _, err := cmdline.Timeout(c); err != nil {
 		return nil, err
 	}
-	if n := c.Int("repeat"); n < 1 {
-		return nil, cmdline.Usage("invalid repeat %d: must be 1 or more", n)
-	}
-	if n := c.Int("jobs"); n < 1 {
-		return nil, cmdline.Usage("invalid jobs %d: must be 1 or more", n)
+	for _, flag := range []string{"repeat", "jobs"} {
+		if n := c.Int(flag); n < 1 {
+			return nil, cmdline.Usage("invalid %s %d: must be 1 or more", flag, n)
+		}
 	}
 	if n := c.Int("lines"); c.IsSet("lines") && (n < 1 || n > mostLines) {
 		return nil, cmdline.Usage("invalid lines %d: must be 1 to %d", n, mostLines)
@@ -164,15 +163,8 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 	if c.Bool("quiet") && c.Bool("verbose") {
 		return nil, cmdline.Usage("--quiet and --verbose exclude each other (use one of them)")
 	}
-	if c.IsSet("output") {
-		if err := report.CheckPath(c.String("output")); err != nil {
-			return nil, cmdline.Usage("output: %v", err)
-		}
-	}
-	if c.IsSet("artifacts") {
-		if err := checkFolder(c.String("artifacts")); err != nil {
-			return nil, err
-		}
+	if err := checkPaths(c); err != nil {
+		return nil, err
 	}
 	if !c.IsSet("run") {
 		return nil, nil
@@ -183,6 +175,19 @@ func options(c *cli.Context) (*regexp.Regexp, error) {
 			strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return pattern, nil
+}
+
+// checkPaths checks the file of --output and the folder of --artifacts.
+func checkPaths(c *cli.Context) error {
+	if c.IsSet("output") {
+		if err := report.CheckPath(c.String("output")); err != nil {
+			return cmdline.Usage("output: %v", err)
+		}
+	}
+	if c.IsSet("artifacts") {
+		return checkFolder(c.String("artifacts"))
+	}
+	return nil
 }
 
 // list is the names of checks, a line each.
