@@ -194,20 +194,26 @@ func contradiction(c *cli.Context, o options) error {
 		return fmt.Errorf("unexpected console %q: a channel has no consoles (leave it out)", o.place.Console)
 	case c.Bool("follow") && (c.Bool("list") || o.boot < 0):
 		return errors.New("--follow: continues with new output (leave out --list and --boot)")
-	case (c.Bool("list") || c.Bool("events") || c.Bool("verdict")) && c.IsSet("decode"):
-		return errors.New("--decode: only for the text of a boot (leave out --list, --events and --verdict)")
-	case c.IsSet("modules") && !c.IsSet("decode"):
-		return errors.New("--modules: only with --decode (add --decode VMLINUX)")
 	case o.tail > 0 && o.since > 0:
 		return errors.New("--tail and --since: both choose where the output begins (use one of them)")
 	}
-	if err := kernelContradiction(c, o); err != nil {
-		return err
+	for _, of := range []func(*cli.Context, options) error{kernelContradiction, formatContradiction, decodeContradiction, listContradiction} {
+		if err := of(c, o); err != nil {
+			return err
+		}
 	}
-	if err := formatContradiction(c, o); err != nil {
-		return err
+	return nil
+}
+
+// decodeContradiction is contradiction for the flags of source lines.
+func decodeContradiction(c *cli.Context, _ options) error {
+	switch {
+	case c.IsSet("decode") && (c.Bool("list") || c.Bool("events") || c.Bool("verdict")):
+		return errors.New("--decode: only for the text of a boot (leave out --list, --events and --verdict)")
+	case c.IsSet("modules") && !c.IsSet("decode"):
+		return errors.New("--modules: only with --decode (add --decode VMLINUX)")
 	}
-	return listContradiction(c, o)
+	return nil
 }
 
 // listContradiction is contradiction for the flags of a list.
