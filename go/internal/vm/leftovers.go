@@ -36,7 +36,7 @@ func (v *VM) Leftovers() error {
 			continue
 		}
 		listeners, err := loopback.Listen(console.Port, "not opened by this VM")
-		if err != nil && !takenByOthers(console.Port, status.QEMUPID) {
+		if err != nil && listens(console.Port, status.QEMUPID) {
 			errs = multierror.Append(errs, fmt.Errorf("left behind: %w", err))
 		}
 		loopback.Close(listeners)
@@ -44,11 +44,11 @@ func (v *VM) Leftovers() error {
 	return errs.ErrorOrNil()
 }
 
-// takenByOthers reports whether a process other than this one and its QEMU listens on a port.
-// In that case the VM has released the port.
-func takenByOthers(port, qemu int) bool {
+// listens reports whether this process or its QEMU listens on a port. If neither does, the VM has
+// released the port: another process uses it, as for a connection from it.
+func listens(port, qemu int) bool {
 	pid, _ := loopback.Owner(port)
-	return pid != 0 && pid != os.Getpid() && pid != qemu
+	return pid != 0 && (pid == os.Getpid() || pid == qemu)
 }
 
 // killLimit bounds the wait for killed processes to end.
