@@ -25,7 +25,7 @@ func TestScript(t *testing.T) {
 	}
 	output := harness.Must(t, harness.Root, console, "--expect", "login: ", "--send", "root", "--expect", "# ",
 		"--send", "echo R-$((6*7))", "--expect", "^R-42$")
-	if !strings.HasSuffix(output, "echo R-$((6*7))\r\nR-42") {
+	if !strings.HasSuffix(output, "echo R-$((6*7))\r\nR-42\r\n") {
 		t.Errorf("printed %q", output)
 	}
 
