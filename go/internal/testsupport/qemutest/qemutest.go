@@ -42,6 +42,7 @@
 //	fake.login          serve a login and a shell on each console
 //	fake.answers=FILE   the commands of that shell: {"COMMAND": {"output": "…", "status": 0}}
 //	fake.off=WORD       power off when WORD is typed on a console
+//	fake.panic=FILE     print FILE and report a restart when something is typed on a console
 package qemutest
 
 import (
@@ -209,6 +210,10 @@ func (f *fake) serve(in io.Reader, out io.Writer) {
 		f.login(in, out)
 	case f.has("fake.off"):
 		f.awaitOff(in, out)
+	case f.has("fake.panic"):
+		_, _ = in.Read(make([]byte, 1))
+		f.print(f.words["fake.panic"])
+		f.send(resetEvent)
 	default:
 		_, _ = io.Copy(out, in)
 	}
