@@ -116,7 +116,7 @@ func upTo(t *testing.T, recording, printed string, end int64) part {
 		}
 		text := event[2].(string)
 		if event[1] != "o" || !strings.HasPrefix(printed[p.bytes:], text) {
-			t.Fatalf("the recording has %q at byte %d, where the guest has printed %.99q", text, p.bytes, printed[p.bytes:])
+			t.Fatalf("the recording has %q at byte %d, but the guest has printed %.99q", text, p.bytes, printed[p.bytes:])
 		}
 		if p.bytes += len(text); int64(p.bytes) >= end {
 			return p

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -25,17 +24,23 @@ const (
 var formats = []string{plain, recording}
 
 // formatContradiction returns an error if --format is unknown, or if other flags exclude it.
-func formatContradiction(c *cli.Context, o options) error {
+func formatContradiction(c *cli.Context, _ options) error {
 	format := c.String("format")
 	switch {
 	case !slices.Contains(formats, format):
 		return fmt.Errorf("invalid format %q (use %s)", format, strings.Join(formats, " or "))
 	case format == plain:
 		return nil
-	case c.Bool("follow") || o.since > 0 || o.tail > 0:
-		return errors.New("--format asciicast: records a whole boot (leave out --follow, --since and --tail)")
-	case c.Bool("list") || c.Bool("events") || c.Bool("verdict") || c.Bool("timestamps"):
-		return errors.New("--format asciicast: prints a recording (leave out --list, --events, --verdict and --timestamps)")
+	}
+	for _, flag := range []string{"follow", "since", "tail"} {
+		if c.IsSet(flag) {
+			return fmt.Errorf("--format asciicast: records a whole boot (leave out --%s)", flag)
+		}
+	}
+	for _, flag := range []string{"list", "events", "verdict", "timestamps", "decode"} {
+		if c.IsSet(flag) {
+			return fmt.Errorf("--format asciicast: prints a recording (leave out --%s)", flag)
+		}
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func (k kept) writeConsole(name string) error {
 			errs = multierror.Append(errs, err)
 			continue
 		}
-		title := fmt.Sprintf("%s, %s", k.machine.Name, name)
+		title := fmt.Sprintf("vm %q: console %s", k.machine.Name, name)
 		errs = multierror.Append(errs, artifact.write(title, snapshot, file), file.Close())
 	}
 	return errs.ErrorOrNil()
