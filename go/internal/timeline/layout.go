@@ -108,7 +108,7 @@ func (p *painter) consoles() {
 			points = append(points, point{x, y}, point{x + p.step(), y})
 		}
 		p.area(fmt.Sprintf("area%d", i%3), points, bottom)
-		p.canvas.line("grid", left, bottom, right, bottom)
+		p.line("grid", left, bottom, right, bottom)
 		p.text("strong", "start", cut(console.Name, left-margin-gap), margin, bottom-22)
 		p.text("dim", "start", cut(size(total), left-margin-gap), margin, bottom-6)
 		p.y += lane
