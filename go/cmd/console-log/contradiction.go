@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"microvm-console/internal/verdict"
 )
 
 // chosen returns the flag that chooses what is printed; "" is the text of a boot. The error is
@@ -43,20 +45,13 @@ func contradiction(c *cli.Context, o options) error {
 		return fmt.Errorf("unexpected console %q: a channel has no consoles (leave it out)", o.place.Console)
 	case c.Bool("follow") && (what == "--list" || o.boot < 0):
 		return errors.New("--follow: continues with new output (leave out --list and --boot)")
+	case !slices.Contains(verdict.Treatments(), verdict.Treatment(c.String("warnings"))):
+		return fmt.Errorf("invalid warnings %q: must be fail, note or ignore", c.String("warnings"))
 	case o.tail > 0 && o.since > 0:
 		return errors.New("--tail and --since: both choose where the output begins (use one of them)")
 	}
-	if err := needed(c, what); err != nil {
+	if err := needed(c, what); err != nil || what == "" {
 		return err
-	}
-	switch what {
-	case "":
-		return nil
-	case "--list":
-		if o.oneBoot || o.since > 0 || o.tail > 0 {
-			return errors.New("--list: lists all boots (leave out --boot, --since and --tail)")
-		}
-		return nil
 	}
 	return whole(c, o, what)
 }
@@ -81,8 +76,14 @@ func needed(c *cli.Context, what string) error {
 	return nil
 }
 
-// whole returns an error for the flags that an output of a whole boot excludes.
+// whole returns an error for the flags that an output of a whole boot, or of all boots, excludes.
 func whole(c *cli.Context, o options, what string) error {
+	if what == "--list" {
+		if o.oneBoot || o.since > 0 || o.tail > 0 {
+			return errors.New("--list: lists all boots (leave out --boot, --since and --tail)")
+		}
+		return nil
+	}
 	for _, flag := range []string{"follow", "since", "tail", "timestamps", "raw"} {
 		if c.IsSet(flag) {
 			return fmt.Errorf("%s: is on a whole boot (leave out --%s)", what, flag)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -19,9 +18,6 @@ import (
 // rules returns the rules that the flags choose.
 func rules(c *cli.Context) (verdict.Rules, error) {
 	rules := verdict.Rules{Warnings: verdict.Treatment(c.String("warnings"))}
-	if !slices.Contains(verdict.Treatments(), rules.Warnings) {
-		return rules, cmdline.Usage("invalid warnings %q: must be fail, note or ignore", rules.Warnings)
-	}
 	if !c.IsSet("allow") {
 		return rules, nil
 	}
