@@ -5,10 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
-
-	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/asciicast"
 	"microvm-console/internal/journal"
@@ -22,28 +18,6 @@ const (
 )
 
 var formats = []string{plain, recording}
-
-// formatContradiction returns an error if --format is unknown, or if other flags exclude it.
-func formatContradiction(c *cli.Context, _ options) error {
-	format := c.String("format")
-	switch {
-	case !slices.Contains(formats, format):
-		return fmt.Errorf("invalid format %q (use %s)", format, strings.Join(formats, " or "))
-	case format == plain:
-		return nil
-	}
-	for _, flag := range []string{"follow", "since", "tail"} {
-		if c.IsSet(flag) {
-			return fmt.Errorf("--format asciicast: records a whole boot (leave out --%s)", flag)
-		}
-	}
-	for _, flag := range []string{"list", "events", "verdict", "timestamps", "decode"} {
-		if c.IsSet(flag) {
-			return fmt.Errorf("--format asciicast: prints a recording (leave out --%s)", flag)
-		}
-	}
-	return nil
-}
 
 // record prints a boot as a recording.
 func record(w io.Writer, back int, log logs.Log, snapshot *journal.Snapshot) error {
