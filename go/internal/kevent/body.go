@@ -45,6 +45,7 @@ func (r *report) belongs(l line) bool {
 		}
 	}
 	trimmed := strings.TrimSpace(l.text)
+	r.aside = strings.HasPrefix(trimmed, "Preemption disabled at:")
 	switch {
 	case r.e.Kind == Kmemleak:
 		return strings.HasPrefix(l.text, "  ")
@@ -77,20 +78,26 @@ func (r *report) userReturn(text string) bool {
 func (r *report) takesFunction(text string) bool {
 	if f, found := parseFrame(text); found {
 		switch {
+		case r.aside:
+			r.aside = false
 		case r.expect:
 			r.named, r.expect = append(r.named, f.name), false
-		case !r.frozen && len(r.trace) < 4*maxFrames:
+		case f.certain && !r.frozen:
 			r.trace = append(r.trace, f)
 		}
 		return true
 	}
-	if match := counter.FindStringSubmatch(text); match != nil {
+	match := counter.FindStringSubmatch(text)
+	if match == nil {
+		match = link.FindStringSubmatch(text) // what was called had no name
+	}
+	if match != nil {
 		if r.pc == "" {
 			r.pc = plainName(match[1])
 		}
 		return true
 	}
-	match := lockName.FindStringSubmatch(text)
+	match = lockName.FindStringSubmatch(text)
 	if match != nil && r.expect {
 		r.named, r.expect = append(r.named, plainName(match[1])), false
 	}
