@@ -29,7 +29,7 @@ var heads = []head{
 	{prefix: "UBSAN: ", kind: UBSAN, whole: true},
 
 	{prefix: "BUG: unable to handle ", kind: Oops, joins: true},
-	{prefix: "BUG: kernel NULL pointer dereference", kind: Oops, joins: true},
+	{prefix: "BUG: ", more: regexp.MustCompile(`^(?:[Kk]ernel NULL pointer dereference|Unable to handle kernel )`), kind: Oops, joins: true},
 	{prefix: "BUG: stack guard page was hit", kind: Oops, joins: true},
 	{prefix: "BUG: ", more: regexp.MustCompile(`stack guard page was hit`), kind: Oops, joins: true},
 	{prefix: "Oops", more: regexp.MustCompile(`^(?::| -| \[)`), kind: Oops, joins: true},
@@ -52,11 +52,17 @@ var heads = []head{
 	{prefix: "Bad mode in ", kind: Panic},
 	{prefix: "Insufficient stack space to handle exception", kind: Oops, joins: true},
 	{prefix: "kernel tried to execute NX-protected page", kind: Oops, joins: true},
+	{prefix: "unable to execute userspace code (SMEP?)", kind: Oops, joins: true},
+	{prefix: "CPU ", more: regexp.MustCompile(`^\d+ Unable to handle kernel `), kind: Oops, joins: true}, // MIPS, LoongArch
+	{prefix: "Unhandled ", more: regexp.MustCompile(`^\S+ el\d\w+ \S+ exception on CPU\d`), kind: Panic}, // arm64
+	{prefix: "Kernel bug detected[#", kind: Bug, joins: true},                                            // MIPS
+	{more: died, kind: Oops, joins: true},
 
 	{prefix: "BUG: soft lockup", kind: Lockup},
 	{prefix: "BUG: spinlock lockup suspected", kind: Lockup},
 	{prefix: "Watchdog detected hard LOCKUP", kind: Lockup},
 	{prefix: "CPU", kind: Lockup, more: regexp.MustCompile(`^\d+: Watchdog detected hard LOCKUP`)},
+	{prefix: "CPU ", kind: Lockup, more: regexp.MustCompile(`^\d+ (?:self-detected |detected )?[Hh]ard LOCKUP`)}, // PowerPC
 	{prefix: "Watchdog CPU:", kind: Lockup, more: regexp.MustCompile(`Hard LOCKUP`)},
 	{prefix: "BUG: workqueue ", kind: Workqueue, whole: true},
 	{prefix: "BUG: sleeping function called from invalid context", kind: AtomicSleep},
@@ -70,6 +76,7 @@ var heads = []head{
 	{prefix: "possible deadlock", kind: Lockdep, whole: true},
 
 	{prefix: "INFO: rcu_", kind: RCUStall, more: regexp.MustCompile(`stall|hang`), joins: true},
+	{prefix: "rcu_", kind: RCUStall, more: regexp.MustCompile(`^\w+ kthread (?:starved for|timer wakeup didn't happen for)`), joins: true},
 	{prefix: "INFO: task ", kind: HungTask, more: regexp.MustCompile(`:\d+ (?:blocked .*for more than|blocked on|can't die for more than)`)},
 
 	{prefix: "refcount_t: ", kind: Refcount, joins: true},
@@ -80,6 +87,7 @@ var heads = []head{
 	{prefix: "kernel BUG at ", kind: Bug, joins: true},
 	{prefix: "Kernel BUG at ", kind: Bug, joins: true},
 	{prefix: "BUG: ", kind: Bug},
+	{prefix: "slab error in ", kind: Bug},
 	{prefix: "INFO: Allocated in ", kind: Bug, joins: true},
 	{prefix: "INFO: Freed in ", kind: Bug, joins: true},
 	{prefix: "BUG ", kind: Bug, more: regexp.MustCompile(`^\S+ \(.*\): `), whole: true},
@@ -90,12 +98,16 @@ var heads = []head{
 	{prefix: "mce: [Hardware Error]: CPU ", kind: MCE},
 }
 
+// died matches what die() of most architectures prints: the exception, a code, and how many oopses
+// there have been.
+var died = regexp.MustCompile(`^[A-Za-z][\w #,./()-]{2,70}?(?:: [0-9a-f]{1,16}(?: ilc:\d)?|, sig: \d+)? ?\[#\d{1,4}\](?::? *$| *(?:PREEMPT|SMP|DEBUG_PAGEALLOC|KASAN|PTI|NOPTI|ARM|THUMB2)\b)`)
+
 // lockReport matches the reports of lockdep and of RCU's checks after "WARNING: ", "BUG: " or
 // "INFO: ", the prefix of older kernels.
 var lockReport = regexp.MustCompile(`^(?:possible (?:circular|recursive|irq lock inversion|unsafe|reason)|inconsistent lock state|bad (?:unlock|contention) balance|bad unlock|held lock freed|(?:\S+/\d+ )?(?:still has locks held|lock held (?:when|at))|suspicious RCU usage|nested lock was not taken|Nested lock|(?:HARDIRQ|SOFTIRQ|HARDIRQ-READ|RECLAIM_FS)\S* -> |\S+-safe -> |lock held when returning|trying to register non-static key|Invalid wait context|invalid wait context|MAX_\w+ too low|\S+ lock order detected|inconsistent lock)`)
 
 // noise matches what the kernel prints before a headline.
-var noise = regexp.MustCompile(`^(?:(?:NMI watchdog|watchdog|rcu|traps|general|workqueue|usercopy|kernel|refcount|list|kmemleak|x86/\w+): |\[ )+`)
+var noise = regexp.MustCompile(`^(?:(?:NMI watchdog|watchdog|rcu|traps|general|workqueue|usercopy|kernel|refcount|list|kmemleak|x86/\w+): |\[ |-{12}\[ cut here \]-{12} *|kasan: GPF could be caused by NULL-ptr deref or user memory access)+`)
 
 // cutHere is the line before the report of a BUG or a WARN.
 const cutHere = "--- cut here ---"
@@ -109,7 +121,7 @@ func findHead(text string) (*head, string) {
 	if noise.MatchString(text) {
 		text = strings.TrimSuffix(noise.ReplaceAllString(text, ""), " ]")
 	}
-	if text == "" || !strings.Contains(text, " invoked oom-killer: ") && !strings.ContainsRune("KBUOgIAPdisaWwrlpMmku[C", rune(text[0])) {
+	if text == "" || !strings.ContainsRune("KBUOgIAPdisaWwrlpMmku[C", rune(text[0])) && !strings.Contains(text, " invoked oom-killer: ") && !strings.Contains(text, "[#") {
 		return nil, ""
 	}
 	for i := range heads {
