@@ -87,6 +87,9 @@ func (r *report) takesFunction(text string) bool {
 		}
 		return true
 	}
+	if !strings.Contains(text, "+0x") {
+		return false
+	}
 	match := counter.FindStringSubmatch(text)
 	if match == nil {
 		match = link.FindStringSubmatch(text) // what was called had no name

@@ -8,7 +8,8 @@ import (
 
 // head describes the first line of a kind of report.
 type head struct {
-	prefix string         // of the line
+	prefix string         // of the line; "": any
+	holds  string         // what the line must contain, if the prefix is ""
 	more   *regexp.Regexp // what must follow the prefix; nil: anything
 	kind   Kind
 	// joins is set if the report may be a part of one that has begun: an oops has several
@@ -56,7 +57,7 @@ var heads = []head{
 	{prefix: "CPU ", more: regexp.MustCompile(`^\d+ Unable to handle kernel `), kind: Oops, joins: true}, // MIPS, LoongArch
 	{prefix: "Unhandled ", more: regexp.MustCompile(`^\S+ el\d\w+ \S+ exception on CPU\d`), kind: Panic}, // arm64
 	{prefix: "Kernel bug detected[#", kind: Bug, joins: true},                                            // MIPS
-	{more: died, kind: Oops, joins: true},
+	{holds: "[#", more: died, kind: Oops, joins: true},
 
 	{prefix: "BUG: soft lockup", kind: Lockup},
 	{prefix: "BUG: spinlock lockup suspected", kind: Lockup},
@@ -92,7 +93,7 @@ var heads = []head{
 	{prefix: "INFO: Freed in ", kind: Bug, joins: true},
 	{prefix: "BUG ", kind: Bug, more: regexp.MustCompile(`^\S+ \(.*\): `), whole: true},
 
-	{more: regexp.MustCompile(`^.{1,15} invoked oom-killer: `), kind: OOM, whole: true},
+	{holds: " invoked oom-killer: ", more: regexp.MustCompile(`^.{1,15} invoked oom-killer: `), kind: OOM, whole: true},
 	{prefix: "Out of memory: Kill", kind: OOM, joins: true},
 	{prefix: "Memory cgroup out of memory: Kill", kind: OOM, joins: true},
 	{prefix: "mce: [Hardware Error]: CPU ", kind: MCE},
@@ -112,26 +113,40 @@ var noise = regexp.MustCompile(`^(?:(?:NMI watchdog|watchdog|rcu|traps|general|w
 // cutHere is the line before the report of a BUG or a WARN.
 const cutHere = "--- cut here ---"
 
+// noisy are the first bytes of what noise matches.
+const noisy = "Nwrtguklx[-"
+
 // findHead returns the head of a line, and its headline.
 func findHead(text string) (*head, string) {
 	text = strings.TrimLeft(text, " ")
 	if len(text) < 8 {
 		return nil, ""
 	}
-	if noise.MatchString(text) {
+	if strings.IndexByte(noisy, text[0]) >= 0 && noise.MatchString(text) {
 		text = strings.TrimSuffix(noise.ReplaceAllString(text, ""), " ]")
 	}
-	if text == "" || !strings.ContainsRune("KBUOgIAPdisaWwrlpMmku[C", rune(text[0])) && !strings.Contains(text, " invoked oom-killer: ") && !strings.Contains(text, "[#") {
+	if text == "" {
 		return nil, ""
 	}
-	for i := range heads {
-		h := &heads[i]
-		if rest, found := strings.CutPrefix(text, h.prefix); found && (h.more == nil || h.more.MatchString(rest)) {
+	for _, h := range headsOf[text[0]] {
+		if rest, found := strings.CutPrefix(text, h.prefix); found && strings.Contains(text, h.holds) && (h.more == nil || h.more.MatchString(rest)) {
 			return h, text
 		}
 	}
 	return nil, ""
 }
+
+// headsOf has the heads of the lines that begin with a byte, in their order.
+var headsOf = func() (table [256][]*head) {
+	for i := range heads {
+		for initial := range table {
+			if prefix := heads[i].prefix; prefix == "" || prefix[0] == byte(initial) {
+				table[initial] = append(table[initial], &heads[i])
+			}
+		}
+	}
+	return table
+}()
 
 // Headline returns the kind of report that begins with a line of a console, and the line
 // without the kernel's prefixes. The kind is "" if no report begins with it.

@@ -87,10 +87,18 @@ func parse(raw []byte, begin, end int64) line {
 		if m := callerOnly.FindStringSubmatch(text); m != nil {
 			l.caller, text = m[1], text[len(m[0]):]
 		}
-		text = hostPrefix.ReplaceAllString(level.ReplaceAllString(text, ""), "")
+		text = hostPrefix.ReplaceAllString(withoutLevel(text), "")
 	case text != "" && strings.IndexByte(" (c", text[0]) >= 0:
 		text = vendor.ReplaceAllString(text, "")
 	}
-	l.text = strings.TrimPrefix(level.ReplaceAllString(text, ""), "kmemleak: ")
+	l.text = strings.TrimPrefix(withoutLevel(text), "kmemleak: ")
 	return l
+}
+
+// withoutLevel returns text without the level before it.
+func withoutLevel(text string) string {
+	if !strings.HasPrefix(text, "<") {
+		return text
+	}
+	return level.ReplaceAllString(text, "")
 }
