@@ -2,6 +2,7 @@ package kevent
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,7 +19,7 @@ var details = regexp.MustCompile(`^\s*(?:` +
 
 var (
 	lockName = regexp.MustCompile(`, at: *(?:\[<[^>]*>\] *)?([A-Za-z_][\w.$]*)\+0x`)
-	acquires = regexp.MustCompile(`(?:is trying to (?:acquire|release)|^\S+/\d+ .*takes:|is freeing memory|just changed the state)`)
+	acquires = regexp.MustCompile(`(?:is trying to (?:acquire|release)|is already holding|^\S+/\d+ .*takes:|is freeing memory|just changed the state)`)
 )
 
 // bodyNames are the ways in which the lines after the headline name the function.
@@ -39,6 +40,7 @@ func (r *report) belongs(l line) bool {
 	if r.e.Kind == Lockdep && acquires.MatchString(l.text) {
 		r.expect = true
 	}
+	r.safe = r.e.Kind == Lockdep && (r.safe && l.text == "" || strings.HasSuffix(l.text, "-irq-safe at:"))
 	for _, n := range bodyNames {
 		if function, found := n.in(l.text, r.e.Kind); found {
 			r.named = append(r.named, function)
@@ -80,6 +82,8 @@ func (r *report) takesFunction(text string) bool {
 		switch {
 		case r.aside:
 			r.aside = false
+		case r.safe:
+			r.takesSafe(f.name)
 		case r.expect:
 			r.named, r.expect = append(r.named, f.name), false
 		case f.certain && !r.frozen:
@@ -105,4 +109,12 @@ func (r *report) takesFunction(text string) bool {
 		r.named, r.expect = append(r.named, plainName(match[1])), false
 	}
 	return match != nil
+}
+
+// takesSafe takes a frame of the trace in which an interrupt has taken the lock: the report of
+// a wrong order of locks is about its function.
+func (r *report) takesSafe(name string) {
+	if !reporting.MatchString(name) && !r.helps(name) {
+		r.named, r.safe = slices.Insert(r.named, 0, name), false
+	}
 }

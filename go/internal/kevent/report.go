@@ -19,6 +19,7 @@ type report struct {
 	frozen    bool // the trace is complete
 	backtrace bool // "stack backtrace:" was there
 	expect    bool // the next line has the function that takes or releases a lock
+	safe      bool // the next lines are the trace of an interrupt that takes a lock
 	aside     bool // the next line has the function that disabled preemption
 	died      bool // the number of an oops was there: "[#1]"
 }
