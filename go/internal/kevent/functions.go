@@ -33,7 +33,7 @@ var reporting = table(
 	// lockdep: kernel/locking/lockdep.c
 	`lock(?:dep)?_(?:acquire|release|set|init|reinit|is|rcu|reset|unlock|stats|downgrade|map|hardirqs|softirqs|free|sys|contended|acquired|pin|repin|unpin|sync|assert)\w*`, `lockdep_\w+`, `check_(?:prev|prevs|deadlock|wait|noncircular|usage|chain|irq|irqs|flags|unmap|preemption|lock|redundant|path|no_collision|cpu_stall)\w*`,
 	`validate_chain`, `mark_(?:lock|held|usage)\w*`, `(?:register|reinit|zap)_(?:lock_)?class`, `look_?up_(?:lock_class|chain)\w*`, `assign_lock_key`, `(?:add|alloc)_(?:lock_to|list|lock_chain|chain)\w*`, `static_obj`, `find_(?:held_lock|usage\w*)`, `reacquire_held_locks`, `save_trace`, `fs_reclaim_(?:acquire|release)`, `match_held_lock`, `bfs(?:_(?:backwards|forwards|error|init\w*|next))?`, `(?:graph|hlock)_\w*lock\w*`, `hlock_\w+`,
-	`trace_(?:hardirqs|softirqs|lock|contention|irq|preempt)\w*`, `irqflags\w*`, `look_up_lock_class`, `in_lock_functions`,
+	`trace_(?:hardirqs|softirqs|lock|contention|irq|preempt)\w*`, `irqflags\w*`, `look_up_lock_class`, `in_lock_functions`, `\w+_lockdep_\w+`,
 	// other checks: lib/debugobjects.c, lib/smp_processor_id.c, kernel/sched/core.c, lib/ref_tracker.c, lib/fault-inject.c
 	`debug_(?:print_object|object\w*|check_no_\w*|smp_processor_id|locks_off|show\w*|hrtimer\w*|timer\w*|work\w*|rcu\w*|mutex\w*|spin\w*|lockdep\w*|activate|deactivate|assert_init|init|atomic\w*)`, `(?:timer|work|hrtimer)_(?:is_static_object|fixup_\w+)`, `(?:is_)?static_object`, `this_cpu_preempt\w*`, `check_preemption\w*`,
 	`might_\w+`, `schedule_(?:bug|debug)`, `cant_(?:sleep|migrate)`, `(?:preempt_count|preempt_latency)_\w+`, `ref_tracker_\w+`, `should_fail\w*`, `should_fail(?:slab|_\w+)`, `fail(?:_dump|slab\w*)`, `fault_create\w*`,
