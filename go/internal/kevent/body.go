@@ -37,17 +37,13 @@ func (r *report) belongs(l line) bool {
 	if r.takesFunction(l.text) {
 		return true
 	}
-	if r.e.Kind == Lockdep && acquires.MatchString(l.text) {
-		r.expect = true
-	}
-	r.safe = r.e.Kind == Lockdep && (r.safe && l.text == "" || strings.HasSuffix(l.text, "-irq-safe at:"))
+	r.announces(l.text)
 	for _, n := range bodyNames {
 		if function, found := n.in(l.text, r.e.Kind); found {
 			r.named = append(r.named, function)
 		}
 	}
 	trimmed := strings.TrimSpace(l.text)
-	r.aside = strings.HasPrefix(trimmed, "Preemption disabled at:")
 	switch {
 	case r.e.Kind == Kmemleak:
 		return strings.HasPrefix(l.text, "  ")
@@ -63,6 +59,15 @@ func (r *report) belongs(l line) bool {
 		return true
 	}
 	return details.MatchString(l.text)
+}
+
+// announces takes a line that says what the next one has.
+func (r *report) announces(text string) {
+	r.aside = strings.HasPrefix(text, "Preemption disabled at:")
+	if r.e.Kind == Lockdep {
+		r.expect = r.expect || acquires.MatchString(text)
+		r.safe = r.safe && text == "" || strings.HasSuffix(text, "-irq-safe at:")
+	}
 }
 
 // userReturn reports whether a line belongs to a report whose title has userReturn: the list
