@@ -3,8 +3,11 @@ package guest
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"microvm-console/tests/internal/harness"
 )
 
 // splat are commands by which a guest's kernel prints a warning.
@@ -22,6 +25,7 @@ func splat() string {
 
 // TestVerdict checks that run-test finds a warning of the kernel that no check notices, on ttyS0 and hvc0
 // and in the output of dmesg, counts it once, and follows kernelLog.
+// The kernel may print other lines after the warning, such as those of its clocks.
 func TestVerdict(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -38,7 +42,7 @@ func TestVerdict(t *testing.T) {
 			config := demoWith(t, func(vm map[string]any) {
 				vm["checks"] = []any{
 					map[string]any{"name": "splat", "run": splat()},
-					map[string]any{"name": "dmesg", "run": "dmesg | tail -n 5"},
+					map[string]any{"name": "dmesg", "run": "dmesg | tail -n 50"},
 				}
 				if test.rules != "" {
 					vm["kernelLog"] = json.RawMessage(test.rules)
@@ -83,5 +87,31 @@ func TestVerdict(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestVerdictOfAFullDisk checks that the verdict is unknown if bytes of all consoles are missing,
+// since the disk of the journals is full.
+func TestVerdictOfAFullDisk(t *testing.T) {
+	t.Parallel()
+	if !harness.InOwnMounts(t) {
+		return
+	}
+	config := demoWith(t, func(vm map[string]any) {
+		vm["checks"] = []any{map[string]any{"name": "prints", "run": "seq 100000 >/dev/hvc0; seq 100000", "timeoutSeconds": 20}}
+	})
+	disk := filepath.Join(harness.OwnFolders(t), "disk")
+	harness.Must(t, harness.Root, "mkdir", disk)
+	harness.Must(t, harness.Root, "mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk)
+	t.Cleanup(func() { harness.Must(t, harness.Root, "umount", "--lazy", disk) })
+	harness.Setenv(t, "TMPDIR", disk)
+	output, status := runTest(t, config, "--declared")
+	if status != 1 || !strings.Contains(output, " the kernel's log is clean\n                unknown: ") {
+		t.Errorf("status %d:\n%s", status, output)
+	}
+	for _, device := range []string{"ttyS0", "hvc0"} {
+		if !strings.Contains(output, " bytes are missing on "+device+" before offset ") {
+			t.Errorf("no missing bytes on %s:\n%s", device, output)
+		}
 	}
 }
