@@ -14,7 +14,7 @@ type frame struct {
 
 var (
 	// symbol matches a frame; the kernel may have decoded it already (file and line).
-	symbol = regexp.MustCompile(`^([A-Za-z_][\w.$]*)(?:\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[[\w-]+\])?| [\w./+-]+\.[chS]:[0-9]+ \[inline\])`)
+	symbol = regexp.MustCompile(`^([A-Za-z_][\w.$]*)(?:\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[[\w-]+\])?| [\w./+-]+\.(?:[chS]|rs):[0-9]+ \[inline\])`)
 	// section matches the marks of the stacks of a trace.
 	section = regexp.MustCompile(`^(?:</?(?:IRQ|EOI|NMI|EOE|TASK|SOFTIRQ|#DF|ENTRY_TRAMPOLINE|DOUBLEFAULT)> *)+`)
 	// address matches the addresses before a frame: Linux before 4.10, Arm, PowerPC.

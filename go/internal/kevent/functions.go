@@ -103,7 +103,11 @@ var callers = table(
 
 // entry matches the functions at which a stalled processor or task has entered a part of the
 // kernel. The innermost functions of a loop differ from one stall to the next; this one stays.
-var entry = regexp.MustCompile(`^(?:(?:compat_)?sys_\w+|\w+_(?:ioctl|sendmsg|read_iter|write_iter|mmap|setsockopt|getsockopt))$`)
+var entry = regexp.MustCompile(`^(?:(?:compat_)?sys_\w+|\w+_(?:ioctl|sendmsg|read_iter|write_iter|setsockopt|getsockopt))$`)
 
 // dispatch matches the functions that are like an entry, and that every call of its kind has.
-var dispatch = regexp.MustCompile(`^(?:do_vfs_ioctl|vfs_\w+|__vfs_\w+|ksys_\w+|new_sync_\w+|call_\w+_iter|do_iter_\w+|generic_\w+|genl_rcv|nfnetlink_rcv|\w*exit_to_user\w*|sock_(?:sendmsg|recvmsg|write_iter|read_iter|ioctl|mmap)\w*|__+sys_\w+|tasklet_action\w*|do_sock_\w+|run_timer_\w+|net_rx_action)$`)
+var dispatch = table(
+	`do_vfs_ioctl`, `vfs_\w+`, `ksys_\w+`, `new_sync_\w+`, `call_\w+_iter`, `do_iter_\w+`, `generic_\w+`, `\w+_(?:buffered|dio|direct)_(?:read|write)_iter`, // fs
+	`genl_rcv`, `nfnetlink_rcv`, `sock_(?:sendmsg|recvmsg|write_iter|read_iter|ioctl|mmap)\w*`, `do_sock_\w+`, `process_backlog`, `netif_receive_skb\w*`, `net_rx_action`, // net
+	`_+sys_\w+`, `\w*exit_to_user\w*`, `tasklet_action\w*`, `run_timer_\w+`, `\w+_arch_\w*ioctl`, `(?:security|selinux|smack|apparmor|tomoyo)_\w+`,
+)

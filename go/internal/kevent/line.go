@@ -35,6 +35,9 @@ var hostPrefix = regexp.MustCompile(`^(?:(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|
 // vendor matches what the kernels of telephones print after the time: processor and task.
 var vendor = regexp.MustCompile(`^ *(?:\[[0-9]: *[^]:]{1,16}: *[0-9]+\] ?|\([0-9]\)\[[0-9]+:[^]]{1,32}\]|c[0-9] +[0-9]+ )`)
 
+// color matches the colors of dmesg.
+var color = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
 // maxPrompt is how many bytes may precede the kernel's prefix in a line.
 const maxPrompt = 64
 
@@ -82,6 +85,9 @@ func parse(raw []byte, begin, end int64) line {
 		}
 	}
 	text := string(raw)
+	if strings.IndexByte(text, '\x1b') >= 0 {
+		text = color.ReplaceAllString(text, "")
+	}
 	switch {
 	case !l.stamped:
 		if m := callerOnly.FindStringSubmatch(text); m != nil {
