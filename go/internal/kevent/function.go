@@ -84,7 +84,7 @@ func entryOf(names []string) string {
 		if i > 0 && callers.MatchString(name) && !general(names[i-1]) {
 			return names[i-1]
 		}
-		if strings.HasPrefix(name, "smp_call_function") || name == "smp_cfm_core" {
+		if smpCall.MatchString(name) {
 			return "smp_call_function"
 		}
 		if entry.MatchString(name) && !general(name) {
@@ -98,3 +98,6 @@ func entryOf(names []string) string {
 func general(name string) bool {
 	return name == "" || reporting.MatchString(name) || helpers.MatchString(name) || dispatch.MatchString(name) || callers.MatchString(name)
 }
+
+// smpCall matches the functions that wait for other processors.
+var smpCall = regexp.MustCompile(`^(?:smp_call_function|on_each_cpu|smp_cfm_core)`)
