@@ -19,9 +19,10 @@ type line struct {
 	caller     string // "T123" or "C1" (CONFIG_PRINTK_CALLER); "" if the kernel does not print it
 }
 
-// stamp matches the kernel's prefix of a line: its time, and the caller in a second pair of
-// brackets. A prompt, or a part of another line, may precede it.
-var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{1,9})\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
+// stamp matches the kernel's prefix of a line: its time (kernels of telephones add the
+// processor or the date), and the caller in a second pair of brackets. A prompt, or a part of
+// another line, may precede it.
+var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{1,9})(?:@[0-9]| / [0-9: .-]{1,24})?\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
 
 // callerOnly matches the prefix of a kernel that prints callers and no times.
 var callerOnly = regexp.MustCompile(`^\[ *([TC][0-9]+)\] `)
@@ -33,7 +34,7 @@ var level = regexp.MustCompile(`^<[0-9]{1,3}>`)
 var hostPrefix = regexp.MustCompile(`^(?:(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+Z-]+) \S+ kernel: |[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9:]{8} )`)
 
 // vendor matches what the kernels of telephones print after the time: processor and task.
-var vendor = regexp.MustCompile(`^ *(?:\[[0-9]: *[^]:]{1,16}: *[0-9]+\] ?|\([0-9]\)\[[0-9]+:[^]]{1,32}\]|c[0-9] +[0-9]+ )`)
+var vendor = regexp.MustCompile(`^ *(?:\[[0-9]: *[^]:]{1,16}: *[0-9]+\] ?|[.-]?\([0-9]\)\[[0-9]+:[^]]{1,32}\]|c[0-9] +[0-9]+ )`)
 
 // color matches the colors of dmesg.
 var color = regexp.MustCompile(`\x1b\[[0-9;]*m`)
@@ -94,7 +95,7 @@ func parse(raw []byte, begin, end int64) line {
 			l.caller, text = m[1], text[len(m[0]):]
 		}
 		text = hostPrefix.ReplaceAllString(withoutLevel(text), "")
-	case text != "" && strings.IndexByte(" (c", text[0]) >= 0:
+	case text != "" && strings.IndexByte(" (c.-", text[0]) >= 0:
 		text = vendor.ReplaceAllString(text, "")
 	}
 	l.text = strings.TrimPrefix(withoutLevel(text), "kmemleak: ")
