@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -63,7 +64,7 @@ every byte. Elsewhere, as in a pipe to tail, the output is exactly what the gues
 			&cli.BoolFlag{Name: "verdict", Usage: "print whether the kernel's log of the boot is clean, broken or unknown"},
 			&cli.StringFlag{Name: "warnings", Value: string(verdict.Note), Usage: "with --verdict: what a kernel's warning means, `TREATMENT`: fail, note, ignore"},
 			&cli.StringFlag{Name: "allow", Usage: "with --verdict: allow the events that match a regular expression in `FILE`", TakesFile: true},
-			&cli.StringFlag{Name: "file", Usage: "with --events or --verdict: read the log in `FILE` instead of a journal; - is standard input", TakesFile: true},
+			&cli.StringFlag{Name: "file", Usage: "with --events, --verdict or --decode: read the log in `FILE` instead of a journal; - is standard input", TakesFile: true},
 			&cli.StringFlag{Name: "format", Value: plain, Usage: "print the boot as `FORMAT`: " + strings.Join(formats, ", ")},
 			&cli.BoolFlag{Name: "follow", Usage: "continue with new output"},
 			&cli.DurationFlag{Name: "since", Usage: "begin with the output of the last `TIME`, e.g. 10m"},
@@ -71,7 +72,7 @@ every byte. Elsewhere, as in a pipe to tail, the output is exactly what the gues
 			cmdline.TimestampsFlag(),
 			cmdline.RawFlag(""),
 			&cli.StringFlag{Name: "decode", Usage: "add file and line to the frames of traces, from this `VMLINUX`"},
-			&cli.StringFlag{Name: "modules", Usage: "with --decode: the `FOLDER` of the modules"},
+			&cli.StringFlag{Name: "modules", Usage: "with --decode: look for modules below `FOLDER` instead of that of vmlinux"},
 		},
 		Action: run,
 	}
@@ -119,10 +120,7 @@ func run(c *cli.Context) error {
 		return cmdline.Status(cmdline.StatusUsage, err)
 	}
 	if c.IsSet("file") {
-		if c.Bool("events") {
-			return listFileEvents(c, c.String("file"))
-		}
-		return judgeFile(c, c.String("file"))
+		return runFile(c, o, c.String("file"))
 	}
 	if c.Bool("follow") {
 		return attach.WithStatus(followLog(c, o))
@@ -148,6 +146,17 @@ func run(c *cli.Context) error {
 		return attach.WithStatus(record(c.App.Writer, o.boot, log, snapshot))
 	}
 	return attach.WithStatus(show(c, o, log, snapshot))
+}
+
+// runFile is run for the log in a file.
+func runFile(c *cli.Context, o options, path string) error {
+	switch {
+	case c.Bool("events"):
+		return listFileEvents(c, path)
+	case c.Bool("verdict"):
+		return judgeFile(c, path)
+	}
+	return attach.WithStatus(decodeFile(c, o, path))
 }
 
 // ownChannel is the channel that is printed if no VM is named and none is running.
@@ -205,17 +214,6 @@ func contradiction(c *cli.Context, o options) error {
 	return nil
 }
 
-// decodeContradiction is contradiction for the flags of source lines.
-func decodeContradiction(c *cli.Context, _ options) error {
-	switch {
-	case c.IsSet("decode") && (c.Bool("list") || c.Bool("events") || c.Bool("verdict")):
-		return errors.New("--decode: only for the text of a boot (leave out --list, --events and --verdict)")
-	case c.IsSet("modules") && !c.IsSet("decode"):
-		return errors.New("--modules: only with --decode (add --decode VMLINUX)")
-	}
-	return nil
-}
-
 // listContradiction is contradiction for the flags of a list.
 func listContradiction(c *cli.Context, o options) error {
 	switch {
@@ -249,6 +247,7 @@ func show(c *cli.Context, o options, log logs.Log, snapshot *journal.Snapshot) e
 	if err != nil {
 		return err
 	}
+	out.survey(func(w io.Writer) error { return snapshot.Copy(w, start, boot.End) })
 	view := attach.NewView(o.show, out, c.App.ErrWriter)
 	if o.since == 0 {
 		view.SayEmpty(log, snapshot, boot)

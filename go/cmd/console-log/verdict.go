@@ -31,8 +31,8 @@ func kernelContradiction(c *cli.Context, o options) error {
 			return fmt.Errorf("invalid warnings %q: must be fail, note or ignore", c.String("warnings"))
 		}
 		return wholeContradiction(c, o, "--verdict")
-	case c.IsSet("file"):
-		return errors.New("--file: only for events or a verdict (add --events or --verdict)")
+	case c.IsSet("file") && !c.IsSet("decode"):
+		return errors.New("--file: only for events, a verdict or source lines (add --events, --verdict or --decode)")
 	}
 	return nil
 }
@@ -44,6 +44,11 @@ func wholeContradiction(c *cli.Context, o options, choice string) error {
 			return fmt.Errorf("%s: is on a whole boot (leave out --%s)", choice, flag)
 		}
 	}
+	return ownLog(c, o)
+}
+
+// ownLog returns an error for the flags that the log of --file excludes.
+func ownLog(c *cli.Context, o options) error {
 	if c.IsSet("file") && (c.IsSet("name") || c.IsSet("channel") || o.oneBoot || o.place.Console != "") {
 		return errors.New("--file: is a log of its own (leave out --name, --channel, --boot and the console)")
 	}
