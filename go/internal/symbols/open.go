@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,7 @@ var errNoELF = errors.New("not an ELF file")
 // Open reads a vmlinux. It keeps no file open.
 func Open(name string) (*Object, error) {
 	file, err := elf.Open(name)
-	if bad := (*elf.FormatError)(nil); errors.As(err, &bad) {
+	if bad := (*elf.FormatError)(nil); errors.As(err, &bad) || errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: %w (use vmlinux, not bzImage)", name, errNoELF)
 	}
 	if err != nil {

@@ -108,7 +108,7 @@ type Place struct {
 func (p Place) String() string {
 	text := strings.Join(p.Lines, " ")
 	if p.Others > 0 {
-		text += fmt.Sprintf(", or in %d other functions of this name", p.Others)
+		text += fmt.Sprintf(", one of %d functions of this name", p.Others+1)
 	}
 	return text
 }
