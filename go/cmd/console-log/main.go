@@ -47,6 +47,9 @@ warnings, reports of KASAN and lockdep, stalls. --file reads any recorded log in
 an oops), or unknown (bytes are missing). Without CONSOLE, it reads all consoles of the VM.
 --warnings and --allow are the fields kernelLog.warnings and kernelLog.allowFile of vm.json.
 
+--decode adds file and line to the frames of the kernel's traces, from the debug information of
+vmlinux and of the modules, which it looks for below the folder of vmlinux.
+
 --format asciicast prints the boot as a recording for asciinema and its web player, with the
 times of the output. Bytes that are not UTF-8 are replaced there.
 
@@ -94,6 +97,7 @@ func manual() cmdline.Manual {
 			{Term: "console-log --name demo --follow --since 10m hvc0", Text: "Print the last 10 minutes of hvc0, and continue"},
 			{Term: "console-log --events --file serial.log", Text: "Print the kernel's events in a log of any QEMU"},
 			{Term: "console-log --name demo --verdict", Text: "Print whether the kernel of the VM demo has broken"},
+			{Term: "console-log --file serial.log --decode ~/linux/vmlinux", Text: "Print a log of any QEMU, with the source lines of its traces"},
 			{Term: "console-log --name demo --format asciicast >boot.cast", Text: "Record the newest boot of the VM demo; asciinema play boot.cast shows it"},
 			{Term: "console-log --channel serial --timestamps", Text: "Print a channel of qemu-relay, with times"},
 		},

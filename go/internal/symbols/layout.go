@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"slices"
+	"strings"
 )
 
 // The addresses of the first section of a module, and of which the others are multiples.
@@ -53,6 +54,6 @@ func layOut(data []byte) (known func(elf.Section) bool, err error) {
 func relocated(file *elf.File, name string) bool {
 	at := slices.IndexFunc(file.Sections, func(section *elf.Section) bool { return section.Name == name })
 	return at > 0 && slices.ContainsFunc(file.Sections, func(section *elf.Section) bool {
-		return (section.Type == elf.SHT_RELA || section.Type == elf.SHT_REL) && int(section.Info) == at && section.Size > 0
+		return strings.HasPrefix(section.Name, ".rel") && int(section.Info) == at && section.Size > 0
 	})
 }

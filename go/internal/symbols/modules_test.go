@@ -43,11 +43,11 @@ func resolved(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const headers, headerBytes = 40, 64 // where the ELF header has the offset of the section headers
+	const headers, headerBytes, sizeInHeader = 40, 64, 32 // the ELF header has the offset of the section headers at 40
 	at := file.ByteOrder.Uint64(data[headers:])
 	for i, section := range file.Sections {
 		if strings.HasPrefix(section.Name, ".rela.debug") {
-			file.ByteOrder.PutUint32(data[at+uint64(i)*headerBytes+4:], uint32(elf.SHT_NULL))
+			file.ByteOrder.PutUint64(data[at+uint64(i)*headerBytes+sizeInHeader:], 0)
 		}
 	}
 	return data
