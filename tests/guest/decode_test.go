@@ -21,7 +21,7 @@ import (
 const decodeScript = `
 mount -t debugfs debugfs /sys/kernel/debug
 for name in BUG WARNING WARNING_MESSAGE EXCEPTION CORRUPT_STACK ACCESS_NULL EXEC_DATA WRITE_RO WRITE_KERN \
-	REFCOUNT_INC_ZERO REFCOUNT_ADD_ZERO
+	REFCOUNT_INC_ZERO REFCOUNT_ADD_ZERO REFCOUNT_DEC_ZERO REFCOUNT_SUB_AND_TEST_ZERO
 do
 	(echo $name >/sys/kernel/debug/provoke-crash/DIRECT) || true
 done
@@ -94,7 +94,7 @@ func framesOf(t *testing.T, vmlinux, output string) (addresses, lines []string) 
 	return addresses, lines
 }
 
-// functionsOf returns the addresses of the functions in a vmlinux, by name/size, where a function
+// functionsOf returns the addresses of the functions in a vmlinux, by name/size. A function
 // ends at the next one.
 func functionsOf(t *testing.T, vmlinux string) map[string][]uint64 {
 	file, err := elf.Open(vmlinux)
@@ -110,7 +110,7 @@ func functionsOf(t *testing.T, vmlinux string) map[string][]uint64 {
 	functions := map[string][]uint64{}
 	for i, symbol := range symbols {
 		next := slices.IndexFunc(symbols[i:], func(s elf.Symbol) bool { return s.Value > symbol.Value })
-		if next > 0 && symbol.Section < elf.SHN_LORESERVE {
+		if next > 0 && int(symbol.Section) < len(file.Sections) && file.Sections[symbol.Section].Flags&elf.SHF_EXECINSTR != 0 {
 			key := fmt.Sprintf("%s/%#x", symbol.Name, symbols[i+next].Value-symbol.Value)
 			functions[key] = append(functions[key], symbol.Value)
 		}

@@ -101,7 +101,7 @@ func TestLine(t *testing.T) {
 }
 
 func TestOtherBuild(t *testing.T) {
-	const version = "Linux version 6.12.1-test (nobody@nowhere) (gcc) #%d SMP Thu Jan  1 00:00:00 UTC 1970\n"
+	const version = "Linux version 6.12.1-test (test@host) (gcc) #%d SMP Thu Jan  1 00:00:00 UTC 1970\n"
 	for _, test := range []struct{ name, lines, want string }{
 		{"the same version", strings.ReplaceAll(version, "%d", "1"), ""},
 		{"another version", strings.ReplaceAll(version+version, "%d", "2"),

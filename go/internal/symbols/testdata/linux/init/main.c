@@ -1,7 +1,7 @@
 // The functions of this folder take the place of a kernel's: its bytes are never run.
 #define __init __attribute__((__noinline__, section(".init.text")))
 
-const char linux_banner[] = "Linux version 6.12.1-test (nobody@nowhere) (gcc) #1 SMP Thu Jan  1 00:00:00 UTC 1970\n";
+const char linux_banner[] = "Linux version 6.12.1-test (test@host) (gcc) #1 SMP Thu Jan  1 00:00:00 UTC 1970\n";
 
 int vfs_read(int n);
 int vfs_write(int n);
