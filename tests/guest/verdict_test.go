@@ -3,8 +3,11 @@ package guest
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"microvm-console/tests/internal/harness"
 )
 
 // splat are commands by which a guest's kernel prints a warning.
@@ -83,5 +86,31 @@ func TestVerdict(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestVerdictOfAFullDisk checks that the verdict is unknown if bytes of all consoles are missing,
+// since the disk of the journals is full.
+func TestVerdictOfAFullDisk(t *testing.T) {
+	t.Parallel()
+	if !harness.InOwnMounts(t) {
+		return
+	}
+	config := demoWith(t, func(vm map[string]any) {
+		vm["checks"] = []any{map[string]any{"name": "prints", "run": "seq 100000 >/dev/hvc0; seq 100000", "timeoutSeconds": 20}}
+	})
+	disk := filepath.Join(harness.OwnFolders(t), "disk")
+	harness.Must(t, harness.Root, "mkdir", disk)
+	harness.Must(t, harness.Root, "mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk)
+	t.Cleanup(func() { harness.Must(t, harness.Root, "umount", "--lazy", disk) })
+	harness.Setenv(t, "TMPDIR", disk)
+	output, status := runTest(t, config, "--declared")
+	if status != 1 || !strings.Contains(output, " the kernel's log is clean\n                unknown: ") {
+		t.Errorf("status %d:\n%s", status, output)
+	}
+	for _, device := range []string{"ttyS0", "hvc0"} {
+		if !strings.Contains(output, " bytes are missing on "+device+" before offset ") {
+			t.Errorf("no missing bytes on %s:\n%s", device, output)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,21 +12,6 @@ import (
 	"microvm-console/internal/follow"
 	"microvm-console/internal/symbols"
 )
-
-// decodeContradiction is contradiction for the flags of source lines.
-func decodeContradiction(c *cli.Context, o options) error {
-	switch {
-	case c.IsSet("decode") && (c.Bool("list") || c.Bool("events") || c.Bool("verdict") || c.String("format") == recording):
-		return errors.New("--decode: only for the text of a boot (leave out --list, --events, --verdict and --format)")
-	case c.IsSet("modules") && !c.IsSet("decode"):
-		return errors.New("--modules: only with --decode (add --decode VMLINUX)")
-	case !c.IsSet("decode") || !c.IsSet("file"):
-		return nil
-	case c.Bool("follow") || o.since > 0 || o.tail > 0 || c.Bool("timestamps"):
-		return errors.New("--file: is decoded as a whole (leave out --follow, --since, --tail and --timestamps)")
-	}
-	return ownLog(c, o)
-}
 
 // output is what is printed to a file; the file is not closed.
 type output struct {

@@ -3,13 +3,8 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
-
-	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/asciicast"
 	"microvm-console/internal/journal"
@@ -23,22 +18,6 @@ const (
 )
 
 var formats = []string{plain, recording}
-
-// formatContradiction returns an error if --format is unknown, or if other flags exclude it.
-func formatContradiction(c *cli.Context, o options) error {
-	format := c.String("format")
-	switch {
-	case !slices.Contains(formats, format):
-		return fmt.Errorf("invalid format %q (use %s)", format, strings.Join(formats, " or "))
-	case format == plain:
-		return nil
-	case c.Bool("follow") || o.since > 0 || o.tail > 0:
-		return errors.New("--format asciicast: records a whole boot (leave out --follow, --since and --tail)")
-	case c.Bool("list") || c.Bool("events") || c.Bool("verdict") || c.Bool("timestamps"):
-		return errors.New("--format asciicast: prints a recording (leave out --list, --events, --verdict and --timestamps)")
-	}
-	return nil
-}
 
 // record prints a boot as a recording.
 func record(w io.Writer, back int, log logs.Log, snapshot *journal.Snapshot) error {

@@ -22,6 +22,8 @@ type bootLine struct {
 	Boot     int               `json:"boot"`   // the value for --boot
 	Number   int               `json:"number"` // counts all boots, from 1
 	Started  time.Time         `json:"started,omitzero"`
+	Ready    time.Time         `json:"ready,omitzero"` // when the guest was ready for the first time
+	ReadyBy  string            `json:"readyBy,omitempty"`
 	Ended    time.Time         `json:"ended,omitzero"`
 	Seconds  float64           `json:"seconds,omitzero"`
 	Start    int64             `json:"start"` // offset of the first byte
@@ -42,7 +44,7 @@ func list(w io.Writer, log logs.Log, snapshot *journal.Snapshot, asJSON bool) er
 			ended = time.Now()
 		}
 		line := bootLine{
-			Boot: i - len(boots) + 1, Number: boot.Number, Started: boot.Started, Ended: boot.Ended,
+			Boot: i - len(boots) + 1, Number: boot.Number, Started: boot.Started, Ready: boot.Ready, ReadyBy: boot.ReadyBy, Ended: boot.Ended,
 			Start: boot.Start, End: boot.End, How: log.How(boot, running), Restarts: restartsOf(boot),
 		}
 		if !boot.Started.IsZero() && !ended.IsZero() {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,6 +49,10 @@ an oops), or unknown (bytes are missing). Without CONSOLE, it reads all consoles
 --decode adds file and line to the frames of the kernel's traces, from the debug information of
 vmlinux and of the modules, which it looks for below the folder of vmlinux.
 
+--timeline prints a picture of the boot, an SVG: its milestones from the start of QEMU to the
+end, what each console printed over time, and the events of the kernel's log. Without CONSOLE,
+it has all consoles of the VM.
+
 --format asciicast prints the boot as a recording for asciinema and its web player, with the
 times of the output. Bytes that are not UTF-8 are replaced there.
 
@@ -65,6 +68,7 @@ every byte. Elsewhere, as in a pipe to tail, the output is exactly what the gues
 			&cli.BoolFlag{Name: "json", Usage: "with --list: print JSON, one line for each boot; with --events: one for each event; with --verdict: one object"},
 			&cli.BoolFlag{Name: "events", Usage: "print the events of the kernel's log of the boot: panics, oopses, warnings, …"},
 			&cli.BoolFlag{Name: "verdict", Usage: "print whether the kernel's log of the boot is clean, broken or unknown"},
+			&cli.BoolFlag{Name: "timeline", Usage: "print a picture of the boot over time, an SVG"},
 			&cli.StringFlag{Name: "warnings", Value: string(verdict.Note), Usage: "with --verdict: what a kernel's warning means, `TREATMENT`: fail, note, ignore"},
 			&cli.StringFlag{Name: "allow", Usage: "with --verdict: allow the events that match a regular expression in `FILE`", TakesFile: true},
 			&cli.StringFlag{Name: "file", Usage: "with --events, --verdict or --decode: read the log in `FILE` instead of a journal; - is standard input", TakesFile: true},
@@ -98,6 +102,7 @@ func manual() cmdline.Manual {
 			{Term: "console-log --events --file serial.log", Text: "Print the kernel's events in a log of any QEMU"},
 			{Term: "console-log --name demo --verdict", Text: "Print whether the kernel of the VM demo has broken"},
 			{Term: "console-log --file serial.log --decode ~/linux/vmlinux", Text: "Print a log of any QEMU, with the source lines of its traces"},
+			{Term: "console-log --name demo --timeline >boot.svg", Text: "Draw the newest boot of the VM demo"},
 			{Term: "console-log --name demo --format asciicast >boot.cast", Text: "Record the newest boot of the VM demo; asciinema play boot.cast shows it"},
 			{Term: "console-log --channel serial --timestamps", Text: "Print a channel of qemu-relay, with times"},
 		},
@@ -138,6 +143,9 @@ func run(c *cli.Context) error {
 	}
 	if c.Bool("verdict") {
 		return judgeBoot(c, o, log)
+	}
+	if c.Bool("timeline") {
+		return drawBoot(c.App.Writer, o, log)
 	}
 	snapshot, err := log.Snapshot()
 	if err != nil {
@@ -198,35 +206,6 @@ func parse(c *cli.Context) (options, error) {
 		o.place.OwnChannel = ownChannel
 	}
 	return o, err
-}
-
-// contradiction returns an error if the flags exclude each other.
-func contradiction(c *cli.Context, o options) error {
-	switch {
-	case c.IsSet("channel") && o.place.Console != "":
-		return fmt.Errorf("unexpected console %q: a channel has no consoles (leave it out)", o.place.Console)
-	case c.Bool("follow") && (c.Bool("list") || o.boot < 0):
-		return errors.New("--follow: continues with new output (leave out --list and --boot)")
-	case o.tail > 0 && o.since > 0:
-		return errors.New("--tail and --since: both choose where the output begins (use one of them)")
-	}
-	for _, of := range []func(*cli.Context, options) error{kernelContradiction, formatContradiction, decodeContradiction, listContradiction} {
-		if err := of(c, o); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// listContradiction is contradiction for the flags of a list.
-func listContradiction(c *cli.Context, o options) error {
-	switch {
-	case c.Bool("json") && !c.Bool("list") && !c.Bool("events") && !c.Bool("verdict"):
-		return errors.New("--json: only for --list, --events and --verdict (add one of them)")
-	case c.Bool("list") && (o.oneBoot || o.since > 0 || o.tail > 0):
-		return errors.New("--list: lists all boots (leave out --boot, --since and --tail)")
-	}
-	return nil
 }
 
 // show prints the part of a snapshot that the options select.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -15,45 +14,6 @@ import (
 	"microvm-console/internal/logs"
 	"microvm-console/internal/verdict"
 )
-
-// kernelContradiction is contradiction for the flags of events and of a verdict.
-func kernelContradiction(c *cli.Context, o options) error {
-	events, judged := c.Bool("events"), c.Bool("verdict")
-	switch {
-	case events && judged:
-		return errors.New("--events and --verdict: print different things (use one of them)")
-	case !judged && (c.IsSet("warnings") || c.IsSet("allow")):
-		return errors.New("--warnings and --allow: only for a verdict (add --verdict)")
-	case events:
-		return wholeContradiction(c, o, "--events")
-	case judged:
-		if !slices.Contains(verdict.Treatments(), verdict.Treatment(c.String("warnings"))) {
-			return fmt.Errorf("invalid warnings %q: must be fail, note or ignore", c.String("warnings"))
-		}
-		return wholeContradiction(c, o, "--verdict")
-	case c.IsSet("file") && !c.IsSet("decode"):
-		return errors.New("--file: only for events, a verdict or source lines (add --events, --verdict or --decode)")
-	}
-	return nil
-}
-
-// wholeContradiction returns an error for the flags that a choice about a whole boot excludes.
-func wholeContradiction(c *cli.Context, o options, choice string) error {
-	for _, flag := range []string{"list", "follow", "since", "tail", "timestamps", "raw"} {
-		if c.IsSet(flag) {
-			return fmt.Errorf("%s: is on a whole boot (leave out --%s)", choice, flag)
-		}
-	}
-	return ownLog(c, o)
-}
-
-// ownLog returns an error for the flags that the log of --file excludes.
-func ownLog(c *cli.Context, o options) error {
-	if c.IsSet("file") && (c.IsSet("name") || c.IsSet("channel") || o.oneBoot || o.place.Console != "") {
-		return errors.New("--file: is a log of its own (leave out --name, --channel, --boot and the console)")
-	}
-	return nil
-}
 
 // rules returns the rules that the flags choose.
 func rules(c *cli.Context) (verdict.Rules, error) {
@@ -93,23 +53,25 @@ func judgeFile(c *cli.Context, path string) error {
 	}
 }
 
-// judgeBoot prints the verdict on the boot that the options select, in a log or, if no console is
-// given, in those of all consoles of its VM.
+// judgeBoot prints the verdict on the boot that the options select.
 func judgeBoot(c *cli.Context, o options, log logs.Log) error {
 	rules, err := rules(c)
 	if err != nil {
 		return err
 	}
-	first, err := bootOf(log, o.boot)
+	parts, err := partsOf(o, log)
 	if err != nil {
 		return err
 	}
-	parts := []part{first}
-	if o.place.Console == "" && log.Machine != "" {
-		if parts, err = withOthers(first); err != nil {
-			return err
-		}
+	result, err := judge(rules, parts)
+	if err != nil {
+		return err
 	}
+	return printVerdict(c, result)
+}
+
+// judge returns the verdict on a boot.
+func judge(rules verdict.Rules, parts []part) (verdict.Result, error) {
 	var names []string
 	for _, p := range parts {
 		names = append(names, p.log.Name)
@@ -117,10 +79,10 @@ func judgeBoot(c *cli.Context, o options, log logs.Log) error {
 	judge := verdict.New(rules, names...)
 	for i, p := range parts {
 		if err := p.feed(judge, i); err != nil {
-			return fmt.Errorf("%s: %w", p.log, err)
+			return verdict.Result{}, fmt.Errorf("%s: %w", p.log, err)
 		}
 	}
-	return printVerdict(c, judge.Result())
+	return judge.Result(), nil
 }
 
 // part is a boot in a log.
@@ -137,6 +99,16 @@ func bootOf(log logs.Log, back int) (part, error) {
 	}
 	boot, err := snapshot.Boot(back)
 	return part{log, snapshot, boot}, err
+}
+
+// partsOf returns the boot that the options select, in a log or, if no console is given, in those
+// of all consoles of its VM.
+func partsOf(o options, log logs.Log) ([]part, error) {
+	first, err := bootOf(log, o.boot)
+	if err != nil || o.place.Console != "" || log.Machine == "" {
+		return []part{first}, err
+	}
+	return withOthers(first)
 }
 
 // sameStart bounds the time between the starts of a boot on the consoles of a VM.

@@ -39,6 +39,7 @@ var files = []struct {
 		}
 		return writeJSON(path, k.run.Kernel.Events)
 	}},
+	{"boot.svg", kept.draw},
 }
 
 // consoleFiles are the artifacts of each console, whose name precedes that of the file. Each

@@ -49,6 +49,9 @@ After a failed check, the last lines of each console and QEMU's command line are
 everything that the consoles printed is kept, with the report in each format, in a folder
 that is printed, or in that of --artifacts.
 
+--timeline draws the run: the milestones of the boot, what each console printed over time, the
+events of the kernel's log, and the checks. --artifacts has the picture too.
+
 Ctrl-C stops all VMs, and reports the current checks and those after them as not run.`,
 		Metadata: manual().Metadata(),
 		Flags: append(cmdline.MachineFlags(),
@@ -65,6 +68,7 @@ Ctrl-C stops all VMs, and reports the current checks and those after them as not
 			&cli.BoolFlag{Name: "verbose", Usage: "also print why the accelerator was chosen"},
 			&cli.BoolFlag{Name: "live", Usage: "print the lines of each console as they come"},
 			&cli.StringFlag{Name: "artifacts", Usage: "keep the output of a failed test in `DIR`, a new or empty folder, instead of one in TMPDIR", TakesFile: true},
+			&cli.StringFlag{Name: "timeline", Usage: "draw the run over time, as an SVG, to `FILE`", TakesFile: true},
 			&cli.BoolFlag{Name: "keep", Usage: "keep the output and the report, even if all checks pass"},
 		),
 		Action: test,
@@ -182,6 +186,14 @@ func checkPaths(c *cli.Context) error {
 	if c.IsSet("output") {
 		if err := report.CheckPath(c.String("output")); err != nil {
 			return cmdline.Usage("output: %v", err)
+		}
+	}
+	if c.IsSet("timeline") {
+		if c.Int("repeat") > 1 || c.NArg() > 1 {
+			return cmdline.Usage("timeline: is the picture of one run (leave it out; --artifacts has one of each run that it keeps)")
+		}
+		if err := report.CheckPath(c.String("timeline")); err != nil {
+			return cmdline.Usage("timeline: %v", err)
 		}
 	}
 	if c.IsSet("artifacts") {

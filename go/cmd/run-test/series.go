@@ -78,8 +78,10 @@ func (s *series) run(j job) (*report.Run, error) {
 	folder := s.folder(j)
 	run, ended := t.run(s.c.Context, folder)
 	run.Machine, run.Number = j.subject.name, j.number
-	kept := keep(s.c, kept{folder, j.subject.given, t.command, run}, &run)
-	return &run, titled(title, multierror.Append(kept, s.show(title, run), ended))
+	made := kept{folder, j.subject.given, t.command, run}
+	drawn := drawTo(s.c, made)
+	kept := keep(s.c, made, &run)
+	return &run, titled(title, multierror.Append(drawn, kept, s.show(title, run), ended))
 }
 
 // titled returns errs, each with the title of its run, if there are several.

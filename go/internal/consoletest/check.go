@@ -123,7 +123,7 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 			var begun bool
 			begun, result.NotRun, result.Err = once(ctx, check, limit, blamed)
 			if begun {
-				result.Duration = time.Since(start)
+				result.Started, result.Duration = start, time.Since(start)
 			}
 			blamed = blamed || errors.Is(result.Err, ErrEnded)
 		}

@@ -6,7 +6,7 @@ import (
 )
 
 func TestCountLines(t *testing.T) {
-	const echo = "# echo begin-$((63*47)); seq 1 3\r\n"
+	const echo = "# echo begin-$((63*47)); seq 1 3 | cat\r\n"
 	tests := []struct {
 		name, text, want string
 	}{

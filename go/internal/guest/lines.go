@@ -18,6 +18,10 @@ var (
 	killedLine = regexp.MustCompile(`^(?:Out of memory|Memory cgroup out of memory): Killed process (\d{1,10}) \(([^\x00-\x1f\x7f]{1,15}?)\)(?:[, ]|$)`)
 )
 
+// IsPrompt reports whether a line of output, which may be incomplete, is the prompt of a getty, or
+// its line for an automatic login.
+func IsPrompt(line []byte) bool { return loginLine.Match(line) }
+
 // maxLine is how much of a line is examined, in bytes.
 const maxLine = 4 << 10
 
@@ -34,10 +38,10 @@ func (l *lines) feed(data []byte) (login bool, killed []string) {
 		if end < 0 {
 			l.rest = append(l.rest, data[:min(len(data), maxLine)]...)
 			l.rest = l.rest[:min(len(l.rest), maxLine)]
-			return login || loginLine.Match(l.rest), killed
+			return login || IsPrompt(l.rest), killed
 		}
 		line := append(l.rest, data[:min(end, maxLine)]...)
-		login = login || loginLine.Match(line)
+		login = login || IsPrompt(line)
 		if sentence := killedBy(line); sentence != "" {
 			killed = append(killed, sentence)
 		}

@@ -23,6 +23,8 @@ type Boot struct {
 	Start    int64     `json:"start"`              // offset of the first byte that is kept
 	End      int64     `json:"end"`                // offset just after the last byte
 	Started  time.Time `json:"started"`            // zero if unknown
+	Ready    time.Time `json:"ready,omitzero"`     // when the guest was ready for the first time; zero if it never was, or unknown
+	ReadyBy  string    `json:"readyBy,omitempty"`  // what showed that, such as "login on ttyS0"; "" if Ready is zero
 	Ended    time.Time `json:"ended"`              // zero if the boot has not ended, or its writer was killed; see Last
 	How      string    `json:"how"`                // exit cause, such as "powered off"; "" if Ended is zero
 	Last     time.Time `json:"last"`               // when the last byte was written, by the index; zero if unknown
@@ -39,6 +41,8 @@ type Restart struct {
 type bootRecord struct {
 	Number   int       `json:"number"`
 	Started  time.Time `json:"started,omitzero"`
+	Ready    time.Time `json:"ready,omitzero"`
+	ReadyBy  string    `json:"readyBy,omitempty"`
 	Ended    time.Time `json:"ended,omitzero"`
 	How      string    `json:"how,omitempty"`
 	Restarts []Restart `json:"restarts,omitempty"`
@@ -74,7 +78,7 @@ func parseBoots(text []byte) (all []bootRecord) {
 		if record.Number < 1 || record.Number > maxBoot {
 			continue
 		}
-		record.How = printable(record.How)
+		record.How, record.ReadyBy = printable(record.How), printable(record.ReadyBy)
 		if len(record.Restarts) > maxRestarts {
 			record.Restarts = record.Restarts[len(record.Restarts)-maxRestarts:]
 		}
@@ -96,6 +100,16 @@ func recordOf(all *[]bootRecord, number int) *bootRecord {
 func (l *bootLog) begin(number int) {
 	record := recordOf(&l.boots, number)
 	*record = bootRecord{Number: number, Started: time.Now().UTC()}
+	l.file.append(*record, l.boots)
+}
+
+// ready records what has shown that the guest of a boot is ready, unless that is recorded already.
+func (l *bootLog) ready(number int, by string) {
+	record := recordOf(&l.boots, number)
+	if !record.Ready.IsZero() {
+		return
+	}
+	record.Ready, record.ReadyBy = time.Now().UTC(), by
 	l.file.append(*record, l.boots)
 }
 
@@ -176,6 +190,16 @@ func (j *Journal) EndBoot(how string) {
 	defer j.mu.Unlock()
 	if number := j.store.last().boot; number > 0 {
 		j.store.boots.end(number, printable(how))
+	}
+}
+
+// NoteReady records that the guest is ready, and what has shown that. Only the first call for a
+// boot counts. It does nothing before the first boot and after Close.
+func (j *Journal) NoteReady(by string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if number := j.store.last().boot; number > 0 {
+		j.store.boots.ready(number, printable(by))
 	}
 }
 

@@ -28,9 +28,12 @@ func TestBoots(t *testing.T) {
 	j := open(t, dir, DefaultRetention)
 	j.EndBoot("before the first boot")
 	j.NoteRestart()
+	j.NoteReady("before the first boot")
 	write(t, j, "zero")
 	boot(t, j)
 	write(t, j, "one")
+	j.NoteReady("login on \x1b[m")
+	j.NoteReady("agent")
 	j.NoteRestart()
 	write(t, j, "again")
 	j.EndBoot("powered off")
@@ -46,7 +49,7 @@ func TestBoots(t *testing.T) {
 	after := time.Now()
 	for i, want := range []Boot{
 		{Number: 0, Start: 0, End: 4},
-		{Number: 1, Start: 4, End: 12, How: "powered off", Restarts: []Restart{{Offset: 7}}},
+		{Number: 1, Start: 4, End: 12, How: "powered off", ReadyBy: "login on ?[m", Restarts: []Restart{{Offset: 7}}},
 		{Number: 3, Start: 12, End: 17},
 		{Number: 4, Start: 17, End: 17},
 	} {
@@ -55,10 +58,10 @@ func TestBoots(t *testing.T) {
 		}
 		got := boots[i]
 		between := func(at time.Time) bool { return at.After(before) && at.Before(after) }
-		if between(got.Started) != (want.Number > 0) || between(got.Ended) != (want.How != "") || between(got.Last) != (want.End > want.Start) {
+		if between(got.Started) != (want.Number > 0) || between(got.Ended) != (want.How != "") || between(got.Ready) != (want.ReadyBy != "") || between(got.Last) != (want.End > want.Start) {
 			t.Errorf("wrong times: %+v", got)
 		}
-		if got.Number != want.Number || got.Start != want.Start || got.End != want.End || got.How != want.How || len(got.Restarts) != len(want.Restarts) {
+		if got.Number != want.Number || got.Start != want.Start || got.End != want.End || got.How != want.How || got.ReadyBy != want.ReadyBy || len(got.Restarts) != len(want.Restarts) {
 			t.Errorf("%+v, want %+v", got, want)
 			continue
 		}

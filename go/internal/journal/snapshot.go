@@ -48,6 +48,7 @@ func (s *Snapshot) Boots() []Boot {
 		boot := &boots[i]
 		record := recordOf(&records, boot.Number)
 		boot.Started, boot.Ended, boot.How, boot.Restarts = record.Started, record.Ended, record.How, record.Restarts
+		boot.Ready, boot.ReadyBy = record.Ready, record.ReadyBy
 		boot.Last = s.lastOf(boot.Number)
 	}
 	return boots

@@ -86,6 +86,9 @@ func (r *Relay) Boot() (int, error) {
 // EndBoot records how the newest boot ended; see journal.Journal.EndBoot.
 func (r *Relay) EndBoot(how string) { r.journal.EndBoot(how) }
 
+// NoteReady records that the guest is ready; see journal.Journal.NoteReady.
+func (r *Relay) NoteReady(by string) { r.journal.NoteReady(by) }
+
 // NoteRestart records that the guest restarted by itself; see
 // journal.Journal.NoteRestart.
 func (r *Relay) NoteRestart() { r.journal.NoteRestart() }

@@ -55,6 +55,7 @@ type Run struct {
 // of that name is set, and else it has passed.
 type Result struct {
 	Name     string
+	Started  time.Time // zero if it has not run
 	Duration time.Duration
 	Err      error  // why it has failed
 	Skipped  string // why this machine cannot have the check

@@ -141,6 +141,9 @@ func (w *watcher) terminate(found *guest.Error) {
 // checkReady changes the VM's state if the guest has become ready.
 func (w *watcher) checkReady() {
 	if now, _ := w.record.now(); now.State == state.Booting && w.guest.CheckReady(time.Now()) {
+		for _, c := range w.consoles.all() {
+			c.Relay().NoteReady(w.guest.State().ReadyBy)
+		}
 		_ = w.record.become(state.Ready) // the status shows it even without the file
 	}
 }

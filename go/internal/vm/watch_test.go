@@ -10,6 +10,7 @@ import (
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/guest"
+	"microvm-console/internal/journal"
 	"microvm-console/internal/relay"
 	"microvm-console/internal/state"
 )
@@ -29,6 +30,22 @@ func TestReadyAtALogin(t *testing.T) {
 			t.Errorf("after the end: %v", err)
 		}
 	}
+}
+
+// The journal has when the guest was ready.
+func TestReadyInTheJournal(t *testing.T) {
+	v, ended := run(t, machine(t, "fake.print="+printed(t, bootText+loginText)))
+	if err := ready(t, v); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := journal.TakeSnapshot(v.Status().Consoles[0].Relay.Journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if boot, err := snapshot.Boot(0); err != nil || boot.ReadyBy != "login on ttyS0" || boot.Ready.IsZero() {
+		t.Errorf("got %+v, %v", boot, err)
+	}
+	stop(t, v, ended)
 }
 
 // After a restart the guest is ready once the new boot shows a login prompt.
