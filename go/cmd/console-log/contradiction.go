@@ -50,16 +50,13 @@ func contradiction(c *cli.Context, o options) error {
 	case o.tail > 0 && o.since > 0:
 		return errors.New("--tail and --since: both choose where the output begins (use one of them)")
 	}
-	err = needed(c, what)
-	switch {
-	case err != nil:
+	if err := needed(c, what); err != nil {
 		return err
-	case what != "":
-		return whole(c, o, what)
-	case c.IsSet("file") && (c.Bool("follow") || o.since > 0 || o.tail > 0 || c.Bool("timestamps")):
-		return errors.New("--file: is decoded as a whole (leave out --follow, --since, --tail and --timestamps)")
 	}
-	return ownLog(c, o)
+	if what == "" {
+		return text(c, o)
+	}
+	return whole(c, o, what)
 }
 
 // needed returns an error for a flag without the output to which it belongs.
@@ -80,6 +77,14 @@ func needed(c *cli.Context, what string) error {
 		return errors.New("--modules: only with --decode (add --decode VMLINUX)")
 	}
 	return nil
+}
+
+// text returns an error for the flags that the text of a log excludes.
+func text(c *cli.Context, o options) error {
+	if c.IsSet("file") && (c.Bool("follow") || o.since > 0 || o.tail > 0 || c.Bool("timestamps")) {
+		return errors.New("--file: is decoded as a whole (leave out --follow, --since, --tail and --timestamps)")
+	}
+	return ownLog(c, o)
 }
 
 // whole returns an error for the flags that an output of a whole boot, or of all boots, excludes.
