@@ -78,8 +78,8 @@ every byte. Elsewhere, as in a pipe to tail, the output is exactly what the gues
 			&cli.IntFlag{Name: "tail", Usage: "begin with the last `N` lines of the boot"},
 			cmdline.TimestampsFlag(),
 			cmdline.RawFlag(""),
-			&cli.StringFlag{Name: "decode", Usage: "add file and line to the frames of traces, from this `VMLINUX`"},
-			&cli.StringFlag{Name: "modules", Usage: "with --decode: look for modules below `FOLDER` instead of that of vmlinux"},
+			&cli.StringFlag{Name: "decode", Usage: "add file and line to the frames of traces, from this `VMLINUX`", TakesFile: true},
+			&cli.StringFlag{Name: "modules", Usage: "with --decode: look for modules below `FOLDER` instead of that of vmlinux", TakesFile: true},
 		},
 		Action: run,
 	}
