@@ -1,7 +1,9 @@
 package docs
 
 import (
+	"encoding/json"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -56,6 +58,61 @@ func TestInputsOfTheAction(t *testing.T) {
 		}
 		if len(rows) != len(names) {
 			t.Errorf("docs/in-ci.md lists %d %ss, action.yml has %d", len(rows), heading, len(names))
+		}
+	}
+}
+
+// stub is a program in place of those that scripts/action runs: it adds its command line to a file.
+const stub = `#!/bin/bash
+echo "${0##*/} $*" >>"$RUNNER_TEMP/commands"
+`
+
+// TestScriptOfTheAction checks what scripts/action installs and the vm.json that it makes, with programs
+// that do nothing.
+func TestScriptOfTheAction(t *testing.T) {
+	t.Parallel()
+	temp := t.TempDir()
+	bin := filepath.Join(temp, "microvm-console", "bin")
+	harness.Must(t, temp, "mkdir", "-p", bin)
+	for _, program := range []string{"sudo", "go", "busybox", "microvm-initrd", "microvm-agent", "run-test"} {
+		harness.WriteFile(t, filepath.Join(bin, program), stub)
+		harness.Must(t, bin, "chmod", "+x", program)
+	}
+	tools := t.TempDir() // without QEMU
+	for _, tool := range []string{"bash", "realpath", "dirname", "jq", "mkdir", "ln", "xargs", "printf", "od", "tr", "tee", "tail", "sed"} {
+		harness.Must(t, tools, "bash", "-c", `ln -s "$(type -P "$0")" .`, tool)
+	}
+	script, err := filepath.Abs(filepath.Join(harness.Root, "scripts", "action"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"PATH": tools + ":" + bin, "RUNNER_TEMP": temp, "GITHUB_PATH": filepath.Join(temp, "path"),
+		"GITHUB_OUTPUT": filepath.Join(temp, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(temp, "summary"),
+		"KERNEL": "bzImage", "VM": "", "MODULES": "", "ARGS": "--run 'a b'", "ARTIFACTS": "out", "FIELDS": `{"memoryMiB": 512, "initrd": "no"}`,
+	} {
+		harness.Setenv(t, name, value)
+	}
+	harness.WriteFile(t, filepath.Join(temp, "bzImage"), "")
+	harness.Must(t, temp, script, "install")
+	harness.Must(t, temp, script, "test")
+	commands := harness.ReadFile(t, filepath.Join(temp, "commands"))
+	if !strings.Contains(commands, "apt-get install ") || !strings.Contains(commands, " --keep --run a b\n") {
+		t.Errorf("it runs:\n%s", commands)
+	}
+	var vm map[string]any
+	folder := filepath.Join(temp, "microvm-console", "kernel")
+	if err := json.Unmarshal([]byte(harness.ReadFile(t, filepath.Join(folder, "vm.json"))), &vm); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"name": "kernel", "memoryMiB": 512.0, "kernel": folder + "/bzImage", "initrd": folder + "/initrd"}
+	if !reflect.DeepEqual(vm, want) {
+		t.Errorf("vm.json is %v", vm)
+	}
+	for _, fields := range []string{"[]", "memoryMiB: 512"} {
+		harness.Setenv(t, "FIELDS", fields)
+		if output, err := harness.Command(t, temp, script, "test"); err == nil || !strings.Contains(output, "::error::microvm-console: fields: no JSON object ") {
+			t.Errorf("%s: %v\n%s", fields, err, output)
 		}
 	}
 }

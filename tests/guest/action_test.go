@@ -116,13 +116,14 @@ func TestAction(t *testing.T) {
 	parts := harness.PartsOfDemo(t)
 	home := kernelDeveloper(t, parts)
 	r := newRunner(t, map[string]string{
-		"kernel": "linux/arch/x86/boot/bzImage", "modules": parts.Modules, "args": "--lines 1000 --run 'login|no such check'",
+		"kernel": "linux/arch/x86/boot/bzImage", "modules": parts.Modules, "args": "--lines 1000 --run 'login|its own'",
+		"fields": `{"checks": [{"name": "its own", "run": "echo $((6*7))", "match": "^42\n$"}]}`,
 	})
 	output, err := r.run(home)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	if report := harness.ReadFile(t, r.output("report")); !strings.Contains(report, `name="login on hvc0"`) {
+	if report := harness.ReadFile(t, r.output("report")); !strings.Contains(report, `name="login on hvc0"`) || !strings.Contains(report, `name="its own"`) {
 		t.Errorf("the report is:\n%s", report)
 	}
 	if summary := harness.ReadFile(t, r.file("GITHUB_STEP_SUMMARY")); !strings.Contains(summary, " passed, 0 failed in ") {
@@ -148,6 +149,7 @@ func TestAction(t *testing.T) {
 	for want, inputs := range map[string]map[string]string{
 		"::error::microvm-console: no VM (set vm to a vm.json, or kernel to a bzImage)\n": {},
 		"::error::microvm-console: vm and kernel exclude each other (set one of them)\n":  {"vm": "vm.json", "kernel": "k"},
+		"::error::microvm-console: fields are for kernel (write them into the vm.json)\n": {"vm": "vm.json", "fields": "{}"},
 		"::error::microvm-console: kernel: none: no such file\n":                          {"kernel": "none"},
 	} {
 		if output, err := newRunner(t, inputs).run(home); err == nil || !strings.HasSuffix(output, want) {
