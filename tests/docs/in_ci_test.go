@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // TestWorkflowsInDocument checks the workflows that docs/in-ci.md shows: that for GitHub with
-// actionlint, and the reports of that for GitLab.
+// actionlint, the reports of that for GitLab, and the fields of the vm.json of both with microvm-run.
 func TestWorkflowsInDocument(t *testing.T) {
 	t.Parallel()
 	workflow := filepath.Join(t.TempDir(), "boot.yml")
@@ -33,13 +34,48 @@ func TestWorkflowsInDocument(t *testing.T) {
 	}
 	for name, job := range jobs {
 		script, junit := strings.Join(job.Script, "\n"), job.Artifacts.Reports.JUnit
-		if junit == "" || !strings.Contains(script, " --format junit --output "+junit) {
+		folder := filepath.Dir(junit)
+		if !strings.Contains(script, " --artifacts "+folder+" --keep") || filepath.Base(junit) != "report.xml" || !slices.Contains(job.Artifacts.Paths, folder) {
 			t.Errorf("%s: no command writes the report %q:\n%s", name, junit, script)
 		}
 	}
 	if len(jobs) != 1 {
 		t.Errorf("%d jobs", len(jobs))
 	}
+	checkConfig(t, harness.Block(t, harness.Section(t, "docs/in-ci.md", "## GitLab"), "json"))
+
+	var actions struct {
+		Jobs map[string]struct{ Steps []struct{ With struct{ Fields string } } }
+	}
+	if err := yaml.Unmarshal([]byte(harness.ReadFile(t, workflow)), &actions); err != nil {
+		t.Fatal(err)
+	}
+	fields := 0
+	for _, step := range actions.Jobs["boot"].Steps {
+		if object, ok := strings.CutPrefix(step.With.Fields, "{"); ok {
+			fields++
+			checkConfig(t, `{"name": "kernel", "kernel": "arch/x86/boot/bzImage", "initrd": "boot/initrd", `+object)
+		}
+	}
+	if fields != 1 {
+		t.Errorf("%d steps have fields", fields)
+	}
+}
+
+// checkConfig checks a vm.json whose files are arch/x86/boot/bzImage and boot/initrd.
+func checkConfig(t *testing.T, config string) {
+	t.Helper()
+	root, err := filepath.Abs(harness.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	harness.Must(t, folder, "mkdir", "-p", "arch/x86/boot", "boot")
+	harness.WriteFile(t, filepath.Join(folder, "arch", "x86", "boot", "bzImage"), "")
+	harness.WriteFile(t, filepath.Join(folder, "boot", "initrd"), "")
+	harness.WriteFile(t, filepath.Join(folder, "vm.json"), config)
+	harness.Must(t, filepath.Join(root, "go"), "go", "build", "-o", folder, "./cmd/microvm-run")
+	harness.Must(t, folder, "./microvm-run", "--config", "vm.json", "--check")
 }
 
 // TestInputsOfTheAction checks that docs/in-ci.md lists the inputs and outputs of action.yml.
