@@ -71,7 +71,7 @@ func checkConfig(t *testing.T, config string) {
 	}
 	folder := t.TempDir()
 	harness.Must(t, folder, "mkdir", "-p", "arch/x86/boot", "boot")
-	harness.WriteFile(t, filepath.Join(folder, "arch", "x86", "boot", "bzImage"), "")
+	harness.WriteFile(t, filepath.Join(folder, "arch", "x86", "boot", "bzImage"), strings.Repeat("\x00", 0x202)+"HdrS")
 	harness.WriteFile(t, filepath.Join(folder, "boot", "initrd"), "")
 	harness.WriteFile(t, filepath.Join(folder, "vm.json"), config)
 	harness.Must(t, filepath.Join(root, "go"), "go", "build", "-o", folder, "./cmd/microvm-run")

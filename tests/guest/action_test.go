@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -147,13 +148,41 @@ func TestAction(t *testing.T) {
 	}
 
 	for want, inputs := range map[string]map[string]string{
-		"::error::microvm-console: no VM (set vm to a vm.json, or kernel to a bzImage)\n": {},
-		"::error::microvm-console: vm and kernel exclude each other (set one of them)\n":  {"vm": "vm.json", "kernel": "k"},
-		"::error::microvm-console: fields are for kernel (write them into the vm.json)\n": {"vm": "vm.json", "fields": "{}"},
-		"::error::microvm-console: kernel: none: no such file\n":                          {"kernel": "none"},
+		"::error::microvm-console: no VM (set vm to a vm.json, or kernel to a bzImage)\n":             {},
+		"::error::microvm-console: vm and kernel exclude each other (set one of them)\n":              {"vm": "vm.json", "kernel": "k"},
+		"::error::microvm-console: fields are for kernel (write them into the vm.json)\n":             {"vm": "vm.json", "fields": "{}"},
+		"::error::microvm-console: kernel: none: no such file\n":                                      {"kernel": "none"},
+		"::error::microvm-console: modules: none: no such folder\n":                                   {"kernel": "linux/arch/x86/boot/bzImage", "modules": "none"},
+		"::error::microvm-console: args: --run 'a: is not quoted as for a shell (close each quote)\n": {"vm": "vm.json", "args": "--run 'a"},
 	} {
 		if output, err := newRunner(t, inputs).run(home); err == nil || !strings.HasSuffix(output, want) {
 			t.Errorf("%v: %v\n%s", inputs, err, output)
+		}
+	}
+}
+
+// TestActionInstalls checks that the action installs packages if QEMU, busybox or jq is missing.
+func TestActionInstalls(t *testing.T) {
+	t.Parallel()
+	for _, missing := range []string{"qemu-system-x86_64", "busybox", "jq"} {
+		bin := t.TempDir()
+		for _, tool := range []string{"bash", "dirname", "realpath"} {
+			path, err := exec.LookPath(tool)
+			if err != nil {
+				t.Fatal(err)
+			}
+			harness.Must(t, bin, "ln", "-s", path, tool)
+		}
+		for _, tool := range []string{"sudo", "qemu-system-x86_64", "busybox", "jq"} {
+			if tool == missing {
+				continue
+			}
+			harness.WriteFile(t, filepath.Join(bin, tool), "#!"+bin+"/bash\necho \"$0 $*\"\nexit 1\n")
+			harness.Must(t, bin, "chmod", "700", tool)
+		}
+		output, err := harness.Command(t, harness.Root, "env", "PATH="+bin, "RUNNER_TEMP="+bin, "scripts/action", "install")
+		if err == nil || !strings.Contains(output, "/sudo apt-get update") {
+			t.Errorf("without %s: %v\n%s", missing, err, output)
 		}
 	}
 }

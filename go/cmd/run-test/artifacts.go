@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 
+	"microvm-console/internal/asciicast"
 	"microvm-console/internal/attach"
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/journal"
@@ -43,19 +45,27 @@ var files = []struct {
 }
 
 // consoleFiles are the artifacts of each console, whose name precedes that of the file. Each
-// function writes one file, from the journal.
+// function writes one file, from the journal; title names the VM and the console.
 var consoleFiles = []struct {
 	suffix string
-	write  func(snapshot *journal.Snapshot, file *os.File) error
+	write  func(title string, snapshot *journal.Snapshot, file *os.File) error
 }{
-	{".log", func(snapshot *journal.Snapshot, file *os.File) error {
+	{".log", func(_ string, snapshot *journal.Snapshot, file *os.File) error {
 		start, end := bounds(snapshot)
 		return snapshot.Copy(file, start, end)
 	}},
-	{".timed.log", func(snapshot *journal.Snapshot, file *os.File) error {
+	{".timed.log", func(_ string, snapshot *journal.Snapshot, file *os.File) error {
 		start, end := bounds(snapshot)
 		view := attach.NewView(attach.Options{Program: "run-test", Timestamps: true}, file, file)
 		return errors.Join(view.Show(snapshot, start, end), view.Close())
+	}},
+	{".cast", func(title string, snapshot *journal.Snapshot, file *os.File) error {
+		boot, err := snapshot.Boot(0)
+		if err != nil {
+			return err
+		}
+		out := bufio.NewWriter(file)
+		return errors.Join(asciicast.Record(out, title, snapshot, boot), out.Flush())
 	}},
 }
 
@@ -96,7 +106,8 @@ func (k kept) writeConsole(name string) error {
 			errs = multierror.Append(errs, err)
 			continue
 		}
-		errs = multierror.Append(errs, artifact.write(snapshot, file), file.Close())
+		title := fmt.Sprintf("vm %q: console %s", k.machine.Name, name)
+		errs = multierror.Append(errs, artifact.write(title, snapshot, file), file.Close())
 	}
 	return errs.ErrorOrNil()
 }

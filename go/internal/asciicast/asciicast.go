@@ -39,7 +39,7 @@ type Writer struct {
 }
 
 // NewWriter writes the header to w and returns a Writer for the events. The caller calls
-// Close.
+// Flush at the end.
 func NewWriter(w io.Writer, header Header) (*Writer, error) {
 	line := struct {
 		Version   int    `json:"version"`
@@ -67,17 +67,13 @@ func (w *Writer) Output(at time.Time, data []byte) error {
 	return w.event(at, "o", string(data[:whole]))
 }
 
-// Marker writes a marker, with a time as in Output. A character before it that is
-// incomplete stays so: the output continues with other bytes.
-func (w *Writer) Marker(at time.Time, label string) error {
-	if err := w.Close(); err != nil {
-		return err
-	}
-	return w.event(at, "m", label)
-}
+// Marker writes a marker, with a time as in Output. A character before it that is incomplete
+// may be completed after it.
+func (w *Writer) Marker(at time.Time, label string) error { return w.event(at, "m", label) }
 
-// Close writes what is left of an incomplete character. It does not close the io.Writer.
-func (w *Writer) Close() error {
+// Flush writes what is left of an incomplete character. It is for the end of the output, and
+// for places where bytes are missing.
+func (w *Writer) Flush() error {
 	rest := w.partial
 	if w.partial = nil; len(rest) == 0 {
 		return nil

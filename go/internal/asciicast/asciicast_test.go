@@ -28,9 +28,12 @@ func TestWriter(t *testing.T) {
 		w.Output(at(1), []byte("\x82")),
 		w.Output(at(1.25), []byte("\xac!")),
 		w.Output(time.Time{}, []byte("\xff\xf0\x9f")),
+		w.Flush(),
 		w.Marker(at(2), "5 bytes are missing here"),
-		w.Output(at(3), []byte("\x98\x80\xe2\x82")),
-		w.Close(),
+		w.Output(at(3), []byte("\x98\x80\xe2")),
+		w.Marker(at(3.5), "the guest restarted"),
+		w.Output(at(4), []byte("\x82\xac\xe2\x82")),
+		w.Flush(),
 	} {
 		if step != nil {
 			t.Fatal(step)
@@ -44,7 +47,9 @@ func TestWriter(t *testing.T) {
 [1.25,"o","\ufffd\ufffd"]
 [2,"m","5 bytes are missing here"]
 [3,"o","\ufffd\ufffd"]
-[3,"o","\ufffd\ufffd"]
+[3.5,"m","the guest restarted"]
+[4,"o","€"]
+[4,"o","\ufffd\ufffd"]
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
@@ -87,7 +92,7 @@ func FuzzOutput(f *testing.F) {
 			}
 			rest = rest[n:]
 		}
-		if err := w.Close(); err != nil {
+		if err := w.Flush(); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := texts(t, out.String()), string([]rune(string(data))); got != want {

@@ -1,16 +1,18 @@
 package asciicast
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"microvm-console/internal/journal"
 )
 
 // Record writes a boot of a snapshot to w as a recording. Its times are those of the
 // journal's index, so their resolution is 10 ms. A marker is written where bytes are
-// missing.
+// missing, and where the guest restarted by itself.
 func Record(w io.Writer, title string, snapshot *journal.Snapshot, boot journal.Boot) error {
 	times := snapshot.Times(boot.Start, boot.End)
 	start := boot.Started
@@ -21,22 +23,26 @@ func Record(w io.Writer, title string, snapshot *journal.Snapshot, boot journal.
 	if err != nil {
 		return err
 	}
-	r := recorder{writer, times, boot.Start, nil}
+	kept := slices.DeleteFunc(slices.Clone(boot.Restarts), func(restart journal.Restart) bool { return restart.Offset < boot.Start })
+	r := recorder{writer, times, kept, boot.Start, nil}
 	err = snapshot.Walk(boot.Start, boot.End, r.printed, r.missing)
-	return errors.Join(err, r.err, writer.Close())
+	r.restarted()
+	return errors.Join(err, r.err, writer.Flush())
 }
 
 // recorder writes what Snapshot.Walk passes.
 type recorder struct {
-	writer *Writer
-	times  journal.Times // of the bytes from offset on
-	offset int64         // of the next byte
-	err    error         // the first one of writer
+	writer   *Writer
+	times    journal.Times     // of the bytes from offset on
+	restarts []journal.Restart // those that have no marker yet
+	offset   int64             // of the next byte
+	err      error             // the first one of writer
 }
 
 // printed writes data as one event for each time that the index has.
 func (r *recorder) printed(data []byte) {
 	for len(data) > 0 && r.err == nil {
+		r.restarted()
 		at := r.times.At(r.offset)
 		for len(r.times) > 1 && r.times[1].Offset <= r.offset {
 			r.times = r.times[1:]
@@ -47,8 +53,19 @@ func (r *recorder) printed(data []byte) {
 				n = min(n, mark.Offset-r.offset)
 			}
 		}
+		if len(r.restarts) > 0 {
+			n = min(n, r.restarts[0].Offset-r.offset)
+		}
 		r.err = r.writer.Output(at, data[:n])
 		r.offset, data = r.offset+n, data[n:]
+	}
+}
+
+// restarted writes a marker for each restart up to the next byte.
+func (r *recorder) restarted() {
+	for r.err == nil && len(r.restarts) > 0 && r.restarts[0].Offset <= r.offset {
+		r.err = r.writer.Marker(r.restarts[0].Time, "the guest restarted")
+		r.restarts = r.restarts[1:]
 	}
 }
 
@@ -60,7 +77,7 @@ func (r *recorder) missing(err error) {
 		label = fmt.Sprintf("%d bytes are missing here: %s", bytes, cause)
 	}
 	if r.err == nil {
-		r.err = r.writer.Marker(r.times.At(r.offset), label)
+		r.err = cmp.Or(r.writer.Flush(), r.writer.Marker(r.times.At(r.offset), label))
 	}
 	r.offset += skipped
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"microvm-console/internal/journal"
 )
@@ -80,6 +83,42 @@ func TestRecordWithALoss(t *testing.T) {
 	before, after, found := strings.Cut(out.String(), `"m","7 bytes are missing here: disk full"]`)
 	if !found || !strings.Contains(before, `"before"`) || !strings.Contains(after, `"after"`) {
 		t.Error(out.String())
+	}
+}
+
+// Each restart of the guest that is kept becomes a marker at its place, also in the middle of what
+// was written at once, and at the end.
+func TestRecordWithRestarts(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(dir, journal.DefaultRetention)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := j.Write([]byte("dropped, first\xe2\x82\xac, second")); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := journal.TakeSnapshot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var restarts []journal.Restart
+	for _, offset := range []int64{5, 16, 25, 26} { // 26 is after the end of the snapshot
+		restarts = append(restarts, journal.Restart{Offset: offset, Time: start})
+	}
+	var out strings.Builder
+	if err := Record(&out, "", snapshot, journal.Boot{Start: 9, End: 25, Restarts: restarts}); err != nil {
+		t.Fatal(err)
+	}
+	times := regexp.MustCompile(`(?m)^\[[0-9.]+,`)
+	want := `"o","first"]
+"m","the guest restarted"]
+"o","€, second"]
+"m","the guest restarted"]
+`
+	_, events, _ := strings.Cut(out.String(), "\n")
+	if diff := cmp.Diff(want, times.ReplaceAllString(events, "")); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -19,7 +19,8 @@
 //	parts.go       PartsOfDemo: the kernel, modules and busybox of the demo; PartsWith9P, UseVirtiofsd
 //	licenses.go    CheckLicenses: the licenses of the modules in our programs
 //	session.go     Start: an interactive program; Alive
-//	tmux.go        OpenTmux: a real terminal with a screen and keys
+//	tmux.go        OpenTmux: a real terminal with a screen and keys; ScreenOf
+//	player.go      OpenPlayer: asciinema's player in Chromium
 //	demo.go        StartDemo, DemoWith, Connect, Login, Shell: the demo VM and its guest
 //	consoles.go    Consoles, Request: the demo's control socket; ReadJournal
 //	client.go      NewClient, ClientOfEachKind: readers that keep what they receive

@@ -27,6 +27,17 @@ func OpenTmux(t *testing.T, dir, columns, rows string) *Tmux {
 	return w
 }
 
+// ScreenOf returns the lines that tmux shows after the bytes of a file, without trailing spaces.
+func ScreenOf(t *testing.T, path, columns, rows string) []string {
+	t.Helper()
+	w := OpenTmux(t, t.TempDir(), columns, rows)
+	// The terminal has obeyed the bytes once it answers the query after them.
+	show := `stty raw -echo; cat "$0"; printf '\033[5n'; until IFS= read -r -d n line; [[ $line = *$'\033[0' ]]; do :; done; tmux wait-for -S shown; sleep 600`
+	w.Do("respawn-pane", "-k", "bash", "-c", show, path, ";", "wait-for", "shown")
+	defer w.Do("kill-server")
+	return w.Screen().Lines
+}
+
 // Do runs a command of tmux and returns its output.
 func (w *Tmux) Do(args ...string) string {
 	w.T.Helper()
