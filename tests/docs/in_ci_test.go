@@ -45,7 +45,9 @@ func TestWorkflowsInDocument(t *testing.T) {
 	checkConfig(t, harness.Block(t, harness.Section(t, "docs/in-ci.md", "## GitLab"), "json"))
 
 	var actions struct {
-		Jobs map[string]struct{ Steps []struct{ With struct{ Fields string } } }
+		Jobs map[string]struct {
+			Steps []struct{ With struct{ Fields string } }
+		}
 	}
 	if err := yaml.Unmarshal([]byte(harness.ReadFile(t, workflow)), &actions); err != nil {
 		t.Fatal(err)
