@@ -161,7 +161,7 @@ func TestKernelsDocument(t *testing.T) {
 	section := harness.Section(t, document, "## guest-kernel-debug")
 	folder := harness.UserFlake(t, harness.Block(t, section, "nix"))
 	output := harness.Must(t, folder, "bash", "-euo", "pipefail", "-c", strings.Join(harness.BashBlocks(t, document), ""))
-	for _, want := range []string{"lkdtm_WARNING+0x", `bugs.c" starts at address 0x`} {
+	for _, want := range []string{"lkdtm_WARNING+0x", " (drivers/misc/lkdtm/bugs.c:", `bugs.c" starts at address 0x`} {
 		if !strings.Contains(output, want) {
 			t.Errorf("no %q in:\n%s", want, output)
 		}

@@ -50,8 +50,11 @@ func contradiction(c *cli.Context, o options) error {
 	case o.tail > 0 && o.since > 0:
 		return errors.New("--tail and --since: both choose where the output begins (use one of them)")
 	}
-	if err := needed(c, what); err != nil || what == "" {
+	if err := needed(c, what); err != nil {
 		return err
+	}
+	if what == "" {
+		return text(c, o)
 	}
 	return whole(c, o, what)
 }
@@ -66,14 +69,22 @@ func needed(c *cli.Context, what string) error {
 		return errors.New("--warnings and --allow: only for a verdict (add --verdict)")
 	case c.IsSet("file") && what == "--timeline":
 		return errors.New("--timeline: is of a journal, which has times (leave out --file)")
-	case c.IsSet("file") && !isOneOf("--events", "--verdict"):
-		return errors.New("--file: only for events or a verdict (add --events or --verdict)")
 	case c.IsSet("decode") && what != "":
 		return fmt.Errorf("--decode: only for the text of a boot (leave out %s)", what)
+	case c.IsSet("file") && !isOneOf("--events", "--verdict") && !c.IsSet("decode"):
+		return errors.New("--file: only for events, a verdict or source lines (add --events, --verdict or --decode)")
 	case c.IsSet("modules") && !c.IsSet("decode"):
 		return errors.New("--modules: only with --decode (add --decode VMLINUX)")
 	}
 	return nil
+}
+
+// text returns an error for the flags that the text of a log excludes.
+func text(c *cli.Context, o options) error {
+	if c.IsSet("file") && (c.Bool("follow") || o.since > 0 || o.tail > 0 || c.Bool("timestamps")) {
+		return errors.New("--file: is decoded as a whole (leave out --follow, --since, --tail and --timestamps)")
+	}
+	return ownLog(c, o)
 }
 
 // whole returns an error for the flags that an output of a whole boot, or of all boots, excludes.
@@ -89,6 +100,11 @@ func whole(c *cli.Context, o options, what string) error {
 			return fmt.Errorf("%s: is on a whole boot (leave out --%s)", what, flag)
 		}
 	}
+	return ownLog(c, o)
+}
+
+// ownLog returns an error for the flags that the log of --file excludes.
+func ownLog(c *cli.Context, o options) error {
 	if c.IsSet("file") && (c.IsSet("name") || c.IsSet("channel") || o.oneBoot || o.place.Console != "") {
 		return errors.New("--file: is a log of its own (leave out --name, --channel, --boot and the console)")
 	}

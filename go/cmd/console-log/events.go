@@ -21,9 +21,9 @@ import (
 )
 
 // openLog opens the log of --file; "-" is standard input.
-func openLog(path string) (io.ReadCloser, error) {
+func openLog(path string) (*os.File, error) {
 	if path == "-" {
-		return io.NopCloser(os.Stdin), nil
+		return os.Stdin, nil
 	}
 	file, err := os.Open(path)
 	if err != nil {

@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -45,6 +46,9 @@ warnings, reports of KASAN and lockdep, stalls. --file reads any recorded log in
 an oops), or unknown (bytes are missing). Without CONSOLE, it reads all consoles of the VM.
 --warnings and --allow are the fields kernelLog.warnings and kernelLog.allowFile of vm.json.
 
+--decode adds file and line to the frames of the kernel's traces, from the debug information of
+vmlinux and of the modules, which it looks for below the folder of vmlinux.
+
 --timeline prints a picture of the boot, an SVG: its milestones from the start of QEMU to the
 end, what each console printed over time, and the events of the kernel's log. Without CONSOLE,
 it has all consoles of the VM.
@@ -67,15 +71,15 @@ every byte. Elsewhere, as in a pipe to tail, the output is exactly what the gues
 			&cli.BoolFlag{Name: "timeline", Usage: "print a picture of the boot over time, an SVG"},
 			&cli.StringFlag{Name: "warnings", Value: string(verdict.Note), Usage: "with --verdict: what a kernel's warning means, `TREATMENT`: fail, note, ignore"},
 			&cli.StringFlag{Name: "allow", Usage: "with --verdict: allow the events that match a regular expression in `FILE`", TakesFile: true},
-			&cli.StringFlag{Name: "file", Usage: "with --events or --verdict: read the log in `FILE` instead of a journal; - is standard input", TakesFile: true},
+			&cli.StringFlag{Name: "file", Usage: "with --events, --verdict or --decode: read the log in `FILE` instead of a journal; - is standard input", TakesFile: true},
 			&cli.StringFlag{Name: "format", Value: plain, Usage: "print the boot as `FORMAT`: " + strings.Join(formats, ", ")},
 			&cli.BoolFlag{Name: "follow", Usage: "continue with new output"},
 			&cli.DurationFlag{Name: "since", Usage: "begin with the output of the last `TIME`, e.g. 10m"},
 			&cli.IntFlag{Name: "tail", Usage: "begin with the last `N` lines of the boot"},
 			cmdline.TimestampsFlag(),
 			cmdline.RawFlag(""),
-			&cli.StringFlag{Name: "decode", Usage: "add file and line to the frames of traces, from this `VMLINUX`"},
-			&cli.StringFlag{Name: "modules", Usage: "with --decode: the `FOLDER` of the modules"},
+			&cli.StringFlag{Name: "decode", Usage: "add file and line to the frames of traces, from this `VMLINUX`", TakesFile: true},
+			&cli.StringFlag{Name: "modules", Usage: "with --decode: look for modules below `FOLDER` instead of that of vmlinux", TakesFile: true},
 		},
 		Action: run,
 	}
@@ -97,6 +101,7 @@ func manual() cmdline.Manual {
 			{Term: "console-log --name demo --follow --since 10m hvc0", Text: "Print the last 10 minutes of hvc0, and continue"},
 			{Term: "console-log --events --file serial.log", Text: "Print the kernel's events in a log of any QEMU"},
 			{Term: "console-log --name demo --verdict", Text: "Print whether the kernel of the VM demo has broken"},
+			{Term: "console-log --file serial.log --decode ~/linux/vmlinux", Text: "Print a log of any QEMU, with the source lines of its traces"},
 			{Term: "console-log --name demo --timeline >boot.svg", Text: "Draw the newest boot of the VM demo"},
 			{Term: "console-log --name demo --format asciicast >boot.cast", Text: "Record the newest boot of the VM demo; asciinema play boot.cast shows it"},
 			{Term: "console-log --channel serial --timestamps", Text: "Print a channel of qemu-relay, with times"},
@@ -124,10 +129,7 @@ func run(c *cli.Context) error {
 		return cmdline.Status(cmdline.StatusUsage, err)
 	}
 	if c.IsSet("file") {
-		if c.Bool("events") {
-			return listFileEvents(c, c.String("file"))
-		}
-		return judgeFile(c, c.String("file"))
+		return runFile(c, o, c.String("file"))
 	}
 	if c.Bool("follow") {
 		return attach.WithStatus(followLog(c, o))
@@ -156,6 +158,17 @@ func run(c *cli.Context) error {
 		return attach.WithStatus(record(c.App.Writer, o.boot, log, snapshot))
 	}
 	return attach.WithStatus(show(c, o, log, snapshot))
+}
+
+// runFile is run for the log in a file.
+func runFile(c *cli.Context, o options, path string) error {
+	switch {
+	case c.Bool("events"):
+		return listFileEvents(c, path)
+	case c.Bool("verdict"):
+		return judgeFile(c, path)
+	}
+	return attach.WithStatus(decodeFile(c, o, path))
 }
 
 // ownChannel is the channel that is printed if no VM is named and none is running.
@@ -217,6 +230,7 @@ func show(c *cli.Context, o options, log logs.Log, snapshot *journal.Snapshot) e
 	if err != nil {
 		return err
 	}
+	out.survey(func(w io.Writer) error { return snapshot.Copy(w, start, boot.End) })
 	view := attach.NewView(o.show, out, c.App.ErrWriter)
 	if o.since == 0 {
 		view.SayEmpty(log, snapshot, boot)

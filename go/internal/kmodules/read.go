@@ -28,7 +28,7 @@ func (t *Tree) Read(file string) ([]byte, error) {
 		return nil, fmt.Errorf("module %s: %w", full, err)
 	}
 	_, suffix, _ := strings.Cut(path.Base(file), ".ko")
-	data, err := unpack(packed, suffix, maxModuleBytes)
+	data, err := Unpack(packed, suffix, maxModuleBytes)
 	if err != nil {
 		return nil, errorf("module %s: %w", full, err)
 	}
@@ -41,9 +41,9 @@ func Plain(file string) string {
 	return path.Join(path.Dir(file), name+".ko")
 }
 
-// unpack decompresses a module according to the suffix of its file. It returns an error if the
-// result is longer than limit bytes or is not an ELF file.
-func unpack(packed []byte, suffix string, limit int64) ([]byte, error) {
+// Unpack decompresses a module according to the suffix of its file after ".ko": "", ".gz", ".xz" or
+// ".zst". It returns an error if the result is longer than limit bytes or is not an ELF file.
+func Unpack(packed []byte, suffix string, limit int64) ([]byte, error) {
 	r, err := unpacker(bytes.NewReader(packed), suffix)
 	if err != nil {
 		return nil, err

@@ -14,22 +14,22 @@ func TestUnpack(t *testing.T) {
 	for _, suffix := range initrdtest.Suffixes {
 		t.Run("ko"+suffix, func(t *testing.T) {
 			packed := initrdtest.Pack(t, module, suffix)
-			got, err := unpack(packed, suffix, size)
+			got, err := Unpack(packed, suffix, size)
 			if err != nil || !bytes.Equal(got, module) {
 				t.Errorf("unpacked %d of %d bytes: %v", len(got), size, err)
 			}
-			if _, err := unpack(packed, suffix, size-1); err == nil || !strings.Contains(err.Error(), "more than") {
+			if _, err := Unpack(packed, suffix, size-1); err == nil || !strings.Contains(err.Error(), "more than") {
 				t.Errorf("too large: %v", err)
 			}
-			if _, err := unpack(initrdtest.Pack(t, []byte("text"), suffix), suffix, size); err == nil {
+			if _, err := Unpack(initrdtest.Pack(t, []byte("text"), suffix), suffix, size); err == nil {
 				t.Error("no error for text")
 			}
-			if _, err := unpack(packed[:len(packed)/2], suffix, size); suffix != "" && err == nil {
+			if _, err := Unpack(packed[:len(packed)/2], suffix, size); suffix != "" && err == nil {
 				t.Error("no error for half a file")
 			}
 		})
 	}
-	if _, err := unpack(module, ".lz4", size); err == nil {
+	if _, err := Unpack(module, ".lz4", size); err == nil {
 		t.Error("no error for an unknown suffix")
 	}
 }
@@ -40,7 +40,7 @@ func FuzzUnpack(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, packed []byte, suffix string) {
 		const limit = 1 << 16
-		data, err := unpack(packed, suffix, limit)
+		data, err := Unpack(packed, suffix, limit)
 		if err == nil && (len(data) > limit || !bytes.HasPrefix(data, []byte("\x7fELF"))) {
 			t.Errorf("unpacked %d bytes: %.8q", len(data), data)
 		}

@@ -3,199 +3,198 @@
 // and of modules.
 //
 // A frame such as "func+0x1f/0x80" has a symbol and an offset in it: the address at which the
-// kernel was loaded does not matter.
+// kernel was loaded does not matter. A bare address needs the offset that the kernel prints when
+// it panics ("Kernel Offset: ").
 package symbols
 
 import (
 	"cmp"
 	"debug/dwarf"
 	"debug/elf"
-	"errors"
 	"fmt"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 )
-
-// ErrNoDebug is returned if a file has no debug information.
-var ErrNoDebug = errors.New("no debug information (build the kernel with CONFIG_DEBUG_INFO_DWARF5=y, and use vmlinux, not bzImage)")
 
 // Object is a vmlinux or a module.
 type Object struct {
 	data    *dwarf.Data
 	base    string // the folder of the kernel's source, with a slash at its end
-	symbols map[string][]elf.Symbol
-	lines   map[frame][]string // that were found
+	banner  string // the kernel's line "Linux version …"; "" if unknown
+	symbols map[string][]symbol
+	code    []symbol // the functions, by address
+	places  map[Frame]Place
 }
 
-// frame is a place in a function. size is that of the function; the kernel prints it, and functions
-// of the same name differ by it.
-type frame struct {
-	symbol       string
-	offset, size uint64
+// symbol is a symbol of an object, with the size that the kernel prints: up to the next symbol.
+type symbol struct {
+	name          string
+	address, size uint64
+	section       elf.SectionIndex
+	last          bool // in its section: the kernel's size of it is unknown
 }
 
-// Open reads the file. It keeps no file open.
-func Open(name string) (*Object, error) {
-	file, err := elf.Open(name)
+// newObject reads the symbols and the debug information of a file. The function reports whether
+// the debug information has the addresses of a section.
+func newObject(file *elf.File, known func(elf.Section) bool) (*Object, error) {
+	if section := file.Section(".debug_info"); section == nil || section.Type == elf.SHT_NOBITS {
+		return nil, ErrNoDebug
+	}
+	o := &Object{symbols: map[string][]symbol{}, places: map[Frame]Place{}}
+	var err error
+	if o.data, err = file.DWARF(); err != nil {
+		return nil, err
+	}
+	table, err := file.Symbols()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = file.Close() }() // it was only read
-	if file.Section(".debug_info") == nil {
-		return nil, fmt.Errorf("%s: %w", name, ErrNoDebug)
-	}
-	o := &Object{symbols: map[string][]elf.Symbol{}, lines: map[frame][]string{}}
-	if o.data, err = file.DWARF(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	symbols, err := file.Symbols()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	symbols = slices.DeleteFunc(symbols, func(symbol elf.Symbol) bool { return !o.has(file, symbol) })
-	slices.SortStableFunc(symbols, func(a, b elf.Symbol) int { return cmp.Compare(a.Value, b.Value) })
-	for i, symbol := range symbols {
-		next := i + 1
-		for next < len(symbols) && symbols[next].Value == symbol.Value {
-			next++
+	for _, symbol := range sized(table) {
+		if int(symbol.section) >= len(file.Sections) || !known(*file.Sections[symbol.section]) {
+			continue
 		}
-		if next < len(symbols) {
-			symbol.Size = symbols[next].Value - symbol.Value // as the kernel prints it
+		o.symbols[symbol.name] = append(o.symbols[symbol.name], symbol)
+		if file.Sections[symbol.section].Flags&elf.SHF_EXECINSTR != 0 {
+			o.code = append(o.code, symbol)
 		}
-		o.symbols[symbol.Name] = append(o.symbols[symbol.Name], symbol)
 	}
-	o.base = o.sourceFolder()
 	return o, nil
 }
 
-// has reports whether the address of the symbol is one of the debug information. In a module,
-// each section begins at 0, so only .text is unique.
-func (o *Object) has(file *elf.File, symbol elf.Symbol) bool {
-	at := int(symbol.Section)
-	if at <= 0 || at >= len(file.Sections) {
-		return false
+// sized returns the symbols that the kernel knows, by address.
+func sized(table []elf.Symbol) []symbol {
+	table = slices.DeleteFunc(table, func(s elf.Symbol) bool {
+		return s.Section == elf.SHN_UNDEF || s.Section >= elf.SHN_LORESERVE || s.Name == "" || strings.ContainsAny(s.Name[:1], ".$")
+	})
+	slices.SortStableFunc(table, func(a, b elf.Symbol) int { return cmp.Compare(a.Value, b.Value) })
+	symbols := make([]symbol, len(table))
+	for i := len(table) - 1; i >= 0; i-- {
+		s := table[i]
+		symbols[i] = symbol{s.Name, s.Value, s.Size, s.Section, true}
+		switch {
+		case i+1 == len(table):
+		case table[i+1].Value == s.Value:
+			symbols[i].size, symbols[i].last = symbols[i+1].size, symbols[i+1].last
+		default:
+			symbols[i].size, symbols[i].last = table[i+1].Value-s.Value, table[i+1].Section != s.Section
+		}
 	}
-	return file.Type != elf.ET_REL || file.Sections[at].Name == ".text"
+	return symbols
+}
+
+// Frame is a place in a function, as the kernel prints it: func+0x10/0x20.
+type Frame struct {
+	Symbol       string
+	Offset, Size uint64 // Size is that of the function; functions of the same name differ by it
+	// Return means that the address is that at which a called function returns. The line of the
+	// call is that of the byte before.
+	Return bool
+}
+
+// Place is what an object knows about a frame.
+type Place struct {
+	// Lines are source lines, such as "fs/foo.c:123": that of the innermost inlined function
+	// first. They are nil if they are unknown.
+	Lines []string
+	// Others is how many other functions have the same name and size, but other lines.
+	Others int
+	// Mismatch means that the object has functions of this name, but none of this size: the frame
+	// is of another build. Size is then the size of one of them.
+	Mismatch bool
+	Size     uint64
+}
+
+// String returns the lines, separated by blanks.
+func (p Place) String() string {
+	text := strings.Join(p.Lines, " ")
+	if p.Others > 0 {
+		text += fmt.Sprintf(", one of %d functions of this name", p.Others+1)
+	}
+	return text
+}
+
+// Find returns the place of a frame.
+func (o *Object) Find(frame Frame) Place {
+	place, known := o.places[frame]
+	if !known {
+		place = o.find(frame)
+		if len(o.places) == maxPlaces {
+			clear(o.places)
+		}
+		o.places[frame] = place
+	}
+	return place
+}
+
+// maxPlaces bounds the memory that a guest can take by what it prints.
+const maxPlaces = 10_000
+
+func (o *Object) find(frame Frame) Place {
+	var place Place
+	candidates := o.symbols[frame.Symbol]
+	if len(candidates) == 0 || frame.Offset > frame.Size {
+		return place
+	}
+	matching := matches(candidates, frame.Size)
+	if len(matching) == 0 {
+		place.Mismatch, place.Size = true, candidates[0].size
+		matching = candidates
+	}
+	offset := frame.Offset
+	if frame.Return && offset > 0 {
+		offset--
+	}
+	for i, candidate := range matching {
+		lines := o.at(candidate.address + offset)
+		if i == 0 {
+			place.Lines = lines
+		} else if !slices.Equal(lines, place.Lines) {
+			place.Others++
+		}
+	}
+	return place
+}
+
+// matches returns the symbols of a size. If there are none, it returns those whose size is unknown.
+func matches(symbols []symbol, size uint64) []symbol {
+	exact := slices.DeleteFunc(slices.Clone(symbols), func(s symbol) bool { return s.size != size })
+	if len(exact) > 0 {
+		return exact
+	}
+	return slices.DeleteFunc(slices.Clone(symbols), func(s symbol) bool { return !s.last })
+}
+
+// Function returns the frame of an address in a function of the object. isReturn is the field
+// Return of the frame.
+func (o *Object) Function(address uint64, isReturn bool) (frame Frame, found bool) {
+	if isReturn { // a function that ends with a call is the caller of what follows it
+		frame, found = o.Function(address-1, false)
+		frame.Offset, frame.Return = frame.Offset+1, true
+		return frame, found
+	}
+	next, _ := slices.BinarySearchFunc(o.code, address+1, func(s symbol, a uint64) int { return cmp.Compare(s.address, a) })
+	if next == 0 {
+		return Frame{}, false
+	}
+	at := o.code[next-1]
+	if address-at.address >= at.size {
+		return Frame{}, false
+	}
+	for next > 1 && o.code[next-2].address == at.address {
+		next--
+		at = o.code[next-1] // the first one of several names, as in the kernel
+	}
+	return Frame{Symbol: at.name, Offset: address - at.address, Size: at.size}, true
 }
 
 // sourceFolder returns the folder of the kernel's source; "" if it is unknown.
 func (o *Object) sourceFolder() string {
 	for _, symbol := range o.symbols["kernel_init"] {
-		for _, line := range o.at(symbol.Value) {
+		for _, line := range o.at(symbol.address) {
 			if base, _, found := strings.Cut(line, "init/main.c:"); found {
 				return base
 			}
 		}
 	}
 	return ""
-}
-
-// Lines returns the source lines of a place in a function, as "fs/foo.c:123": that of the
-// innermost inlined function first. It returns nil if they are unknown. size is that of the
-// function, up to the next symbol; functions of the same name differ by it.
-func (o *Object) Lines(symbol string, offset, size uint64) []string {
-	key := frame{symbol, offset, size}
-	if lines, known := o.lines[key]; known {
-		return lines
-	}
-	var lines []string
-	if candidates := o.symbols[symbol]; len(candidates) > 0 {
-		at := slices.IndexFunc(candidates, func(candidate elf.Symbol) bool { return candidate.Size == size })
-		lines = o.at(candidates[max(at, 0)].Value + offset)
-	}
-	o.lines[key] = lines
-	return lines
-}
-
-// at returns the source lines of an address.
-func (o *Object) at(pc uint64) []string {
-	reader := o.data.Reader()
-	unit, err := reader.SeekPC(pc)
-	if err != nil {
-		return nil
-	}
-	table, err := o.data.LineReader(unit)
-	if err != nil || table == nil {
-		return nil
-	}
-	entry, found := seek(table, pc)
-	if !found || entry.File == nil {
-		return nil
-	}
-	lines := []string{o.line(entry.File.Name, int64(entry.Line))}
-	calls := inlined(o.data, reader, pc)
-	files := table.Files()
-	for i := len(calls) - 1; i >= 0; i-- {
-		if call := calls[i]; call.file >= 0 && call.file < int64(len(files)) && files[call.file] != nil {
-			lines = append(lines, o.line(files[call.file].Name, call.line))
-		}
-	}
-	return lines
-}
-
-// seek returns the entry of the table for an address. LineReader.SeekPC needs sequences that
-// are sorted by address; those of the kernel's sections are not.
-func seek(table *dwarf.LineReader, pc uint64) (dwarf.LineEntry, bool) {
-	var before, entry dwarf.LineEntry
-	before.EndSequence = true
-	for table.Next(&entry) == nil {
-		if !before.EndSequence && before.Address <= pc && pc < entry.Address {
-			return before, true
-		}
-		before = entry
-	}
-	return before, false
-}
-
-// line returns a source line without the folder of the kernel's source.
-func (o *Object) line(file string, number int64) string {
-	return path.Clean(strings.TrimPrefix(file, o.base)) + ":" + strconv.FormatInt(number, 10)
-}
-
-// call is the place of a call of an inlined function.
-type call struct{ file, line int64 }
-
-// inlined returns the calls of the inlined functions that have the address, the outermost
-// first. reader has read the entry of the unit.
-func inlined(data *dwarf.Data, reader *dwarf.Reader, pc uint64) []call {
-	var calls []call
-	for {
-		entry, err := reader.Next()
-		if err != nil || entry == nil || entry.Tag == dwarf.TagCompileUnit {
-			return calls
-		}
-		switch entry.Tag {
-		case dwarf.TagSubprogram, dwarf.TagInlinedSubroutine, dwarf.TagLexDwarfBlock:
-		default:
-			if entry.Children {
-				reader.SkipChildren()
-			}
-			continue
-		}
-		if !covers(data, entry, pc) {
-			reader.SkipChildren()
-			continue
-		}
-		if entry.Tag == dwarf.TagInlinedSubroutine {
-			file, _ := entry.Val(dwarf.AttrCallFile).(int64)
-			line, _ := entry.Val(dwarf.AttrCallLine).(int64)
-			calls = append(calls, call{file, line})
-		}
-	}
-}
-
-// covers reports whether the entry has the address. A block without addresses may have it.
-func covers(data *dwarf.Data, entry *dwarf.Entry, pc uint64) bool {
-	ranges, err := data.Ranges(entry)
-	if err != nil {
-		return false
-	}
-	for _, r := range ranges {
-		if pc >= r[0] && pc < r[1] {
-			return true
-		}
-	}
-	return false
 }

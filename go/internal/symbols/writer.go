@@ -7,36 +7,63 @@ import (
 
 // Writer returns a writer that decodes lines and writes them to w. A line is written when it
 // ends. Close writes the last one; it does not close w.
-func (d *Decoder) Writer(w io.Writer) io.WriteCloser { return &writer{decoder: d, w: w} }
-
-type writer struct {
-	decoder *Decoder
-	w       io.Writer
-	rest    []byte // of a line that has no end yet
+func (d *Decoder) Writer(w io.Writer) io.WriteCloser {
+	return &lines{each: func(line string) error {
+		_, err := io.WriteString(w, d.Line(line))
+		return err
+	}}
 }
 
-// maxLine is how long a line is at most before it is written without its end.
+// Survey returns a writer that looks for what a later part of a log says about an earlier one: how
+// far KASLR has moved the kernel. The caller writes the log to it, closes it, and then decodes the
+// same log. It never fails.
+func (d *Decoder) Survey() io.WriteCloser {
+	found := newBoots()
+	d.boots.offsets = found.offsets
+	return &lines{each: func(line string) error {
+		found.line(line)
+		return nil
+	}}
+}
+
+// lines is a writer that calls a function for each line, with its end.
+type lines struct {
+	each func(string) error
+	rest []byte // of a line that has no end yet
+}
+
+// maxLine is how long a line is at most before it is passed on without its end.
 const maxLine = 64 << 10
 
-func (w *writer) Write(data []byte) (int, error) {
-	w.rest = append(w.rest, data...)
-	end := bytes.LastIndexByte(w.rest, '\n') + 1
-	if end == 0 && len(w.rest) > maxLine {
-		end = len(w.rest)
-	}
-	if end > 0 {
-		text := w.decoder.Line(string(w.rest[:end]))
-		w.rest = w.rest[:copy(w.rest, w.rest[end:])]
-		if _, err := io.WriteString(w.w, text); err != nil {
-			return 0, err
+func (l *lines) Write(data []byte) (int, error) {
+	written := len(data)
+	for len(data) > 0 {
+		end := bytes.IndexByte(data, '\n') + 1
+		complete := end > 0
+		if !complete {
+			end = len(data)
+		}
+		l.rest = append(l.rest, data[:end]...)
+		data = data[end:]
+		if complete || len(l.rest) > maxLine {
+			if err := l.flush(); err != nil {
+				return 0, err
+			}
 		}
 	}
-	return len(data), nil
+	return written, nil
+}
+
+func (l *lines) flush() error {
+	line := string(l.rest)
+	l.rest = l.rest[:0]
+	return l.each(line)
 }
 
 // Close implements io.Closer.
-func (w *writer) Close() error {
-	_, err := io.WriteString(w.w, w.decoder.Line(string(w.rest)))
-	w.rest = nil
-	return err
+func (l *lines) Close() error {
+	if len(l.rest) == 0 {
+		return nil
+	}
+	return l.flush()
 }

@@ -46,8 +46,8 @@ func MainOf(m *testing.M, programs map[string]func()) {
 	testscript.Main(m, commands)
 }
 
-// Run runs the transcripts in testdata. In each of them, $PORT0 and $PORT1 are free ports, and the
-// file .tmp/hostile.text is the output of a hostile guest. If a transcript has a file bzImage,
+// Run runs the transcripts in testdata. In each of them, $PORT0 and $PORT1 are free ports, $PACKAGE is
+// the folder of the package, and the file .tmp/hostile.text is the output of a hostile guest. If a transcript has a file bzImage,
 // the file gets the header of a kernel; disk.img becomes a boot sector.
 func Run(t *testing.T) {
 	t.Helper()
@@ -76,8 +76,10 @@ func params(dir string, deadline time.Time) testscript.Params {
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			folder, err := os.Getwd() // go test runs in it
+			env.Setenv("PACKAGE", folder)
 			env.Defer(func() { killOwners(env.WorkDir) })
-			return errors.Join(setPorts(env),
+			return errors.Join(err, setPorts(env),
 				makeMagic(filepath.Join(env.WorkDir, "bzImage"), 0x202, "HdrS"),
 				makeMagic(filepath.Join(env.WorkDir, "disk.img"), 510, "\x55\xaa"),
 				os.WriteFile(filepath.Join(env.WorkDir, ".tmp", "hostile.text"), []byte(hostile), 0o600))
