@@ -111,7 +111,7 @@ func TestScriptOfTheAction(t *testing.T) {
 	t.Parallel()
 	temp := t.TempDir()
 	bin := filepath.Join(temp, "microvm-console", "bin")
-	harness.Must(t, temp, "mkdir", "-p", bin)
+	harness.Must(t, temp, "mkdir", "-p", bin, "out")
 	for _, program := range []string{"sudo", "go", "busybox", "microvm-initrd", "microvm-agent", "run-test"} {
 		harness.WriteFile(t, filepath.Join(bin, program), stub)
 		harness.Must(t, bin, "chmod", "+x", program)
@@ -146,6 +146,11 @@ func TestScriptOfTheAction(t *testing.T) {
 	want := map[string]any{"name": "kernel", "memoryMiB": 512.0, "kernel": folder + "/bzImage", "initrd": folder + "/initrd"}
 	if !reflect.DeepEqual(vm, want) {
 		t.Errorf("vm.json is %v", vm)
+	}
+	harness.WriteFile(t, filepath.Join(temp, "out", "report.json"),
+		`{"runs": [{"machine": "kernel", "checks": [{"name": "a", "result": "passed"}, {"name": "b", "result": "failed", "why": "50%\r::error::\nmore"}]}]}`)
+	if output := harness.Must(t, temp, script, "test"); !strings.HasSuffix(output, "\n::error::kernel: b: 50%25 ::error::\n") {
+		t.Errorf("it prints:\n%s", output)
 	}
 	for _, fields := range []string{"[]", "memoryMiB: 512"} {
 		harness.Setenv(t, "FIELDS", fields)
