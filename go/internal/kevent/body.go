@@ -2,6 +2,7 @@ package kevent
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,7 +19,7 @@ var details = regexp.MustCompile(`^\s*(?:` +
 
 var (
 	lockName = regexp.MustCompile(`, at: *(?:\[<[^>]*>\] *)?([A-Za-z_][\w.$]*)\+0x`)
-	acquires = regexp.MustCompile(`(?:is trying to (?:acquire|release)|^\S+/\d+ .*takes:|is freeing memory|just changed the state)`)
+	acquires = regexp.MustCompile(`(?:is trying to (?:acquire|release)|is already holding|^\S+/\d+ .*takes:|is freeing memory|just changed the state)`)
 )
 
 // bodyNames are the ways in which the lines after the headline name the function.
@@ -36,9 +37,7 @@ func (r *report) belongs(l line) bool {
 	if r.takesFunction(l.text) {
 		return true
 	}
-	if r.e.Kind == Lockdep && acquires.MatchString(l.text) {
-		r.expect = true
-	}
+	r.announces(l.text)
 	for _, n := range bodyNames {
 		if function, found := n.in(l.text, r.e.Kind); found {
 			r.named = append(r.named, function)
@@ -62,6 +61,15 @@ func (r *report) belongs(l line) bool {
 	return details.MatchString(l.text)
 }
 
+// announces takes a line that says what the next one has.
+func (r *report) announces(text string) {
+	r.aside = strings.HasPrefix(text, "Preemption disabled at:")
+	if r.e.Kind == Lockdep {
+		r.expect = r.expect || acquires.MatchString(text)
+		r.safe = r.safe && text == "" || strings.HasSuffix(text, "-irq-safe at:")
+	}
+}
+
 // userReturn reports whether a line belongs to a report whose title has userReturn: the list
 // of locks is its last part.
 func (r *report) userReturn(text string) bool {
@@ -77,22 +85,41 @@ func (r *report) userReturn(text string) bool {
 func (r *report) takesFunction(text string) bool {
 	if f, found := parseFrame(text); found {
 		switch {
+		case r.aside:
+			r.aside = false
+		case r.safe:
+			r.takesSafe(f.name)
 		case r.expect:
 			r.named, r.expect = append(r.named, f.name), false
-		case !r.frozen && len(r.trace) < 4*maxFrames:
+		case f.certain && !r.frozen:
 			r.trace = append(r.trace, f)
 		}
 		return true
 	}
-	if match := counter.FindStringSubmatch(text); match != nil {
+	if !strings.Contains(text, "+0x") {
+		return false
+	}
+	match := counter.FindStringSubmatch(text)
+	if match == nil {
+		match = link.FindStringSubmatch(text) // what was called had no name
+	}
+	if match != nil {
 		if r.pc == "" {
 			r.pc = plainName(match[1])
 		}
 		return true
 	}
-	match := lockName.FindStringSubmatch(text)
+	match = lockName.FindStringSubmatch(text)
 	if match != nil && r.expect {
 		r.named, r.expect = append(r.named, plainName(match[1])), false
 	}
 	return match != nil
+}
+
+// takesSafe takes a frame of the trace in which an interrupt has taken the lock: the report of
+// a wrong order of locks is about its function.
+func (r *report) takesSafe(name string) {
+	if !reporting.MatchString(name) && !r.helps(name) {
+		r.named, r.safe = slices.Insert(r.named, 0, name), false
+	}
 }

@@ -110,6 +110,9 @@ func (r *report) processor(match []string) {
 
 // who takes the processor and the process from a line that has them.
 func (r *report) who(text string) {
+	if !strings.Contains(text, "omm") { // "Comm: ", "comm "
+		return
+	}
 	match := process.FindStringSubmatch(text)
 	if match == nil {
 		match = comm.FindStringSubmatch(text)

@@ -8,7 +8,8 @@ import (
 
 // head describes the first line of a kind of report.
 type head struct {
-	prefix string         // of the line
+	prefix string         // of the line; "": any
+	holds  string         // what the line must contain, if the prefix is ""
 	more   *regexp.Regexp // what must follow the prefix; nil: anything
 	kind   Kind
 	// joins is set if the report may be a part of one that has begun: an oops has several
@@ -29,12 +30,12 @@ var heads = []head{
 	{prefix: "UBSAN: ", kind: UBSAN, whole: true},
 
 	{prefix: "BUG: unable to handle ", kind: Oops, joins: true},
-	{prefix: "BUG: kernel NULL pointer dereference", kind: Oops, joins: true},
+	{prefix: "BUG: ", more: regexp.MustCompile(`^(?:[Kk]ernel NULL pointer dereference|Unable to handle kernel )`), kind: Oops, joins: true},
 	{prefix: "BUG: stack guard page was hit", kind: Oops, joins: true},
 	{prefix: "BUG: ", more: regexp.MustCompile(`stack guard page was hit`), kind: Oops, joins: true},
 	{prefix: "Oops", more: regexp.MustCompile(`^(?::| -| \[)`), kind: Oops, joins: true},
 	{prefix: "general protection fault", kind: Oops, joins: true},
-	{prefix: "Internal error: ", kind: Oops, joins: true},
+	{prefix: "Internal error: ", more: oopsCount, kind: Oops, joins: true},
 	{prefix: "Unable to handle kernel ", kind: Oops, joins: true},
 	{prefix: "Unhandled fault: ", kind: Oops, joins: true},
 	{prefix: "Unhandled prefetch abort: ", kind: Oops, joins: true},
@@ -52,11 +53,17 @@ var heads = []head{
 	{prefix: "Bad mode in ", kind: Panic},
 	{prefix: "Insufficient stack space to handle exception", kind: Oops, joins: true},
 	{prefix: "kernel tried to execute NX-protected page", kind: Oops, joins: true},
+	{prefix: "unable to execute userspace code (SMEP?)", kind: Oops, joins: true},
+	{prefix: "CPU ", more: regexp.MustCompile(`^\d+ Unable to handle kernel `), kind: Oops, joins: true}, // MIPS, LoongArch
+	{prefix: "Unhandled ", more: regexp.MustCompile(`^\S+ el\d\w+ \S+ exception on CPU\d`), kind: Panic}, // arm64
+	{prefix: "Kernel bug detected[#", kind: Bug, joins: true},                                            // MIPS
+	{holds: "[#", more: died, kind: Oops, joins: true},
 
 	{prefix: "BUG: soft lockup", kind: Lockup},
 	{prefix: "BUG: spinlock lockup suspected", kind: Lockup},
 	{prefix: "Watchdog detected hard LOCKUP", kind: Lockup},
 	{prefix: "CPU", kind: Lockup, more: regexp.MustCompile(`^\d+: Watchdog detected hard LOCKUP`)},
+	{prefix: "CPU ", kind: Lockup, more: regexp.MustCompile(`^\d+ (?:self-detected |detected )?[Hh]ard LOCKUP`)}, // PowerPC
 	{prefix: "Watchdog CPU:", kind: Lockup, more: regexp.MustCompile(`Hard LOCKUP`)},
 	{prefix: "BUG: workqueue ", kind: Workqueue, whole: true},
 	{prefix: "BUG: sleeping function called from invalid context", kind: AtomicSleep},
@@ -67,38 +74,46 @@ var heads = []head{
 	{prefix: "WARNING: ", kind: Lockdep, more: lockReport, whole: true},
 	{prefix: "INFO: ", kind: Lockdep, more: lockReport, whole: true},
 	{prefix: "BUG: ", kind: Lockdep, more: lockReport, whole: true},
-	{prefix: "possible deadlock", kind: Lockdep, whole: true},
 
 	{prefix: "INFO: rcu_", kind: RCUStall, more: regexp.MustCompile(`stall|hang`), joins: true},
+	{prefix: "rcu_", kind: RCUStall, more: regexp.MustCompile(`^\w+ kthread (?:starved for|timer wakeup didn't happen for)`), joins: true},
 	{prefix: "INFO: task ", kind: HungTask, more: regexp.MustCompile(`:\d+ (?:blocked .*for more than|blocked on|can't die for more than)`)},
 
 	{prefix: "refcount_t: ", kind: Refcount, joins: true},
 	{prefix: "list_add corruption", kind: ListCorruption, joins: true},
 	{prefix: "list_add double add", kind: ListCorruption, joins: true},
 	{prefix: "list_del corruption", kind: ListCorruption, joins: true},
-	{prefix: "WARNING: ", kind: Warning, more: regexp.MustCompile(`^(?:CPU: \d+ PID: \d+ at |at |kernel stack |can't |possible|ODEBUG|\S+:\d+ at |[a-z_]+/\S+:\d+ |stack recursion|unwind|\S+ bad )`), joins: true},
+	{prefix: "WARNING: ", kind: Warning, more: regexp.MustCompile(`^(?:CPU: \d+ PID: \d+ at |at |kernel stack |can't (?:dereference|access)|ODEBUG|\S+:\d+ at |[a-z_]+/\S+:\d+ |stack recursion|unwind)`), joins: true},
 	{prefix: "kernel BUG at ", kind: Bug, joins: true},
 	{prefix: "Kernel BUG at ", kind: Bug, joins: true},
 	{prefix: "BUG: ", kind: Bug},
+	{prefix: "slab error in ", kind: Bug},
 	{prefix: "INFO: Allocated in ", kind: Bug, joins: true},
 	{prefix: "INFO: Freed in ", kind: Bug, joins: true},
 	{prefix: "BUG ", kind: Bug, more: regexp.MustCompile(`^\S+ \(.*\): `), whole: true},
 
-	{more: regexp.MustCompile(`^.{1,15} invoked oom-killer: `), kind: OOM, whole: true},
+	{holds: " invoked oom-killer: ", more: regexp.MustCompile(`^.{1,15} invoked oom-killer: `), kind: OOM, whole: true},
 	{prefix: "Out of memory: Kill", kind: OOM, joins: true},
 	{prefix: "Memory cgroup out of memory: Kill", kind: OOM, joins: true},
 	{prefix: "mce: [Hardware Error]: CPU ", kind: MCE},
 }
+
+// died matches what die() of most architectures prints: the exception, a code, and how many oopses
+// there have been.
+var died = regexp.MustCompile(`^[A-Za-z][\w #,./()-]{2,70}?(?:: [0-9a-f]{1,16}(?: ilc:\d)?|, sig: \d+)? ?\[#\d{1,4}\](?::? *$| *(?:PREEMPT|SMP|DEBUG_PAGEALLOC|KASAN|PTI|NOPTI|ARM|THUMB2)\b)`)
 
 // lockReport matches the reports of lockdep and of RCU's checks after "WARNING: ", "BUG: " or
 // "INFO: ", the prefix of older kernels.
 var lockReport = regexp.MustCompile(`^(?:possible (?:circular|recursive|irq lock inversion|unsafe|reason)|inconsistent lock state|bad (?:unlock|contention) balance|bad unlock|held lock freed|(?:\S+/\d+ )?(?:still has locks held|lock held (?:when|at))|suspicious RCU usage|nested lock was not taken|Nested lock|(?:HARDIRQ|SOFTIRQ|HARDIRQ-READ|RECLAIM_FS)\S* -> |\S+-safe -> |lock held when returning|trying to register non-static key|Invalid wait context|invalid wait context|MAX_\w+ too low|\S+ lock order detected|inconsistent lock)`)
 
 // noise matches what the kernel prints before a headline.
-var noise = regexp.MustCompile(`^(?:(?:NMI watchdog|watchdog|rcu|traps|general|workqueue|usercopy|kernel|refcount|list|kmemleak|x86/\w+): |\[ )+`)
+var noise = regexp.MustCompile(`^(?:(?:NMI watchdog|watchdog|rcu|traps|general|workqueue|usercopy|kernel|refcount|list|kmemleak|x86/\w+): |\[ |-{12}\[ cut here \]-{12} *|kasan: GPF could be caused by NULL-ptr deref or user memory access)+`)
 
 // cutHere is the line before the report of a BUG or a WARN.
 const cutHere = "--- cut here ---"
+
+// noisy are the first bytes of what noise matches.
+const noisy = "Nwrtguklx[-"
 
 // findHead returns the head of a line, and its headline.
 func findHead(text string) (*head, string) {
@@ -106,20 +121,31 @@ func findHead(text string) (*head, string) {
 	if len(text) < 8 {
 		return nil, ""
 	}
-	if noise.MatchString(text) {
+	if strings.IndexByte(noisy, text[0]) >= 0 && noise.MatchString(text) {
 		text = strings.TrimSuffix(noise.ReplaceAllString(text, ""), " ]")
 	}
-	if text == "" || !strings.Contains(text, " invoked oom-killer: ") && !strings.ContainsRune("KBUOgIAPdisaWwrlpMmku[C", rune(text[0])) {
+	if text == "" {
 		return nil, ""
 	}
-	for i := range heads {
-		h := &heads[i]
-		if rest, found := strings.CutPrefix(text, h.prefix); found && (h.more == nil || h.more.MatchString(rest)) {
+	for _, h := range headsOf[text[0]] {
+		if rest, found := strings.CutPrefix(text, h.prefix); found && strings.Contains(text, h.holds) && (h.more == nil || h.more.MatchString(rest)) {
 			return h, text
 		}
 	}
 	return nil, ""
 }
+
+// headsOf has the heads of the lines that begin with a byte, in their order.
+var headsOf = func() (table [256][]*head) {
+	for i := range heads {
+		for initial := range table {
+			if prefix := heads[i].prefix; prefix == "" || prefix[0] == byte(initial) {
+				table[initial] = append(table[initial], &heads[i])
+			}
+		}
+	}
+	return table
+}()
 
 // Headline returns the kind of report that begins with a line of a console, and the line
 // without the kernel's prefixes. The kind is "" if no report begins with it.

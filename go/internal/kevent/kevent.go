@@ -85,7 +85,7 @@ func (e *Event) fingerprint() string {
 		if len(names) > fingerprintFrames {
 			break
 		}
-		if name != e.Function && !reporting.MatchString(name) {
+		if name != e.Function && !reporting.MatchString(name) && !helpers.MatchString(name) {
 			names = append(names, name)
 		}
 	}

@@ -19,9 +19,10 @@ type line struct {
 	caller     string // "T123" or "C1" (CONFIG_PRINTK_CALLER); "" if the kernel does not print it
 }
 
-// stamp matches the kernel's prefix of a line: its time, and the caller in a second pair of
-// brackets. A prompt, or a part of another line, may precede it.
-var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{1,9})\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
+// stamp matches the kernel's prefix of a line: its time (kernels of telephones add the
+// processor or the date), and the caller in a second pair of brackets. A prompt, or a part of
+// another line, may precede it.
+var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{1,9})(?:@[0-9]| / [0-9: .-]{1,24})?\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
 
 // callerOnly matches the prefix of a kernel that prints callers and no times.
 var callerOnly = regexp.MustCompile(`^\[ *([TC][0-9]+)\] `)
@@ -30,17 +31,49 @@ var callerOnly = regexp.MustCompile(`^\[ *([TC][0-9]+)\] `)
 var level = regexp.MustCompile(`^<[0-9]{1,3}>`)
 
 // hostPrefix matches what syslog and journalctl print before a line of the kernel.
-var hostPrefix = regexp.MustCompile(`^(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+Z-]+) \S+ kernel: `)
+var hostPrefix = regexp.MustCompile(`^(?:(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+Z-]+) \S+ kernel: |[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9:]{8} )`)
+
+// vendor matches what the kernels of telephones print after the time: processor and task.
+var vendor = regexp.MustCompile(`^ *(?:\[[0-9]: *[^]:]{1,16}: *[0-9]+\] ?|[.-]?\([0-9]\)\[[0-9]+:[^]]{1,32}\]|c[0-9] +[0-9]+ )`)
+
+// color matches the colors of dmesg.
+var color = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
 // maxPrompt is how many bytes may precede the kernel's prefix in a line.
 const maxPrompt = 64
+
+// findStamp returns the place of the kernel's prefix in a line, as a match of stamp. Of several,
+// it is the one that a headline follows: another processor has cut the first message short.
+func findStamp(raw []byte) []int {
+	m := stamp.FindSubmatchIndex(raw)
+	if m == nil || m[0] > maxPrompt {
+		return nil
+	}
+	rest := raw[m[1]:]
+	if bytes.IndexByte(rest, '[') < 0 {
+		return m
+	}
+	next := stamp.FindSubmatchIndex(rest)
+	if next == nil {
+		return m
+	}
+	if h, _ := findHead(string(rest[next[1]:])); h == nil {
+		return m
+	}
+	for i := range next {
+		if next[i] >= 0 {
+			next[i] += m[1]
+		}
+	}
+	return next
+}
 
 // parse returns a line for its bytes, without its end.
 func parse(raw []byte, begin, end int64) line {
 	l := line{begin: begin, end: end}
 	raw = bytes.TrimRight(raw[:min(len(raw), maxLine)], " \t\x00")
 	if bytes.IndexByte(raw, '[') >= 0 {
-		if m := stamp.FindSubmatchIndex(raw); m != nil && m[0] <= maxPrompt {
+		if m := findStamp(raw); m != nil {
 			l.stamped = true
 			l.time, _ = strconv.ParseFloat(string(raw[m[2]:m[3]]), 64)
 			if m[4] >= 0 {
@@ -53,12 +86,26 @@ func parse(raw []byte, begin, end int64) line {
 		}
 	}
 	text := string(raw)
-	if m := callerOnly.FindStringSubmatch(text); m != nil && !l.stamped {
-		l.caller, text = m[1], text[len(m[0]):]
+	if strings.IndexByte(text, '\x1b') >= 0 {
+		text = color.ReplaceAllString(text, "")
 	}
-	if !l.stamped {
-		text = hostPrefix.ReplaceAllString(level.ReplaceAllString(text, ""), "")
+	switch {
+	case !l.stamped:
+		if m := callerOnly.FindStringSubmatch(text); m != nil {
+			l.caller, text = m[1], text[len(m[0]):]
+		}
+		text = hostPrefix.ReplaceAllString(withoutLevel(text), "")
+	case text != "" && strings.IndexByte(" (c.-", text[0]) >= 0:
+		text = vendor.ReplaceAllString(text, "")
 	}
-	l.text = strings.TrimPrefix(level.ReplaceAllString(text, ""), "kmemleak: ")
+	l.text = strings.TrimPrefix(withoutLevel(text), "kmemleak: ")
 	return l
+}
+
+// withoutLevel returns text without the level before it.
+func withoutLevel(text string) string {
+	if !strings.HasPrefix(text, "<") {
+		return text
+	}
+	return level.ReplaceAllString(text, "")
 }

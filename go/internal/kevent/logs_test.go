@@ -126,3 +126,27 @@ func lineAt(log []byte, offset int64) string {
 	line, _, _ := strings.Cut(string(log[offset:]), "\n")
 	return line
 }
+
+// BenchmarkScan scans a boot without reports, and all logs one after the other.
+func BenchmarkScan(b *testing.B) {
+	for _, pattern := range []string{"clean-boot.log", "*.log"} {
+		files, err := filepath.Glob(filepath.Join("testdata/logs", pattern))
+		if err != nil {
+			b.Fatal(err)
+		}
+		var logs []byte
+		for _, file := range files {
+			log, err := os.ReadFile(file)
+			if err != nil {
+				b.Fatal(err)
+			}
+			logs = append(logs, log...)
+		}
+		b.Run(pattern, func(b *testing.B) {
+			b.SetBytes(int64(len(logs)))
+			for b.Loop() {
+				scanPieces(logs, 64<<10)
+			}
+		})
+	}
+}

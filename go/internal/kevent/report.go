@@ -11,7 +11,7 @@ type report struct {
 	lines  int     // since its first line
 	other  int     // lines since the last one that belongs to it
 	closed bool
-	heir   *report // the panic that follows before this report has a trace
+	heir   *report // the report that follows before this one has a trace, as a panic
 
 	named     []string // the functions that the headline and other lines name
 	pc        string   // the function of the program counter
@@ -19,6 +19,8 @@ type report struct {
 	frozen    bool // the trace is complete
 	backtrace bool // "stack backtrace:" was there
 	expect    bool // the next line has the function that takes or releases a lock
+	safe      bool // the next lines are the trace of an interrupt that takes a lock
+	aside     bool // the next line has the function that disabled preemption
 	died      bool // the number of an oops was there: "[#1]"
 }
 
@@ -85,7 +87,14 @@ func (r *report) over() bool {
 	return r.closed || r.other > maxOther || r.lines > maxLines
 }
 
-// inherit takes the trace of the panic that the report has caused.
+// cutBy reports whether a report that begins while this one has no trace has the trace instead:
+// the panic that it causes, or what goes wrong while a stall is reported.
+func (r *report) cutBy(h *head) bool {
+	stall := r.e.Kind == RCUStall || r.e.Kind == Lockup
+	return len(r.trace) == 0 && (h.kind == Panic || stall && h.kind == Warning)
+}
+
+// inherit takes the trace of the heir.
 func (r *report) inherit() {
 	if len(r.trace) == 0 {
 		r.trace = r.heir.trace

@@ -160,7 +160,7 @@ func (s *Scanner) begin(h *head, headline string, l line) (events []Event) {
 			r.headline(h, headline, l)
 			return s.end((*report).over)
 		}
-		if h.kind != Panic || len(r.trace) > 0 {
+		if !r.cutBy(h) {
 			r.closed = true // the report of the same caller ends here
 		}
 	}
@@ -170,11 +170,9 @@ func (s *Scanner) begin(h *head, headline string, l line) (events []Event) {
 		r.e.Begin = s.prelude.begin
 	}
 	s.prelude = prelude{}
-	if h.kind == Panic {
-		for _, other := range s.open {
-			if other.caller == l.caller {
-				other.heir = r
-			}
+	for _, other := range s.open {
+		if other.caller == l.caller && other.heir == nil && (h.kind == Panic || other.cutBy(h)) {
+			other.heir = r
 		}
 	}
 	s.open = append(s.open, r)
@@ -196,7 +194,7 @@ func (s *Scanner) end(over func(*report) bool) (events []Event) {
 			r.closed = true
 		}
 	}
-	for _, r := range s.open { // a report that waits for the trace of a panic
+	for _, r := range slices.Backward(s.open) { // a report that waits for the trace of another
 		if r.heir != nil && r.heir.closed {
 			r.inherit()
 		}

@@ -12,18 +12,21 @@ import (
 
 // TestCorpus measures the scanner with the logs of a folder: each has a header whose first
 // line is "TITLE: …", or empty if the log has no crash. KEVENT_CORPUS names the folder, and
-// KEVENT_PART is "even" or "odd": the part of the files by their numbers.
+// KEVENT_PART is the part of the files by their numbers: "even", "odd", "4n" or "4n+2".
 func TestCorpus(t *testing.T) {
 	folder := os.Getenv("KEVENT_CORPUS")
 	if folder == "" {
 		t.Skip("KEVENT_CORPUS names no folder with logs")
 	}
-	parity := map[string]int{"even": 0, "odd": 1}[os.Getenv("KEVENT_PART")]
+	part := map[string][2]int{"even": {2, 0}, "odd": {2, 1}, "4n": {4, 0}, "4n+2": {4, 2}}[os.Getenv("KEVENT_PART")]
+	if part[0] == 0 {
+		t.Fatal("KEVENT_PART names no part of the files")
+	}
 	files, _ := filepath.Glob(filepath.Join(folder, "*"))
 	var crashes, found, clean, falsely, kinds, functions, named int
 	for _, file := range files {
 		number, err := strconv.Atoi(filepath.Base(file))
-		if err != nil || number%2 != parity {
+		if err != nil || number%part[0] != part[1] {
 			continue
 		}
 		title, log := corpusFile(t, file)
