@@ -84,6 +84,7 @@ func TestLine(t *testing.T) {
 		{"an address of a process", "RIP: 0033:0x47b7a0\n", ""},
 		{"the end of the last function", "  0xffffffff82000015\n", "  0xffffffff82000015 (mount_root+0x15/0x15 init/main.c:25)\n"},
 		{"the instruction after it", "RIP: 0010:0xffffffff82000015\n", ""},
+		{"riscv", "epc : vfs_read+0xd/0x30 ra : vfs_write+0x8/0x30\n", "epc : vfs_read+0xd/0x30 (fs/read.c:12) ra : vfs_write+0x8/0x30 (fs/write.c:9)\n"},
 		{"KFENCE", "BUG: KFENCE: out-of-bounds read in vfs_read+0xd/0x30\n", "BUG: KFENCE: out-of-bounds read in vfs_read+0xd/0x30 (fs/read.c:12)\n"},
 		{"KASAN", "BUG: KASAN: slab-out-of-bounds in vfs_read+0xd/0x30\n", "BUG: KASAN: slab-out-of-bounds in vfs_read+0xd/0x30 (fs/read.c:11)\n"},
 	} {

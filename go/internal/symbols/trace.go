@@ -48,8 +48,8 @@ func NewDecoder(o Options) (*Decoder, error) {
 // frames matches a frame: the function, the offset, its size, and the module with its build ID.
 var frames = regexp.MustCompile(`([A-Za-z_][\w.$]*)\+0x([0-9a-f]{1,8})/0x([0-9a-f]{1,8})(?: \[([\w-]+)(?: [0-9a-f]+)?\])?`)
 
-// exact matches the lines whose address is that of the instruction that was running. Those of
-// other lines are return addresses.
+// exact matches the lines whose first address is that of the instruction that was running. Other
+// addresses are those to which a function returns.
 var exact = regexp.MustCompile(`RIP: |\bWARNING: |\b[Pp][Cc](?: :| is at) |\bE?IP: |\bepc : |\bNIP |BUG: KFENCE: (?:out-of-bounds|use-after-free|invalid (?:read|write)) `)
 
 // Line returns a line with the source lines in parentheses after each frame or address of a trace.
@@ -64,7 +64,7 @@ func (d *Decoder) Line(text string) string {
 	return frames.ReplaceAllStringFunc(text, func(found string) string {
 		match := frames.FindStringSubmatch(found)
 		if isExact {
-			d.exact = found
+			d.exact, isExact = found, false
 		}
 		offset, _ := strconv.ParseUint(match[2], 16, 64) // of eight digits at most
 		size, _ := strconv.ParseUint(match[3], 16, 64)
