@@ -117,13 +117,14 @@ func TestAction(t *testing.T) {
 	parts := harness.PartsOfDemo(t)
 	home := kernelDeveloper(t, parts)
 	r := newRunner(t, map[string]string{
-		"kernel": "linux/arch/x86/boot/bzImage", "modules": parts.Modules, "args": "--lines 1000 --run 'login|no such check'",
+		"kernel": "linux/arch/x86/boot/bzImage", "modules": parts.Modules, "args": "--lines 1000 --run 'login|its own'",
+		"fields": `{"checks": [{"name": "its own", "run": "echo $((6*7))", "match": "^42\n$"}]}`,
 	})
 	output, err := r.run(home)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	if report := harness.ReadFile(t, r.output("report")); !strings.Contains(report, `name="login on hvc0"`) {
+	if report := harness.ReadFile(t, r.output("report")); !strings.Contains(report, `name="login on hvc0"`) || !strings.Contains(report, `name="its own"`) {
 		t.Errorf("the report is:\n%s", report)
 	}
 	if summary := harness.ReadFile(t, r.file("GITHUB_STEP_SUMMARY")); !strings.Contains(summary, " passed, 0 failed in ") {
@@ -149,6 +150,7 @@ func TestAction(t *testing.T) {
 	for want, inputs := range map[string]map[string]string{
 		"::error::microvm-console: no VM (set vm to a vm.json, or kernel to a bzImage)\n":             {},
 		"::error::microvm-console: vm and kernel exclude each other (set one of them)\n":              {"vm": "vm.json", "kernel": "k"},
+		"::error::microvm-console: fields are for kernel (write them into the vm.json)\n":             {"vm": "vm.json", "fields": "{}"},
 		"::error::microvm-console: kernel: none: no such file\n":                                      {"kernel": "none"},
 		"::error::microvm-console: modules: none: no such folder\n":                                   {"kernel": "linux/arch/x86/boot/bzImage", "modules": "none"},
 		"::error::microvm-console: args: --run 'a: is not quoted as for a shell (close each quote)\n": {"vm": "vm.json", "args": "--run 'a"},
@@ -159,10 +161,10 @@ func TestAction(t *testing.T) {
 	}
 }
 
-// TestActionInstalls checks that the action installs packages if either QEMU or busybox is missing.
+// TestActionInstalls checks that the action installs packages if QEMU, busybox or jq is missing.
 func TestActionInstalls(t *testing.T) {
 	t.Parallel()
-	for _, missing := range []string{"qemu-system-x86_64", "busybox"} {
+	for _, missing := range []string{"qemu-system-x86_64", "busybox", "jq"} {
 		bin := t.TempDir()
 		for _, tool := range []string{"bash", "dirname", "realpath"} {
 			path, err := exec.LookPath(tool)
@@ -171,7 +173,7 @@ func TestActionInstalls(t *testing.T) {
 			}
 			harness.Must(t, bin, "ln", "-s", path, tool)
 		}
-		for _, tool := range []string{"sudo", "qemu-system-x86_64", "busybox"} {
+		for _, tool := range []string{"sudo", "qemu-system-x86_64", "busybox", "jq"} {
 			if tool == missing {
 				continue
 			}

@@ -190,7 +190,7 @@ func checkPaths(c *cli.Context) error {
 	}
 	if c.IsSet("timeline") {
 		if c.Int("repeat") > 1 || c.NArg() > 1 {
-			return cmdline.Usage("timeline: is the picture of one run (leave it out; --artifacts has one of each run that it keeps)")
+			return cmdline.Usage("timeline: a picture shows one run (leave it out; --artifacts has a picture of each run that it keeps)")
 		}
 		if err := report.CheckPath(c.String("timeline")); err != nil {
 			return cmdline.Usage("timeline: %v", err)

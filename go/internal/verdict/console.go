@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ const (
 	keptBytes = 128 << 10
 	// maxStamps is how many times of the kernel's lines a console keeps.
 	maxStamps = 1 << 17
-	// maxLines is how many lines of a report an Event has at most.
+	// maxLines is how many lines of a report an Event has at most; one more line counts those left out.
 	maxLines = 40
 )
 
@@ -106,9 +107,13 @@ func (c *console) lines(begin, end int64) []string {
 	begin = first + int64(bytes.LastIndexByte(c.kept[:begin-first], '\n')) + 1
 	text := strings.TrimRight(string(c.kept[begin-first:end-first]), "\r\n")
 	lines := strings.Split(text, "\n")
+	more := len(lines) - maxLines
 	lines = lines[:min(len(lines), maxLines)]
 	for i, line := range lines {
 		lines[i] = plaintext.Line(strings.TrimRight(line, "\r"))
+	}
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("… %d more lines", more))
 	}
 	return lines
 }

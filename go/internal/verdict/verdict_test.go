@@ -229,3 +229,15 @@ func FuzzJudge(f *testing.F) {
 		}
 	})
 }
+
+// TestLinesLeftOut checks that a long report says how many of its lines are left out.
+func TestLinesLeftOut(t *testing.T) {
+	rip, trace := line(2.1, "RIP: 0010:fuzz_open+0x10/0x20"), line(2.1, "Call Trace:")
+	for i := range 49 {
+		trace += line(2.1, fmt.Sprintf(" fuzz_%d+0x1/0x2", i))
+	}
+	lines := judge(fail, boot+strings.Replace(oops, rip, rip+trace, 1)).Events[0].Lines
+	if got := lines[len(lines)-1]; len(lines) != 41 || got != "… 13 more lines" {
+		t.Errorf("%d lines, the last one is %q", len(lines), got)
+	}
+}
