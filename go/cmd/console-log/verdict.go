@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -41,13 +42,16 @@ func judgeFile(c *cli.Context, path string) error {
 	defer in.Close()
 	judge := verdict.New(rules, "")
 	chunk := make([]byte, 64<<10)
-	for {
+	for empty := true; ; { // of a kernel that has not printed, nothing is known
 		n, err := in.Read(chunk)
 		judge.Feed(0, chunk[:n])
-		if errors.Is(err, io.EOF) {
+		empty = empty && n == 0
+		switch {
+		case errors.Is(err, io.EOF) && empty:
+			return fmt.Errorf("file: %s is empty (choose the log of the kernel's console)", path)
+		case errors.Is(err, io.EOF):
 			return printVerdict(c, judge.Result())
-		}
-		if err != nil {
+		case err != nil:
 			return fmt.Errorf("file: %w", err)
 		}
 	}
@@ -62,6 +66,9 @@ func judgeBoot(c *cli.Context, o options, log logs.Log) error {
 	parts, err := partsOf(o, log)
 	if err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(parts, func(p part) bool { return p.boot.End > p.boot.Start }) {
+		return fmt.Errorf("%s: boot %d has printed nothing (--list shows how it ended)", log, parts[0].boot.Number)
 	}
 	result, err := judge(rules, parts)
 	if err != nil {
