@@ -39,6 +39,11 @@ func TestVersionInDocuments(t *testing.T) {
 			t.Errorf("%s does not name %s", document, want)
 		}
 	}
+	for _, want := range []string{"uses: OWNER/microvm-console@v" + version + "\n", " --branch v" + version + " "} {
+		if text := harness.ReadFile(t, filepath.Join(harness.Root, "docs/in-ci.md")); !strings.Contains(text, want) {
+			t.Errorf("docs/in-ci.md does not have %q", want)
+		}
+	}
 	if changes := harness.ReadFile(t, filepath.Join(harness.Root, "CHANGELOG.md")); !strings.Contains(changes, "\n## ["+version+"] - ") {
 		t.Errorf("CHANGELOG.md has no section for %s", version)
 	}
