@@ -1,6 +1,7 @@
 package kevent
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func (r *report) belongs(l line) bool {
 	case r.e.Kind == Kmemleak:
 		return strings.HasPrefix(l.text, "  ")
 	case strings.HasPrefix(trimmed, "stack backtrace:"):
-		r.backtrace, r.trace = true, nil
+		r.backtrace, r.trace, r.path = true, nil, nil
 	case strings.HasPrefix(trimmed, "Allocated by"), strings.HasPrefix(trimmed, "Freed by"), strings.HasPrefix(trimmed, "Uninit was"):
 		r.frozen = len(r.trace) > 0
 	case strings.Contains(r.e.Title, userReturn):
@@ -92,7 +93,7 @@ func (r *report) takesFunction(text string) bool {
 		case r.expect:
 			r.named, r.expect = append(r.named, f.name), false
 		case f.certain && !r.frozen:
-			r.trace = append(r.trace, f)
+			r.trace, r.path = append(r.trace, f), append(r.path, f.name)
 		}
 		return true
 	}
@@ -100,13 +101,14 @@ func (r *report) takesFunction(text string) bool {
 		return false
 	}
 	match := counter.FindStringSubmatch(text)
+	if match != nil && !r.frozen {
+		r.path = append(r.path, plainName(match[1]))
+	}
 	if match == nil {
 		match = link.FindStringSubmatch(text) // what was called had no name
 	}
 	if match != nil {
-		if r.pc == "" {
-			r.pc = plainName(match[1])
-		}
+		r.pc = cmp.Or(r.pc, plainName(match[1]))
 		return true
 	}
 	match = lockName.FindStringSubmatch(text)
@@ -119,7 +121,7 @@ func (r *report) takesFunction(text string) bool {
 // takesSafe takes a frame of the trace in which an interrupt has taken the lock: the report of
 // a wrong order of locks is about its function.
 func (r *report) takesSafe(name string) {
-	if !reporting.MatchString(name) && !r.helps(name) {
+	if !r.helps(name) {
 		r.named, r.safe = slices.Insert(r.named, 0, name), false
 	}
 }

@@ -62,4 +62,4 @@ func plainName(name string) string {
 }
 
 // systemCall matches the names of a system call of an architecture or of an ABI.
-var systemCall = regexp.MustCompile(`^(?:__(?:x64|ia32|arm64|s390x?|riscv)_(?:compat_)?(sys_)|(?:__(?:se|do)_(?:compat_)?sys|(?:compat_)?SyS|(?:C_)?SYSC)_([a-z]))`)
+var systemCall = regexp.MustCompile(`^(?:__(?:x64|ia32|arm64|s390x?|riscv)_(?:compat_)?(sys_)|(?:__(?:se|do)_(?:compat_)?sys|(?:compat_)?SyS|(?:C_)?SYSC|_{0,4}sys|ksys)_([a-z]))`)

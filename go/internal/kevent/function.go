@@ -1,7 +1,7 @@
 package kevent
 
 import (
-	"regexp"
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -18,12 +18,8 @@ func (r *report) event() Event {
 
 // function returns the function that the report is about.
 func (r *report) function() string {
-	var names []string
-	for _, f := range r.trace {
-		names = append(names, f.name)
-	}
-	if r.atEntry() {
-		if name := entryOf(append([]string{r.pc}, names...)); name != "" {
+	if r.loops() {
+		if name := r.calledPart(); name != "" {
 			return name
 		}
 	}
@@ -31,12 +27,37 @@ func (r *report) function() string {
 	if r.e.Kind != HungTask && r.pc != "" {
 		candidates = append(candidates, r.pc)
 	}
-	return r.culprit(append(candidates, names...))
+	return r.culprit(append(candidates, r.path...))
 }
 
-// atEntry reports whether the report is about the function at which the kernel was entered.
-func (r *report) atEntry() bool {
-	return r.e.Kind == RCUStall || r.e.Kind == Lockup || strings.Contains(r.e.Title, "corrupted stack end") || strings.Contains(r.e.Title, "stack guard page")
+// loops reports whether the innermost functions of the report are where a loop or a recursion
+// happened to be.
+func (r *report) loops() bool {
+	return r.e.Kind == RCUStall || r.e.Kind == Lockup || strings.Contains(r.e.Title, "corrupted stack end") ||
+		strings.Contains(r.e.Title, "stack guard page") || strings.Contains(r.e.Title, "kernel stack overflow")
+}
+
+// smpCall begins the names of the functions that wait for other processors.
+const smpCall = "smp_call_function"
+
+// calledPart returns the function that the innermost of the callers has called.
+func (r *report) calledPart() string {
+	path := r.path
+	if at := slices.IndexFunc(path, interrupts.MatchString); at >= 0 && r.e.Kind == RCUStall {
+		path = path[at+1:] // what was interrupted
+	}
+	called := ""
+	for _, name := range path {
+		switch {
+		case strings.HasPrefix(name, smpCall):
+			return smpCall
+		case callers.MatchString(name):
+			return cmp.Or(called, name)
+		case !interrupts.MatchString(name) && !r.helps(name):
+			called = name
+		}
+	}
+	return ""
 }
 
 // culprit returns the first of the functions that is not a helper; without one, the first that
@@ -45,14 +66,13 @@ func (r *report) culprit(names []string) string {
 	helper := ""
 	for _, name := range names {
 		switch {
-		case strings.HasPrefix(name, "synchronize_rcu"), name == "synchronize_sched": // the variants wait for the same
+		case r.e.Kind == HungTask && synchronizes.MatchString(name): // the variants wait for the same
 			return "synchronize_rcu"
-		case reporting.MatchString(name):
-		case helper != "" && softirq.MatchString(name):
-			return helper // what follows has been interrupted
+		case r.e.Kind == HungTask && name == "rtnl_lock":
+			return name
 		case !r.helps(name):
 			return name
-		case helper == "":
+		case helper == "" && !reporting.MatchString(name):
 			helper = name
 		}
 	}
@@ -62,42 +82,21 @@ func (r *report) culprit(names []string) string {
 	return helper
 }
 
-// softirq matches the functions below which a trace continues with what a softirq interrupted.
-var softirq = regexp.MustCompile(`^(?:__do_softirq|handle_softirqs|irq_exit\w*)$`)
+// synchronizes matches the functions that wait for the end of a grace period of RCU.
+var synchronizes = table(`synchronize_(?:rcu|srcu|net|sched)\w*`)
 
-// helps reports whether a function is a helper, for a report of this kind.
+// helps reports whether a function is a helper, or prints, for a report of this kind.
 func (r *report) helps(name string) bool {
-	switch {
-	case helpers.MatchString(name):
+	if reporting.MatchString(name) || helpers.MatchString(name) {
 		return true
-	case r.e.Kind == HungTask:
+	}
+	if r.e.Kind == HungTask && !strings.Contains(r.e.Title, "can't die") {
 		return waits.MatchString(name)
-	case r.e.Kind == Kmemleak:
-		return allocators.MatchString(name)
+	}
+	for _, a := range aside {
+		if a.kind == r.e.Kind && strings.Contains(r.e.Title, a.title) && a.names.MatchString(name) {
+			return true
+		}
 	}
 	return false
 }
-
-// entryOf returns the function at which a trace has entered a part of the kernel.
-func entryOf(names []string) string {
-	for i, name := range names {
-		if i > 0 && callers.MatchString(name) && !general(names[i-1]) {
-			return names[i-1]
-		}
-		if smpCall.MatchString(name) {
-			return "smp_call_function"
-		}
-		if entry.MatchString(name) && !general(name) {
-			return name
-		}
-	}
-	return ""
-}
-
-// general reports whether a function is a helper, or calls other parts of the kernel.
-func general(name string) bool {
-	return name == "" || reporting.MatchString(name) || helpers.MatchString(name) || dispatch.MatchString(name) || callers.MatchString(name)
-}
-
-// smpCall matches the functions that wait for other processors.
-var smpCall = regexp.MustCompile(`^(?:smp_call_function|on_each_cpu|smp_cfm_core)`)

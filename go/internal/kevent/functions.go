@@ -12,7 +12,7 @@ import (
 // reporting matches the functions that notice a defect or print its report.
 var reporting = table(
 	// printing: kernel/printk, lib/dump_stack.c, lib/vsprintf.c, kernel/stacktrace.c
-	`dump_stack\w*`, `show_(?:stack|regs|trace|frame)\w*`, `(?:printk|vprintk|pr_cont)\w*`, `print_\w+`,
+	`dump_stack\w*`, `show_(?:stack|regs|trace|frame)\w*`, `\w*printk\w*`, `(?:spin|rwlock)_(?:dump|bug)`, `pr_cont\w*`, `print_\w+`,
 	`dump_(?:stack|backtrace|page|header|task|cpu|mem|instr|oops|vma|mapping|trace|unreclaimable)\w*`,
 	`v?s[cn]*printf`, `k?v?asprintf\w*`, `v?sscanf`, `vbin_printf`, `bstr_printf`, `format_decode`,
 	`(?:pointer|string|number|symbol_string|widen_string|string_nocheck|hex_string|put_dec\w*|skip_atoi|error_string|move_right)`,
@@ -48,7 +48,7 @@ var reporting = table(
 	`bytes_(?:is|are)_\w+`,
 	`handle_(?:overflow|object_size|misaligned|null_ptr|divrem)\w*`, `val_to_string`, `(?:find|setup|set|get)_\w*watchpoint\w*`,
 	`write_comp_data`, `fentry`, `ftrace_\w+`, `mcount\w*`, `check_(?:kcov|access)\w*`, `(?:stackdepot|depot|quarantine)_\w+`,
-	`R\w*(?:rust_begin_unwind|panicking)\w*`,
+	`R\w*(?:rust_begin_unwind|panicking)\w*`, `rust_helper_BUG`,
 	// lockdep: kernel/locking/lockdep.c
 	`lock(?:dep)?_(?:acquire|release|set|init|reinit|is|rcu|reset|unlock|stats|downgrade|map|hardirqs|softirqs|free|sys|contended|acquired|pin|repin|unpin|sync|assert)\w*`,
 	`lockdep_\w+`,
@@ -71,129 +71,43 @@ var reporting = table(
 
 // helpers matches the functions of general use.
 var helpers = table(
-	// memory and strings: lib/string.c, arch/*/lib, lib/string_helpers.c, lib/vsprintf.c, lib/kstrtox.c
-	`(?:arch_|pi_|real_)?mem(?:cpy|set|move|cmp|chr|scan|swap|zero|dup|weight|copy|chr_inv|cat_p)\w*`, `bcmp`,
-	`(?:sized_)?str(?:n|l|s|r|c)?(?:len|cpy|cat|cmp|chr|str|dup|spn|pbrk|sep|chrnul|case\w*)\w*`,
-	`(?:strim|strreplace|stpcpy|skip_spaces|match_string|sysfs_streq)`, `string_(?:escape_mem|unescape|get_size)`,
-	`(?:clear|copy)_(?:user_)?(?:high|huge)?page\w*`,
-	`simple_strto\w+`, `k?strto\w+`, `parse_integer\w*`, `hex_?(?:2bin|dump_to_buffer|to_bin)`, `bin2hex`,
-	`seq_(?:printf|vprintf|puts|putc|write|put_\w+|escape\w*)`, `seq_buf_\w+`,
-	// user space: lib/iov_iter.c, lib/usercopy.c, mm/usercopy.c, mm/maccess.c, include/linux/uaccess.h
-	`(?:raw_|arch_|inline_)?(?:copy|get|put|clear|probe)_(?:to|from|user|in_user|kernel)(?:_\w+)?`,
-	`copy_(?:struct|iovec|mc|page_(?:to|from))\w*`, `(?:strn\w+|clear|fault_in)_(?:from_)?user\w*`,
-	`check_(?:copy_size|object_size|heap_object|kernel_text_object|stack_object|page_span|zeroed_user|bogus_address)`,
-	`(?:instrument|user_access|access_ok)\w*`, `read_word_at_a_time`, `copyin`, `copyout`, `iov_iter_\w+`,
-	`(?:import|iovec_from|rw_copy|dup)_\w*iovec\w*`, `(?:memcpy|zero)_(?:to|from)_iter\w*`, `simple_copy\w*`,
-	`simple_(?:read_from|write_to)_buffer`, `fault_in_\w+`, `csum_(?:partial|and_copy)\w*`, `v?memdup_user\w*`, `strndup_user`,
-	`do_(?:csum|strncpy_from_user|strnlen_user)`,
-	// bits and numbers: lib/find_bit.c, lib/bitmap.c, lib/cpumask.c, lib/sort.c, lib/crc*.c, lib/random32.c
-	`(?:arch_|assign_|change_|constant_|variable_)?(?:set|clear|test|change|assign|test_and_\w+)_bit\w*`,
-	`test_(?:and_)?(?:set|clear|change)_?bit\w*`, `find_(?:first|next|last|nth)_\w*bit\w*`,
-	`(?:sbitmap|cpumask|nodes?mask|hweight|sw_hweight)_?\w*`,
-	`bitmap_(?:and|or|xor|andnot|complement|equal|intersects|subset|weight|set|clear|shift|cut|parse|print|find|from|to|copy|fill|zero|alloc|zalloc|free|replace|remap|release|allocate|read|write|scatter|gather)\w*`,
-	`sort(?:_r)?`, `(?:do_)?(?:swap|cmp)(?:_func|_words_\w+|_bytes)?`, `bsearch`, `list_sort`, `(?:lib)?crc\w+`,
-	`(?:jhash|h?siphash|xxh|full_name_hash|hash_\d+|hashlen)\w*`, `(?:prandom|get_random)_\w+`, `(?:div|mul|u?div|u?mod)\w*64\w*`,
-	`get_unaligned\w*`, `put_unaligned\w*`, `(?:read|write)_once\w*`, `uuid_\w+`, `jiffies_\w+`, `ratelimit\w*`, `packing`,
-	// atomics and references: include/linux/atomic, lib/refcount.c, lib/kref.c, lib/percpu*.c, lib/lockref.c
-	`(?:arch_|raw_|generic_|instrument_)*(?:atomic|refcount|rcuref|kref|xchg|cmpxchg|try_cmpxchg|lockref|percpu_(?:ref|count|add|sub)|this_cpu)\w*`,
-	`percpu_(?:counter|ref)_\w+`, `(?:inc|dec|drop|set|clear)_nlink`, `kcsan_atomic\w*`, `errseq_\w+`, `fprop_\w+`,
-	// lists and trees: lib/list_debug.c, rbtree.c, radix-tree.c, xarray.c, idr.c, maple_tree.c, klist.c, llist.c, plist.c, rhashtable.c
-	`(?:list|hlist|h?list_bl|hlist_nulls|plist|llist|klist|list_lru|lru)_(?:add|del|move|splice|entry|bug|is|replace|insert|erase|first|next|prev|last|empty|put|remove|cut|rotate|swap|reverse|node|iter|init|walk|count|dec|release|isolate|to)\w*`,
-	`INIT_LIST_HEAD`, `hlist_\w+`,
-	`rb_(?:add|del|erase|first|last|next|prev|insert|replace|link|find|rotate|set|red|left|prepend|change)\w*`,
-	`(?:rbt|latch_tree|augment_tree)_\w+`,
-	`(?:xa|xas|xarray|radix_tree|idr|ida|idr_get|genradix|mas|mtree|interval_tree|rhashtable|rhltable|rht|kfifo|assoc_array|gen_pool|llist|klist)_\w+`,
-	`vma_(?:interval_tree|iter)_\w+`, `(?:delete|update|create)_node`,
-	// objects and devices: lib/kobject*.c, drivers/base, fs/sysfs, fs/kernfs
-	`(?:kobject|kobj|kset|klist|uevent|sysfs|devres|devm|dpm|pm_runtime|rpm|pm_qos|dev_pm|device_pm|device_links?|fw_devlink|fwnode)_\w+`,
-	`kernfs_(?:get|put)`, `add_uevent_var`, `(?:create|remove|populate)_(?:files|dir)`, `internal_create_group\w*`, `release_nodes`,
-	`remove_nodes`, `get_device(?:_parent)?`, `put_device`, `cleanup_glue_dir`,
-	`(?:root_)?device_(?:del|add|register|unregister|destroy|create\w*|release\w*|remove\w*|initialize|shutdown|attach\w*|initial_probe|driver_\w+|bind\w*|unbind\w*|wakeup\w*|set_\w+|platform\w*|offline|online|move|rename)`,
-	`(?:bus|driver|class)_(?:add|remove|probe|register|unregister|for_each|rescan|attach|detach|create\w*|destroy|find|notify|dev|sysfs|interface|release|bound|deferred)\w*`,
-	`really_probe\w*`, `call_driver_probe`, `platform_(?:device|drv|driver|probe|remove|match|get)\w*`, `find_dr`,
-	`(?:add|alloc|replace)_dr`, `(?:net)?dev_(?:err|warn|info|notice|crit|alert|emerg)`,
-	`dev_(?:set_name|printk\w*|vprintk\w*|err_probe|uevent\w*|driver_string|set_drvdata|get_drvdata)`,
-	`component_(?:add|del|bind|unbind|master)\w*`, `attribute_container_\w+`,
-	// locks: kernel/locking, include/linux/spinlock.h, seqlock.h, local_lock.h
-	`(?:do_|queued_|native_|pv_|paravirt_|arch_|raw_|rt_|debug_|ww_|percpu_|rcu_|local_|class_)*(?:spin|read|write|rwlock|mutex|rt_mutex|rtmutex|rtlock|down|up|seqlock|seqcount|rwsem|rwbase|rwb|qspin|qread|qwrite|semaphore|bh|bit_spin|ww_mutex|queued)_(?:(?:\w*_)?(?:un|try|un_?try|slow|fast|is_)?lock\w*|seq\w*|read\w*|write\w*|timeout\w*|killable\w*|interruptible\w*|non_owner\w*|nested\w*|spin\w*|down\w*|up\w*|wake\w*|optimistic\w*|bug\w*|dump\w*|common\w*|slowpath\w*|failed\w*|acquire\w*|release\w*|destroy|add_waiter|wait\w*|mark\w*|del\w*|retry|begin|end|init\w*|is_\w+|try\w*)`,
-	`down`, `up`, `call_rwsem\w*`, `(?:osq|mcs|spin)_\w+`, `(?:rw)?lock_bug`, `(?:rt_mutex|mutex|rwsem|percpu_rwsem)_\w+`,
-	`task_blocks_on\w*`, `(?:try|remove|fixup|mark)_\w*rt_mutex\w*`, `(?:lock|release)_sock(?:_nested|_fast)?`,
-	`lock_(?:timer|hrtimer)_base`, `(?:task_rq|rq)_(?:un)?lock\w*`, `class_\w+_(?:con|de)structor`,
-	`(?:local|atomic)_(?:bh|irq|dec_and|lock|unlock|long|read|set)\w*`, `dec_and_lock\w*`, `local_bh_\w+`, `tcf_\w+_lock`,
-	`device_(?:un)?lock`, `jump_label_\w+`, `static_key_\w+`, `(?:arch_)?static_branch\w*`, `lock_page\w*`,
-	`folio_(?:unlock|lock|mark|wait|end)\w*`, `(?:end_page|wait_on_page)_\w+`,
-	// RCU: kernel/rcu
-	`(?:rcu|srcu|rcutree|rcuref)_\w+`, `call_(?:rcu|srcu)\w*`, `kfree_rcu\w*`, `kvfree_call_rcu`,
-	`(?:cond_)?synchronize_(?:sched|rcu_mult|srcu)\w*`, `wait_rcu_gp\w*`, `exp_funnel_lock`, `(?:start|poll)_\w*synchronize_\w+`,
-	`note_gp_changes`, `force_qs_rnp`, `invoke_rcu_\w+`, `rcu_gp_kthread\w*`, `get_state_synchronize\w*`,
-	// scheduling and waiting: kernel/sched, kernel/time/sleep_timeout.c
-	`(?:io_|preempt_|freezable_|schedule_)*schedule\w*`, `context_switch`, `switch_to\w*`, `finish_(?:task_switch|lock_switch)`,
-	`(?:do_)?wait_(?:for_(?:completion|common)|on_(?:bit|page|folio|buffer|atomic|var)|event|woken)\w*`,
-	`do_wait_(?:event|intr)\w*`, `out_of_line_wait\w*`, `bit_wait\w*`,
-	`(?:init|finish|prepare|prepare_to|abort_exclusive)_(?:to_)?s?wait\w*`, `(?:auto)?remove_wake_function`,
-	`(?:default|autoremove|woken|pollwake|bit)_?wake\w*`,
-	`s?wake_up(?:_(?:bit|q|var|process|state|poll|common|locked|sync|klogd|idle|if|nohz|all|one|interruptible|page)\w*)?`,
-	`wake_(?:q|bit)\w*`, `(?:try_to_wake_up|ttwu)\w*`, `complete(?:_all|_with_flags)?`, `(?:preempt|cond)_\w*resched\w*`,
-	`preempt_(?:schedule|enable|disable)\w*`, `msleep\w*`, `usleep\w*`, `ssleep`, `fsleep`, `(?:do_|hrtimer_)nanosleep`,
-	`swake_\w+`, `down_(?:timeout|trylock\w*|common)`,
-	// timers and clocks: kernel/time
-	`(?:del|mod|add|try_to_del|init|detach|enqueue|internal_add|collect|expire|forward|migrate)_\w*(?:timer|timers|hrtimer)\w*`,
-	`(?:timer|timers|hrtimer|hrtimers|clockevents)_\w+`,
-	`tick_(?:sched|nohz|periodic|program|do|broadcast|check|handle|irq|oneshot|init|setup|get|is)(?:_\w+)?`,
-	`(?:detach_if_pending|get_timer_\w+|do_init_timer|call_timer_fn|run_timer\w*|run_timers|run_hrtimer|run_local_timers|remove_hrtimer|update_process_times|legacy_timer_tick|account_\w+)`,
-	`ktime_\w+`, `read_hpet`, `rdtsc\w*`,
-	`(?:kvm_clock|kvm_sched_clock|pvclock|sched_clock|local_clock|arch_counter|arch_timer)\w*`, `(?:const_)?[mun]delay\w*`,
-	`delay_\w+`, `delay`, `(?:round|msecs_to|usecs_to|nsecs_to)_?jiffies\w*`,
-	// work queues and kernel threads: kernel/workqueue.c, kthread.c, task_work.c
-	`(?:flush|cancel|queue|mod|insert|drain|enable|disable|destroy|assign|start_flush)_\w*work\w*`, `flush_\w*workqueue\w*`,
-	`(?:queue|mod)_\w*work_on`, `try_to_grab_pending`,
-	`(?:process_one_work|process_scheduled_works|worker_thread|rescuer_thread|bh_worker|delayed_work_timer_fn|kthread|kthread_worker_fn|smpboot_thread_fn|task_work_run|get_work_pool|pwq_\w+|put_pwq|wq_\w+|work_\w+pending\w*|init_work)`,
-	`kthread_\w+`, `task_work_\w+`, `grab_pending`,
-	// interrupts: kernel/softirq.c, kernel/irq, kernel/smp.c, kernel/stop_machine.c, arch
-	`(?:smp_|sysvec_|asm_)*(?:apic_timer_interrupt|reboot_interrupt|call_function|reschedule|irq_work|error_interrupt)\w*`,
-	`irq_\w+`, `do_IRQ`, `(?:do_|handle_|call_|invoke_|raise_|run_k)?softirqs?\w*`, `tasklet_\w+`, `(?:local|smp)_\w*apic\w*`,
-	`(?:generic_)?handle_(?:irq|level|edge|fasteoi|percpu|domain|simple|arch_irq)\w*`, `gic_\w+`, `exiting_irq`,
-	`do_interrupt_handler`, `(?:smp_call|on_each_cpu|generic_smp_call|generic_exec|flush_smp_call|csd|smp_cfm)_?\w*`,
-	`(?:stop_machine|stop_cpus|stop_one_cpu|multi_cpu_stop|cpu_stop\w*)\w*`,
-	`(?:retint|restore|save)_(?:kernel|user|all|fl|regs|fpregs)\w*`,
-	`(?:native|arch|pv|xen)_(?:safe_halt|halt|send\w*|save_fl|restore_fl|irq\w*|local\w*|read\w*|write_msr\w*|write_cr\w*|kick\w*|wait\w*|queued\w*|cpuid|set_\w+|flush\w*)`,
-	`kvm_(?:kick_cpu|guest_apic\w*)`, `hypercall_page`, `cpu_relax`, `rep_nop`, `warn_bogus\w*`, `cpu_(?:startup_entry|idle\w*)`,
-	`x2apic_\w+`, `kernel_fpu\w*`, `flush_tlb\w*`, `plist_\w+`, `text_poke\w*`,
-	// allocation: mm/slub.c, slab_common.c, page_alloc.c, vmalloc.c, percpu.c, mempool.c, kmemleak.c, util.c
-	`(?:do_|trace_|post_|pre_)?(?:kmalloc|kzalloc|kcalloc|kvmalloc|kvzalloc|kvcalloc|kmemdup|kvmemdup|kstrdup|kstrndup|kmem|slab|slub|vmalloc|vzalloc|vfree|kfree|kvfree|kzfree|kvfree_sensitive|krealloc|kvrealloc|mempool|kmemleak|ksize|vcalloc|memalloc|alloc_tag)\w*`,
-	`(?:alloc|free|get_free|get_zeroed|put|get|new|allocate|discard|prep|rmqueue|bulk|deactivate_locked)_(?:frozen_|new_|contig_|compound_|unref_|hot_cold_|large_|the_)*(?:slab|pages?|folio|kmem|percpu|kmalloc|partial|object|objects|track|freelist|node_alloc|bulk|to_partial\w*)\w*`,
-	`free_to_\w+`, `cache_(?:alloc|free|grow|flush|reap|init)\w*`, `fallback_alloc`,
-	`(?:init|set|check|alloc_debug|free_debug|slab_pad|setup)_(?:object|tracking|freepointer|processing|bytes|slab)\w*`,
-	`object_err`, `(?:create|delete|find_and_remove|put)_object\w*`, `vm(?:alloc|_area|ap|unmap|_map|_unmap)_\w*`,
-	`(?:vm)?(?:v(?:un)?map|vmap|iounmap|ioremap)\w*`, `remove_vm_area`,
-	`(?:alloc|free|find|insert|get|merge|unlink|purge)_(?:unmap_)?v(?:map|m)_(?:area|block)\w*`, `free_\w*vmap_area\w*`,
-	`get_vm_area\w*`, `(?:pcpu|percpu)_\w+`, `(?:alloc|free)_percpu\w*`, `bad_page\w*`, `free_pcp_\w+`,
-	`check_(?:new|free)_pages?\w*`, `release_pages`, `page_ref_\w+`, `compound_head`,
-	`(?:virt_to_|phys_addr|virt_addr_valid|kmap|kunmap)\w*`, `unlock_page`, `get_page_from_freelist`, `rmqueue\w*`,
-	`free_unref_\w+`, `free_pcppages\w*`, `(?:prep|post)_(?:new|alloc)_\w+`, `page_(?:frag|pool)_\w+`,
-	`truncate_(?:inode_pages|pagecache|cleanup)\w*`, `put_page\w*`, `folio_(?:alloc|put|get)\w*`, `kasan_\w+`, `dma_pool_\w+`,
-	`(?:vma|filemap|folio)_alloc\w*`, `page_counter_\w+`,
-	`(?:charge|uncharge|obj|mod|consume|refill|drain)_\w*(?:memcg|objcg|obj_stock|stock)\w*`, `(?:sk_prot|sk|sock_inode)_alloc`,
-	`sk_clone\w*`, `htab_map_alloc`, `alloc_workqueue\w*`,
-	// input and output: arch/*/include/asm/io.h, lib/iomap.c, lib/logic_pio.c
-	`(?:raw_|logic_|pio_|mmio_|generic_)*(?:(?:read|write)[bwlq](?:_relaxed|be)?|(?:in|out)s?[bwl]|io(?:read|write)(?:8|16|32|64)\w*|ins[bwl]|outs[bwl])`,
-	`iowrite\d+\w*`, `ioread\d+\w*`, `logic_\w+`, `memcpy_(?:to|from)io`,
-	// packets: net/core/skbuff.c
-	`skb_(?:panic|over_panic|under_panic|push|put|pull|put_data|copy_\w*iter\w*)\w*`, `kfree_skb\w*`,
-	`k?free_skb(?:mem|_reason|_partial)\w*`, `kmalloc_reserve`,
-	`nla_(?:put|reserve|parse|validate|mem|str|append|find|get|policy)\w*`, `validate_nla\w*`,
-	// entry points: arch/*/entry, init/main.c
-	`ret_(?:from|fast|to|slow)_\w+`, `entry_(?:SYS|INT|int)\w+`, `do_(?:syscall|fast_syscall|int80)\w*`,
-	`sys(?:call|enter|exit)_\w+`, `x64_sys_call`, `ia32_sys_call`, `invoke_syscall\w*`, `system_call\w*`, `start_kernel`,
-	`secondary_startup\w*`, `(?:x86_64_)?start_(?:secondary|reservations)\w*`, `x86_64_start\w*`, `stub_\w+`, `tracesys\w*`,
-	`int_ret_from_sys\w*`,
-	// other helpers of every part of the kernel
-	`usb_(?:kill|submit|free|unlink|poison|start_wait)_(?:anchored_)?urbs?\w*`,
-	`usb_(?:internal_control|control|bulk|interrupt)_msg\w*`, `rollback_registered\w*`, `unregister_netdevice_(?:many|queue)\w*`,
-	`netdev_next_lower\w*`, `mark_buffer_dirty`, `d?put`, `iput`, `fast_dput`, `kill_fasync\w*`, `find_lock_entries`,
-	`do_read_cache\w*`, `filemap_(?:fdatawait|get|read_folio)\w*`, `fsnotify_parent`, `perf_(?:trace|tp)_\w+`, `tp_perf_event\w*`,
-	`trace_(?:event|raw|buffer|call_bpf)\w*`, `bpf_trace_run\w*`, `free_object`, `regmap_\w+`, `notifier_call_chain\w*`,
-	`(?:raw|blocking|atomic|srcu)_notifier_\w+`, `debug_dma_\w+`, `add_dma_entry`, `err_printk`, `path_put`, `ihold`,
+	// memory and strings: lib/string.c, lib/string_helpers.c, lib/crc*.c, arch/*/lib
+	`\w*mem(?:cpy|set|move|cmp|chr|dup)\w*`, `\w*str[nls]?(?:case)?(?:cmp|cpy|len|chr|str|dup|cat)\w*`, `crc\d\w*`, `crc_itu_t`,
+	// user space: lib/iov_iter.c, lib/usercopy.c, mm/usercopy.c, mm/maccess.c
+	`\w*copy_\w*(?:to|from)_(?:user|iter)\w*`, `\w*(?:get|put)_user\w*`, `copy_user_\w+`, `copyin`, `copyout`, `extract_\w+_to_sg\w*`,
+	`check_(?:heap_)?object\w*`, `read_word_at_a_time`, `(?:read|write)_once\w*`,
+	// bits and references: include/linux/bitops.h, atomic.h, refcount.h, kref.h
+	`\w*(?:set|clear|change|test)_bit\w*`, `\w*atomic(?:64|_long)?_(?:add|and|cmpxchg|dec|fetch|inc|or|read|set|sub|try|xchg|xor)\w*`,
+	`(?:refcount|kref)_\w+`,
+	// lists and trees: lib/list_debug.c, rbtree.c, klist.c, xarray.c, idr.c, rhashtable.c
+	`\w*list_(?:add|del|replace|move|splice)\w*`, `(?:rb|klist)_\w+`, `xas_(?:start|load|find)\w*`, `ida_free`, `rhashtable_lookup\w*`,
+	// printing: drivers/base/core.c, lib/hexdump.c
+	`dev_(?:emerg|alert|crit|err|warn|notice|info)`, `(?:print_hex_dump|hex_dump_to_buffer)\w*`,
+	// locks: kernel/locking, include/linux
+	`\w*(?:spin|read|write)_(?:un|try)?lock\w*`, `raw_spin_rq\w*`, `\w*(?:down|up)_(?:read|write)\w*`, `down`, `down_trylock`,
+	`(?:rt_|ww_)?mutex_\w+`, `osq_\w+`, `\w*bh_(?:en|dis)able\w*`, `(?:un)?lock_page\w*`, `folio_unlock`, `seqprop_assert\w*`,
+	// waiting: kernel/sched, kernel/rcu/srcutree.c
+	`wake_up\w*`, `complete`, `wait_for_completion\w*`, `finish_wait`, `cleanup_srcu_struct`,
+	// timers: kernel/time/timer.c
+	`\w*del_timer\w*`, `mod_timer\w*`, `lock_timer_base`, `timer_delete_sync`, `sk_stop_timer_sync`,
+	// work queues and kernel threads: kernel/workqueue.c, kernel/kthread.c
+	`\w*queue_(?:delayed_)?work\w*`, `insert_work`, `\w*flush_(?:delayed_)?work\w*`, `cancel_(?:delayed_)?work\w*`, `(?:drain|destroy)_workqueue`,
+	`try_to_grab_pending`, `kthread_stop\w*`,
+	// allocation: mm/slub.c, page_alloc.c, vmalloc.c, filemap.c, net/core/skbuff.c
+	`\w*(?:k|v|kv|kz|vz|kvz|m|z|c)(?:m|z|c)?alloc\w*`, `\w*krealloc\w*`, `\w*(?:kmem_cache|slab_)\w*`, `allocate_slab`, `\w*alloc_(?:frozen_)?pages?\w*`,
+	`\w*folio_alloc\w*`, `filemap_(?:alloc|get)_folio\w*`, `kv?free`, `\w*kfree_skb\w*`,
+	`(?:pagecache_get|read_cache|find_or_create)_page\w*`, `do_read_cache_\w+`, `grab_cache_page_write_begin`, `phys_addr\w*`,
+	// objects and devices: lib/kobject*.c, drivers/base, fs/sysfs
+	`\w*kobject_\w*`, `add_uevent_var`, `\w*sysfs_remove\w*`, `put_device`, `get_device_parent`, `devres_release_all`,
+	`\w*device_(?:add|del|unregister|destroy|release|for_each_child|remove_file)\w*`,
+	// other parts that only pass a device or a file on
+	`\w*unregister_netdev\w*`, `rollback_registered\w*`, `tty_unregister_device`, `hwrng_unregister`, `i2c_del_adapter`, `unregister_client`,
+	`usb_(?:kill|submit|hcd_submit)_(?:anchored_)?urbs?`, `usb_(?:control|bulk|interrupt)_msg\w*`, `usb_start_wait_urb`, `dummy_urb_enqueue`,
+	`(?:fast_)?dput`, `iput(?:_final)?`, `ihold`, `drop_nlink`, `mark_buffer_dirty`, `find_lock_entries`, `truncate_inode_pages_range`,
+	// input and output: arch/*/include/asm/io.h, lib/logic_pio.c
+	`\w*(?:read|write)[bwlq]`, `logic_(?:in|out)\w*`,
+	// events for tools: kernel/trace
+	`perf_trace_\w+`,
 )
 
 // table returns a pattern of whole names. Underscores may precede each of them.
@@ -201,34 +115,52 @@ func table(names ...string) *regexp.Regexp {
 	return regexp.MustCompile(`^_*(?:` + strings.Join(names, "|") + `)$`)
 }
 
+// aside has further helpers: those of some reports.
+var aside = []struct {
+	kind  Kind
+	title string // what the title contains
+	names *regexp.Regexp
+}{
+	{Warning, " lib/debugobjects.c:", table(`debug_\w+`, `\w*(?:rcu|percpu_|hrtimer_|timer_|work_)\w*`, `\w*(?:vunmap|vfree)\w*`, `free_\w+`)},
+	{Warning, " mm/usercopy.c:", table(`\w*usercopy\w*`, `check\w*`)},
+	{Bug, " mm/usercopy.c:", table(`\w*usercopy\w*`, `check\w*`)},
+	{Warning, " fs/proc/generic.c:", table(`proc_\w+`)},
+	{Bug, "kernel BUG at ", table(`skb_\w+`)},
+	{Bug, "in preemptible", table(`\w*(?:preempt|processor_id|this_cpu)\w*`)},
+	{AtomicSleep, "scheduling while atomic", table(`\w*schedule\w*`)},
+	{HungTask, "can't die", table(`\w*schedule\w*`)},
+	{Kmemleak, "", table(`\w*(?:alloc|mmap)\w*`, `\w*create_object`, `idr_get\w*`, `list_lru_init`, `pcpu_create\w*`)},
+	{KMSAN, "", table(`\w*alloc_skb\w*`, `netlink_(?:ack|rcv_skb)`, `(?:crypto|cipher|drbg|rng)_\w+`, `\w+_encrypt`)},
+	{Lockdep, "suspicious RCU usage", table(`\w*rcu\w*`)},
+	{Lockdep, "circular", table(`process_one_work`)},
+	{Lockdep, " kernel/locking/lockdep.c:", table(`lock_sock\w*`, `release_sock`)},
+	{Lockdep, "nvalid wait context", table(`lock_sock\w*`, `release_sock`)},
+	{Lockdep, "non-static key", table(`\w*(?:stack|lock|IRQ)\w*`)},
+	{Panic, "corrupted stack end", table(`\w*schedule\w*`, `retint_kernel`)},
+}
+
 // waits matches the functions that only wait, in the report of a task that hangs.
-var waits = table(`\w*fdatawait\w*`, `filemap_(?:write_and_wait|fdatawrite)\w*`, `console_lock\w*`, `synchronize_net`, `rcu_barrier\w*`)
+var waits = table(`\w*(?:sched|_(?:slow)?lock|down|rwsem|completion|kthread|wait|synchronize|switch_to|context_switch)\w*`, `\w*cancel_delayed_work\w*`, `\w*rcu_barrier\w*`)
 
-// allocators matches the functions that allocate an object of a subsystem, in the report of a leak.
-var allocators = table(`\w*alloc_skb\w*`, `build_skb\w*`, `skb_(?:clone|copy)\w*`)
-
-// callers matches the functions that call the handler of an event: of a system call, a timer, a
-// packet, a message, a work item.
+// callers matches the functions that call another part of the kernel: the handler of a system
+// call, a file, a packet, a timer, a work item. The innermost functions of a loop differ from one
+// stall to the next; the one that these call stays.
 var callers = table(
-	`call_timer_fn`, `process_one_work`, `task_work_run`, `tasklet_action\w*`, `(?:handle_)?softirqs?`, `napi_poll`, // kernel, net/core
-	`handle_irq_event_percpu`, `hrtimer_run_queues`, `run_hrtimer`, `netif_receive_skb\w*core`, `rtnetlink_rcv_msg`,
-	`nfnetlink_rcv_msg`, `genl_family_rcv_msg_doit`, // net
-	`do_(?:syscall|fast_syscall|int80)\w*`, `entry_(?:SYS|INT|int)\w+`, `sysenter_\w+`, `system_call\w*`, `el0_svc\w*`,
-	`invoke_syscall`, `ret_fast_syscall`, // arch
-	`(?:do_)?vfs_(?:read|write|readv|writev|ioctl)`, `new_sync_(?:read|write)`, `call_(?:read|write)_iter`, `do_iter_\w+`,
-	`sock_sendmsg(?:_nosec)?`, `sock_do_ioctl`, // fs, net/socket.c
+	// arch
+	`\w*do_(?:fast_)?syscall_\w+`, `\w*(?:sysenter|tracesys)_\w+`, `el0_svc_\w+`, `\w*invoke_syscall\w*`, `\w*ret_fast_syscall`, `(?:do_)?page_fault`,
+	`\w*exit_to_usermode\w*`, `start_secondary`, `ret_from_fork\w*`,
+	// kernel
+	`process_one_work`, `task_work_run`, `do_softirq\w*`, `call_timer_fn`, `run_timers`, `run_timer_softirq`, `\w*hrtimer_run\w*`, `run_ksoftirqd`,
+	`smpboot_thread_fn`, `kthread`, `tasklet_(?:hi_)?action\w*`, `cpu_startup_entry`,
+	// fs, mm
+	`\w*vfs_(?:iter_)?(?:read|write)\w*`, `\w*vfs_(?:ioctl|open)\w*`, `do_iter_(?:read|write)\w*`, `call_(?:read_iter|write_iter|mmap)\w*`,
+	`new_sync_(?:read|write)`, `\w*(?:ksys|compat|compat_sys|blkdev|blkdev_driver)_ioctl\w*`, `do_dentry_open`, `fput`, `\w*mmap_region\w*`,
+	`\w*do_mmap\w*`, `do_fault`,
+	// net
+	`\w*netif_receive_skb\w*`, `(?:compat_)?sock_(?:sendmsg|recvmsg|release|mmap|ioctl|do_ioctl)\w*`, `(?:kernel|sock_common)_setsockopt`,
+	`setsockopt`, `(?:kernel_)?(?:listen|accept)`, `sk_common_release`, `(?:nfnetlink|rtnetlink)_rcv_msg\w*`, `netlink_dump\w*`,
+	`(?:sys_)?(?:socketpair|connect|ioctl)\w*`,
 )
 
-// entry matches the functions at which a stalled processor or task has entered a part of the
-// kernel. The innermost functions of a loop differ from one stall to the next; this one stays.
-var entry = regexp.MustCompile(`^(?:(?:compat_)?sys_\w+|\w+_(?:ioctl|sendmsg|read_iter|write_iter|setsockopt|getsockopt))$`)
-
-// dispatch matches the functions that are like an entry, and that every call of its kind has.
-var dispatch = table(
-	`do_vfs_ioctl`, `vfs_\w+`, `ksys_\w+`, `new_sync_\w+`, `call_\w+_iter`, `do_iter_\w+`, `generic_\w+`,
-	`\w+_(?:buffered|dio|direct)_(?:read|write)_iter`, // fs
-	`genl_rcv`, `nfnetlink_rcv`, `sock_(?:sendmsg|recvmsg|write_iter|read_iter|ioctl|mmap)\w*`, `do_sock_\w+`, `process_backlog`,
-	`netif_receive_skb\w*`, `net_rx_action`, // net
-	`_+sys_\w+`, `\w*exit_to_user\w*`, `tasklet_action\w*`, `run_timer_\w+`, `\w+_arch_\w*ioctl`,
-	`(?:security|selinux|smack|apparmor|tomoyo)_\w+`,
-)
+// interrupts matches the functions at which an interrupt enters the kernel.
+var interrupts = table(`\w*apic_timer_interrupt\w*`, `el1h_64_irq`, `irq_svc`)

@@ -15,9 +15,15 @@ type head struct {
 	// joins is set if the report may be a part of one that has begun: an oops has several
 	// such lines, as "BUG: unable to handle …" and "Oops: …".
 	joins bool
+	// traced is set if a program may print such a line too: only a trace makes it a report (see sure).
+	traced bool
 	// whole is set if every line belongs to the report until its end (see scanner).
 	whole bool
 }
+
+// sure reports whether a line with this head begins a report even if no trace follows. After its
+// time, the kernel prints "BUG: " for nothing else.
+func (h *head) sure(l line) bool { return !h.traced || h.kind == Bug && l.stamped }
 
 // heads are the first lines of reports, in the order in which they are compared.
 var heads = []head{
@@ -34,13 +40,13 @@ var heads = []head{
 	{prefix: "BUG: stack guard page was hit", kind: Oops, joins: true},
 	{prefix: "BUG: ", more: regexp.MustCompile(`stack guard page was hit`), kind: Oops, joins: true},
 	{prefix: "Oops", more: regexp.MustCompile(`^(?::| -| \[)`), kind: Oops, joins: true},
-	{prefix: "general protection fault", kind: Oops, joins: true},
+	{prefix: "general protection fault", more: regexp.MustCompile(`^(?:[:,]| maybe | probably )`), kind: Oops, joins: true},
 	{prefix: "Internal error: ", more: oopsCount, kind: Oops, joins: true},
 	{prefix: "Unable to handle kernel ", kind: Oops, joins: true},
 	{prefix: "Unhandled fault: ", kind: Oops, joins: true},
 	{prefix: "Unhandled prefetch abort: ", kind: Oops, joins: true},
 	{prefix: "Alignment trap: not handling instruction ", kind: Oops, joins: true},
-	{prefix: "PANIC: ", kind: Oops, joins: true},
+	{prefix: "PANIC: ", more: regexp.MustCompile(`^(?:double fault|early exception)`), kind: Oops, joins: true},
 	{prefix: "double fault: ", kind: Oops, joins: true},
 	{prefix: "divide error: ", kind: Oops, joins: true},
 	{prefix: "divide_error: ", kind: Oops, joins: true},
@@ -57,6 +63,9 @@ var heads = []head{
 	{prefix: "CPU ", more: regexp.MustCompile(`^\d+ Unable to handle kernel `), kind: Oops, joins: true}, // MIPS, LoongArch
 	{prefix: "Unhandled ", more: regexp.MustCompile(`^\S+ el\d\w+ \S+ exception on CPU\d`), kind: Panic}, // arm64
 	{prefix: "Kernel bug detected[#", kind: Bug, joins: true},                                            // MIPS
+	{prefix: "Internal error: ", kind: Oops, joins: true, traced: true},
+	{prefix: "Alignment trap: ", kind: Oops, joins: true, traced: true},
+	{prefix: "general protection fault", kind: Oops, joins: true, traced: true},
 	{holds: "[#", more: died, kind: Oops, joins: true},
 
 	{prefix: "BUG: soft lockup", kind: Lockup},
@@ -77,26 +86,32 @@ var heads = []head{
 
 	{prefix: "INFO: rcu_", kind: RCUStall, more: regexp.MustCompile(`stall|hang`), joins: true},
 	{prefix: "rcu_", kind: RCUStall, more: regexp.MustCompile(`^\w+ kthread (?:starved for|timer wakeup didn't happen for)`), joins: true},
-	{prefix: "INFO: task ", kind: HungTask, more: regexp.MustCompile(`:\d+ (?:blocked .*for more than|blocked on|can't die for more than)`)},
+	{prefix: "INFO: task ", kind: HungTask, more: regexp.MustCompile(`:\d+ (?:blocked .*for more than|can't die for more than)`)},
 
 	{prefix: "refcount_t: ", kind: Refcount, joins: true},
 	{prefix: "list_add corruption", kind: ListCorruption, joins: true},
 	{prefix: "list_add double add", kind: ListCorruption, joins: true},
 	{prefix: "list_del corruption", kind: ListCorruption, joins: true},
 	{prefix: "WARNING: ", kind: Warning, more: regexp.MustCompile(`^(?:CPU: \d+ PID: \d+ at |at |kernel stack |can't (?:dereference|access)|ODEBUG|\S+:\d+ at |[a-z_]+/\S+:\d+ |stack recursion|unwind)`), joins: true},
+	{prefix: "rust_kernel: panicked at ", kind: Bug, joins: true},
 	{prefix: "kernel BUG at ", kind: Bug, joins: true},
 	{prefix: "Kernel BUG at ", kind: Bug, joins: true},
-	{prefix: "BUG: ", kind: Bug},
+	{prefix: "BUG: ", more: silent, kind: Bug},
+	{prefix: "BUG: ", kind: Bug, traced: true},
+	{prefix: "WARNING: ", kind: Warning, traced: true},
 	{prefix: "slab error in ", kind: Bug},
 	{prefix: "INFO: Allocated in ", kind: Bug, joins: true},
 	{prefix: "INFO: Freed in ", kind: Bug, joins: true},
-	{prefix: "BUG ", kind: Bug, more: regexp.MustCompile(`^\S+ \(.*\): `), whole: true},
+	{prefix: "BUG ", kind: Bug, more: regexp.MustCompile(`^(?:kmalloc-\S+|\S+ \(.*\)): `), whole: true},
 
 	{holds: " invoked oom-killer: ", more: regexp.MustCompile(`^.{1,15} invoked oom-killer: `), kind: OOM, whole: true},
 	{prefix: "Out of memory: Kill", kind: OOM, joins: true},
 	{prefix: "Memory cgroup out of memory: Kill", kind: OOM, joins: true},
 	{prefix: "mce: [Hardware Error]: CPU ", kind: MCE},
 }
+
+// silent matches the messages after "BUG: " that no trace follows.
+var silent = regexp.MustCompile(`^(?:Bad rss-counter|non-zero \w+ on freeing|Bad page|Dentry )`)
 
 // died matches what die() of most architectures prints: the exception, a code, and how many oopses
 // there have been.
@@ -117,7 +132,7 @@ const noisy = "Nwrtguklx[-"
 
 // findHead returns the head of a line, and its headline.
 func findHead(text string) (*head, string) {
-	text = strings.TrimLeft(text, " ")
+	text = strings.TrimLeft(text, " \t\x00")
 	if len(text) < 8 {
 		return nil, ""
 	}

@@ -30,43 +30,42 @@ var callerOnly = regexp.MustCompile(`^\[ *([TC][0-9]+)\] `)
 // level matches the level that a raw kernel log has before each line.
 var level = regexp.MustCompile(`^<[0-9]{1,3}>`)
 
-// hostPrefix matches what syslog and journalctl print before a line of the kernel.
-var hostPrefix = regexp.MustCompile(`^(?:(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+Z-]+) \S+ kernel: |[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9:]{8} )`)
+// hostPrefix matches what syslog, journalctl and the time formats of dmesg print before a line of
+// the kernel.
+var hostPrefix = regexp.MustCompile(`^(?:(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}(?:\.[0-9]+)?|` + isoTime + `) \S+ kernel: |` + isoTime + ` |` +
+	`[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9:]{8} |` +
+	`\[(?:[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}|[A-Z][a-z]{2}[ 0-9][0-9] [0-9:]{5}| *\+[0-9]+\.[0-9]+)\] |` +
+	`[a-z0-9]{2,8} *:[a-z]{3,6} *: )`)
+
+// isoTime matches a time as ISO 8601 has it.
+const isoTime = `[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+Z-]+`
 
 // vendor matches what the kernels of telephones print after the time: processor and task.
-var vendor = regexp.MustCompile(`^ *(?:\[[0-9]: *[^]:]{1,16}: *[0-9]+\] ?|[.-]?\([0-9]\)\[[0-9]+:[^]]{1,32}\]|c[0-9] +[0-9]+ )`)
+var vendor = regexp.MustCompile(`^ *(?:<[0-9]>)?(?:[A-Z]?\[[0-9]: *[^]]{1,32}: *[0-9]+\] ?|[.-]?\([0-9]\)\[[0-9]+:[^]]{1,32}\]|c[0-9] +[0-9]+ )`)
 
-// color matches the colors of dmesg.
-var color = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+// control matches the colors of dmesg, and how a shell moves the cursor.
+var control = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
 
-// maxPrompt is how many bytes may precede the kernel's prefix in a line.
-const maxPrompt = 64
+// prompt matches the prompt of a login or a shell, after which the kernel prints in the same line.
+var prompt = regexp.MustCompile(`^[^ ]{0,64}(?: login:|[#$>]) +`)
 
 // findStamp returns the place of the kernel's prefix in a line, as a match of stamp. Of several,
 // it is the one that a headline follows: another processor has cut the first message short.
 func findStamp(raw []byte) []int {
-	m := stamp.FindSubmatchIndex(raw)
-	if m == nil || m[0] > maxPrompt {
-		return nil
+	first := stamp.FindSubmatchIndex(raw)
+	if first == nil || bytes.IndexByte(raw[first[1]:], '[') < 0 {
+		return first
 	}
-	rest := raw[m[1]:]
-	if bytes.IndexByte(rest, '[') < 0 {
-		return m
-	}
-	next := stamp.FindSubmatchIndex(rest)
-	if next == nil {
-		return m
-	}
-	if h, _ := findHead(string(rest[next[1]:])); h == nil {
-		return m
-	}
-	for i := range next {
-		if next[i] >= 0 {
-			next[i] += m[1]
+	for _, m := range stamp.FindAllSubmatchIndex(raw, maxStamps) {
+		if h, _ := findHead(string(raw[m[1]:])); h != nil {
+			return m
 		}
 	}
-	return next
+	return first
 }
+
+// maxStamps is how many of the kernel's prefixes are looked for in a line.
+const maxStamps = 8
 
 // parse returns a line for its bytes, without its end.
 func parse(raw []byte, begin, end int64) line {
@@ -87,15 +86,15 @@ func parse(raw []byte, begin, end int64) line {
 	}
 	text := string(raw)
 	if strings.IndexByte(text, '\x1b') >= 0 {
-		text = color.ReplaceAllString(text, "")
+		text = control.ReplaceAllString(text, "")
 	}
 	switch {
 	case !l.stamped:
 		if m := callerOnly.FindStringSubmatch(text); m != nil {
 			l.caller, text = m[1], text[len(m[0]):]
 		}
-		text = hostPrefix.ReplaceAllString(withoutLevel(text), "")
-	case text != "" && strings.IndexByte(" (c.-", text[0]) >= 0:
+		text = prompt.ReplaceAllString(hostPrefix.ReplaceAllString(withoutLevel(text), ""), "")
+	case len(text) > 1 && (strings.IndexByte(" <([.-c", text[0]) >= 0 || text[1] == '['):
 		text = vendor.ReplaceAllString(text, "")
 	}
 	l.text = strings.TrimPrefix(withoutLevel(text), "kmemleak: ")

@@ -11,21 +11,23 @@ type report struct {
 	lines  int     // since its first line
 	other  int     // lines since the last one that belongs to it
 	closed bool
+	sure   bool    // it is a report even without a trace
 	heir   *report // the report that follows before this one has a trace, as a panic
 
 	named     []string // the functions that the headline and other lines name
 	pc        string   // the function of the program counter
 	trace     []frame
-	frozen    bool // the trace is complete
-	backtrace bool // "stack backtrace:" was there
-	expect    bool // the next line has the function that takes or releases a lock
-	safe      bool // the next lines are the trace of an interrupt that takes a lock
-	aside     bool // the next line has the function that disabled preemption
-	died      bool // the number of an oops was there: "[#1]"
+	path      []string // the functions of the trace and of the program counters within it
+	frozen    bool     // the trace is complete
+	backtrace bool     // "stack backtrace:" was there
+	expect    bool     // the next line has the function that takes or releases a lock
+	safe      bool     // the next lines are the trace of an interrupt that takes a lock
+	aside     bool     // the next line has the function that disabled preemption
+	died      bool     // the number of an oops was there: "[#1]"
 }
 
 func newReport(h *head, headline string, l line) *report {
-	r := &report{e: &Event{}, head: h, caller: l.caller, last: l.time}
+	r := &report{e: &Event{}, head: h, sure: h.sure(l), caller: l.caller, last: l.time}
 	r.e.Kind, r.e.Begin = h.kind, l.begin
 	if l.stamped {
 		at := l.time
@@ -84,7 +86,7 @@ func (r *report) endsWith(text string) bool {
 
 // over reports whether the report has ended.
 func (r *report) over() bool {
-	return r.closed || r.other > maxOther || r.lines > maxLines
+	return r.closed || r.other > maxOther || r.lines > maxLines || !r.sure && len(r.path) == 0 && r.lines > maxUnsure
 }
 
 // cutBy reports whether a report that begins while this one has no trace has the trace instead:
@@ -97,7 +99,7 @@ func (r *report) cutBy(h *head) bool {
 // inherit takes the trace of the heir.
 func (r *report) inherit() {
 	if len(r.trace) == 0 {
-		r.trace = r.heir.trace
+		r.trace, r.path = r.heir.trace, r.heir.path
 	}
 	if r.pc == "" {
 		r.pc = r.heir.pc

@@ -11,6 +11,7 @@ const (
 	maxFrames = 64  // frames of a trace
 	maxLines  = 800 // lines of a report
 	maxOther  = 60  // lines of something else within a report
+	maxUnsure = 12  // lines between a headline that is not sure and the first function
 	maxOpen   = 16  // reports at the same time: of as many callers
 	// A report ends if the kernel prints nothing that belongs to it for so long, in seconds of
 	// its own time.
@@ -19,9 +20,10 @@ const (
 
 // Scanner finds the events in a stream. Its zero value begins at the offset 0.
 type Scanner struct {
-	offset int64  // of the byte after rest
-	rest   []byte // a line without its end, at most maxLine of it
-	length int64  // of that line
+	offset   int64  // of the byte after rest
+	rest     []byte // a line, at most maxLine of it
+	length   int64  // of that line
+	returned bool   // it ends with "\r"
 
 	open    []*report // in the order of their beginnings
 	prelude prelude
@@ -45,21 +47,24 @@ type prelude struct {
 func (s *Scanner) Feed(data []byte) []Event {
 	var events []Event
 	for len(data) > 0 {
-		end := bytes.IndexByte(data, '\n')
-		part := data
-		if end >= 0 {
-			part = data[:end]
+		if s.returned && data[0] != '\n' && data[0] != '\r' {
+			events = append(events, s.line()...) // the next text overwrites it on a terminal
+		}
+		part, end := data, byte(0)
+		for _, char := range []byte("\n\r") {
+			if at := bytes.IndexByte(part, char); at >= 0 {
+				part, end = part[:at+1], char
+			}
 		}
 		if room := maxLine + 64 - len(s.rest); room > 0 {
 			s.rest = append(s.rest, part[:min(len(part), room)]...)
 		}
 		s.length += int64(len(part))
 		s.offset += int64(len(part))
-		if end < 0 {
-			break
+		if s.returned = end == '\r'; end == '\n' {
+			events = append(events, s.line()...)
 		}
-		events = append(events, s.line(1)...)
-		data = data[end+1:]
+		data = data[len(part):]
 	}
 	return events
 }
@@ -75,21 +80,16 @@ func (s *Scanner) Skip(n int64) []Event {
 func (s *Scanner) Close() []Event {
 	var events []Event
 	if s.length > 0 {
-		events = s.line(0)
+		events = s.line()
 	}
 	s.prelude = prelude{}
 	return append(events, s.end(func(*report) bool { return true })...)
 }
 
-// line processes the line that has ended, with an end of so many bytes.
-func (s *Scanner) line(end int64) []Event {
-	s.offset += end
-	raw := bytes.TrimRight(s.rest, "\r")
-	if at := bytes.LastIndexByte(raw, '\r'); at >= 0 {
-		raw = raw[at+1:] // the terminal shows what is written last
-	}
-	l := parse(raw, s.offset-end-s.length, s.offset)
-	s.rest, s.length = s.rest[:0], 0
+// line processes the line that has ended.
+func (s *Scanner) line() []Event {
+	l := parse(bytes.TrimRight(s.rest, "\r\n"), s.offset-s.length, s.offset)
+	s.rest, s.length, s.returned = s.rest[:0], 0, false
 	return s.examine(l)
 }
 
@@ -102,9 +102,10 @@ func (s *Scanner) examine(l line) (events []Event) {
 		return s.end(func(*report) bool { return true })
 	}
 	if l.stamped {
+		s.stamps = true
 		events = s.end(func(r *report) bool { return r.e.Time != nil && (l.time > r.last+maxPause || l.time < r.last-maxPause) })
 	}
-	if h, headline := findHead(l.text); h != nil && (l.stamped || !s.stamps) {
+	if h, headline := findHead(l.text); h != nil && s.starts(h, l) {
 		return append(events, s.begin(h, headline, l)...)
 	}
 	s.note(l)
@@ -113,6 +114,15 @@ func (s *Scanner) examine(l line) (events []Event) {
 		r.add(l, owned)
 	}
 	return append(events, s.end((*report).over)...)
+}
+
+// starts reports whether a line with a head can be the kernel's. What kmemleak has found is read
+// from a file: a program prints it.
+func (s *Scanner) starts(h *head, l line) bool {
+	if !h.sure(l) && slices.ContainsFunc(s.open, func(r *report) bool { return r.caller == l.caller && len(r.trace) == 0 }) {
+		return false
+	}
+	return l.stamped || !s.stamps || h.kind == Kmemleak
 }
 
 // note remembers a line that precedes reports.
@@ -201,7 +211,9 @@ func (s *Scanner) end(over func(*report) bool) (events []Event) {
 	}
 	// Events come in the order of their beginnings.
 	for len(s.open) > 0 && s.open[0].closed {
-		events = append(events, s.open[0].event())
+		if r := s.open[0]; r.sure || len(r.trace) > 0 {
+			events = append(events, r.event())
+		}
 		s.open = slices.Delete(s.open, 0, 1)
 	}
 	return events

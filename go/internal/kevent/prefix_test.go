@@ -1,0 +1,101 @@
+package kevent
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestPrefixes checks that a log has the same events whatever syslog, journalctl, a time format
+// of dmesg or a CI service prints before each line.
+func TestPrefixes(t *testing.T) {
+	files, err := filepath.Glob("testdata/logs/*.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamped := regexp.MustCompile(`(?m)^\[ *[0-9]+\.[0-9]{6}\] `)
+	tested := 0
+	when := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := string(data)
+		if n := strings.Count(log, "\n"); len(stamped.FindAllString(log, -1)) < n || strings.Contains(log, "Linux version") {
+			continue // lines of several callers, or of programs
+		}
+		if strings.Contains(file, "phone") {
+			continue // it prints more than the time
+		}
+		tested++
+		want := kindsAndFunctions(log)
+		for name, prefix := range map[string]string{
+			"dmesg --raw":                  "<4>$0",
+			"dmesg --decode":               "kern  :warn  : $0",
+			"dmesg --ctime":                when.Format("[Mon Jan _2 15:04:05 2006] "),
+			"dmesg --reltime":              when.Format("[Jan02 15:04] "),
+			"dmesg --show-delta":           "[  +0.000012] ",
+			"dmesg --time-format iso":      when.Format("2006-01-02T15:04:05,000000-07:00 "),
+			"dmesg --notime":               "",
+			"journalctl":                   when.Format("Jan 02 15:04:05 host kernel: "),
+			"journalctl -o short-iso":      when.Format("2006-01-02T15:04:05-0700 host kernel: "),
+			"journalctl -o short-precise":  when.Format("Jan 02 15:04:05.000000 host kernel: "),
+			"syslog":                       when.Format("Jan _2 15:04:05 host kernel: $0"),
+			"the log of a job, with times": when.Format("2006-01-02T15:04:05.0000000Z $0"),
+		} {
+			t.Run(fmt.Sprintf("%s/%s", filepath.Base(file), name), func(t *testing.T) {
+				if diff := cmp.Diff(want, kindsAndFunctions(stamped.ReplaceAllString(log, prefix))); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	}
+	if tested < 10 {
+		t.Errorf("%d logs, want at least 10", tested)
+	}
+}
+
+// kindsAndFunctions returns the kind and the function of each event of a log.
+func kindsAndFunctions(log string) (all []string) {
+	for _, e := range scanPieces([]byte(log), len(log)) {
+		all = append(all, fmt.Sprintf("%s %s", e.Kind, e.Function))
+	}
+	return all
+}
+
+// TestHeadlines checks which lines begin a report: a program may print lines that are alike.
+func TestHeadlines(t *testing.T) {
+	const trace = "[   12.000002] Call Trace:\n[   12.000003]  do_something+0x12/0x34\n"
+	untimed := regexp.MustCompile(`(?m)^\[[^]]*\] `).ReplaceAllString(trace, "")
+	for _, test := range []struct{ name, log, want string }{
+		{"a BUG of the kernel without a trace", "[   12.000001] BUG: something is wrong\n", "bug "},
+		{"a BUG of a program", "BUG: something is wrong\n", ""},
+		{"a BUG without a time, with a trace", "BUG: something is wrong\n" + untimed, "bug do_something"},
+		{"a BUG of a program among timed lines", "[   12.000001] eth0: link up\nBUG: something is wrong\n" + trace, ""},
+		{"a panic printed by a program", "[   12.000001] eth0: link up\nKernel panic - not syncing: test\n", ""},
+		{"a kernel's message with WARNING", "[   12.000001] WARNING: this option is deprecated\n", ""},
+		{"an unknown WARNING with a trace", "[   12.000001] WARNING: something is odd\n" + trace, "warning do_something"},
+		{
+			"a message long before a trace",
+			"[   12.000001] WARNING: this option is deprecated\n" + strings.Repeat("[   12.000001] eth0: link up\n", 20) + trace, "",
+		},
+		{"a panic after a shell's prompt", "root@guest:~# Kernel panic - not syncing: test\n", "panic "},
+		{"a panic after a login", "guest login: Kernel panic - not syncing: test\n", "panic "},
+		{"a BUG after a program's line without an end", strings.Repeat("x", 200) + "[   12.000001] BUG: unable to handle page fault for address: 0\n", "oops "},
+		{"a fault of a program", "[   12.000001] traps: sh[9] general protection fault ip:1 sp:2 error:0 in libc.so.6[1000+1000]\n", ""},
+		{"a fault of a program, by an old kernel", "[   12.000001] general protection fault ip:1 sp:2 error:0 in libc.so.6[1000+1000]\n", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := strings.Join(kindsAndFunctions(test.log), ","); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
