@@ -64,13 +64,40 @@ func TestKTAPOfACommand(t *testing.T) {
 	}
 }
 
-// Without a command, the check reads the console until the results are complete.
+// Without a command, the check reads the console until the results are complete. If there are
+// none, it says why.
 func TestKTAPOfAConsole(t *testing.T) {
-	console, guest := connected(t)
-	go io.WriteString(guest, "[    0.100000] KTAP version 1\r\n[    0.100000] 1..1\r\n[    0.100000] ok 1 a\r\n")
-	got := ktapResults(t, suiteOn(console, false, vmconfig.Check{Name: "k", KTAP: true}), time.Minute)
-	if diff := cmp.Diff([]string{"passed: k: tests: 1 passed", "passed: k / a: "}, got); diff != "" {
-		t.Error(diff)
+	for _, test := range []struct {
+		name, printed string
+		want          []string
+	}{
+		{"KUnit", "[    0.100000] KTAP version 1\r\n[    0.100000] 1..1\r\n[    0.100000] ok 1 a\r\n", []string{
+			"passed: k: tests: 1 passed", "passed: k / a: ",
+		}},
+		{"KUnit is disabled", "[    0.100000] kunit: disabled\r\nlogin: ", []string{
+			`failed: k: guest: no results of tests on ttyS0: connection closed; last line: "login:" (the kernel has printed "kunit: disabled": add kunit.enable=1 to kernelParams)`,
+		}},
+		{"no KUnit", "login: ", []string{
+			`failed: k: guest: no results of tests on ttyS0: connection closed; last line: "login:" (want a line "KTAP version 1" or "TAP version 13"; KUnit needs CONFIG_KUNIT=y)`,
+		}},
+		{"KUnit without tests", "[    0.100000] KTAP version 1\r\n[    0.100000] 1..0\r\n", []string{
+			"failed: k: guest: no tests on ttyS0: their plan is 1..0 (build tests into the kernel, or correct kunit.filter_glob)",
+		}},
+		{"everything skipped", "TAP version 13\r\n1..0 # SKIP no device\r\n", []string{
+			"passed: k: tests: 1 skipped", "skipped: k / all tests",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			console, guest := connected(t)
+			go func() {
+				_, _ = io.WriteString(guest, test.printed)
+				_ = guest.Close()
+			}()
+			got := ktapResults(t, suiteOn(console, false, vmconfig.Check{Name: "k", KTAP: true}), time.Minute)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

@@ -182,6 +182,11 @@ func (p *Parser) Complete() bool {
 	return len(p.levels) == 1 && p.levels[0].complete()
 }
 
+// Empty reports whether no results are planned, without a reason ("1..0").
+func (p *Parser) Empty() bool {
+	return len(p.levels) == 1 && p.levels[0].planned && p.levels[0].skipped == "" && len(p.levels[0].tests)+p.levels[0].plan == 0
+}
+
 // Close returns the tests, and ends the parser: what was planned and has not come is failed or
 // not run.
 func (p *Parser) Close() []Test {
