@@ -39,8 +39,8 @@ func TestKTAPOfACommand(t *testing.T) {
 		{`printf 'TAP version 13\n1..2\nok 1 a\nok 2 b # SKIP x\n'`, []string{
 			"passed: k: tests: 1 passed, 1 skipped", "passed: k / a: ", "skipped: k / b",
 		}},
-		{`printf 'TAP version 13\n1..1\n# 1..1\n# not ok 1 a\nnot ok 1 s\n'; exit 1`, []string{
-			"failed: k: guest: tests: 1 failed", "failed: k / s / a: failed",
+		{`printf 'TAP version 13\n1..1\n# 1..2\n# not ok 1 a\n# not ok 2 b # no device\nnot ok 1 s\n'; exit 1`, []string{
+			"failed: k: guest: tests: 2 failed", "failed: k / s / a: failed", "failed: k / s / b: no device",
 		}},
 		{`printf 'TAP version 13\n1..1\nok 1 a\n'; exit 3`, []string{
 			`failed: k: guest: "printf 'TAP version 13\\n1..1\\nok 1 a\\n'; exit 3" on ttyS0 ended with status 3, want 0`, "passed: k / a: ",

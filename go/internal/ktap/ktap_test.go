@@ -80,6 +80,8 @@ func TestParser(t *testing.T) {
 		{"a lost result", "KTAP version 1\n1..3\nok 1 a\nok 3 c\n", []string{"passed: a", "passed: c", "failed: test 2 (the output ends before its result)"}},
 		{"a lost result of a suite", "KTAP version 1\n1..1\n    1..2\n    ok 2 b\nok 1 s\n",
 			[]string{"passed: s / b", "failed: s / test 1" + noResult, "complete"}},
+		{"a suite that times out", "TAP version 13\n1..1\n# selftests: net: x\n# 1..2\n# ok 1 a\nnot ok 1 selftests: net: x # TIMEOUT 45 seconds\n",
+			[]string{"passed: selftests: net: x / a", "failed: selftests: net: x / test 2 (no result: TIMEOUT 45 seconds)", "complete"}},
 		{"too many results", "KTAP version 1\n1..1\nok 1 a\nok 2 b\n",
 			[]string{"passed: a", "passed: b", "failed: plan (2 results, the plan has 1)", "complete"}},
 		{"a crash", "KTAP version 1\n1..3\nok 1 a\n", []string{"passed: a", "failed: test 2" + ends, "not run: test 3" + ends}},
