@@ -19,9 +19,9 @@ const skipStatus = 4
 // wantKTAP is the advice on output without results.
 const wantKTAP = `want a line "KTAP version 1" or "TAP version 13"`
 
-// disabled is what a kernel prints instead of the results of KUnit (kunit_run_all_tests in
+// kunitDisabled is what a kernel prints instead of the results of KUnit (kunit_run_all_tests in
 // lib/kunit/executor.c).
-const disabled = "kunit: disabled"
+const kunitDisabled = "kunit: disabled"
 
 // ktapCheck is a check that reports the tests of its output.
 type ktapCheck struct {
@@ -114,15 +114,23 @@ func (k *ktapCheck) console(ctx context.Context) error {
 	cause := console.feed(ctx, &parser)
 	switch {
 	case cause != nil && !parser.Begun():
-		advice := wantKTAP + "; KUnit needs CONFIG_KUNIT=y"
-		if bytes.Contains(console.from(0), []byte(disabled)) {
-			advice = fmt.Sprintf("the kernel has printed %q: add kunit.enable=1 to kernelParams", disabled)
-		}
-		return fmt.Errorf("%w (%s)", failed("guest: no results of tests on "+k.device, cause, console.lastOutput()), advice)
+		return noResults(console, cause)
 	case parser.Empty():
 		return fmt.Errorf("guest: no tests on %s: their plan is 1..0 (build tests into the kernel, or correct kunit.filter_glob)", k.device)
 	}
 	return k.finish(&parser, cause)
+}
+
+// noResults returns the error of a check that has found no results on a console.
+func noResults(console *Console, cause error) error {
+	err := failed("guest: no results of tests on "+console.Device, cause, console.lastOutput())
+	switch {
+	case bytes.Contains(console.from(0), []byte(kunitDisabled)):
+		return fmt.Errorf("%w (the kernel has printed %q: add kunit.enable=1 to kernelParams)", err, kunitDisabled)
+	case errors.Is(cause, ErrEnded): // by a panic, for example
+		return err
+	}
+	return fmt.Errorf("%w (%s; KUnit needs CONFIG_KUNIT=y)", err, wantKTAP)
 }
 
 // finish keeps the tests, and returns an error unless all have passed or were skipped. cause

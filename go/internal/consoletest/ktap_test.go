@@ -1,6 +1,8 @@
 package consoletest
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -98,6 +100,18 @@ func TestKTAPOfAConsole(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// If the machine ends before any result, the error is how it ended.
+func TestKTAPOfAMachineThatEnds(t *testing.T) {
+	console, guest := connected(t)
+	guest.Close()
+	ctx, over := context.WithCancelCause(limited(t))
+	over(fmt.Errorf("%w: a panic", ErrEnded))
+	err := suiteOn(console, false, vmconfig.Check{Name: "k", KTAP: true}).declared()[0].Run(ctx)
+	if err == nil || err.Error() != "guest: no results of tests on ttyS0: the VM has ended: a panic" {
+		t.Errorf("got %v", err)
 	}
 }
 
