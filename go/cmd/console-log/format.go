@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"cmp"
 	"fmt"
 	"io"
 
@@ -25,7 +23,5 @@ func record(w io.Writer, back int, log logs.Log, snapshot *journal.Snapshot) err
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriter(w)
-	title := fmt.Sprintf("%s, boot %d", log, boot.Number)
-	return cmp.Or(asciicast.Record(out, title, snapshot, boot), out.Flush())
+	return asciicast.Record(w, fmt.Sprintf("%s, boot %d", log, boot.Number), snapshot, boot)
 }

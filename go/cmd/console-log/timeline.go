@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"fmt"
 	"io"
@@ -33,6 +32,5 @@ func drawBoot(w io.Writer, o options, log logs.Log) error {
 	boot.Title = fmt.Sprintf("%s, boot %d", cmp.Or(log.Machine, log.Name), first.boot.Number)
 	newest := first.boot.End == first.snapshot.End()
 	boot.Ended = log.How(first.boot, newest && first.boot.Ended.IsZero() && first.snapshot.Written())
-	out := bufio.NewWriter(w)
-	return cmp.Or(timeline.Write(out, boot), out.Flush())
+	return timeline.Write(w, boot)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,8 +63,7 @@ var consoleFiles = []struct {
 		if err != nil {
 			return err
 		}
-		out := bufio.NewWriter(file)
-		return errors.Join(asciicast.Record(out, title, snapshot, boot), out.Flush())
+		return asciicast.Record(file, title, snapshot, boot)
 	}},
 }
 

@@ -1,6 +1,7 @@
 package asciicast
 
 import (
+	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
@@ -12,14 +13,16 @@ import (
 
 // Record writes a boot of a snapshot to w as a recording. Its times are those of the
 // journal's index, so their resolution is 10 ms. A marker is written where bytes are
-// missing, and where the guest restarted by itself.
+// missing, and where the guest restarted by itself. Record writes large blocks, so w needs no
+// buffer.
 func Record(w io.Writer, title string, snapshot *journal.Snapshot, boot journal.Boot) error {
 	times := snapshot.Times(boot.Start, boot.End)
 	start := boot.Started
 	if start.IsZero() {
 		start = times.At(boot.Start)
 	}
-	writer, err := NewWriter(w, Header{Columns: Columns, Rows: Rows, Start: start, Title: title})
+	out := bufio.NewWriter(w)
+	writer, err := NewWriter(out, Header{Columns: Columns, Rows: Rows, Start: start, Title: title})
 	if err != nil {
 		return err
 	}
@@ -27,7 +30,7 @@ func Record(w io.Writer, title string, snapshot *journal.Snapshot, boot journal.
 	r := recorder{writer, times, kept, boot.Start, nil}
 	err = snapshot.Walk(boot.Start, boot.End, r.printed, r.missing)
 	r.restarted()
-	return errors.Join(err, r.err, writer.Flush())
+	return cmp.Or(errors.Join(err, r.err, writer.Flush()), out.Flush())
 }
 
 // recorder writes what Snapshot.Walk passes.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -53,6 +54,31 @@ func TestRecord(t *testing.T) {
 		}
 	}
 }
+
+// Record returns the error of its last write, which is the only one of a short recording.
+func TestRecordToAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(dir, journal.DefaultRetention)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := j.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := journal.TakeSnapshot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Record(fullDisk{}, "", snapshot, journal.Boot{Start: 0, End: 5}); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("got %v, want ENOSPC", err)
+	}
+}
+
+// fullDisk is a file on a disk without space.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 // Bytes that were never kept become a marker at their place.
 func TestRecordWithALoss(t *testing.T) {

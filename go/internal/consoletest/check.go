@@ -107,12 +107,12 @@ var ErrEnded = errors.New("the VM has ended")
 
 // Run runs checks in order, each for at most limit, and returns their results. It calls
 // progress before each (with done false) and after it. If ctx ends with ErrEnded, one check
-// fails with the cause: the one that ran, or else the next. The remaining checks are not run.
-// If ctx ends otherwise, the test is interrupted: the remaining checks, and the one that runs,
-// are not run.
+// fails with the cause: the one that ran, or else the next. The remaining checks are not run; their
+// reason names it. If ctx ends otherwise, the test is interrupted: the remaining checks, and the one
+// that runs, are not run.
 func Run(ctx context.Context, checks []Check, limit time.Duration, progress func(result report.Result, done bool)) []report.Result {
 	var results []report.Result
-	blamed := false // a check has failed with the end of the machine
+	blamed := "" // the check that has failed with the end of the machine
 	for _, check := range checks {
 		result := report.Result{Name: check.Name, Skipped: check.Skip}
 		if check.Skip == "" {
@@ -125,7 +125,9 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 			if begun {
 				result.Started, result.Duration = start, time.Since(start)
 			}
-			blamed = blamed || errors.Is(result.Err, ErrEnded)
+			if errors.Is(result.Err, ErrEnded) {
+				blamed = check.Name
+			}
 		}
 		if check.Quiet && result.Err == nil {
 			continue
@@ -152,15 +154,16 @@ type needs string
 func (n needs) Error() string { return string(n) }
 
 // once runs one check, unless ctx has ended. begun reports whether it ran. notRun is why the
-// check has no result; "" if it has one. If blamed, an earlier check has failed with the end of
+// check has no result; "" if it has one. blamed is the earlier check that has failed with the end of
 // the machine.
-func once(ctx context.Context, check Check, limit time.Duration, blamed bool) (begun bool, notRun string, err error) {
+func once(ctx context.Context, check Check, limit time.Duration, blamed string) (begun bool, notRun string, err error) {
+	late := fmt.Sprintf("%v: see %q", ErrEnded, blamed)
 	switch {
 	case interrupted(ctx):
 		return false, notBegun, nil
 	case check.AfterEnd:
-	case ctx.Err() != nil && blamed:
-		return false, ErrEnded.Error(), nil
+	case ctx.Err() != nil && blamed != "":
+		return false, late, nil
 	case ctx.Err() != nil:
 		return false, "", context.Cause(ctx)
 	}
@@ -174,8 +177,8 @@ func once(ctx context.Context, check Check, limit time.Duration, blamed bool) (b
 		return false, string(missing), nil
 	case err != nil && interrupted(ctx):
 		return true, "interrupted before its end", nil
-	case blamed && errors.Is(err, ErrEnded):
-		return true, ErrEnded.Error(), nil
+	case blamed != "" && errors.Is(err, ErrEnded):
+		return true, late, nil
 	}
 	return true, "", err
 }

@@ -72,7 +72,7 @@ func TestRun(t *testing.T) {
 		"for others, and fails":  "wrong",
 		"sees the end":           "ok",
 		"comes too late":         "the VM has ended: why",
-		"comes later":            "not run, the VM has ended",
+		"comes later":            `not run, the VM has ended: see "comes too late"`,
 		"runs after the end":     "ok",
 		"waits after the end":    "nothing within 50ms",
 	}
@@ -98,8 +98,8 @@ func TestRunAfterTheEnd(t *testing.T) {
 	want := map[string]string{
 		"needs a login":        "not run, no login on ttyS0",
 		"loses its connection": "line 7: " + io.ErrUnexpectedEOF.Error() + ": the VM has ended: a panic",
-		"comes too late":       "not run, the VM has ended",
-		"sees the end too":     "not run, the VM has ended",
+		"comes too late":       `not run, the VM has ended: see "loses its connection"`,
+		"sees the end too":     `not run, the VM has ended: see "loses its connection"`,
 		"leaves a file":        "a file",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

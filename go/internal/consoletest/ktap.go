@@ -1,6 +1,7 @@
 package consoletest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,13 @@ import (
 
 // skipStatus is the exit status of a kselftest that was skipped (KSFT_SKIP in kselftest.h).
 const skipStatus = 4
+
+// wantKTAP is the advice on output without results.
+const wantKTAP = `want a line "KTAP version 1" or "TAP version 13"`
+
+// kunitDisabled is what a kernel prints instead of the results of KUnit (kunit_run_all_tests in
+// lib/kunit/executor.c).
+const kunitDisabled = "kunit: disabled"
 
 // ktapCheck is a check that reports the tests of its output.
 type ktapCheck struct {
@@ -95,7 +103,7 @@ func (k *ktapCheck) shell(ctx context.Context, parser *ktap.Parser) (status int,
 }
 
 // console reads what the console prints, from its first byte on, until the results that were
-// planned have come.
+// planned have come. KUnit plans none if no tests are built into the kernel.
 func (k *ktapCheck) console(ctx context.Context) error {
 	k.tests = nil
 	console, err := k.suite.console(k.device)
@@ -103,7 +111,26 @@ func (k *ktapCheck) console(ctx context.Context) error {
 		return err
 	}
 	var parser ktap.Parser
-	return k.finish(&parser, console.feed(ctx, &parser))
+	cause := console.feed(ctx, &parser)
+	switch {
+	case cause != nil && !parser.Begun():
+		return noResults(console, cause)
+	case parser.Empty():
+		return fmt.Errorf("guest: no tests on %s: their plan is 1..0 (build tests into the kernel, or correct kunit.filter_glob)", k.device)
+	}
+	return k.finish(&parser, cause)
+}
+
+// noResults returns the error of a check that has found no results on a console.
+func noResults(console *Console, cause error) error {
+	err := failed("guest: no results of tests on "+console.Device, cause, console.lastOutput())
+	switch {
+	case bytes.Contains(console.from(0), []byte(kunitDisabled)):
+		return fmt.Errorf("%w (the kernel has printed %q: add kunit.enable=1 to kernelParams)", err, kunitDisabled)
+	case errors.Is(cause, ErrEnded): // by a panic, for example
+		return err
+	}
+	return fmt.Errorf("%w (%s; KUnit needs CONFIG_KUNIT=y)", err, wantKTAP)
 }
 
 // finish keeps the tests, and returns an error unless all have passed or were skipped. cause
@@ -116,7 +143,7 @@ func (k *ktapCheck) finish(parser *ktap.Parser, cause error) error {
 	case !begun && cause != nil:
 		return fmt.Errorf("guest: no results of tests on %s: %w", k.device, cause)
 	case !begun:
-		return fmt.Errorf(`guest: %q printed no results of tests (want a line "KTAP version 1" or "TAP version 13")`, k.check.Run)
+		return fmt.Errorf("guest: %q printed no results of tests (%s)", k.check.Run, wantKTAP)
 	case failed+notRun > 0 && cause != nil:
 		return fmt.Errorf("guest: %s: %w", counts(k.tests), cause)
 	case failed+notRun > 0:

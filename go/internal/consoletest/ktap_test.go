@@ -1,6 +1,8 @@
 package consoletest
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -39,8 +41,8 @@ func TestKTAPOfACommand(t *testing.T) {
 		{`printf 'TAP version 13\n1..2\nok 1 a\nok 2 b # SKIP x\n'`, []string{
 			"passed: k: tests: 1 passed, 1 skipped", "passed: k / a: ", "skipped: k / b",
 		}},
-		{`printf 'TAP version 13\n1..1\n# 1..1\n# not ok 1 a\nnot ok 1 s\n'; exit 1`, []string{
-			"failed: k: guest: tests: 1 failed", "failed: k / s / a: failed",
+		{`printf 'TAP version 13\n1..1\n# 1..2\n# not ok 1 a\n# not ok 2 b # no device\nnot ok 1 s\n'; exit 1`, []string{
+			"failed: k: guest: tests: 2 failed", "failed: k / s / a: failed", "failed: k / s / b: no device",
 		}},
 		{`printf 'TAP version 13\n1..1\nok 1 a\n'; exit 3`, []string{
 			`failed: k: guest: "printf 'TAP version 13\\n1..1\\nok 1 a\\n'; exit 3" on ttyS0 ended with status 3, want 0`, "passed: k / a: ",
@@ -64,13 +66,52 @@ func TestKTAPOfACommand(t *testing.T) {
 	}
 }
 
-// Without a command, the check reads the console until the results are complete.
+// Without a command, the check reads the console until the results are complete. If there are
+// none, it says why.
 func TestKTAPOfAConsole(t *testing.T) {
+	for _, test := range []struct {
+		name, printed string
+		want          []string
+	}{
+		{"KUnit", "[    0.100000] KTAP version 1\r\n[    0.100000] 1..1\r\n[    0.100000] ok 1 a\r\n", []string{
+			"passed: k: tests: 1 passed", "passed: k / a: ",
+		}},
+		{"KUnit is disabled", "[    0.100000] kunit: disabled\r\nlogin: ", []string{
+			`failed: k: guest: no results of tests on ttyS0: connection closed; last line: "login:" (the kernel has printed "kunit: disabled": add kunit.enable=1 to kernelParams)`,
+		}},
+		{"no KUnit", "login: ", []string{
+			`failed: k: guest: no results of tests on ttyS0: connection closed; last line: "login:" (want a line "KTAP version 1" or "TAP version 13"; KUnit needs CONFIG_KUNIT=y)`,
+		}},
+		{"KUnit without tests", "[    0.100000] KTAP version 1\r\n[    0.100000] 1..0\r\n", []string{
+			"failed: k: guest: no tests on ttyS0: their plan is 1..0 (build tests into the kernel, or correct kunit.filter_glob)",
+		}},
+		{"everything skipped", "TAP version 13\r\n1..0 # SKIP no device\r\n", []string{
+			"passed: k: tests: 1 skipped", "skipped: k / all tests",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			console, guest := connected(t)
+			go func() {
+				_, _ = io.WriteString(guest, test.printed)
+				_ = guest.Close()
+			}()
+			got := ktapResults(t, suiteOn(console, false, vmconfig.Check{Name: "k", KTAP: true}), time.Minute)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// If the machine ends before any result, the error is how it ended.
+func TestKTAPOfAMachineThatEnds(t *testing.T) {
 	console, guest := connected(t)
-	go io.WriteString(guest, "[    0.100000] KTAP version 1\r\n[    0.100000] 1..1\r\n[    0.100000] ok 1 a\r\n")
-	got := ktapResults(t, suiteOn(console, false, vmconfig.Check{Name: "k", KTAP: true}), time.Minute)
-	if diff := cmp.Diff([]string{"passed: k: tests: 1 passed", "passed: k / a: "}, got); diff != "" {
-		t.Error(diff)
+	guest.Close()
+	ctx, over := context.WithCancelCause(limited(t))
+	over(fmt.Errorf("%w: a panic", ErrEnded))
+	err := suiteOn(console, false, vmconfig.Check{Name: "k", KTAP: true}).declared()[0].Run(ctx)
+	if err == nil || err.Error() != "guest: no results of tests on ttyS0: the VM has ended: a panic" {
+		t.Errorf("got %v", err)
 	}
 }
 

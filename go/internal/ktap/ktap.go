@@ -25,7 +25,7 @@ const (
 type Test struct {
 	Name    string
 	Outcome Outcome
-	Why     string // unless it has passed: the directive, and the lines before the result
+	Why     string // unless it has passed: what follows "#" in its line, and the lines before that
 	Tests   []Test // of a suite
 }
 

@@ -23,6 +23,13 @@ func parse(text string) ([]ktap.Test, bool) {
 	return parser.Close(), complete
 }
 
+// empty reports whether an output plans no results.
+func empty(text string) bool {
+	var parser ktap.Parser
+	_, _ = parser.Write([]byte(text))
+	return parser.Empty()
+}
+
 // list returns the test cases, one in a line.
 func list(text string) []string {
 	tests, complete := parse(text)
@@ -33,6 +40,9 @@ func list(text string) []string {
 			line += fmt.Sprintf(" (%s)", strings.ReplaceAll(test.Why, "\n", "|"))
 		}
 		lines = append(lines, line)
+	}
+	if empty(text) {
+		lines = append(lines, "empty")
 	}
 	if complete {
 		lines = append(lines, "complete")
@@ -70,6 +80,8 @@ func TestParser(t *testing.T) {
 		{"a lost result", "KTAP version 1\n1..3\nok 1 a\nok 3 c\n", []string{"passed: a", "passed: c", "failed: test 2 (the output ends before its result)"}},
 		{"a lost result of a suite", "KTAP version 1\n1..1\n    1..2\n    ok 2 b\nok 1 s\n",
 			[]string{"passed: s / b", "failed: s / test 1" + noResult, "complete"}},
+		{"a suite that times out", "TAP version 13\n1..1\n# selftests: net: x\n# 1..2\n# ok 1 a\nnot ok 1 selftests: net: x # TIMEOUT 45 seconds\n",
+			[]string{"passed: selftests: net: x / a", "failed: selftests: net: x / test 2 (no result: TIMEOUT 45 seconds)", "complete"}},
 		{"too many results", "KTAP version 1\n1..1\nok 1 a\nok 2 b\n",
 			[]string{"passed: a", "passed: b", "failed: plan (2 results, the plan has 1)", "complete"}},
 		{"a crash", "KTAP version 1\n1..3\nok 1 a\n", []string{"passed: a", "failed: test 2" + ends, "not run: test 3" + ends}},
@@ -80,6 +92,8 @@ func TestParser(t *testing.T) {
 			"passed: a", "failed: test 2 (bail out: no memory)", "not run: test 3 (bail out: no memory)", "complete",
 		}},
 		{"everything skipped", "TAP version 13\n1..0 # SKIP needs root\n", []string{"skipped: all tests (needs root)", "complete"}},
+		{"everything skipped, without a reason", "TAP version 13\n1..0 # skipped\n", []string{"skipped: all tests (skipped)", "complete"}},
+		{"no tests", "KTAP version 1\n1..0\n", []string{"skipped: all tests", "empty", "complete"}},
 		{"one program after another", "TAP version 13\n1..1\nok 1 a\nTAP version 13\n1..2\nok 1 b\nok 2 c\n",
 			[]string{"passed: a", "passed: b", "passed: c", "complete"}},
 		{"the kernel's time", "[    0.100000] KTAP version 1\n<6>[    0.100000][    T1] 1..1\n[    0.1] other\n[    0.100000]     1..1\n[    0.100000]     ok 1 a\n[    0.100000] ok 1 s\n",

@@ -1,6 +1,7 @@
 package ktap
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,7 +13,7 @@ var (
 	kernelTime = regexp.MustCompile(`(?:<\d{1,3}>)?\[ {0,6}\d{1,8}\.\d{6}\](?:\[ *[TC]\d+\])? `)
 
 	versionLine = regexp.MustCompile(`K?TAP version \d{1,3}$`)
-	planLine    = regexp.MustCompile(`^1\.\.(\d{1,9})(?:\s*#\s*(?i:skip)\S*\s*(.*))?\s*$`)
+	planLine    = regexp.MustCompile(`^1\.\.(\d{1,9})(?:\s*#\s*((?i:skip)\S*)\s*(.*))?\s*$`)
 	resultLine  = regexp.MustCompile(`^(not )?ok (\d{1,9})(?:\s+-)?(?:\s+(.*))?$`)
 	subtestLine = regexp.MustCompile(`^(?:Subtest: (.+)|(selftests: .+))$`)
 	bailLine    = regexp.MustCompile(`^Bail out!\s*(.*)$`)
@@ -57,7 +58,7 @@ func parse(text string) line {
 	}
 	if match := planLine.FindStringSubmatch(rest); match != nil {
 		number, _ := strconv.Atoi(match[1]) // of nine digits at most
-		return line{kind: plan, width: width, number: number, note: match[2]}
+		return line{kind: plan, width: width, number: number, note: cmp.Or(match[3], match[2])}
 	}
 	if match := resultLine.FindStringSubmatch(rest); match != nil {
 		number, _ := strconv.Atoi(match[2])

@@ -118,21 +118,26 @@ func (p *Parser) result(line line) {
 	}
 	p.notes = nil
 	if len(p.levels) > 0 && p.levels[len(p.levels)-1].width > line.width {
-		test.Tests = p.pop(line.width)
+		why := noResult
+		if test.Outcome == Failed && line.note != "" {
+			why = "no result: " + line.note // such as "TIMEOUT 45 seconds" by kselftest's runner
+		}
+		test.Tests = p.pop(line.width, why)
 	}
 	level := p.level(line.width)
 	level.tests = append(level.tests, test)
 	level.see(level.base + line.number)
 }
 
-// pop closes all levels deeper than width, and returns the tests of the outermost of them.
-func (p *Parser) pop(width int) []Test {
+// pop closes all levels deeper than width, and returns the tests of the outermost of them. why is why
+// its planned results are missing.
+func (p *Parser) pop(width int, why string) []Test {
 	for len(p.levels) > 1 && p.levels[len(p.levels)-2].width > width {
 		p.close(p.levels[len(p.levels)-2].width, false)
 	}
 	last := p.levels[len(p.levels)-1]
 	p.levels = p.levels[:len(p.levels)-1]
-	return last.close(noResult, Failed)
+	return last.close(why, Failed)
 }
 
 // close closes all levels deeper than width whose results have not come: each becomes a failed
@@ -180,6 +185,11 @@ func (p *Parser) Complete() bool {
 		return true
 	}
 	return len(p.levels) == 1 && p.levels[0].complete()
+}
+
+// Empty reports whether no results are planned, without a reason ("1..0").
+func (p *Parser) Empty() bool {
+	return len(p.levels) == 1 && p.levels[0].planned && p.levels[0].skipped == "" && len(p.levels[0].tests)+p.levels[0].plan == 0
 }
 
 // Close returns the tests, and ends the parser: what was planned and has not come is failed or

@@ -50,7 +50,7 @@ type Event struct {
 	Treatment    Treatment `json:"treatment"`
 	Reason       string    `json:"reason,omitempty"` // of the allowance
 	Copies       []Place   `json:"copies,omitempty"` // the later places of the same event
-	Lines        []string  `json:"lines"`            // the first lines of the report, as printed
+	Lines        []string  `json:"lines"`            // the first of the report, as printed; the last one may count the others: "… 7 more lines"
 }
 
 // Place is the place of an event in the output of a console.
