@@ -93,7 +93,7 @@ func (r *report) helps(name string) bool {
 	if r.e.Kind == HungTask && !strings.Contains(r.e.Title, "can't die") {
 		return waits.MatchString(name)
 	}
-	for _, a := range aside {
+	for _, a := range helpersOf {
 		if a.kind == r.e.Kind && strings.Contains(r.e.Title, a.title) && a.names.MatchString(name) {
 			return true
 		}

@@ -94,7 +94,7 @@ var helpers = table(
 	`\w*queue_(?:delayed_)?work\w*`, `insert_work`, `\w*flush_(?:delayed_)?work\w*`, `cancel_(?:delayed_)?work\w*`, `(?:drain|destroy)_workqueue`,
 	`try_to_grab_pending`, `kthread_stop\w*`,
 	// allocation: mm/slub.c, page_alloc.c, vmalloc.c, filemap.c, net/core/skbuff.c
-	`\w*(?:k|v|kv|kz|vz|kvz|m|z|c)(?:m|z|c)?alloc\w*`, `\w*krealloc\w*`, `\w*(?:kmem_cache|slab_)\w*`, `allocate_slab`, `\w*alloc_(?:frozen_)?pages?\w*`,
+	`\w*[kvmzc]alloc\w*`, `\w*krealloc\w*`, `\w*(?:kmem_cache|slab_)\w*`, `allocate_slab`, `\w*alloc_(?:frozen_)?pages?\w*`,
 	`\w*folio_alloc\w*`, `filemap_(?:alloc|get)_folio\w*`, `kv?free`, `\w*kfree_skb\w*`,
 	`(?:pagecache_get|read_cache|find_or_create)_page\w*`, `do_read_cache_\w+`, `grab_cache_page_write_begin`, `phys_addr\w*`,
 	// objects and devices: lib/kobject*.c, drivers/base, fs/sysfs
@@ -115,8 +115,8 @@ func table(names ...string) *regexp.Regexp {
 	return regexp.MustCompile(`^_*(?:` + strings.Join(names, "|") + `)$`)
 }
 
-// aside has further helpers: those of some reports.
-var aside = []struct {
+// helpersOf has further helpers: those of some reports.
+var helpersOf = []struct {
 	kind  Kind
 	title string // what the title contains
 	names *regexp.Regexp
