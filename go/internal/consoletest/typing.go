@@ -50,7 +50,8 @@ func (s *Suite) WithoutTyping(device string, lines []string) []string {
 const erased = "\x00"
 
 // withoutEcho replaces each echo of a typed line with erased. A shell that edits its line may
-// break the echo at the terminal's width, and move the cursor.
+// break the echo at the terminal's width, and move the cursor. The kernel may print within the
+// echo: its lines are kept.
 func (c *Console) withoutEcho(text string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,11 +59,13 @@ func (c *Console) withoutEcho(text string) string {
 		var pattern strings.Builder
 		for i, char := range line {
 			if i > 0 {
-				pattern.WriteString(`(?:[\r\n]|.\x08|\x1b\[[0-9;?]*[A-Za-z])*`)
+				pattern.WriteString(`(?:[\r\n]|.\x08|\x1b\[[0-9;?]*[A-Za-z]|` + kernelLine.String() + `)*`)
 			}
 			pattern.WriteString(regexp.QuoteMeta(string(char)))
 		}
-		text = regexp.MustCompile(pattern.String()).ReplaceAllLiteralString(text, erased)
+		text = regexp.MustCompile(pattern.String()).ReplaceAllStringFunc(text, func(echo string) string {
+			return strings.Join(kernelLine.FindAllString(echo, -1), "") + erased
+		})
 	}
 	return text
 }

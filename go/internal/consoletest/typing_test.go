@@ -28,6 +28,7 @@ func TestWithoutTyping(t *testing.T) {
 		{"a broken echo", "# " + line[:20] + line[20:21] + "\b" + line[20:40] + "\r\n" + line[40:] + "\n<6>\nx\n", "x\n"},
 		{"the kernel behind a mark", "<6>[  1.0] Oops\n", "[  1.0] Oops\n"},
 		{"the kernel behind the echo", "# " + line + "[  1.0] Oops\n", "# [  1.0] Oops\n"},
+		{"the kernel within the echo", "# " + line[:30] + "[    1.700000] random: ready\r\n" + line[30:] + "\r\n<6>\r\nx\r\n", "# [    1.700000] random: ready\r\nx\r\n"},
 		{"an output without its end", "no end<7:0>\n# ", "no end<7:0>\n# "},
 		{"lines of the guest", "# \n\nhello\n", "# \n\nhello\n"},
 		{"numbered lines", "begin-2961\n" + numbers + "end-2961\n", "1\n…\n9\n"},
