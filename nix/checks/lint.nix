@@ -11,6 +11,5 @@ else
   tools.overrideAttrs (previous: {
     nativeBuildInputs = previous.nativeBuildInputs ++ [ golangci-lint ];
     buildPhase = "HOME=$TMPDIR golangci-lint run --config .golangci.yml ./...";
-    doCheck = false;
     installPhase = "touch $out";
   })

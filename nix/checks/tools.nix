@@ -1,2 +1,7 @@
-# The programs build, and the tests of every Go package pass.
-{ tools }: tools
+# The tests of every Go package pass. They wait more than they compute, so those of several
+# packages run at a time.
+{ tools }:
+tools.overrideAttrs (_previous: {
+  buildPhase = "go test -vet=off -p 8 ./...";
+  installPhase = "touch $out";
+})

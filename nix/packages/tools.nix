@@ -24,6 +24,9 @@ buildGoModule {
     "-X microvm-console/internal/cmdline.Version=${version}"
   ];
 
+  # The check "tools" runs the tests: the first build of a user does not wait for them.
+  doCheck = false;
+
   # Every program prints its own man page and completion. microvm-named is the program of one
   # VM, for nix/lib/bindPrograms.nix.
   postInstall = ''
