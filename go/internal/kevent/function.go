@@ -30,8 +30,8 @@ func (r *report) function() string {
 	return r.culprit(append(candidates, r.path...))
 }
 
-// loops reports whether the innermost functions of the report are where a loop or a recursion
-// happened to be.
+// loops reports whether the report is about a loop or a recursion: its innermost functions differ
+// from one report to the next.
 func (r *report) loops() bool {
 	return r.e.Kind == RCUStall || r.e.Kind == Lockup || strings.Contains(r.e.Title, "corrupted stack end") ||
 		strings.Contains(r.e.Title, "stack guard page") || strings.Contains(r.e.Title, "kernel stack overflow")
