@@ -12,61 +12,31 @@ import (
 // reporting matches the functions that notice a defect or print its report.
 var reporting = table(
 	// printing: kernel/printk, lib/dump_stack.c, lib/vsprintf.c, kernel/stacktrace.c
-	`dump_stack\w*`, `show_(?:stack|regs|trace|frame)\w*`, `\w*printk\w*`, `(?:spin|rwlock)_(?:dump|bug)`, `pr_cont\w*`, `print_\w+`,
-	`dump_(?:stack|backtrace|page|header|task|cpu|mem|instr|oops|vma|mapping|trace|unreclaimable)\w*`,
-	`v?s[cn]*printf`, `k?v?asprintf\w*`, `v?sscanf`, `vbin_printf`, `bstr_printf`, `format_decode`,
-	`(?:pointer|string|number|symbol_string|widen_string|string_nocheck|hex_string|put_dec\w*|skip_atoi|error_string|move_right)`,
-	`(?:save_stack|stack_trace|arch_stack_walk|walk_stack|stack_depot|unwind|orc|deref_stack|bad_stack)\w*`, `update_stack_state`,
-	`get_stack_info`, `in_\w*stack`,
-	`(?:is_)?\w*text_address`, `sched_show_\w+`,
-	// panics and warnings: kernel/panic.c, lib/bug.c
-	`panic\w*`, `vpanic`, `\w+_panic`, `warn`, `warn_\w+`, `report_(?:bug|cfi)\w*`, `fixup_bug\w*`, `handle_bug\w*`,
-	`bug_(?:handler|brk)\w*`, `corrupted`, `assert\w*fail\w*`,
-	`die\w*`, `oops_\w+`, `add_taint`, `fortify_(?:panic|report)`, `stack_chk_\w+`, `usercopy_(?:abort|warn)`, `cfi_\w+`,
-	`check_panic_on_warn`,
-	// traps: arch/x86
-	`do_(?:error_trap|invalid_op|trap|general_protection|page_fault|user_addr_fault|kern_addr_fault|divide_error|int3|nmi|double_fault|async_page_fault|stack_segment|bounds|debug|coprocessor_error)\w*`,
-	`invalid_op`, `(?:asm_)?(?:exc_|sysvec_|common_interrupt)\w*`, `idtentry\w*`, `(?:async_)?page_fault\w*`,
-	`error_(?:entry|return|exit|code|kernelspace)`,
-	`(?:common_exception|double_fault|general_protection|divide_error|stack_segment|segment_not_present|int3|trap_\w+)`,
-	`no_context`, `bad_area\w*`, `(?:kernelmode|user|spurious)_(?:kernel_)?fault\w*`, `fault_in_kernel\w*`,
-	`x86_(?:indirect|return)_\w+`, `retpoline\w*`, `asm_call_\w+`, `irqentry_\w+`,
-	// traps: arch/arm, arm64
-	`el[01]\w*`, `vectors`, `call_on_irq_stack`, `brk_handler`,
-	`do_(?:kernel_fault|user_fault|translation_fault|mem_abort|sp_pc_abort|DataAbort|PrefetchAbort|undefinstr|sea|serror|el[01]_\w+)\w*`,
-	`arm64_\w*(?:fault|abort|serror)\w*`, `do_tag_\w+`, `(?:und|dabt|pabt|irq|fiq)_(?:svc|usr)\w*`, `dabt_\w+`, `call_undef_hook`,
-	`try_handling_\w+`, `bug_get_\w+`,
-	// traps: arch/powerpc, s390, riscv, mips, loongarch
-	`(?:program_check|data_access|instruction_access|alignment|machine_check|hardware_interrupt|decrementer|data_storage|interrupt_return)_?(?:exception|common|interrupt|virt|slb|user|srr)\w*`,
-	`bad_page_fault`, `hash_page\w*`, `(?:pgm_check|do_protection|do_dat|do_report|illegal_op|monitor_event)\w*`,
-	`handle_(?:exception|fault|sys|sys64|ri|bp|tr|adel|ades|tlb[lsm]|mod)(?:_int)?`, `do_(?:trap_\w+|bp|ri|ade|tr|cpu|be)`, `ret_from_exception`,
-	`die_kernel_fault`,
+	`dump_(?:stack|backtrace|page|header|task)\w*`, `show_(?:stack|regs|trace)\w*`, `\w*printk\w*`, `print_\w+`, `(?:spin|rwlock)_(?:dump|bug)`,
+	`\w*printf`, `(?:pointer|number|string|string_nocheck|symbol_string|widen_string|hex_string|error_string|format_decode)`,
+	`(?:save_stack|stack_trace|arch_stack_walk|walk_stack|stack_?depot|depot|unwind|orc|bad_stack)\w*`, `\w*text_address`,
+	// panics and warnings: kernel/panic.c, lib/bug.c, rust
+	`v?panic\w*`, `\w+_panic`, `warn(?:_\w+)?`, `report_(?:bug|cfi)\w*`, `(?:fixup|handle)_bug\w*`, `bug_(?:handler|brk)\w*`, `assert\w*fail\w*`,
+	`fortify_(?:panic|report)`, `stack_chk_\w+`, `usercopy_abort`, `check_panic_on_warn`, `R\w*(?:rust_begin_unwind|panicking)\w*`, `rust_helper_BUG`,
+	// traps: arch
+	`do_(?:error_trap|invalid_op|trap|general_protection|page_fault|user_addr_fault|kern_addr_fault|divide_error|int3|nmi)\w*`, `invalid_op`,
+	`(?:asm_)?(?:exc_|sysvec_|common_interrupt)\w*`, `(?:async_)?page_fault\w*`, `x86_(?:indirect|return)_\w+`,
+	`el[01]\w*`, `brk_handler`, `do_(?:kernel_fault|user_fault|translation_fault|mem_abort|DataAbort|PrefetchAbort|undefinstr|el[01]_\w+)\w*`,
+	`do_tag_\w+`, `dabt_\w+`,
+	`(?:program_check|data_access|instruction_access|alignment|hardware_interrupt|decrementer|data_storage)_?(?:exception|common|virt|slb|user)\w*`,
 	// sanitizers: mm/kasan, mm/kmsan, mm/kfence, kernel/kcsan, lib/ubsan.c, kernel/kcov.c
-	`(?:kasan|asan|hwasan|kmsan|msan|kcsan|tsan|ubsan|kfence|sanitizer|kcov)_\w+`,
-	`check_(?:memory_region|region_inline|usage_violation)\w*`, `memory_is_\w+`,
-	`(?:start|end|complete|describe|finalize)_report\w*`, `describe_\w+`, `report_(?:access|race\w*|enabled|suppressed)`,
-	`bytes_(?:is|are)_\w+`,
-	`handle_(?:overflow|object_size|misaligned|null_ptr|divrem)\w*`, `val_to_string`, `(?:find|setup|set|get)_\w*watchpoint\w*`,
-	`write_comp_data`, `fentry`, `ftrace_\w+`, `mcount\w*`, `check_(?:kcov|access)\w*`, `(?:stackdepot|depot|quarantine)_\w+`,
-	`R\w*(?:rust_begin_unwind|panicking)\w*`, `rust_helper_BUG`,
-	// lockdep: kernel/locking/lockdep.c
-	`lock(?:dep)?_(?:acquire|release|set|init|reinit|is|rcu|reset|unlock|stats|downgrade|map|hardirqs|softirqs|free|sys|contended|acquired|pin|repin|unpin|sync|assert)\w*`,
-	`lockdep_\w+`,
-	`check_(?:prev|prevs|deadlock|wait|noncircular|usage|chain|irq|irqs|flags|unmap|preemption|lock|redundant|path|no_collision|cpu_stall)\w*`,
-	`validate_chain`, `mark_(?:lock|held|usage)\w*`, `(?:register|reinit|zap)_(?:lock_)?class`, `look_?up_(?:lock_class|chain)\w*`,
-	`assign_lock_key`, `(?:add|alloc)_(?:lock_to|list|lock_chain|chain)\w*`, `static_obj`, `find_(?:held_lock|usage\w*)`,
-	`reacquire_held_locks`, `save_trace`, `fs_reclaim_(?:acquire|release)`, `match_held_lock`,
-	`bfs(?:_(?:backwards|forwards|error|init\w*|next))?`, `(?:graph|hlock)_\w*lock\w*`, `hlock_\w+`,
-	`trace_(?:hardirqs|softirqs|lock|contention|irq|preempt)\w*`, `irqflags\w*`, `look_up_lock_class`, `in_lock_functions`, `\w+_lockdep_\w+`,
+	`(?:kasan|asan|hwasan|kmsan|msan|kcsan|tsan|ubsan|kfence|sanitizer|kcov|quarantine)_\w+`, `check_memory_region\w*`,
+	`(?:start|end|complete|describe|finalize)_report\w*`, `handle_(?:overflow|object_size|misaligned|null_ptr|divrem)\w*`,
+	// lockdep: kernel/locking/lockdep.c, kernel/trace/trace_preemptirq.c
+	`\w*lockdep_\w+`, `lock_(?:acquire|release|contended|is_held|pin|unpin|set|downgrade|map|sync|reset|assert)\w*`,
+	`check_(?:prev|prevs|deadlock|wait|noncircular|usage|chain|irq|flags|path)\w*`, `validate_chain`, `mark_(?:lock|held|usage)\w*`,
+	`(?:register|reinit|zap|look_?up)_(?:lock_)?class`, `find_held_lock`, `reacquire_held_locks`, `save_trace`, `fs_reclaim_\w+`, `hlock_\w+`,
+	`trace_(?:hardirqs|softirqs|lock|contention|irq|preempt)\w*`,
 	// other checks: lib/debugobjects.c, lib/smp_processor_id.c, kernel/sched/core.c, lib/ref_tracker.c, lib/fault-inject.c
-	`debug_(?:print_object|object\w*|check_no_\w*|smp_processor_id|locks_off|show\w*|hrtimer\w*|timer\w*|work\w*|rcu\w*|mutex\w*|spin\w*|lockdep\w*|activate|deactivate|assert_init|init|atomic\w*)`,
-	`(?:timer|work|hrtimer)_(?:is_static_object|fixup_\w+)`, `(?:is_)?static_object`, `this_cpu_preempt\w*`, `check_preemption\w*`,
-	`might_\w+`, `schedule_(?:bug|debug)`, `cant_(?:sleep|migrate)`, `(?:preempt_count|preempt_latency)_\w+`, `ref_tracker_\w+`,
-	`should_fail\w*`, `should_fail(?:slab|_\w+)`, `fail(?:_dump|slab\w*)`, `fault_create\w*`,
+	`debug_(?:print|object|check_no|smp_processor|locks|rcu|mutex|spin|lockdep|hrtimer|timer|work|activate|deactivate|assert|init)\w*`,
+	`(?:timer|work|hrtimer)_(?:is_static_object|fixup_\w+)`, `check_preemption\w*`, `might_\w+`, `schedule_(?:bug|debug)`, `ref_tracker_\w+`, `should_fail\w*`,
 	// stalls: kernel/watchdog.c, lib/nmi_backtrace.c, kernel/rcu
-	`nmi\w*`, `default_do_nmi`, `end_repeat_nmi`, `arch_trigger_\w+`, `trigger_\w*cpu\w*`, `watchdog\w*`,
-	`rcu_\w*(?:stall|dump)\w*`, `(?:is_)?softlockup\w*`, `touch_\w*watchdog\w*`, `hpet_rtc_\w+`, `perf_event_overflow\w*`,
-	`intel_pmu_handle\w*`, `handle_pmi_common`,
+	`nmi\w*`, `arch_trigger_\w+`, `watchdog\w*`, `check_cpu_stall`, `rcu_\w*(?:stall|dump)\w*`,
 )
 
 // helpers matches the functions of general use.
