@@ -32,7 +32,7 @@ var level = regexp.MustCompile(`^<[0-9]{1,3}>`)
 
 // hostPrefix matches what syslog, journalctl and the time formats of dmesg print before a line of
 // the kernel.
-var hostPrefix = regexp.MustCompile(`^(?:(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}(?:\.[0-9]+)?|` + isoTime + `) \S+ kernel: |` + isoTime + ` |` +
+var hostPrefix = regexp.MustCompile(`^(?:(?:(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}(?:\.[0-9]+)?(?: [0-9]{4})?|` + isoTime + `) (?:\S+ ){0,2}kernel: |` + isoTime + ` |` +
 	`[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9:]{8} |` +
 	`\[(?:[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}|[A-Z][a-z]{2}[ 0-9][0-9] [0-9:]{5}| *\+[0-9]+\.[0-9]+)\] |` +
 	`[a-z0-9]{2,8} *:[a-z]{3,6} *: )`)
@@ -41,7 +41,7 @@ var hostPrefix = regexp.MustCompile(`^(?:(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}(
 const isoTime = `[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+Z-]+`
 
 // vendor matches what the kernels of telephones print after the time: processor and task.
-var vendor = regexp.MustCompile(`^ *(?:<[0-9]>)?(?:[A-Z]?\[[0-9]: *[^]]{1,32}: *[0-9]+\] ?|[.-]?\([0-9]\)\[[0-9]+:[^]]{1,32}\]|c[0-9] +[0-9]+ )`)
+var vendor = regexp.MustCompile(`^ *(?:<[0-9]>)?(?:[A-Z]?\[(?:[0-9]: *[^]]{1,32}: *[0-9]+|pid:[^]]{1,48}|[0-9]{1,2})\] ?|[.-]?\([0-9]\)\[[0-9]+:[^]]{1,32}\]|c[0-9] +[0-9]+ )`)
 
 // control matches the colors of dmesg, and how a shell moves the cursor.
 var control = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)

@@ -47,6 +47,12 @@ func TestPrefixes(t *testing.T) {
 			"journalctl":                   when.Format("Jan 02 15:04:05 host kernel: "),
 			"journalctl -o short-iso":      when.Format("2006-01-02T15:04:05-0700 host kernel: "),
 			"journalctl -o short-precise":  when.Format("Jan 02 15:04:05.000000 host kernel: "),
+			"a telephone with the task":    "$0[2:    kworker/2:1: 1608] ",
+			"a telephone with the process": "$0[pid:10974,cpu1,grep]",
+			"a telephone with the date":    when.Format("[   12.345678 / 01-02 15:04:05.000][1] "),
+			"a telephone with processor":   "$0 (0)[123:swapper/0]",
+			"syslog without a host":        when.Format("Jan _2 15:04:05 kernel: "),
+			"syslog of OpenWrt":            when.Format("Mon Jan _2 15:04:05 2006 kern.alert kernel: "),
 			"syslog":                       when.Format("Jan _2 15:04:05 host kernel: $0"),
 			"the log of a job, with times": when.Format("2006-01-02T15:04:05.0000000Z $0"),
 		} {
