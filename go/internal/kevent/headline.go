@@ -67,6 +67,7 @@ func (r *report) headline(h *head, text string, l line) {
 		r.e.Title = title[:min(len(title), maxTitle)]
 	}
 	r.e.End, r.last, r.other = l.end, max(r.last, l.time), 0
+	r.sure = r.sure || h.sure(l)
 	r.died = r.died || oopsCount.MatchString(text)
 	r.refine(h.kind, text)
 	for _, n := range names {

@@ -105,3 +105,16 @@ func TestHeadlines(t *testing.T) {
 		})
 	}
 }
+
+// TestReturns checks that a "\r" ends a line, whatever the pieces of the output, and that the
+// offsets count it.
+func TestReturns(t *testing.T) {
+	const before, line, after = "\r\n 10%\r 20%\r", "[   12.000001] BUG: something is wrong\r\r\n", "\r\nnext\rline\r"
+	log := []byte(before + line + after)
+	for size := 1; size <= len(log); size++ {
+		events := scanPieces(log, size)
+		if len(events) != 1 || events[0].Begin != int64(len(before)) || events[0].End != int64(len(before+line)) {
+			t.Fatalf("in pieces of %d bytes: %+v, want one from %d to %d", size, events, len(before), len(before+line))
+		}
+	}
+}

@@ -27,7 +27,7 @@ type report struct {
 }
 
 func newReport(h *head, headline string, l line) *report {
-	r := &report{e: &Event{}, head: h, sure: h.sure(l), caller: l.caller, last: l.time}
+	r := &report{e: &Event{}, head: h, caller: l.caller, last: l.time}
 	r.e.Kind, r.e.Begin = h.kind, l.begin
 	if l.stamped {
 		at := l.time
