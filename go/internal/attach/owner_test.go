@@ -101,8 +101,9 @@ type owner struct {
 	gap   int64         // the Gap of each stream
 	// holder has the writer's seat; "" if it is free.
 	holder string
-	lost   chan error  // see server.Typist
-	others chan string // see server.Typist
+	lost   chan error    // see server.Typist
+	others chan string   // see server.Typist
+	slow   chan struct{} // the status waits until it is closed; nil: it does not wait
 	stop   func()
 }
 
@@ -161,6 +162,12 @@ func (o *owner) breakOff() {
 }
 
 func (o *owner) status() state.Machine {
+	o.guest.mu.Lock()
+	slow := o.slow
+	o.guest.mu.Unlock()
+	if slow != nil {
+		<-slow
+	}
 	o.guest.mu.Lock()
 	defer o.guest.mu.Unlock()
 	return state.Machine{Name: "demo", State: state.Booting, Consoles: []state.Console{

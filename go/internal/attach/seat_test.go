@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/relay"
@@ -70,8 +71,10 @@ func TestWatcherLeavesTheSeat(t *testing.T) {
 	guest, owner := machine(t, "text")
 	owner.give("other[1]")
 	s := newScreen(t, false)
+	s.returnLimit = time.Hour
 	ended := s.start(Options{})
 	s.await("[read-only: other (pid 1) types.")
+	s.await("text") // it has the stream too
 	owner.give("")
 	owner.breakOff()
 	s.await("connected again")

@@ -106,6 +106,27 @@ func TestTerminalStaysWithoutOwner(t *testing.T) {
 	s.wantRestored()
 }
 
+// An owner that does not answer for long, as on a busy host, may be taken for one that has ended.
+// The terminal continues with it once it answers.
+func TestTerminalStaysWithASlowOwner(t *testing.T) {
+	guest, owner := machine(t, "before\n")
+	s := newScreen(t, false)
+	s.returnLimit = time.Millisecond
+	ended := s.start(Options{})
+	s.await("before\n")
+	slow := make(chan struct{})
+	guest.change(func() { owner.slow = slow })
+	owner.breakOff()
+	s.await("[demo has ended; waiting for its next start (Ctrl-] leaves)]\r\n")
+	close(slow)
+	guest.print("after\n")
+	s.await("after\n")
+	s.press("\x1d")
+	if err := result(t, ended); err != nil {
+		t.Error(err)
+	}
+}
+
 // awaitCount waits until text is on the screen n times.
 func (s *screen) awaitCount(text string, n int) {
 	s.t.Helper()

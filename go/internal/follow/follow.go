@@ -130,6 +130,7 @@ type follower struct {
 	opened   bool // there was a connection
 	received bool // the current connection has delivered bytes
 	lost     bool // Lost has been reported
+	slow     bool // the owner has not answered in time, and may have ended or not
 }
 
 // connection reads from one connection. It returns errEnded when the stream ends, and
@@ -190,7 +191,7 @@ func (f *follower) reportEnd(ctx context.Context) error {
 
 // awaitStart waits for the next start of what has ended.
 func (f *follower) awaitStart(ctx context.Context) error {
-	next, err := nextStart(ctx, f.target)
+	next, err := nextStart(ctx, f.target, f.slow)
 	if err != nil {
 		return err
 	}
@@ -218,7 +219,10 @@ func (f *follower) reconnect(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return err
-		case f.request.Stay && (limited.Err() != nil || errors.Is(err, ctl.ErrNotRunning)):
+		case f.request.Stay && errors.Is(err, ctl.ErrNotRunning):
+			return errEnded
+		case f.request.Stay && limited.Err() != nil:
+			f.slow = true
 			return errEnded
 		case limited.Err() != nil:
 			return fmt.Errorf("%w: the owner of %v has ended and was not replaced", ErrLost, f.target)
@@ -232,5 +236,5 @@ func (f *follower) continueWith(next Target) {
 	if f.at.offset > next.Console.Relay.End { // it has another journal
 		f.from, f.at.boots = "start", &boots{}
 	}
-	f.target = next
+	f.target, f.slow = next, false
 }

@@ -7,15 +7,15 @@ import (
 	"microvm-console/internal/rundir"
 )
 
-// nextStart waits until another owner serves the console or channel of last, and returns
-// the new target.
-func nextStart(ctx context.Context, last Target) (Target, error) {
+// nextStart waits until another owner serves the console or channel of last, or the same one if
+// same is set, and returns the new target.
+func nextStart(ctx context.Context, last Target, same bool) (Target, error) {
 	dir := filepath.Dir(last.Client.Path) // of the control socket
 	changes := watch(filepath.Dir(dir))
 	defer changes.close()
 	for {
 		changes.add(dir) // may be a new folder
-		if t, err := findAgain(ctx, last); err == nil && t.owner != last.owner {
+		if t, err := findAgain(ctx, last); err == nil && (same || t.owner != last.owner) {
 			return t, nil
 		}
 		if ctx.Err() != nil {
