@@ -22,7 +22,7 @@ type line struct {
 // stamp matches the kernel's prefix of a line: its time (kernels of telephones add the
 // processor or the date), and the caller in a second pair of brackets. A prompt, or a part of
 // another line, may precede it.
-var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{1,9})(?:@[0-9]| / [0-9: .-]{1,24})?\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
+var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{1,9})(?:@[0-9]| / [0-9: .-]{1,24}| < *[0-9.]+ ?>)?\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
 
 // callerOnly matches the prefix of a kernel that prints callers and no times.
 var callerOnly = regexp.MustCompile(`^\[ *([TC][0-9]+)\] `)
@@ -30,15 +30,24 @@ var callerOnly = regexp.MustCompile(`^\[ *([TC][0-9]+)\] `)
 // level matches the level that a raw kernel log has before each line.
 var level = regexp.MustCompile(`^<[0-9]{1,3}>`)
 
-// hostPrefix matches what syslog, journalctl and the time formats of dmesg print before a line of
-// the kernel.
-var hostPrefix = regexp.MustCompile(`^(?:(?:(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}(?:\.[0-9]+)?(?: [0-9]{4})?|` + isoTime + `) (?:\S+ ){0,2}kernel: |` + isoTime + ` |` +
-	`[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9:]{8} |` +
-	`\[(?:[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}|[A-Z][a-z]{2}[ 0-9][0-9] [0-9:]{5}| *\+[0-9]+\.[0-9]+)\] |` +
-	`[a-z0-9]{2,8} *:[a-z]{3,6} *: )`)
+// hostPrefix matches what syslog, journalctl, the time formats of dmesg and the records of /dev/kmsg
+// have before a line of the kernel.
+var hostPrefix = regexp.MustCompile(`^(?:` + strings.Join([]string{
+	`(?:` + syslogTime + `|(?:[A-Z][a-z]{2} )?` + isoTime + `(?: [A-Z]{3,5})?|[0-9]{9,11}\.[0-9]{3,9}) (?:\S+ ){0,2}kernel: `,
+	isoTime + ` `,
+	`[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9:]{8} `,
+	`\[(?:` + syslogTime + `|[A-Z][a-z]{2}[ 0-9][0-9] [0-9:]{5}| *\+[0-9]+\.[0-9]+|< *[0-9]+\.[0-9]+ ?>)\] `,
+	`[a-z0-9]{2,8} *:[a-z]{3,6} *: `,
+	`[0-9]{1,3},[0-9]+,[0-9]+,[^;]{1,40};`,
+}, `|`) + `)+`)
 
-// isoTime matches a time as ISO 8601 has it.
-const isoTime = `[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+Z-]+`
+const (
+	isoTime    = `[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+Z-]+`
+	syslogTime = `(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}(?:\.[0-9]+)?(?: [0-9]{4})?`
+)
+
+// hostAfter matches what journalctl prints between the kernel's time and the line.
+var hostAfter = regexp.MustCompile(`^\S{1,64} kernel: `)
 
 // vendor matches what the kernels of telephones print after the time: processor and task.
 var vendor = regexp.MustCompile(`^ *(?:<[0-9]>)?(?:[A-Z]?\[(?:[0-9]: *[^]]{1,32}: *[0-9]+|pid:[^]]{1,48}|[0-9]{1,2})\] ?|[.-]?\([0-9]\)\[[0-9]+:[^]]{1,32}\]|c[0-9] +[0-9]+ )`)
@@ -85,8 +94,15 @@ func parse(raw []byte, begin, end int64) line {
 		}
 	}
 	text := string(raw)
+	if l.stamped && strings.Contains(text, " kernel: ") {
+		text = hostAfter.ReplaceAllString(text, "")
+	}
 	if strings.IndexByte(text, '\x1b') >= 0 {
+		colored := strings.HasPrefix(text, "\x1b")
 		text = control.ReplaceAllString(text, "")
+		if l.stamped && colored { // the color of the time ends before the space
+			text = strings.TrimPrefix(text, " ")
+		}
 	}
 	switch {
 	case !l.stamped:
