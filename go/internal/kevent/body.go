@@ -25,7 +25,7 @@ var (
 
 // bodyNames are the ways in which the lines after the headline name the function.
 var bodyNames = []name{
-	{[]Kind{Workqueue}, regexp.MustCompile(`last function: (\w+)`)},
+	{[]Kind{Workqueue}, regexp.MustCompile(`(?:last function: |workfn=)(\w+)`)},
 	{[]Kind{Workqueue}, regexp.MustCompile(`in-flight: \d+:(\w+)`)},
 	{[]Kind{MCE}, regexp.MustCompile(`\{(\w+)\+0x`)},
 }
@@ -36,6 +36,7 @@ const userReturn = "returning to user space"
 // belongs reports whether a line is a part of the report, and takes what it says.
 func (r *report) belongs(l line) bool {
 	if r.takesFunction(l.text) {
+		r.limit = 0
 		return true
 	}
 	r.announces(l.text)

@@ -61,7 +61,7 @@ func (r *report) calledPart() string {
 }
 
 // culprit returns the first of the functions that is not a helper; without one, the first that
-// has not printed the report.
+// has not printed the report, or "" for a panic, which may be about none.
 func (r *report) culprit(names []string) string {
 	helper := ""
 	for _, name := range names {
@@ -75,6 +75,9 @@ func (r *report) culprit(names []string) string {
 		case helper == "" && !reporting.MatchString(name):
 			helper = name
 		}
+	}
+	if r.e.Kind == Panic {
+		return ""
 	}
 	if helper == "" && len(names) > 0 {
 		return names[0]

@@ -16,13 +16,13 @@ var reporting = table(
 	`\w*printf`, `(?:pointer|number|string|string_nocheck|symbol_string|widen_string|hex_string|error_string|format_decode)`,
 	`(?:save_stack|stack_trace|arch_stack_walk|walk_stack|stack_?depot|depot|unwind|orc|bad_stack)\w*`, `\w*text_address`,
 	// panics and warnings: kernel/panic.c, lib/bug.c, rust
-	`v?panic\w*`, `\w+_panic`, `warn(?:_\w+)?`, `report_(?:bug|cfi)\w*`, `(?:fixup|handle)_bug\w*`, `bug_(?:handler|brk)\w*`, `assert\w*fail\w*`,
-	`fortify_(?:panic|report)`, `stack_chk_\w+`, `usercopy_abort`, `check_panic_on_warn`, `R\w*(?:rust_begin_unwind|panicking)\w*`, `rust_helper_BUG`,
+	`v?panic\w*`, `\w+_panic`, `warn(?:_\w+)?`, `report_(?:bug|cfi)\w*`, `(?:fixup|handle)_bug\w*`, `bug_(?:handler|brk)\w*`, `ass(?:ert)?\w*fail\w*`,
+	`fortify_(?:panic|report)`, `stack_chk_\w+`, `usercopy_abort`, `bad_page\w*`, `check_panic_on_warn`, `(?:R\w*)?rust_begin_unwind`, `R\w*_4core\w*`, `rust_helper_BUG`,
 	// traps: arch
 	`do_(?:error_trap|invalid_op|trap|general_protection|page_fault|user_addr_fault|kern_addr_fault|divide_error|int3|nmi)\w*`, `invalid_op`,
 	`(?:asm_)?(?:exc_|sysvec_|common_interrupt)\w*`, `(?:async_)?page_fault\w*`, `x86_(?:indirect|return)_\w+`,
 	`el[01]\w*`, `brk_handler`, `do_(?:kernel_fault|user_fault|translation_fault|mem_abort|DataAbort|PrefetchAbort|undefinstr|el[01]_\w+)\w*`,
-	`do_tag_\w+`, `dabt_\w+`,
+	`do_tag_\w+`, `dabt_\w+`, `(?:do|arm64)_serror\w*`, `handle_bad_stack`,
 	`(?:program_check|data_access|instruction_access|alignment|hardware_interrupt|decrementer|data_storage)_?(?:exception|common|virt|slb|user)\w*`,
 	// sanitizers: mm/kasan, mm/kmsan, mm/kfence, kernel/kcsan, lib/ubsan.c, kernel/kcov.c
 	`(?:kasan|asan|hwasan|kmsan|msan|kcsan|tsan|ubsan|kfence|sanitizer|kcov|quarantine)_\w+`, `check_memory_region\w*`,
@@ -36,7 +36,7 @@ var reporting = table(
 	`debug_(?:print|object|check_no|smp_processor|locks|rcu|mutex|spin|lockdep|hrtimer|timer|work|activate|deactivate|assert|init)\w*`,
 	`(?:timer|work|hrtimer)_(?:is_static_object|fixup_\w+)`, `check_preemption\w*`, `might_\w+`, `schedule_(?:bug|debug)`, `ref_tracker_\w+`, `should_fail\w*`,
 	// stalls: kernel/watchdog.c, lib/nmi_backtrace.c, kernel/rcu
-	`nmi\w*`, `arch_trigger_\w+`, `watchdog\w*`, `check_cpu_stall`, `rcu_\w*(?:stall|dump)\w*`,
+	`nmi\w*`, `perf_event_(?:overflow|nmi)\w*`, `\w+_pmu_handle\w*`, `arch_trigger_\w+`, `watchdog\w*`, `check_cpu_stall`, `rcu_\w*(?:stall|dump)\w*`,
 )
 
 // helpers matches the functions of general use.
@@ -94,6 +94,7 @@ var helpersOf = []struct {
 	{Warning, " lib/debugobjects.c:", table(`debug_\w+`, `\w*(?:rcu|percpu_|hrtimer_|timer_|work_)\w*`, `\w*(?:vunmap|vfree)\w*`, `free_\w+`)},
 	{Warning, " mm/usercopy.c:", table(`\w*usercopy\w*`, `check\w*`)},
 	{Bug, " mm/usercopy.c:", table(`\w*usercopy\w*`, `check\w*`)},
+	{Warning, " kernel/dma/debug.c:", table(`check_(?:unmap|sync)`, `(?:debug_)?dma_\w+`)},
 	{Warning, " fs/proc/generic.c:", table(`proc_\w+`)},
 	{Bug, "kernel BUG at ", table(`skb_\w+`)},
 	{Bug, "in preemptible", table(`\w*(?:preempt|processor_id|this_cpu)\w*`)},
@@ -106,6 +107,9 @@ var helpersOf = []struct {
 	{Lockdep, " kernel/locking/lockdep.c:", table(`lock_sock\w*`, `release_sock`)},
 	{Lockdep, "nvalid wait context", table(`lock_sock\w*`, `release_sock`)},
 	{Lockdep, "non-static key", table(`\w*(?:stack|lock|IRQ)\w*`)},
+	{OOM, "", table(`oom_\w+`, `\w*out_of_memory`)},
+	{Panic, "Attempted to kill", table(`do_(?:group_)?exit`)},
+	{Panic, "", table(`kthread`, `ret_from_fork\w*`, `start_secondary`, `cpu_startup_entry`, `do_syscall_\w+`, `entry_\w+`)},
 	{Panic, "corrupted stack end", table(`\w*schedule\w*`, `retint_kernel`)},
 }
 

@@ -67,12 +67,12 @@ func (r *report) headline(h *head, text string, l line) {
 		r.e.Title = title[:min(len(title), maxTitle)]
 	}
 	r.e.End, r.last, r.other = l.end, max(r.last, l.time), 0
-	r.sure = r.sure || h.sure(l)
+	r.limit = min(r.limit, h.limit(l))
 	r.died = r.died || oopsCount.MatchString(text)
 	r.refine(h.kind, text)
 	for _, n := range names {
 		if function, found := n.in(text, r.e.Kind); found {
-			r.named = append(r.named, plainName(function))
+			r.named, r.limit = append(r.named, plainName(function)), 0
 		}
 	}
 	for _, n := range tasks {
@@ -139,7 +139,7 @@ func (r *report) continues(h *head, headline string) bool {
 		again := r.died && oopsCount.MatchString(headline)
 		return len(r.trace) == 0 && !again && slices.Contains([]Kind{Oops, Bug, ListCorruption}, r.e.Kind)
 	case h.kind == Kmemleak:
-		return r.e.Kind == Kmemleak && r.lines < preface/2
+		return strings.HasPrefix(r.e.Title, "BUG: memory leak") && r.lines < preface/2
 	}
 	return len(r.trace) == 0 && r.lines < preface && r.completes(h.kind)
 }

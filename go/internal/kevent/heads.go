@@ -15,19 +15,29 @@ type head struct {
 	// joins is set if the report may be a part of one that has begun: an oops has several
 	// such lines, as "BUG: unable to handle …" and "Oops: …".
 	joins bool
-	// traced is set if a program may print such a line too: only a trace makes it a report (see sure).
-	traced bool
+	// alone is set if the kernel may print no function after the line, and loose if it prints such
+	// lines without a report too: see limit.
+	alone, loose bool
 	// whole is set if every line belongs to the report until its end (see scanner).
 	whole bool
 }
 
-// sure reports whether a line with this head begins a report even if no trace follows. After its
-// time, the kernel prints "BUG: " for nothing else.
-func (h *head) sure(l line) bool { return !h.traced || h.kind == Bug && l.stamped }
+// limit returns the number of lines within which the first function must follow a line with this
+// head, for it to begin a report. A program may print such lines too, but without the kernel's time.
+// 0 means that none must follow.
+func (h *head) limit(l line) int {
+	switch {
+	case h.loose:
+		return maxLoose
+	case h.alone || l.stamped:
+		return 0
+	}
+	return maxUntimed
+}
 
 // heads are the first lines of reports, in the order in which they are compared.
 var heads = []head{
-	{prefix: "Kernel panic - not syncing", kind: Panic},
+	{prefix: "Kernel panic - not syncing", kind: Panic, alone: true},
 
 	{prefix: "BUG: KASAN: ", kind: KASAN, whole: true},
 	{prefix: "BUG: KMSAN: ", kind: KMSAN, whole: true},
@@ -56,16 +66,16 @@ var heads = []head{
 	{prefix: "segment not present: ", kind: Oops, joins: true},
 	{prefix: "alignment check: ", kind: Oops, joins: true},
 	{prefix: "int3: ", kind: Oops, joins: true},
-	{prefix: "Bad mode in ", kind: Panic},
+	{prefix: "Bad mode in ", kind: Panic, alone: true},
 	{prefix: "Insufficient stack space to handle exception", kind: Oops, joins: true},
 	{prefix: "kernel tried to execute NX-protected page", kind: Oops, joins: true},
 	{prefix: "unable to execute userspace code (SMEP?)", kind: Oops, joins: true},
-	{prefix: "CPU ", more: regexp.MustCompile(`^\d+ Unable to handle kernel `), kind: Oops, joins: true}, // MIPS, LoongArch
-	{prefix: "Unhandled ", more: regexp.MustCompile(`^\S+ el\d\w+ \S+ exception on CPU\d`), kind: Panic}, // arm64
-	{prefix: "Kernel bug detected[#", kind: Bug, joins: true},                                            // MIPS
-	{prefix: "Internal error: ", kind: Oops, joins: true, traced: true},
-	{prefix: "Alignment trap: ", kind: Oops, joins: true, traced: true},
-	{prefix: "general protection fault", kind: Oops, joins: true, traced: true},
+	{prefix: "CPU ", more: regexp.MustCompile(`^\d+ Unable to handle kernel `), kind: Oops, joins: true},              // MIPS, LoongArch
+	{prefix: "Unhandled ", more: regexp.MustCompile(`^\S+ el\d\w+ \S+ exception on CPU\d`), kind: Panic, alone: true}, // arm64
+	{prefix: "Kernel bug detected[#", kind: Bug, joins: true},                                                         // MIPS
+	{prefix: "Internal error: ", kind: Oops, joins: true, loose: true},
+	{prefix: "Alignment trap: ", kind: Oops, joins: true, loose: true},
+	{prefix: "general protection fault", kind: Oops, joins: true, loose: true},
 	{holds: "[#", more: died, kind: Oops, joins: true},
 
 	{prefix: "BUG: soft lockup", kind: Lockup},
@@ -74,11 +84,12 @@ var heads = []head{
 	{prefix: "CPU", kind: Lockup, more: regexp.MustCompile(`^\d+: Watchdog detected hard LOCKUP`)},
 	{prefix: "CPU ", kind: Lockup, more: regexp.MustCompile(`^\d+ (?:self-detected |detected )?[Hh]ard LOCKUP`)}, // PowerPC
 	{prefix: "Watchdog CPU:", kind: Lockup, more: regexp.MustCompile(`Hard LOCKUP`)},
-	{prefix: "BUG: workqueue ", kind: Workqueue, whole: true},
+	{prefix: "BUG: workqueue ", kind: Workqueue, whole: true, alone: true},
 	{prefix: "BUG: sleeping function called from invalid context", kind: AtomicSleep},
 	{prefix: "BUG: scheduling while atomic", kind: AtomicSleep},
-	{prefix: "BUG: memory leak", kind: Kmemleak},
-	{prefix: "unreferenced object ", kind: Kmemleak, joins: true},
+	{prefix: "BUG: memory leak", kind: Kmemleak, alone: true},
+	{holds: " new suspected memory leaks", more: regexp.MustCompile(`^[0-9]+ new suspected memory leaks`), kind: Kmemleak, alone: true},
+	{prefix: "unreferenced object ", kind: Kmemleak, joins: true, alone: true},
 
 	{prefix: "WARNING: ", kind: Lockdep, more: lockReport, whole: true},
 	{prefix: "INFO: ", kind: Lockdep, more: lockReport, whole: true},
@@ -96,18 +107,18 @@ var heads = []head{
 	{prefix: "rust_kernel: panicked at ", kind: Bug, joins: true},
 	{prefix: "kernel BUG at ", kind: Bug, joins: true},
 	{prefix: "Kernel BUG at ", kind: Bug, joins: true},
-	{prefix: "BUG: ", more: silent, kind: Bug},
-	{prefix: "BUG: ", kind: Bug, traced: true},
-	{prefix: "WARNING: ", kind: Warning, traced: true},
+	{prefix: "BUG: ", more: silent, kind: Bug, alone: true},
+	{prefix: "BUG: ", kind: Bug},
+	{prefix: "WARNING: ", kind: Warning, loose: true},
 	{prefix: "slab error in ", kind: Bug},
 	{prefix: "INFO: Allocated in ", kind: Bug, joins: true},
 	{prefix: "INFO: Freed in ", kind: Bug, joins: true},
 	{prefix: "BUG ", kind: Bug, more: regexp.MustCompile(`^(?:kmalloc-\S+|\S+ \(.*\)): `), whole: true},
 
 	{holds: " invoked oom-killer: ", more: regexp.MustCompile(`^.{1,15} invoked oom-killer: `), kind: OOM, whole: true},
-	{prefix: "Out of memory: Kill", kind: OOM, joins: true},
-	{prefix: "Memory cgroup out of memory: Kill", kind: OOM, joins: true},
-	{prefix: "mce: [Hardware Error]: CPU ", kind: MCE},
+	{prefix: "Out of memory: Kill", kind: OOM, joins: true, alone: true},
+	{prefix: "Memory cgroup out of memory: Kill", kind: OOM, joins: true, alone: true},
+	{prefix: "mce: [Hardware Error]: CPU ", kind: MCE, alone: true},
 }
 
 // silent matches the messages after "BUG: " that no trace follows.

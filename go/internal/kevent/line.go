@@ -93,12 +93,18 @@ func parse(raw []byte, begin, end int64) line {
 			raw = raw[m[1]:]
 		}
 	}
-	text := string(raw)
+	l.text = l.withoutPrefixes(string(raw))
+	return l
+}
+
+// withoutPrefixes returns the text after the kernel's time, or a whole line without it, without
+// what precedes the kernel's message.
+func (l *line) withoutPrefixes(text string) string {
 	if l.stamped && strings.Contains(text, " kernel: ") {
 		text = hostAfter.ReplaceAllString(text, "")
 	}
 	if strings.IndexByte(text, '\x1b') >= 0 {
-		colored := strings.HasPrefix(text, "\x1b")
+		colored := text[0] == '\x1b'
 		text = control.ReplaceAllString(text, "")
 		if l.stamped && colored { // the color of the time ends before the space
 			text = strings.TrimPrefix(text, " ")
@@ -113,8 +119,7 @@ func parse(raw []byte, begin, end int64) line {
 	case len(text) > 1 && (strings.IndexByte(" <([.-c", text[0]) >= 0 || text[1] == '['):
 		text = vendor.ReplaceAllString(text, "")
 	}
-	l.text = strings.TrimPrefix(withoutLevel(text), "kmemleak: ")
-	return l
+	return strings.TrimPrefix(withoutLevel(text), "kmemleak: ")
 }
 
 // withoutLevel returns text without the level before it.

@@ -11,7 +11,7 @@ type report struct {
 	lines  int     // since its first line
 	other  int     // lines since the last one that belongs to it
 	closed bool
-	sure   bool    // it is a report even without a trace
+	limit  int     // see head.limit; 0 once a function has come
 	heir   *report // the report that follows before this one has a trace, as a panic
 
 	named     []string // the functions that the headline and other lines name
@@ -27,7 +27,7 @@ type report struct {
 }
 
 func newReport(h *head, headline string, l line) *report {
-	r := &report{e: &Event{}, head: h, caller: l.caller, last: l.time}
+	r := &report{e: &Event{}, head: h, limit: h.limit(l), caller: l.caller, last: l.time}
 	r.e.Kind, r.e.Begin = h.kind, l.begin
 	if l.stamped {
 		at := l.time
@@ -86,7 +86,7 @@ func (r *report) endsWith(text string) bool {
 
 // over reports whether the report has ended.
 func (r *report) over() bool {
-	return r.closed || r.other > maxOther || r.lines > maxLines || !r.sure && len(r.path) == 0 && r.lines > maxUnsure
+	return r.closed || r.other > maxOther || r.lines > maxLines || r.limit > 0 && r.lines > r.limit
 }
 
 // cutBy reports whether a report that begins while this one has no trace has the trace instead:
@@ -103,6 +103,9 @@ func (r *report) inherit() {
 	}
 	if r.pc == "" {
 		r.pc = r.heir.pc
+	}
+	if len(r.trace) > 0 {
+		r.limit = 0
 	}
 	r.closed, r.heir = true, nil
 }

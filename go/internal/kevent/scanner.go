@@ -11,8 +11,9 @@ const (
 	maxFrames = 64  // frames of a trace
 	maxLines  = 800 // lines of a report
 	maxOther  = 60  // lines of something else within a report
-	maxUnsure = 12  // lines between a headline that is not sure and the first function
-	maxOpen   = 16  // reports at the same time: of as many callers
+	// lines between a headline and the first function, see head.limit
+	maxUntimed, maxLoose = 40, 12
+	maxOpen              = 16 // reports at the same time: of as many callers
 	// A report ends if the kernel prints nothing that belongs to it for so long, in seconds of
 	// its own time.
 	maxPause = 30
@@ -105,7 +106,7 @@ func (s *Scanner) examine(l line) (events []Event) {
 		s.stamps = true
 		events = s.end(func(r *report) bool { return r.e.Time != nil && (l.time > r.last+maxPause || l.time < r.last-maxPause) })
 	}
-	if h, headline := findHead(l.text); h != nil && s.starts(h, l) {
+	if h, headline := findHead(l.text); h != nil && s.starts(h, headline, l) {
 		return append(events, s.begin(h, headline, l)...)
 	}
 	s.note(l)
@@ -116,13 +117,15 @@ func (s *Scanner) examine(l line) (events []Event) {
 	return append(events, s.end((*report).over)...)
 }
 
-// starts reports whether a line with a head can be the kernel's. What kmemleak has found is read
-// from a file: a program prints it.
-func (s *Scanner) starts(h *head, l line) bool {
-	if !h.sure(l) && slices.ContainsFunc(s.open, func(r *report) bool { return r.caller == l.caller && len(r.trace) == 0 }) {
+// starts reports whether a line with a head can be the kernel's, and begins or continues a report.
+// What kmemleak has found is read from a file: a program prints it.
+func (s *Scanner) starts(h *head, headline string, l line) bool {
+	if s.stamps && !l.stamped && h.kind != Kmemleak {
 		return false
 	}
-	return l.stamped || !s.stamps || h.kind == Kmemleak
+	return h.limit(l) == 0 || !slices.ContainsFunc(s.open, func(r *report) bool {
+		return r.caller == l.caller && len(r.trace) == 0 && !r.continues(h, headline)
+	})
 }
 
 // note remembers a line that precedes reports.
@@ -211,7 +214,7 @@ func (s *Scanner) end(over func(*report) bool) (events []Event) {
 	}
 	// Events come in the order of their beginnings.
 	for len(s.open) > 0 && s.open[0].closed {
-		if r := s.open[0]; r.sure || len(r.trace) > 0 {
+		if r := s.open[0]; r.limit == 0 {
 			events = append(events, r.event())
 		}
 		s.open = slices.Delete(s.open, 0, 1)
