@@ -21,8 +21,8 @@ func openLog(path string) (*os.File, error) {
 	return file, nil
 }
 
-// readLog passes the log of --file to feed, in pieces. The error of a log without text, of which
-// nothing is known, says what it is.
+// readLog passes the log of --file to feed, in pieces. A log without text is an error: it would have no
+// event, whatever the kernel has printed.
 func readLog(path string, feed func(data []byte)) error {
 	in, err := openLog(path)
 	if err != nil {
@@ -65,8 +65,8 @@ var compressions = []struct{ magic, name string }{
 	{"BZh", "bzip2"},
 }
 
-// binary returns what a file is that begins with data and that is surely no text, or "". The
-// output of a console may have any bytes among its text.
+// binary returns what a file is that begins with data, or "" if it may be text. It goes by clear magic
+// numbers only, because a console may print any bytes among its text.
 func binary(data []byte) string {
 	begin := string(data[:min(len(data), 8)])
 	for _, c := range compressions {

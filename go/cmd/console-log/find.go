@@ -70,8 +70,8 @@ func running(o options) (machine, channel string, err error) {
 	return "", "", cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("no VM is running (pick a log: %s)", strings.Join(choice, ", ")))
 }
 
-// withFile returns err, that no log was found, with a hint if the console is the name of a file, which
-// --file reads.
+// withFile returns the error of find. It has a hint if the console is the name of a file and the flags
+// go with --file.
 func withFile(c *cli.Context, console string, err error) error {
 	if info, missing := os.Stat(console); missing != nil || !info.Mode().IsRegular() {
 		return err
