@@ -35,6 +35,7 @@ var oldWords = []struct{ pattern, instead string }{
 var allowedWords = []string{
 	"is no longer", "are no longer", "there is no", "There is no", "there are no",
 	"the user nobody", `"nobody"`, "nobody:", // the user of this name
+	"nobody cared", // the kernel's message
 }
 
 // Comments, texts and documents are in the words of the Go standard library.

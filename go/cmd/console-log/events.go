@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -20,30 +19,13 @@ import (
 	"microvm-console/internal/plaintext"
 )
 
-// openLog opens the log of --file; "-" is standard input.
-func openLog(path string) (*os.File, error) {
-	if path == "-" {
-		return os.Stdin, nil
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("file: %w", err)
-	}
-	return file, nil
-}
-
 // listFileEvents prints the events of the log in a file.
 func listFileEvents(c *cli.Context, path string) error {
-	in, err := openLog(path)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
 	list := eventList{json: c.Bool("json")}
-	if err := kevent.Scan(in, 0, list.add); err != nil {
-		return errors.Join(list.flush(c.App.Writer), fmt.Errorf("file: %w", err))
-	}
-	return list.flush(c.App.Writer)
+	scanner := kevent.NewScanner(0)
+	err := readLog(path, func(data []byte) { list.addAll(scanner.Feed(data)) })
+	list.addAll(scanner.Close())
+	return errors.Join(list.flush(c.App.Writer), err)
 }
 
 // listBootEvents prints the events of the boot that the options select.
@@ -74,15 +56,10 @@ type eventList struct {
 	events []kevent.Event
 }
 
-func (l *eventList) add(e kevent.Event) error {
-	e.Boot = l.boot
-	l.events = append(l.events, e)
-	return nil
-}
-
 func (l *eventList) addAll(events []kevent.Event) {
 	for _, e := range events {
-		_ = l.add(e) // always nil
+		e.Boot = l.boot
+		l.events = append(l.events, e)
 	}
 }
 

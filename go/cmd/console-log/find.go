@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
+
+	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
 	"microvm-console/internal/ctl"
@@ -65,6 +68,18 @@ func running(o options) (machine, channel string, err error) {
 		return "", "", fmt.Errorf("no VM is running, and %w (start one with microvm-run)", logs.ErrNone)
 	}
 	return "", "", cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("no VM is running (pick a log: %s)", strings.Join(choice, ", ")))
+}
+
+// withFile returns the error of find. It has a hint if the console is the name of a file and the flags
+// go with --file.
+func withFile(c *cli.Context, console string, err error) error {
+	if info, missing := os.Stat(console); missing != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	if !c.Bool("events") && !c.Bool("verdict") && !c.IsSet("decode") {
+		return err
+	}
+	return fmt.Errorf("%w; %q is a file (use --file %s)", err, console, console)
 }
 
 // consolesOf returns the consoles of a VM that runs; nil if they are unknown.

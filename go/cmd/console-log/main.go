@@ -136,7 +136,7 @@ func run(c *cli.Context) error {
 	}
 	log, err := find(c.Context, o)
 	if err != nil {
-		return attach.WithStatus(err)
+		return withFile(c, o.place.Console, attach.WithStatus(err))
 	}
 	if c.Bool("events") {
 		return listBootEvents(c, o, log)

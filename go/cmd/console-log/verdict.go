@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -19,8 +18,11 @@ import (
 // rules returns the rules that the flags choose.
 func rules(c *cli.Context) (verdict.Rules, error) {
 	rules := verdict.Rules{Warnings: verdict.Treatment(c.String("warnings"))}
-	if !c.IsSet("allow") {
+	switch c.String("allow") {
+	case "":
 		return rules, nil
+	case "-":
+		return rules, cmdline.Usage("allow: - is not a file (use /dev/stdin for standard input)")
 	}
 	var err error
 	if rules.Allow, err = verdict.ReadAllowances(c.String("allow")); err != nil {
@@ -35,26 +37,11 @@ func judgeFile(c *cli.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	in, err := openLog(path)
-	if err != nil {
+	judge := verdict.New(rules, "")
+	if err := readLog(path, func(data []byte) { judge.Feed(0, data) }); err != nil {
 		return err
 	}
-	defer in.Close()
-	judge := verdict.New(rules, "")
-	chunk := make([]byte, 64<<10)
-	for empty := true; ; { // of a kernel that has not printed, nothing is known
-		n, err := in.Read(chunk)
-		judge.Feed(0, chunk[:n])
-		empty = empty && n == 0
-		switch {
-		case errors.Is(err, io.EOF) && empty:
-			return fmt.Errorf("file: %s is empty (choose the log of the kernel's console)", path)
-		case errors.Is(err, io.EOF):
-			return printVerdict(c, judge.Result())
-		case err != nil:
-			return fmt.Errorf("file: %w", err)
-		}
-	}
+	return printVerdict(c, judge.Result())
 }
 
 // judgeBoot prints the verdict on the boot that the options select.

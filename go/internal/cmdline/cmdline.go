@@ -72,9 +72,9 @@ func prepare(app *cli.App, args []string, stdout, stderr io.Writer) {
 	usage := func(c *cli.Context, err error, _ bool) error {
 		return refused(c, err)
 	}
-	app.OnUsageError = usage
+	app.OnUsageError, app.Before = usage, checkValues
 	for _, command := range app.Commands {
-		command.OnUsageError = usage
+		command.OnUsageError, command.Before = usage, checkValues
 	}
 	switch {
 	case app.Action == nil:

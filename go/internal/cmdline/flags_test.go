@@ -108,6 +108,22 @@ func TestTargetOf(t *testing.T) {
 	refuses(t, settings.CheckName("../x").Error(), status, stderr)
 }
 
+// A list may be given twice, and --config, which the wrapper of a VM's package has passed before.
+func TestRepeatedFlags(t *testing.T) {
+	app := &cli.App{
+		Name: "demo", Flags: []cli.Flag{cmdline.ConfigFlag(), &cli.StringSliceFlag{Name: "list"}},
+		Action: func(c *cli.Context) error {
+			if diff := cmp.Diff([]string{"a", "b"}, c.StringSlice("list")); diff != "" || c.String("config") != "d" {
+				t.Errorf("%q, %s", c.String("config"), diff)
+			}
+			return nil
+		},
+	}
+	var out, errs bytes.Buffer
+	words := strings.Fields("demo --config c --list a --config d --list b -- --config")
+	refuses(t, "", cmdline.Run(t.Context(), app, words, &out, &errs), errs.String())
+}
+
 // A vm.json in the working folder is suggested, but not taken.
 func TestNoConfigBesideAConfig(t *testing.T) {
 	t.Setenv("MICROVM_CONFIG", "")

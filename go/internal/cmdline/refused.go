@@ -27,8 +27,7 @@ func refused(c *cli.Context, cause error) error {
 		case !known.TakesValue() && !hasValue:
 			continue
 		case !hasValue && len(words) == 1:
-			place, _ := flag.UnquoteUsage(&flag.Flag{Usage: known.GetUsage()})
-			return Usage("flag %s needs a value (%s %s)", typed, typed, place)
+			return needsValue(known, typed)
 		case !hasValue:
 			value, words = words[1], words[1:]
 		}
@@ -37,6 +36,54 @@ func refused(c *cli.Context, cause error) error {
 		}
 	}
 	return Usage("%w (see %s --help)", cause, called(c))
+}
+
+// checkValues returns an error for a flag with one value that is given twice, and for an empty name
+// of a file. A user's --config replaces the one that the wrapper of a VM's package passes.
+func checkValues(c *cli.Context) error {
+	given := map[cli.Flag]bool{}
+	for words := flagWordsOf(c); len(words) > 0 && strings.HasPrefix(words[0], "-"); words = words[1:] {
+		typed, value, hasValue := strings.Cut(words[0], "=")
+		known := flagOf(c, flagName(typed))
+		if known == nil { // "-" or "--"
+			return nil
+		}
+		if !known.TakesValue() {
+			continue
+		}
+		if !hasValue {
+			value, words = words[1], words[1:]
+		}
+		switch {
+		case value == "" && isFile(known):
+			return needsValue(known, typed)
+		case given[known] && !isRepeatable(known):
+			return Usage("flag %s is given twice (use one of them)", typed)
+		}
+		given[known] = true
+	}
+	return nil
+}
+
+// isFile reports whether the value of a flag is the name of a file.
+func isFile(f cli.Flag) bool {
+	file, ok := f.(*cli.StringFlag)
+	return ok && file.TakesFile
+}
+
+// isRepeatable reports whether a flag may be given twice.
+func isRepeatable(f cli.Flag) bool {
+	switch f.(type) {
+	case *cli.StringSliceFlag, *cli.GenericFlag:
+		return true
+	}
+	return f.Names()[0] == "config"
+}
+
+// needsValue returns the error for a flag without its value.
+func needsValue(f cli.DocGenerationFlag, typed string) error {
+	place, _ := flag.UnquoteUsage(&flag.Flag{Usage: f.GetUsage()})
+	return Usage("flag %s needs a value (%s %s)", typed, typed, place)
 }
 
 // flagWordsOf returns the words after the program or its command, which contain c's flags.

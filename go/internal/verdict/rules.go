@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"regexp"
@@ -41,9 +42,13 @@ func Compile(pattern string) (*regexp.Regexp, error) {
 // to the next empty line. The error names the file and has every mistake.
 func ReadAllowances(path string) ([]Allowance, error) {
 	text, err := os.ReadFile(path)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case bytes.IndexByte(text, 0) >= 0:
+		return nil, fmt.Errorf("%s: is not text (it has NUL bytes)", path)
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // an editor's byte order mark
 	var all []Allowance
 	var errs *multierror.Error
 	reason, above := "", false // above: the line above is a comment

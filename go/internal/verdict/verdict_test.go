@@ -189,7 +189,7 @@ func TestReadAllowances(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("# of this\n# hardware\noops in a\n  bug in b\r\n\nlockdep: \n# other\nx#y\n")
+	write("\ufeff# of this\n# hardware\noops in a\n  bug in b\r\n\nlockdep: \n# other\nx#y\n")
 	all, err := verdict.ReadAllowances(file)
 	if err != nil {
 		t.Fatal(err)
@@ -205,6 +205,10 @@ func TestReadAllowances(t *testing.T) {
 	write("a\n(\n.*\n")
 	_, err = verdict.ReadAllowances(file)
 	if err == nil || !strings.Contains(err.Error(), file+":2: invalid regular expression") || !strings.Contains(err.Error(), file+`:3: ".*" matches the empty text`) {
+		t.Error(err)
+	}
+	write("\x7fELF\x00(\n(\n")
+	if _, err = verdict.ReadAllowances(file); err == nil || err.Error() != file+": is not text (it has NUL bytes)" {
 		t.Error(err)
 	}
 	if _, err := verdict.ReadAllowances(file + "none"); !errors.Is(err, os.ErrNotExist) {

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestReadLog(t *testing.T) {
+	for _, test := range []struct{ name, data, want string }{
+		{"text", "[    0.000000] Linux", ""},
+		{"a NUL before the text", "\x00Linux", ""},
+		{"NULs for long before the text", strings.Repeat("\x00", 100<<10) + "Linux", ""},
+		{"noise before the text", "\xff\xfe\xf8[    0.000000] Linux", ""},
+		{"compressed text after the beginning", "Linux\n\x1f\x8b\x08", ""},
+		{"no byte", "", "is empty"},
+		{"only NULs", strings.Repeat("\x00", 100<<10), "has only NUL bytes"},
+		{"gzip", "\x1f\x8b\x08\x00", "(gzip): decompress it first"},
+		{"xz", "\xfd7zXZ\x00\x00", "(xz): decompress it first"},
+		{"zstd", "\x28\xb5\x2f\xfd\x04", "(zstd): decompress it first"},
+		{"bzip2", "BZh91AY&SY", "(bzip2): decompress it first"},
+		{"UTF-16, low byte first", "\xff\xfeL\x00i\x00", "(UTF-16: convert it to UTF-8)"},
+		{"UTF-16, high byte first", "\xfe\xff\x00L\x00i", "(UTF-16: convert it to UTF-8)"},
+		{"a program", "\x7fELF\x02", "(an ELF file)"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "log")
+			if err := os.WriteFile(path, []byte(test.data), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var read strings.Builder
+			err := readLog(path, func(data []byte) { read.Write(data) })
+			switch {
+			case test.want == "":
+				if err != nil || read.String() != test.data {
+					t.Errorf("%d of %d bytes, %v", read.Len(), len(test.data), err)
+				}
+			case err == nil || !strings.Contains(err.Error(), path+" ") || !strings.Contains(err.Error(), test.want):
+				t.Errorf("%v, want %q", err, test.want)
+			}
+		})
+	}
+}
