@@ -74,7 +74,6 @@ func TestWrongUsageOfCommands(t *testing.T) {
 		{"a command's unknown flag", "saw --color a", "unknown flag --color (see tool saw --help)"},
 		{"a command's misspelt flag", "saw --clean --conut 3 a", "unknown flag --conut (did you mean --count?)"},
 		{"a command's flag without its value", "saw --count", "flag --count needs a value (--count NUMBER)"},
-		{"a command's flag twice", "saw --count 1 --clean --count 2 a", "flag --count is given twice (use one of them)"},
 		{"a command's flag before it", "--count 1 saw", "unknown flag --count (see tool --help)"},
 		{"a command's flag after an argument", "saw a --count 1", `flag "--count" follows an argument (flags precede arguments)`},
 		{"a command's argument missing", "saw", "which plank? (oak, ash)"},

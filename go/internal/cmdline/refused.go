@@ -38,8 +38,9 @@ func refused(c *cli.Context, cause error) error {
 	return Usage("%w (see %s --help)", cause, called(c))
 }
 
-// checkValues returns an error for a flag with one value that is given twice, and for an empty name
-// of a file. A user's --config replaces the one that the wrapper of a VM's package passes.
+// checkValues returns an error for an empty name of a file, and for a file that another one would
+// replace. Of other flags the last one counts, as in aliases; so does a user's --config, which
+// replaces the one that the wrapper of a VM's package passes.
 func checkValues(c *cli.Context) error {
 	given := map[cli.Flag]bool{}
 	for words := flagWordsOf(c); len(words) > 0 && strings.HasPrefix(words[0], "-"); words = words[1:] {
@@ -57,7 +58,7 @@ func checkValues(c *cli.Context) error {
 		switch {
 		case value == "" && isFile(known):
 			return needsValue(known, typed)
-		case given[known] && !isRepeatable(known):
+		case given[known] && isFile(known) && known.Names()[0] != "config":
 			return Usage("flag %s is given twice (use one of them)", typed)
 		}
 		given[known] = true
@@ -69,15 +70,6 @@ func checkValues(c *cli.Context) error {
 func isFile(f cli.Flag) bool {
 	file, ok := f.(*cli.StringFlag)
 	return ok && file.TakesFile
-}
-
-// isRepeatable reports whether a flag may be given twice.
-func isRepeatable(f cli.Flag) bool {
-	switch f.(type) {
-	case *cli.StringSliceFlag, *cli.GenericFlag:
-		return true
-	}
-	return f.Names()[0] == "config"
 }
 
 // needsValue returns the error for a flag without its value.

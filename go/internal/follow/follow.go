@@ -91,6 +91,9 @@ var ErrLost = errors.New("connection lost")
 // errEnded is returned for a connection whose stream has ended.
 var errEnded = errors.New("the stream has ended")
 
+// errSlow is returned if the owner has not answered in time. It may have ended.
+var errSlow = fmt.Errorf("%w, or its owner is slow", errEnded)
+
 // Run reads from t and calls handle with each event. It returns nil when the stream ends,
 // the cause when ctx is done, and the error of handle if that is not nil.
 func Run(ctx context.Context, t Target, r Request, handle func(Event) error) error {
@@ -110,7 +113,7 @@ func Run(ctx context.Context, t Target, r Request, handle func(Event) error) err
 			if err := f.reportEnd(ctx); err != nil || !r.Stay {
 				return err
 			}
-			err = f.awaitStart(ctx)
+			err = f.awaitStart(ctx, errors.Is(err, errSlow))
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -130,7 +133,6 @@ type follower struct {
 	opened   bool // there was a connection
 	received bool // the current connection has delivered bytes
 	lost     bool // Lost has been reported
-	slow     bool // the owner has not answered in time, and may have ended or not
 }
 
 // connection reads from one connection. It returns errEnded when the stream ends, and
@@ -189,9 +191,9 @@ func (f *follower) reportEnd(ctx context.Context) error {
 	return f.at.handle(Event{Kind: Ended, Offset: f.at.offset, Boot: boot, Target: f.target})
 }
 
-// awaitStart waits for the next start of what has ended.
-func (f *follower) awaitStart(ctx context.Context) error {
-	next, err := nextStart(ctx, f.target, f.slow)
+// awaitStart waits for the next start of what has ended. See nextStart for same.
+func (f *follower) awaitStart(ctx context.Context, same bool) error {
+	next, err := nextStart(ctx, f.target, same)
 	if err != nil {
 		return err
 	}
@@ -222,8 +224,7 @@ func (f *follower) reconnect(ctx context.Context) error {
 		case f.request.Stay && errors.Is(err, ctl.ErrNotRunning):
 			return errEnded
 		case f.request.Stay && limited.Err() != nil:
-			f.slow = true
-			return errEnded
+			return errSlow
 		case limited.Err() != nil:
 			return fmt.Errorf("%w: the owner of %v has ended and was not replaced", ErrLost, f.target)
 		}
@@ -236,5 +237,5 @@ func (f *follower) continueWith(next Target) {
 	if f.at.offset > next.Console.Relay.End { // it has another journal
 		f.from, f.at.boots = "start", &boots{}
 	}
-	f.target, f.slow = next, false
+	f.target = next
 }
