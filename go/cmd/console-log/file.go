@@ -36,7 +36,7 @@ func readLog(path string, feed func(data []byte)) error {
 	chunk := make([]byte, 64<<10)
 	text := false // there was a byte other than NUL
 	for first := true; ; first = false {
-		n, err := io.ReadFull(in, chunk)
+		n, err := io.ReadAtLeast(in, chunk, magicLength) // not a whole chunk: the log may still be written
 		data := chunk[:n]
 		if is := binary(data); first && is != "" {
 			return fmt.Errorf("file: %s is %s", name, is)
@@ -57,6 +57,9 @@ func readLog(path string, feed func(data []byte)) error {
 	}
 }
 
+// magicLength is how many bytes binary needs.
+const magicLength = 8
+
 // compressions are the first bytes of compressed files.
 var compressions = []struct{ magic, name string }{
 	{"\x1f\x8b\x08", "gzip"},
@@ -68,7 +71,7 @@ var compressions = []struct{ magic, name string }{
 // binary returns what a file is that begins with data, or "" if it may be text. It goes by clear magic
 // numbers only, because a console may print any bytes among its text.
 func binary(data []byte) string {
-	begin := string(data[:min(len(data), 8)])
+	begin := string(data[:min(len(data), magicLength)])
 	for _, c := range compressions {
 		if strings.HasPrefix(begin, c.magic) {
 			return "compressed (" + c.name + "): decompress it first"
