@@ -21,11 +21,11 @@ import (
 
 // listFileEvents prints the events of the log in a file.
 func listFileEvents(c *cli.Context, path string) error {
-	list := eventList{json: c.Bool("json")}
+	list := newEventList(c.App.Writer, c.Bool("json"), 0)
 	scanner := kevent.NewScanner(0)
-	err := readLog(path, func(data []byte) { list.addAll(scanner.Feed(data)) })
-	list.addAll(scanner.Close())
-	return errors.Join(list.flush(c.App.Writer), err)
+	err := readLog(path, func(data []byte) { list.add(scanner.Feed(data)) })
+	list.add(scanner.Close())
+	return errors.Join(list.close(), err)
 }
 
 // listBootEvents prints the events of the boot that the options select.
@@ -34,48 +34,54 @@ func listBootEvents(c *cli.Context, o options, log logs.Log) error {
 	if err != nil {
 		return err
 	}
-	list := eventList{json: c.Bool("json"), boot: boot.boot.Number}
+	list := newEventList(c.App.Writer, c.Bool("json"), boot.boot.Number)
 	scanner := kevent.NewScanner(boot.boot.Start)
 	err = boot.snapshot.Walk(boot.boot.Start, boot.boot.End,
-		func(data []byte) { list.addAll(scanner.Feed(data)) },
+		func(data []byte) { list.add(scanner.Feed(data)) },
 		func(gone error) {
 			skipped, _, _ := journal.Gone(gone)
-			list.addAll(scanner.Skip(skipped))
+			list.add(scanner.Skip(skipped))
 		})
-	list.addAll(scanner.Close())
+	list.add(scanner.Close())
 	if err != nil {
 		err = fmt.Errorf("%s: %w", log, err)
 	}
-	return errors.Join(list.flush(c.App.Writer), err)
+	return errors.Join(list.close(), err)
 }
 
-// eventList collects events for output.
+// eventList prints events: each at once as an object in a line, or all of them as a table.
 type eventList struct {
-	json   bool
-	boot   int
-	events []kevent.Event
+	out     io.Writer
+	objects *json.Encoder // nil for a table
+	boot    int
+	events  []kevent.Event // for the table
+	err     error
 }
 
-func (l *eventList) addAll(events []kevent.Event) {
+func newEventList(out io.Writer, objects bool, boot int) *eventList {
+	l := &eventList{out: out, boot: boot}
+	if objects {
+		l.objects = json.NewEncoder(out)
+	}
+	return l
+}
+
+func (l *eventList) add(events []kevent.Event) {
 	for _, e := range events {
 		e.Boot = l.boot
-		l.events = append(l.events, e)
+		switch {
+		case l.objects == nil:
+			l.events = append(l.events, e)
+		case l.err == nil:
+			l.err = l.objects.Encode(e)
+		}
 	}
 }
 
-// flush prints the events: as one object per line, or as a table.
-func (l *eventList) flush(w io.Writer) error {
-	if l.json {
-		encoder := json.NewEncoder(w)
-		for _, e := range l.events {
-			if err := encoder.Encode(e); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+// close prints the table. It returns the first error of the output.
+func (l *eventList) close() error {
 	if len(l.events) == 0 {
-		return nil
+		return l.err
 	}
 	var text bytes.Buffer
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
@@ -92,6 +98,6 @@ func (l *eventList) flush(w io.Writer) error {
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", at, e.Begin, e.Kind, plaintext.Line(title))
 	}
 	_ = table.Flush() // writes to a Buffer never fail
-	_, err := io.WriteString(w, display.ScreenOf(w).Cut(text.String()))
+	_, err := io.WriteString(l.out, display.ScreenOf(l.out).Cut(text.String()))
 	return err
 }

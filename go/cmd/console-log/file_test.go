@@ -5,6 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"microvm-console/internal/kevent"
 )
 
 func TestReadLog(t *testing.T) {
@@ -41,4 +46,44 @@ func TestReadLog(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An object is printed when its event ends, while the log is still written.
+func TestObjectsComeAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	printed := make(chan struct{})
+	list := newEventList(firstWrite(printed), true, 0)
+	done := make(chan error)
+	go func() {
+		scanner := kevent.NewScanner(0)
+		done <- readLog(path, func(data []byte) { list.add(scanner.Feed(data)) })
+	}()
+	log, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if _, err := log.WriteString("[   12.0] kernel BUG at a.c:1!\n[   12.1]  f+0x1/0x2\n[   12.2] ---[ end trace 0 ]---\n"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-printed:
+	case <-time.After(30 * time.Second):
+		t.Fatal("no object before the end of the log")
+	}
+	log.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// firstWrite is closed by the first Write.
+type firstWrite chan struct{}
+
+func (w firstWrite) Write(data []byte) (int, error) {
+	close(w)
+	return len(data), nil
 }
