@@ -87,14 +87,20 @@ func kindsAndFunctions(log string) (all []string) {
 
 // TestHeadlines checks which lines begin a report: a program may print lines that are alike.
 func TestHeadlines(t *testing.T) {
+	const linux = "[    0.000000] Linux version 6.12.9\n"
 	const trace = "[   12.000002] Call Trace:\n[   12.000003]  do_something+0x12/0x34\n"
 	untimed := regexp.MustCompile(`(?m)^\[[^]]*\] `).ReplaceAllString(trace, "")
 	for _, test := range []struct{ name, log, want string }{
 		{"a BUG of the kernel without a trace", "[   12.000001] BUG: something is wrong\n", "bug "},
 		{"a BUG of a program", "BUG: something is wrong\n", ""},
 		{"a BUG without a time, with a trace", "BUG: something is wrong\n" + untimed, "bug do_something"},
-		{"a BUG of a program among timed lines", "[   12.000001] eth0: link up\nBUG: something is wrong\n" + trace, ""},
-		{"a panic printed by a program", "[   12.000001] eth0: link up\nKernel panic - not syncing: test\n", ""},
+		{"a BUG of a program among timed lines", linux + "BUG: something is wrong\n" + trace, ""},
+		{"a panic printed by a program", linux + "Kernel panic - not syncing: test\n", ""},
+		{
+			"a panic of a kernel without times, after a program's number", "Linux version 6.12.9\npython [3.11]\nKernel panic - not syncing: test\n",
+			"panic ",
+		},
+		{"leaks that are read among timed lines", linux + "unreferenced object 0xffff88810b33a400 (size 96):\n  backtrace:\n", "kmemleak "},
 		{"a kernel's message with WARNING", "[   12.000001] WARNING: this option is deprecated\n", ""},
 		{"an unknown WARNING with a trace", "[   12.000001] WARNING: something is odd\n" + trace, "warning do_something"},
 		{

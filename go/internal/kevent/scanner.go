@@ -103,7 +103,6 @@ func (s *Scanner) examine(l line) (events []Event) {
 		return s.end(func(*report) bool { return true })
 	}
 	if l.stamped {
-		s.stamps = true
 		events = s.end(func(r *report) bool { return r.e.Time != nil && (l.time > r.last+maxPause || l.time < r.last-maxPause) })
 	}
 	if h, headline := findHead(l.text); h != nil && s.starts(h, headline, l) {
