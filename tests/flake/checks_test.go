@@ -22,7 +22,6 @@ func TestFlakeChecks(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			out := harness.Build(t, "checks."+harness.System+"."+name)
 			text, err := os.ReadFile(out)
 			if err != nil {
