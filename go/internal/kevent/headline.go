@@ -62,9 +62,9 @@ var (
 
 // headline takes what a headline says.
 func (r *report) headline(h *head, text string, l line) {
-	if r.e.Title == "" {
-		title := strings.TrimSpace(addresses.ReplaceAllString(text, ""))
-		r.e.Title = title[:min(len(title), maxTitle)]
+	title := strings.TrimSpace(addresses.ReplaceAllString(text, ""))
+	if title = title[:min(len(title), maxTitle)]; strings.HasPrefix(title, r.e.Title) { // the first, or the same again
+		r.e.Title, r.e.Kind, r.head = title, h.kind, h
 	}
 	r.e.End, r.last, r.other = l.end, max(r.last, l.time), 0
 	r.limit = min(r.limit, h.limit(l))

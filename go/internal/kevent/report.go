@@ -27,8 +27,7 @@ type report struct {
 }
 
 func newReport(h *head, headline string, l line) *report {
-	r := &report{e: &Event{}, head: h, limit: h.limit(l), caller: l.caller, last: l.time}
-	r.e.Kind, r.e.Begin = h.kind, l.begin
+	r := &report{e: &Event{Begin: l.begin}, limit: h.limit(l), caller: l.caller, last: l.time}
 	if l.stamped {
 		at := l.time
 		r.e.Time = &at

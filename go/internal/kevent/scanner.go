@@ -28,7 +28,9 @@ type Scanner struct {
 
 	open    []*report // in the order of their beginnings
 	prelude prelude
-	stamps  bool // the kernel prints its time before each line
+	stamps  bool   // the kernel prints its time before each line
+	last    string // the text of the line before, but for notes of a replay
+	replay  bool   // the kernel prints that line again, which may be incomplete
 }
 
 // NewScanner returns a Scanner for a stream whose first byte has the given offset.
@@ -97,7 +99,31 @@ func (s *Scanner) line() []Event {
 // boot matches the first line of a kernel.
 const boot = "Linux version "
 
+// replaying is what the kernel prints before a line that it prints again.
+const replaying = "** replaying previous printk message **"
+
+// replayed compares a line with the one before it, if the kernel prints that one again. known is
+// whether the whole line was there, and again whether it completes a headline.
+func (s *Scanner) replayed(text string) (known, again bool) {
+	if text == replaying {
+		s.replay = true
+		return true, false
+	}
+	last := s.last
+	replay := s.replay && last != "" && strings.HasPrefix(text, last)
+	s.last, s.replay = text, false
+	if !replay || text == last {
+		return replay, false
+	}
+	h, _ := findHead(last)
+	return false, h != nil
+}
+
 func (s *Scanner) examine(l line) (events []Event) {
+	known, again := s.replayed(l.text)
+	if known {
+		return nil
+	}
 	if strings.HasPrefix(l.text, boot) {
 		s.stamps = l.stamped
 		return s.end(func(*report) bool { return true })
@@ -106,7 +132,7 @@ func (s *Scanner) examine(l line) (events []Event) {
 		events = s.end(func(r *report) bool { return r.e.Time != nil && (l.time > r.last+maxPause || l.time < r.last-maxPause) })
 	}
 	if h, headline := findHead(l.text); h != nil && s.starts(h, headline, l) {
-		return append(events, s.begin(h, headline, l)...)
+		return append(events, s.begin(h, headline, l, again)...)
 	}
 	s.note(l)
 	owned := slices.ContainsFunc(s.open, func(r *report) bool { return r.caller == l.caller })
@@ -133,9 +159,6 @@ func (s *Scanner) note(l line) {
 		s.prelude.set = false
 	}
 	cut := isCut(l.text)
-	if cut && s.prelude.set && !s.prelude.rule && s.prelude.caller == l.caller {
-		return // "** replaying previous printk message **"
-	}
 	if cut || rule(l.text) && !s.prelude.set && s.whole(l.caller) == nil {
 		s.prelude = prelude{begin: l.begin, caller: l.caller, set: true, rule: !cut}
 	}
@@ -161,20 +184,29 @@ func rule(text string) bool {
 	return len(text) >= 20 && strings.Trim(text, "=") == ""
 }
 
-// begin begins a report, or continues one that has begun.
-func (s *Scanner) begin(h *head, headline string, l line) (events []Event) {
-	for i := len(s.open) - 1; i >= 0; i-- {
-		r := s.open[i]
+// continued returns the open report that a headline belongs to, or nil. The others of the same
+// caller end, except for one that needs the trace of the report that begins.
+func (s *Scanner) continued(h *head, headline string, l line, again bool) *report {
+	for _, r := range slices.Backward(s.open) {
 		if r.caller != l.caller {
 			continue
 		}
-		if r.continues(h, headline) {
-			r.headline(h, headline, l)
-			return s.end((*report).over)
+		if again || r.continues(h, headline) {
+			return r
 		}
 		if !r.cutBy(h) {
-			r.closed = true // the report of the same caller ends here
+			r.closed = true
 		}
+	}
+	return nil
+}
+
+// begin begins a report, or continues one that has begun. again is whether the line completes a
+// headline.
+func (s *Scanner) begin(h *head, headline string, l line, again bool) (events []Event) {
+	if r := s.continued(h, headline, l, again); r != nil {
+		r.headline(h, headline, l)
+		return s.end((*report).over)
 	}
 	events = s.end(func(r *report) bool { return r.closed })
 	r := newReport(h, headline, l)
