@@ -144,3 +144,40 @@ func TestDumpInCrash(t *testing.T) {
 		})
 	}
 }
+
+// drgnScript prints the tasks in a dump, and the functions of the one that has panicked, with their
+// source files, up to the system call.
+const drgnScript = `
+from drgn.helpers.linux.pid import for_each_task
+print("tasks", *(task.comm.string_().decode() for task in for_each_task(prog)))
+for frame in prog.crashed_thread().stack_trace():
+    print(frame.name, frame.source()[0])
+    if frame.name == "do_syscall_64":
+        break
+`
+
+// TestDumpInDrgn opens the memory of a guest that has panicked with Debian 13's drgn.
+func TestDumpInDrgn(t *testing.T) {
+	t.Parallel()
+	demo := kernelDemo(t, "guest-kernel-debug", "debug-guest")
+	vmlinux := filepath.Join(harness.Build(t, "guest-kernel-debug"), "vmlinux")
+	root := harness.DebianRoot(t, "trixie", "python3-drgn")
+	harness.WriteFile(t, filepath.Join(root, "script.py"), drgnScript)
+	harness.Must(t, root, "cp", vmlinux, "vmlinux")
+	for _, kind := range []string{"q35", "microvm"} {
+		t.Run(kind, func(t *testing.T) {
+			harness.OwnFolders(t)
+			config := harness.ChangedVM(t, demo, func(machine map[string]any) { machine["collect"], machine["machine"] = true, kind })
+			printed, err := harness.Command(t, harness.Root, harness.Tool(t, "microvm-run"), "--config", config, "--auto-ports", "--dump",
+				"--exec", "--", "sh", "-c", "mount -t debugfs debugfs /sys/kernel/debug; echo PANIC >/sys/kernel/debug/provoke-crash/DIRECT")
+			dumps, _ := filepath.Glob(filepath.Join(harness.Getenv(t, "XDG_STATE_HOME"), "microvm/*/crashes/*/memory.elf"))
+			if len(dumps) != 1 {
+				t.Fatalf("the dumps of the panic: %q (microvm-run: %v):\n%s", dumps, err, printed)
+			}
+			harness.Must(t, root, "cp", dumps[0], "memory.elf")
+			output := harness.Must(t, root, "chroot", ".", "drgn", "--quiet", "--core", "memory.elf", "--symbols", "vmlinux", "script.py")
+			harness.InOrder(t, output, "tasks init ", "microvm-agent",
+				"panic kernel/panic.c\n", "lkdtm_PANIC drivers/misc/lkdtm/bugs.c\n", "vfs_write fs/read_write.c\n")
+		})
+	}
+}

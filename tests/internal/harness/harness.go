@@ -16,7 +16,7 @@
 //	environment.go Setenv, Getenv: the environment of a test's commands
 //	folders.go     OwnFolders: run and state folders for a test; FreePort, WriteFile
 //	flake.go       Nix, Build: outputs of the flake; DemoProgram, Tool: programs in them
-//	parts.go       PartsOfDemo: the kernel, modules and busybox of the demo; PartsWith9P, UseVirtiofsd
+//	parts.go       PartsOfDemo: the kernel, modules and busybox of the demo; PartsWith9P, UseVirtiofsd, DebianRoot
 //	licenses.go    CheckLicenses: the licenses of the modules in our programs
 //	session.go     Start: an interactive program; Alive
 //	tmux.go        OpenTmux: a real terminal with a screen and keys; ScreenOf

@@ -57,10 +57,7 @@ func UseVirtiofsd(t *testing.T) {
 	if _, err := exec.LookPath("virtiofsd"); err == nil {
 		return
 	}
-	OnlyAll(t)
-	root, bin := t.TempDir(), t.TempDir()
-	tarball := strings.TrimSpace(Must(t, Root, "bash", "-c", "scripts/debian-root trixie virtiofsd 2>/dev/null"))
-	Must(t, root, "tar", "-xf", tarball, "./usr/libexec", "./usr/lib/x86_64-linux-gnu")
+	root, bin := DebianRoot(t, "trixie", "virtiofsd"), t.TempDir()
 	libraries := filepath.Join(root, "usr/lib/x86_64-linux-gnu")
 	script := fmt.Sprintf("#!/bin/sh\nexec %[1]s/ld-linux-x86-64.so.2 --library-path %[1]s %[2]s/usr/libexec/virtiofsd \"$@\"\n", libraries, root)
 	if err := os.WriteFile(filepath.Join(bin, "virtiofsd"), []byte(script), 0o755); err != nil {
@@ -68,6 +65,20 @@ func UseVirtiofsd(t *testing.T) {
 	}
 	Must(t, root, "chmod", "755", filepath.Dir(root)) // other users run it too
 	Setenv(t, "PATH", bin+":"+Getenv(t, "PATH"))
+}
+
+// DebianRoot returns a folder with the root of a Debian suite and the given packages. It takes minutes
+// to make.
+func DebianRoot(t *testing.T, suite string, packages ...string) string {
+	t.Helper()
+	OnlyAll(t)
+	if os.Getuid() != 0 {
+		Skip(t, "root", "only root can make a Debian root; run scripts/test as root")
+	}
+	root := t.TempDir()
+	command := append([]string{"-c", `scripts/debian-root "$@" 2>/dev/null`, "debian-root", suite}, packages...)
+	Must(t, root, "tar", "-xf", strings.TrimSpace(Must(t, Root, "bash", command...)))
+	return root
 }
 
 // packagePath returns the store path of a package of nixpkgs, or of what a Nix expression
