@@ -138,3 +138,11 @@ func TestReturns(t *testing.T) {
 		}
 	}
 }
+
+// TestEndlessReport checks that a report whose headlines continue it ends too.
+func TestEndlessReport(t *testing.T) {
+	log := []byte(strings.Repeat("[   12.000001] INFO: rcu_sched detected stalls on CPUs/tasks: in f+0x1/0x2\n", 3*maxLines))
+	if events := scanPieces(log, len(log)); len(events) < 2 {
+		t.Errorf("%d events", len(events))
+	}
+}

@@ -54,10 +54,8 @@ func (s *Scanner) Feed(data []byte) []Event {
 			events = append(events, s.line()...) // the next text overwrites it on a terminal
 		}
 		part, end := data, byte(0)
-		for _, char := range []byte("\n\r") {
-			if at := bytes.IndexByte(part, char); at >= 0 {
-				part, end = part[:at+1], char
-			}
+		if at := bytes.IndexAny(data, "\r\n"); at >= 0 {
+			part, end = data[:at+1], data[at]
 		}
 		if room := maxLine + 64 - len(s.rest); room > 0 {
 			s.rest = append(s.rest, part[:min(len(part), room)]...)
@@ -124,7 +122,7 @@ func (s *Scanner) examine(l line) (events []Event) {
 	if known {
 		return nil
 	}
-	if strings.HasPrefix(l.text, boot) {
+	if strings.HasPrefix(l.text, boot) && (l.stamped || !s.stamps) { // not that of /proc/version
 		s.stamps = l.stamped
 		return s.end(func(*report) bool { return true })
 	}
@@ -205,6 +203,7 @@ func (s *Scanner) continued(h *head, headline string, l line, again bool) *repor
 // headline.
 func (s *Scanner) begin(h *head, headline string, l line, again bool) (events []Event) {
 	if r := s.continued(h, headline, l, again); r != nil {
+		r.lines++
 		r.headline(h, headline, l)
 		return s.end((*report).over)
 	}

@@ -54,6 +54,9 @@ func (m *modules) rank(path string) int {
 	return rank
 }
 
+// maxModules is how many modules are looked for. The log is a guest's.
+const maxModules = 500
+
 // find returns the module of that name. The error is for the first look-up only; later ones return
 // nil without an error.
 func (m *modules) find(name, base string) (*Object, error) {
@@ -61,7 +64,13 @@ func (m *modules) find(name, base string) (*Object, error) {
 	if object, known := m.objects[name]; known {
 		return object, nil
 	}
-	if m.files == nil {
+	switch {
+	case len(m.objects) > maxModules:
+		return nil, nil
+	case len(m.objects) == maxModules:
+		m.objects[name] = nil
+		return nil, fmt.Errorf("the log names more than %d modules: the others have no source lines", maxModules)
+	case m.files == nil:
 		m.read()
 	}
 	m.objects[name] = nil

@@ -3,6 +3,7 @@ package symbols_test
 import (
 	"bytes"
 	"debug/elf"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,5 +116,16 @@ func TestModulesBehindALink(t *testing.T) {
 	d, _ := decoder(t, symbols.Options{Modules: link})
 	if got := d.Line("fuzz_open+0x9/0x11 [fuzz]"); !strings.HasSuffix(got, " (drivers/fuzz.c:13)") {
 		t.Error(got)
+	}
+}
+
+// TestManyModules decodes a log that names more modules than there are, as a guest may print it.
+func TestManyModules(t *testing.T) {
+	d, warnings := decoder(t, symbols.Options{})
+	for i := range 2000 {
+		d.Line(fmt.Sprintf("f+0x1/0x2 [m%d]", i))
+	}
+	if last := (*warnings)[len(*warnings)-1]; len(*warnings) > 1000 || !strings.Contains(last, "more than") {
+		t.Errorf("%d warnings, the last one %q", len(*warnings), last)
 	}
 }

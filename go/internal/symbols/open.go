@@ -46,10 +46,10 @@ func Open(name string) (*Object, error) {
 func banner(file *elf.File, symbols []symbol) string {
 	for _, symbol := range symbols {
 		section := file.Sections[symbol.section]
-		text := make([]byte, symbol.size)
 		if symbol.size > maxBanner || section.Type == elf.SHT_NOBITS {
 			continue
 		}
+		text := make([]byte, symbol.size)
 		if _, err := section.ReadAt(text, int64(symbol.address-section.Addr)); err == nil { //nolint:gosec // an offset in the section, or an error
 			text, _, _ = bytes.Cut(text, []byte{0})
 			return strings.TrimSpace(string(text))

@@ -43,6 +43,9 @@ func Read(sources []Source, kernel verdict.Result) (Boot, error) {
 		found.ready = Mark{sources[0].Boot.Ready, sources[0].Boot.ReadyBy}
 		found.restarts = restarts(sources[0].Boot.Restarts)
 	}
+	if boot.Start.IsZero() { // the index is damaged
+		boot.Start = boot.End
+	}
 	boot.Marks = found.marks()
 	boot.judge(kernel, times)
 	return boot, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -187,7 +188,7 @@ func TestPlace(t *testing.T) {
 }
 
 func TestTick(t *testing.T) {
-	for _, shown := range []time.Duration{10 * time.Millisecond, time.Second, 11 * time.Second, 100 * time.Hour} {
+	for _, shown := range []time.Duration{10 * time.Millisecond, time.Second, 11 * time.Second, 100 * time.Hour, math.MaxInt64} {
 		if step := tick(shown); step <= 0 || shown/step > 10 || shown/step < 2 {
 			t.Errorf("%v: a time every %v", shown, step)
 		}

@@ -32,7 +32,7 @@ func size(bytes int64) string {
 func tick(d time.Duration) time.Duration {
 	for step := time.Millisecond; ; step *= 10 {
 		for _, factor := range []time.Duration{1, 2, 5} {
-			if d <= 10*factor*step {
+			if (d-1)/10 < factor*step { // d <= 10*factor*step, which may overflow
 				return factor * step
 			}
 		}

@@ -32,8 +32,9 @@ type console struct {
 	// stretches are the parts of the output without a gap, at least one. Between two of them is
 	// a gap.
 	stretches []stretch
-	gaps      []Gap
-	stamps    int // in all stretches
+	gaps      []Gap // at most maxEvents
+	more      bool  // there were more gaps
+	stamps    int   // in all stretches
 }
 
 // stretch has the times of the kernel's lines in a part of the output without a gap, in
@@ -89,15 +90,16 @@ func (c *console) gap(n, printed int64, cause string) {
 		c.gaps[last].Bytes = printed // the same gap, which has grown
 		return
 	}
-	if len(c.gaps) == maxEvents { // the verdict is known by then
+	if len(c.gaps) == maxEvents {
+		c.more = true
 		return
 	}
 	c.gaps = append(c.gaps, Gap{c.device, c.end, printed, cause})
 	c.stretches = append(c.stretches, nil)
 }
 
-// lines returns the first lines of a report, as far as the console still has them. The first one is
-// whole.
+// lines returns the first lines of a report, as far as the console still has them. The first one begins
+// with what precedes the report on its line.
 func (c *console) lines(begin, end int64) []string {
 	first := c.end - int64(len(c.kept))
 	begin, end = max(begin, first), min(end, c.end)
@@ -135,7 +137,7 @@ func (j *Judge) uncovered(c *console) []Gap {
 			}
 		}
 		covers := func(other *console) bool { return other != c && other.covers(before, after) }
-		if !slices.ContainsFunc(j.consoles, covers) {
+		if c.more && i == maxEvents-1 || !slices.ContainsFunc(j.consoles, covers) {
 			all = append(all, gap)
 		}
 	}
@@ -146,7 +148,7 @@ func (j *Judge) uncovered(c *console) []Gap {
 // lines, which are given by their times; -1 is the beginning or the end of the log. It has if
 // both lines are there with no gap between them.
 func (c *console) covers(before, after int64) bool {
-	if c.stamps == maxStamps {
+	if c.more || c.stamps == maxStamps {
 		return false
 	}
 	for i, s := range c.stretches {

@@ -22,6 +22,9 @@ type Judge struct {
 // end.
 const maxEvents = 1000
 
+// maxCopies is how many copies of an event a Result has.
+const maxCopies = 100
+
 // New returns a Judge for the consoles with the given devices, each of which begins at the
 // offset 0 of its stream.
 func New(rules Rules, devices ...string) *Judge {
@@ -96,7 +99,9 @@ func (j *Judge) add(c *console, found []kevent.Event) {
 				e.Copies = known.Copies
 				*known, e = e, *known
 			}
-			known.Copies = append(known.Copies, Place{e.Console, e.Begin})
+			if len(known.Copies) < maxCopies {
+				known.Copies = append(known.Copies, Place{e.Console, e.Begin})
+			}
 			continue
 		}
 		if len(j.events) < maxEvents || e.Treatment == Fail && !slices.ContainsFunc(j.events, Event.fails) {

@@ -245,3 +245,28 @@ func TestLinesLeftOut(t *testing.T) {
 		t.Errorf("%d lines, the last one is %q", len(lines), got)
 	}
 }
+
+// After more gaps than a Result has, what is missing on both consoles still counts.
+func TestManyGaps(t *testing.T) {
+	t.Parallel()
+	j := verdict.New(fail, "ttyS0", "hvc0")
+	for i := range 1100 {
+		j.Feed(0, []byte(line(float64(i), "hello")))
+		j.Feed(1, []byte(line(float64(i), "hello")))
+		j.Feed(0, []byte(line(float64(i)+0.5, "hello")))
+		j.Gap(1, 10, 10, "only here")
+	}
+	j.Gap(0, 10, 10, "everywhere")
+	if r := j.Result(); r.Verdict != verdict.Unknown {
+		t.Errorf("%s, %d gaps", r.Verdict, len(r.Gaps))
+	}
+}
+
+// A line that is printed again and again is one event with a bounded number of copies.
+func TestManyCopies(t *testing.T) {
+	t.Parallel()
+	r := judge(fail, boot+strings.Repeat(line(2, "Kernel panic - not syncing: x"), 1000))
+	if len(r.Events) != 1 || len(r.Events[0].Copies) != 100 {
+		t.Errorf("%d events: %.200v", len(r.Events), r.Events)
+	}
+}
