@@ -23,8 +23,8 @@ var (
 	acquires = regexp.MustCompile(`(?:is trying to (?:acquire|release)|is already holding|^\S+/\d+ .*takes:|is freeing memory|just changed the state)`)
 )
 
-// bodyNames are the ways in which the lines after the headline name the function.
-var bodyNames = []name{
+// bodyNames match the functions in the lines after a headline.
+var bodyNames = []namePattern{
 	{[]Kind{Workqueue}, regexp.MustCompile(`(?:last function: |workfn=)(\w+)`)},
 	{[]Kind{Workqueue}, regexp.MustCompile(`in-flight: \d+:(\w+)`)},
 	{[]Kind{MCE}, regexp.MustCompile(`\{(\w+)\+0x`)},
@@ -33,13 +33,13 @@ var bodyNames = []name{
 // userReturn is in the title of lockdep's report without a trace.
 const userReturn = "returning to user space"
 
-// belongs reports whether a line is a part of the report, and takes what it says.
-func (r *report) belongs(l line) bool {
-	if r.takesFunction(l.text) {
+// read reads a line that follows the headline, and reports whether it is a part of the report.
+func (r *report) read(l line) bool {
+	if r.readFunction(l.text) {
 		r.limit = 0
 		return true
 	}
-	r.announces(l.text)
+	r.expectNext(l.text)
 	for _, n := range bodyNames {
 		if function, found := n.in(l.text, r.e.Kind); found {
 			r.named = append(r.named, function)
@@ -63,12 +63,12 @@ func (r *report) belongs(l line) bool {
 	return details.MatchString(l.text)
 }
 
-// announces takes a line that says what the next one has.
-func (r *report) announces(text string) {
-	r.aside = strings.HasPrefix(text, "Preemption disabled at:")
+// expectNext notes what the line after this one has.
+func (r *report) expectNext(text string) {
+	r.preemption = strings.HasPrefix(text, "Preemption disabled at:")
 	if r.e.Kind == Lockdep {
-		r.expect = r.expect || acquires.MatchString(text)
-		r.safe = r.safe && text == "" || strings.HasSuffix(text, "-irq-safe at:")
+		r.lockNext = r.lockNext || acquires.MatchString(text)
+		r.irqSafe = r.irqSafe && text == "" || strings.HasSuffix(text, "-irq-safe at:")
 	}
 }
 
@@ -83,16 +83,16 @@ func (r *report) userReturn(text string) bool {
 	return !r.closed
 }
 
-// takesFunction takes the function of a line that has one.
-func (r *report) takesFunction(text string) bool {
+// readFunction adds the function in a line, and reports whether it has one.
+func (r *report) readFunction(text string) bool {
 	if f, found := parseFrame(text); found {
 		switch {
-		case r.aside:
-			r.aside = false
-		case r.safe:
-			r.takesSafe(f.name)
-		case r.expect:
-			r.named, r.expect = append(r.named, f.name), false
+		case r.preemption:
+			r.preemption = false
+		case r.irqSafe:
+			r.addInterrupted(f.name)
+		case r.lockNext:
+			r.named, r.lockNext = append(r.named, f.name), false
 		case f.certain && !r.frozen:
 			r.trace, r.path = append(r.trace, f), append(r.path, f.name)
 		}
@@ -113,16 +113,16 @@ func (r *report) takesFunction(text string) bool {
 		return true
 	}
 	match = lockName.FindStringSubmatch(text)
-	if match != nil && r.expect {
-		r.named, r.expect = append(r.named, plainName(match[1])), false
+	if match != nil && r.lockNext {
+		r.named, r.lockNext = append(r.named, plainName(match[1])), false
 	}
 	return match != nil
 }
 
-// takesSafe takes a frame of the trace in which an interrupt has taken the lock: the report of
-// a wrong order of locks is about its function.
-func (r *report) takesSafe(name string) {
+// addInterrupted adds a frame of the trace in which an interrupt has taken the lock: the report of a
+// wrong order of locks is about its function.
+func (r *report) addInterrupted(name string) {
 	if !r.helps(name) {
-		r.named, r.safe = slices.Insert(r.named, 0, name), false
+		r.named, r.irqSafe = slices.Insert(r.named, 0, name), false
 	}
 }

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// name is a way in which a line names the function that the report is about.
-type name struct {
+// namePattern matches the lines of some reports that name a function or a process.
+type namePattern struct {
 	kinds   []Kind // of the reports that have such lines; nil: all
 	pattern *regexp.Regexp
 }
 
-// names are the ways of headlines.
-var names = []name{
+// names match the functions in headlines.
+var names = []namePattern{
 	{nil, regexp.MustCompile(` at \S+:\d+ ([A-Za-z_][\w.$]*)\+0x`)},
 	{nil, regexp.MustCompile(`^WARNING: at \S+:\d+ ([A-Za-z_][\w.$]*)`)},
 	{[]Kind{Panic}, regexp.MustCompile(`corrupted in: ([A-Za-z_][\w.$]*)`)},
@@ -24,15 +24,15 @@ var names = []name{
 	},
 }
 
-// tasks are the ways in which a headline names the process.
-var tasks = []name{
+// tasks match the processes in headlines.
+var tasks = []namePattern{
 	{[]Kind{HungTask, Lockup}, regexp.MustCompile(`^(?:INFO: task |BUG: )(.{1,15}?)[:/]\d+ `)},
 	{[]Kind{OOM}, regexp.MustCompile(`^(.{1,15}?) invoked oom-killer: `)},
 	{[]Kind{HungTask, Lockup}, regexp.MustCompile(`\[(.{1,15}):\d+\]$`)},
 }
 
 // in returns what the line names, if a report of the kind has such lines.
-func (n name) in(text string, kind Kind) (string, bool) {
+func (n namePattern) in(text string, kind Kind) (string, bool) {
 	if n.kinds != nil && !slices.Contains(n.kinds, kind) {
 		return "", false
 	}
@@ -60,7 +60,7 @@ var (
 	onCPU       = regexp.MustCompile(`(?:CPU#|on cpu |: CPU )(\d+)`)
 )
 
-// headline takes what a headline says.
+// headline reads a headline.
 func (r *report) headline(h *head, text string, l line) {
 	title := strings.TrimSpace(addresses.ReplaceAllString(text, ""))
 	if title = title[:min(len(title), maxTitle)]; strings.HasPrefix(title, r.e.Title) { // the first, or the same again
@@ -80,9 +80,9 @@ func (r *report) headline(h *head, text string, l line) {
 			r.e.Task = task
 		}
 	}
-	r.expect = r.e.Kind == Lockdep && holding.MatchString(text)
-	r.processor(onCPU.FindStringSubmatch(text))
-	r.who(text)
+	r.lockNext = r.e.Kind == Lockdep && holding.MatchString(text)
+	r.setCPU(onCPU.FindStringSubmatch(text))
+	r.setTask(text)
 	r.closed = h.kind == OOM && h.joins // the kernel has chosen a process
 }
 
@@ -99,8 +99,8 @@ func (r *report) refine(kind Kind, text string) {
 	}
 }
 
-// processor takes the number of the processor from a match.
-func (r *report) processor(match []string) {
+// setCPU sets the number of the processor, the last part of a match.
+func (r *report) setCPU(match []string) {
 	if match == nil || r.e.CPU != nil {
 		return
 	}
@@ -109,8 +109,8 @@ func (r *report) processor(match []string) {
 	}
 }
 
-// who takes the processor and the process from a line that has them.
-func (r *report) who(text string) {
+// setTask sets the processor and the process from a line that has them.
+func (r *report) setTask(text string) {
 	if !strings.Contains(text, "omm") { // "Comm: ", "comm "
 		return
 	}
@@ -118,7 +118,7 @@ func (r *report) who(text string) {
 	if match == nil {
 		match = comm.FindStringSubmatch(text)
 	} else {
-		r.processor(match)
+		r.setCPU(match)
 	}
 	if match != nil && r.e.Task == "" {
 		r.e.Task = match[len(match)-1]

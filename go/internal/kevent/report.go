@@ -12,18 +12,18 @@ type report struct {
 	other  int     // lines since the last one that belongs to it
 	closed bool
 	limit  int     // see head.limit; 0 once a function has come
-	heir   *report // the report that follows before this one has a trace, as a panic
+	traced *report // the report that follows before this one has a trace, as a panic
 
-	named     []string // the functions that the headline and other lines name
-	pc        string   // the function of the program counter
-	trace     []frame
-	path      []string // the functions of the trace and of the program counters within it
-	frozen    bool     // the trace is complete
-	backtrace bool     // "stack backtrace:" was there
-	expect    bool     // the next line has the function that takes or releases a lock
-	safe      bool     // the next lines are the trace of an interrupt that takes a lock
-	aside     bool     // the next line has the function that disabled preemption
-	died      bool     // the number of an oops was there: "[#1]"
+	named      []string // the functions that the headline and other lines name
+	pc         string   // the function of the program counter
+	trace      []frame
+	path       []string // the functions of the trace and of the program counters within it
+	frozen     bool     // the trace is complete
+	backtrace  bool     // "stack backtrace:" was there
+	lockNext   bool     // the next line has the function that takes or releases a lock
+	irqSafe    bool     // the next lines are the trace of an interrupt that takes a lock
+	preemption bool     // the next line has the function that disabled preemption
+	died       bool     // the number of an oops was there: "[#1]"
 }
 
 func newReport(h *head, headline string, l line) *report {
@@ -33,26 +33,26 @@ func newReport(h *head, headline string, l line) *report {
 		r.e.Time = &at
 	}
 	if number, found := strings.CutPrefix(l.caller, "C"); found {
-		r.processor([]string{l.caller, number})
+		r.setCPU([]string{l.caller, number})
 	}
 	r.headline(h, headline, l)
 	return r
 }
 
-// add takes a line that follows the headline, if it belongs to the report. owned is whether
-// the caller of the line has a report of its own.
+// add reads a line that follows the headline, if it belongs to the report. owned reports whether the
+// caller of the line has a report of its own.
 func (r *report) add(l line, owned bool) {
-	if r.closed || r.heir != nil {
+	if r.closed || r.traced != nil {
 		return
 	}
 	r.lines++
 	switch {
 	case r.foreign(l, owned):
 		r.other++
-	case r.belongs(l):
+	case r.read(l):
 		r.other = 0
 		r.e.End, r.last = l.end, max(r.last, l.time)
-		r.who(l.text)
+		r.setTask(l.text)
 		r.closed = r.closed || r.endsWith(l.text)
 	case l.text != "":
 		r.other++
@@ -95,16 +95,16 @@ func (r *report) cutBy(h *head) bool {
 	return len(r.trace) == 0 && (h.kind == Panic || stall && h.kind == Warning)
 }
 
-// inherit takes the trace of the heir.
-func (r *report) inherit() {
+// copyTrace copies the trace of the report that has it.
+func (r *report) copyTrace() {
 	if len(r.trace) == 0 {
-		r.trace, r.path = r.heir.trace, r.heir.path
+		r.trace, r.path = r.traced.trace, r.traced.path
 	}
 	if r.pc == "" {
-		r.pc = r.heir.pc
+		r.pc = r.traced.pc
 	}
 	if len(r.trace) > 0 {
 		r.limit = 0
 	}
-	r.closed, r.heir = true, nil
+	r.closed, r.traced = true, nil
 }

@@ -100,7 +100,7 @@ const boot = "Linux version "
 // replaying is what the kernel prints before a line that it prints again.
 const replaying = "** replaying previous printk message **"
 
-// replayed compares a line with the one before it, if the kernel prints that one again. known is
+// replayed compares a line with the one before it, if the kernel prints that one again. known reports
 // whether the whole line was there, and again whether it completes a headline.
 func (s *Scanner) replayed(text string) (known, again bool) {
 	if text == replaying {
@@ -199,7 +199,7 @@ func (s *Scanner) continued(h *head, headline string, l line, again bool) *repor
 	return nil
 }
 
-// begin begins a report, or continues one that has begun. again is whether the line completes a
+// begin begins a report, or continues one that has begun. again reports whether the line completes a
 // headline.
 func (s *Scanner) begin(h *head, headline string, l line, again bool) (events []Event) {
 	if r := s.continued(h, headline, l, again); r != nil {
@@ -214,8 +214,8 @@ func (s *Scanner) begin(h *head, headline string, l line, again bool) (events []
 	}
 	s.prelude = prelude{}
 	for _, other := range s.open {
-		if other.caller == l.caller && other.heir == nil && (h.kind == Panic || other.cutBy(h)) {
-			other.heir = r
+		if other.caller == l.caller && other.traced == nil && (h.kind == Panic || other.cutBy(h)) {
+			other.traced = r
 		}
 	}
 	s.open = append(s.open, r)
@@ -238,8 +238,8 @@ func (s *Scanner) end(over func(*report) bool) (events []Event) {
 		}
 	}
 	for _, r := range slices.Backward(s.open) { // a report that waits for the trace of another
-		if r.heir != nil && r.heir.closed {
-			r.inherit()
+		if r.traced != nil && r.traced.closed {
+			r.copyTrace()
 		}
 	}
 	// Events come in the order of their beginnings.
