@@ -135,13 +135,5 @@ func (r Result) Err() error {
 	default:
 		return nil
 	}
-	return &Error{r.Verdict, strings.Join(lines, "\n")}
+	return fmt.Errorf("%s: %s", r.Verdict, strings.Join(lines, "\n"))
 }
-
-// Error is a verdict that is not Clean.
-type Error struct {
-	Verdict Verdict
-	why     string
-}
-
-func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Verdict, e.why) }
