@@ -17,17 +17,16 @@ import (
 	"unicode/utf8"
 )
 
-// The size of a recording whose terminal size is unknown.
+// The size of a recording: that of the terminal is unknown.
 const (
-	Columns = 80
-	Rows    = 24
+	columns = 80
+	rows    = 24
 )
 
-// Header describes a recording. Only Columns and Rows are required.
+// Header describes a recording.
 type Header struct {
-	Columns, Rows int
-	Start         time.Time // time 0 of the events; zero if unknown: the time of the first event
-	Title         string
+	Start time.Time // time 0 of the events; zero if unknown: the time of the first event
+	Title string
 }
 
 // Writer writes a recording.
@@ -47,7 +46,7 @@ func NewWriter(w io.Writer, header Header) (*Writer, error) {
 		Height    int    `json:"height"`
 		Timestamp int64  `json:"timestamp,omitempty"`
 		Title     string `json:"title,omitempty"`
-	}{2, header.Columns, header.Rows, 0, header.Title}
+	}{2, columns, rows, 0, header.Title}
 	if !header.Start.IsZero() {
 		line.Timestamp = header.Start.Unix()
 	}

@@ -18,7 +18,7 @@ func at(seconds float64) time.Time {
 
 func TestWriter(t *testing.T) {
 	var out strings.Builder
-	w, err := NewWriter(&out, Header{Columns: 80, Rows: 24, Start: start, Title: "demo"})
+	w, err := NewWriter(&out, Header{Start: start, Title: "demo"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestWriter(t *testing.T) {
 
 func TestWithoutAStart(t *testing.T) {
 	var out strings.Builder
-	w, err := NewWriter(&out, Header{Columns: 132, Rows: 43})
+	w, err := NewWriter(&out, Header{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestWithoutAStart(t *testing.T) {
 	if err := w.Output(at(7.5), []byte("y")); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"version":2,"width":132,"height":43}` + "\n" + `[0,"o","x"]` + "\n" + `[0.5,"o","y"]` + "\n"
+	want := `{"version":2,"width":80,"height":24}` + "\n" + `[0,"o","x"]` + "\n" + `[0.5,"o","y"]` + "\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
 	}
@@ -81,7 +81,7 @@ func FuzzOutput(f *testing.F) {
 	f.Add([]byte("\xe2\x82"), uint8(2))
 	f.Fuzz(func(t *testing.T, data []byte, piece uint8) {
 		var out strings.Builder
-		w, err := NewWriter(&out, Header{Columns: 80, Rows: 24})
+		w, err := NewWriter(&out, Header{})
 		if err != nil {
 			t.Fatal(err)
 		}
