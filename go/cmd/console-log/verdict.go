@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/display"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
 	"microvm-console/internal/verdict"
@@ -152,7 +152,7 @@ func (p part) feed(judge *verdict.Judge, i int) error {
 func printVerdict(c *cli.Context, result verdict.Result) error {
 	write := result.Write
 	if c.Bool("json") {
-		write = func(w io.Writer) error { return json.NewEncoder(w).Encode(result) }
+		write = func(w io.Writer) error { return display.JSON(w, result) }
 	}
 	err := write(c.App.Writer)
 	if err != nil || result.Verdict == verdict.Clean {

@@ -9,12 +9,13 @@
 package asciicast
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
-	"strings"
 	"time"
 	"unicode/utf8"
+
+	"microvm-console/internal/plaintext"
 )
 
 // The size of a recording: that of the terminal is unknown.
@@ -90,24 +91,16 @@ func (w *Writer) event(at time.Time, kind, text string) error {
 	return w.line([]any{w.last, kind, text})
 }
 
-// line writes a line of JSON. Control characters that JSON allows in a string are escaped
-// too: a terminal on which the line is printed must not obey them.
+// line writes a line of JSON, in printable characters only: a terminal on which the line is printed
+// must not obey it.
 func (w *Writer) line(value any) error {
-	var text strings.Builder
+	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
 		return err
 	}
-	var line strings.Builder
-	for _, char := range text.String() {
-		if char >= 0x7f && char <= 0x9f {
-			fmt.Fprintf(&line, `\u%04x`, char)
-			continue
-		}
-		line.WriteRune(char)
-	}
-	_, err := io.WriteString(w.w, line.String())
+	_, err := w.w.Write(append(plaintext.JSON(bytes.TrimSuffix(text.Bytes(), []byte("\n"))), '\n'))
 	return err
 }
 

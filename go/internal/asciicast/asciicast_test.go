@@ -23,7 +23,7 @@ func TestWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, step := range []error{
-		w.Output(at(0.5), []byte("a<b>\x1b[0m\x7f\u009b\r\n")),
+		w.Output(at(0.5), []byte("a<b>\x1b[0m\x7f\u009b\u202e\r\n")),
 		w.Output(at(0.4), []byte("clock set back\xe2")), // the character is complete in the next piece
 		w.Output(at(1), []byte("\x82")),
 		w.Output(at(1.25), []byte("\xac!")),
@@ -40,7 +40,7 @@ func TestWriter(t *testing.T) {
 		}
 	}
 	want := `{"version":2,"width":80,"height":24,"timestamp":1000,"title":"demo"}
-[0.5,"o","a<b>\u001b[0m\u007f\u009b\r\n"]
+[0.5,"o","a<b>\u001b[0m\u007f\u009b\u202e\r\n"]
 [0.5,"o","clock set back"]
 [1.25,"o","€!"]
 [1.25,"o","\ufffd"]
