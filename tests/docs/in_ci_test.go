@@ -2,6 +2,8 @@ package docs
 
 import (
 	"encoding/json"
+	"errors"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -147,15 +149,32 @@ func TestScriptOfTheAction(t *testing.T) {
 	if !reflect.DeepEqual(vm, want) {
 		t.Errorf("vm.json is %v", vm)
 	}
-	harness.WriteFile(t, filepath.Join(temp, "out", "report.json"),
-		`{"runs": [{"machine": "kernel", "checks": [{"name": "a", "result": "passed"}, {"name": "b", "result": "failed", "why": "50%\r::error::\nmore"}]}]}`)
-	if output := harness.Must(t, temp, script, "test"); !strings.HasSuffix(output, "\n::error::kernel: b: 50%25 ::error::\n") {
-		t.Errorf("it prints:\n%s", output)
-	}
+	checkFailures(t, script, temp)
 	for _, fields := range []string{"[]", "memoryMiB: 512"} {
 		harness.Setenv(t, "FIELDS", fields)
 		if output, err := harness.Command(t, temp, script, "test"); err == nil || !strings.Contains(output, "::error::microvm-console: fields: no JSON object ") {
 			t.Errorf("%s: %v\n%s", fields, err, output)
 		}
+	}
+}
+
+// checkFailures checks what scripts/action makes of a report with failures, and of one that jq cannot read:
+// that changes neither the status nor the summary.
+func checkFailures(t *testing.T, script, temp string) {
+	t.Helper()
+	harness.WriteFile(t, filepath.Join(temp, "out", "report.json"),
+		`{"runs": [{"machine": "kernel", "checks": [{"name": "a", "result": "passed"}, {"name": "b", "result": "failed", "why": "50%\r::error::\nmore"}, {"name": "c", "result": "failed"}]}]}`)
+	if output := harness.Must(t, temp, script, "test"); !strings.HasSuffix(output, "\n::error::kernel: b: 50%25 ::error::\n::error::kernel: c\n") {
+		t.Errorf("it prints:\n%s", output)
+	}
+	harness.WriteFile(t, filepath.Join(temp, "out", "report.json"), "{")
+	harness.WriteFile(t, filepath.Join(temp, "microvm-console", "bin", "run-test"), "#!/bin/bash\necho the last line\nexit 4\n")
+	output, err := harness.Command(t, temp, script, "test")
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 4 {
+		t.Errorf("%v\n%s", err, output)
+	}
+	if summary := harness.ReadFile(t, filepath.Join(temp, "summary")); summary != "    the last line\n" {
+		t.Errorf("the summary is:\n%s", summary)
 	}
 }

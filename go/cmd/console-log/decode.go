@@ -68,18 +68,20 @@ func decodeFile(c *cli.Context, o options, path string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	if start, err := in.Seek(0, io.SeekCurrent); err == nil {
+	defer in.file.Close()
+	if at, err := in.file.Seek(0, io.SeekCurrent); err == nil {
+		start := at - int64(in.Buffered())
 		out.survey(func(w io.Writer) error {
-			_, err := io.Copy(w, in)
+			_, err := in.WriteTo(w)
 			return err
 		})
-		if _, err := in.Seek(start, io.SeekStart); err != nil {
+		if _, err := in.file.Seek(start, io.SeekStart); err != nil {
 			return fmt.Errorf("file: %w", err)
 		}
+		in.Reset(in.file)
 	}
 	view := attach.NewView(o.show, out, c.App.ErrWriter)
-	_, err = io.Copy(&viewWriter{view: view}, in)
+	_, err = in.WriteTo(&viewWriter{view: view})
 	if err != nil {
 		err = fmt.Errorf("file: %w", err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,28 +51,24 @@ func listBootEvents(c *cli.Context, o options, log logs.Log) error {
 // eventList prints events: each at once as an object in a line, or all of them as a table.
 type eventList struct {
 	out     io.Writer
-	objects *json.Encoder // nil for a table
+	objects bool
 	boot    int
 	events  []kevent.Event // for the table
 	err     error
 }
 
 func newEventList(out io.Writer, objects bool, boot int) *eventList {
-	l := &eventList{out: out, boot: boot}
-	if objects {
-		l.objects = json.NewEncoder(out)
-	}
-	return l
+	return &eventList{out: out, objects: objects, boot: boot}
 }
 
 func (l *eventList) add(events []kevent.Event) {
 	for _, e := range events {
 		e.Boot = l.boot
 		switch {
-		case l.objects == nil:
+		case !l.objects:
 			l.events = append(l.events, e)
 		case l.err == nil:
-			l.err = l.objects.Encode(e)
+			l.err = display.JSON(l.out, e)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -9,16 +10,31 @@ import (
 	"strings"
 )
 
-// openLog opens the log of --file; "-" is standard input.
-func openLog(path string) (*os.File, error) {
-	if path == "-" {
-		return os.Stdin, nil
+// logFile is the log of --file.
+type logFile struct {
+	*bufio.Reader
+	file *os.File
+	name string // for messages
+}
+
+// openLog opens the log of --file; "-" is standard input. A log that is not text is an error. Of a pipe,
+// openLog waits for the first bytes only. The caller closes the file.
+func openLog(path string) (logFile, error) {
+	file, name := os.Stdin, "standard input"
+	if path != "-" {
+		var err error
+		if file, err = os.Open(path); err != nil {
+			return logFile{}, fmt.Errorf("file: %w", err)
+		}
+		name = path
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("file: %w", err)
+	in := logFile{bufio.NewReaderSize(file, 64<<10), file, name}
+	begin, _ := in.Peek(magicLength) // the next read returns the error
+	if is := binary(begin); is != "" {
+		file.Close()
+		return logFile{}, fmt.Errorf("file: %s is %s", name, is)
 	}
-	return file, nil
+	return in, nil
 }
 
 // readLog passes the log of --file to feed, in pieces. A log without text is an error: it would have no
@@ -28,33 +44,26 @@ func readLog(path string, feed func(data []byte)) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	name := path
-	if path == "-" {
-		name = "standard input"
-	}
-	chunk := make([]byte, 64<<10)
+	defer in.file.Close()
+	length := 0
 	text := false // there was a byte other than NUL
-	for first := true; ; first = false {
-		n, err := io.ReadAtLeast(in, chunk, magicLength) // not a whole chunk: the log may still be written
+	for chunk := make([]byte, 64<<10); err == nil; {
+		var n int
+		n, err = in.Read(chunk)
 		data := chunk[:n]
-		if is := binary(data); first && is != "" {
-			return fmt.Errorf("file: %s is %s", name, is)
-		}
+		length += n
 		text = text || len(bytes.Trim(data, "\x00")) > 0
 		feed(data)
-		switch isEnd := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); {
-		case err == nil:
-		case !isEnd:
-			return fmt.Errorf("file: %w", err)
-		case first && n == 0:
-			return fmt.Errorf("file: %s is empty (choose the log of the kernel's console)", name)
-		case !text:
-			return fmt.Errorf("file: %s has only NUL bytes (choose the log of the kernel's console)", name)
-		default:
-			return nil
-		}
 	}
+	switch {
+	case !errors.Is(err, io.EOF):
+		return fmt.Errorf("file: %w", err)
+	case length == 0:
+		return fmt.Errorf("file: %s is empty (choose the log of the kernel's console)", in.name)
+	case !text:
+		return fmt.Errorf("file: %s has only NUL bytes (choose the log of the kernel's console)", in.name)
+	}
+	return nil
 }
 
 // magicLength is how many bytes binary needs.

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -69,9 +68,8 @@ func restartsOf(boot journal.Boot) []journal.Restart {
 }
 
 func printJSON(w io.Writer, lines []bootLine) error {
-	encoder := json.NewEncoder(w)
 	for _, line := range lines {
-		if err := encoder.Encode(line); err != nil {
+		if err := display.JSON(w, line); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/cmdline"
+	"microvm-console/internal/display"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
 	"microvm-console/internal/verdict"
@@ -123,14 +123,26 @@ func withOthers(first part) ([]part, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, boot := range snapshot.Boots() {
-			if boot.Started.Sub(first.boot.Started).Abs() < sameStart && !boot.Started.IsZero() {
-				parts = append(parts, part{log, snapshot, boot})
-				break
-			}
+		if boot, found := sameBoot(first.boot, snapshot.Boots()); found {
+			parts = append(parts, part{log, snapshot, boot})
 		}
 	}
 	return parts, nil
+}
+
+// sameBoot returns the boot of another console that is the given one. Each journal counts its own boots,
+// so only their times identify them: the boots of a VM do not overlap, and those of its consoles begin
+// within moments. A boot whose writer was killed has no end.
+func sameBoot(boot journal.Boot, others []journal.Boot) (same journal.Boot, found bool) {
+	over := func(b, other journal.Boot) bool { return !b.Ended.IsZero() && b.Ended.Before(other.Started) }
+	nearest := sameStart
+	for _, other := range others {
+		apart := other.Started.Sub(boot.Started).Abs()
+		if !other.Started.IsZero() && apart < nearest && !over(boot, other) && !over(other, boot) {
+			same, nearest, found = other, apart, true
+		}
+	}
+	return same, found
 }
 
 // feed passes the boot to the judge, as its console i. The beginning of the oldest boot may have been
@@ -152,7 +164,7 @@ func (p part) feed(judge *verdict.Judge, i int) error {
 func printVerdict(c *cli.Context, result verdict.Result) error {
 	write := result.Write
 	if c.Bool("json") {
-		write = func(w io.Writer) error { return json.NewEncoder(w).Encode(result) }
+		write = func(w io.Writer) error { return display.JSON(w, result) }
 	}
 	err := write(c.App.Writer)
 	if err != nil || result.Verdict == verdict.Clean {

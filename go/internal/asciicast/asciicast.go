@@ -9,25 +9,25 @@
 package asciicast
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
-	"strings"
 	"time"
 	"unicode/utf8"
+
+	"microvm-console/internal/plaintext"
 )
 
-// The size of a recording whose terminal size is unknown.
+// The size of a recording: that of the terminal is unknown.
 const (
-	Columns = 80
-	Rows    = 24
+	columns = 80
+	rows    = 24
 )
 
-// Header describes a recording. Only Columns and Rows are required.
+// Header describes a recording.
 type Header struct {
-	Columns, Rows int
-	Start         time.Time // time 0 of the events; zero if unknown: the time of the first event
-	Title         string
+	Start time.Time // time 0 of the events; zero if unknown: the time of the first event
+	Title string
 }
 
 // Writer writes a recording.
@@ -47,7 +47,7 @@ func NewWriter(w io.Writer, header Header) (*Writer, error) {
 		Height    int    `json:"height"`
 		Timestamp int64  `json:"timestamp,omitempty"`
 		Title     string `json:"title,omitempty"`
-	}{2, header.Columns, header.Rows, 0, header.Title}
+	}{2, columns, rows, 0, header.Title}
 	if !header.Start.IsZero() {
 		line.Timestamp = header.Start.Unix()
 	}
@@ -91,24 +91,16 @@ func (w *Writer) event(at time.Time, kind, text string) error {
 	return w.line([]any{w.last, kind, text})
 }
 
-// line writes a line of JSON. Control characters that JSON allows in a string are escaped
-// too: a terminal on which the line is printed must not obey them.
+// line writes a line of JSON, in printable characters only: a terminal on which the line is printed
+// must not obey it.
 func (w *Writer) line(value any) error {
-	var text strings.Builder
+	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
 		return err
 	}
-	var line strings.Builder
-	for _, char := range text.String() {
-		if char >= 0x7f && char <= 0x9f {
-			fmt.Fprintf(&line, `\u%04x`, char)
-			continue
-		}
-		line.WriteRune(char)
-	}
-	_, err := io.WriteString(w.w, line.String())
+	_, err := w.w.Write(append(plaintext.JSON(bytes.TrimSuffix(text.Bytes(), []byte("\n"))), '\n'))
 	return err
 }
 

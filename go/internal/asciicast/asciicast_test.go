@@ -18,12 +18,12 @@ func at(seconds float64) time.Time {
 
 func TestWriter(t *testing.T) {
 	var out strings.Builder
-	w, err := NewWriter(&out, Header{Columns: 80, Rows: 24, Start: start, Title: "demo"})
+	w, err := NewWriter(&out, Header{Start: start, Title: "demo"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []error{
-		w.Output(at(0.5), []byte("a<b>\x1b[0m\x7f\u009b\r\n")),
+		w.Output(at(0.5), []byte("a<b>\x1b[0m\x7f\u009b\u202e\r\n")),
 		w.Output(at(0.4), []byte("clock set back\xe2")), // the character is complete in the next piece
 		w.Output(at(1), []byte("\x82")),
 		w.Output(at(1.25), []byte("\xac!")),
@@ -40,7 +40,7 @@ func TestWriter(t *testing.T) {
 		}
 	}
 	want := `{"version":2,"width":80,"height":24,"timestamp":1000,"title":"demo"}
-[0.5,"o","a<b>\u001b[0m\u007f\u009b\r\n"]
+[0.5,"o","a<b>\u001b[0m\u007f\u009b\u202e\r\n"]
 [0.5,"o","clock set back"]
 [1.25,"o","€!"]
 [1.25,"o","\ufffd"]
@@ -58,7 +58,7 @@ func TestWriter(t *testing.T) {
 
 func TestWithoutAStart(t *testing.T) {
 	var out strings.Builder
-	w, err := NewWriter(&out, Header{Columns: 132, Rows: 43})
+	w, err := NewWriter(&out, Header{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestWithoutAStart(t *testing.T) {
 	if err := w.Output(at(7.5), []byte("y")); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"version":2,"width":132,"height":43}` + "\n" + `[0,"o","x"]` + "\n" + `[0.5,"o","y"]` + "\n"
+	want := `{"version":2,"width":80,"height":24}` + "\n" + `[0,"o","x"]` + "\n" + `[0.5,"o","y"]` + "\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
 	}
@@ -81,7 +81,7 @@ func FuzzOutput(f *testing.F) {
 	f.Add([]byte("\xe2\x82"), uint8(2))
 	f.Fuzz(func(t *testing.T, data []byte, piece uint8) {
 		var out strings.Builder
-		w, err := NewWriter(&out, Header{Columns: 80, Rows: 24})
+		w, err := NewWriter(&out, Header{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,7 @@ func Record(w io.Writer, title string, snapshot *journal.Snapshot, boot journal.
 		start = times.At(boot.Start)
 	}
 	out := bufio.NewWriter(w)
-	writer, err := NewWriter(out, Header{Columns: Columns, Rows: Rows, Start: start, Title: title})
+	writer, err := NewWriter(out, Header{Start: start, Title: title})
 	if err != nil {
 		return err
 	}

@@ -42,9 +42,9 @@ type Source struct {
 type Console struct {
 	Name   string
 	Device string // "ttyS0"
-	// Copy copies what the console has printed in this boot. It returns the number of bytes that
-	// are missing, or -1 if some are and their number is unknown.
-	Copy func(w io.Writer) (missing int64, err error)
+	// Copy copies what the console has printed in this boot. Where bytes are missing, it calls missing
+	// with their number, or -1 if that is unknown.
+	Copy func(w io.Writer, missing func(bytes int64)) error
 }
 
 // Collect writes a bundle to folder, at which nothing exists; see ctl.CrashBundle. Its error says
@@ -63,7 +63,6 @@ func Collect(ctx context.Context, source Source, request ctl.CrashRequest, folde
 	}
 	source.ask(ctx, b, request.NMI)
 	source.journals(b)
-	source.events(b)
 	return b.finish()
 }
 
@@ -75,10 +74,13 @@ func (s Source) describe(ctx context.Context, b *bundle) {
 		var version struct {
 			Qemu struct{ Major, Minor, Micro int }
 		}
+		text := s.Command + "\n"
 		if err := s.Monitor(ctx, "query-version", nil, &version); err != nil {
 			b.problem("QEMU's version", err)
+		} else {
+			text = fmt.Sprintf("QEMU %d.%d.%d\n\n%s", version.Qemu.Major, version.Qemu.Minor, version.Qemu.Micro, text)
 		}
-		_, err := fmt.Fprintf(w, "QEMU %d.%d.%d\n\n%s\n", version.Qemu.Major, version.Qemu.Minor, version.Qemu.Micro, s.Command)
+		_, err := io.WriteString(w, text)
 		return err
 	})
 }
@@ -105,18 +107,24 @@ func (s Source) registers(ctx context.Context, b *bundle) {
 	})
 }
 
-// journals adds the output of the consoles.
+// journals adds the output of the consoles, and the events in it.
 func (s Source) journals(b *bundle) {
+	events := []event{}
 	for _, c := range s.Consoles {
-		b.add(c.Name+".log", "what "+c.Device+" has printed in this boot, byte for byte", func(w io.Writer) error {
-			missing, err := c.Copy(w)
+		name := c.Name + ".log"
+		b.add(name, "what "+c.Device+" has printed in this boot, byte for byte", func(w io.Writer) error {
+			o := output{file: w, console: c.Name}
+			err := c.Copy(&o, o.gap)
+			o.found(o.scanner.Close())
+			events = append(events, o.events...)
 			switch {
-			case missing > 0:
-				b.problem(c.Name+".log", fmt.Errorf("%d bytes are missing", missing))
-			case missing < 0:
-				b.problem(c.Name+".log", errMissing)
+			case o.unknown:
+				b.problem(name, errMissing)
+			case o.missing > 0:
+				b.problem(name, fmt.Errorf("%d bytes are missing", o.missing))
 			}
 			return err
 		})
 	}
+	b.add("events.json", "what the kernel has reported on its consoles: panics, oopses, warnings", asJSON(events))
 }

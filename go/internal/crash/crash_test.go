@@ -25,7 +25,8 @@ type guest struct {
 	refuses  string   // a command of the monitor
 	dumping  string   // the status of a dump
 	runState string
-	missing  int64
+	missing  int64  // bytes before after; -1 if their number is unknown
+	after    string // what serial has printed after a gap
 }
 
 var errRefused = errors.New("refused\x1b")
@@ -66,9 +67,13 @@ func (g *guest) source() crash.Source {
 	return crash.Source{
 		Name: "m", RunState: g.runState, Monitor: g.monitor, Command: "qemu -name m",
 		Machine: map[string]string{"name": "m"}, Status: map[string]string{"state": "ready"},
-		Consoles: []crash.Console{{Name: "serial", Device: "ttyS0", Copy: func(w io.Writer) (int64, error) {
-			_, err := io.WriteString(w, g.printed)
-			return g.missing, err
+		Consoles: []crash.Console{{Name: "serial", Device: "ttyS0", Copy: func(w io.Writer, missing func(int64)) error {
+			if _, err := io.WriteString(w, g.printed); err != nil || g.missing == 0 {
+				return err
+			}
+			missing(g.missing)
+			_, err := io.WriteString(w, g.after)
+			return err
 		}}},
 		SysRq: &crash.SysRq{
 			Type: func(_ context.Context, key byte) error {
@@ -139,6 +144,8 @@ func TestCollect(t *testing.T) {
 			[]string{"memory.elf: QEMU has written 3 of 5 bytes (check the free space on the host)"}, ""},
 		{"a monitor that refuses", guest{runState: "paused", refuses: "human-monitor-command"}, ctl.CrashRequest{}, map[string]string{"registers.txt": ""},
 			[]string{`registers: refused\x1b`}, ""},
+		{"a monitor that does not know QEMU's version", guest{runState: "paused", refuses: "query-version"}, ctl.CrashRequest{},
+			map[string]string{"qemu.txt": "qemu -name m\n"}, []string{`QEMU's version: refused\x1b`}, ""},
 		{"a journal with a gap", guest{runState: "paused", missing: 7}, ctl.CrashRequest{}, nil, []string{"serial.log: 7 bytes are missing"}, ""},
 		{"a journal with a gap of unknown size", guest{runState: "paused", missing: -1}, ctl.CrashRequest{}, nil, []string{"serial.log: bytes are missing"}, ""},
 	} {
@@ -204,20 +211,41 @@ func checkIndex(t *testing.T, folder string, bundle ctl.CrashBundle) {
 	}
 }
 
+// A report that a gap cuts does not get the trace of what follows.
 func TestEvents(t *testing.T) {
-	g := &guest{runState: "guest-panicked", printed: "Linux version 6.1\n[    1.500000] Kernel panic - not syncing: bad luck\n"}
-	folder := filepath.Join(t.TempDir(), "bundle")
-	if _, err := crash.Collect(t.Context(), g.source(), ctl.CrashRequest{}, folder); err != nil {
-		t.Fatal(err)
+	const head = "[    0.000000] Linux version 6.1\n"
+	const oops = "[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000008\n"
+	const other = "[    2.000000] RIP: 0010:other_open+0x10/0x20\n[    2.000001] Call Trace:\n[    2.000002]  other_read+0x1/0x2\n"
+	type event struct {
+		Console, Kind, Function string
+		Begin, End              int
 	}
-	var events []struct {
-		Console, Kind, Title string
-	}
-	if err := json.Unmarshal([]byte(content(t, folder)["events.json"]), &events); err != nil {
-		t.Fatal(err)
-	}
-	if len(events) != 1 || events[0].Console != "serial" || events[0].Kind != "panic" {
-		t.Errorf("the events are %+v", events)
+	whole := event{"serial", "oops", "other_open", len(head), len(head + oops + other)}
+	cut := event{"serial", "oops", "", len(head), len(head + oops)}
+	for _, test := range []struct {
+		name  string
+		guest guest
+		want  []event
+	}{
+		{"complete", guest{printed: head + oops + other}, []event{whole}},
+		{"with a gap", guest{printed: head + oops, missing: 7, after: other}, []event{cut}},
+		{"with a gap of unknown size", guest{printed: head + oops, missing: -1, after: other}, []event{cut}},
+		{"an event after a gap", guest{printed: head, missing: 7, after: oops}, []event{cut}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.guest.runState = "guest-panicked"
+			folder := filepath.Join(t.TempDir(), "bundle")
+			if _, err := crash.Collect(t.Context(), test.guest.source(), ctl.CrashRequest{}, folder); err != nil {
+				t.Fatal(err)
+			}
+			var events []event
+			if err := json.Unmarshal([]byte(content(t, folder)["events.json"]), &events); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, events); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

@@ -1,7 +1,7 @@
 package crash
 
 import (
-	"os"
+	"io"
 
 	"microvm-console/internal/kevent"
 )
@@ -13,22 +13,32 @@ type event struct {
 	kevent.Event
 }
 
-// events adds the events in the consoles' files.
-func (s Source) events(b *bundle) {
-	found := []event{}
-	for _, c := range s.Consoles {
-		file, err := os.Open(b.path(c.Name + ".log"))
-		if err != nil {
-			continue // its absence is a problem already
-		}
-		err = kevent.Scan(file, 0, func(e kevent.Event) error {
-			found = append(found, event{c.Name, e})
-			return nil
-		})
-		file.Close()
-		if err != nil {
-			b.problem("events", err)
-		}
+// output is the output of a console. It is written to a file, and has events and gaps.
+type output struct {
+	file    io.Writer
+	console string
+	scanner kevent.Scanner
+	events  []event
+	missing int64 // bytes
+	unknown bool  // more bytes may be missing
+}
+
+func (o *output) Write(data []byte) (int, error) {
+	n, err := o.file.Write(data)
+	o.found(o.scanner.Feed(data[:n]))
+	return n, err
+}
+
+// gap ends the open reports, because bytes are missing: how many, or -1 if that is unknown. The
+// file does not have them.
+func (o *output) gap(bytes int64) {
+	o.found(o.scanner.Skip(0))
+	o.missing += max(0, bytes)
+	o.unknown = o.unknown || bytes < 0
+}
+
+func (o *output) found(events []kevent.Event) {
+	for _, e := range events {
+		o.events = append(o.events, event{o.console, e})
 	}
-	b.add("events.json", "what the kernel has reported on its consoles: panics, oopses, warnings", asJSON(found))
 }

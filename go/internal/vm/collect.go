@@ -130,39 +130,31 @@ func (c *collector) consoles() []crash.Console {
 		declared, r := c.vm.consoles.declared[i], opened.Relay()
 		consoles = append(consoles, crash.Console{
 			Name: declared.Name, Device: declared.Device,
-			Copy: func(w io.Writer) (int64, error) { return copyOutput(w, r, r.BootStart()) },
+			Copy: func(w io.Writer, missing func(int64)) error { return copyOutput(w, r, r.BootStart(), missing) },
 		})
 	}
 	return consoles
 }
 
-// copyOutput copies what a console has printed from an offset of its stream up to now. It returns
-// the number of bytes that are missing; -1 if some are and their number is unknown.
-func copyOutput(w io.Writer, r *relay.Relay, from int64) (missing int64, err error) {
+// copyOutput copies what a console has printed from an offset of its stream up to now. Where bytes are
+// missing, it calls missing with their number, or -1 if that is unknown.
+func copyOutput(w io.Writer, r *relay.Relay, from int64, missing func(bytes int64)) error {
 	limit, cancel := context.WithTimeout(context.Background(), readLimit)
 	defer cancel()
 	end, reader := r.Printed(), r.Journal().NewReader(from)
 	defer reader.Close()
-	unknown := false
 	for chunk := make([]byte, 32<<10); reader.Offset() < end; {
 		n, err := reader.Read(limit, chunk[:min(int64(len(chunk)), end-reader.Offset())])
-		var gap *journal.GapError
-		var loss *journal.LossError
 		switch {
-		case errors.As(err, &gap):
-			missing += gap.To - gap.From
-		case errors.As(err, &loss):
-			missing += loss.Gap.Bytes
-			unknown = unknown || loss.Gap.Bytes == 0
+		case journal.Missing(err):
+			_, bytes, _ := journal.Gone(err)
+			missing(bytes)
 		case err != nil:
-			return missing, err
+			return err
 		}
 		if _, err := w.Write(chunk[:n]); err != nil {
-			return missing, err
+			return err
 		}
 	}
-	if unknown {
-		return -1, nil
-	}
-	return missing, nil
+	return nil
 }
