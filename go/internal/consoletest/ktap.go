@@ -167,11 +167,19 @@ func counts(tests []ktap.Test) string {
 	return "tests: " + strings.Join(parts, ", ")
 }
 
-// results returns the tests of the last run for the report.
+// results returns the tests of the last run for the report. Of several with one name, the second is
+// "NAME #2": in a report, a name is one test.
 func (k *ktapCheck) results() ([]report.Result, string) {
 	var results []report.Result
+	last := map[string]int{} // the number of the last test with that name; 0: none
 	for _, test := range k.tests {
-		result := report.Result{Name: k.check.Name + " / " + test.Name, Test: true}
+		name := test.Name
+		for last[name] > 0 {
+			last[test.Name]++
+			name = fmt.Sprintf("%s #%d", test.Name, last[test.Name])
+		}
+		last[name] = 1
+		result := report.Result{Name: k.check.Name + " / " + name, Test: true}
 		why := test.Why
 		if why == "" {
 			why = string(test.Outcome)

@@ -50,6 +50,9 @@ func TestKTAPOfACommand(t *testing.T) {
 		{`printf 'TAP version 13\n1..0 # SKIP root\n'; exit 4`, []string{
 			"passed: k: tests: 1 skipped", "skipped: k / all tests",
 		}},
+		{`printf 'TAP version 13\n1..4\nok 1 a\nnot ok 2 a\nok 3 a \\#2\nok 4 a\n'`, []string{
+			"failed: k: guest: tests: 3 passed, 1 failed", "passed: k / a: ", "failed: k / a #2: failed", "passed: k / a #2 #2: ", "passed: k / a #3: ",
+		}},
 		{`echo hello`, []string{
 			`failed: k: guest: "echo hello" printed no results of tests (want a line "KTAP version 1" or "TAP version 13")`,
 		}},
