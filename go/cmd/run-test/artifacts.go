@@ -40,7 +40,7 @@ var files = []struct {
 		}
 		return writeJSON(path, k.run.Kernel.Events)
 	}},
-	{"boot.svg", kept.draw},
+	{"boot.svg", func(k kept, path string) error { return k.draw(path, 0o600) }},
 }
 
 // consoleFiles are the artifacts of each console, whose name precedes that of the file. Each
