@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"time"
 
+	"microvm-console/internal/dialog"
 	"microvm-console/internal/vmconfig"
 )
 
@@ -132,7 +133,7 @@ func (c *Console) Size() int {
 // next Expect begins. The error is that of watch; what names the text that was expected.
 func (c *Console) Find(ctx context.Context, what string, from int, pattern *regexp.Regexp) error {
 	err := c.watch(ctx, from, func(text []byte) bool {
-		text = plainEnds(text)
+		text = dialog.PlainEnds(text)
 		withoutKernel, _ := withoutKernelLines(text)
 		return pattern.Match(text) || pattern.Match(withoutKernel)
 	})

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"microvm-console/internal/dialog"
 )
 
 var (
@@ -65,7 +67,7 @@ func (c *Console) command(ctx context.Context, command string) (output string, s
 		return "", 0, failed(fmt.Sprintf("no answer to %q on %s", command, c.Device), err, c.soFar(regexp.MustCompile(begin)))
 	}
 	status, err = strconv.Atoi(match[2])
-	return string(plainEnds([]byte(match[1]))), status, err
+	return string(dialog.PlainEnds([]byte(match[1]))), status, err
 }
 
 // soFar returns, for an error, the last line of a command that has not ended. begin matches
@@ -83,9 +85,3 @@ func (c *Console) soFar(begin *regexp.Regexp) string {
 	}
 	return fmt.Sprintf("last line: %q", lastLine(text[at[1]:]))
 }
-
-// lineEnd matches a line's end as guests print it: a getty prints "\n\r" too.
-var lineEnd = regexp.MustCompile(`\r*\n\r*`)
-
-// plainEnds returns text with line ends as "\n".
-func plainEnds(text []byte) []byte { return lineEnd.ReplaceAll(text, []byte("\n")) }
