@@ -44,8 +44,8 @@ func repeat(c *cli.Context, subjects []subject, choose func([]consoletest.Check)
 // standard output.
 func prints(c *cli.Context) bool { return c.String("format") == "pretty" || c.IsSet("output") }
 
-// pretty returns the Pretty that prints the results to w, standard output, as they come. It prints nothing if the
-// report goes to standard output.
+// pretty returns the Pretty that prints the results to w, standard output, as they come. It prints
+// nothing if the report goes to standard output.
 func pretty(c *cli.Context, w io.Writer) *report.Pretty {
 	if !prints(c) {
 		return &report.Pretty{W: io.Discard}
