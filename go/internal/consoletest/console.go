@@ -109,23 +109,30 @@ func (c *Console) await(ctx context.Context, pattern *regexp.Regexp) ([]string, 
 		if match != nil {
 			return match, nil
 		}
-		var closed <-chan time.Time
 		if ended {
-			closed = time.After(endLimit)
+			return nil, whyClosed(ctx)
 		}
 		select {
 		case <-more:
-		case <-closed:
-			return nil, errClosed
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	}
 }
 
-// endLimit is how long Expect waits for ctx to end once the connection is closed: the
-// cause of ctx says why the machine has ended.
+// endLimit is how long a check waits for ctx to end once a connection is closed: the cause of ctx
+// says why the machine has ended.
 const endLimit = 5 * time.Second
+
+// whyClosed returns the cause of ctx, or errClosed if ctx does not end within endLimit.
+func whyClosed(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(endLimit):
+		return errClosed
+	}
+}
 
 // Began returns an error unless the first bytes that the console has read are want. It waits
 // until it has read as many.

@@ -1,7 +1,6 @@
 package consoletest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,8 +144,8 @@ func (c *Console) Find(ctx context.Context, what string, from int, pattern *rege
 
 // watch calls enough with all that was read from the byte from on, and again whenever there is
 // more, until enough returns true. When ctx ends with ErrEnded, watch waits for the last bytes
-// until the connection is closed, at most for endLimit. The error is the cause of ctx, or
-// errClosed.
+// until the connection is closed, at most for endLimit. The error is that of whyClosed, or the cause
+// of ctx.
 func (c *Console) watch(ctx context.Context, from int, enough func(text []byte) bool) error {
 	done := ctx.Done()
 	var late <-chan time.Time
@@ -158,7 +157,7 @@ func (c *Console) watch(ctx context.Context, from int, enough func(text []byte) 
 		case enough(text):
 			return nil
 		case ended:
-			return cmp.Or(context.Cause(ctx), errClosed)
+			return whyClosed(ctx)
 		}
 		select {
 		case <-more:

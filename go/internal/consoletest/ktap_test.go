@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,15 +94,17 @@ func TestKTAPOfAConsole(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			console, guest := connected(t)
-			go func() {
-				_, _ = io.WriteString(guest, test.printed)
-				_ = guest.Close()
-			}()
-			got := ktapResults(t, suiteOn(console, false, vmconfig.Check{Name: "k", KTAP: true}), time.Minute)
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Error(diff)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				console, guest := connected(t)
+				go func() {
+					_, _ = io.WriteString(guest, test.printed)
+					_ = guest.Close()
+				}()
+				got := ktapResults(t, suiteOn(console, false, vmconfig.Check{Name: "k", KTAP: true}), time.Minute)
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Error(diff)
+				}
+			})
 		})
 	}
 }
