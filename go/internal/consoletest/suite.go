@@ -195,13 +195,10 @@ func (s *Suite) firstKept(ctx context.Context, endpoint state.Console) ([]byte, 
 		return nil, err
 	}
 	defer stream.Close()
-	kept := make([]byte, min(beginning, endpoint.Relay.End-endpoint.Relay.Start))
+	kept := make([]byte, min(int64(beginning), endpoint.Relay.End-endpoint.Relay.Start))
 	_, err = io.ReadFull(stream, kept)
 	return kept, err
 }
-
-// beginning is how many bytes of a console are compared at most.
-const beginning = int64(4096)
 
 func address(endpoint state.Console) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(endpoint.Port))
