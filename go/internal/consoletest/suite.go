@@ -251,7 +251,7 @@ func (s *Suite) anyShell() (*Console, error) {
 // shutdown presses the power button. It returns an error unless the guest shuts down by it
 // and nothing is left behind.
 func (s *Suite) shutdown(ctx context.Context) error {
-	// The end of the machine ends ctx, and must not interrupt Stop.
+	// ctx may end before the time that a stop needs at least.
 	report, err := s.vm.Stop(context.WithoutCancel(ctx), ctl.StopRequest{Button: true, Timeout: left(ctx, ctl.DefaultTimeout)})
 	if err != nil {
 		return err
