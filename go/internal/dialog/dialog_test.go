@@ -163,7 +163,7 @@ func TestDialog(t *testing.T) {
 	}
 }
 
-// A match in the text ends where it ends in the raw output.
+// Each length of the text has its length in the raw output.
 func FuzzRawLength(f *testing.F) {
 	f.Add([]byte("a\r\r\n\rdemo login: \r\r\n"))
 	f.Add([]byte("\r1%\r\r2%\n\r\n\r"))
