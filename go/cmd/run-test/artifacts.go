@@ -132,7 +132,7 @@ func checkFolder(folder string) error {
 }
 
 // makeFolder makes the folder of the journals: that of --artifacts, or a new one. made is false if
-// the folder exists.
+// the folder existed before.
 func makeFolder(c *cli.Context, machine string) (folder string, made bool, err error) {
 	if !c.IsSet("artifacts") {
 		folder, err := os.MkdirTemp("", "run-test-"+machine+"-")
