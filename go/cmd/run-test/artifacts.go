@@ -40,7 +40,7 @@ var files = []struct {
 		}
 		return writeJSON(path, k.run.Kernel.Events)
 	}},
-	{"boot.svg", kept.draw},
+	{"boot.svg", func(k kept, path string) error { return k.draw(path, 0o600) }},
 }
 
 // consoleFiles are the artifacts of each console, whose name precedes that of the file. Each
@@ -131,39 +131,59 @@ func checkFolder(folder string) error {
 	return nil
 }
 
-// makeFolder makes the folder of the journals: that of --artifacts, or a new one.
-func makeFolder(c *cli.Context, machine string) (string, error) {
+// makeFolder makes the folder of the journals: that of --artifacts, or a new one. made is false if
+// the folder existed before.
+func makeFolder(c *cli.Context, machine string) (folder string, made bool, err error) {
 	if !c.IsSet("artifacts") {
 		folder, err := os.MkdirTemp("", "run-test-"+machine+"-")
 		if err != nil {
-			return "", fmt.Errorf("journals: %w (set TMPDIR)", err)
+			return "", false, fmt.Errorf("journals: %w (set TMPDIR)", err)
 		}
-		return folder, nil
+		return folder, true, nil
 	}
-	folder, err := filepath.Abs(c.String("artifacts"))
+	folder, err = filepath.Abs(c.String("artifacts"))
 	if err == nil {
-		err = os.MkdirAll(folder, 0o700)
+		_, missing := os.Stat(folder)
+		made, err = missing != nil, os.MkdirAll(folder, 0o700)
 	}
 	if err != nil {
-		return "", fmt.Errorf("artifacts: %w", err)
+		return "", false, fmt.Errorf("artifacts: %w", err)
 	}
-	return folder, nil
+	return folder, made, nil
 }
 
 // keep keeps what is in the folder of a run, and adds the artifacts, with --keep, or if the run
-// has not passed. Otherwise, or if there is nothing, it removes the folder.
-func keep(c *cli.Context, k kept, run *report.Run) error {
+// has not passed. Otherwise, or if there is nothing, it removes what the run has written.
+func (s *series) keep(k kept, run *report.Run) error {
 	entries, err := os.ReadDir(k.folder)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return multierror.Append(err, os.RemoveAll(k.folder)).ErrorOrNil()
-	}
-	wanted := c.Bool("keep") || !run.Passed()
-	if !wanted || len(entries) == 0 && !c.IsSet("artifacts") {
-		return os.RemoveAll(k.folder)
+	wanted := s.c.Bool("keep") || !run.Passed()
+	switch nothing := err == nil && len(entries) == 0 || errors.Is(err, os.ErrNotExist); {
+	case !wanted || nothing && !s.c.IsSet("artifacts"):
+		s.remove(k)
+		return nil
+	case err != nil && !nothing:
+		return err
 	}
 	if err := os.MkdirAll(k.folder, 0o700); err != nil {
 		return err
 	}
 	run.Kept = k.folder
 	return k.write()
+}
+
+// remove removes what a run has written, and its folder unless that of --artifacts has existed before.
+// A failure fails no run.
+func (s *series) remove(k kept) {
+	paths := []string{k.folder}
+	if k.folder == s.base && !s.made {
+		paths = nil
+		for _, console := range k.machine.Consoles {
+			paths = append(paths, filepath.Join(k.folder, console.Name))
+		}
+	}
+	for _, path := range paths {
+		if err := os.RemoveAll(path); err != nil {
+			fmt.Fprintf(s.errout, "run-test: artifacts: %v\n", err)
+		}
+	}
 }

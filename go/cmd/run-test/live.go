@@ -12,6 +12,9 @@ import (
 	"microvm-console/internal/report"
 )
 
+// longestLine is how many bytes of a line without an end are printed as one.
+const longestLine = 64 << 10
+
 // live prints the lines of the consoles as they come, each with its device. Each console calls
 // the function that it gets from one goroutine, and at the end with no bytes.
 func live(print func(line string)) func(device string) func(data []byte) {
@@ -24,8 +27,11 @@ func live(print func(line string)) func(device string) func(data []byte) {
 			rest = append(rest, data...)
 			for {
 				text, after, found := bytes.Cut(rest, []byte("\n"))
-				if !found {
+				if !found && len(rest) < longestLine {
 					break
+				}
+				if !found {
+					text, after = rest[:longestLine], rest[longestLine:]
 				}
 				line(text)
 				rest = after

@@ -25,27 +25,26 @@ func repeat(c *cli.Context, subjects []subject, choose func([]consoletest.Check)
 	for _, one := range subjects {
 		s.report.Machines = append(s.report.Machines, one.name)
 	}
-	base, err := makeFolder(c, subjects[0].name)
-	if err != nil {
+	var err error
+	if s.base, s.made, err = makeFolder(c, subjects[0].name); err != nil {
 		return err
 	}
-	s.base = base
 	errs := s.runAll(subjects)
 	all := s.report
 	all.Interrupted = c.Err() != nil
 	if all.Several() {
 		errs = multierror.Append(errs, pretty(c, c.App.Writer).Statistics(all))
 	}
-	errs = multierror.Append(errs, deliver(c, all), archive(all, base))
-	return outcome(all, errs, base)
+	errs = multierror.Append(errs, deliver(c, all), s.archive(all))
+	return outcome(all, errs, s.base)
 }
 
 // prints reports whether the results are printed as they come: unless the report goes to
 // standard output.
 func prints(c *cli.Context) bool { return c.String("format") == "pretty" || c.IsSet("output") }
 
-// pretty returns the Pretty that prints the results to w, standard output, as they come. It prints nothing if the
-// report goes to standard output.
+// pretty returns the Pretty that prints the results to w, standard output, as they come. It prints
+// nothing if the report goes to standard output.
 func pretty(c *cli.Context, w io.Writer) *report.Pretty {
 	if !prints(c) {
 		return &report.Pretty{W: io.Discard}
@@ -75,16 +74,16 @@ func deliver(c *cli.Context, all report.Report) error {
 	return nil
 }
 
-// archive writes the report, in every format, beside the journals that are kept. It removes the
-// folder if there are none.
-func archive(all report.Report, base string) error {
+// archive writes the report, in every format, beside the journals that are kept. If there are none, it
+// removes the folder, unless it existed before.
+func (s *series) archive(all report.Report) error {
 	for _, run := range all.Runs {
 		if run.Kept != "" {
-			return all.SaveAll(base)
+			return all.SaveAll(s.base)
 		}
 	}
-	if err := os.Remove(base); !errors.Is(err, os.ErrNotExist) {
-		return err
+	if s.made {
+		_ = os.Remove(s.base) // it may be gone, or not empty
 	}
 	return nil
 }

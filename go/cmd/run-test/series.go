@@ -21,6 +21,7 @@ type series struct {
 	choose func([]consoletest.Check) []consoletest.Check
 	report report.Report
 	base   string // the folder of the folders of the runs
+	made   bool   // base did not exist before
 	beside bool   // several VMs run at the same time
 
 	out, errout io.Writer // each call of Write is one text among those of other runs
@@ -80,7 +81,7 @@ func (s *series) run(j job) (*report.Run, error) {
 	run.Machine, run.Number = j.subject.name, j.number
 	made := kept{folder, j.subject.given, t.command, run}
 	drawn := drawTo(s.c, made)
-	kept := keep(s.c, made, &run)
+	kept := s.keep(made, &run)
 	return &run, titled(title, multierror.Append(drawn, kept, s.show(title, run), ended))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -22,14 +23,14 @@ func drawTo(c *cli.Context, k kept) error {
 	if !c.IsSet("timeline") {
 		return nil
 	}
-	if err := k.draw(c.String("timeline")); err != nil {
+	if err := k.draw(c.String("timeline"), 0o644); err != nil {
 		return fmt.Errorf("timeline: %w", err)
 	}
 	return nil
 }
 
-// draw draws the run to a file. A run of which nothing is recorded has no picture.
-func (k kept) draw(path string) error {
+// draw draws the run to a file with that mode. A run of which nothing is recorded has no picture.
+func (k kept) draw(path string, mode fs.FileMode) error {
 	var sources []timeline.Source
 	for _, console := range k.machine.Consoles {
 		snapshot, err := journal.TakeSnapshot(filepath.Join(k.folder, console.Name))
@@ -58,7 +59,7 @@ func (k kept) draw(path string) error {
 	}
 	boot.Title = title(k.run)
 	boot.Checks = checks(k.run)
-	return atomicfile.Write(path, 0o644, func(w io.Writer) error { return timeline.Write(w, boot) })
+	return atomicfile.Write(path, mode, func(w io.Writer) error { return timeline.Write(w, boot) })
 }
 
 // title returns the title of a run's picture: the machine, how it ran, and how it ended.

@@ -27,7 +27,8 @@ type Check struct {
 	Limit time.Duration
 	// AfterEnd is set if the check may run once the machine has ended.
 	AfterEnd bool
-	// Always is set if Choose always includes the check, because it cleans up.
+	// Always is set if Choose always includes the check, because it cleans up. Its context does not
+	// end with the machine.
 	Always bool
 	// Declared is set if vm.json declares the check.
 	Declared bool
@@ -202,7 +203,7 @@ func orEnd(ctx context.Context, err error) error {
 
 // within runs the check for at most limit.
 func (c Check) within(ctx context.Context, limit time.Duration) error {
-	if c.AfterEnd {
+	if c.Always {
 		ctx = context.WithoutCancel(ctx)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLimit(limit))

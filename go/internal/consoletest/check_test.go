@@ -60,8 +60,10 @@ func TestRun(t *testing.T) {
 		}},
 		{Name: "comes too late", Run: passes},
 		{Name: "comes later", Run: passes},
-		{Name: "runs after the end", Run: func(ctx context.Context) error { return ctx.Err() }, AfterEnd: true},
+		{Name: "runs after the end", Run: passes, AfterEnd: true},
 		{Name: "waits after the end", Run: untilTheEnd, AfterEnd: true},
+		{Name: "cleans up", Run: func(ctx context.Context) error { return ctx.Err() }, AfterEnd: true, Always: true},
+		{Name: "cleans up for too long", Run: untilTheEnd, AfterEnd: true, Always: true},
 	}, 50*time.Millisecond)
 	want := map[string]string{
 		"passes":                 "ok",
@@ -74,7 +76,9 @@ func TestRun(t *testing.T) {
 		"comes too late":         "the VM has ended: why",
 		"comes later":            `not run, the VM has ended: see "comes too late"`,
 		"runs after the end":     "ok",
-		"waits after the end":    "nothing within 50ms",
+		"waits after the end":    `not run, the VM has ended: see "comes too late"`,
+		"cleans up":              "ok",
+		"cleans up for too long": "nothing within 50ms",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

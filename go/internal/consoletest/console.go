@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Console is a connection to one console of a guest. It keeps all that it has read; Expect
-// searches that in order.
+// Console is a connection to one console of a guest. It keeps the newest keptBytes that it has read;
+// Expect searches them in order.
 type Console struct {
 	Device string // of the guest: "ttyS0"
 	conn   net.Conn
@@ -25,14 +25,14 @@ type Console struct {
 	// Live gets the output as it comes, and nil after its end. Run calls it, unless it is nil.
 	Live func(data []byte)
 
-	mu    sync.Mutex
-	text  []byte
-	at    int           // where the next Expect begins
-	more  chan struct{} // closed and replaced when text grows or ended is set
-	ended error         // of the last read; nil while the connection is open
-	read  time.Time     // of the last bytes of text
-	turns int           // number of commands sent
-	typed []string      // the last command lines; see typeLine
+	mu     sync.Mutex
+	output output
+	at     int           // where the next Expect begins
+	more   chan struct{} // closed and replaced when output grows or ended is set
+	ended  error         // of the last read; nil while the connection is open
+	read   time.Time     // of the last bytes of output
+	turns  int           // number of commands sent
+	typed  []string      // the last command lines; see typeLine
 
 	prompted time.Time // when Login saw the prompt
 }
@@ -47,7 +47,7 @@ func Dial(ctx context.Context, device, address string) (*Console, error) {
 }
 
 func newConsole(device string, conn net.Conn) *Console {
-	return &Console{Device: device, conn: conn, more: make(chan struct{})}
+	return &Console{Device: device, conn: conn, output: output{keep: keptBytes}, more: make(chan struct{})}
 }
 
 // Run reads until the connection is closed, by Close or by the other end.
@@ -59,7 +59,7 @@ func (c *Console) Run() {
 			c.Live(chunk[:n])
 		}
 		c.mu.Lock()
-		c.text = append(c.text, chunk[:n]...)
+		c.output.add(chunk[:n])
 		if n > 0 {
 			c.read = time.Now()
 		}
@@ -92,9 +92,9 @@ func (c *Console) Send(text string) error {
 // the kernel prints them at any time, even in the middle of another line. The error is
 // that of ctx or of the connection; what names the text that was expected.
 func (c *Console) Expect(ctx context.Context, what string, pattern *regexp.Regexp) ([]string, error) {
-	match, err := c.await(ctx, pattern)
+	_, match, err := c.await(ctx, pattern)
 	if err != nil {
-		err = failed("no "+what, err, c.lastOutput())
+		err = c.partly(c.at, failed("no "+what, err, c.lastOutput()))
 	}
 	return match, err
 }
@@ -102,37 +102,44 @@ func (c *Console) Expect(ctx context.Context, what string, pattern *regexp.Regex
 // errClosed is returned once the connection is closed.
 var errClosed = errors.New("connection closed")
 
-// await is Expect that returns the bare cause as its error.
-func (c *Console) await(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
+// await is Expect that returns what precedes the match too, and the bare cause as its error.
+func (c *Console) await(ctx context.Context, pattern *regexp.Regexp) (before string, match []string, err error) {
 	for {
-		match, more, ended := c.match(pattern)
-		if match != nil {
-			return match, nil
-		}
-		var closed <-chan time.Time
-		if ended {
-			closed = time.After(endLimit)
+		before, match, more, ended := c.match(pattern)
+		switch {
+		case match != nil:
+			return before, match, nil
+		case ended:
+			return "", nil, whyClosed(ctx)
 		}
 		select {
 		case <-more:
-		case <-closed:
-			return nil, errClosed
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return "", nil, context.Cause(ctx)
 		}
 	}
 }
 
-// endLimit is how long Expect waits for ctx to end once the connection is closed: the
-// cause of ctx says why the machine has ended.
+// endLimit is how long a check waits for ctx to end once a connection is closed: the cause of ctx
+// says why the machine has ended.
 const endLimit = 5 * time.Second
 
-// Began returns an error unless the first bytes that the console has read are want. It waits
-// until it has read as many.
+// whyClosed returns the cause of ctx, or errClosed if ctx does not end within endLimit.
+func whyClosed(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(endLimit):
+		return errClosed
+	}
+}
+
+// Began returns an error unless the first bytes that the console has read are want, at most
+// beginning. It waits until it has read as many.
 func (c *Console) Began(ctx context.Context, want []byte) error {
 	for {
 		c.mu.Lock()
-		text, more := c.text, c.more
+		text, more := c.output.first, c.more
 		c.mu.Unlock()
 		if len(text) >= len(want) {
 			if !bytes.Equal(text[:len(want)], want) {
@@ -152,26 +159,23 @@ func (c *Console) Began(ctx context.Context, want []byte) error {
 func (c *Console) Skip() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.at = len(c.text)
+	c.at = c.output.end()
 }
 
 // match searches what was read. Without a match, more is closed when there is more to
 // search; ended is set if there will not be.
-func (c *Console) match(pattern *regexp.Regexp) (match []string, more <-chan struct{}, ended bool) {
+func (c *Console) match(pattern *regexp.Regexp) (before string, match []string, more <-chan struct{}, ended bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	text, original := withoutKernelLines(c.text[c.at:])
+	text, original := withoutKernelLines(c.output.from(c.at))
 	if at := pattern.FindSubmatchIndex(text); at != nil {
 		for i := 0; i < len(at); i += 2 {
 			match = append(match, string(text[max(at[i], 0):max(at[i+1], 0)]))
 		}
-		c.at += original(at[1])
-		return match, nil, false
+		c.at = max(c.at, c.output.start) + original(at[1])
+		return string(text[:at[0]]), match, nil, false
 	}
-	if c.ended != nil {
-		return nil, nil, true
-	}
-	return nil, c.more, false
+	return "", nil, c.more, c.ended != nil
 }
 
 // prints reports whether the console has printed something within printsWithin.
@@ -188,14 +192,15 @@ const printsWithin = 5 * time.Second
 func (c *Console) lastOutput() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.text) == 0 {
+	if c.output.end() == 0 {
 		return "it printed nothing"
 	}
-	return fmt.Sprintf("last line: %q", lastLine(c.text))
+	return fmt.Sprintf("last line: %q", lastLine(c.output.text))
 }
 
-// lastLine returns the last line of text that is not blank.
+// lastLine returns the last line of text that is not blank; of a long one, its end.
 func lastLine(text []byte) string {
+	text = text[max(0, len(text)-longestShown):]
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return strings.TrimSpace(lines[len(lines)-1])
 }

@@ -1,13 +1,13 @@
 package consoletest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"time"
 
+	"microvm-console/internal/dialog"
 	"microvm-console/internal/vmconfig"
 )
 
@@ -124,40 +124,40 @@ func (s *Suite) console(device string) (*Console, error) {
 func (c *Console) Size() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.text)
+	return c.output.end()
 }
 
 // Find waits until pattern matches what was read from the byte from on, with line ends as
 // "\n", with or without the lines of the kernel. Unlike Expect it does not change where the
 // next Expect begins. The error is that of watch; what names the text that was expected.
 func (c *Console) Find(ctx context.Context, what string, from int, pattern *regexp.Regexp) error {
-	err := c.watch(ctx, from, func(text []byte) bool {
-		text = plainEnds(text)
+	err := c.watch(ctx, from, func(text []byte, _ int) bool {
+		text = dialog.PlainEnds(text)
 		withoutKernel, _ := withoutKernelLines(text)
 		return pattern.Match(text) || pattern.Match(withoutKernel)
 	})
 	if err != nil {
-		return failed(fmt.Sprintf("no %s on %s", what, c.Device), err, c.lastOutput())
+		return c.partly(from, failed(fmt.Sprintf("no %s on %s", what, c.Device), err, c.lastOutput()))
 	}
 	return nil
 }
 
-// watch calls enough with all that was read from the byte from on, and again whenever there is
-// more, until enough returns true. When ctx ends with ErrEnded, watch waits for the last bytes
-// until the connection is closed, at most for endLimit. The error is the cause of ctx, or
-// errClosed.
-func (c *Console) watch(ctx context.Context, from int, enough func(text []byte) bool) error {
+// watch calls enough with all that is kept from the byte from on, and the position of its end, and
+// again whenever there is more, until enough returns true. When ctx ends with ErrEnded, watch waits
+// for the last bytes until the connection is closed, at most for endLimit. The error is that of
+// whyClosed, or the cause of ctx.
+func (c *Console) watch(ctx context.Context, from int, enough func(text []byte, end int) bool) error {
 	done := ctx.Done()
 	var late <-chan time.Time
 	for {
 		c.mu.Lock()
-		text, more, ended := c.text[from:], c.more, c.ended != nil
+		text, end, more, ended := c.output.from(from), c.output.end(), c.more, c.ended != nil
 		c.mu.Unlock()
 		switch {
-		case enough(text):
+		case enough(text, end):
 			return nil
 		case ended:
-			return cmp.Or(context.Cause(ctx), errClosed)
+			return whyClosed(ctx)
 		}
 		select {
 		case <-more:

@@ -3,10 +3,13 @@ package consoletest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -52,7 +55,9 @@ func TestDeclaredCommands(t *testing.T) {
 }
 
 // Only output after the echo of what was typed counts, not output before it.
-func TestDeclaredSend(t *testing.T) {
+func TestDeclaredSend(t *testing.T) { synctest.Test(t, testDeclaredSend) }
+
+func testDeclaredSend(t *testing.T) {
 	console, guest := connected(t)
 	io.WriteString(guest, "R-42 from before\r\n")
 	console.Expect(limited(t), "line", regexp.MustCompile("before"))
@@ -78,7 +83,9 @@ func TestDeclaredSend(t *testing.T) {
 
 // All that was printed counts, with the lines of the kernel; and so does a line that the
 // kernel has broken into.
-func TestDeclaredPrinted(t *testing.T) {
+func TestDeclaredPrinted(t *testing.T) { synctest.Test(t, testDeclaredPrinted) }
+
+func testDeclaredPrinted(t *testing.T) {
 	console, guest := connected(t)
 	io.WriteString(guest, "[    0.000000] Linux version 6.1\r\nself-te[    1.500000] clock: ok\r\nst passed\r\n\rdemo login: ")
 	console.Expect(limited(t), "login", regexp.MustCompile("login"))
@@ -116,6 +123,31 @@ func TestDeclaredWithoutConsole(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// A machine that ends is one failure, with the cause, also if the cause comes after the end of the
+// connection. A check that finds its text passes.
+func TestDeclaredAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		console, guest := connected(t)
+		ctx, over := context.WithCancelCause(t.Context())
+		go func() {
+			io.WriteString(guest, "hello\r\n")
+			guest.Close()
+			time.Sleep(endLimit / 2)
+			over(fmt.Errorf("%w: a panic", ErrEnded))
+		}()
+		s := suiteOn(console, false,
+			vmconfig.Check{Name: "a", Expect: "good bye"}, vmconfig.Check{Name: "b", KTAP: true},
+			vmconfig.Check{Name: "c", Match: "^never"}, vmconfig.Check{Name: "d", Expect: "hello"})
+		want := map[string]string{
+			"a": `no "good bye" on ttyS0: the VM has ended: a panic`,
+			"b": `not run, the VM has ended: see "a"`, "c": `not run, the VM has ended: see "a"`, "d": "ok",
+		}
+		if diff := cmp.Diff(want, outcome(ctx, s.declared(), time.Minute)); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestFindEndsWithItsContext(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -16,12 +17,24 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// The lines before and after the numbered ones. The guest computes them, so that the echo of
-// the command line has neither.
+// The lines before and after the numbered ones, and after the kernel's messages. The guest computes
+// them, so that the echo of the command line has none.
 const (
-	linesBegin = "begin-2961"
-	linesEnd   = "end-2961"
+	linesBegin  = "begin-2961"
+	linesEnd    = "end-2961"
+	messagesEnd = "said-2961"
 )
+
+// numberedLines returns a command line that prints numbered lines. The kernel's messages would come in
+// the middle of the lines, so they are kept off the consoles meanwhile, and printed at the end: the
+// verdict on the kernel's log needs them. If the first line of dmesg has changed, the kernel has
+// dropped messages, and all that dmesg has are printed.
+func numberedLines(lines int) string {
+	// cat makes few writes of many lines, which takes half the time.
+	return fmt.Sprintf(`read p </proc/sys/kernel/printk; f=$(dmesg | head -n 1); n=$(dmesg | wc -l); dmesg -n 1; `+
+		`echo begin-$((63*47)); seq 1 %d | cat; echo end-$((63*47)); echo $p >/proc/sys/kernel/printk || dmesg -n 7; `+
+		`[ "$(dmesg | head -n 1)" = "$f" ] || n=0; dmesg | tail -n +$((n+1)); echo said-$((63*47))`, lines)
+}
 
 // exact has the guest print numbered lines on a console. Each line must reach a client that
 // is connected meanwhile, one that connects later, and the journal, while another client
@@ -45,14 +58,17 @@ func (s *Suite) exact(console vmconfig.Console, lines int) func(context.Context)
 		defer live.Close()
 		var readers errgroup.Group
 		readers.Go(func() error { return by("a connected client", countLines(live, lines)) })
-		// cat makes few writes of many lines, which takes half the time.
-		if err := shell.typeLine(fmt.Sprintf("dmesg -n 1; echo begin-$((63*47)); seq 1 %d | cat; echo end-$((63*47)); dmesg -n 7", lines)); err != nil {
+		if err := shell.typeLine(numberedLines(lines)); err != nil {
 			return err
 		}
 		if err := readers.Wait(); err != nil {
 			return err
 		}
-		return s.again(ctx, console, lines)
+		if err := s.again(ctx, console, lines); err != nil {
+			return err
+		}
+		_, err = shell.Expect(ctx, "end of the kernel's messages", regexp.MustCompile(messagesEnd))
+		return err
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"microvm-console/internal/dialog"
 )
 
 // What is left without the lines of the kernel are bytes of the text, in order.
@@ -65,7 +67,7 @@ func FuzzShell(f *testing.F) {
 			fmt.Fprintf(guest, "%s\r<6>\r\n%s<7:%d>\r\n", strings.TrimSpace(line), output, status)
 		}()
 		got, gotStatus, err := console.command(limited(t), "x")
-		if want := string(plainEnds([]byte(output))); err != nil || got != want || gotStatus != int(status) {
+		if want := string(dialog.PlainEnds([]byte(output))); err != nil || got != want || gotStatus != int(status) {
 			t.Errorf("%q, %d, %v, want %q, %d", got, gotStatus, err, want, status)
 		}
 	})

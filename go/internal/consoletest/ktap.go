@@ -114,11 +114,11 @@ func (k *ktapCheck) console(ctx context.Context) error {
 	cause := console.feed(ctx, &parser)
 	switch {
 	case cause != nil && !parser.Begun():
-		return noResults(console, cause)
+		return console.partly(0, noResults(console, cause))
 	case parser.Empty():
 		return fmt.Errorf("guest: no tests on %s: their plan is 1..0 (build tests into the kernel, or correct kunit.filter_glob)", k.device)
 	}
-	return k.finish(&parser, cause)
+	return console.partly(0, k.finish(&parser, cause))
 }
 
 // noResults returns the error of a check that has found no results on a console.
@@ -167,11 +167,19 @@ func counts(tests []ktap.Test) string {
 	return "tests: " + strings.Join(parts, ", ")
 }
 
-// results returns the tests of the last run for the report.
+// results returns the tests of the last run for the report. Of several with one name, the second is
+// "NAME #2": in a report, a name is one test.
 func (k *ktapCheck) results() ([]report.Result, string) {
 	var results []report.Result
+	last := map[string]int{} // the number of the last test with that name; 0: none
 	for _, test := range k.tests {
-		result := report.Result{Name: k.check.Name + " / " + test.Name, Test: true}
+		name := test.Name
+		for last[name] > 0 {
+			last[test.Name]++
+			name = fmt.Sprintf("%s #%d", test.Name, last[test.Name])
+		}
+		last[name] = 1
+		result := report.Result{Name: k.check.Name + " / " + name, Test: true}
 		why := test.Why
 		if why == "" {
 			why = string(test.Outcome)
@@ -192,20 +200,20 @@ func (k *ktapCheck) results() ([]report.Result, string) {
 	return results, counts(k.tests)
 }
 
-// from returns a copy of what was read from the byte from on.
+// from returns a copy of what is kept from the byte from on.
 func (c *Console) from(from int) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append([]byte(nil), c.text[from:]...)
+	return bytes.Clone(c.output.from(from))
 }
 
 // feed writes what was read since the connection's begin, and what follows, to parser until
 // its results are complete. The error is that of watch.
 func (c *Console) feed(ctx context.Context, parser *ktap.Parser) error {
 	read := 0
-	return c.watch(ctx, 0, func(text []byte) bool {
-		_, _ = parser.Write(text[read:])
-		read = len(text)
+	return c.watch(ctx, 0, func(text []byte, end int) bool {
+		_, _ = parser.Write(text[max(0, len(text)-(end-read)):])
+		read = end
 		return parser.Complete()
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,6 +51,9 @@ func TestKTAPOfACommand(t *testing.T) {
 		{`printf 'TAP version 13\n1..0 # SKIP root\n'; exit 4`, []string{
 			"passed: k: tests: 1 skipped", "skipped: k / all tests",
 		}},
+		{`printf 'TAP version 13\n1..4\nok 1 a\nnot ok 2 a\nok 3 a \\#2\nok 4 a\n'`, []string{
+			"failed: k: guest: tests: 3 passed, 1 failed", "passed: k / a: ", "failed: k / a #2: failed", "passed: k / a #2 #2: ", "passed: k / a #3: ",
+		}},
 		{`echo hello`, []string{
 			`failed: k: guest: "echo hello" printed no results of tests (want a line "KTAP version 1" or "TAP version 13")`,
 		}},
@@ -90,15 +94,17 @@ func TestKTAPOfAConsole(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			console, guest := connected(t)
-			go func() {
-				_, _ = io.WriteString(guest, test.printed)
-				_ = guest.Close()
-			}()
-			got := ktapResults(t, suiteOn(console, false, vmconfig.Check{Name: "k", KTAP: true}), time.Minute)
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Error(diff)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				console, guest := connected(t)
+				go func() {
+					_, _ = io.WriteString(guest, test.printed)
+					_ = guest.Close()
+				}()
+				got := ktapResults(t, suiteOn(console, false, vmconfig.Check{Name: "k", KTAP: true}), time.Minute)
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Error(diff)
+				}
+			})
 		})
 	}
 }

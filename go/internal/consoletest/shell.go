@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"microvm-console/internal/dialog"
 )
 
 var (
@@ -52,20 +54,24 @@ func (c *Console) command(ctx context.Context, command string) (output string, s
 	c.mu.Lock()
 	c.turns++
 	turn := c.turns
+	c.at = c.output.end() // the answer follows
 	c.mu.Unlock()
 	quoted := strings.ReplaceAll(command, "'", `'\''`)
 	err = c.typeLine(fmt.Sprintf("echo \"<$((6*%d))>\"; (eval '%s'); echo \"<$((7*%d)):$?>\"", turn, quoted, turn))
 	if err != nil {
 		return "", 0, err
 	}
-	begin := fmt.Sprintf(`<%d>\r?\n`, 6*turn)
-	answer := regexp.MustCompile(fmt.Sprintf(`(?s)%s(.*?)<%d:([0-9]{1,3})>`, begin, 7*turn))
-	match, err := c.await(ctx, answer)
+	begin := regexp.MustCompile(fmt.Sprintf(`<%d>\r?\n`, 6*turn))
+	before, match, err := c.await(ctx, regexp.MustCompile(fmt.Sprintf(`<%d:([0-9]{1,3})>`, 7*turn)))
 	if err != nil {
-		return "", 0, failed(fmt.Sprintf("no answer to %q on %s", command, c.Device), err, c.soFar(regexp.MustCompile(begin)))
+		return "", 0, failed(fmt.Sprintf("no answer to %q on %s", command, c.Device), err, c.soFar(begin))
 	}
-	status, err = strconv.Atoi(match[2])
-	return string(plainEnds([]byte(match[1]))), status, err
+	at := begin.FindStringIndex(before)
+	if at == nil {
+		return "", 0, fmt.Errorf("guest: %q on %s printed more than %d MiB", command, c.Device, c.output.keep>>20)
+	}
+	status, err = strconv.Atoi(match[1])
+	return string(dialog.PlainEnds([]byte(before[at[1]:]))), status, err
 }
 
 // soFar returns, for an error, the last line of a command that has not ended. begin matches
@@ -73,7 +79,7 @@ func (c *Console) command(ctx context.Context, command string) (output string, s
 func (c *Console) soFar(begin *regexp.Regexp) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	text, _ := withoutKernelLines(c.text[c.at:])
+	text, _ := withoutKernelLines(c.output.from(c.at))
 	at := begin.FindIndex(text)
 	switch {
 	case at == nil:
@@ -83,9 +89,3 @@ func (c *Console) soFar(begin *regexp.Regexp) string {
 	}
 	return fmt.Sprintf("last line: %q", lastLine(text[at[1]:]))
 }
-
-// lineEnd matches a line's end as guests print it: a getty prints "\n\r" too.
-var lineEnd = regexp.MustCompile(`\r*\n\r*`)
-
-// plainEnds returns text with line ends as "\n".
-func plainEnds(text []byte) []byte { return lineEnd.ReplaceAll(text, []byte("\n")) }

@@ -37,8 +37,8 @@ type Suite struct {
 }
 
 // NewSuite returns the suite of a machine that v runs. The guest prints so many numbered
-// lines on each console with a login; if lines is 0, vm.json decides. The caller calls v.Run, and Close when the checks are done. v may
-// be nil if only the names of the checks are used.
+// lines on each console with a login; if lines is 0, vm.json decides. The caller calls v.Run, and
+// Close when the checks are done. v may be nil if only the names of the checks are used.
 func NewSuite(machine vmconfig.Machine, v *vm.VM, lines int) *Suite {
 	return &Suite{machine: machine, vm: v, lines: lines, shells: map[string]*Console{}}
 }
@@ -195,13 +195,10 @@ func (s *Suite) firstKept(ctx context.Context, endpoint state.Console) ([]byte, 
 		return nil, err
 	}
 	defer stream.Close()
-	kept := make([]byte, min(beginning, endpoint.Relay.End-endpoint.Relay.Start))
+	kept := make([]byte, min(int64(beginning), endpoint.Relay.End-endpoint.Relay.Start))
 	_, err = io.ReadFull(stream, kept)
 	return kept, err
 }
-
-// beginning is how many bytes of a console are compared at most.
-const beginning = int64(4096)
 
 func address(endpoint state.Console) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(endpoint.Port))
@@ -254,8 +251,8 @@ func (s *Suite) anyShell() (*Console, error) {
 // shutdown presses the power button. It returns an error unless the guest shuts down by it
 // and nothing is left behind.
 func (s *Suite) shutdown(ctx context.Context) error {
-	// The end of the machine ends ctx, and must not interrupt Stop.
-	report, err := s.vm.Stop(context.WithoutCancel(ctx), ctl.StopRequest{Button: true})
+	// ctx may end before the time that a stop needs at least.
+	report, err := s.vm.Stop(context.WithoutCancel(ctx), ctl.StopRequest{Button: true, Timeout: left(ctx, ctl.DefaultTimeout)})
 	if err != nil {
 		return err
 	}
@@ -268,13 +265,22 @@ func (s *Suite) shutdown(ctx context.Context) error {
 	return s.vm.Leftovers()
 }
 
+// left returns how long a stop may take: until ctx ends with the limit of the check, at most most, and
+// at least a second. The guest has at least half of it to react to the power button.
+func left(ctx context.Context, most time.Duration) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return max(time.Second, min(most, time.Until(deadline)))
+	}
+	return most
+}
+
 // politeLimit bounds the stop of a guest that may ignore the power button: the guest has
 // half of it to react.
 const politeLimit = 10 * time.Second
 
 // end stops the machine in any way, unless it has ended by itself.
 func (s *Suite) end(ctx context.Context) error {
-	if _, err := s.vm.Stop(ctx, ctl.StopRequest{Timeout: politeLimit}); err != nil {
+	if _, err := s.vm.Stop(ctx, ctl.StopRequest{Timeout: left(ctx, politeLimit)}); err != nil {
 		return err
 	}
 	select {

@@ -23,7 +23,7 @@ func (c *Console) typeLine(line string) error {
 
 // marker matches a line that a command line of run-test has made the guest print around the
 // output.
-var marker = regexp.MustCompile(`^(<[0-9]+>|<[0-9]+:[0-9]{1,3}>|` + linesBegin + `|` + linesEnd + `)`)
+var marker = regexp.MustCompile(`^(<[0-9]+>|<[0-9]+:[0-9]{1,3}>|` + linesBegin + `|` + linesEnd + `|` + messagesEnd + `)`)
 
 // WithoutTyping returns the last lines of a device without what run-test itself has added to
 // them: the echo of its command lines, the marks around outputs, and all but the first and the

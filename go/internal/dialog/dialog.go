@@ -3,7 +3,7 @@
 // the guest's output; its callers do the input and output.
 //
 // Each step sees only the output that follows the previous one: after a match, what follows the
-// match; after a text, what comes once it is typed. In the output, "\r\n" is "\n".
+// match; after a text, what comes once it is typed. Line ends are those of PlainEnds.
 package dialog
 
 import (
@@ -134,7 +134,7 @@ func forget(text []byte, withinLine bool) int {
 // so far is not the end of a line, or of a word. A match that needs the end of its line includes
 // it, since a part of it may have been printed already.
 func find(pattern *regexp.Regexp, raw []byte) (end int, found bool) {
-	text := bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
+	text := plain(raw)
 	match := pattern.FindIndex(text)
 	if match == nil {
 		return 0, false
@@ -151,13 +151,26 @@ func find(pattern *regexp.Regexp, raw []byte) (end int, found bool) {
 	return rawLength(raw, end), true
 }
 
-// rawLength returns the length in raw of the first n bytes of its text with "\n" for "\r\n".
+// lineEnd matches a line's end as guests print it: a getty prints "\r\r\n\r".
+var lineEnd = regexp.MustCompile(`\r*\n\r*`)
+
+// PlainEnds returns text of a console with line ends as "\n".
+func PlainEnds(text []byte) []byte { return lineEnd.ReplaceAll(text, []byte("\n")) }
+
+// plain returns raw output with line ends as "\n". What precedes it may have ended with a part of a
+// line end.
+func plain(raw []byte) []byte { return PlainEnds(bytes.TrimLeft(raw, "\r")) }
+
+// rawLength returns the length in raw of the first n bytes of plain(raw), up to the "\n" of a line
+// end: it may be all that has been printed so far.
 func rawLength(raw []byte, n int) int {
-	at := 0
+	at, begins := 0, true // begins reports whether a line begins at the byte at
 	for ; n > 0; n-- {
-		if bytes.HasPrefix(raw[at:], []byte("\r\n")) {
-			at++
+		returns := len(raw[at:]) - len(bytes.TrimLeft(raw[at:], "\r"))
+		if begins || raw[min(at+returns, len(raw)-1)] == '\n' {
+			at += returns
 		}
+		begins = raw[at] == '\n'
 		at++
 	}
 	return at

@@ -129,6 +129,10 @@ func TestDialog(t *testing.T) {
 		{"a line end within the match", "<^b$", 0, []string{"a\r\nb\r\nc"}, "a\r\nb\r\n."},
 		{"the end so far does not end a line", "<^6.1$", 0, []string{"6.1", ".2\r\n6.1", "\r\n"}, "6.1.2\r\n6.1\r\n."},
 		{"a line end in two pieces", "<^b$", 0, []string{"b\r", "\nc"}, "b\r\n."},
+		{"line ends of a getty", "<^demo", 0, []string{"a\r\r\n\rdemo login: "}, "a\r\r\n\rdemo."},
+		{"line ends of a getty in pieces", `<a\n <^demo`, 0, []string{"a\r", "\r", "\n", "\r", "demo login: "}, "a\r\r\n\rdemo."},
+		{"a line that ends so", "<^42$", 0, []string{"6*7\r\r\n", "\r42", "\r", "\r\n\r", "#"}, "6*7\r\r\n\r42\r\r\n."},
+		{"returns within a line", `<^\d+%\rb+$`, 0, []string{"a\n1%\r", "\rc\r\n\r\r2%\rbb\r\n"}, "a\n1%\r\rc\r\n\r\r2%\rbb\r\n."},
 		{"nor of a word", `<\b4\b`, 0, []string{"4", "2 4", " "}, "42 4."},
 		{"the end so far is enough otherwise", "<[#$].?", 0, []string{"a", "#"}, "a#."},
 		{"invalid UTF-8", "<a.b", 0, []string{"a\xff", "bc"}, "a\xffb."},
@@ -157,6 +161,21 @@ func TestDialog(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Each length of the text has its length in the raw output.
+func FuzzRawLength(f *testing.F) {
+	f.Add([]byte("a\r\r\n\rdemo login: \r\r\n"))
+	f.Add([]byte("\r1%\r\r2%\n\r\n\r"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		text := plain(raw)
+		for n := range len(text) + 1 {
+			at := rawLength(raw, n)
+			if got := plain(raw[:at]); string(got) != string(text[:n]) {
+				t.Fatalf("%d bytes of %q are %q, want %q", at, raw, got, text[:n])
+			}
+		}
+	})
 }
 
 // A match cannot cross a gap, nor be longer than the window, whose memory is bounded.

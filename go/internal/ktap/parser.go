@@ -91,7 +91,7 @@ func (p *Parser) open(line line) {
 	level := p.level(line.width)
 	switch line.kind {
 	case version:
-		level.base = level.plan // one program has followed another
+		level.follow()
 	case subtest:
 		level.name = line.text
 	case plan:
@@ -125,8 +125,7 @@ func (p *Parser) result(line line) {
 		test.Tests = p.pop(line.width, why)
 	}
 	level := p.level(line.width)
-	level.tests = append(level.tests, test)
-	level.see(level.base + line.number)
+	level.add(test, level.base+line.number)
 }
 
 // pop closes all levels deeper than width, and returns the tests of the outermost of them. why is why
@@ -162,8 +161,7 @@ func (p *Parser) close(width int, atEnd bool) {
 		if test.Name == "" {
 			test.Name = numbered(number - parent.base)
 		}
-		parent.tests = append(parent.tests, test)
-		parent.see(number)
+		parent.add(test, number)
 	}
 }
 

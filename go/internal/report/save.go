@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -44,19 +45,21 @@ func writable(folder string) error {
 }
 
 // Save writes the report to a file, in one of Formats. The file has the whole report or is
-// as it was.
-func (r Report) Save(path, format string) error {
-	err := atomicfile.Write(path, 0o644, func(w io.Writer) error { return r.Write(w, format) })
+// as it was. Every user may read it.
+func (r Report) Save(path, format string) error { return r.save(path, format, 0o644) }
+
+func (r Report) save(path, format string, mode fs.FileMode) error {
+	err := atomicfile.Write(path, mode, func(w io.Writer) error { return r.Write(w, format) })
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }
 
-// SaveAll writes the report to a folder, in every format.
+// SaveAll writes the report to a folder, in every format, for its owner only.
 func (r Report) SaveAll(folder string) error {
 	for _, format := range formats {
-		if err := r.Save(filepath.Join(folder, format.file), format.name); err != nil {
+		if err := r.save(filepath.Join(folder, format.file), format.name, 0o600); err != nil {
 			return err
 		}
 	}
