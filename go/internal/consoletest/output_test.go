@@ -103,9 +103,12 @@ func TestKTAPInMuchOutput(t *testing.T) {
 }
 
 // A command whose output is longer than what is kept fails, and the next one is exact.
-func TestLongOutputOfACommand(t *testing.T) {
+func TestLongOutputOfACommand(t *testing.T) { synctest.Test(t, testLongOutputOfACommand) }
+
+func testLongOutputOfACommand(t *testing.T) {
 	console, guest := connected(t)
 	console.output.keep = keep
+	ctx, cancel := context.WithCancelCause(limited(t))
 	go func() {
 		typed := bufio.NewReader(guest)
 		typed.ReadString('\n')
@@ -114,11 +117,19 @@ func TestLongOutputOfACommand(t *testing.T) {
 		io.WriteString(guest, "<7:0>\r\n# ")
 		typed.ReadString('\n')
 		io.WriteString(guest, "<12>\r\n42\r\n<14:0>\r\n# ")
+		typed.ReadString('\n')
+		io.WriteString(guest, "<18>\r\n")
+		flood(settled{guest})
+		cancel(errors.New("given up"))
 	}()
 	if _, err := console.Shell(limited(t), "x"); err == nil || err.Error() != `guest: "x" on ttyS0 printed more than 1 MiB` {
 		t.Error(err)
 	}
 	if output, err := console.Shell(limited(t), "y"); err != nil || output != "42\n" {
 		t.Errorf("%q, %v", output, err)
+	}
+	want := `no answer to "z" on ttyS0: given up; last line: "login:" (only the last 1 MiB of ttyS0 are searched)`
+	if _, err := console.Shell(ctx, "z"); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -64,7 +64,7 @@ func (c *Console) command(ctx context.Context, command string) (output string, s
 	begin := regexp.MustCompile(fmt.Sprintf(`<%d>\r?\n`, 6*turn))
 	before, match, err := c.await(ctx, regexp.MustCompile(fmt.Sprintf(`<%d:([0-9]{1,3})>`, 7*turn)))
 	if err != nil {
-		return "", 0, failed(fmt.Sprintf("no answer to %q on %s", command, c.Device), err, c.soFar(begin))
+		return "", 0, c.partly(c.at, failed(fmt.Sprintf("no answer to %q on %s", command, c.Device), err, c.soFar(begin)))
 	}
 	at := begin.FindStringIndex(before)
 	if at == nil {
@@ -80,12 +80,13 @@ func (c *Console) soFar(begin *regexp.Regexp) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	text, _ := withoutKernelLines(c.output.from(c.at))
-	at := begin.FindIndex(text)
-	switch {
-	case at == nil:
+	if at := begin.FindIndex(text); at != nil {
+		text = text[at[1]:]
+	} else if c.at >= c.output.start {
 		return "no shell has started it"
-	case lastLine(text[at[1]:]) == "":
+	}
+	if lastLine(text) == "" {
 		return "it printed nothing"
 	}
-	return fmt.Sprintf("last line: %q", lastLine(text[at[1]:]))
+	return fmt.Sprintf("last line: %q", lastLine(text))
 }
