@@ -397,3 +397,39 @@ func TestGapIsSavedLater(t *testing.T) {
 		t.Errorf("%+v", gaps)
 	}
 }
+
+// A loss that cannot be written to the file of the gaps is known to readers while the journal is
+// open and after it, and to the next writer.
+func TestUnsavedLoss(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, DefaultRetention)
+	if err := os.Mkdir(filepath.Join(dir, gapsName), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, j, "kept")
+	j.Lose(3, unix.ENOSPC)
+	j.Lose(4, unix.ENOSPC)
+	check := func(when string) {
+		var losses []string
+		snapshot := snapshotOf(t, dir)
+		err := snapshot.Walk(0, snapshot.End(), func([]byte) {}, func(err error) { losses = append(losses, err.Error()) })
+		if err != nil || len(losses) != 1 || !strings.HasPrefix(losses[0], "7 bytes were lost (offset 4: ") {
+			t.Errorf("%s: %q, %v", when, losses, err)
+		}
+	}
+	check("open")
+	if err := j.Close(); err == nil {
+		t.Error("the file of the gaps could be written")
+	}
+	check("closed")
+	if err := os.Remove(filepath.Join(dir, gapsName)); err != nil {
+		t.Fatal(err)
+	}
+	j = open(t, dir, DefaultRetention)
+	write(t, j, "more")
+	if gaps := j.Gaps(); len(gaps) != 1 || gaps[0].Offset != 4 || gaps[0].Bytes != 7 {
+		t.Errorf("%+v", gaps)
+	}
+	j.Close()
+	check("closed again")
+}

@@ -44,6 +44,26 @@ func (l *gapLog) add(gap Gap) {
 	}
 }
 
+// causeUnsaved is the cause of a gap that only the record of the lock file has.
+const causeUnsaved = "the journal could not be written"
+
+// addRecorded adds the gap of a record unless it is known.
+func (l *gapLog) addRecorded(r record) {
+	known := func(gap Gap) bool { return gap.Offset == r.gapAt }
+	if r.gap != 0 && !slices.ContainsFunc(l.gaps, known) {
+		l.add(Gap{Offset: r.gapAt, Bytes: max(r.gap, 0), Cause: causeUnsaved})
+	}
+}
+
+// unsaved returns a gap that the file lacks: the loss in progress, or the newest one of those that
+// could not be written; nil if there is none.
+func (l *gapLog) unsaved() *Gap {
+	if l.loss == nil && l.file.stale && len(l.gaps) > 0 && !l.gaps[len(l.gaps)-1].Taken {
+		return &l.gaps[len(l.gaps)-1]
+	}
+	return l.loss
+}
+
 // lose records that bytes at offset could not be kept. They extend one gap until endLoss.
 func (l *gapLog) lose(offset, bytes int64, cause error) {
 	if l.loss == nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,12 +13,20 @@ import (
 // ErrInUse is returned by Open if another process has the journal open for writing.
 var ErrInUse = errors.New("another process is writing to it")
 
-// recordBytes is the size of the record in the lock file: the writer's pid, the offset
-// just after the newest byte, and the number of the newest boot, as text, padded with
-// blanks up to the line feed. The offset may be slightly old; the files are
-// authoritative. But if a file was cut or removed while the journal was not open, the
-// files end before the recorded offset.
-const recordBytes = 64
+// recordBytes is the size of the record in the lock file, as text, padded with blanks up to the
+// line feed. It replaces itself, so it needs no space on a full disk.
+const recordBytes = 128
+
+// record is the record in the lock file: the writer's pid, the offset just after the newest
+// byte, the number of the newest boot, and a gap that the file of the gaps may lack: its offset, and
+// the number of its bytes, -1 if that is unknown, or 0 if there is no such gap. The end may be slightly old; the files are authoritative. But if a file was cut or
+// removed while the journal was not open, the files end before the recorded end.
+type record struct {
+	pid        int
+	end        int64
+	boot       int
+	gapAt, gap int64
+}
 
 // lockName is the name of the lock file, which also holds the record.
 const lockName = "lock"
@@ -67,7 +74,7 @@ func flock(file *os.File, how int) error {
 // isWritten reports whether a process has the journal in dir open for writing. It shares
 // the lock for an instant, which takeLock takes into account.
 func isWritten(dir string) bool {
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	lock, err := openLock(dir)
 	if err != nil {
 		return false
 	}
@@ -75,39 +82,32 @@ func isWritten(dir string) bool {
 	return errors.Is(flock(lock, unix.LOCK_SH), unix.EWOULDBLOCK)
 }
 
+// openLock opens the lock file for reading.
+func openLock(dir string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(dir, lockName), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+}
+
 // owner returns the process named by the record of the lock file, for an error message.
 func owner(lock *os.File) string {
-	if pid, _, _ := parseRecord(lock); pid > 0 {
-		return fmt.Sprintf(" (pid %d; stop it first)", pid)
+	if r := readRecord(lock); r.pid > 0 {
+		return fmt.Sprintf(" (pid %d; stop it first)", r.pid)
 	}
 	return ""
 }
 
-// writeRecord writes the record. Errors are ignored, because the record is optional.
-func writeRecord(lock *os.File, end int64, boot int) {
-	var text [recordBytes]byte
-	record := strconv.AppendInt(text[:0], int64(os.Getpid()), 10)
-	record = strconv.AppendInt(append(record, ' '), end, 10)
-	record = strconv.AppendInt(append(record, ' '), int64(boot), 10)
-	for len(record) < recordBytes-1 {
-		record = append(record, ' ')
-	}
-	_, _ = lock.WriteAt(append(record, '\n'), 0)
+// writeRecord writes a record of this process. Errors are ignored, because the record is optional.
+func writeRecord(lock *os.File, r record) {
+	text := fmt.Sprintf("%d %d %d %d %d", os.Getpid(), r.end, r.boot, r.gapAt, r.gap)
+	_, _ = lock.WriteAt(fmt.Appendf(nil, "%-*s\n", recordBytes-1, text), 0)
 }
 
-// readRecord returns the end of the stream and the newest boot according to the last
-// writer, or 0 and 0 without a valid record.
-func readRecord(lock *os.File) (end int64, boot int) {
-	_, end, boot = parseRecord(lock)
-	return end, boot
-}
-
-func parseRecord(lock *os.File) (pid int, end int64, boot int) {
+// readRecord returns the record of the last writer, or a zero one.
+func readRecord(lock *os.File) (r record) {
 	var text [recordBytes]byte
-	_, _ = lock.ReadAt(text[:], 0) // a short read is not a valid record
-	_, err := fmt.Sscanf(string(text[:]), "%d %d %d", &pid, &end, &boot)
-	if err != nil || end < 0 || end > maxOffset || boot < 0 || boot > maxBoot {
-		return 0, 0, 0
+	_, _ = lock.ReadAt(text[:], 0)                                                                   // a short read is not a valid record
+	n, _ := fmt.Sscanf(string(text[:]), "%d %d %d %d %d", &r.pid, &r.end, &r.boot, &r.gapAt, &r.gap) // older ones have three numbers
+	if n < 3 || min(r.end, r.gapAt, r.gap+1) < 0 || max(r.end, r.gapAt, r.gap) > maxOffset || r.boot < 0 || r.boot > maxBoot {
+		return record{}
 	}
-	return pid, end, boot
+	return r
 }

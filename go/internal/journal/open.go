@@ -37,7 +37,8 @@ func (j *Journal) resume() error {
 	if err != nil {
 		return err
 	}
-	end, boot := readRecord(j.store.lock)
+	recorded := readRecord(j.store.lock)
+	end, boot := recorded.end, recorded.boot
 	oldest := end
 	if len(found) > 0 {
 		oldest = found[0].start
@@ -45,6 +46,7 @@ func (j *Journal) resume() error {
 	if err := j.store.gaps.open(oldest); err != nil {
 		return err
 	}
+	j.store.gaps.addRecorded(recorded)
 	if err := j.store.boots.open(); err != nil {
 		return err
 	}

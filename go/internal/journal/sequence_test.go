@@ -129,16 +129,13 @@ func (s *sequence) open() {
 // close closes the journal, or simulates that its process is killed after it has noticed
 // bytes appended to the newest file; later, these would look like printed ones. If
 // Close returns an error because gaps could not be saved, they need not be known any
-// more. After a kill, a loss in progress is not known either.
+// more.
 func (s *sequence) close(kill bool) {
 	if kill {
 		s.print(1, false)
 	}
 	saved := !s.j.store.gaps.file.stale
 	if kill {
-		if loss := s.j.store.gaps.loss; loss != nil {
-			s.lost[loss.Offset] -= loss.Bytes
-		}
 		s.forgot = s.forgot || s.j.store.boots.file.stale
 		s.j.head.close()
 		s.j.store.lock.Close()

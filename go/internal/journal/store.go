@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -70,8 +71,14 @@ func (s *store) recreate() error {
 	return nil
 }
 
-// record records the end of the stream.
-func (s *store) record() { writeRecord(s.lock, s.last().end(), s.last().boot) }
+// record records the end of the stream, and a gap that is not in the file of the gaps.
+func (s *store) record() {
+	r := record{end: s.last().end(), boot: s.last().boot}
+	if gap := s.gaps.unsaved(); gap != nil {
+		r.gapAt, r.gap = gap.Offset, cmp.Or(gap.Bytes, -1)
+	}
+	writeRecord(s.lock, r)
+}
 
 // save writes records that could not be written before.
 func (s *store) save() error {

@@ -16,8 +16,14 @@ func (s *Snapshot) Walk(start, end int64, printed func([]byte), missing func(err
 
 // losses returns the gaps from offset start to end whose bytes were never kept.
 func (s *Snapshot) losses(start, end int64) (losses gaps) {
-	text, _ := newGapLog(s.dir).file.read() // a file that cannot be read has no gaps
-	for _, gap := range parseGaps(text) {
+	log := newGapLog(s.dir)
+	text, _ := log.file.read() // a file that cannot be read has no gaps
+	log.gaps, log.file.closed = parseGaps(text), true
+	if lock, err := openLock(s.dir); err == nil {
+		log.addRecorded(readRecord(lock))
+		_ = lock.Close() // it was only read
+	}
+	for _, gap := range log.gaps {
 		if !gap.Taken && gap.Offset >= start && gap.Offset <= end {
 			losses = append(losses, gap)
 		}

@@ -141,6 +141,7 @@ func (j *Journal) Lose(bytes int64, cause error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.store.gaps.lose(j.store.last().end(), bytes, cause)
+	j.store.record()
 }
 
 // Exact reports whether no byte is lost if the writer is killed. It is false once
