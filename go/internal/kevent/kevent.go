@@ -9,8 +9,6 @@
 package kevent
 
 import (
-	"errors"
-	"io"
 	"regexp"
 	"strings"
 )
@@ -94,28 +92,3 @@ func (e *Event) fingerprint() string {
 
 // numbers matches numbers in a title.
 var numbers = regexp.MustCompile(`(0x)?[0-9a-f]*[0-9][0-9a-f]*`)
-
-// Scan calls yield for each event of r, whose first byte has the given offset. It returns the
-// first error of r or yield.
-func Scan(r io.Reader, offset int64, yield func(Event) error) error {
-	s := NewScanner(offset)
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := r.Read(buffer)
-		events := s.Feed(buffer[:n])
-		if err != nil {
-			events = append(events, s.Close()...)
-		}
-		for _, event := range events {
-			if err := yield(event); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
