@@ -141,17 +141,19 @@ func (r *report) continues(h *head, headline string) bool {
 	case h.kind == Kmemleak:
 		return strings.HasPrefix(r.e.Title, "BUG: memory leak") && r.lines < preface/2
 	}
-	return len(r.trace) == 0 && r.lines < preface && r.completes(h.kind)
+	return len(r.trace) == 0 && r.lines < preface && r.completes(h.kind, headline)
 }
 
 // completes reports whether this report is the message of a BUG or WARN that a headline of
 // the given kind follows, or the other way round.
-func (r *report) completes(kind Kind) bool {
+func (r *report) completes(kind Kind, headline string) bool {
 	switch kind {
 	case Bug, Warning:
 		return r.e.Kind == ListCorruption || r.e.Kind == Refcount || r.e.Kind == Bug && r.named == nil
 	case Refcount, ListCorruption:
 		return r.e.Kind == Warning || r.e.Kind == Bug
+	case MCE:
+		return r.e.Kind == MCE && (r.e.Title == mceLogged) != (headline == mceLogged)
 	}
 	return kind == r.e.Kind
 }

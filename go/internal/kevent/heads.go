@@ -118,8 +118,12 @@ var heads = []head{
 	{holds: " invoked oom-killer: ", more: regexp.MustCompile(`^.{1,15} invoked oom-killer: `), kind: OOM, whole: true},
 	{prefix: "Out of memory: Kill", kind: OOM, joins: true, alone: true},
 	{prefix: "Memory cgroup out of memory: Kill", kind: OOM, joins: true, alone: true},
-	{prefix: "mce: [Hardware Error]: CPU ", kind: MCE, alone: true},
+	{prefix: "mce: [Hardware Error]: CPU ", kind: MCE, joins: true, alone: true},
+	{prefix: mceLogged, kind: MCE, joins: true, alone: true},
 }
+
+// mceLogged is printed before the report of a machine check, or alone.
+const mceLogged = "mce: [Hardware Error]: Machine check events logged"
 
 // silent matches the messages after "BUG: " that no trace follows.
 var silent = regexp.MustCompile(`^(?:Bad rss-counter|non-zero \w+ on freeing|Bad page|Dentry )`)
