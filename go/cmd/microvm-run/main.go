@@ -197,17 +197,11 @@ func checkFlags(c *cli.Context, extra []string) error {
 			return cmdline.Usage("%v", err)
 		}
 	}
-	if c.Bool("raw") && !c.Bool("exec") {
-		return cmdline.Usage("--raw needs --exec (connect-serial --raw shows every byte of a console)")
+	if err := checkNeeded(c); err != nil {
+		return err
 	}
 	if err := checkHostRootFlags(c); err != nil {
 		return err
-	}
-	if c.IsSet("timeout") && !c.Bool("exec") && !c.Bool("detach") {
-		return cmdline.Usage("--timeout needs --exec or --detach (microvm-shutdown stops a VM)")
-	}
-	if c.Bool("other-host") && !c.Bool("check") {
-		return cmdline.Usage("--other-host needs --check (a VM starts only with its disks and shares)")
 	}
 	if _, err := cmdline.Timeout(c); err != nil {
 		return err
@@ -216,6 +210,19 @@ func checkFlags(c *cli.Context, extra []string) error {
 		if err := onlyOne(c, flags...); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkNeeded returns an error if a flag needs one that is not given.
+func checkNeeded(c *cli.Context) error {
+	switch {
+	case c.Bool("raw") && !c.Bool("exec"):
+		return cmdline.Usage("--raw needs --exec (connect-serial --raw shows every byte of a console)")
+	case c.IsSet("timeout") && !c.Bool("exec") && !c.Bool("detach"):
+		return cmdline.Usage("--timeout needs --exec or --detach (microvm-shutdown stops a VM)")
+	case c.Bool("other-host") && !c.Bool("check"):
+		return cmdline.Usage("--other-host needs --check (a VM starts only with its disks and shares)")
 	}
 	return nil
 }
