@@ -3,6 +3,8 @@ package kernel
 
 import (
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,23 +19,44 @@ type vm struct {
 	dir  string // of its journals
 }
 
-// start boots the VM of MICROVM_CONFIG. The end of the test stops it.
+// start boots the VM of MICROVM_CONFIG. The end of the test calls stop.
 func start(t *testing.T) vm {
 	t.Helper()
 	vm := vm{t: t, name: "go-" + strings.ToLower(rand.Text()), dir: t.TempDir()}
 	vm.run("microvm-run", "--auto-ports", "--detach", "--timeout", "2m")
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(vm.run("console-log", "--tail", "40", "serial"))
-		}
-		vm.run("microvm-shutdown")
-	})
+	t.Cleanup(vm.stop)
 	return vm
 }
 
-// run runs a program on the VM and returns its output.
+// stop stops the VM. The test fails if the kernel has reported a bug.
+func (vm vm) stop() {
+	_, err := vm.output("microvm-shutdown")
+	var exit *exec.ExitError
+	ended := errors.As(err, &exit) && exit.ExitCode() == 3 // the VM has ended, as after a panic
+	if err != nil && !ended {
+		vm.t.Error(err)
+	}
+	if verdict, err := vm.output("console-log", "--verdict"); err != nil {
+		vm.t.Errorf("%v\n%s", err, verdict)
+	}
+	if vm.t.Failed() {
+		lines, _ := vm.output("console-log", "--tail", "40", "serial") // prints its own error
+		vm.t.Logf("the last lines of the serial port:\n%s", lines)
+	}
+}
+
+// run runs a program on the VM and returns its output. The test fails if the program does.
 func (vm vm) run(program string, args ...string) string {
 	vm.t.Helper()
+	output, err := vm.output(program, args...)
+	if err != nil {
+		vm.t.Fatal(err)
+	}
+	return output
+}
+
+// output runs a program on the VM and returns its output, with line ends as "\n".
+func (vm vm) output(program string, args ...string) (string, error) {
 	config := os.Getenv("MICROVM_CONFIG")
 	command := exec.Command(program, append([]string{"--config", config, "--name", vm.name}, args...)...)
 	command.Dir = filepath.Dir(config) // where the relative paths of vm.json start
@@ -41,9 +64,9 @@ func (vm vm) run(program string, args ...string) string {
 	command.Stderr = os.Stderr
 	output, err := command.Output()
 	if err != nil {
-		vm.t.Fatalf("%v: %v", command, err)
+		err = fmt.Errorf("%v: %w", command, err)
 	}
-	return strings.ReplaceAll(string(output), "\r\n", "\n")
+	return strings.ReplaceAll(string(output), "\r\n", "\n"), err
 }
 
 func TestCommand(t *testing.T) {

@@ -17,8 +17,11 @@ class VM:
         self.name = f"pytest-{uuid.uuid4().hex[:8]}"
         self.environment = os.environ | {"XDG_STATE_HOME": str(state)}
 
-    def run(self, program, *arguments):
-        """Run a program on the VM and return its output, with line ends as "\\n"."""
+    def run(self, program, *arguments, statuses=(0,)):
+        """Run a program on the VM and return its output, with line ends as "\\n".
+
+        The test fails unless the program ends with one of the statuses.
+        """
         __tracebackhide__ = True  # a failure shows the line of the test
         done = subprocess.run(
             [program, "--config", CONFIG, "--name", self.name, *arguments],
@@ -29,7 +32,7 @@ class VM:
             text=True,
             errors="replace",
         )
-        if done.returncode != 0:
+        if done.returncode not in statuses:
             pytest.fail(f"{program} {' '.join(arguments)}: status {done.returncode}\n{done.stdout}")
         return done.stdout
 
@@ -47,5 +50,5 @@ def vm(tmp_path_factory):
     vm = VM(tmp_path_factory.mktemp("state"))  # the last logs are kept there
     vm.run("microvm-run", "--auto-ports", "--detach", "--timeout", "2m")
     yield vm
-    vm.run("microvm-shutdown")
+    vm.run("microvm-shutdown", statuses=(0, 3))  # 3: the VM has ended, as after a panic
     vm.run("console-log", "--verdict")  # fails if the kernel has reported a bug meanwhile

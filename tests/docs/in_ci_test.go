@@ -158,17 +158,25 @@ func TestScriptOfTheAction(t *testing.T) {
 	}
 }
 
-// checkFailures checks what scripts/action makes of a report with failures, and of one that jq cannot read:
-// that changes neither the status nor the summary.
+// checkFailures checks what scripts/action makes of a run without a report, of a report with failures, and of
+// one that jq cannot read: that changes neither the status nor the summary.
 func checkFailures(t *testing.T, script, temp string) {
 	t.Helper()
+	program := filepath.Join(temp, "microvm-console", "bin", "run-test")
+	printed := `run-test: vm.json: a\nrun-test: vm.json: kernel: 50%%\r::error::\nsee run-test: \n`
+	harness.WriteFile(t, program, "#!/bin/bash\nprintf '"+printed+"'\nexit 2\n")
+	if output, err := harness.Command(t, temp, script, "test"); err == nil || !strings.HasSuffix(output, "::\n::error::run-test: vm.json: kernel: 50%25 ::error::\n") {
+		t.Errorf("%v: it prints:\n%s", err, output)
+	}
+	harness.WriteFile(t, program, "#!/bin/bash\n")
+	harness.WriteFile(t, filepath.Join(temp, "summary"), "")
 	harness.WriteFile(t, filepath.Join(temp, "out", "report.json"),
 		`{"runs": [{"machine": "kernel", "checks": [{"name": "a", "result": "passed"}, {"name": "b", "result": "failed", "why": "50%\r::error::\nmore"}, {"name": "c", "result": "failed"}]}]}`)
 	if output := harness.Must(t, temp, script, "test"); !strings.HasSuffix(output, "\n::error::kernel: b: 50%25 ::error::\n::error::kernel: c\n") {
 		t.Errorf("it prints:\n%s", output)
 	}
 	harness.WriteFile(t, filepath.Join(temp, "out", "report.json"), "{")
-	harness.WriteFile(t, filepath.Join(temp, "microvm-console", "bin", "run-test"), "#!/bin/bash\necho the last line\nexit 4\n")
+	harness.WriteFile(t, program, "#!/bin/bash\necho the last line\nexit 4\n")
 	output, err := harness.Command(t, temp, script, "test")
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 4 {

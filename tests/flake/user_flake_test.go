@@ -73,6 +73,18 @@ func TestNoImage(t *testing.T) {
 	typeCommands(t, folder, `nix build path:.; test "$(grep -c initrd result/share/microvm/vm.json)" = 0`)
 }
 
+// TestVMOfAnotherHost builds a VM whose disk and shared directory this host does not have.
+func TestVMOfAnotherHost(t *testing.T) {
+	t.Parallel()
+	folder := harness.UserFlake(t, vmFlake(`initrd = null; disks = [ { name = "data"; path = "/nonexistent/disk"; } ];
+		shares = [ { source = "/nonexistent"; target = "/share"; driver = "9p"; } ];`))
+	typeCommands(t, folder, "nix build path:.")
+	output, err := harness.Command(t, folder, "./result/bin/microvm-run", "--check")
+	if err == nil || !strings.Contains(output, "disks[0].path: ") || !strings.Contains(output, "shares[0].source: ") {
+		t.Errorf("%v: %s", err, output)
+	}
+}
+
 // vmFlake returns the flake of a VM called own with further options.
 func vmFlake(options string) string {
 	return fmt.Sprintf(`{

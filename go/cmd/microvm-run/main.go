@@ -74,6 +74,7 @@ stopped its processors.`,
 			&cli.StringFlag{Name: "kernel", Usage: "with --host-root: start the kernel `FILE`, a bzImage (default: this host's)", TakesFile: true},
 			&cli.StringSliceFlag{Name: "writable", Usage: "with --host-root: let the guest change the host's directory `DIR`, too", TakesFile: true},
 			&cli.BoolFlag{Name: "check", Usage: "report every mistake in vm.json, and exit"},
+			&cli.BoolFlag{Name: "other-host", Usage: "with --check: the VM starts on another host; do not look for its disks and shares"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print a QEMU command line that a shell can run, and exit"},
 		),
 		Action:   run,
@@ -134,8 +135,8 @@ func run(c *cli.Context) error {
 		})
 	}
 	rules := []func(vmconfig.Machine) error{vmconfig.Machine.CheckFiles, vmconfig.CheckAllowFile, consoletest.CheckNames}
-	if !c.Bool("check") && !c.Bool("dry-run") { // they may run on another host
-		rules = append(rules, vmconfig.Machine.CheckDisks)
+	if !c.Bool("other-host") && !c.Bool("dry-run") {
+		rules = append(rules, vmconfig.Machine.CheckDisks, vmconfig.Machine.CheckShares)
 	}
 	machine, err := cmdline.Machine(c, rules...)
 	if err != nil {
@@ -196,14 +197,11 @@ func checkFlags(c *cli.Context, extra []string) error {
 			return cmdline.Usage("%v", err)
 		}
 	}
-	if c.Bool("raw") && !c.Bool("exec") {
-		return cmdline.Usage("--raw needs --exec (connect-serial --raw shows every byte of a console)")
+	if err := checkNeeded(c); err != nil {
+		return err
 	}
 	if err := checkHostRootFlags(c); err != nil {
 		return err
-	}
-	if c.IsSet("timeout") && !c.Bool("exec") && !c.Bool("detach") {
-		return cmdline.Usage("--timeout needs --exec or --detach (microvm-shutdown stops a VM)")
 	}
 	if _, err := cmdline.Timeout(c); err != nil {
 		return err
@@ -212,6 +210,19 @@ func checkFlags(c *cli.Context, extra []string) error {
 		if err := onlyOne(c, flags...); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkNeeded returns an error if a flag needs one that is not given.
+func checkNeeded(c *cli.Context) error {
+	switch {
+	case c.Bool("raw") && !c.Bool("exec"):
+		return cmdline.Usage("--raw needs --exec (connect-serial --raw shows every byte of a console)")
+	case c.IsSet("timeout") && !c.Bool("exec") && !c.Bool("detach"):
+		return cmdline.Usage("--timeout needs --exec or --detach (microvm-shutdown stops a VM)")
+	case c.Bool("other-host") && !c.Bool("check"):
+		return cmdline.Usage("--other-host needs --check (a VM starts only with its disks and shares)")
 	}
 	return nil
 }

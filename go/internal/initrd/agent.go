@@ -30,7 +30,7 @@ func (t tree) addAgent(img Image) error {
 func ReadAgent(path string) ([]byte, error) {
 	program, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("agent: %w", err)
+		return nil, fmt.Errorf("agent: %w (set agent to the path of microvm-agent)", err)
 	}
 	err = checkStatic(program)
 	if errors.Is(err, errDynamic) {

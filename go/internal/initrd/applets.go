@@ -22,7 +22,7 @@ var applets = []string{
 func (t tree) addBusybox(img Image) error {
 	program, err := os.ReadFile(img.Busybox)
 	if err != nil {
-		return fmt.Errorf("busybox: %w", err)
+		return fmt.Errorf("busybox: %w (install busybox-static, or set busybox to a static busybox)", err)
 	}
 	if err := checkBusybox(program); err != nil {
 		return &ImageError{multierror.Prefix(err, "busybox "+img.Busybox+":")}

@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hashicorp/go-multierror"
+
+	"microvm-console/internal/strictjson"
 	"microvm-console/internal/suggest"
 )
 
@@ -57,12 +60,24 @@ func (m Machine) validateShares(wrong func(field, format string, args ...any)) {
 	}
 }
 
-// checkSources returns an error unless each share's source is a directory that this user can read.
-func (m Machine) checkSources() error {
+// CheckShares checks the directories of shares. It returns a *multierror.Error with a mistake for
+// each one that is missing or that this user cannot read. As CheckDisks, it is for the host that
+// starts the machine only.
+func (m Machine) CheckShares() error {
+	var errs *multierror.Error
 	for i, share := range m.Shares {
-		if err := readableDir(share.Source); err != nil {
-			return fmt.Errorf("shares[%d].source: %w (set it to a directory that this user can read)", i, err)
+		if err := share.checkSource(i); err != nil {
+			errs = multierror.Append(errs, err)
 		}
+	}
+	return errs.ErrorOrNil()
+}
+
+// checkSource returns a mistake unless the source of s, the share of an index in Machine.Shares, is a
+// directory that this user can read.
+func (s Share) checkSource(i int) error {
+	if err := readableDir(s.Source); err != nil {
+		return strictjson.Mistakef(fmt.Sprintf("shares[%d].source", i), "%w (set it to a directory that this user can read)", err)
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func TestParseReportsMistakesInShares(t *testing.T) {
 	})
 }
 
-// A share's source is checked when the VM starts, since the host that builds it may lack it.
+// A share's source is checked on the host that starts the VM, since the one that builds it may lack it.
 func TestSourcesOfShares(t *testing.T) {
 	dir := t.TempDir()
 	file, fifo := filepath.Join(dir, "file"), filepath.Join(dir, "fifo")
@@ -115,12 +115,23 @@ func TestSourcesOfShares(t *testing.T) {
 		{file, "shares[1].source: " + file + " is not a directory" + remedy},
 		{fifo, "shares[1].source: " + fifo + " is not a directory" + remedy},
 	} {
+		machine := vmconfig.Machine{Shares: []vmconfig.Share{{Source: dir}, {Source: test.source}}}
 		got := ""
-		if err := (vmconfig.Machine{Shares: []vmconfig.Share{{Source: dir}, {Source: test.source}}}).CheckDevices(); err != nil {
+		if err := machine.CheckDevices(); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {
 			t.Errorf("%s: got %q, want %q", test.source, got, test.want)
+		}
+		var all, want []string
+		if err := machine.CheckShares(); err != nil {
+			all = messages(t, err)
+		}
+		if test.want != "" {
+			want = []string{test.want}
+		}
+		if diff := cmp.Diff(want, all); diff != "" {
+			t.Error(diff)
 		}
 	}
 }

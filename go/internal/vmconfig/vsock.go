@@ -25,8 +25,10 @@ const vhostVsock = "/dev/vhost-vsock"
 // CheckDevices checks the devices and directories of the host that the machine needs when it starts.
 // CheckFiles, in contrast, also makes sense on the host that builds the machine.
 func (m Machine) CheckDevices() error {
-	if err := m.checkSources(); err != nil {
-		return err
+	for i, share := range m.Shares {
+		if err := share.checkSource(i); err != nil {
+			return err
+		}
 	}
 	if m.Vsock == nil {
 		return nil
