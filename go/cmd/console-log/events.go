@@ -24,6 +24,9 @@ func listFileEvents(c *cli.Context, path string) error {
 	scanner := kevent.NewScanner(0)
 	err := readLog(path, func(data []byte) { list.add(scanner.Feed(data)) })
 	list.add(scanner.Close())
+	if err == nil && !scanner.HasKernel() {
+		fmt.Fprintf(c.App.ErrWriter, "%s: %v\n", c.App.Name, noKernel(path))
+	}
 	return errors.Join(list.close(), err)
 }
 

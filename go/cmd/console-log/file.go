@@ -17,17 +17,31 @@ type logFile struct {
 	name string // for messages
 }
 
+// nameOf returns the name of the log of --file for messages.
+func nameOf(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
+}
+
+// noKernel returns the error of a log without a line of a kernel: it has no event, but is no clean log
+// either.
+func noKernel(path string) error {
+	return fmt.Errorf("file: %s has no line of a Linux kernel (choose the log of the kernel's console)", nameOf(path))
+}
+
 // openLog opens the log of --file; "-" is standard input. A log that is not text is an error. Of a pipe,
 // openLog waits for the first bytes only. The caller closes the file.
 func openLog(path string) (logFile, error) {
-	file, name := os.Stdin, "standard input"
+	file := os.Stdin
 	if path != "-" {
 		var err error
 		if file, err = os.Open(path); err != nil {
 			return logFile{}, fmt.Errorf("file: %w", err)
 		}
-		name = path
 	}
+	name := nameOf(path)
 	in := logFile{bufio.NewReaderSize(file, 64<<10), file, name}
 	begin, _ := in.Peek(magicLength) // the next read returns the error
 	if is := binary(begin); is != "" {
