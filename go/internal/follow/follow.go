@@ -35,7 +35,8 @@ type Kind int
 
 const (
 	// Connected reports a new connection; Target, Offset and Live are set. It is the first
-	// event of Run, and the first after each Lost and Ended.
+	// event of Run, and the first after each Lost and Ended. A connection that continues after
+	// a Gap is not a new one.
 	Connected Kind = iota
 	// Boot reports that a boot begins at Offset. The boot that is running when reading
 	// begins is reported too, if it is read from its first byte.
@@ -133,6 +134,7 @@ type follower struct {
 	opened   bool // there was a connection
 	received bool // the current connection has delivered bytes
 	lost     bool // Lost has been reported
+	broken   bool // the connection has broken after it delivered bytes, and Lost has not been reported
 }
 
 // connection reads from one connection. It returns errEnded when the stream ends, and
@@ -144,17 +146,20 @@ func (f *follower) connection(ctx context.Context) error {
 		Client: f.request.Client, Terminal: f.request.Terminal, Gaps: true,
 	})
 	if err != nil && f.opened {
+		if err := f.reportLost(); err != nil {
+			return err
+		}
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
-	f.opened, f.lost = true, false
+	f.opened = true
 	f.at.boots.begin(f.target.Console.Relay.Journal, stream.Offset)
-	f.at.offset, f.at.live = stream.Offset, stream.Live
-	err = f.at.handle(Event{Kind: Connected, Offset: stream.Offset, Live: stream.Live, Target: f.target})
-	if err != nil {
+	if atGap := f.broken && stream.Gap != 0; atGap {
+		f.broken = false // the owner ends a connection at a gap; it is the same stream
+	} else if err := f.reportConnected(stream); err != nil {
 		return err
 	}
 	if err := f.at.missing(stream.Offset, stream.Gap); err != nil {
@@ -182,6 +187,25 @@ func (f *follower) connection(ctx context.Context) error {
 	}
 }
 
+// reportConnected reports a new connection.
+func (f *follower) reportConnected(stream *ctl.Stream) error {
+	if err := f.reportLost(); err != nil {
+		return err
+	}
+	f.lost = false
+	f.at.offset, f.at.live = stream.Offset, stream.Live
+	return f.at.handle(Event{Kind: Connected, Offset: stream.Offset, Live: stream.Live, Target: f.target})
+}
+
+// reportLost reports that the connection has broken, unless it has been reported.
+func (f *follower) reportLost() error {
+	if !f.broken {
+		return nil
+	}
+	f.broken, f.lost = false, true
+	return f.at.handle(Event{Kind: Lost, Offset: f.at.offset, Target: f.target})
+}
+
 // reportEnd reports that the stream has ended, and the exit cause.
 func (f *follower) reportEnd(ctx context.Context) error {
 	var boot journal.Boot
@@ -204,17 +228,17 @@ func (f *follower) awaitStart(ctx context.Context, same bool) error {
 // reconnect finds the target again, which may have a new owner. If there is none and the
 // request is to stay, it returns errEnded.
 func (f *follower) reconnect(ctx context.Context) error {
-	if !f.lost && f.received {
-		f.lost = true
-		if err := f.at.handle(Event{Kind: Lost, Offset: f.at.offset, Target: f.target}); err != nil {
-			return err
-		}
-	}
+	f.broken = f.broken || f.received && !f.lost
 	limited, cancel := context.WithTimeout(ctx, f.request.ReturnLimit)
 	defer cancel()
 	for {
 		wait(limited, retryEvery)
 		t, err := Find(limited, f.target.place())
+		if err != nil || t.owner != f.target.owner {
+			if err := f.reportLost(); err != nil {
+				return err
+			}
+		}
 		switch {
 		case err == nil:
 			f.continueWith(t)
