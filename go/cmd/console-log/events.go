@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -90,8 +89,8 @@ func (l *eventList) close() error {
 			at = strconv.FormatFloat(*e.Time, 'f', 6, 64)
 		}
 		title := e.Title
-		if e.Function != "" && !strings.Contains(title, e.Function) {
-			title += " (" + e.Function + ")"
+		if e.Function != "" { // first, as in a verdict: a terminal may cut the line
+			title = "in " + e.Function + ": " + title
 		}
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", at, e.Begin, e.Kind, plaintext.Line(title))
 	}
