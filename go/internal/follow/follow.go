@@ -137,20 +137,26 @@ type follower struct {
 	broken   bool // the connection has broken after it delivered bytes, and Lost has not been reported
 }
 
-// connection reads from one connection. It returns errEnded when the stream ends, and
-// ErrLost when the connection breaks.
-func (f *follower) connection(ctx context.Context) error {
-	f.received = false
+// open makes a connection. It returns ErrLost if there was one before and no other can be made.
+func (f *follower) open(ctx context.Context) (*ctl.Stream, error) {
 	stream, err := f.target.Client.Stream(ctx, ctl.StreamRequest{
 		Console: f.target.Console.Name, From: f.from, Boot: f.request.Boot,
 		Client: f.request.Client, Terminal: f.request.Terminal, Gaps: true,
 	})
-	if err != nil && f.opened {
-		if err := f.reportLost(); err != nil {
-			return err
-		}
-		return fmt.Errorf("%w: %w", ErrLost, err)
+	if err == nil || !f.opened {
+		return stream, err
 	}
+	if err := f.reportLost(); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%w: %w", ErrLost, err)
+}
+
+// connection reads from one connection. It returns errEnded when the stream ends, and
+// ErrLost when the connection breaks.
+func (f *follower) connection(ctx context.Context) error {
+	f.received = false
+	stream, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
