@@ -26,8 +26,7 @@ func nameOf(path string) string {
 	return path
 }
 
-// noKernel returns the error of a log without a line of a kernel: it has no event, but is no clean log
-// either.
+// noKernel returns the error of a log without a line of a kernel. It has no event, and cannot be called clean.
 func noKernel(path string) error {
 	return fmt.Errorf("file: %s has no line of a Linux kernel (choose the log of the kernel's console)", nameOf(path))
 }

@@ -133,9 +133,17 @@ type follower struct {
 	at       *cursor
 	opened   bool // there was a connection
 	received bool // the current connection has delivered bytes
-	lost     bool // Lost has been reported
-	broken   bool // the connection has broken after it delivered bytes, and Lost has not been reported
+	link     link
 }
+
+// link is the state of a connection.
+type link int
+
+const (
+	whole  link = iota
+	broken      // after it delivered bytes; Lost has not been reported
+	lost        // Lost has been reported
+)
 
 // open makes a connection. It returns ErrLost if there was one before and no other can be made.
 func (f *follower) open(ctx context.Context) (*ctl.Stream, error) {
@@ -163,8 +171,8 @@ func (f *follower) connection(ctx context.Context) error {
 	defer stream.Close()
 	f.opened = true
 	f.at.boots.begin(f.target.Console.Relay.Journal, stream.Offset)
-	if atGap := f.broken && stream.Gap != 0; atGap {
-		f.broken = false // the owner ends a connection at a gap; it is the same stream
+	if atGap := f.link == broken && stream.Gap != 0; atGap {
+		f.link = whole // the owner ends a connection at a gap; it is the same stream
 	} else if err := f.reportConnected(stream); err != nil {
 		return err
 	}
@@ -198,17 +206,17 @@ func (f *follower) reportConnected(stream *ctl.Stream) error {
 	if err := f.reportLost(); err != nil {
 		return err
 	}
-	f.lost = false
+	f.link = whole
 	f.at.offset, f.at.live = stream.Offset, stream.Live
 	return f.at.handle(Event{Kind: Connected, Offset: stream.Offset, Live: stream.Live, Target: f.target})
 }
 
 // reportLost reports that the connection has broken, unless it has been reported.
 func (f *follower) reportLost() error {
-	if !f.broken {
+	if f.link != broken {
 		return nil
 	}
-	f.broken, f.lost = false, true
+	f.link = lost
 	return f.at.handle(Event{Kind: Lost, Offset: f.at.offset, Target: f.target})
 }
 
@@ -234,7 +242,9 @@ func (f *follower) awaitStart(ctx context.Context, same bool) error {
 // reconnect finds the target again, which may have a new owner. If there is none and the
 // request is to stay, it returns errEnded.
 func (f *follower) reconnect(ctx context.Context) error {
-	f.broken = f.broken || f.received && !f.lost
+	if f.received && f.link == whole {
+		f.link = broken
+	}
 	limited, cancel := context.WithTimeout(ctx, f.request.ReturnLimit)
 	defer cancel()
 	for {
