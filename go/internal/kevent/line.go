@@ -122,7 +122,7 @@ func (l *line) withoutPrefixes(text string) string {
 		}
 		text = withoutLevel(text)
 		if m := hostPrefix.FindString(text); m != "" {
-			l.prefixed, text = !anyTime.MatchString(m), text[len(m):]
+			l.prefixed, text = l.prefixed || !anyTime.MatchString(m), text[len(m):]
 		}
 		text = prompt.ReplaceAllString(text, "")
 	case len(text) > 1 && (strings.IndexByte(" <([.-c", text[0]) >= 0 || text[1] == '['):
