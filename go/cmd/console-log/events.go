@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -24,6 +23,9 @@ func listFileEvents(c *cli.Context, path string) error {
 	scanner := kevent.NewScanner(0)
 	err := readLog(path, func(data []byte) { list.add(scanner.Feed(data)) })
 	list.add(scanner.Close())
+	if err == nil && !scanner.HasKernel() {
+		fmt.Fprintf(c.App.ErrWriter, "%s: %v\n", c.App.Name, noKernel(path))
+	}
 	return errors.Join(list.close(), err)
 }
 
@@ -87,8 +89,8 @@ func (l *eventList) close() error {
 			at = strconv.FormatFloat(*e.Time, 'f', 6, 64)
 		}
 		title := e.Title
-		if e.Function != "" && !strings.Contains(title, e.Function) {
-			title += " (" + e.Function + ")"
+		if e.Function != "" { // first, as in a verdict: a terminal may cut the line
+			title = "in " + e.Function + ": " + title
 		}
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", at, e.Begin, e.Kind, plaintext.Line(title))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 )
 
@@ -17,19 +18,33 @@ type logFile struct {
 	name string // for messages
 }
 
+// nameOf returns the name of the log of --file for messages.
+func nameOf(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
+}
+
+// noKernel returns the error of a log without a line of a kernel. It has no event, and cannot be called clean.
+func noKernel(path string) error {
+	return fmt.Errorf("file: %s has no line of a Linux kernel (choose the log of the kernel's console)", nameOf(path))
+}
+
 // openLog opens the log of --file; "-" is standard input. A log that is not text is an error. Of a pipe,
 // openLog waits for the first bytes only. The caller closes the file.
 func openLog(path string) (logFile, error) {
-	file, name := os.Stdin, "standard input"
+	file := os.Stdin
 	if path != "-" {
 		var err error
 		if file, err = os.Open(path); err != nil {
 			return logFile{}, fmt.Errorf("file: %w", err)
 		}
-		name = path
 	}
+	name := nameOf(path)
 	in := logFile{bufio.NewReaderSize(file, 64<<10), file, name}
-	begin, _ := in.Peek(magicLength) // the next read returns the error
+	_, _ = in.Peek(magicLength)        // the next read returns the error
+	begin, _ := in.Peek(in.Buffered()) // what has come with the first bytes
 	if is := binary(begin); is != "" {
 		file.Close()
 		return logFile{}, fmt.Errorf("file: %s is %s", name, is)
@@ -66,8 +81,18 @@ func readLog(path string, feed func(data []byte)) error {
 	return nil
 }
 
-// magicLength is how many bytes binary needs.
+// magicLength is how many bytes openLog waits for: the longest magic number.
 const magicLength = 8
+
+// records match the beginnings of logs in other formats than text. Other JSON may be a console's output.
+var records = []struct {
+	begin *regexp.Regexp
+	is    string
+}{
+	{regexp.MustCompile(`^\{\s*"dmesg"`), "JSON (use dmesg without -J)"},
+	{regexp.MustCompile(`^\{\s*[^\n]*"(?:__CURSOR|MESSAGE)"`), "JSON (use journalctl without -o json)"},
+	{regexp.MustCompile(`^__CURSOR=`), "an export of a journal (use journalctl without -o export)"},
+}
 
 // compressions are the first bytes of compressed files.
 var compressions = []struct{ magic, name string }{
@@ -77,10 +102,15 @@ var compressions = []struct{ magic, name string }{
 	{"BZh", "bzip2"},
 }
 
-// binary returns what a file is that begins with data, or "" if it may be text. It goes by clear magic
-// numbers only, because a console may print any bytes among its text.
+// binary returns what a file is that begins with data, or "" if it may be the text of a console. It goes by
+// clear signs only, because a console may print any bytes among its text.
 func binary(data []byte) string {
 	begin := string(data[:min(len(data), magicLength)])
+	for _, r := range records {
+		if r.begin.Match(data) {
+			return r.is
+		}
+	}
 	for _, c := range compressions {
 		if strings.HasPrefix(begin, c.magic) {
 			return "compressed (" + c.name + "): decompress it first"

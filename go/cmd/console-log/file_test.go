@@ -27,6 +27,11 @@ func TestReadLog(t *testing.T) {
 		{"bzip2", "BZh91AY&SY", "(bzip2): decompress it first"},
 		{"UTF-16, low byte first", "\xff\xfeL\x00i\x00", "(UTF-16: convert it to UTF-8)"},
 		{"UTF-16, high byte first", "\xfe\xff\x00L\x00i", "(UTF-16: convert it to UTF-8)"},
+		{"dmesg -J", "{\n   \"dmesg\": [\n", "is JSON (use dmesg without -J)"},
+		{"journalctl -o json", `{"_TRANSPORT":"kernel","MESSAGE":"Linux"}` + "\n", "is JSON (use journalctl without -o json)"},
+		{"journalctl -o json-pretty", "{\n\t\"__CURSOR\" : \"s=1\",\n", "is JSON (use journalctl without -o json)"},
+		{"journalctl -o export", "__CURSOR=s=1\nMESSAGE=Linux\n", "(use journalctl without -o export)"},
+		{"JSON of a program", "{\"ok\": 1}\n{\"MESSAGE\": 2}\n", ""},
 		{"a program", "\x7fELF\x02", "(an ELF file)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -70,16 +70,16 @@ func running(o options) (machine, channel string, err error) {
 	return "", "", cmdline.Status(cmdline.StatusNoVM, fmt.Errorf("no VM is running (pick a log: %s)", strings.Join(choice, ", ")))
 }
 
-// withFile returns the error of find. It has a hint if the console is the name of a file and the flags
-// go with --file.
+// withFile returns the error of find. It has a hint if the console is the name of a file.
 func withFile(c *cli.Context, console string, err error) error {
 	if info, missing := os.Stat(console); missing != nil || !info.Mode().IsRegular() {
 		return err
 	}
+	use := "--file " + console
 	if !c.Bool("events") && !c.Bool("verdict") && !c.IsSet("decode") {
-		return err
+		use = "--events or --verdict with " + use
 	}
-	return fmt.Errorf("%w; %q is a file (use --file %s)", err, console, console)
+	return fmt.Errorf("%w; %q is a file (use %s)", err, console, use)
 }
 
 // consolesOf returns the consoles of a VM that runs; nil if they are unknown.

@@ -41,7 +41,11 @@ func judgeFile(c *cli.Context, path string) error {
 	if err := readLog(path, func(data []byte) { judge.Feed(0, data) }); err != nil {
 		return err
 	}
-	return printVerdict(c, judge.Result())
+	result := judge.Result()
+	if !judge.HasKernel() {
+		return noKernel(path)
+	}
+	return printVerdict(c, result)
 }
 
 // judgeBoot prints the verdict on the boot that the options select.

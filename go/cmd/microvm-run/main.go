@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -119,6 +120,9 @@ func run(c *cli.Context) error {
 		what = "the command follows"
 	}
 	extra, err := cmdline.AfterDash(c, what)
+	if stray := c.Args().First(); err != nil && !c.IsSet("config") && strings.HasSuffix(stray, ".json") {
+		return cmdline.Usage("unexpected argument %q (use --config %s)", stray, stray)
+	}
 	if err != nil {
 		return err
 	}

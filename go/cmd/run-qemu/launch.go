@@ -73,7 +73,7 @@ func (l *launch) run(ctx context.Context) (status int, err error) {
 	}
 	found := l.conclude(ctx, w, status)
 	if w.log != nil && !onlyPrints(l.user) {
-		status = l.judgeKernel(w.log, found, status)
+		status = l.judgeKernel(w, found, status)
 	}
 	return status, nil
 }

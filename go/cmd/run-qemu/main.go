@@ -33,14 +33,15 @@ option for one, QEMU gets -display none.
 
 When QEMU has ended, a line reports a guest that panicked or restarted again and again. With
 --verdict as the first argument, run-qemu prints whether the kernel's log is clean, broken or
-unknown (see console-log), and the exit status says so.
+unknown (see console-log), and the exit status says so. A log without a line of a kernel has no
+verdict: -append needs console=ttyS0.
 
 QEMU is the program $QEMU, or qemu-system-x86_64. The settings are those of qemu-relay.
 --help and --version as the only argument are run-qemu's; QEMU has -help and -version.`,
 		Metadata: cmdline.Manual{
 			Exit: []cmdline.Entry{
 				{Term: "N", Text: "QEMU's exit status, or 128 and the number of the signal that ended it"},
-				{Term: "1", Text: "before QEMU starts: it cannot be started; with --verdict: the kernel's log is broken or unknown"},
+				{Term: "1", Text: "before QEMU starts: it cannot be started; with --verdict: the kernel's log is broken or unknown or has no verdict, or the guest crashed"},
 				{Term: "2", Text: "before QEMU starts: wrong settings"},
 				{Term: "4", Text: "with --verdict: the guest panicked"},
 				{Term: "5", Text: "before QEMU starts: a relay did not answer in time"},

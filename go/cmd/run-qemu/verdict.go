@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -95,11 +96,30 @@ func (l *launch) checkVerdict(relays qemu.Relays) error {
 	return nil
 }
 
+// missing returns what a log lacks that a verdict needs; "" if nothing. It is called after Result.
+func (l *kernelLog) missing() string {
+	printed := false
+	for i, c := range l.consoles {
+		printed = printed || l.read[i] > c.start()
+	}
+	switch {
+	case !printed:
+		return "nothing was printed"
+	case !l.judge.HasKernel():
+		return "no line of a Linux kernel was printed"
+	}
+	return ""
+}
+
 // judgeKernel prints the verdict on the kernel's log, and returns the exit status. status is QEMU's, and
 // found is why the guest has ended, or nil.
-func (l *launch) judgeKernel(log *kernelLog, found *guest.Error, status int) int {
-	log.update()
-	result := log.judge.Result()
+func (l *launch) judgeKernel(w *watch, found *guest.Error, status int) int {
+	w.log.update()
+	result := w.log.judge.Result()
+	missing := w.log.missing()
+	if missing != "" && result.Verdict == verdict.Clean {
+		return l.noVerdict(missing, found, status)
+	}
 	var text strings.Builder
 	_ = result.Write(&text) // to a string
 	for line := range strings.Lines("the kernel's log is " + text.String()) {
@@ -110,6 +130,21 @@ func (l *launch) judgeKernel(log *kernelLog, found *guest.Error, status int) int
 		return cmdline.StatusPanic
 	case result.Verdict != verdict.Clean:
 		return cmdline.StatusFailed
+	case status == 0 && w.crashed():
+		l.log("the guest crashed: it restarted without the kernel's line \"reboot: Restarting system\"")
+		return cmdline.StatusFailed
 	}
 	return status
+}
+
+// noVerdict prints why there is no verdict, and returns the exit status. See judgeKernel for found and status.
+func (l *launch) noVerdict(missing string, found *guest.Error, status int) int {
+	if status == 0 { // otherwise QEMU itself may have failed
+		missing += " (add console=ttyS0 to -append)"
+	}
+	l.log("no verdict on the kernel's log: %s", missing)
+	if found != nil && found.Panic() {
+		return cmdline.StatusPanic
+	}
+	return cmp.Or(status, cmdline.StatusFailed)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"sync"
 	"time"
@@ -127,6 +128,24 @@ func (w *watch) judge() (found *guest.Error, suspected *guest.Suspicion) {
 		return found, nil
 	}
 	return nil, g.Suspect()
+}
+
+// crashed reports whether a restart of the guest has ended QEMU (-no-reboot) and no console has the line that
+// the kernel prints before a restart.
+func (w *watch) crashed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.last.Reset() {
+		return false
+	}
+	for i, end := range w.printed() {
+		c := w.consoles[i]
+		text, err := c.text(c.start()+max(0, end-readBack), c.start()+end)
+		if err != nil || bytes.Contains(text, []byte("reboot: ")) {
+			return false
+		}
+	}
+	return true
 }
 
 // replay feeds g with what the consoles printed up to a restart, starting after the bytes that

@@ -35,7 +35,8 @@ type Kind int
 
 const (
 	// Connected reports a new connection; Target, Offset and Live are set. It is the first
-	// event of Run, and the first after each Lost and Ended.
+	// event of Run, and the first after each Lost and Ended. A connection that continues after
+	// a Gap is not a new one.
 	Connected Kind = iota
 	// Boot reports that a boot begins at Offset. The boot that is running when reading
 	// begins is reported too, if it is read from its first byte.
@@ -132,29 +133,47 @@ type follower struct {
 	at       *cursor
 	opened   bool // there was a connection
 	received bool // the current connection has delivered bytes
-	lost     bool // Lost has been reported
+	link     link
+}
+
+// link is the state of a connection.
+type link int
+
+const (
+	whole  link = iota
+	broken      // after it delivered bytes; Lost has not been reported
+	lost        // Lost has been reported
+)
+
+// open makes a connection. It returns ErrLost if there was one before and no other can be made.
+func (f *follower) open(ctx context.Context) (*ctl.Stream, error) {
+	stream, err := f.target.Client.Stream(ctx, ctl.StreamRequest{
+		Console: f.target.Console.Name, From: f.from, Boot: f.request.Boot,
+		Client: f.request.Client, Terminal: f.request.Terminal, Gaps: true,
+	})
+	if err == nil || !f.opened {
+		return stream, err
+	}
+	if err := f.reportLost(); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%w: %w", ErrLost, err)
 }
 
 // connection reads from one connection. It returns errEnded when the stream ends, and
 // ErrLost when the connection breaks.
 func (f *follower) connection(ctx context.Context) error {
 	f.received = false
-	stream, err := f.target.Client.Stream(ctx, ctl.StreamRequest{
-		Console: f.target.Console.Name, From: f.from, Boot: f.request.Boot,
-		Client: f.request.Client, Terminal: f.request.Terminal, Gaps: true,
-	})
-	if err != nil && f.opened {
-		return fmt.Errorf("%w: %w", ErrLost, err)
-	}
+	stream, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
-	f.opened, f.lost = true, false
+	f.opened = true
 	f.at.boots.begin(f.target.Console.Relay.Journal, stream.Offset)
-	f.at.offset, f.at.live = stream.Offset, stream.Live
-	err = f.at.handle(Event{Kind: Connected, Offset: stream.Offset, Live: stream.Live, Target: f.target})
-	if err != nil {
+	if atGap := f.link == broken && stream.Gap != 0; atGap {
+		f.link = whole // the owner ends a connection at a gap; it is the same stream
+	} else if err := f.reportConnected(stream); err != nil {
 		return err
 	}
 	if err := f.at.missing(stream.Offset, stream.Gap); err != nil {
@@ -182,6 +201,25 @@ func (f *follower) connection(ctx context.Context) error {
 	}
 }
 
+// reportConnected reports a new connection.
+func (f *follower) reportConnected(stream *ctl.Stream) error {
+	if err := f.reportLost(); err != nil {
+		return err
+	}
+	f.link = whole
+	f.at.offset, f.at.live = stream.Offset, stream.Live
+	return f.at.handle(Event{Kind: Connected, Offset: stream.Offset, Live: stream.Live, Target: f.target})
+}
+
+// reportLost reports that the connection has broken, unless it has been reported.
+func (f *follower) reportLost() error {
+	if f.link != broken {
+		return nil
+	}
+	f.link = lost
+	return f.at.handle(Event{Kind: Lost, Offset: f.at.offset, Target: f.target})
+}
+
 // reportEnd reports that the stream has ended, and the exit cause.
 func (f *follower) reportEnd(ctx context.Context) error {
 	var boot journal.Boot
@@ -204,17 +242,19 @@ func (f *follower) awaitStart(ctx context.Context, same bool) error {
 // reconnect finds the target again, which may have a new owner. If there is none and the
 // request is to stay, it returns errEnded.
 func (f *follower) reconnect(ctx context.Context) error {
-	if !f.lost && f.received {
-		f.lost = true
-		if err := f.at.handle(Event{Kind: Lost, Offset: f.at.offset, Target: f.target}); err != nil {
-			return err
-		}
+	if f.received && f.link == whole {
+		f.link = broken
 	}
 	limited, cancel := context.WithTimeout(ctx, f.request.ReturnLimit)
 	defer cancel()
 	for {
 		wait(limited, retryEvery)
 		t, err := Find(limited, f.target.place())
+		if err != nil || t.owner != f.target.owner {
+			if err := f.reportLost(); err != nil {
+				return err
+			}
+		}
 		switch {
 		case err == nil:
 			f.continueWith(t)

@@ -116,9 +116,9 @@ func boot(t *testing.T, client ctl.Client, text string) {
 	}
 }
 
-// A reader that stays sees where boots of a channel begin, even while it reads, and
-// continues with the next relay. It gets each byte once.
-func TestRunAcrossBootsAndRelays(t *testing.T) {
+// dirs sets the folders of the programs for a test.
+func dirs(t *testing.T) (dir string) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "follow") // a short path, for sockets
 	if err != nil {
 		t.Fatal(err)
@@ -126,6 +126,42 @@ func TestRunAcrossBootsAndRelays(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	t.Setenv("XDG_RUNTIME_DIR", dir)
 	t.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state"))
+	return dir
+}
+
+// A relay ends a connection where bytes are missing. The reader continues, and the connection is not lost.
+func TestRunAtAGap(t *testing.T) {
+	dir := dirs(t)
+	client, stop := runChannel(t, dir)
+	boot(t, client, "one two\n")
+	stop()
+	gap := []byte(`{"offset":4,"bytes":7,"cause":"full"}` + "\n")
+	if err := os.WriteFile(filepath.Join(dir, "state/qemu-relay/serial/gaps"), gap, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runChannel(t, dir)
+	target, err := follow.Find(t.Context(), follow.Place{Channel: "serial"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := &story{changed: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- follow.Run(ctx, target, follow.Request{From: "0"}, seen.handle) }()
+	seen.await(t, "two\n")
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run returned %v", err)
+	}
+	if diff := cmp.Diff("<connected><boot 1 at 0>one <7 missing>two\n", seen.text); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A reader that stays sees where boots of a channel begin, even while it reads, and
+// continues with the next relay. It gets each byte once.
+func TestRunAcrossBootsAndRelays(t *testing.T) {
+	dir := dirs(t)
 	client, stop := runChannel(t, dir)
 	boot(t, client, "one\n")
 	target, err := follow.Find(t.Context(), follow.Place{Channel: "serial"})

@@ -105,6 +105,28 @@ func TestKeptWithAGap(t *testing.T) {
 	}
 }
 
+// Bytes that were never kept are a Gap event too.
+func TestKeptWithALoss(t *testing.T) {
+	dir := write(t, "one\n", "two\n")
+	gaps := `{"offset":2,"bytes":7,"cause":"full"}` + "\n" + `{"offset":4,"bytes":0,"cause":"overrun"}` + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "gaps"), []byte(gaps), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for start, want := range map[int64][]string{
+		0: {`0 boot 1`, `0 "on" true`, `2 missing 7`, `2 "e\n" true`, `4 boot 2`, `4 missing -1`, `4 "two\n" true`},
+		4: {`4 boot 2`, `4 missing -1`, `4 "two\n" true`},
+		5: {`5 "wo\n" true`},
+	} {
+		var got []string
+		if err := Kept(snapshotOf(t, dir), start, 8, events(&got)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("from %d (-want +got):\n%s", start, diff)
+		}
+	}
+}
+
 // A stream is read in pieces. An error of the handler ends that.
 func TestKeptInPieces(t *testing.T) {
 	long := strings.Repeat("0123456789\n", 300_000)
@@ -123,7 +145,7 @@ func TestKeptInPieces(t *testing.T) {
 		t.Errorf("%d bytes of %d: %v", got.Len(), len(long), err)
 	}
 	got.Reset()
-	most = 2 * pieceBytes
+	most = len(long) / 2
 	if err := Kept(snapshotOf(t, dir), 0, int64(len(long)), handle); !errors.Is(err, errFull) {
 		t.Errorf("got %v", err)
 	}

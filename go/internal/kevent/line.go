@@ -15,6 +15,7 @@ type line struct {
 	begin, end int64  // offsets of its first byte, and of the first byte of the next line
 	text       string // without prefixes and without the line's end
 	stamped    bool   // the kernel's time is before it
+	prefixed   bool   // not stamped, but another prefix of a kernel's log is before it
 	time       float64
 	caller     string // "T123" or "C1" (CONFIG_PRINTK_CALLER); "" if the kernel does not print it
 }
@@ -40,6 +41,10 @@ var hostPrefix = regexp.MustCompile(`^(?:` + strings.Join([]string{
 	`[a-z0-9]{2,8} *:[a-z]{3,6} *: `,
 	`[0-9]{1,3},[0-9]+,[0-9]+,[^;]{1,40};`,
 }, `|`) + `)+`)
+
+// anyTime matches a hostPrefix of times that other programs than dmesg and journalctl print too: QEMU with
+// -msg timestamp=on, a CI.
+var anyTime = regexp.MustCompile(`^(?:[0-9-]{10}(?:T[0-9:.+Z-]+| [0-9:.,+Z-]+) |[0-9/]{10} [0-9:]{8} )+$`)
 
 const (
 	isoTime    = `[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,+Z-]+`
@@ -113,9 +118,13 @@ func (l *line) withoutPrefixes(text string) string {
 	switch {
 	case !l.stamped:
 		if m := callerOnly.FindStringSubmatch(text); m != nil {
-			l.caller, text = m[1], text[len(m[0]):]
+			l.caller, l.prefixed, text = m[1], true, text[len(m[0]):]
 		}
-		text = prompt.ReplaceAllString(hostPrefix.ReplaceAllString(withoutLevel(text), ""), "")
+		text = withoutLevel(text)
+		if m := hostPrefix.FindString(text); m != "" {
+			l.prefixed, text = l.prefixed || !anyTime.MatchString(m), text[len(m):]
+		}
+		text = prompt.ReplaceAllString(text, "")
 	case len(text) > 1 && (strings.IndexByte(" <([.-c", text[0]) >= 0 || text[1] == '['):
 		text = vendor.ReplaceAllString(text, "")
 	}

@@ -85,6 +85,35 @@ func kindsAndFunctions(log string) (all []string) {
 	return all
 }
 
+func TestHasKernel(t *testing.T) {
+	for line, want := range map[string]bool{
+		"[    0.000000] usb 1-1: new device":                            true,
+		"[    T1] usb 1-1: new device":                                  true,
+		"Linux version 6.1":                                             true,
+		"Kernel panic - not syncing: no root":                           true,
+		"Jan 02 15:04:05 host kernel: usb 1-1: new device":              true,
+		"[Fri Jan  2 15:04:05 2026] usb 1-1: new device":                true,
+		"2026-01-02T15:04:05,000000+00:00 usb 1-1: new device":          true,
+		"6,106,1020999,-;usb 1-1: new device":                           true,
+		"":                                                              false,
+		"qemu-system-x86_64: could not load kernel":                     false,
+		"2026-01-02T15:04:05.123456Z qemu-system-x86_64: no kernel":     false,
+		"2026/01/02 15:04:05 no kernel":                                 false,
+		"2026-01-02 15:04:05,123 INFO no kernel":                        false,
+		"SeaBIOS (version 1.16.2)":                                      false,
+		"BUG: a program's line, without a trace":                        false,
+		`{"pri": 6, "time": 0.000000, "msg": "Linux version 6.1"}`:      false,
+		"\x7f\xffLinux kernel x86 boot executable bzImage, version 6.1": false,
+	} {
+		s := NewScanner(0)
+		s.Feed([]byte(line))
+		s.Close()
+		if got := s.HasKernel(); got != want {
+			t.Errorf("%q: %v", line, got)
+		}
+	}
+}
+
 // TestHeadlines checks which lines begin a report: a program may print lines that are alike.
 func TestHeadlines(t *testing.T) {
 	const linux = "[    0.000000] Linux version 6.12.9\n"

@@ -29,6 +29,7 @@ type Scanner struct {
 	open    []*report // in the order of their beginnings
 	prelude prelude
 	stamps  bool   // the kernel prints its time before each line
+	kernel  bool   // a line was the kernel's
 	last    string // the text of the line before, but for notes of a replay
 	replay  bool   // the kernel prints that line again, which may be incomplete
 }
@@ -77,6 +78,10 @@ func (s *Scanner) Skip(n int64) []Event {
 	return events
 }
 
+// HasKernel reports whether the stream has had a line of a kernel: one with the kernel's time or another
+// prefix of its log, the first line of a boot, or an event. Otherwise it is likely not a kernel's log.
+func (s *Scanner) HasKernel() bool { return s.kernel }
+
 // Close ends the stream, and returns the events that have not ended yet.
 func (s *Scanner) Close() []Event {
 	var events []Event
@@ -118,6 +123,7 @@ func (s *Scanner) replayed(text string) (known, again bool) {
 }
 
 func (s *Scanner) examine(l line) (events []Event) {
+	s.kernel = s.kernel || l.stamped || l.prefixed || strings.HasPrefix(l.text, boot)
 	known, again := s.replayed(l.text)
 	if known {
 		return nil
@@ -246,6 +252,7 @@ func (s *Scanner) end(over func(*report) bool) (events []Event) {
 	for len(s.open) > 0 && s.open[0].closed {
 		if r := s.open[0]; r.limit == 0 {
 			events = append(events, r.event())
+			s.kernel = true
 		}
 		s.open = slices.Delete(s.open, 0, 1)
 	}

@@ -85,6 +85,14 @@ func (j *Judge) Result() Result {
 	return r
 }
 
+// HasKernel reports whether a console has had a line of a kernel, see kevent.Scanner.HasKernel. After
+// Result, the last line is included.
+func (j *Judge) HasKernel() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.ContainsFunc(j.consoles, func(c *console) bool { return c.scanner.HasKernel() })
+}
+
 // add adds events that console c has printed, but for ignored ones. The caller holds the lock.
 func (j *Judge) add(c *console, found []kevent.Event) {
 	for _, event := range found {
