@@ -15,6 +15,7 @@ import (
 // scenes are commands of the guest's shell. They print what all terminals show alike: no bytes that
 // are not UTF-8, and no characters without width.
 var scenes = []string{
+	`dmesg -n 1`, // the kernel would print within a character
 	`printf '\033[1;31mred\033[0m \033[7mreverse\033[0m \033[38;5;208morange \033[48;2;0;0;90mtrue\033[0m\n'`,
 	`printf '\033[2J\033[12;40Hmiddle\033[1;1Htop\033[24;70Hbottom\033[5A\033[20Dup\n'`,
 	`seq 1 30; printf '\033[5;1H\033[3L\033[9;1H\033[2M\033[12;1H\033[4@\033[13;1H\033[1P\033[14;1H\033[1X\033[24;1H'`,
