@@ -108,6 +108,8 @@ func (l *launch) judgeKernel(log *kernelLog, found *guest.Error, status int) int
 	switch {
 	case found != nil && found.Panic() || result.Panicked():
 		return cmdline.StatusPanic
+	case result.Empty() && status != 0: // which says more
+		return status
 	case result.Verdict != verdict.Clean:
 		return cmdline.StatusFailed
 	}

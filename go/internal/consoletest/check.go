@@ -106,6 +106,12 @@ func (c Check) withAdvice(slow func() bool) Check {
 // ended.
 var ErrEnded = errors.New("the VM has ended")
 
+// ended is an error that is ErrEnded, without its text.
+type ended struct{ error }
+
+// Is reports whether target is ErrEnded.
+func (e ended) Is(target error) bool { return target == ErrEnded }
+
 // Run runs checks in order, each for at most limit, and returns their results. It calls
 // progress before each (with done false) and after it. If ctx ends with ErrEnded, one check
 // fails with the cause: the one that ran, or else the next. The remaining checks are not run; their

@@ -2,7 +2,6 @@ package consoletest
 
 import (
 	"context"
-	"fmt"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
@@ -50,9 +49,12 @@ func (s *Suite) judge(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	result := s.Kernel.Result()
-	if result.Panicked() { // which an earlier check may have reported
-		return fmt.Errorf("%w: %w", ErrEnded, result.Err())
+	switch result := s.Kernel.Result(); {
+	case result.Empty(): // which an earlier check has reported
+		return needs("no console has printed anything")
+	case result.Panicked(): // which an earlier check may have reported
+		return ended{result.Err()}
+	default:
+		return result.Err()
 	}
-	return result.Err()
 }

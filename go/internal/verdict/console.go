@@ -26,6 +26,7 @@ type console struct {
 	device  string
 	scanner *kevent.Scanner
 	end     int64  // the offset after the last byte
+	printed bool   // it has printed something, of which a part may be missing
 	kept    []byte // the newest output, up to end
 	rest    []byte // the beginning of a line that has not ended, at most stampBytes
 
@@ -52,6 +53,7 @@ func newConsole(device string, offset int64) *console {
 }
 
 func (c *console) feed(data []byte) {
+	c.printed = c.printed || len(data) > 0
 	c.end += int64(len(data))
 	c.kept = append(c.kept, data...)
 	if len(c.kept) > 2*keptBytes {
@@ -83,6 +85,7 @@ func (c *console) stamped(line []byte) {
 }
 
 func (c *console) gap(n, printed int64, cause string) {
+	c.printed = true
 	c.end += n
 	c.kept = c.kept[:0]
 	c.rest = c.rest[:0]

@@ -73,13 +73,15 @@ func (j *Judge) Result() Result {
 	if r.Events == nil {
 		r.Events = []Event{}
 	}
+	printed := false
 	for _, c := range j.consoles {
 		r.Gaps = append(r.Gaps, j.uncovered(c)...)
+		printed = printed || c.printed
 	}
 	switch {
 	case len(r.Of(Fail)) > 0:
 		r.Verdict = Broken
-	case len(r.Gaps) > 0:
+	case len(r.Gaps) > 0 || !printed:
 		r.Verdict = Unknown
 	}
 	return r

@@ -6,6 +6,7 @@
 package verdict
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,7 +20,7 @@ type Verdict string
 const (
 	Clean   Verdict = "clean"   // no event fails, and the log is complete
 	Broken  Verdict = "broken"  // an event fails
-	Unknown Verdict = "unknown" // no event fails, but bytes of the log are missing
+	Unknown Verdict = "unknown" // no event fails, but bytes of the log are missing, or it has none
 )
 
 // Treatment is what an event means for the verdict.
@@ -108,6 +109,12 @@ func (r Result) Of(treatment Treatment) []Event {
 	return events
 }
 
+// Empty reports whether the verdict is Unknown because no console has printed anything.
+func (r Result) Empty() bool { return r.Verdict == Unknown && len(r.Gaps) == 0 }
+
+// empty is why the verdict is Unknown if Empty returns true.
+const empty = "no console has printed anything"
+
 // Panicked reports whether the kernel has panicked and no allowance matches.
 func (r Result) Panicked() bool {
 	for _, e := range r.Of(Fail) {
@@ -119,21 +126,24 @@ func (r Result) Panicked() bool {
 }
 
 // Err returns nil if the verdict is Clean, and otherwise why it is not: each event that fails,
-// with its place and its lines, or each gap.
+// with its place and its lines, or each gap. The line of an event begins with what an allowance can
+// match.
 func (r Result) Err() error {
 	var lines []string
-	switch r.Verdict {
-	case Broken:
-		for _, e := range r.Of(Fail) {
-			lines = append(lines, fmt.Sprintf("%s (%s)", e, e.Where()))
-			lines = append(lines, e.indented()...)
-		}
-	case Unknown:
+	switch {
+	case r.Verdict == Clean:
+		return nil
+	case r.Empty():
+		return fmt.Errorf("%s: %s", Unknown, empty)
+	case r.Verdict == Unknown:
 		for _, gap := range r.Gaps {
 			lines = append(lines, gap.String())
 		}
-	default:
-		return nil
+		return fmt.Errorf("%s: %s", Unknown, strings.Join(lines, "\n"))
 	}
-	return fmt.Errorf("%s: %s", r.Verdict, strings.Join(lines, "\n"))
+	for _, e := range r.Of(Fail) {
+		lines = append(lines, fmt.Sprintf("%s (%s)", e, e.Where()))
+		lines = append(lines, e.indented()...)
+	}
+	return errors.New(strings.Join(lines, "\n"))
 }

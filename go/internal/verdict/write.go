@@ -22,6 +22,9 @@ func (r Result) Write(w io.Writer) error {
 			lines = append(lines, e.indented()...)
 		}
 	}
+	if r.Empty() {
+		lines = append(lines, empty)
+	}
 	for _, gap := range r.Gaps {
 		lines = append(lines, "gap: "+gap.String())
 	}
