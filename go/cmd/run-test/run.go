@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -61,14 +62,19 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		return report.Run{VM: t.machine.Name, Started: time.Now()}, err
 	}
 	judge := consoletest.NewJudge(t.machine, rules)
+	var suite *consoletest.Suite
+	observer := consoletest.Observer(judge)
+	observer.Restarted = func() { suite.NoteRestart() }
 	v := vm.New(t.machine, vm.Options{
-		Observer:   consoletest.Observer(judge),
-		AutoPorts:  true,
-		ScratchDir: folder,
-		JournalDir: func(console string) (string, error) { return filepath.Join(folder, console), nil },
-		Verbose:    t.verbose,
-		Log:        func(line string) { t.note(ctx, line) },
+		Observer:    observer,
+		FailOnReset: true,
+		AutoPorts:   true,
+		ScratchDir:  folder,
+		JournalDir:  func(console string) (string, error) { return filepath.Join(folder, console), nil },
+		Verbose:     t.verbose,
+		Log:         func(line string) { t.note(ctx, line) },
 	})
+	suite = consoletest.NewSuite(t.machine, v, t.lines)
 	defer context.AfterFunc(ctx, func() { t.pretty.Note("interrupted: stopping the VM (Ctrl-C again ends it at once)") })()
 	run := report.Run{VM: t.machine.Name, Started: time.Now()}
 	checking, over := context.WithCancelCause(ctx)
@@ -81,7 +87,6 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		over(fmt.Errorf("%w: %w", consoletest.ErrEnded, cmp.Or(err, errors.New(v.Status().Ended))))
 		return err
 	})
-	suite := consoletest.NewSuite(t.machine, v, t.lines)
 	suite.Kernel = judge
 	suite.Live = t.live
 	t.tails, t.until, t.collected = nil, "", false
@@ -98,7 +103,8 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		ended = group.Wait()
 	}
 	run.Duration = time.Since(run.Started)
-	if ended != nil && !run.Failed() {
+	blamed := func(result report.Result) bool { return errors.Is(result.Err, consoletest.ErrEnded) }
+	if ended != nil && !slices.ContainsFunc(run.Results, blamed) {
 		run.Results = append(run.Results, report.Result{Name: consoletest.NameEndsWell, Err: ended})
 		t.pretty.Progress(run.Results[len(run.Results)-1], true)
 	}
@@ -162,7 +168,7 @@ func (t *tester) collect(v *vm.VM, result report.Result, done bool) {
 func (t *tester) describe(run *report.Run, v *vm.VM, suite *consoletest.Suite, ended error) {
 	status := v.Status()
 	t.command = v.Command()
-	run.Accel, run.Type = status.Accel, status.Machine
+	run.Accel, run.Type, run.Restarts = status.Accel, status.Machine, status.Restarts
 	if run.Passed() {
 		return
 	}

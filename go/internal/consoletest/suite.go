@@ -34,6 +34,9 @@ type Suite struct {
 	shells   map[string]*Console // those with a shell, by device
 	readers  sync.WaitGroup
 	began    time.Time // when QEMU had started
+
+	mu        sync.Mutex
+	interrupt context.CancelCauseFunc // see onRestart
 }
 
 // NewSuite returns the suite of a machine that v runs. The guest prints so many numbered
@@ -90,13 +93,13 @@ func (s *Suite) Checks() []Check {
 	for _, from := range s.machine.Consoles {
 		for _, to := range s.machine.Consoles {
 			if from != to {
-				checks = append(checks, shellCheck(nameAcross(from.Device, to.Device), s.across(from.Device, to.Device), from, to))
+				checks = append(checks, shellCheck(nameAcross(from.Device, to.Device), s.inOneBoot(s.across(from.Device, to.Device)), from, to))
 			}
 		}
 	}
 	for _, console := range s.machine.Consoles {
 		if lines := numbered(s.machine, console, s.lines); lines > 0 {
-			checks = append(checks, shellCheck(nameLines(console.Device, lines), s.exact(console, lines), console))
+			checks = append(checks, shellCheck(nameLines(console.Device, lines), s.inOneBoot(s.exact(console, lines)), console))
 		}
 	}
 	checks = append(checks, s.stop(), s.kernel())

@@ -43,6 +43,10 @@ type boot struct {
 
 // Guest is the state of a guest. Its methods may be called concurrently.
 type Guest struct {
+	// FailOnReset makes CheckRestart return an Error with the cause Reset for a restart that the
+	// kernel has not announced. The caller sets it before Start.
+	FailOnReset bool
+
 	mu       sync.Mutex
 	read     *sync.Cond    // signaled when more output has been read
 	printed  chan struct{} // closed once a console has printed

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -15,12 +16,22 @@ const (
 	resetTime = 5 * time.Second
 )
 
+// announcement is in the line that Linux prints on all consoles before a restart that a program
+// has requested (kernel_restart in kernel/reboot.c). It prints none before a triple fault, or
+// before an emergency restart such as that of SysRq b.
+const announcement = "reboot: Restarting system"
+
 // resets counts the restarts of a guest since it was ready.
 type resets struct {
 	times   []time.Time // of the restarts within loopTime
 	last    time.Time   // of the last restart, even if the guest was ready since
 	printed int64       // by all consoles at the last restart
+
+	unchecked []span // the output of the boots that ended since the last CheckRestart
 }
+
+// span is a part of the output of each console: from one length of it to another.
+type span struct{ from, to []int64 }
 
 // add records a reset, and reports whether it is a new restart. A reset belongs to the last
 // restart if it follows within resetTime and no console has printed anything in between: the
@@ -42,27 +53,60 @@ func (r *resets) forget() { r.times = nil }
 func (g *Guest) Reset(ends []int64, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	printed := int64(0)
+	printed, ended := int64(0), span{to: slices.Clone(ends)}
 	for i, c := range g.consoles {
+		ended.from = append(ended.from, c.boot)
 		c.boot = ends[i]
 		printed += ends[i]
 	}
 	if g.resets.add(printed, now) {
 		g.restarts++
+		g.resets.unchecked = append(g.resets.unchecked, ended)
 	}
 	g.boot = boot{began: now}
 }
 
-// CheckRestart returns an Error if the guest restarted because of a panic, or has restarted too
-// often; otherwise nil. It is called after a restart, once all output before it has been read.
+// CheckRestart returns an Error if the guest restarted because of a panic, has restarted too
+// often, or, with FailOnReset, without an announcement; otherwise nil. It is called after a restart,
+// once all output before it has been read.
 func (g *Guest) CheckRestart() *Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	ended := g.resets.unchecked
+	g.resets.unchecked = nil
 	if found, _ := g.findPanic(false); found != nil {
 		return found
+	}
+	for _, boot := range ended {
+		if found := g.reset(boot); g.FailOnReset && found != nil {
+			return found
+		}
 	}
 	if n := len(g.resets.times); n >= loopRestarts {
 		return g.errorOf(Looping, fmt.Sprintf("restarted %d times in a minute", n))
 	}
 	return nil
+}
+
+// reset returns an Error with the last lines of a boot that ended with a restart; nil if a console
+// has printed the announcement in it. The caller holds g.mu.
+func (g *Guest) reset(boot span) *Error {
+	e := &Error{Cause: Reset, Message: "restarted by itself"}
+	for i, c := range g.consoles {
+		text := c.part(boot.from[i], boot.to[i])
+		if bytes.Contains(text, []byte(announcement)) {
+			return nil
+		}
+		if e.Device == "" && len(text) > 0 {
+			e.Device, e.Lines = c.Device, lastLines(text, errorLines)
+		}
+	}
+	return e
+}
+
+// part returns what is kept of a part of the output.
+func (c *console) part(from, to int64) []byte {
+	first := c.total - int64(len(c.kept))
+	to = min(max(to-first, 0), int64(len(c.kept)))
+	return c.kept[min(max(from-first, 0), to):to]
 }

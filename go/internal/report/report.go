@@ -41,8 +41,10 @@ type Run struct {
 	ToLogin time.Duration
 	Accel   string // "kvm" or "tcg"; "" if QEMU did not start
 	Type    string // "q35" or "microvm"; "" if QEMU did not start
-	Results []Result
-	Kernel  *verdict.Result // on the kernel's log; nil if QEMU did not start
+	// Restarts is how often the guest has restarted.
+	Restarts int
+	Results  []Result
+	Kernel   *verdict.Result // on the kernel's log; nil if QEMU did not start
 
 	// The details of a run that has not passed.
 

@@ -36,7 +36,7 @@ type watcher struct {
 	keeps     bool          // QEMU keeps the guest paused when it fails, restarts or powers off; see qemu.Control
 	paused    string        // QEMU's run state while the guest is paused; else ""
 	restarts  int           // the number of restarts in the journals
-	cause     *guest.Error  // why run has ended QEMU; read after run has returned
+	cause     *guest.Error  // why run has ended QEMU, or what checkLast has found; read after run has returned
 }
 
 // start starts watching the guest until QEMU has ended.
@@ -115,6 +115,9 @@ func (w *watcher) run() {
 func (w *watcher) restarted() {
 	w.noteRestarts()
 	w.terminate(w.guest.CheckRestart())
+	if w.cause == nil && w.observer.Restarted != nil {
+		w.observer.Restarted()
+	}
 	if w.guest.State().ReadyBy == "" {
 		_ = w.record.become(state.Booting) // the status shows it even without the file
 	}
@@ -154,6 +157,17 @@ func (w *watcher) noteRestarts() {
 		for _, c := range w.consoles.all() {
 			c.Relay().NoteRestart()
 		}
+	}
+}
+
+// checkLast processes a restart of the guest that came with QEMU's end, once run has returned.
+func (w *watcher) checkLast() {
+	if w.guest.State().Restarts == w.restarts {
+		return
+	}
+	w.noteRestarts()
+	if w.cause == nil {
+		w.cause = w.guest.CheckRestart()
 	}
 }
 
