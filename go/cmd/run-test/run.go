@@ -114,18 +114,15 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	return run, ended
 }
 
-// noteEvents adds the verdict on the kernel's log to the run, and prints the events that do not fail.
+// noteEvents adds the verdict on the kernel's log to the run, and prints what it has that fails nothing.
 func (t *tester) noteEvents(ctx context.Context, judge *verdict.Judge, run *report.Run) {
 	if run.Accel == "" {
 		return // QEMU has not started
 	}
 	result := judge.Result()
 	run.Kernel = &result
-	for _, e := range result.Of(verdict.Note) {
-		t.note(ctx, fmt.Sprintf("the kernel's log: %s (%s)", e, e.Where()))
-	}
-	for _, e := range result.Of(verdict.Allowed) {
-		t.note(ctx, fmt.Sprintf("the kernel's log: allowed (%s): %s (%s)", e.Reason, e, e.Where()))
+	for _, line := range result.Notes() {
+		t.note(ctx, line)
 	}
 }
 

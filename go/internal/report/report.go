@@ -175,6 +175,20 @@ func (r Report) Title(machine string, number int) string {
 	return strings.Join(words, " ")
 }
 
+// NameKernel is the name of the check of the kernel's log.
+const NameKernel = "the kernel's log is clean"
+
+// notes returns a line for each event of the kernel's log that fails nothing, and each gap.
+func (r Run) notes() []string {
+	var lines []string
+	if r.Kernel != nil {
+		for _, line := range r.Kernel.Notes() {
+			lines = append(lines, plaintext.Line(line))
+		}
+	}
+	return lines
+}
+
 // details returns the lines that help to understand why a run has not passed.
 func (r Run) details() []string {
 	var lines []string

@@ -123,10 +123,9 @@ func (c *console) lines(begin, end int64) []string {
 	return lines
 }
 
-// uncovered returns the gaps of a console in which the kernel may have printed something that no
-// other console has.
-func (j *Judge) uncovered(c *console) []Gap {
-	var all []Gap
+// gapsOf returns the gaps of a console: those in which the kernel may have printed something that no
+// other console has, and the covered ones.
+func (j *Judge) gapsOf(c *console) (uncovered, covered []Gap) {
 	for i, gap := range c.gaps {
 		before, after := int64(-1), int64(-1) // the times of the kernel's lines next to the gap
 		for _, s := range c.stretches[:i+1] {
@@ -141,10 +140,12 @@ func (j *Judge) uncovered(c *console) []Gap {
 		}
 		covers := func(other *console) bool { return other != c && other.covers(before, after) }
 		if c.more && i == maxEvents-1 || !slices.ContainsFunc(j.consoles, covers) {
-			all = append(all, gap)
+			uncovered = append(uncovered, gap)
+		} else {
+			covered = append(covered, gap)
 		}
 	}
-	return all
+	return uncovered, covered
 }
 
 // covers reports whether the console has all that the kernel has printed between two of its

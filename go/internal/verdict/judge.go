@@ -75,7 +75,8 @@ func (j *Judge) Result() Result {
 	}
 	printed := false
 	for _, c := range j.consoles {
-		r.Gaps = append(r.Gaps, j.uncovered(c)...)
+		uncovered, covered := j.gapsOf(c)
+		r.Gaps, r.Covered = append(r.Gaps, uncovered...), append(r.Covered, covered...)
 		printed = printed || c.printed
 	}
 	switch {

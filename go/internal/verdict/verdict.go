@@ -42,6 +42,8 @@ type Result struct {
 	Verdict Verdict `json:"verdict"`
 	Events  []Event `json:"events"`         // in the order in which they ended; not nil
 	Gaps    []Gap   `json:"gaps,omitempty"` // those that no other console covers
+	// Covered are the gaps during which another console has all that the kernel has printed.
+	Covered []Gap `json:"covered,omitempty"`
 }
 
 // Event is an event that at least one console has printed.
@@ -107,6 +109,22 @@ func (r Result) Of(treatment Treatment) []Event {
 		}
 	}
 	return events
+}
+
+// Notes returns a line for each thing that fails nothing: events that are noted or allowed, with their
+// places, and gaps that another console covers.
+func (r Result) Notes() []string {
+	var lines []string
+	for _, e := range r.Of(Note) {
+		lines = append(lines, fmt.Sprintf("the kernel's log: %s (%s)", e, e.Where()))
+	}
+	for _, e := range r.Of(Allowed) {
+		lines = append(lines, fmt.Sprintf("the kernel's log: allowed (%s): %s (%s)", e.Reason, e, e.Where()))
+	}
+	for _, gap := range r.Covered {
+		lines = append(lines, fmt.Sprintf("the kernel's log: %s, but another console has the kernel's lines of that time", gap))
+	}
+	return lines
 }
 
 // Empty reports whether the verdict is Unknown because no console has printed anything.

@@ -142,6 +142,13 @@ func TestGaps(t *testing.T) {
 	if r := judge(fail); !r.Empty() || r.Err().Error() != "unknown: no console has printed anything" {
 		t.Errorf("without output: %v", r.Err())
 	}
+	r = judge(fail, boot+gap+end, boot+"x\n"+end)
+	if diff := cmp.Diff([]verdict.Gap{{"ttyS0", at, 5, "a test"}}, r.Covered); diff != "" || r.Gaps != nil {
+		t.Errorf("%s, gaps %+v", diff, r.Gaps)
+	}
+	if got, want := r.Notes(), fmt.Sprintf("the kernel's log: 5 bytes are missing on ttyS0 before offset %d (a test), but another console has the kernel's lines of that time", at); len(got) != 1 || got[0] != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	j := verdict.New(fail, "ttyS0")
 	j.Gap(0, 0, 5, "grows")
 	j.Gap(0, 0, 9, "grows")
