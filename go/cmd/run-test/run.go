@@ -103,8 +103,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		ended = group.Wait()
 	}
 	run.Duration = time.Since(run.Started)
-	blamed := func(result report.Result) bool { return errors.Is(result.Err, consoletest.ErrEnded) }
-	if ended != nil && !slices.ContainsFunc(run.Results, blamed) {
+	if ended != nil && !reported(run, ended) {
 		run.Results = append(run.Results, report.Result{Name: consoletest.NameEndsWell, Err: ended})
 		t.pretty.Progress(run.Results[len(run.Results)-1], true)
 	}
@@ -112,6 +111,15 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	t.noteEvents(ctx, judge, &run)
 	t.pretty.Close(run)
 	return run, ended
+}
+
+// reported reports whether a check of the run has failed because of ended, how the VM has ended. An error
+// of the host may be the consequence of any failure.
+func reported(run report.Run, ended error) bool {
+	if cause := (*guest.Error)(nil); !errors.As(ended, &cause) {
+		return run.Failed()
+	}
+	return slices.ContainsFunc(run.Results, func(result report.Result) bool { return errors.Is(result.Err, consoletest.ErrEnded) })
 }
 
 // noteEvents adds the verdict on the kernel's log to the run, and prints what it has that fails nothing.

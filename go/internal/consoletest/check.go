@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"microvm-console/internal/report"
+	"microvm-console/internal/verdict"
 )
 
 // Check is one check of a machine.
@@ -96,6 +98,25 @@ func (c Check) withAdvice(slow func() bool) Check {
 		var limit errLimit
 		if err != nil && c.Limit == 0 && errors.As(context.Cause(ctx), &limit) && slow() {
 			return fmt.Errorf("%w (the guest is emulated and still prints: try a longer --timeout)", err)
+		}
+		return err
+	}
+	return c
+}
+
+// withGaps returns the check with an error that names a gap in the output that came while it ran.
+func (c Check) withGaps(gaps func() []verdict.Gap) Check {
+	run := c.Run
+	c.Run = func(ctx context.Context) error {
+		before := gaps()
+		err := run(ctx)
+		if err == nil {
+			return nil
+		}
+		for _, gap := range gaps() {
+			if !slices.Contains(before, gap) {
+				return fmt.Errorf("%w; %s", err, gap)
+			}
 		}
 		return err
 	}

@@ -102,11 +102,29 @@ func (s *Suite) Checks() []Check {
 			checks = append(checks, shellCheck(nameLines(console.Device, lines), s.inOneBoot(s.exact(console, lines)), console))
 		}
 	}
-	checks = append(checks, s.stop(), s.kernel())
+	checks = append(checks, s.stop())
 	for i := range checks {
-		checks[i] = checks[i].withAdvice(s.slow)
+		checks[i] = checks[i].withGaps(s.gaps).withAdvice(s.slow)
 	}
-	return checks
+	return append(checks, s.kernel().withAdvice(s.slow))
+}
+
+// gaps returns all gaps in the output up to now.
+func (s *Suite) gaps() []verdict.Gap {
+	var all []verdict.Gap
+	for _, endpoint := range s.vm.Status().Consoles {
+		if endpoint.Relay == nil {
+			continue // the VM is starting
+		}
+		for _, gap := range endpoint.Relay.Gaps {
+			bytes := gap.Bytes
+			if bytes == 0 {
+				bytes = -1 // see verdict.Gap
+			}
+			all = append(all, verdict.Gap{Console: endpoint.Device, Offset: gap.Offset, Bytes: bytes, Cause: gap.Cause})
+		}
+	}
+	return all
 }
 
 // slow reports whether the guest may only need more time: it is emulated, and a console still

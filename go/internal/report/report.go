@@ -203,9 +203,18 @@ func (r Run) details() []string {
 		lines = append(lines, strings.Split(plaintext.Lines(r.Command), "\n")...)
 	}
 	if r.Kept != "" {
-		lines = append(lines, "--- the whole output of the consoles is in "+plaintext.Line(r.Kept))
+		lines = append(lines, "--- "+r.WhereKept())
 	}
 	return lines
+}
+
+// WhereKept returns the line that names the folder Kept, for people.
+func (r Run) WhereKept() string {
+	what := "the whole output of the consoles"
+	if r.Kernel != nil && len(r.Kernel.Gaps)+len(r.Kernel.Covered) > 0 {
+		what = "the output of the consoles, of which bytes are missing,"
+	}
+	return what + " is in " + plaintext.Line(r.Kept)
 }
 
 // fewestRepeats is how many lines in a row are left out if another console has them.

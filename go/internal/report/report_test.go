@@ -140,6 +140,23 @@ func TestFormats(t *testing.T) {
 	}
 }
 
+// The line that names the folder of the output says if bytes are missing there.
+func TestWhereKept(t *testing.T) {
+	for _, test := range []struct {
+		kernel *verdict.Result
+		want   string
+	}{
+		{nil, "the whole output of the consoles is in /tmp/x"},
+		{&verdict.Result{}, "the whole output of the consoles is in /tmp/x"},
+		{noted.Kernel, "the output of the consoles, of which bytes are missing, is in /tmp/x"},
+		{&verdict.Result{Gaps: noted.Kernel.Covered}, "the output of the consoles, of which bytes are missing, is in /tmp/x"},
+	} {
+		if got := (report.Run{Kernel: test.kernel, Kept: "/tmp/x"}).WhereKept(); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}
+
 // Lines that two consoles have are in the details once.
 func TestDetailsOnce(t *testing.T) {
 	run := report.Run{Consoles: []report.Console{
