@@ -62,11 +62,9 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		return report.Run{VM: t.machine.Name, Started: time.Now()}, err
 	}
 	judge := consoletest.NewJudge(t.machine, rules)
-	var suite *consoletest.Suite
-	observer := consoletest.Observer(judge)
-	observer.Restarted = func() { suite.NoteRestart() }
+	restarts := &consoletest.Restarts{}
 	v := vm.New(t.machine, vm.Options{
-		Observer:    observer,
+		Observer:    consoletest.Observer(judge, restarts),
 		FailOnReset: true,
 		AutoPorts:   true,
 		ScratchDir:  folder,
@@ -74,7 +72,6 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		Verbose:     t.verbose,
 		Log:         func(line string) { t.note(ctx, line) },
 	})
-	suite = consoletest.NewSuite(t.machine, v, t.lines)
 	defer context.AfterFunc(ctx, func() { t.pretty.Note("interrupted: stopping the VM (Ctrl-C again ends it at once)") })()
 	run := report.Run{VM: t.machine.Name, Started: time.Now()}
 	checking, over := context.WithCancelCause(ctx)
@@ -87,7 +84,8 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		over(fmt.Errorf("%w: %w", consoletest.ErrEnded, cmp.Or(err, errors.New(v.Status().Ended))))
 		return err
 	})
-	suite.Kernel = judge
+	suite := consoletest.NewSuite(t.machine, v, t.lines)
+	suite.Kernel, suite.Restarts = judge, restarts
 	suite.Live = t.live
 	t.tails, t.until, t.collected = nil, "", false
 	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, func(result report.Result, done bool) {

@@ -31,7 +31,7 @@ func (s *Suite) declared() []Check {
 		case declared.KTAP:
 			s.reports(&check, declared, console.Device)
 		case declared.Run != "":
-			check.Run = s.inOneBoot(s.runs(declared, console.Device))
+			check.Run = s.Restarts.end(s.runs(declared, console.Device))
 		case declared.Send != "":
 			check.Run = s.answers(declared, console.Device)
 		default:

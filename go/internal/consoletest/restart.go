@@ -4,28 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // errRestarted is the cause of a context that ends because the guest has restarted.
 var errRestarted = errors.New("the guest restarted")
 
-// NoteRestart ends the check that runs if it needs one boot of the guest. The caller calls it when
-// the guest has restarted. A later check runs in the new boot.
-func (s *Suite) NoteRestart() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.interrupt != nil {
-		s.interrupt(errRestarted)
+// Restarts ends the check that runs when the guest restarts, if that check needs one boot of the
+// guest. A later check runs in the new boot.
+type Restarts struct {
+	mu        sync.Mutex
+	interrupt context.CancelCauseFunc // ends the check; nil: none
+}
+
+// Note is called when the guest has restarted.
+func (r *Restarts) Note() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.interrupt != nil {
+		r.interrupt(errRestarted)
 	}
 }
 
-// inOneBoot returns run with a context that ends when the guest restarts: no answer follows then.
-func (s *Suite) inOneBoot(run func(context.Context) error) func(context.Context) error {
+// end returns run with a context that ends when the guest restarts: no answer follows then.
+func (r *Restarts) end(run func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		s.onRestart(cancel)
-		defer s.onRestart(nil)
+		r.set(cancel)
+		defer r.set(nil)
 		err := run(ctx)
 		if err != nil && errors.Is(context.Cause(ctx), errRestarted) && !errors.Is(err, errRestarted) {
 			return fmt.Errorf("%w: %w", err, errRestarted)
@@ -34,9 +41,9 @@ func (s *Suite) inOneBoot(run func(context.Context) error) func(context.Context)
 	}
 }
 
-// onRestart sets the function that NoteRestart calls; nil: none.
-func (s *Suite) onRestart(interrupt context.CancelCauseFunc) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.interrupt = interrupt
+// set sets the function that Note calls.
+func (r *Restarts) set(interrupt context.CancelCauseFunc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.interrupt = interrupt
 }

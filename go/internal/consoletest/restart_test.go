@@ -27,15 +27,15 @@ func TestRestart(t *testing.T) {
 			check := s.declared()[i]
 			go func() {
 				time.Sleep(time.Second)
-				s.NoteRestart()
+				s.Restarts.Note()
 			}()
 			err := check.within(t.Context(), time.Minute)
 			if diff := cmp.Diff(want, err.Error()); diff != "" {
 				t.Error(diff)
 			}
 		}
-		s.NoteRestart() // no check runs
-		if err := s.inOneBoot(func(ctx context.Context) error { return context.Cause(ctx) })(t.Context()); err != nil {
+		s.Restarts.Note() // no check runs
+		if err := s.Restarts.end(func(ctx context.Context) error { return context.Cause(ctx) })(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})

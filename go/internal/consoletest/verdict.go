@@ -19,14 +19,15 @@ func NewJudge(machine vmconfig.Machine, rules verdict.Rules) *verdict.Judge {
 	return verdict.New(rules, devices...)
 }
 
-// Observer returns the observer of a VM that feeds a judge of its consoles.
-func Observer(judge *verdict.Judge) vm.Observer {
+// Observer returns the observer of a VM that feeds a judge of its consoles, and notes its restarts.
+func Observer(judge *verdict.Judge, restarts *Restarts) vm.Observer {
 	return vm.Observer{
 		Printed: func(i int, data []byte) { judge.Feed(i, data) },
 		Missing: func(i int, err error) {
 			skipped, printed, cause := journal.Gone(err)
 			judge.Gap(i, skipped, printed, cause)
 		},
+		Restarted: restarts.Note,
 	}
 }
 

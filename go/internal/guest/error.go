@@ -20,7 +20,7 @@ const (
 	// Looping means that the guest restarts repeatedly and never becomes ready.
 	Looping Cause = "looping"
 	// Reset means that the guest has restarted, and its kernel has not announced it; see
-	// Guest.FailOnReset.
+	// Guest.CheckRestart.
 	Reset Cause = "reset"
 	// Lost means that QEMU has stopped the guest's processors and they cannot continue.
 	Lost Cause = "lost"

@@ -135,7 +135,7 @@ func TestRestarts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := begin(t)
 			test.happens(s)
-			found := s.g.CheckRestart()
+			found := s.g.CheckRestart(false)
 			if restarts := s.g.State().Restarts; restarts != test.restarts {
 				t.Errorf("%d restarts, want %d", restarts, test.restarts)
 			}
@@ -146,7 +146,7 @@ func TestRestarts(t *testing.T) {
 	}
 }
 
-// With FailOnReset, a restart that no console has announced in the same boot is a failure.
+// With failOnReset, a restart that no console has announced in the same boot is a failure.
 func TestUnannouncedRestarts(t *testing.T) {
 	const announced = "[    9.0] reboot: Restarting system\r\n"
 	for _, test := range []struct {
@@ -177,9 +177,8 @@ func TestUnannouncedRestarts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := begin(t)
-			s.g.FailOnReset = true
 			test.happens(s)
-			found := s.g.CheckRestart()
+			found := s.g.CheckRestart(true)
 			switch {
 			case found == nil && test.cause == "":
 			case found == nil || found.Cause != test.cause:
@@ -187,7 +186,7 @@ func TestUnannouncedRestarts(t *testing.T) {
 			case test.last != "" && found.Lines[len(found.Lines)-1] != test.last:
 				t.Errorf("lines %q, want %q at the end", found.Lines, test.last)
 			}
-			if again := s.g.CheckRestart(); again != nil && again.Cause == Reset {
+			if again := s.g.CheckRestart(true); again != nil && again.Cause == Reset {
 				t.Errorf("found it again: %v", again)
 			}
 		})

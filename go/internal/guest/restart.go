@@ -26,8 +26,6 @@ type resets struct {
 	times   []time.Time // of the restarts within loopTime
 	last    time.Time   // of the last restart, even if the guest was ready since
 	printed int64       // by all consoles at the last restart
-
-	unchecked []span // the output of the boots that ended since the last CheckRestart
 }
 
 // span is a part of the output of each console: from one length of it to another.
@@ -53,32 +51,31 @@ func (r *resets) forget() { r.times = nil }
 func (g *Guest) Reset(ends []int64, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	printed, ended := int64(0), span{to: slices.Clone(ends)}
-	for i, c := range g.consoles {
-		ended.from = append(ended.from, c.boot)
-		c.boot = ends[i]
-		printed += ends[i]
+	printed := int64(0)
+	for _, end := range ends {
+		printed += end
 	}
 	if g.resets.add(printed, now) {
 		g.restarts++
-		g.resets.unchecked = append(g.resets.unchecked, ended)
+		for i, c := range g.consoles {
+			c.boots = append(c.boots, ends[i])
+		}
 	}
 	g.boot = boot{began: now}
 }
 
-// CheckRestart returns an Error if the guest restarted because of a panic, has restarted too
-// often, or, with FailOnReset, without an announcement; otherwise nil. It is called after a restart,
-// once all output before it has been read.
-func (g *Guest) CheckRestart() *Error {
+// CheckRestart returns an Error if the guest restarted because of a panic, or has restarted too
+// often, or, with failOnReset, if the kernel has not announced a restart; otherwise nil. It is called
+// after a restart, once all output before it has been read.
+func (g *Guest) CheckRestart(failOnReset bool) *Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	ended := g.resets.unchecked
-	g.resets.unchecked = nil
+	ended := g.ended()
 	if found, _ := g.findPanic(false); found != nil {
 		return found
 	}
 	for _, boot := range ended {
-		if found := g.reset(boot); g.FailOnReset && found != nil {
+		if found := g.reset(boot); failOnReset && found != nil {
 			return found
 		}
 	}
@@ -86,6 +83,21 @@ func (g *Guest) CheckRestart() *Error {
 		return g.errorOf(Looping, fmt.Sprintf("restarted %d times in a minute", n))
 	}
 	return nil
+}
+
+// ended returns the output of the boots that have ended since its last call. The caller holds g.mu.
+func (g *Guest) ended() []span {
+	var all []span
+	for _, c := range g.consoles {
+		for n := range len(c.boots) - 1 {
+			if n == len(all) {
+				all = append(all, span{})
+			}
+			all[n].from, all[n].to = append(all[n].from, c.boots[n]), append(all[n].to, c.boots[n+1])
+		}
+		c.boots = c.boots[len(c.boots)-1:]
+	}
+	return all
 }
 
 // reset returns an Error with the last lines of a boot that ended with a restart; nil if a console

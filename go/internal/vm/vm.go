@@ -50,7 +50,7 @@ type Options struct {
 	// printed anything. Default: 10 s.
 	Silence time.Duration
 	// FailOnReset ends the VM if the guest restarts and its kernel has not announced it; see
-	// guest.Guest.
+	// guest.Guest.CheckRestart.
 	FailOnReset bool
 	// Observer gets the output of the consoles, and the restarts.
 	Observer Observer
@@ -130,7 +130,6 @@ func New(m vmconfig.Machine, options Options) *VM {
 		ended:     make(chan struct{}),
 		finished:  make(chan struct{}),
 	}
-	v.guest.FailOnReset = options.FailOnReset
 	if m.GDB || options.GDB {
 		v.qemu.gdb = gdbServer{dir.GDB(), options.GDB}
 	}
@@ -144,7 +143,7 @@ func New(m vmconfig.Machine, options Options) *VM {
 	}
 	v.watcher = &watcher{
 		qemu: v.qemu, guest: v.guest, record: v.record, consoles: v.consoles, outputs: v.outputs, windows: v.windows,
-		events: newEvents(v.guest, v.outputs, v.windows), observer: options.Observer, silence: options.Silence, gdb: m.GDB || options.GDB,
+		events: newEvents(v.guest, v.outputs, v.windows), observer: options.Observer, silence: options.Silence, strict: options.FailOnReset, gdb: m.GDB || options.GDB,
 		collector: &collector{vm: v, dump: options.Dump}, keeps: m.Collect,
 	}
 	v.watcher.events.keeps = m.Collect

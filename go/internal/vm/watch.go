@@ -30,6 +30,7 @@ type watcher struct {
 	events    *events
 	observer  Observer      // see Options
 	silence   time.Duration // see Options
+	strict    bool          // see Options.FailOnReset
 	silent    string        // the current note of noteSilence; "" if none
 	gdb       bool          // QEMU serves gdb on a socket of ours
 	collector *collector    // writes crash bundles
@@ -114,7 +115,7 @@ func (w *watcher) run() {
 // restarted processes a restart of the guest, which may already be ready again.
 func (w *watcher) restarted() {
 	w.noteRestarts()
-	w.terminate(w.guest.CheckRestart())
+	w.terminate(w.guest.CheckRestart(w.strict))
 	if w.cause == nil && w.observer.Restarted != nil {
 		w.observer.Restarted()
 	}
@@ -167,7 +168,7 @@ func (w *watcher) checkLast() {
 	}
 	w.noteRestarts()
 	if w.cause == nil {
-		w.cause = w.guest.CheckRestart()
+		w.cause = w.guest.CheckRestart(w.strict)
 	}
 }
 
