@@ -128,6 +128,8 @@ func (l *launch) judgeKernel(w *watch, found *guest.Error, status int) int {
 	switch {
 	case found != nil && found.Panic() || result.Panicked():
 		return cmdline.StatusPanic
+	case result.Empty() && status != 0: // which says more
+		return status
 	case result.Verdict != verdict.Clean:
 		return cmdline.StatusFailed
 	case status == 0 && w.crashed():

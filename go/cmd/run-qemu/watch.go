@@ -112,7 +112,7 @@ func (w *watch) judge() (found *guest.Error, suspected *guest.Suspicion) {
 	for _, r := range w.restarts {
 		w.replay(g, read, r)
 		g.Reset(r.ends, r.at)
-		found = g.CheckRestart()
+		found = g.CheckRestart(false)
 	}
 	w.replay(g, read, restart{w.printed(), time.Now()})
 	switch {

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
-	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
 
 	"microvm-console/internal/asciicast"
@@ -33,7 +34,12 @@ var files = []struct {
 	write func(k kept, path string) error
 }{
 	{"vm.json", func(k kept, path string) error { return writeJSON(path, k.machine) }},
-	{"qemu.txt", func(k kept, path string) error { return os.WriteFile(path, []byte(k.command+"\n"), 0o600) }},
+	{"qemu.txt", func(k kept, path string) error {
+		return create(path, func(file *os.File) error {
+			_, err := file.WriteString(k.command + "\n")
+			return err
+		})
+	}},
 	{"events.json", func(k kept, path string) error {
 		if k.run.Kernel == nil {
 			return writeJSON(path, []verdict.Event{})
@@ -76,47 +82,91 @@ func bounds(snapshot *journal.Snapshot) (start, end int64) {
 	return boots[0].Start, snapshot.End()
 }
 
-// write writes the artifacts beside the journals. It writes all that it can.
-func (k kept) write() error {
-	var errs *multierror.Error
+// incomplete has the artifacts that could not be written.
+type incomplete struct {
+	folder string // of all artifacts
+	names  []string
+	why    error // of the first one
+}
+
+// add adds an artifact that could not be written, unless err is nil.
+func (i *incomplete) add(name string, err error) {
+	if err == nil {
+		return
+	}
+	i.names = append(i.names, name)
+	i.why = cmp.Or(i.why, err)
+}
+
+// addFile is add for a file.
+func (i *incomplete) addFile(path string, err error) {
+	name, outside := filepath.Rel(i.folder, path)
+	if outside != nil {
+		name = path
+	}
+	i.add(name, err)
+}
+
+// err returns one error for all artifacts; nil if there are none.
+func (i *incomplete) err() error {
+	if i.why == nil {
+		return nil
+	}
+	return fmt.Errorf("artifacts: %s lacks %s: %w", i.folder, strings.Join(i.names, ", "), i.why)
+}
+
+// write writes the artifacts beside the journals, as many as it can.
+func (k kept) write(failed *incomplete) {
 	for _, file := range files {
-		errs = multierror.Append(errs, file.write(k, filepath.Join(k.folder, file.name)))
+		path := filepath.Join(k.folder, file.name)
+		failed.addFile(path, file.write(k, path))
 	}
 	for _, console := range k.machine.Consoles {
-		errs = multierror.Append(errs, k.writeConsole(console.Name))
+		k.writeConsole(console.Name, failed)
 	}
-	return errs.ErrorOrNil()
 }
 
 // writeConsole writes the artifacts of a console. A console without a journal has none.
-func (k kept) writeConsole(name string) error {
-	snapshot, err := journal.TakeSnapshot(filepath.Join(k.folder, name))
+func (k kept) writeConsole(name string, failed *incomplete) {
+	journals := filepath.Join(k.folder, name)
+	snapshot, err := journal.TakeSnapshot(journals)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return
 	}
+	if err != nil {
+		failed.addFile(journals, err)
+		return
+	}
+	for _, artifact := range consoleFiles {
+		path := journals + artifact.suffix
+		failed.addFile(path, create(path, func(file *os.File) error {
+			return artifact.write(fmt.Sprintf("vm %q: console %s", k.machine.Name, name), snapshot, file)
+		}))
+	}
+}
+
+// create writes a new file. If that fails, except that bytes of a journal are missing, there is no file.
+func create(path string, write func(file *os.File) error) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	var errs *multierror.Error
-	for _, artifact := range consoleFiles {
-		file, err := os.OpenFile(filepath.Join(k.folder, name+artifact.suffix), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-		if err != nil {
-			errs = multierror.Append(errs, err)
-			continue
-		}
-		title := fmt.Sprintf("vm %q: console %s", k.machine.Name, name)
-		errs = multierror.Append(errs, artifact.write(title, snapshot, file), file.Close())
+	if err = errors.Join(write(file), file.Close()); err != nil && !journal.Missing(err) {
+		_ = os.Remove(path) // the error of write says more
 	}
-	return errs.ErrorOrNil()
+	return err
 }
 
-// writeJSON writes value to a file.
+// writeJSON writes value to a new file.
 func writeJSON(path string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(text, '\n'), 0o600)
+	return create(path, func(file *os.File) error {
+		_, err := file.Write(append(text, '\n'))
+		return err
+	})
 }
 
 // checkFolder returns an error unless the folder of --artifacts is new or empty.
@@ -152,9 +202,9 @@ func makeFolder(c *cli.Context, machine string) (folder string, made bool, err e
 	return folder, made, nil
 }
 
-// keep keeps what is in the folder of a run, and adds the artifacts, with --keep, or if the run
-// has not passed. Otherwise, or if there is nothing, it removes what the run has written.
-func (s *series) keep(k kept, run *report.Run) error {
+// keep keeps what is in the folder of a run with --keep, or if the run has not passed; archive adds
+// the artifacts. Otherwise, or if there is nothing, it removes what the run has written.
+func (s *series) keep(j job, k kept, run *report.Run) error {
 	entries, err := os.ReadDir(k.folder)
 	wanted := s.c.Bool("keep") || !run.Passed()
 	switch nothing := err == nil && len(entries) == 0 || errors.Is(err, os.ErrNotExist); {
@@ -168,7 +218,8 @@ func (s *series) keep(k kept, run *report.Run) error {
 		return err
 	}
 	run.Kept = k.folder
-	return k.write()
+	s.kept[j.index] = &k
+	return nil
 }
 
 // remove removes what a run has written, and its folder unless that of --artifacts has existed before.

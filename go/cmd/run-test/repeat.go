@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/urfave/cli/v2"
@@ -74,18 +75,22 @@ func deliver(c *cli.Context, all report.Report) error {
 	return nil
 }
 
-// archive writes the report, in every format, beside the journals that are kept. If there are none, it
-// removes the folder, unless it existed before.
+// archive writes the artifacts beside the journals that are kept, and the report in every format: first,
+// as the disk may be full. If there are none, it removes the folder, unless it existed before.
 func (s *series) archive(all report.Report) error {
-	for _, run := range all.Runs {
-		if run.Kept != "" {
-			return all.SaveAll(s.base)
+	kept := slices.DeleteFunc(s.kept, func(k *kept) bool { return k == nil })
+	if len(kept) == 0 {
+		if s.made {
+			_ = os.Remove(s.base) // it may be gone, or not empty
 		}
+		return nil
 	}
-	if s.made {
-		_ = os.Remove(s.base) // it may be gone, or not empty
+	failed := &incomplete{folder: s.base}
+	failed.add("the reports", all.SaveAll(s.base))
+	for _, k := range kept {
+		k.write(failed)
 	}
-	return nil
+	return failed.err()
 }
 
 // outcome returns the program's error: errs and how many checks, or runs, have failed. If a

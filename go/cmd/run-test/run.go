@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -61,13 +62,15 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		return report.Run{VM: t.machine.Name, Started: time.Now()}, err
 	}
 	judge := consoletest.NewJudge(t.machine, rules)
+	restarts := &consoletest.Restarts{}
 	v := vm.New(t.machine, vm.Options{
-		Observer:   consoletest.Observer(judge),
-		AutoPorts:  true,
-		ScratchDir: folder,
-		JournalDir: func(console string) (string, error) { return filepath.Join(folder, console), nil },
-		Verbose:    t.verbose,
-		Log:        func(line string) { t.note(ctx, line) },
+		Observer:    consoletest.Observer(judge, restarts),
+		FailOnReset: true,
+		AutoPorts:   true,
+		ScratchDir:  folder,
+		JournalDir:  func(console string) (string, error) { return filepath.Join(folder, console), nil },
+		Verbose:     t.verbose,
+		Log:         func(line string) { t.note(ctx, line) },
 	})
 	defer context.AfterFunc(ctx, func() { t.pretty.Note("interrupted: stopping the VM (Ctrl-C again ends it at once)") })()
 	run := report.Run{VM: t.machine.Name, Started: time.Now()}
@@ -82,7 +85,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		return err
 	})
 	suite := consoletest.NewSuite(t.machine, v, t.lines)
-	suite.Kernel = judge
+	suite.Kernel, suite.Restarts = judge, restarts
 	suite.Live = t.live
 	t.tails, t.until, t.collected = nil, "", false
 	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, func(result report.Result, done bool) {
@@ -98,7 +101,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		ended = group.Wait()
 	}
 	run.Duration = time.Since(run.Started)
-	if ended != nil && !run.Failed() {
+	if ended != nil && !reported(run, ended) {
 		run.Results = append(run.Results, report.Result{Name: consoletest.NameEndsWell, Err: ended})
 		t.pretty.Progress(run.Results[len(run.Results)-1], true)
 	}
@@ -108,18 +111,24 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	return run, ended
 }
 
-// noteEvents adds the verdict on the kernel's log to the run, and prints the events that do not fail.
+// reported reports whether a check of the run has failed because of ended, how the VM has ended. An error
+// of the host may be the consequence of any failure.
+func reported(run report.Run, ended error) bool {
+	if cause := (*guest.Error)(nil); !errors.As(ended, &cause) {
+		return run.Failed()
+	}
+	return slices.ContainsFunc(run.Results, func(result report.Result) bool { return errors.Is(result.Err, consoletest.ErrEnded) })
+}
+
+// noteEvents adds the verdict on the kernel's log to the run, and prints what it has that fails nothing.
 func (t *tester) noteEvents(ctx context.Context, judge *verdict.Judge, run *report.Run) {
 	if run.Accel == "" {
 		return // QEMU has not started
 	}
 	result := judge.Result()
 	run.Kernel = &result
-	for _, e := range result.Of(verdict.Note) {
-		t.note(ctx, fmt.Sprintf("the kernel's log: %s (%s)", e, e.Where()))
-	}
-	for _, e := range result.Of(verdict.Allowed) {
-		t.note(ctx, fmt.Sprintf("the kernel's log: allowed (%s): %s (%s)", e.Reason, e, e.Where()))
+	for _, line := range result.Notes() {
+		t.note(ctx, line)
 	}
 }
 
@@ -162,7 +171,7 @@ func (t *tester) collect(v *vm.VM, result report.Result, done bool) {
 func (t *tester) describe(run *report.Run, v *vm.VM, suite *consoletest.Suite, ended error) {
 	status := v.Status()
 	t.command = v.Command()
-	run.Accel, run.Type = status.Accel, status.Machine
+	run.Accel, run.Type, run.Restarts = status.Accel, status.Machine, status.Restarts
 	if run.Passed() {
 		return
 	}

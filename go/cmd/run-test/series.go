@@ -20,9 +20,10 @@ type series struct {
 	c      *cli.Context
 	choose func([]consoletest.Check) []consoletest.Check
 	report report.Report
-	base   string // the folder of the folders of the runs
-	made   bool   // base did not exist before
-	beside bool   // several VMs run at the same time
+	base   string  // the folder of the folders of the runs
+	made   bool    // base did not exist before
+	beside bool    // several VMs run at the same time
+	kept   []*kept // by job; nil if nothing is kept of it
 
 	out, errout io.Writer // each call of Write is one text among those of other runs
 }
@@ -43,6 +44,7 @@ func (s *series) runAll(subjects []subject) *multierror.Error {
 			jobs = append(jobs, job{one, i + 1, len(jobs)})
 		}
 	}
+	s.kept = make([]*kept, len(jobs))
 	runs, errs := make([]*report.Run, len(jobs)), make([]error, len(jobs))
 	var group errgroup.Group
 	group.SetLimit(s.c.Int("jobs"))
@@ -81,7 +83,7 @@ func (s *series) run(j job) (*report.Run, error) {
 	run.Machine, run.Number = j.subject.name, j.number
 	made := kept{folder, j.subject.given, t.command, run}
 	drawn := drawTo(s.c, made)
-	kept := s.keep(made, &run)
+	kept := s.keep(j, made, &run)
 	return &run, titled(title, multierror.Append(drawn, kept, s.show(title, run), ended))
 }
 
@@ -118,7 +120,7 @@ func (s *series) show(title string, run report.Run) error {
 		_ = run.WriteDetails(&text) // to a string
 	case run.Kept != "" && s.c.Err() == nil:
 		text.Reset()
-		fmt.Fprintf(&text, "run-test: the whole output of the consoles is in %s\n", run.Kept)
+		fmt.Fprintf(&text, "run-test: %s\n", run.WhereKept())
 	default:
 		return nil
 	}

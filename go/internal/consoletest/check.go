@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"microvm-console/internal/report"
+	"microvm-console/internal/verdict"
 )
 
 // Check is one check of a machine.
@@ -102,9 +104,34 @@ func (c Check) withAdvice(slow func() bool) Check {
 	return c
 }
 
+// withGaps returns the check with an error that names a gap in the output that came while it ran.
+func (c Check) withGaps(gaps func() []verdict.Gap) Check {
+	run := c.Run
+	c.Run = func(ctx context.Context) error {
+		before := gaps()
+		err := run(ctx)
+		if err == nil {
+			return nil
+		}
+		for _, gap := range gaps() {
+			if !slices.Contains(before, gap) {
+				return fmt.Errorf("%w; %s", err, gap)
+			}
+		}
+		return err
+	}
+	return c
+}
+
 // ErrEnded is the cause with which the caller ends the context of Run when the machine has
 // ended.
 var ErrEnded = errors.New("the VM has ended")
+
+// ended is an error that is ErrEnded, without its text.
+type ended struct{ error }
+
+// Is reports whether target is ErrEnded.
+func (e ended) Is(target error) bool { return target == ErrEnded }
 
 // Run runs checks in order, each for at most limit, and returns their results. It calls
 // progress before each (with done false) and after it. If ctx ends with ErrEnded, one check

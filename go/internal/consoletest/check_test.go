@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"microvm-console/internal/report"
+	"microvm-console/internal/verdict"
 )
 
 // passes is the Run of a check that passes.
@@ -205,6 +206,38 @@ func TestFailed(t *testing.T) {
 	} {
 		if got := failed(what, test.cause, test.last); got.Error() != test.want {
 			t.Errorf("got %v, want %s", got, test.want)
+		}
+	}
+}
+
+// A failure names a gap that has come, or has grown, during the check.
+func TestGaps(t *testing.T) {
+	old := verdict.Gap{Console: "ttyS0", Offset: 3, Bytes: -1, Cause: "old"}
+	full := verdict.Gap{Console: "hvc0", Offset: 12, Bytes: 5, Cause: "no space"}
+	grown := full
+	grown.Bytes = 9
+	for _, test := range []struct {
+		name          string
+		before, after []verdict.Gap
+		err           error
+		want          string // "" if it passes
+	}{
+		{"no gap", nil, nil, errClosed, "connection closed"},
+		{"an old gap", []verdict.Gap{old}, []verdict.Gap{old}, errClosed, "connection closed"},
+		{"a new gap", []verdict.Gap{old}, []verdict.Gap{old, full}, errClosed,
+			"connection closed; 5 bytes are missing on hvc0 before offset 12 (no space)"},
+		{"a gap that has grown", []verdict.Gap{full}, []verdict.Gap{grown}, errClosed,
+			"connection closed; 9 bytes are missing on hvc0 before offset 12 (no space)"},
+		{"a check that passes", nil, []verdict.Gap{full}, nil, ""},
+	} {
+		gaps := test.before
+		check := Check{Run: func(context.Context) error {
+			gaps = test.after
+			return test.err
+		}}.withGaps(func() []verdict.Gap { return gaps })
+		err := check.Run(t.Context())
+		if got := fmt.Sprint(err); (err != nil || test.want != "") && got != test.want || !errors.Is(err, test.err) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
 		}
 	}
 }

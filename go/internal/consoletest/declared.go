@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"microvm-console/internal/dialog"
@@ -30,7 +31,7 @@ func (s *Suite) declared() []Check {
 		case declared.KTAP:
 			s.reports(&check, declared, console.Device)
 		case declared.Run != "":
-			check.Run = s.runs(declared, console.Device)
+			check.Run = s.Restarts.end(s.runs(declared, console.Device))
 		case declared.Send != "":
 			check.Run = s.answers(declared, console.Device)
 		default:
@@ -76,7 +77,7 @@ func (s *Suite) answers(check vmconfig.Check, device string) func(context.Contex
 		if err := console.Send(check.Send); err != nil {
 			return err
 		}
-		return console.Find(ctx, wanted(check), from, check.Pattern())
+		return console.Find(ctx, missed(check), from, check.Pattern())
 	}
 }
 
@@ -87,7 +88,7 @@ func (s *Suite) prints(check vmconfig.Check, device string) func(context.Context
 		if err != nil {
 			return err
 		}
-		return console.Find(ctx, wanted(check), 0, check.Pattern())
+		return console.Find(ctx, missed(check), 0, check.Pattern())
 	}
 }
 
@@ -98,6 +99,9 @@ func wanted(check vmconfig.Check) string {
 	}
 	return fmt.Sprintf("%q", check.Expect)
 }
+
+// missed returns what follows "no " in the error of a check that has not found its text.
+func missed(check vmconfig.Check) string { return strings.TrimPrefix(wanted(check), "a ") }
 
 // longestShown is how many bytes of a command's output an error has at most.
 const longestShown = 400

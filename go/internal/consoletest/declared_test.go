@@ -108,6 +108,10 @@ func testDeclaredPrinted(t *testing.T) {
 			t.Errorf("%+v cannot be made once the VM has ended", test.check)
 		}
 	}
+	err := suiteOn(console, false, vmconfig.Check{Match: `y\d`}).declared()[0].Run(limited(t))
+	if want := `no match of "y\\d" on ttyS0: connection closed; last line: "demo login:"`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
 }
 
 // The error of a check names the console that is not connected, or that has no login.

@@ -36,7 +36,7 @@ func (s *Suite) reports(check *Check, declared vmconfig.Check, device string) {
 	k := &ktapCheck{suite: s, check: declared, device: device}
 	check.Run, check.Tests = k.console, k.results
 	if declared.Run != "" {
-		check.Run = k.command
+		check.Run = s.Restarts.end(k.command)
 		return
 	}
 	check.Needs = []string{namePrinted} // it needs no shell

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"microvm-console/internal/report"
 	"microvm-console/internal/strictjson"
 	"microvm-console/internal/vmconfig"
 )
@@ -17,7 +18,7 @@ const (
 	namePrinted  = "output printed before the first client is there"
 	nameShutdown = "clean shutdown, nothing left behind" // if there is a login
 	nameEnds     = "the VM ends, nothing left behind"    // if there is none
-	nameKernel   = "the kernel's log is clean"
+	nameKernel   = report.NameKernel
 	// NameEndsWell is the name of the check that is reported only if it fails.
 	NameEndsWell = "the VM ends well"
 )

@@ -21,6 +21,9 @@ import (
 type Suite struct {
 	// Kernel gives the verdict on the kernel's log. The caller sets it before a check runs.
 	Kernel *verdict.Judge
+	// Restarts gets the guest's restarts. The caller sets it before it calls Checks, if the guest may
+	// restart.
+	Restarts *Restarts
 
 	machine vmconfig.Machine
 	vm      *vm.VM
@@ -40,7 +43,7 @@ type Suite struct {
 // lines on each console with a login; if lines is 0, vm.json decides. The caller calls v.Run, and
 // Close when the checks are done. v may be nil if only the names of the checks are used.
 func NewSuite(machine vmconfig.Machine, v *vm.VM, lines int) *Suite {
-	return &Suite{machine: machine, vm: v, lines: lines, shells: map[string]*Console{}}
+	return &Suite{machine: machine, vm: v, lines: lines, shells: map[string]*Console{}, Restarts: &Restarts{}}
 }
 
 // Close closes the suite's connections, and returns when all of them are closed.
@@ -90,20 +93,38 @@ func (s *Suite) Checks() []Check {
 	for _, from := range s.machine.Consoles {
 		for _, to := range s.machine.Consoles {
 			if from != to {
-				checks = append(checks, shellCheck(nameAcross(from.Device, to.Device), s.across(from.Device, to.Device), from, to))
+				checks = append(checks, shellCheck(nameAcross(from.Device, to.Device), s.Restarts.end(s.across(from.Device, to.Device)), from, to))
 			}
 		}
 	}
 	for _, console := range s.machine.Consoles {
 		if lines := numbered(s.machine, console, s.lines); lines > 0 {
-			checks = append(checks, shellCheck(nameLines(console.Device, lines), s.exact(console, lines), console))
+			checks = append(checks, shellCheck(nameLines(console.Device, lines), s.Restarts.end(s.exact(console, lines)), console))
 		}
 	}
-	checks = append(checks, s.stop(), s.kernel())
+	checks = append(checks, s.stop())
 	for i := range checks {
-		checks[i] = checks[i].withAdvice(s.slow)
+		checks[i] = checks[i].withGaps(func() []verdict.Gap { return gaps(s.vm.Status().Consoles) }).withAdvice(s.slow)
 	}
-	return checks
+	return append(checks, s.kernel().withAdvice(s.slow))
+}
+
+// gaps returns all gaps in the output of consoles.
+func gaps(consoles []state.Console) []verdict.Gap {
+	var all []verdict.Gap
+	for _, endpoint := range consoles {
+		if endpoint.Relay == nil {
+			continue // the VM is starting
+		}
+		for _, gap := range endpoint.Relay.Gaps {
+			bytes := gap.Bytes
+			if bytes == 0 {
+				bytes = -1 // see verdict.Gap
+			}
+			all = append(all, verdict.Gap{Console: endpoint.Device, Offset: gap.Offset, Bytes: bytes, Cause: gap.Cause})
+		}
+	}
+	return all
 }
 
 // slow reports whether the guest may only need more time: it is emulated, and a console still

@@ -2,7 +2,6 @@ package consoletest
 
 import (
 	"context"
-	"fmt"
 
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
@@ -20,14 +19,15 @@ func NewJudge(machine vmconfig.Machine, rules verdict.Rules) *verdict.Judge {
 	return verdict.New(rules, devices...)
 }
 
-// Observer returns the observer of a VM that feeds a judge of its consoles.
-func Observer(judge *verdict.Judge) vm.Observer {
+// Observer returns the observer of a VM that feeds a judge of its consoles, and notes its restarts.
+func Observer(judge *verdict.Judge, restarts *Restarts) vm.Observer {
 	return vm.Observer{
 		Printed: func(i int, data []byte) { judge.Feed(i, data) },
 		Missing: func(i int, err error) {
 			skipped, printed, cause := journal.Gone(err)
 			judge.Gap(i, skipped, printed, cause)
 		},
+		Restarted: restarts.Note,
 	}
 }
 
@@ -50,9 +50,12 @@ func (s *Suite) judge(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	result := s.Kernel.Result()
-	if result.Panicked() { // which an earlier check may have reported
-		return fmt.Errorf("%w: %w", ErrEnded, result.Err())
+	switch result := s.Kernel.Result(); {
+	case result.Empty(): // which an earlier check has reported
+		return needs("no console has printed anything")
+	case result.Panicked(): // which an earlier check may have reported
+		return ended{result.Err()}
+	default:
+		return result.Err()
 	}
-	return result.Err()
 }

@@ -13,7 +13,7 @@ func TestObserver(t *testing.T) {
 	t.Parallel()
 	machine := vmconfig.Machine{Consoles: []vmconfig.Console{{Device: "ttyS0"}, {Device: "hvc0"}}}
 	judge := NewJudge(machine, verdict.Rules{})
-	observer := Observer(judge)
+	observer := Observer(judge, &Restarts{})
 	observer.Printed(1, []byte("one\n"))
 	observer.Missing(1, &journal.GapError{From: 4, To: 10})
 	observer.Missing(1, &journal.LossError{Gap: journal.Gap{Offset: 10, Cause: "full"}})

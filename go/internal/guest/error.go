@@ -19,6 +19,9 @@ const (
 	OutOfMemory Cause = "panicked, out of memory"
 	// Looping means that the guest restarts repeatedly and never becomes ready.
 	Looping Cause = "looping"
+	// Reset means that the guest has restarted, and its kernel has not announced it; see
+	// Guest.CheckRestart.
+	Reset Cause = "reset"
 	// Lost means that QEMU has stopped the guest's processors and they cannot continue.
 	Lost Cause = "lost"
 )
@@ -35,9 +38,10 @@ type Error struct {
 }
 
 // How returns how the guest has failed: "panicked: Kernel panic - not syncing: …", "restarted 5
-// times in a minute", "lost: …". It may contain any bytes that the guest has printed.
+// times in a minute", "restarted by itself", "lost: …". It may contain any bytes that the guest has
+// printed.
 func (e *Error) How() string {
-	if e.Cause == Looping {
+	if e.Cause == Looping || e.Cause == Reset {
 		return e.Message
 	}
 	return fmt.Sprintf("%s: %s", e.Cause, e.Message)
@@ -49,9 +53,19 @@ func (e *Error) Error() string {
 	case OutOfMemory:
 		text += " (increase memoryMiB)"
 	case Looping:
-		text += " without becoming ready (its output may show why)"
+		text += " without becoming ready" + e.advice("its output may show why")
+	case Reset:
+		text += e.advice(`a crash, such as a triple fault: no console has printed "` + announcement + `"`)
 	}
 	return text
+}
+
+// advice returns text in parentheses, or, if no console has printed anything, what to check.
+func (e *Error) advice(text string) string {
+	if len(e.Lines) == 0 {
+		return ", and no console has printed anything (is memoryMiB enough, is the kernel file complete?)"
+	}
+	return " (" + text + ")"
 }
 
 // Panic reports whether the guest's kernel has panicked.

@@ -29,7 +29,7 @@ type console struct {
 	kept  []byte    // the end of the output
 	total int64     // bytes printed, as far as they have been read
 	last  time.Time // when the last bytes were read
-	boot  int64     // bytes printed before this boot
+	boots []int64   // bytes printed before each boot since the last CheckRestart, the last of which is this one
 }
 
 // boot is the state since the last start or restart of the guest.
@@ -66,7 +66,7 @@ func New(consoles []Console) *Guest {
 	g := &Guest{printed: make(chan struct{})}
 	g.read = sync.NewCond(&g.mu)
 	for _, c := range consoles {
-		g.consoles = append(g.consoles, &console{Console: c})
+		g.consoles = append(g.consoles, &console{Console: c, boots: []int64{0}})
 	}
 	return g
 }
@@ -114,18 +114,21 @@ func (g *Guest) Print(i int, data []byte, end int64, now time.Time) (killed []st
 	c.total = end
 	for len(data) > 0 {
 		part := data
-		if left := c.boot - at; left > 0 && left < int64(len(data)) {
+		if left := c.boot() - at; left > 0 && left < int64(len(data)) {
 			part = data[:left] // of the last boot: its login prompts do not count
 		}
 		login, dead := c.lines.feed(part)
 		at, data = at+int64(len(part)), data[len(part):]
 		killed = append(killed, dead...)
-		if login && c.Login && at > c.boot && g.boot.login == "" {
+		if login && c.Login && at > c.boot() && g.boot.login == "" {
 			g.boot.login = c.Device
 		}
 	}
 	return killed
 }
+
+// boot returns how many bytes were printed before this boot.
+func (c *console) boot() int64 { return c.boots[len(c.boots)-1] }
 
 func (c *console) keep(data []byte) {
 	c.kept = append(c.kept, data...)

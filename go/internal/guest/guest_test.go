@@ -135,12 +135,59 @@ func TestRestarts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := begin(t)
 			test.happens(s)
-			found := s.g.CheckRestart()
+			found := s.g.CheckRestart(false)
 			if restarts := s.g.State().Restarts; restarts != test.restarts {
 				t.Errorf("%d restarts, want %d", restarts, test.restarts)
 			}
 			if found == nil && test.cause != "" || found != nil && found.Cause != test.cause {
 				t.Errorf("found %v, want %q", found, test.cause)
+			}
+		})
+	}
+}
+
+// With failOnReset, a restart that no console has announced in the same boot is a failure.
+func TestUnannouncedRestarts(t *testing.T) {
+	const announced = "[    9.0] reboot: Restarting system\r\n"
+	for _, test := range []struct {
+		name    string
+		happens func(*story)
+		cause   Cause  // "" if the guest continues
+		last    string // the Error's last line
+	}{
+		{"an announced one", func(s *story) { s.prints(0, bootText+announced).resets().prints(0, bootText) }, "", ""},
+		{"on another console", func(s *story) { s.prints(0, bootText).prints(1, announced).resets() }, "", ""},
+		{"an announced one that the firmware repeats", func(s *story) {
+			s.prints(0, announced).resets().after(time.Second).resets()
+		}, "", ""},
+		{"one that is not announced", func(s *story) { s.prints(1, bootText+"last\r\n").resets().prints(1, "next boot\r\n") }, Reset, "last"},
+		{"one without output", func(s *story) { s.resets() }, Reset, ""},
+		{"announced in the boot before", func(s *story) {
+			s.prints(0, announced).resets().prints(0, loginText).after(time.Minute).resets()
+		}, Reset, "demo login: "},
+		{"announced after it", func(s *story) { s.prints(0, bootText).resets().prints(0, announced) }, Reset, "[    1.0] booting"},
+		{"after output of which most is not kept", func(s *story) {
+			s.prints(0, strings.Repeat(bootText, 5000)+"last\r\n").resets()
+		}, Reset, "last"},
+		{"where bytes are missing", func(s *story) {
+			s.end[0] = 5000 // without these bytes
+			s.prints(0, "last\r\n").resets()
+		}, Reset, "last"},
+		{"a panic", func(s *story) { s.prints(0, panicText).resets() }, Panicked, "[    1.9]  panic+0x1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := begin(t)
+			test.happens(s)
+			found := s.g.CheckRestart(true)
+			switch {
+			case found == nil && test.cause == "":
+			case found == nil || found.Cause != test.cause:
+				t.Errorf("found %v, want %q", found, test.cause)
+			case test.last != "" && found.Lines[len(found.Lines)-1] != test.last:
+				t.Errorf("lines %q, want %q at the end", found.Lines, test.last)
+			}
+			if again := s.g.CheckRestart(true); again != nil && again.Cause == Reset {
+				t.Errorf("found it again: %v", again)
 			}
 		})
 	}
@@ -206,8 +253,12 @@ func TestHow(t *testing.T) {
 		{&Error{Cause: Panicked, Message: "Kernel panic - not syncing: x"},
 			"panicked: Kernel panic - not syncing: x", "guest panicked: Kernel panic - not syncing: x"},
 		{&Error{Cause: OutOfMemory, Message: "x"}, "panicked, out of memory: x", "guest panicked, out of memory: x (increase memoryMiB)"},
-		{&Error{Cause: Looping, Message: "restarted 5 times in a minute"}, "restarted 5 times in a minute",
+		{&Error{Cause: Looping, Message: "restarted 5 times in a minute", Lines: []string{"x"}}, "restarted 5 times in a minute",
 			"guest restarted 5 times in a minute without becoming ready (its output may show why)"},
+		{&Error{Cause: Looping, Message: "restarted 5 times in a minute"}, "restarted 5 times in a minute",
+			"guest restarted 5 times in a minute without becoming ready, and no console has printed anything (is memoryMiB enough, is the kernel file complete?)"},
+		{&Error{Cause: Reset, Message: "restarted by itself", Lines: []string{"x"}}, "restarted by itself",
+			`guest restarted by itself (a crash, such as a triple fault: no console has printed "reboot: Restarting system")`},
 		{&Error{Cause: Lost, Message: "x"}, "lost: x", "guest lost: x"},
 	} {
 		if how := test.of.How(); how != test.how || test.of.Error() != test.error {

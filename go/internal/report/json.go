@@ -30,6 +30,7 @@ type (
 		ToLoginSeconds float64         `json:"toLoginSeconds,omitempty"`
 		Accel          string          `json:"accel,omitempty"`
 		MachineType    string          `json:"machineType,omitempty"`
+		Restarts       int             `json:"restarts,omitempty"`
 		Checks         []jsonCheck     `json:"checks"`
 		Kernel         *verdict.Result `json:"kernel,omitempty"`
 		Command        string          `json:"command,omitempty"`
@@ -91,7 +92,7 @@ func (r Report) writeJSON(w io.Writer) error {
 func (r Run) json() jsonRun {
 	out := jsonRun{
 		Machine: r.Machine, Run: r.Number, VM: r.VM, Passed: r.Passed(), Started: r.Started.UTC(), Seconds: r.Duration.Seconds(), ToLoginSeconds: r.ToLogin.Seconds(),
-		Accel: r.Accel, MachineType: r.Type, Checks: []jsonCheck{}, Kernel: r.Kernel, Command: plaintext.Lines(r.Command), Kept: r.Kept,
+		Accel: r.Accel, MachineType: r.Type, Restarts: r.Restarts, Checks: []jsonCheck{}, Kernel: r.Kernel, Command: plaintext.Lines(r.Command), Kept: r.Kept,
 	}
 	for _, result := range r.Results {
 		out.Checks = append(out.Checks, result.json())

@@ -46,6 +46,7 @@ type (
 		Time    string   `xml:"time,attr"`
 		Skipped *reason  `xml:"skipped"`
 		Failure *failure `xml:"failure"`
+		Output  string   `xml:"system-out,omitempty"`
 	}
 	reason struct {
 		Message string `xml:"message,attr"`
@@ -84,7 +85,8 @@ func (r Report) writeJUnit(w io.Writer) error {
 }
 
 // suite returns a run as a test suite. Its name is also the class of its checks: of two checks with
-// the same class and name, GitLab shows only the first.
+// the same class and name, GitLab shows only the first. The notes of the run are those of the check of the
+// kernel's log if it is reported.
 func (r Run) suite(name string) suite {
 	count := r.Count()
 	one := suite{
@@ -96,12 +98,18 @@ func (r Run) suite(name string) suite {
 			{"toLoginSeconds", seconds(r.ToLogin.Seconds())},
 		},
 	}
+	lines := r.notes()
 	for _, result := range r.Results {
-		one.Cases = append(one.Cases, result.testCase(name))
+		test := result.testCase(name)
+		if result.Name == NameKernel {
+			test.Output, lines = strings.Join(lines, "\n"), nil
+		}
+		one.Cases = append(one.Cases, test)
 	}
 	if !r.Passed() {
-		one.Output = strings.Join(r.details(), "\n")
+		lines = append(lines, r.details()...)
 	}
+	one.Output = strings.Join(lines, "\n")
 	return one
 }
 

@@ -144,6 +144,9 @@ func (r Report) writeText(w io.Writer) error {
 		for _, result := range run.Results {
 			pretty.Progress(result, true)
 		}
+		for _, line := range run.notes() {
+			pretty.Note(run.VM + ": " + line)
+		}
 		pretty.Close(run)
 		if !run.Passed() {
 			_ = run.WriteDetails(&text) // to a string

@@ -41,8 +41,10 @@ type Run struct {
 	ToLogin time.Duration
 	Accel   string // "kvm" or "tcg"; "" if QEMU did not start
 	Type    string // "q35" or "microvm"; "" if QEMU did not start
-	Results []Result
-	Kernel  *verdict.Result // on the kernel's log; nil if QEMU did not start
+	// Restarts is how often the guest has restarted.
+	Restarts int
+	Results  []Result
+	Kernel   *verdict.Result // on the kernel's log; nil if QEMU did not start
 
 	// The details of a run that has not passed.
 
@@ -173,6 +175,20 @@ func (r Report) Title(machine string, number int) string {
 	return strings.Join(words, " ")
 }
 
+// NameKernel is the name of the check of the kernel's log.
+const NameKernel = "the kernel's log is clean"
+
+// notes returns a line for each event of the kernel's log that fails nothing, and each gap.
+func (r Run) notes() []string {
+	var lines []string
+	if r.Kernel != nil {
+		for _, line := range r.Kernel.Notes() {
+			lines = append(lines, plaintext.Line(line))
+		}
+	}
+	return lines
+}
+
 // details returns the lines that help to understand why a run has not passed.
 func (r Run) details() []string {
 	var lines []string
@@ -187,9 +203,18 @@ func (r Run) details() []string {
 		lines = append(lines, strings.Split(plaintext.Lines(r.Command), "\n")...)
 	}
 	if r.Kept != "" {
-		lines = append(lines, "--- the whole output of the consoles is in "+plaintext.Line(r.Kept))
+		lines = append(lines, "--- "+r.WhereKept())
 	}
 	return lines
+}
+
+// WhereKept returns the line that names the folder Kept, for people.
+func (r Run) WhereKept() string {
+	what := "the whole output of the consoles"
+	if r.Kernel != nil && len(r.Kernel.Gaps)+len(r.Kernel.Covered) > 0 {
+		what = "the output of the consoles, of which bytes are missing,"
+	}
+	return what + " is in " + plaintext.Line(r.Kept)
 }
 
 // fewestRepeats is how many lines in a row are left out if another console has them.

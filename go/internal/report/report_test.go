@@ -14,7 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"microvm-console/internal/color"
+	"microvm-console/internal/kevent"
 	"microvm-console/internal/report"
+	"microvm-console/internal/verdict"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -60,6 +62,27 @@ var interrupted = report.Run{
 	Consoles: []report.Console{{Device: "ttyS0", Bytes: 6, Lines: []string{"hello"}, Until: `"b" was interrupted`}},
 }
 
+// noted is a run with events that fail nothing, and a gap that does not matter.
+var noted = report.Run{
+	Machine: "demo", Number: 1, VM: "demo-test-812", Started: started, Duration: 3 * time.Second, Accel: "tcg", Type: "q35", Restarts: 1,
+	Results: []report.Result{{Name: "the VM starts", Duration: 150 * ms}, {Name: report.NameKernel, Duration: 2 * ms}},
+	Kernel: &verdict.Result{
+		Verdict: verdict.Clean,
+		Events: []verdict.Event{
+			{Event: kevent.Event{Kind: kevent.Warning, Title: "WARNING: CPU: 0", Function: "fuzz_open", Begin: 12}, Console: "ttyS0", Treatment: verdict.Note, Lines: []string{}},
+			{Event: kevent.Event{Kind: kevent.Lockdep, Title: "x]]>", Begin: 99}, Console: "hvc0", Treatment: verdict.Allowed, Reason: "fixed\nin 6.13", Lines: []string{}},
+		},
+		Covered: []verdict.Gap{{Console: "hvc0", Offset: 40, Bytes: 5, Cause: "no space"}},
+	},
+}
+
+// chosen is the same run without the check of the kernel's log.
+func chosen() report.Run {
+	run := noted
+	run.Results = run.Results[:1]
+	return run
+}
+
 // reports are written in each format to testdata.
 var reports = map[string]report.Report{
 	"passed":      {Machines: []string{"demo"}, Version: "1.2", Repeat: 1, Runs: []report.Run{passed}},
@@ -70,6 +93,8 @@ var reports = map[string]report.Report{
 	"many": {Machines: []string{"demo", "web"}, Version: "1.2", Repeat: 2, Runs: []report.Run{
 		passed, run(hostile, "demo", 2), run(passed, "web", 1), run(passed, "web", 2),
 	}},
+	"noted":   {Machines: []string{"demo"}, Version: "1.2", Repeat: 1, Runs: []report.Run{noted}},
+	"chosen":  {Machines: []string{"demo"}, Version: "1.2", Repeat: 1, Runs: []report.Run{chosen()}},
 	"nothing": {Machines: []string{"demo"}, Version: "1.2", Repeat: 1},
 }
 
@@ -111,6 +136,23 @@ func TestFormats(t *testing.T) {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 			})
+		}
+	}
+}
+
+// The line that names the folder of the output says if bytes are missing there.
+func TestWhereKept(t *testing.T) {
+	for _, test := range []struct {
+		kernel *verdict.Result
+		want   string
+	}{
+		{nil, "the whole output of the consoles is in /tmp/x"},
+		{&verdict.Result{}, "the whole output of the consoles is in /tmp/x"},
+		{noted.Kernel, "the output of the consoles, of which bytes are missing, is in /tmp/x"},
+		{&verdict.Result{Gaps: noted.Kernel.Covered}, "the output of the consoles, of which bytes are missing, is in /tmp/x"},
+	} {
+		if got := (report.Run{Kernel: test.kernel, Kept: "/tmp/x"}).WhereKept(); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // writeTAP writes the report in TAP version 13 (testanything.org), which every consumer
-// reads, Perl's too. The diagnostics are YAML. The details of a run that has not passed
-// follow it as comments. A check that was not run is a skipped one, as TAP has no other
+// reads, Perl's too. The diagnostics are YAML. The notes of a run, and the details of one that has
+// not passed, follow it as comments. A check that was not run is a skipped one, as TAP has no other
 // word for it; an interrupted report ends with "Bail out!", so that no consumer takes it
 // for a pass.
 func (r Report) writeTAP(w io.Writer) error {
@@ -27,10 +27,12 @@ func (r Report) writeTAP(w io.Writer) error {
 			number++
 			writeTAPResult(&text, number, r.numbered(r.machine(run.Machine)+result.Name, run), result)
 		}
+		lines := run.notes()
 		if !run.Passed() {
-			for _, line := range run.details() {
-				text.WriteString("# " + line + "\n")
-			}
+			lines = append(lines, run.details()...)
+		}
+		for _, line := range lines {
+			text.WriteString("# " + line + "\n")
 		}
 	}
 	if r.Several() {

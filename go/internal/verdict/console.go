@@ -26,6 +26,7 @@ type console struct {
 	device  string
 	scanner *kevent.Scanner
 	end     int64  // the offset after the last byte
+	printed bool   // it has printed something, of which a part may be missing
 	kept    []byte // the newest output, up to end
 	rest    []byte // the beginning of a line that has not ended, at most stampBytes
 
@@ -52,6 +53,7 @@ func newConsole(device string, offset int64) *console {
 }
 
 func (c *console) feed(data []byte) {
+	c.printed = c.printed || len(data) > 0
 	c.end += int64(len(data))
 	c.kept = append(c.kept, data...)
 	if len(c.kept) > 2*keptBytes {
@@ -83,6 +85,7 @@ func (c *console) stamped(line []byte) {
 }
 
 func (c *console) gap(n, printed int64, cause string) {
+	c.printed = true
 	c.end += n
 	c.kept = c.kept[:0]
 	c.rest = c.rest[:0]
@@ -120,10 +123,9 @@ func (c *console) lines(begin, end int64) []string {
 	return lines
 }
 
-// uncovered returns the gaps of a console in which the kernel may have printed something that no
-// other console has.
-func (j *Judge) uncovered(c *console) []Gap {
-	var all []Gap
+// gapsOf returns the gaps of a console: those in which the kernel may have printed something that no
+// other console has, and the covered ones.
+func (j *Judge) gapsOf(c *console) (uncovered, covered []Gap) {
 	for i, gap := range c.gaps {
 		before, after := int64(-1), int64(-1) // the times of the kernel's lines next to the gap
 		for _, s := range c.stretches[:i+1] {
@@ -138,10 +140,12 @@ func (j *Judge) uncovered(c *console) []Gap {
 		}
 		covers := func(other *console) bool { return other != c && other.covers(before, after) }
 		if c.more && i == maxEvents-1 || !slices.ContainsFunc(j.consoles, covers) {
-			all = append(all, gap)
+			uncovered = append(uncovered, gap)
+		} else {
+			covered = append(covered, gap)
 		}
 	}
-	return all
+	return uncovered, covered
 }
 
 // covers reports whether the console has all that the kernel has printed between two of its

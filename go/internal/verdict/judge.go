@@ -73,13 +73,16 @@ func (j *Judge) Result() Result {
 	if r.Events == nil {
 		r.Events = []Event{}
 	}
+	printed := false
 	for _, c := range j.consoles {
-		r.Gaps = append(r.Gaps, j.uncovered(c)...)
+		uncovered, covered := j.gapsOf(c)
+		r.Gaps, r.Covered = append(r.Gaps, uncovered...), append(r.Covered, covered...)
+		printed = printed || c.printed
 	}
 	switch {
 	case len(r.Of(Fail)) > 0:
 		r.Verdict = Broken
-	case len(r.Gaps) > 0:
+	case len(r.Gaps) > 0 || !printed:
 		r.Verdict = Unknown
 	}
 	return r

@@ -6,6 +6,7 @@
 package verdict
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,7 +20,7 @@ type Verdict string
 const (
 	Clean   Verdict = "clean"   // no event fails, and the log is complete
 	Broken  Verdict = "broken"  // an event fails
-	Unknown Verdict = "unknown" // no event fails, but bytes of the log are missing
+	Unknown Verdict = "unknown" // no event fails, but bytes of the log are missing, or it has none
 )
 
 // Treatment is what an event means for the verdict.
@@ -41,6 +42,8 @@ type Result struct {
 	Verdict Verdict `json:"verdict"`
 	Events  []Event `json:"events"`         // in the order in which they ended; not nil
 	Gaps    []Gap   `json:"gaps,omitempty"` // those that no other console covers
+	// Covered are the gaps during which another console has all that the kernel has printed.
+	Covered []Gap `json:"covered,omitempty"`
 }
 
 // Event is an event that at least one console has printed.
@@ -108,6 +111,28 @@ func (r Result) Of(treatment Treatment) []Event {
 	return events
 }
 
+// Notes returns a line for each thing that fails nothing: events that are noted or allowed, with their
+// places, and gaps that another console covers.
+func (r Result) Notes() []string {
+	var lines []string
+	for _, e := range r.Of(Note) {
+		lines = append(lines, fmt.Sprintf("the kernel's log: %s (%s)", e, e.Where()))
+	}
+	for _, e := range r.Of(Allowed) {
+		lines = append(lines, fmt.Sprintf("the kernel's log: allowed (%s): %s (%s)", e.Reason, e, e.Where()))
+	}
+	for _, gap := range r.Covered {
+		lines = append(lines, fmt.Sprintf("the kernel's log: %s, but another console has the kernel's lines of that time", gap))
+	}
+	return lines
+}
+
+// Empty reports whether the verdict is Unknown because no console has printed anything.
+func (r Result) Empty() bool { return r.Verdict == Unknown && len(r.Gaps) == 0 }
+
+// empty is why the verdict is Unknown if Empty returns true.
+const empty = "no console has printed anything"
+
 // Panicked reports whether the kernel has panicked and no allowance matches.
 func (r Result) Panicked() bool {
 	for _, e := range r.Of(Fail) {
@@ -119,21 +144,24 @@ func (r Result) Panicked() bool {
 }
 
 // Err returns nil if the verdict is Clean, and otherwise why it is not: each event that fails,
-// with its place and its lines, or each gap.
+// with its place and its lines, or each gap. The line of an event begins with what an allowance can
+// match.
 func (r Result) Err() error {
 	var lines []string
-	switch r.Verdict {
-	case Broken:
-		for _, e := range r.Of(Fail) {
-			lines = append(lines, fmt.Sprintf("%s (%s)", e, e.Where()))
-			lines = append(lines, e.indented()...)
-		}
-	case Unknown:
+	switch {
+	case r.Verdict == Clean:
+		return nil
+	case r.Empty():
+		return fmt.Errorf("%s: %s", Unknown, empty)
+	case r.Verdict == Unknown:
 		for _, gap := range r.Gaps {
 			lines = append(lines, gap.String())
 		}
-	default:
-		return nil
+		return fmt.Errorf("%s: %s", Unknown, strings.Join(lines, "\n"))
 	}
-	return fmt.Errorf("%s: %s", r.Verdict, strings.Join(lines, "\n"))
+	for _, e := range r.Of(Fail) {
+		lines = append(lines, fmt.Sprintf("%s (%s)", e, e.Where()))
+		lines = append(lines, e.indented()...)
+	}
+	return errors.New(strings.Join(lines, "\n"))
 }

@@ -80,7 +80,8 @@ func TestVerdict(t *testing.T) {
 		outputs []string
 		want    string
 	}{
-		{"nothing", fail, nil, "clean"},
+		{"nothing", fail, nil, "unknown"},
+		{"only one console prints", fail, []string{"", boot}, "clean"},
 		{"no event", fail, []string{boot + end, boot + end}, "clean"},
 		{"a warning fails", fail, []string{boot + warning + end}, "broken fail:warning"},
 		{"a warning is a note", verdict.Rules{Warnings: verdict.Note}, []string{boot + warning + end}, "clean note:warning"},
@@ -138,6 +139,16 @@ func TestGaps(t *testing.T) {
 	if want := fmt.Sprintf("unknown: 5 bytes are missing on ttyS0 before offset %d (a test)\n", at); !strings.HasPrefix(r.Err().Error(), want) {
 		t.Error(r.Err())
 	}
+	if r := judge(fail); !r.Empty() || r.Err().Error() != "unknown: no console has printed anything" {
+		t.Errorf("without output: %v", r.Err())
+	}
+	r = judge(fail, boot+gap+end, boot+"x\n"+end)
+	if diff := cmp.Diff([]verdict.Gap{{"ttyS0", at, 5, "a test"}}, r.Covered); diff != "" || r.Gaps != nil {
+		t.Errorf("%s, gaps %+v", diff, r.Gaps)
+	}
+	if got, want := r.Notes(), fmt.Sprintf("the kernel's log: 5 bytes are missing on ttyS0 before offset %d (a test), but another console has the kernel's lines of that time", at); len(got) != 1 || got[0] != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	j := verdict.New(fail, "ttyS0")
 	j.Gap(0, 0, 5, "grows")
 	j.Gap(0, 0, 9, "grows")
@@ -159,6 +170,9 @@ func TestEvent(t *testing.T) {
 	}
 	if want := `panic: Kernel panic - not syncing: \x1b]0;x\a`; e.String() != want {
 		t.Errorf("got %q, want %q", e.String(), want)
+	}
+	if err := r.Err(); !strings.HasPrefix(err.Error(), e.String()+" (ttyS0, ") {
+		t.Errorf("got %q", err)
 	}
 	var text strings.Builder
 	if err := r.Write(&text); err != nil || !strings.HasPrefix(text.String(), "broken\nfail: panic: ") || strings.ContainsAny(text.String(), "\x1b\a") {

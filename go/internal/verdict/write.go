@@ -22,8 +22,14 @@ func (r Result) Write(w io.Writer) error {
 			lines = append(lines, e.indented()...)
 		}
 	}
+	if r.Empty() {
+		lines = append(lines, empty)
+	}
 	for _, gap := range r.Gaps {
 		lines = append(lines, "gap: "+gap.String())
+	}
+	for _, gap := range r.Covered {
+		lines = append(lines, "covered gap: "+gap.String())
 	}
 	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
 	return err

@@ -41,7 +41,7 @@ func TestEnd(t *testing.T) {
 		{"no event", end{exit: clean}, "QEMU was ended (status 0)", "QEMU was ended (status 0)", false},
 		{"a panic", end{exit: clean, cause: &guest.Error{Cause: guest.Panicked, Message: "Kernel panic - not syncing: \x1b[2J"}},
 			`panicked: Kernel panic - not syncing: \x1b[2J`, "guest panicked: Kernel panic - not syncing: \x1b[2J", true},
-		{"a restart loop", end{exit: clean, cause: &guest.Error{Cause: guest.Looping, Message: "restarted 5 times in a minute"}},
+		{"a restart loop", end{exit: clean, cause: &guest.Error{Cause: guest.Looping, Message: "restarted 5 times in a minute", Lines: []string{"x"}}},
 			"restarted 5 times in a minute", "guest restarted 5 times in a minute without becoming ready (its output may show why)", true},
 		{"a panic during a stop", end{exit: clean, stopped: true, report: byACPI, cause: &guest.Error{Cause: guest.Panicked, Message: "x"}},
 			"panicked: x", "guest panicked: x", true},

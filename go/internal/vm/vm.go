@@ -49,7 +49,10 @@ type Options struct {
 	// Silence is the time after QEMU's start after which a note says that no console has
 	// printed anything. Default: 10 s.
 	Silence time.Duration
-	// Observer gets the output of the consoles.
+	// FailOnReset ends the VM if the guest restarts and its kernel has not announced it; see
+	// guest.Guest.CheckRestart.
+	FailOnReset bool
+	// Observer gets the output of the consoles, and the restarts.
 	Observer Observer
 	// Dump adds the guest's memory to the crash bundle of a machine that collects.
 	Dump bool
@@ -69,6 +72,8 @@ type Observer struct {
 	Printed func(i int, data []byte)
 	// Missing is called where bytes are missing; see journal.Missing.
 	Missing func(i int, err error)
+	// Restarted is called after a restart of the guest that does not end the VM.
+	Restarted func()
 }
 
 // WriteInitrd writes an initramfs to a new file, which the VM removes at its end. m is the VM with
@@ -138,7 +143,7 @@ func New(m vmconfig.Machine, options Options) *VM {
 	}
 	v.watcher = &watcher{
 		qemu: v.qemu, guest: v.guest, record: v.record, consoles: v.consoles, outputs: v.outputs, windows: v.windows,
-		events: newEvents(v.guest, v.outputs, v.windows), observer: options.Observer, silence: options.Silence, gdb: m.GDB || options.GDB,
+		events: newEvents(v.guest, v.outputs, v.windows), observer: options.Observer, silence: options.Silence, strict: options.FailOnReset, gdb: m.GDB || options.GDB,
 		collector: &collector{vm: v, dump: options.Dump}, keeps: m.Collect,
 	}
 	v.watcher.events.keeps = m.Collect
@@ -253,7 +258,7 @@ func (v *VM) awaitWatchers() error {
 	v.qemu.agent.Close()
 	watched := v.qemu.group.Wait()
 	v.outputs.awaitRead()
-	v.watcher.noteRestarts() // the last one may have come with QEMU's end
+	v.watcher.checkLast()
 	return joined(err, watched)
 }
 

@@ -30,13 +30,14 @@ type watcher struct {
 	events    *events
 	observer  Observer      // see Options
 	silence   time.Duration // see Options
+	strict    bool          // see Options.FailOnReset
 	silent    string        // the current note of noteSilence; "" if none
 	gdb       bool          // QEMU serves gdb on a socket of ours
 	collector *collector    // writes crash bundles
 	keeps     bool          // QEMU keeps the guest paused when it fails, restarts or powers off; see qemu.Control
 	paused    string        // QEMU's run state while the guest is paused; else ""
 	restarts  int           // the number of restarts in the journals
-	cause     *guest.Error  // why run has ended QEMU; read after run has returned
+	cause     *guest.Error  // why run has ended QEMU, or what checkLast has found; read after run has returned
 }
 
 // start starts watching the guest until QEMU has ended.
@@ -114,7 +115,10 @@ func (w *watcher) run() {
 // restarted processes a restart of the guest, which may already be ready again.
 func (w *watcher) restarted() {
 	w.noteRestarts()
-	w.terminate(w.guest.CheckRestart())
+	w.terminate(w.guest.CheckRestart(w.strict))
+	if w.cause == nil && w.observer.Restarted != nil {
+		w.observer.Restarted()
+	}
 	if w.guest.State().ReadyBy == "" {
 		_ = w.record.become(state.Booting) // the status shows it even without the file
 	}
@@ -154,6 +158,17 @@ func (w *watcher) noteRestarts() {
 		for _, c := range w.consoles.all() {
 			c.Relay().NoteRestart()
 		}
+	}
+}
+
+// checkLast processes a restart of the guest that came with QEMU's end, once run has returned.
+func (w *watcher) checkLast() {
+	if w.guest.State().Restarts == w.restarts {
+		return
+	}
+	w.noteRestarts()
+	if w.cause == nil {
+		w.cause = w.guest.CheckRestart(w.strict)
 	}
 }
 

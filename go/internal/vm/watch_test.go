@@ -78,6 +78,21 @@ func TestReadyBeforeTheRestartIsProcessed(t *testing.T) {
 	}
 }
 
+// A restart that is processed only after QEMU's end is recorded, and fails like an earlier one.
+func TestRestartAtTheEnd(t *testing.T) {
+	v := New(machine(t), Options{FailOnReset: true})
+	v.guest.Start(time.Now())
+	v.watcher.checkLast()
+	if v.watcher.cause != nil {
+		t.Errorf("without a restart: %v", v.watcher.cause)
+	}
+	v.guest.Reset([]int64{0, 0}, time.Now())
+	v.watcher.checkLast()
+	if cause := v.watcher.cause; cause == nil || cause.Cause != guest.Reset || v.watcher.restarts != 1 {
+		t.Errorf("got %v, %d restarts", cause, v.watcher.restarts)
+	}
+}
+
 func TestAwaitReadyOfAVMThatEnds(t *testing.T) {
 	v, ended := run(t, machine(t))
 	started(t, v)

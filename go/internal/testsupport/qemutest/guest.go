@@ -16,6 +16,7 @@ import (
 type answer struct {
 	Output string
 	Status int
+	Reset  bool // the command restarts the guest instead of ending
 }
 
 // commandLine matches the line that consoletest.Console.Shell types: a quoted command between two
@@ -65,10 +66,15 @@ func (f *fake) answer(out io.Writer, factor, command string, answers map[string]
 	}
 	found, ok := answers[command]
 	if !ok {
-		found = answer{"sh: " + command + ": not found\n", 127}
+		found = answer{Output: "sh: " + command + ": not found\n", Status: 127}
 	}
 	n, _ := strconv.Atoi(factor) // digits, by the pattern
-	fmt.Fprintf(out, "<%d>\r\n%s<%d:%d>\r\n", 6*n, strings.ReplaceAll(found.Output, "\n", "\r\n"), 7*n, found.Status)
+	fmt.Fprintf(out, "<%d>\r\n%s", 6*n, strings.ReplaceAll(found.Output, "\n", "\r\n"))
+	if found.Reset {
+		f.send(resetEvent)
+		return
+	}
+	fmt.Fprintf(out, "<%d:%d>\r\n", 7*n, found.Status)
 }
 
 // awaitOff echoes lines until it reads the word of fake.off. Then it prints a line and powers off.

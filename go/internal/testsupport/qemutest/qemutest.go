@@ -7,6 +7,7 @@
 // break. Words of the kernel command line change its behavior:
 //
 //	fake.acpi=ignore    the power button does nothing
+//	fake.acpi=reset     the power button restarts the guest
 //	fake.quit=ignore    the monitor's quit does nothing
 //	fake.term=ignore    SIGTERM does nothing
 //	fake.mute           the monitor never answers
@@ -313,6 +314,8 @@ func (f *fake) execute(command string) {
 	switch {
 	case command == "qmp_capabilities":
 		go f.guest()
+	case command == "system_powerdown" && f.words["fake.acpi"] == "reset":
+		f.send(resetEvent)
 	case command == "system_powerdown" && f.words["fake.acpi"] != "ignore" && f.keeps():
 		f.keep("guest-shutdown")
 	case command == "system_powerdown" && f.words["fake.acpi"] != "ignore":

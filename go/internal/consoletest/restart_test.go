@@ -1,0 +1,42 @@
+package consoletest
+
+import (
+	"context"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"microvm-console/internal/vmconfig"
+)
+
+// A restart ends the command that runs at once. Another check continues, and a later command runs.
+func TestRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		console, guest := connected(t)
+		go io.Copy(io.Discard, guest)
+		s := suiteOn(console, true, vmconfig.Check{Name: "command", Run: "sleep 60"}, vmconfig.Check{Name: "text", Expect: "hello"},
+			vmconfig.Check{Name: "tests", Run: "kselftest", KTAP: true})
+		for i, want := range map[int]string{
+			0: `no answer to "sleep 60" on ttyS0: the guest restarted; no shell has started it`,
+			1: `no "hello" on ttyS0 within 1m0s; it printed nothing`,
+			2: `guest: no results of tests on ttyS0: no answer to "kselftest" on ttyS0: the guest restarted; no shell has started it`,
+		} {
+			check := s.declared()[i]
+			go func() {
+				time.Sleep(time.Second)
+				s.Restarts.Note()
+			}()
+			err := check.within(t.Context(), time.Minute)
+			if diff := cmp.Diff(want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+		}
+		s.Restarts.Note() // no check runs
+		if err := s.Restarts.end(func(ctx context.Context) error { return context.Cause(ctx) })(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
