@@ -96,16 +96,12 @@ func (l *launch) checkVerdict(relays qemu.Relays) error {
 	return nil
 }
 
-// missing returns what a log lacks that a verdict needs; "" if nothing. It is called after Result.
-func (l *kernelLog) missing() string {
-	printed := false
-	for i, c := range l.consoles {
-		printed = printed || l.read[i] > c.start()
-	}
+// missing returns what the log lacks that a verdict needs; "" if nothing.
+func (l *kernelLog) missing(result verdict.Result) string {
 	switch {
-	case !printed:
+	case result.Empty():
 		return "nothing was printed"
-	case !l.judge.HasKernel():
+	case result.Verdict == verdict.Clean && !l.judge.HasKernel():
 		return "no line of a Linux kernel was printed"
 	}
 	return ""
@@ -116,8 +112,7 @@ func (l *kernelLog) missing() string {
 func (l *launch) judgeKernel(w *watch, found *guest.Error, status int) int {
 	w.log.update()
 	result := w.log.judge.Result()
-	missing := w.log.missing()
-	if missing != "" && result.Verdict == verdict.Clean {
+	if missing := w.log.missing(result); missing != "" {
 		return l.noVerdict(missing, found, status)
 	}
 	var text strings.Builder
@@ -128,8 +123,6 @@ func (l *launch) judgeKernel(w *watch, found *guest.Error, status int) int {
 	switch {
 	case found != nil && found.Panic() || result.Panicked():
 		return cmdline.StatusPanic
-	case result.Empty() && status != 0: // which says more
-		return status
 	case result.Verdict != verdict.Clean:
 		return cmdline.StatusFailed
 	case status == 0 && w.crashed():
