@@ -142,7 +142,7 @@ func chosen(c *cli.Context, pattern *regexp.Regexp) func(consoletest.Check) bool
 // checkFiles checks the files of a machine that changes none.
 func checkFiles(machine vmconfig.Machine) error {
 	unchanged := machine.WithoutChanges()
-	return multierror.Append(unchanged.CheckFiles(), unchanged.CheckDisks(), vmconfig.CheckAllowFile(machine)).ErrorOrNil()
+	return multierror.Append(unchanged.CheckFiles(), unchanged.CheckDisks(), unchanged.CheckShares(), vmconfig.CheckAllowFile(machine)).ErrorOrNil()
 }
 
 // mostLines is how many numbered lines the journal of a console can keep beside the other
