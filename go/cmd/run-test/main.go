@@ -42,10 +42,10 @@ too, and are reported only if they fail.
 
 The last check is the verdict on the kernel's log of the whole boot. It is clean, broken (the
 kernel has reported an event that the field kernelLog does not allow), or unknown (bytes are
-missing). It is always given; with --run, it is reported if it fails.
+missing, or there are none). It is always given; with --run, it is reported if it fails.
 
-A VM that ends is one failure; checks that cannot run any more are reported as not run. So is a
-guest that restarts, unless its kernel has announced it: it has crashed.
+A VM that ends is one failure, and so is a guest that restarts, unless its kernel has announced
+it; checks that cannot run any more are reported as not run.
 After a failed check, the last lines of each console and QEMU's command line are shown, and
 everything that the consoles printed is kept, with the report in each format, in a folder
 that is printed, or in that of --artifacts.
