@@ -3,6 +3,7 @@ package vmconfig
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -90,5 +91,32 @@ func (k *KernelLog) validate(wrong func(field, format string, args ...any)) {
 		if strings.TrimSpace(allowance.Reason) == "" {
 			wrong(field+"reason", "is missing (write why the event is allowed; reports have it)")
 		}
+	}
+}
+
+// warningLevel is the level of the kernel's warnings. A console prints the messages below its level.
+const warningLevel = 4
+
+// validateLevel rejects kernel parameters that hide warnings, if a warning fails.
+func (k *KernelLog) validateLevel(params []string, wrong func(field, format string, args ...any)) {
+	if k == nil || k.Warnings != verdict.Fail || slices.Contains(params, "ignore_loglevel") {
+		return
+	}
+	hides := -1 // the index of the parameter; the last one counts
+	for i, param := range params {
+		switch name, value, _ := strings.Cut(param, "="); name {
+		case "quiet":
+			hides = i
+		case "debug":
+			hides = -1
+		case "loglevel":
+			hides = -1
+			if level, err := strconv.Atoi(value); err == nil && level <= warningLevel {
+				hides = i
+			}
+		}
+	}
+	if hides >= 0 {
+		wrong(fmt.Sprintf("kernelParams[%d]", hides), "%q keeps warnings off the consoles, so none can fail (remove it, or set kernelLog.warnings to \"note\")", params[hides])
 	}
 }

@@ -1,7 +1,9 @@
 package vmconfig_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +54,30 @@ func TestKernelLogMistakes(t *testing.T) {
 	_, err := vmconfig.Parse(kernelLog(`{"allow": [{"match": "(", "reason": "y"}]}`))
 	if err == nil || !strings.Contains(err.Error(), `kernelLog.allow[0].match: invalid regular expression "("`) {
 		t.Errorf("invalid expression: %v", err)
+	}
+}
+
+func TestWarningsThatAreHidden(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		params string
+		want   int // the index of the parameter; -1: none
+	}{
+		{`"quiet"`, 0},
+		{`"a", "loglevel=4"`, 1},
+		{`"loglevel=5"`, -1},
+		{`"quiet", "loglevel=7"`, -1},
+		{`"debug", "quiet"`, 1},
+		{`"quiet", "ignore_loglevel"`, -1},
+	} {
+		for _, warnings := range []string{"fail", "note"} {
+			text := bytes.Replace(kernelLog(`{"warnings": "`+warnings+`"}`), []byte("{"), []byte(`{"kernelParams": [`+test.params+`],`), 1)
+			_, err := vmconfig.Parse(text)
+			hidden := err != nil && strings.Contains(err.Error(), fmt.Sprintf("kernelParams[%d]: ", test.want))
+			if want := test.want >= 0 && warnings == "fail"; hidden != want || err != nil && !want {
+				t.Errorf("%s, %s: %v", test.params, warnings, err)
+			}
+		}
 	}
 }
 

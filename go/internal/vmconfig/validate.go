@@ -84,6 +84,7 @@ func (m Machine) Validate() error {
 	m.validateNetwork(wrong)
 	m.validateChecks(wrong)
 	m.KernelLog.validate(wrong)
+	m.KernelLog.validateLevel(m.KernelParams, wrong)
 	if m.Vsock != nil && (m.Vsock.CID < minCID || m.Vsock.CID > maxCID) {
 		wrong("vsock.cid", "%d is out of range (%d to %d, different for each VM of this host)", m.Vsock.CID, minCID, maxCID)
 	}
