@@ -1,9 +1,13 @@
 package consoletest
 
-import "regexp"
+import (
+	"regexp"
+
+	"microvm-console/internal/kevent"
+)
 
 // kernelLine matches a line that the kernel prints to a console (printk).
-var kernelLine = regexp.MustCompile(`\[ *[0-9]+\.[0-9]{6}\] [^\n]*\n`)
+var kernelLine = regexp.MustCompile(kevent.LinePrefix + `[^\n]*\n`)
 
 // withoutKernelLines returns text without the lines of the kernel. original returns the
 // position in text of a position in the result.

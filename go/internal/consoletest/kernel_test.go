@@ -15,6 +15,7 @@ func TestWithoutKernelLines(t *testing.T) {
 		{"none", "a\r\nb", "a\r\nb"},
 		{"between lines", "a\r\n" + line + "b", "a\r\nb"},
 		{"in the middle of a word", "/dev/tt" + line + line + "yS0", "/dev/ttyS0"},
+		{"with the caller (CONFIG_PRINTK_CALLER)", "/dev/tt[    2.192861][    T1] tsc: x\r\nyS0", "/dev/ttyS0"},
 		{"not at its end yet", "a[    2.192861] tsc: Re", "a[    2.192861] tsc: Re"},
 		{"something else in brackets", "[1] done\r\n[ok] x\r\n", "[1] done\r\n[ok] x\r\n"},
 	} {

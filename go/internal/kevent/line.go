@@ -25,6 +25,10 @@ type line struct {
 // another line, may precede it.
 var stamp = regexp.MustCompile(`\[ *([0-9]{1,9}\.[0-9]{1,9})(?:@[0-9]| / [0-9: .-]{1,24}| < *[0-9.]+ ?>)?\] ?(?:\[ *([TC][0-9]+)\] ?)?`)
 
+// LinePrefix is a regular expression for what the kernel prints before a line on its consoles: its time,
+// and the caller with CONFIG_PRINTK_CALLER.
+const LinePrefix = `\[ {0,6}[0-9]{1,8}\.[0-9]{6}\](?:\[ *[TC][0-9]+\])? `
+
 // callerOnly matches the prefix of a kernel that prints callers and no times.
 var callerOnly = regexp.MustCompile(`^\[ *([TC][0-9]+)\] `)
 

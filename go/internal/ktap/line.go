@@ -5,12 +5,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"microvm-console/internal/kevent"
 )
 
 var (
-	// kernelTime matches what begins a line of the kernel: its level, its time, and with
-	// CONFIG_PRINTK_CALLER its thread or CPU.
-	kernelTime = regexp.MustCompile(`(?:<\d{1,3}>)?\[ {0,6}\d{1,8}\.\d{6}\](?:\[ *[TC]\d+\])? `)
+	// kernelTime matches what begins a line of the kernel, also with its level.
+	kernelTime = regexp.MustCompile(`(?:<\d{1,3}>)?` + kevent.LinePrefix)
 
 	versionLine = regexp.MustCompile(`K?TAP version \d{1,3}$`)
 	planLine    = regexp.MustCompile(`^1\.\.(\d{1,9})(?:\s*#\s*((?i:skip)\S*)\s*(.*))?\s*$`)
