@@ -73,7 +73,7 @@ func (l *launch) run(ctx context.Context) (status int, err error) {
 	}
 	found := l.conclude(ctx, w, status)
 	if w.log != nil && !onlyPrints(l.user) {
-		status = l.judgeKernel(w, found, status)
+		status = l.judgeKernel(w.log, found, status)
 	}
 	return status, nil
 }
@@ -91,7 +91,11 @@ const recordLimit = 5 * time.Second
 func (l *launch) conclude(ctx context.Context, w *watch, status int) *guest.Error {
 	found, suspected := w.judge()
 	if found != nil {
-		l.log("%s", l.palette.Red("guest "+plaintext.Line(found.How())))
+		text := "guest " + found.How()
+		if found.Cause == guest.Reset {
+			text = found.Error() // which says what is missing
+		}
+		l.log("%s", l.palette.Red(plaintext.Line(text)))
 	}
 	if suspected != nil {
 		l.log("%s", l.palette.Yellow(fmt.Sprintf("the guest may have panicked: the last line of %s is %q", suspected.Device(), suspected.Message())))

@@ -109,10 +109,10 @@ func (l *kernelLog) missing(result verdict.Result) string {
 
 // judgeKernel prints the verdict on the kernel's log, and returns the exit status. status is QEMU's, and
 // found is why the guest has ended, or nil.
-func (l *launch) judgeKernel(w *watch, found *guest.Error, status int) int {
-	w.log.update()
-	result := w.log.judge.Result()
-	if missing := w.log.missing(result); missing != "" {
+func (l *launch) judgeKernel(log *kernelLog, found *guest.Error, status int) int {
+	log.update()
+	result := log.judge.Result()
+	if missing := log.missing(result); missing != "" {
 		return l.noVerdict(missing, found, status)
 	}
 	var text strings.Builder
@@ -125,8 +125,7 @@ func (l *launch) judgeKernel(w *watch, found *guest.Error, status int) int {
 		return cmdline.StatusPanic
 	case result.Verdict != verdict.Clean:
 		return cmdline.StatusFailed
-	case status == 0 && w.crashed():
-		l.log("the guest crashed: it restarted without the kernel's line \"reboot: Restarting system\"")
+	case status == 0 && found != nil && found.Cause == guest.Reset:
 		return cmdline.StatusFailed
 	}
 	return status

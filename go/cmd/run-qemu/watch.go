@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"sync"
 	"time"
@@ -101,7 +100,8 @@ func (w *watch) reset(r restart) {
 	}
 }
 
-// judge returns why the guest has ended: by a panic, or after too many restarts. Otherwise
+// judge returns why the guest has ended: by a panic, after too many restarts, or, with --verdict, by a
+// restart that ended QEMU (-no-reboot) and that the kernel has not announced. Otherwise
 // found is nil, and suspected is a panic that is likely but not certain, if there is one. It is
 // called when QEMU has ended and the journals have all that it printed.
 func (w *watch) judge() (found *guest.Error, suspected *guest.Suspicion) {
@@ -114,12 +114,14 @@ func (w *watch) judge() (found *guest.Error, suspected *guest.Suspicion) {
 		g.Reset(r.ends, r.at)
 		found = g.CheckRestart(false)
 	}
-	w.replay(g, read, restart{w.printed(), time.Now()})
+	end := restart{w.printed(), time.Now()}
+	w.replay(g, read, end)
 	switch {
 	case w.panicked:
 		return g.ReportedPanic(), nil
 	case w.last.Reset():
-		return g.FindPanic(), nil
+		g.Reset(end.ends, end.at)
+		return g.CheckRestart(w.log != nil), nil
 	case w.last.Guest:
 		return nil, nil
 	case g.State().ReadyBy != "":
@@ -128,24 +130,6 @@ func (w *watch) judge() (found *guest.Error, suspected *guest.Suspicion) {
 		return found, nil
 	}
 	return nil, g.Suspect()
-}
-
-// crashed reports whether a restart of the guest has ended QEMU (-no-reboot) and no console has the line that
-// the kernel prints before a restart.
-func (w *watch) crashed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.last.Reset() {
-		return false
-	}
-	for i, end := range w.printed() {
-		c := w.consoles[i]
-		text, err := c.text(c.start()+max(0, end-readBack), c.start()+end)
-		if err != nil || bytes.Contains(text, []byte("reboot: ")) {
-			return false
-		}
-	}
-	return true
 }
 
 // replay feeds g with what the consoles printed up to a restart, starting after the bytes that
