@@ -92,8 +92,8 @@ func (l *launch) conclude(ctx context.Context, w *watch, status int) *guest.Erro
 	found, suspected := w.judge()
 	if found != nil {
 		text := "guest " + found.How()
-		if found.Cause == guest.Reset {
-			text = found.Error() // which says what is missing
+		if found.Cause == guest.Reset && len(found.Lines) > 0 {
+			text = found.Error() // which says what the output lacks
 		}
 		l.log("%s", l.palette.Red(plaintext.Line(text)))
 	}
