@@ -9,9 +9,9 @@ import (
 )
 
 // The commands of docs/own-vm.md make a VM from the template, and those of the README begin
-// in the same way. The flake that the document shows has the options of the template.
+// in the same way. The flake that the document shows has the options of the template. It is not parallel,
+// since TestTemplate needs the ports of the template too.
 func TestOwnVMDocument(t *testing.T) {
-	t.Parallel()
 	const document = "docs/own-vm.md"
 	here, err := filepath.Abs(harness.Root)
 	if err != nil {

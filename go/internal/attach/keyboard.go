@@ -22,8 +22,9 @@ const (
 	pieceSize = 4096
 	// typedAhead is how many such pieces are queued for a guest that does not read.
 	typedAhead = 64
-	// streamEndLimit is how long a failed input waits for the stream to end too.
-	streamEndLimit = time.Second
+	// streamEndLimit is how long a failed input waits for the end or the loss of the stream: that is
+	// reported once the owner has been looked for, which takes seconds on a busy host.
+	streamEndLimit = 10 * time.Second
 )
 
 // keyboard is the input of the user, from a terminal or a pipe, on its way to the guest.
