@@ -239,6 +239,10 @@ func (f *follower) awaitStart(ctx context.Context, same bool) error {
 	return nil
 }
 
+// gapLimit is how long the owner may take to answer after it has ended a connection, as at a gap, before
+// the connection counts as lost.
+const gapLimit = 500 * time.Millisecond
+
 // reconnect finds the target again, which may have a new owner. If there is none and the
 // request is to stay, it returns errEnded.
 func (f *follower) reconnect(ctx context.Context) error {
@@ -247,9 +251,11 @@ func (f *follower) reconnect(ctx context.Context) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, f.request.ReturnLimit)
 	defer cancel()
-	for {
+	for limit := gapLimit; ; limit = f.request.ReturnLimit {
 		wait(limited, retryEvery)
-		t, err := Find(limited, f.target.place())
+		look, done := context.WithTimeout(limited, limit)
+		t, err := Find(look, f.target.place())
+		done()
 		if err != nil || t.owner != f.target.owner {
 			if err := f.reportLost(); err != nil {
 				return err
