@@ -1,9 +1,7 @@
 package kevent
 
 import (
-	"cmp"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -18,11 +16,6 @@ var details = regexp.MustCompile(`^\s*(?:` +
 	`INFO: lockdep|\d+ locks? held|no locks held|#\d+: |Showing all|irq event|hardirqs |softirqs |Preemption disabled|in_atomic|` + // locks
 	`Sending NMI|NMI backtrace|rcu|\t|\(detected|"echo 0|\w+ +[RSDTtXZ] )`) // stalls
 
-var (
-	lockName = regexp.MustCompile(`, at: *(?:\[<[^>]*>\] *)?([A-Za-z_][\w.$]*)\+0x`)
-	acquires = regexp.MustCompile(`(?:is trying to (?:acquire|release)|is already holding|^\S+/\d+ .*takes:|is freeing memory|just changed the state)`)
-)
-
 // bodyNames match the functions in the lines after a headline.
 var bodyNames = []namePattern{
 	{[]Kind{Workqueue}, regexp.MustCompile(`(?:last function: |workfn=)(\w+)`)},
@@ -35,14 +28,14 @@ const userReturn = "returning to user space"
 
 // read reads a line that follows the headline, and reports whether it is a part of the report.
 func (r *report) read(l line) bool {
-	if r.readFunction(l.text) {
+	if r.calls.read(l.text) {
 		r.limit = 0
 		return true
 	}
-	r.expectNext(l.text)
+	r.calls.expect(l.text, r.e.Kind)
 	for _, n := range bodyNames {
 		if function, found := n.in(l.text, r.e.Kind); found {
-			r.named = append(r.named, function)
+			r.calls.named = append(r.calls.named, function)
 		}
 	}
 	trimmed := strings.TrimSpace(l.text)
@@ -50,79 +43,26 @@ func (r *report) read(l line) bool {
 	case r.e.Kind == Kmemleak:
 		return strings.HasPrefix(l.text, "  ")
 	case strings.HasPrefix(trimmed, "stack backtrace:"):
-		r.backtrace, r.trace, r.path = true, nil, nil
+		r.calls.backtrace, r.calls.trace, r.calls.path = true, nil, nil
 	case strings.HasPrefix(trimmed, "Allocated by"), strings.HasPrefix(trimmed, "Freed by"), strings.HasPrefix(trimmed, "Uninit was"):
-		r.frozen = len(r.trace) > 0
+		r.calls.frozen = len(r.calls.trace) > 0
 	case strings.Contains(r.e.Title, userReturn):
 		return r.userReturn(trimmed)
 	}
-	traced := r.e.Kind == Lockdep && r.backtrace && len(r.trace) > 0 // its last part
+	traced := r.e.Kind == Lockdep && r.calls.backtrace && len(r.calls.trace) > 0 // its last part
 	if r.head.whole && l.text != "" && !traced {
 		return true
 	}
 	return details.MatchString(l.text)
 }
 
-// expectNext notes what the line after this one has.
-func (r *report) expectNext(text string) {
-	r.preemption = strings.HasPrefix(text, "Preemption disabled at:")
-	if r.e.Kind == Lockdep {
-		r.lockNext = r.lockNext || acquires.MatchString(text)
-		r.irqSafe = r.irqSafe && text == "" || strings.HasSuffix(text, "-irq-safe at:")
-	}
-}
-
 // userReturn reports whether a line belongs to a report whose title has userReturn: the list
 // of locks is its last part.
 func (r *report) userReturn(text string) bool {
-	if !r.backtrace {
-		r.backtrace = strings.Contains(text, " held by ")
+	if !r.calls.backtrace {
+		r.calls.backtrace = strings.Contains(text, " held by ")
 		return text != ""
 	}
 	r.closed = !strings.HasPrefix(text, "#")
 	return !r.closed
-}
-
-// readFunction adds the function in a line, and reports whether it has one.
-func (r *report) readFunction(text string) bool {
-	if f, found := parseFrame(text); found {
-		switch {
-		case r.preemption:
-			r.preemption = false
-		case r.irqSafe:
-			r.addInterrupted(f.name)
-		case r.lockNext:
-			r.named, r.lockNext = append(r.named, f.name), false
-		case f.certain && !r.frozen:
-			r.trace, r.path = append(r.trace, f), append(r.path, f.name)
-		}
-		return true
-	}
-	if !strings.Contains(text, "+0x") {
-		return false
-	}
-	match := counter.FindStringSubmatch(text)
-	if match != nil && !r.frozen {
-		r.path = append(r.path, plainName(match[1]))
-	}
-	if match == nil {
-		match = link.FindStringSubmatch(text) // what was called had no name
-	}
-	if match != nil {
-		r.pc = cmp.Or(r.pc, plainName(match[1]))
-		return true
-	}
-	match = lockName.FindStringSubmatch(text)
-	if match != nil && r.lockNext {
-		r.named, r.lockNext = append(r.named, plainName(match[1])), false
-	}
-	return match != nil
-}
-
-// addInterrupted adds a frame of the trace in which an interrupt has taken the lock: the report of a
-// wrong order of locks is about its function.
-func (r *report) addInterrupted(name string) {
-	if !r.helps(name) {
-		r.named, r.irqSafe = slices.Insert(r.named, 0, name), false
-	}
 }

@@ -8,7 +8,7 @@ import (
 
 // event returns the finished event.
 func (r *report) event() Event {
-	for _, f := range r.trace[:min(len(r.trace), maxFrames)] {
+	for _, f := range r.calls.trace[:min(len(r.calls.trace), maxFrames)] {
 		r.e.Trace = append(r.e.Trace, f.text)
 	}
 	r.e.Function = r.function()
@@ -23,11 +23,12 @@ func (r *report) function() string {
 			return name
 		}
 	}
-	candidates := slices.Clone(r.named)
-	if r.e.Kind != HungTask && r.pc != "" {
-		candidates = append(candidates, r.pc)
+	c := &r.calls
+	candidates := append(slices.Clone(c.interrupted), c.named...)
+	if r.e.Kind != HungTask && c.pc != "" {
+		candidates = append(candidates, c.pc)
 	}
-	return r.culprit(append(candidates, r.path...))
+	return r.culprit(append(candidates, c.path...))
 }
 
 // loops reports whether the report is about a loop or a recursion: its innermost functions differ
@@ -42,7 +43,7 @@ const smpCall = "smp_call_function"
 
 // calledPart returns the function that the innermost of the callers has called.
 func (r *report) calledPart() string {
-	path := r.path
+	path := r.calls.path
 	if at := slices.IndexFunc(path, interrupts.MatchString); at >= 0 && r.e.Kind == RCUStall {
 		path = path[at+1:] // what was interrupted
 	}

@@ -72,7 +72,7 @@ func (r *report) headline(h *head, text string, l line) {
 	r.refine(h.kind, text)
 	for _, n := range names {
 		if function, found := n.in(text, r.e.Kind); found {
-			r.named, r.limit = append(r.named, plainName(function)), 0
+			r.calls.named, r.limit = append(r.calls.named, plainName(function)), 0
 		}
 	}
 	for _, n := range tasks {
@@ -80,7 +80,9 @@ func (r *report) headline(h *head, text string, l line) {
 			r.e.Task = task
 		}
 	}
-	r.lockNext = r.e.Kind == Lockdep && holding.MatchString(text)
+	if r.e.Kind == Lockdep && holding.MatchString(text) {
+		r.calls.next = locking
+	}
 	r.setCPU(onCPU.FindStringSubmatch(text))
 	r.setTask(text)
 	r.closed = h.kind == OOM && h.joins // the kernel has chosen a process
@@ -137,11 +139,11 @@ func (r *report) continues(h *head, headline string) bool {
 		return false
 	case h.kind == Oops:
 		again := r.died && oopsCount.MatchString(headline)
-		return len(r.trace) == 0 && !again && slices.Contains([]Kind{Oops, Bug, ListCorruption}, r.e.Kind)
+		return len(r.calls.trace) == 0 && !again && slices.Contains([]Kind{Oops, Bug, ListCorruption}, r.e.Kind)
 	case h.kind == Kmemleak:
 		return strings.HasPrefix(r.e.Title, "BUG: memory leak") && r.lines < preface/2
 	}
-	return len(r.trace) == 0 && r.lines < preface && r.completes(h.kind, headline)
+	return len(r.calls.trace) == 0 && r.lines < preface && r.completes(h.kind, headline)
 }
 
 // completes reports whether this report is the message of a BUG or WARN that a headline of
@@ -149,7 +151,7 @@ func (r *report) continues(h *head, headline string) bool {
 func (r *report) completes(kind Kind, headline string) bool {
 	switch kind {
 	case Bug, Warning:
-		return r.e.Kind == ListCorruption || r.e.Kind == Refcount || r.e.Kind == Bug && r.named == nil
+		return r.e.Kind == ListCorruption || r.e.Kind == Refcount || r.e.Kind == Bug && r.calls.named == nil
 	case Refcount, ListCorruption:
 		return r.e.Kind == Warning || r.e.Kind == Bug
 	case MCE:

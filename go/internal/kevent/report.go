@@ -12,18 +12,9 @@ type report struct {
 	other  int     // lines since the last one that belongs to it
 	closed bool
 	limit  int     // see head.limit; 0 once a function has come
+	died   bool    // the number of an oops was there: "[#1]"
 	traced *report // the report that follows before this one has a trace, as a panic
-
-	named      []string // the functions that the headline and other lines name
-	pc         string   // the function of the program counter
-	trace      []frame
-	path       []string // the functions of the trace and of the program counters within it
-	frozen     bool     // the trace is complete
-	backtrace  bool     // "stack backtrace:" was there
-	lockNext   bool     // the next line has the function that takes or releases a lock
-	irqSafe    bool     // the next lines are the trace of an interrupt that takes a lock
-	preemption bool     // the next line has the function that disabled preemption
-	died       bool     // the number of an oops was there: "[#1]"
+	calls  calls
 }
 
 func newReport(h *head, headline string, l line) *report {
@@ -92,18 +83,13 @@ func (r *report) over() bool {
 // the panic that it causes, or what goes wrong while a stall is reported.
 func (r *report) cutBy(h *head) bool {
 	stall := r.e.Kind == RCUStall || r.e.Kind == Lockup
-	return len(r.trace) == 0 && (h.kind == Panic || stall && h.kind == Warning)
+	return len(r.calls.trace) == 0 && (h.kind == Panic || stall && h.kind == Warning)
 }
 
 // copyTrace copies the trace of the report that has it.
 func (r *report) copyTrace() {
-	if len(r.trace) == 0 {
-		r.trace, r.path = r.traced.trace, r.traced.path
-	}
-	if r.pc == "" {
-		r.pc = r.traced.pc
-	}
-	if len(r.trace) > 0 {
+	r.calls.copyTrace(r.traced.calls)
+	if len(r.calls.trace) > 0 {
 		r.limit = 0
 	}
 	r.closed, r.traced = true, nil

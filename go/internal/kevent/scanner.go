@@ -153,7 +153,7 @@ func (s *Scanner) starts(h *head, headline string, l line) bool {
 		return false
 	}
 	return h.limit(l) == 0 || !slices.ContainsFunc(s.open, func(r *report) bool {
-		return r.caller == l.caller && len(r.trace) == 0 && !r.continues(h, headline)
+		return r.caller == l.caller && len(r.calls.trace) == 0 && !r.continues(h, headline)
 	})
 }
 
