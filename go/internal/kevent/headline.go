@@ -135,8 +135,10 @@ func (r *report) continues(h *head, headline string) bool {
 	switch {
 	case r.e.Kind == RCUStall && h.kind == RCUStall, r.e.Kind == OOM && h.kind == OOM && h.joins:
 		return true
-	case !h.joins || r.lines > 40:
+	case !h.joins:
 		return false
+	case r.head.whole && r.e.Kind == Bug && strings.HasPrefix(headline, "INFO: "): // mm/slub.c
+		return true
 	case h.kind == Oops:
 		again := r.died && oopsCount.MatchString(headline)
 		return len(r.calls.trace) == 0 && !again && slices.Contains([]Kind{Oops, Bug, ListCorruption}, r.e.Kind)

@@ -49,7 +49,7 @@ var heads = []head{
 	{prefix: "BUG: ", more: regexp.MustCompile(`^(?:[Kk]ernel NULL pointer dereference|Unable to handle kernel )`), kind: Oops, joins: true},
 	{prefix: "BUG: stack guard page was hit", kind: Oops, joins: true},
 	{prefix: "BUG: ", more: regexp.MustCompile(`stack guard page was hit`), kind: Oops, joins: true},
-	{prefix: "Oops", more: regexp.MustCompile(`^(?::| -| \[)`), kind: Oops, joins: true},
+	{prefix: "Oops", more: regexp.MustCompile(`^(?:: [0-9a-f]{4}\b|:.*\[#| -| \[)`), kind: Oops, joins: true},
 	{prefix: "general protection fault", more: regexp.MustCompile(`^(?:[:,]| maybe | probably )`), kind: Oops, joins: true},
 	{prefix: "Internal error: ", more: oopsCount, kind: Oops, joins: true},
 	{prefix: "Unable to handle kernel ", kind: Oops, joins: true},
