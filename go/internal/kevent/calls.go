@@ -22,10 +22,10 @@ type calls struct {
 type purpose int
 
 const (
-	calling   purpose = iota // it is a frame of the trace
-	locking                  // it takes or releases the lock of the report
-	unsafe                   // an interrupt had called it as it took the lock, and those that follow
-	disabling                // it has disabled preemption
+	calling      purpose = iota // it is a frame of the trace
+	locking                     // it takes or releases the lock of the report
+	interrupting                // an interrupt had called it as it took the lock, and those that follow
+	disabling                   // it has disabled preemption
 )
 
 var (
@@ -39,10 +39,10 @@ func (c *calls) expect(text string, kind Kind) {
 	case strings.HasPrefix(text, "Preemption disabled at:"):
 		c.next = disabling
 	case kind == Lockdep && strings.HasSuffix(text, "-irq-safe at:"):
-		c.next, c.interrupted = unsafe, nil
+		c.next, c.interrupted = interrupting, nil
 	case kind == Lockdep && acquires.MatchString(text):
 		c.next = locking
-	case c.next == disabling, c.next == unsafe && text != "":
+	case c.next == disabling, c.next == interrupting && text != "":
 		c.next = calling
 	}
 }
@@ -79,7 +79,7 @@ func (c *calls) add(f frame) {
 	switch next := c.next; {
 	case next == disabling:
 		c.next = calling
-	case next == unsafe:
+	case next == interrupting:
 		c.interrupted = append(c.interrupted, f.name)
 	case next == locking:
 		c.named, c.next = append(c.named, f.name), calling

@@ -140,12 +140,18 @@ func (r *report) continues(h *head, headline string) bool {
 	case r.head.whole && r.e.Kind == Bug && strings.HasPrefix(headline, "INFO: "): // mm/slub.c
 		return true
 	case h.kind == Oops:
-		again := r.died && oopsCount.MatchString(headline)
-		return len(r.calls.trace) == 0 && !again && slices.Contains([]Kind{Oops, Bug, ListCorruption}, r.e.Kind)
+		return r.oopses(headline)
 	case h.kind == Kmemleak:
 		return strings.HasPrefix(r.e.Title, "BUG: memory leak") && r.lines < preface/2
 	}
 	return len(r.calls.trace) == 0 && r.lines < preface && r.completes(h.kind, headline)
+}
+
+// oopses reports whether a headline of an oops belongs to this report: one that has no number yet, or
+// a BUG.
+func (r *report) oopses(headline string) bool {
+	another := r.died && oopsCount.MatchString(headline)
+	return len(r.calls.trace) == 0 && !another && slices.Contains([]Kind{Oops, Bug, ListCorruption}, r.e.Kind)
 }
 
 // completes reports whether this report is the message of a BUG or WARN that a headline of
