@@ -91,6 +91,7 @@ func printerMain(order string) error {
 
 // bytesWritten returns the number of bytes that a printer has written, which has ended and is
 // still a zombie. It counts only the first thread: Go's runtime also writes, to wake threads.
+// Process accounting must be off: acct(2) counts its record of the process too.
 func bytesWritten(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/io", pid, pid))
 	if err != nil {
