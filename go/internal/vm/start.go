@@ -32,9 +32,10 @@ func (v *VM) start(ctx context.Context, lock *rundir.Lock) error {
 	}
 	limit, cancel := context.WithTimeoutCause(ctx, handshakeLimit, errors.New("its monitor does not answer"))
 	defer cancel()
+	var forwards []state.Forward
 	err = v.qemu.monitor.Handshake(limit)
 	if err == nil {
-		err = v.findForwards(limit)
+		forwards, err = v.qemu.forwards(limit, v.machine)
 	}
 	switch {
 	case errors.Is(err, qmp.ErrClosed) && ctx.Err() == nil:
@@ -51,6 +52,7 @@ func (v *VM) start(ctx context.Context, lock *rundir.Lock) error {
 		}
 		return fmt.Errorf("qemu: %w", err)
 	}
+	v.record.set(func(m *state.Machine) { m.Forwards = forwards })
 	if err := v.record.become(state.Booting); err != nil {
 		v.qemu.process.Kill()
 		return err
