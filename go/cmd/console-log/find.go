@@ -15,23 +15,26 @@ import (
 	"microvm-console/internal/vmconfig"
 )
 
-// find returns the log that the options select. Its VM or channel need not run.
-func find(ctx context.Context, o options) (logs.Log, error) {
+// find returns the log that the options select, and the consoles of its VM; nil if they are unknown.
+// The VM or channel need not run.
+func find(ctx context.Context, o options) (logs.Log, []vmconfig.Console, error) {
 	machine, channel := o.place.Machine, o.place.Channel
 	if machine == "" && channel == "" {
 		var err error
 		if machine, channel, err = running(o); err != nil {
-			return logs.Log{}, err
+			return logs.Log{}, nil, err
 		}
 	}
 	if channel != "" {
-		return logs.OfChannel(channel)
+		log, err := logs.OfChannel(channel)
+		return log, nil, err
 	}
 	consoles := o.consoles
 	if consoles == nil {
 		consoles = consolesOf(ctx, machine)
 	}
-	return logs.OfConsole(machine, o.place.Console, consoles)
+	log, err := logs.OfConsole(machine, o.place.Console, consoles)
+	return log, consoles, err
 }
 
 // running returns the only VM that runs or, if none does, the default channel. If the relay

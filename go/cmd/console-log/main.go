@@ -134,10 +134,11 @@ func run(c *cli.Context) error {
 	if c.Bool("follow") {
 		return attach.WithStatus(followLog(c, o))
 	}
-	log, err := find(c.Context, o)
+	log, consoles, err := find(c.Context, o)
 	if err != nil {
 		return withFile(c, o.place.Console, attach.WithStatus(err))
 	}
+	o.consoles = consoles
 	if c.Bool("events") {
 		return listBootEvents(c, o, log)
 	}

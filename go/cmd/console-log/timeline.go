@@ -22,7 +22,7 @@ func drawBoot(w io.Writer, o options, log logs.Log) error {
 	}
 	var sources []timeline.Source
 	for _, p := range parts {
-		sources = append(sources, timeline.Source{Name: p.log.Name, Snapshot: p.snapshot, Boot: p.boot})
+		sources = append(sources, timeline.Source{Name: p.log.Label(), Snapshot: p.snapshot, Boot: p.boot})
 	}
 	boot, err := timeline.Read(sources, kernel)
 	if err != nil {

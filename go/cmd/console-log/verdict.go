@@ -13,6 +13,7 @@ import (
 	"microvm-console/internal/journal"
 	"microvm-console/internal/logs"
 	"microvm-console/internal/verdict"
+	"microvm-console/internal/vmconfig"
 )
 
 // rules returns the rules that the flags choose.
@@ -70,11 +71,11 @@ func judgeBoot(c *cli.Context, o options, log logs.Log) error {
 
 // judge returns the verdict on a boot.
 func judge(rules verdict.Rules, parts []part) (verdict.Result, error) {
-	var names []string
+	var labels []string
 	for _, p := range parts {
-		names = append(names, p.log.Name)
+		labels = append(labels, p.log.Label())
 	}
-	judge := verdict.New(rules, names...)
+	judge := verdict.New(rules, labels...)
 	for i, p := range parts {
 		if err := p.feed(judge, i); err != nil {
 			return verdict.Result{}, fmt.Errorf("%s: %w", p.log, err)
@@ -106,16 +107,17 @@ func partsOf(o options, log logs.Log) ([]part, error) {
 	if err != nil || o.place.Console != "" || log.Machine == "" {
 		return []part{first}, err
 	}
-	return withOthers(first)
+	return withOthers(first, o.consoles)
 }
 
 // sameStart bounds the time between the starts of a boot on the consoles of a VM.
 const sameStart = 10 * time.Second
 
-// withOthers returns the boot and the same boot on the other consoles of its VM.
-func withOthers(first part) ([]part, error) {
+// withOthers returns the boot and the same boot on the other consoles of its VM. consoles are those of
+// the VM; nil if they are unknown.
+func withOthers(first part, consoles []vmconfig.Console) ([]part, error) {
 	parts := []part{first}
-	all, err := logs.OfMachine(first.log.Machine)
+	all, err := logs.OfMachine(first.log.Machine, consoles)
 	if err != nil {
 		return nil, err
 	}

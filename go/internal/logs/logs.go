@@ -23,6 +23,7 @@ import (
 type Log struct {
 	Machine string // name of the VM; "" for a channel
 	Name    string // name of the console or the channel
+	Device  string // the console in the guest, "ttyS0"; "" if it is unknown
 	Dir     string // folder of the journal
 }
 
@@ -33,6 +34,10 @@ func (l Log) String() string {
 	}
 	return fmt.Sprintf("vm %q: console %s", l.Machine, l.Name)
 }
+
+// Label returns what pictures and verdicts call the console: its device, as on the kernel's command
+// line, or its name if the device is unknown.
+func (l Log) Label() string { return cmp.Or(l.Device, l.Name) }
 
 // Snapshot returns the current content of the journal. It returns os.ErrNotExist if
 // nothing was ever printed.
@@ -60,32 +65,19 @@ func OfChannel(name string) (Log, error) {
 // first one. consoles are those of the VM's vm.json; if they are nil, a device is looked
 // up in the default consoles. It returns ErrNone if nothing is kept.
 func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error) {
-	all, err := ofMachine(machine)
+	all, err := OfMachine(machine, consoles)
 	if err != nil {
 		return Log{}, err
 	}
-	exact := consoles != nil
-	if !exact {
-		consoles = vmconfig.DefaultConsoles(vmconfig.Machine{}.Architecture())
-	}
-	// A console that is not in vm.json any more may still have a log.
-	order := func(l Log) int {
-		at := slices.IndexFunc(consoles, func(c vmconfig.Console) bool { return c.Name == l.Name })
-		if at < 0 {
-			return len(consoles)
-		}
-		return at
-	}
-	slices.SortStableFunc(all, func(a, b Log) int { return cmp.Compare(order(a), order(b)) })
 	names := make([]string, len(all))
 	for i, log := range all {
 		names[i] = log.Name
-		at := order(log)
-		if console == "" || console == log.Name || at < len(consoles) && consoles[at].Device == console {
+		declared, _ := find(orDefault(consoles), log.Name)
+		if console == "" || console == log.Name || console == declared.Device {
 			return log, nil
 		}
 	}
-	if exact && console != "" && !slices.ContainsFunc(consoles, func(c vmconfig.Console) bool { return c.Name == console || c.Device == console }) {
+	if consoles != nil && console != "" && !slices.ContainsFunc(consoles, func(c vmconfig.Console) bool { return c.Name == console || c.Device == console }) {
 		return Log{}, fmt.Errorf("vm %q: %w %q (it has %s)", machine, ErrNoConsole, console, consoleNames(consoles))
 	}
 	if len(all) == 0 {
@@ -94,8 +86,44 @@ func OfConsole(machine, console string, consoles []vmconfig.Console) (Log, error
 	return Log{}, fmt.Errorf("vm %q: %w of console %q (choose one of %s)", machine, ErrNone, console, strings.Join(names, ", "))
 }
 
-// OfMachine returns the logs of all consoles of a VM, sorted by name.
-func OfMachine(machine string) ([]Log, error) { return ofMachine(machine) }
+// OfMachine returns the logs of all consoles of a VM, in the order of its vm.json. consoles are
+// those of vm.json; if they are nil, the order is that of the default consoles, and the logs have
+// no device.
+func OfMachine(machine string, consoles []vmconfig.Console) ([]Log, error) {
+	all, err := ofMachine(machine)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		declared, _ := find(consoles, all[i].Name)
+		all[i].Device = declared.Device
+	}
+	slices.SortStableFunc(all, func(a, b Log) int {
+		_, one := find(orDefault(consoles), a.Name)
+		_, other := find(orDefault(consoles), b.Name)
+		return cmp.Compare(one, other)
+	})
+	return all, nil
+}
+
+// orDefault returns consoles or, if they are nil, those of a vm.json that has none.
+func orDefault(consoles []vmconfig.Console) []vmconfig.Console {
+	if consoles == nil {
+		return vmconfig.DefaultConsoles(vmconfig.Machine{}.Architecture())
+	}
+	return consoles
+}
+
+// find returns the console with a name, and its index. If there is none, because vm.json does not
+// have it any more, find returns an empty console and the number of consoles.
+func find(consoles []vmconfig.Console, name string) (vmconfig.Console, int) {
+	for i, console := range consoles {
+		if console.Name == name {
+			return console, i
+		}
+	}
+	return vmconfig.Console{}, len(consoles)
+}
 
 // consoleNames returns the names of consoles for display.
 func consoleNames(consoles []vmconfig.Console) string {
@@ -131,7 +159,7 @@ func below(machine rundir.Machine) ([]Log, error) {
 	var logs []Log
 	for _, name := range folders(base) {
 		if dir := filepath.Join(base, name); kept(dir) {
-			logs = append(logs, Log{machine.Name(), name, dir})
+			logs = append(logs, Log{Machine: machine.Name(), Name: name, Dir: dir})
 		}
 	}
 	return logs, nil

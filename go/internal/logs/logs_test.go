@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"microvm-console/internal/ctl"
 	"microvm-console/internal/journal"
 	"microvm-console/internal/rundir"
@@ -71,6 +73,33 @@ func TestOfConsole(t *testing.T) {
 			}
 			if err == nil && filepath.Base(log.Dir) != test.want {
 				t.Errorf("its folder is %s", log.Dir)
+			}
+		})
+	}
+}
+
+// The logs of a VM are in the order of its vm.json, whose devices are their labels.
+func TestOfMachine(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		consoles []vmconfig.Console
+		want     []string
+	}{
+		{"a known vm.json", []vmconfig.Console{{Name: "zeta", Device: "ttyS0"}, {Name: "console", Device: "ttyS1"}}, []string{"ttyS0", "ttyS1", "serial"}},
+		{"an unknown one", nil, []string{"serial", "console", "zeta"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			keep(t, "powered off", "console", "serial", "zeta")
+			all, err := OfMachine("demo", test.consoles)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var labels []string
+			for _, log := range all {
+				labels = append(labels, log.Label())
+			}
+			if diff := cmp.Diff(test.want, labels); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}

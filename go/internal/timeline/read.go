@@ -12,7 +12,7 @@ import (
 
 // Source is a boot in the journal of a console.
 type Source struct {
-	Name     string // of the console, for the picture; as in the verdict
+	Name     string // of the console, for the picture; as in the verdict; see logs.Log.Label
 	Snapshot *journal.Snapshot
 	Boot     journal.Boot
 }

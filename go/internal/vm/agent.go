@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"microvm-console/internal/guest"
 	"microvm-console/internal/guestagent"
 )
 
@@ -19,44 +20,53 @@ const (
 
 // agentAnswers reports whether the agent answers within agentSilence. It also returns true if
 // QEMU is ending, since QEMU's exit says more.
-func (w *watcher) agentAnswers() bool {
-	err := w.pingAgent(agentSilence)
+func (q *qemuProcess) agentAnswers() bool {
+	err := q.pingAgent(agentSilence)
 	return err == nil || errors.Is(err, guestagent.ErrClosed)
 }
 
 // pingAgent waits until the guest's agent answers a ping, for limit at most. It returns
 // guestagent.ErrClosed if QEMU is ending.
-func (w *watcher) pingAgent(limit time.Duration) error {
+func (q *qemuProcess) pingAgent(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	err := w.qemu.agent.Ping(ctx)
+	err := q.agent.Ping(ctx)
 	if errors.As(err, new(*guestagent.Error)) {
 		return nil // an error reply is an answer
 	}
 	return err
 }
 
-// pingAgents pings the guest's agent each time the guest opens the agent's port, until the agent
-// answers. It returns when QEMU has ended.
-func (w *watcher) pingAgents() {
+// pinger finds out whether the guest has an agent that answers.
+type pinger struct {
+	qemu    *qemuProcess
+	guest   *guest.Guest
+	record  *record
+	windows *windows
+	events  *events
+}
+
+// run pings the guest's agent each time the guest opens the agent's port, until the agent answers.
+// It returns when QEMU has ended.
+func (p pinger) run() {
 	for {
 		select {
-		case <-w.qemu.done():
+		case <-p.qemu.done():
 			return
-		case <-w.events.port:
+		case <-p.events.port:
 		}
-		for is := w.guest.State(); is.Port && !is.Agent; is = w.guest.State() {
-			err := w.pingAgent(pingPause)
+		for is := p.guest.State(); is.Port && !is.Agent; is = p.guest.State() {
+			err := p.qemu.pingAgent(pingPause)
 			switch {
 			case errors.Is(err, guestagent.ErrClosed):
 				return
 			case err != nil:
 				continue
 			}
-			w.guest.Answered(is.Restarts)
-			_ = w.record.publish() // the status shows it even without the file
-			notify(w.events.printed)
-			notify(w.windows.changed) // it may have missed terminal sizes
+			p.guest.Answered(is.Restarts)
+			_ = p.record.publish() // the status shows it even without the file
+			notify(p.events.activity)
+			notify(p.windows.changed) // it may have missed terminal sizes
 		}
 	}
 }

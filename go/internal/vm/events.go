@@ -9,13 +9,14 @@ import (
 	"microvm-console/internal/qmp"
 )
 
-// events passes on QEMU's events. Each channel has room for one.
+// events wakes the watcher and the pinger, by channels with room for one each. It processes QEMU's
+// events.
 type events struct {
 	guest   *guest.Guest
 	outputs *outputs
 	windows *windows
 
-	printed   chan struct{} // a console has printed something
+	activity  chan struct{} // the guest may be ready: a console has printed something, or the agent has answered
 	restarted chan struct{} // the guest has restarted
 	panicked  chan struct{} // the guest has reported a panic by the panic device
 	port      chan struct{} // the guest has opened or closed its agent's port
@@ -30,11 +31,11 @@ type events struct {
 	device bool           // the guest has reported a panic by the panic device
 }
 
-func newEvents(g *guest.Guest, o *outputs, w *windows) *events {
+func newEvents(g *guest.Guest, o *outputs, w *windows, keeps bool) *events {
 	one := func() chan struct{} { return make(chan struct{}, 1) }
 	return &events{
-		guest: g, outputs: o, windows: w,
-		printed: one(), restarted: one(), panicked: one(), off: one(), port: one(), runState: one(),
+		guest: g, outputs: o, windows: w, keeps: keeps,
+		activity: one(), restarted: one(), panicked: one(), off: one(), port: one(), runState: one(),
 	}
 }
 

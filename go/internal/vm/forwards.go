@@ -10,16 +10,17 @@ import (
 	"microvm-console/internal/loopback"
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/state"
+	"microvm-console/internal/vmconfig"
 )
 
-// reserveForwards takes the host's port of each forward until the start of QEMU, whose own error
-// does not name the process that has a port. If v.autoPorts is set, it replaces each port in use
-// by 0: QEMU then takes a free one.
-func (v *VM) reserveForwards() error {
-	if v.machine.Network == nil {
+// reserveForwards takes the host's port of each forward of m until the start of QEMU, whose own error
+// does not name the process that has a port. If auto is set, it replaces each port in use by 0:
+// QEMU then takes a free one.
+func (q *qemuProcess) reserveForwards(m *vmconfig.Machine, auto bool) error {
+	if m.Network == nil {
 		return nil
 	}
-	network := *v.machine.Network
+	network := *m.Network
 	network.Forward = slices.Clone(network.Forward)
 	var errs *multierror.Error
 	for i, forward := range network.Forward {
@@ -29,36 +30,35 @@ func (v *VM) reserveForwards() error {
 		reserved, err := loopback.Reserve(forward.Transport(), forward.Host, "choose another port, or --auto-ports")
 		switch {
 		case err == nil:
-			v.qemu.reserved = append(v.qemu.reserved, reserved)
-		case v.autoPorts:
+			q.reserved = append(q.reserved, reserved)
+		case auto:
 			network.Forward[i].Host = 0
 		default:
 			errs = multierror.Append(errs, fmt.Errorf("forward to port %d/%s: %w", forward.Guest, forward.Transport(), err))
 		}
 	}
-	v.machine.Network = &network
+	m.Network = &network
 	return errs.ErrorOrNil()
 }
 
-// findForwards records the forwarded ports, with those that QEMU has taken.
-func (v *VM) findForwards(ctx context.Context) error {
-	declared := v.machine.Forwards()
+// forwards returns the forwarded ports of m, with those that QEMU has taken.
+func (q *qemuProcess) forwards(ctx context.Context, m vmconfig.Machine) ([]state.Forward, error) {
+	declared := m.Forwards()
 	if len(declared) == 0 {
-		return nil
+		return nil, nil
 	}
 	var output string
 	arguments := map[string]string{"command-line": qemu.ForwardsCommand}
-	if err := v.qemu.monitor.Execute(ctx, "human-monitor-command", arguments, &output); err != nil {
-		return err
+	if err := q.monitor.Execute(ctx, "human-monitor-command", arguments, &output); err != nil {
+		return nil, err
 	}
 	opened, err := qemu.Forwards(declared, output)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	shown := make([]state.Forward, len(opened))
 	for i, f := range opened {
 		shown[i] = state.Forward{Host: f.Host, Guest: f.Guest, Protocol: f.Transport()}
 	}
-	v.record.set(func(m *state.Machine) { m.Forwards = shown })
-	return nil
+	return shown, nil
 }

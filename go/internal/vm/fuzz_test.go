@@ -54,7 +54,7 @@ func FuzzEvent(f *testing.F) {
 		g := guest.New(nil)
 		g.SetPort(true)
 		g.Answered(0)
-		e := newEvents(g, &outputs{guest: g}, newWindows(g))
+		e := newEvents(g, &outputs{guest: g}, newWindows(g), false)
 		for range 2 { // take does not block if the first was not received
 			e.take(qmp.Event{Name: name, Data: data})
 		}

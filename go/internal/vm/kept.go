@@ -53,9 +53,6 @@ func (q *qemuProcess) restart(ctx context.Context) error {
 	return err
 }
 
-// statusShutdown is the run state of a guest that QEMU keeps at its restart or power-off.
-const statusShutdown = "shutdown"
-
 // setReboot sets what QEMU does when the guest restarts.
 func (q *qemuProcess) setReboot(ctx context.Context, action string) error {
 	return q.monitor.Execute(ctx, "set-action", map[string]string{"reboot": action}, nil)

@@ -17,11 +17,14 @@ import (
 	"microvm-console/internal/relay"
 )
 
-// outputs reads the output of the consoles, from which the guest's state and the tails follow.
+// outputs reads the output of the consoles for the guest, whose state and tails follow from it, and
+// for the observer.
 type outputs struct {
-	guest *guest.Guest
-	of    []output       // by console; set when QEMU starts
-	group errgroup.Group // reads them
+	guest    *guest.Guest
+	observer Observer          // see Options
+	note     func(text string) // called with the notes of guest.Guest.Print
+	of       []output          // by console; set when QEMU starts
+	group    errgroup.Group    // reads them
 }
 
 // output is the output of a console.
@@ -64,17 +67,37 @@ func (o *outputs) close() {
 	o.of = nil
 }
 
-// start starts reading the outputs until they end. It calls printed with the data of each read
-// from console i, and the length of that console's output up to the end of data, and missing where
-// bytes are missing.
-func (o *outputs) start(printed func(i int, data []byte, end int64), missing func(i int, err error)) {
+// start starts reading the outputs until they end. It notifies activity when a console has printed.
+func (o *outputs) start(activity chan<- struct{}) {
 	for i, output := range o.of {
 		o.group.Go(func() error {
 			return output.run(
-				func(data []byte, end int64) { printed(i, data, end) },
-				func(err error) { missing(i, err) },
+				func(data []byte, end int64) {
+					o.printed(i, data, end)
+					if len(data) > 0 {
+						notify(activity)
+					}
+				},
+				func(err error) { o.missing(i, err) },
 			)
 		})
+	}
+}
+
+// printed processes output of console i; see guest.Guest.Print.
+func (o *outputs) printed(i int, data []byte, end int64) {
+	if o.observer.Printed != nil && len(data) > 0 {
+		o.observer.Printed(i, data)
+	}
+	for _, text := range o.guest.Print(i, data, end, time.Now()) {
+		o.note(text)
+	}
+}
+
+// missing processes a gap in the output of console i.
+func (o *outputs) missing(i int, err error) {
+	if o.observer.Missing != nil {
+		o.observer.Missing(i, err)
 	}
 }
 

@@ -46,7 +46,7 @@ func (v *VM) plan(ctx context.Context) (qemu.Host, error) {
 	if err := v.machine.CheckDevices(); err != nil {
 		return qemu.Host{}, err
 	}
-	if err := v.reserveForwards(); err != nil {
+	if err := v.qemu.reserveForwards(&v.machine, v.autoPorts); err != nil {
 		return qemu.Host{}, err
 	}
 	withDrivers, err := v.machine.ChooseDrivers()

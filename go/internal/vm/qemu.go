@@ -44,6 +44,7 @@ type qemuProcess struct {
 	sandbox  bool
 	kvm      bool
 	linux    bool // QEMU starts a Linux kernel
+	keeps    bool // QEMU keeps the guest paused when it fails, restarts or powers off; see qemu.Control
 	gdb      gdbServer
 	reserved []io.Closer // hold the ports of forwards until QEMU's start
 	line     string      // see VM.Command
@@ -51,7 +52,7 @@ type qemuProcess struct {
 
 // newQEMU returns the QEMU of a machine, not started. extra are added after all other arguments.
 func newQEMU(m vmconfig.Machine, extra []string) *qemuProcess {
-	return &qemuProcess{warnings: newWarnings(m.QEMU), extra: extra, sandbox: m.Sandbox}
+	return &qemuProcess{warnings: newWarnings(m.QEMU), extra: extra, sandbox: m.Sandbox, keeps: m.Collect}
 }
 
 // argv returns QEMU's command line. pipes is the number of pipes that QEMU inherits.

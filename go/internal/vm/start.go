@@ -9,6 +9,7 @@ import (
 
 	"microvm-console/internal/qemu"
 	"microvm-console/internal/qmp"
+	"microvm-console/internal/rundir"
 	"microvm-console/internal/state"
 )
 
@@ -16,7 +17,7 @@ import (
 const handshakeLimit = 30 * time.Second
 
 // start starts QEMU and the goroutines that watch it, and returns once the monitor answers.
-func (v *VM) start(ctx context.Context) error {
+func (v *VM) start(ctx context.Context, lock *rundir.Lock) error {
 	defer v.disks.removeScratch() // QEMU has opened them, or has not started
 	defer func() { closeAll(v.qemu.reserved) }()
 	host, err := v.plan(ctx)
@@ -26,14 +27,15 @@ func (v *VM) start(ctx context.Context) error {
 	if err := v.shares.start(ctx, v.machine, v.dir); err != nil {
 		return err
 	}
-	if err := v.launch(host); err != nil {
+	if err := v.launch(host, lock); err != nil {
 		return err
 	}
 	limit, cancel := context.WithTimeoutCause(ctx, handshakeLimit, errors.New("its monitor does not answer"))
 	defer cancel()
+	var forwards []state.Forward
 	err = v.qemu.monitor.Handshake(limit)
 	if err == nil {
-		err = v.findForwards(limit)
+		forwards, err = v.qemu.forwards(limit, v.machine)
 	}
 	switch {
 	case errors.Is(err, qmp.ErrClosed) && ctx.Err() == nil:
@@ -50,6 +52,7 @@ func (v *VM) start(ctx context.Context) error {
 		}
 		return fmt.Errorf("qemu: %w", err)
 	}
+	v.record.set(func(m *state.Machine) { m.Forwards = forwards })
 	if err := v.record.become(state.Booting); err != nil {
 		v.qemu.process.Kill()
 		return err
@@ -61,12 +64,12 @@ func (v *VM) start(ctx context.Context) error {
 		return nil
 	})
 	v.shares.watch(v.record.note)
-	notify(v.watcher.events.printed) // for what the consoles have printed so far
+	notify(v.watcher.events.activity) // for what the consoles have printed so far
 	return nil
 }
 
-// launch starts the process, and the goroutines that read its output.
-func (v *VM) launch(host qemu.Host) error {
+// launch starts the process, and the goroutines that watch it and the guest. The process inherits lock.
+func (v *VM) launch(host qemu.Host, lock *rundir.Lock) error {
 	var pipes []*os.File
 	if v.consoles.noRelay {
 		opened, err := v.outputs.openPipes(len(v.machine.Consoles))
@@ -92,15 +95,33 @@ func (v *VM) launch(host qemu.Host) error {
 	}
 	v.guest.Start(time.Now())
 	closeAll(v.qemu.reserved)
-	if err := v.qemu.start(argv, v.lock, files, v.watcher.events.take); err != nil {
+	if err := v.qemu.start(argv, lock, files, v.watcher.events.take); err != nil {
 		v.outputs.close()
 		return err
 	}
-	_ = v.lock.AddPID(v.qemu.process.PID()) // only for messages about a QEMU that is left behind
+	_ = lock.AddPID(v.qemu.process.PID()) // only for messages about a QEMU that is left behind
 	v.record.set(func(m *state.Machine) { m.QEMUPID, m.GDB = v.qemu.process.PID(), v.qemu.gdb.path })
 	for _, c := range v.consoles.all() {
 		c.Relay().SetAttached(true)
 	}
-	v.watcher.start()
+	v.watch()
 	return nil
+}
+
+// watch starts the goroutines that watch the guest. The readers of its output end with the output, and
+// the others with QEMU.
+func (v *VM) watch() {
+	events := v.watcher.events
+	v.outputs.start(events.activity)
+	for _, run := range []func(){
+		v.watcher.run,
+		pinger{v.qemu, v.guest, v.record, v.windows, events}.run,
+		silence{v.qemu, v.guest, v.record, v.silence}.run,
+		func() { v.windows.run(v.qemu, v.consoles) },
+	} {
+		v.qemu.group.Go(func() error {
+			run()
+			return nil
+		})
+	}
 }

@@ -85,9 +85,9 @@ type VM struct {
 	machine   vmconfig.Machine // with the ports in use once the VM has started
 	autoPorts bool             // see Options
 	initrd    WriteInitrd      // see Options
+	silence   time.Duration    // see Options
 	dir       rundir.Machine
 	disks     *disks
-	lock      *rundir.Lock // from Run on
 	guest     *guest.Guest
 	record    *record
 	consoles  *consoles
@@ -120,6 +120,7 @@ func New(m vmconfig.Machine, options Options) *VM {
 		machine:   m,
 		autoPorts: options.AutoPorts,
 		initrd:    options.WriteInitrd,
+		silence:   options.Silence,
 		dir:       dir,
 		disks:     newDisks(m, options.ScratchDir),
 		guest:     newGuest(m),
@@ -136,17 +137,16 @@ func New(m vmconfig.Machine, options Options) *VM {
 	v.record = newRecord(dir.State(), options, v.guest, m.Name)
 	v.record.setConsoles(m.Consoles)
 	v.windows = newWindows(v.guest)
-	v.outputs = &outputs{guest: v.guest}
+	v.outputs = &outputs{guest: v.guest, observer: options.Observer, note: v.record.noteLimited}
 	v.consoles = &consoles{
 		declared: m.Consoles, dir: dir, journalDir: options.JournalDir, noRelay: options.NoRelay,
 		refused: v.record.noteLimited, seatMoved: func() { notify(v.windows.changed) },
 	}
 	v.watcher = &watcher{
-		qemu: v.qemu, guest: v.guest, record: v.record, consoles: v.consoles, outputs: v.outputs, windows: v.windows,
-		events: newEvents(v.guest, v.outputs, v.windows), observer: options.Observer, silence: options.Silence, strict: options.FailOnReset, gdb: m.GDB || options.GDB,
-		collector: &collector{vm: v, dump: options.Dump}, keeps: m.Collect,
+		qemu: v.qemu, guest: v.guest, record: v.record, consoles: v.consoles, outputs: v.outputs,
+		events:    newEvents(v.guest, v.outputs, v.windows, v.qemu.keeps),
+		collector: &collector{vm: v, dump: options.Dump}, strict: options.FailOnReset, onRestart: options.Observer.Restarted,
 	}
-	v.watcher.events.keeps = m.Collect
 	return v
 }
 
@@ -196,7 +196,6 @@ func (v *VM) Run(ctx context.Context) error {
 		close(v.ended)
 		return err
 	}
-	v.lock = lock
 	listener, err := unixsock.ListenMode(v.dir.Ctl(), v.dir.Mode(0o600))
 	if err != nil {
 		close(v.ended)
@@ -209,18 +208,18 @@ func (v *VM) Run(ctx context.Context) error {
 		v.dir.KeepTouched(serving)
 		return nil
 	})
-	err = v.run(ctx)
+	err = v.run(ctx, lock)
 	quiet()
 	return joined(err, group.Wait(), lock.Release())
 }
 
-// run starts QEMU and returns when QEMU and the consoles have ended.
-func (v *VM) run(ctx context.Context) error {
-	err := v.start(ctx)
+// run starts QEMU, which inherits lock, and returns when QEMU and the consoles have ended.
+func (v *VM) run(ctx context.Context, lock *rundir.Lock) error {
+	err := v.start(ctx, lock)
 	if err == nil {
 		v.awaitEnd(ctx)
 	}
-	watched := v.awaitWatchers()
+	watched := v.awaitWatchers(lock)
 	v.shares.end()
 	end := v.howEnded(err)
 	v.cause = end.cause
@@ -249,12 +248,12 @@ func (v *VM) awaitEnd(ctx context.Context) {
 
 // awaitWatchers waits until QEMU has ended, and its last events and all output of the consoles
 // have been processed.
-func (v *VM) awaitWatchers() error {
+func (v *VM) awaitWatchers(lock *rundir.Lock) error {
 	if v.qemu.process == nil {
 		return nil // QEMU was not started
 	}
 	<-v.qemu.done()
-	err := killOtherHolders(v.lock) // they may hold QEMU's ends of the connections
+	err := killOtherHolders(lock) // they may hold QEMU's ends of the connections
 	v.qemu.agent.Close()
 	watched := v.qemu.group.Wait()
 	v.outputs.awaitRead()

@@ -272,12 +272,12 @@ func TestFloodOfNotes(t *testing.T) {
 	m := machine(t)
 	g := newGuest(m)
 	r := newRecord(filepath.Join(t.TempDir(), "state.json"), Options{Log: func(line string) { log = append(log, line) }}, g, "m")
-	w := watcher{guest: g, record: r, events: newEvents(g, nil, nil)}
+	o := outputs{guest: g, note: r.noteLimited}
 	end := int64(0)
 	for i := range flood {
 		line := fmt.Sprintf("Out of memory: Killed process %d (\u009b2J) total-vm:1kB\r\n", i)
 		end += int64(len(line))
-		w.printed(0, []byte(line), end)
+		o.printed(0, []byte(line), end)
 	}
 	r.noteMore()
 	want := fmt.Sprintf("and %d more notes within a minute", flood-notesAtOnce)
