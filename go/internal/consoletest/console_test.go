@@ -13,7 +13,7 @@ import (
 )
 
 // connected returns a Console and the guest's end of it.
-func connected(t *testing.T) (*Console, net.Conn) {
+func connected(t testing.TB) (*Console, net.Conn) {
 	t.Helper()
 	host, guest := net.Pipe()
 	console := newConsole("ttyS0", host)

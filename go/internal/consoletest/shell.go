@@ -51,11 +51,9 @@ func (c *Console) Shell(ctx context.Context, command string) (string, error) {
 // it, so that the echo of the command line is not taken for the output. The command runs in a
 // subshell, by eval: the second number is printed even after an open quotation or a comment.
 func (c *Console) command(ctx context.Context, command string) (output string, status int, err error) {
-	c.mu.Lock()
 	c.turns++
 	turn := c.turns
-	c.at = c.output.end() // the answer follows
-	c.mu.Unlock()
+	c.Skip() // the answer follows
 	quoted := strings.ReplaceAll(command, "'", `'\''`)
 	err = c.typeLine(fmt.Sprintf("echo \"<$((6*%d))>\"; (eval '%s'); echo \"<$((7*%d)):$?>\"", turn, quoted, turn))
 	if err != nil {
