@@ -26,8 +26,7 @@ type console struct {
 	device  string
 	scanner *kevent.Scanner
 	end     int64  // the offset after the last byte
-	printed bool   // it has printed something, of which a part may be missing
-	kept    []byte // the newest output, up to end
+	kept    []byte // the newest output since the last gap, up to end
 	rest    []byte // the beginning of a line that has not ended, at most stampBytes
 
 	// stretches are the parts of the output without a gap, at least one. Between two of them is
@@ -53,7 +52,6 @@ func newConsole(device string, offset int64) *console {
 }
 
 func (c *console) feed(data []byte) {
-	c.printed = c.printed || len(data) > 0
 	c.end += int64(len(data))
 	c.kept = append(c.kept, data...)
 	if len(c.kept) > 2*keptBytes {
@@ -67,6 +65,9 @@ func (c *console) feed(data []byte) {
 		}
 	}
 }
+
+// printed reports whether the console has printed something, of which a part may be missing.
+func (c *console) printed() bool { return len(c.kept) > 0 || len(c.gaps) > 0 }
 
 // stamped notes the time of the kernel that a line has, if any.
 func (c *console) stamped(line []byte) {
@@ -85,7 +86,6 @@ func (c *console) stamped(line []byte) {
 }
 
 func (c *console) gap(n, printed int64, cause string) {
-	c.printed = true
 	c.end += n
 	c.kept = c.kept[:0]
 	c.rest = c.rest[:0]
