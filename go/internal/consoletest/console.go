@@ -109,6 +109,13 @@ func (c *Console) Size() int {
 	return c.output.end()
 }
 
+// from returns a copy of what is kept from the byte from on.
+func (c *Console) from(from int) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return bytes.Clone(c.output.from(from))
+}
+
 // Skip skips all that was read: the next Expect begins after it.
 func (c *Console) Skip() {
 	c.at = c.Size()

@@ -76,7 +76,7 @@ func newSearch(pattern *regexp.Regexp, from int) *search {
 // found calls matches with the part of text, whose end has the given position, that may have a match,
 // and returns its result.
 func (s *search) found(text []byte, end int, matches func(part []byte) bool) bool {
-	part := text[max(0, len(text)-(end-s.from)):]
+	part := since(text, end, s.from)
 	if matches(part) {
 		return true
 	}
@@ -85,6 +85,9 @@ func (s *search) found(text []byte, end int, matches func(part []byte) bool) boo
 	}
 	return false
 }
+
+// since returns the part of text, whose end has the position end, from the position from on.
+func since(text []byte, end, from int) []byte { return text[max(0, len(text)-(end-from)):] }
 
 // lastLineEnd returns the position of the line end before the last line of text that is not the
 // kernel's, in the middle of which the kernel may have printed lines; 0 if text begins with that line.
