@@ -50,7 +50,6 @@ func (s *Suite) runs(check vmconfig.Check, device string) func(context.Context) 
 		}
 		output, status, err := shell.command(ctx, check.Run)
 		if err != nil {
-			_ = shell.Send("\x03") // Ctrl-C: the next check may need the shell
 			return err
 		}
 		if status != check.Status {

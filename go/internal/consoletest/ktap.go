@@ -95,7 +95,6 @@ func (k *ktapCheck) shell(ctx context.Context, parser *ktap.Parser) (status int,
 	from := shell.Size()
 	output, status, err := shell.command(ctx, k.check.Run)
 	if err != nil {
-		_ = shell.Send("\x03")            // Ctrl-C: the next check may need the shell
 		output = string(shell.from(from)) // what it has printed until then
 	}
 	_, _ = parser.Write([]byte(output))
