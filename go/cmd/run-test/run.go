@@ -26,10 +26,7 @@ const lastLines = 40
 // longTail is how many lines are read for that: what run-test has typed is left out of them.
 const longTail = 10 * lastLines
 
-// stopNow stops a VM that the checks have left running.
-var stopNow = ctl.StopRequest{Force: true}
-
-// tester runs the checks of one machine, once or several times.
+// tester runs the checks of one machine once.
 type tester struct {
 	machine vmconfig.Machine
 	choose  func([]consoletest.Check) []consoletest.Check
@@ -39,11 +36,11 @@ type tester struct {
 	verbose bool          // more lines about the VM
 	pretty  *report.Pretty
 	live    func(device string) func(data []byte) // see consoletest.Suite.Live
-	command string                                // QEMU's, of this run
-	tails   []vm.Tail                             // the last lines when the first check of this run failed
+	command string                                // QEMU's
+	tails   []vm.Tail                             // the last lines when the first check failed
 	until   string                                // that failure; see report.Console
 
-	collected bool // a crash bundle of this run was requested
+	collected bool // a crash bundle was requested
 }
 
 // note prints a line about the VM. After an interruption it prints nothing: the end of the VM
@@ -87,7 +84,6 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	suite := consoletest.NewSuite(t.machine, v, t.lines)
 	suite.Kernel, suite.Restarts = judge, restarts
 	suite.Live = t.live
-	t.tails, t.until, t.collected = nil, "", false
 	run.Results = consoletest.Run(checking, t.choose(suite.Checks()), t.limit, func(result report.Result, done bool) {
 		t.tail(v, result, done)
 		t.collect(v, result, done)
@@ -96,7 +92,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 	run.ToLogin = suite.ToLogin()
 	suite.Close()
 	// After a clean shutdown this does nothing.
-	_, ended := v.Stop(context.WithoutCancel(ctx), stopNow)
+	_, ended := v.Stop(context.WithoutCancel(ctx), ctl.StopRequest{Force: true})
 	if ended == nil { // else Run would not return
 		ended = group.Wait()
 	}

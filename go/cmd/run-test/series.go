@@ -72,7 +72,7 @@ func (s *series) run(j job) (*report.Run, error) {
 		machine: j.subject.machine(s.c, j.index+1, s.report.Several(), s.beside), choose: s.choose, limit: s.c.Duration("timeout"), lines: s.c.Int("lines"),
 		quiet: s.c.Bool("quiet"), verbose: s.c.Bool("verbose"), pretty: pretty(s.c, s.out),
 	}
-	if s.beside || len(s.report.Machines) > 1 {
+	if s.prefixed() {
 		t.pretty.Prefix, t.pretty.Columns = title+" | ", 0
 	} else {
 		t.pretty.Begin(s.report, j.subject.name, j.number)
@@ -81,11 +81,14 @@ func (s *series) run(j job) (*report.Run, error) {
 	folder := s.folder(j)
 	run, ended := t.run(s.c.Context, folder)
 	run.Machine, run.Number = j.subject.name, j.number
-	made := kept{folder, j.subject.given, t.command, run}
-	drawn := drawTo(s.c, made)
-	kept := s.keep(j, made, &run)
-	return &run, titled(title, multierror.Append(drawn, kept, s.show(title, run), ended))
+	output := kept{folder, j.subject.given, t.command, run}
+	drawErr := drawTo(s.c, output)
+	keepErr := s.keep(j, output, &run)
+	return &run, titled(title, multierror.Append(drawErr, keepErr, s.show(title, run), ended))
 }
+
+// prefixed reports whether the lines of a run begin with its title, since lines of other VMs are beside them.
+func (s *series) prefixed() bool { return s.beside || len(s.report.Machines) > 1 }
 
 // titled returns errs, each with the title of its run, if there are several.
 func titled(title string, errs *multierror.Error) error {
@@ -112,7 +115,7 @@ func (s *series) folder(j job) string {
 // show prints the details of a run that has failed, or where its journals are.
 func (s *series) show(title string, run report.Run) error {
 	var text strings.Builder
-	if title != "" && len(s.report.Machines) > 1 || s.beside {
+	if s.prefixed() {
 		fmt.Fprintf(&text, "--- %s\n", title)
 	}
 	switch {

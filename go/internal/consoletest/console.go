@@ -7,10 +7,8 @@ package consoletest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -27,13 +25,14 @@ type Console struct {
 
 	mu     sync.Mutex
 	output output
-	at     int           // where the next Expect begins
 	more   chan struct{} // closed and replaced when output grows or ended is set
 	ended  error         // of the last read; nil while the connection is open
 	read   time.Time     // of the last bytes of output
-	turns  int           // number of commands sent
 	typed  []string      // the last command lines; see typeLine
 
+	// The goroutine of the checks has these.
+	at       int       // where the next Expect begins
+	turns    int       // number of commands sent
 	prompted time.Time // when Login saw the prompt
 }
 
@@ -87,95 +86,39 @@ func (c *Console) Send(text string) error {
 	return nil
 }
 
-// Expect waits until pattern matches what was read since the last match, and returns the
-// match and its groups. The next Expect begins after the match. Kernel messages are ignored:
-// the kernel prints them at any time, even in the middle of another line. The error is
-// that of ctx or of the connection; what names the text that was expected.
-func (c *Console) Expect(ctx context.Context, what string, pattern *regexp.Regexp) ([]string, error) {
-	_, match, err := c.await(ctx, pattern)
-	if err != nil {
-		err = c.partly(c.at, failed("no "+what, err, c.lastOutput()))
-	}
-	return match, err
-}
-
-// errClosed is returned once the connection is closed.
-var errClosed = errors.New("connection closed")
-
-// await is Expect that returns what precedes the match too, and the bare cause as its error.
-func (c *Console) await(ctx context.Context, pattern *regexp.Regexp) (before string, match []string, err error) {
-	for {
-		before, match, more, ended := c.match(pattern)
-		switch {
-		case match != nil:
-			return before, match, nil
-		case ended:
-			return "", nil, whyClosed(ctx)
-		}
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return "", nil, context.Cause(ctx)
-		}
-	}
-}
-
-// endLimit is how long a check waits for ctx to end once a connection is closed: the cause of ctx
-// says why the machine has ended.
-const endLimit = 5 * time.Second
-
-// whyClosed returns the cause of ctx, or errClosed if ctx does not end within endLimit.
-func whyClosed(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(endLimit):
-		return errClosed
-	}
-}
-
 // Began returns an error unless the first bytes that the console has read are want, at most
 // beginning. It waits until it has read as many.
 func (c *Console) Began(ctx context.Context, want []byte) error {
-	for {
-		c.mu.Lock()
-		text, more := c.output.first, c.more
-		c.mu.Unlock()
-		if len(text) >= len(want) {
-			if !bytes.Equal(text[:len(want)], want) {
-				return fmt.Errorf("%s: the client's first %d bytes differ from the journal's", c.Device, len(want))
-			}
-			return nil
-		}
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return fmt.Errorf("%s: read %d of the first %d bytes: %w", c.Device, len(text), len(want), context.Cause(ctx))
-		}
+	err := c.watch(ctx, 0, func(_ []byte, end int) bool { return end >= len(want) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := c.output.first
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: read %d of the first %d bytes: %w", c.Device, len(first), len(want), err)
+	case !bytes.Equal(first[:len(want)], want):
+		return fmt.Errorf("%s: the client's first %d bytes differ from the journal's", c.Device, len(want))
 	}
+	return nil
+}
+
+// Size returns how many bytes were read.
+func (c *Console) Size() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.output.end()
+}
+
+// from returns a copy of what is kept from the byte from on.
+func (c *Console) from(from int) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return bytes.Clone(c.output.from(from))
 }
 
 // Skip skips all that was read: the next Expect begins after it.
 func (c *Console) Skip() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.output.end()
-}
-
-// match searches what was read. Without a match, more is closed when there is more to
-// search; ended is set if there will not be.
-func (c *Console) match(pattern *regexp.Regexp) (before string, match []string, more <-chan struct{}, ended bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	text, original := withoutKernelLines(c.output.from(c.at))
-	if at := pattern.FindSubmatchIndex(text); at != nil {
-		for i := 0; i < len(at); i += 2 {
-			match = append(match, string(text[max(at[i], 0):max(at[i+1], 0)]))
-		}
-		c.at = max(c.at, c.output.start) + original(at[1])
-		return string(text[:at[0]]), match, nil, false
-	}
-	return "", nil, c.more, c.ended != nil
+	c.at = c.Size()
 }
 
 // prints reports whether the console has printed something within printsWithin.

@@ -13,7 +13,7 @@ import (
 )
 
 // connected returns a Console and the guest's end of it.
-func connected(t *testing.T) (*Console, net.Conn) {
+func connected(t testing.TB) (*Console, net.Conn) {
 	t.Helper()
 	host, guest := net.Pipe()
 	console := newConsole("ttyS0", host)
@@ -84,10 +84,11 @@ func TestEchoIsNoAnswer(t *testing.T) {
 	console, guest := connected(t)
 	echoed := make(chan struct{})
 	go func() {
-		defer close(echoed)
 		buffer := make([]byte, 1024)
 		n, _ := guest.Read(buffer)
 		guest.Write(buffer[:n])
+		close(echoed)
+		guest.Read(buffer) // Ctrl-C
 	}()
 	ctx, cancel := context.WithCancelCause(limited(t))
 	go func() {
@@ -120,15 +121,21 @@ func TestCommandDoesNotEnd(t *testing.T) {
 	}
 	console, guest := connected(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
+	interrupted := make(chan string, 1)
 	go func() {
 		buffer := make([]byte, 1024)
 		n, _ := guest.Read(buffer)
 		guest.Write(buffer[:n])
 		cancel(errors.New("given up"))
+		n, _ = guest.Read(buffer)
+		interrupted <- string(buffer[:n])
 	}()
 	want := `no answer to "true" on ttyS0: given up; no shell has started it`
 	if _, err := console.Shell(ctx, "true"); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+	if typed := <-interrupted; typed != "\x03" {
+		t.Errorf("%q was typed after it, want Ctrl-C", typed)
 	}
 }
 

@@ -2,13 +2,10 @@ package consoletest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
-	"microvm-console/internal/dialog"
 	"microvm-console/internal/vmconfig"
 )
 
@@ -53,7 +50,6 @@ func (s *Suite) runs(check vmconfig.Check, device string) func(context.Context) 
 		}
 		output, status, err := shell.command(ctx, check.Run)
 		if err != nil {
-			_ = shell.Send("\x03") // Ctrl-C: the next check may need the shell
 			return err
 		}
 		if status != check.Status {
@@ -122,57 +118,4 @@ func (s *Suite) console(device string) (*Console, error) {
 		}
 	}
 	return nil, needs("not connected to " + device)
-}
-
-// Size returns how many bytes were read.
-func (c *Console) Size() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.output.end()
-}
-
-// Find waits until pattern matches what was read from the byte from on, with line ends as
-// "\n", with or without the lines of the kernel. Unlike Expect it does not change where the
-// next Expect begins. The error is that of watch; what names the text that was expected.
-func (c *Console) Find(ctx context.Context, what string, from int, pattern *regexp.Regexp) error {
-	err := c.watch(ctx, from, func(text []byte, _ int) bool {
-		text = dialog.PlainEnds(text)
-		withoutKernel, _ := withoutKernelLines(text)
-		return pattern.Match(text) || pattern.Match(withoutKernel)
-	})
-	if err != nil {
-		return c.partly(from, failed(fmt.Sprintf("no %s on %s", what, c.Device), err, c.lastOutput()))
-	}
-	return nil
-}
-
-// watch calls enough with all that is kept from the byte from on, and the position of its end, and
-// again whenever there is more, until enough returns true. When ctx ends with ErrEnded, watch waits
-// for the last bytes until the connection is closed, at most for endLimit. The error is that of
-// whyClosed, or the cause of ctx.
-func (c *Console) watch(ctx context.Context, from int, enough func(text []byte, end int) bool) error {
-	done := ctx.Done()
-	var late <-chan time.Time
-	for {
-		c.mu.Lock()
-		text, end, more, ended := c.output.from(from), c.output.end(), c.more, c.ended != nil
-		c.mu.Unlock()
-		switch {
-		case enough(text, end):
-			return nil
-		case ended:
-			return whyClosed(ctx)
-		}
-		select {
-		case <-more:
-			continue
-		case <-done:
-			if errors.Is(context.Cause(ctx), ErrEnded) {
-				done, late = nil, time.After(endLimit)
-				continue
-			}
-		case <-late:
-		}
-		return context.Cause(ctx)
-	}
 }

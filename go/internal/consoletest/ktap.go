@@ -95,7 +95,6 @@ func (k *ktapCheck) shell(ctx context.Context, parser *ktap.Parser) (status int,
 	from := shell.Size()
 	output, status, err := shell.command(ctx, k.check.Run)
 	if err != nil {
-		_ = shell.Send("\x03")            // Ctrl-C: the next check may need the shell
 		output = string(shell.from(from)) // what it has printed until then
 	}
 	_, _ = parser.Write([]byte(output))
@@ -200,19 +199,12 @@ func (k *ktapCheck) results() ([]report.Result, string) {
 	return results, counts(k.tests)
 }
 
-// from returns a copy of what is kept from the byte from on.
-func (c *Console) from(from int) []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return bytes.Clone(c.output.from(from))
-}
-
 // feed writes what was read since the connection's begin, and what follows, to parser until
 // its results are complete. The error is that of watch.
 func (c *Console) feed(ctx context.Context, parser *ktap.Parser) error {
 	read := 0
 	return c.watch(ctx, 0, func(text []byte, end int) bool {
-		_, _ = parser.Write(text[max(0, len(text)-(end-read)):])
+		_, _ = parser.Write(since(text, end, read))
 		read = end
 		return parser.Complete()
 	})

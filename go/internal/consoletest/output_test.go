@@ -121,6 +121,7 @@ func testLongOutputOfACommand(t *testing.T) {
 		io.WriteString(guest, "<18>\r\n")
 		flood(settled{guest})
 		cancel(errors.New("given up"))
+		typed.ReadByte() // Ctrl-C
 	}()
 	if _, err := console.Shell(limited(t), "x"); err == nil || err.Error() != `guest: "x" on ttyS0 printed more than 1 MiB` {
 		t.Error(err)

@@ -49,13 +49,12 @@ func (c *Console) Shell(ctx context.Context, command string) (string, error) {
 //
 // The guest's shell prints a number that it computes before the output and another one after
 // it, so that the echo of the command line is not taken for the output. The command runs in a
-// subshell, by eval: the second number is printed even after an open quotation or a comment.
+// subshell, by eval: the second number is printed even after an open quotation or a comment. A command
+// that does not end is interrupted, as the next check may need the shell.
 func (c *Console) command(ctx context.Context, command string) (output string, status int, err error) {
-	c.mu.Lock()
 	c.turns++
 	turn := c.turns
-	c.at = c.output.end() // the answer follows
-	c.mu.Unlock()
+	c.Skip() // the answer follows
 	quoted := strings.ReplaceAll(command, "'", `'\''`)
 	err = c.typeLine(fmt.Sprintf("echo \"<$((6*%d))>\"; (eval '%s'); echo \"<$((7*%d)):$?>\"", turn, quoted, turn))
 	if err != nil {
@@ -64,7 +63,9 @@ func (c *Console) command(ctx context.Context, command string) (output string, s
 	begin := regexp.MustCompile(fmt.Sprintf(`<%d>\r?\n`, 6*turn))
 	before, match, err := c.await(ctx, regexp.MustCompile(fmt.Sprintf(`<%d:([0-9]{1,3})>`, 7*turn)))
 	if err != nil {
-		return "", 0, c.partly(c.at, failed(fmt.Sprintf("no answer to %q on %s", command, c.Device), err, c.soFar(begin)))
+		err = c.partly(c.at, failed(fmt.Sprintf("no answer to %q on %s", command, c.Device), err, c.soFar(begin)))
+		_ = c.Send("\x03") // Ctrl-C
+		return "", 0, err
 	}
 	at := begin.FindStringIndex(before)
 	if at == nil {

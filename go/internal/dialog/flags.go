@@ -63,7 +63,7 @@ func (f *Flags) Steps() ([]Step, error) {
 			if err != nil {
 				return nil, err
 			}
-			step.Expect, step.within = pattern, withinLine(pattern)
+			step.Expect, step.within = pattern, WithinLine(pattern)
 			if err := checkEcho(steps, step); err != nil {
 				return nil, err
 			}
@@ -86,9 +86,9 @@ func compile(text string) (*regexp.Regexp, error) {
 	return pattern, nil
 }
 
-// withinLine reports whether a match of the expression never has a line end, nor depends on where the
+// WithinLine reports whether a match of the expression never has a line end, nor depends on where the
 // text begins.
-func withinLine(pattern *regexp.Regexp) bool {
+func WithinLine(pattern *regexp.Regexp) bool {
 	parsed, err := syntax.Parse(pattern.String(), syntax.Perl)
 	return err == nil && noLineEnd(parsed)
 }

@@ -26,8 +26,7 @@ type console struct {
 	device  string
 	scanner *kevent.Scanner
 	end     int64  // the offset after the last byte
-	printed bool   // it has printed something, of which a part may be missing
-	kept    []byte // the newest output, up to end
+	kept    []byte // the newest output since the last gap, up to end
 	rest    []byte // the beginning of a line that has not ended, at most stampBytes
 
 	// stretches are the parts of the output without a gap, at least one. Between two of them is
@@ -45,15 +44,14 @@ type stretch []int64
 // stampBytes is how much of a line is searched for the kernel's time.
 const stampBytes = 96
 
-// stamp matches the kernel's time before a line of its log.
-var stamp = regexp.MustCompile(`^[^\n]{0,64}?\[ *([0-9]{1,9})\.([0-9]{6})\]`)
+// stamp matches the beginning of a line of the kernel's log. Its group is the kernel's prefix.
+var stamp = regexp.MustCompile(`^[^\n]{0,64}?(` + kevent.LinePrefix + `)`)
 
 func newConsole(device string, offset int64) *console {
 	return &console{device: device, scanner: kevent.NewScanner(offset), end: offset, stretches: []stretch{nil}}
 }
 
 func (c *console) feed(data []byte) {
-	c.printed = c.printed || len(data) > 0
 	c.end += int64(len(data))
 	c.kept = append(c.kept, data...)
 	if len(c.kept) > 2*keptBytes {
@@ -68,24 +66,26 @@ func (c *console) feed(data []byte) {
 	}
 }
 
+// printed reports whether the console has printed something, of which a part may be missing.
+func (c *console) printed() bool { return len(c.kept) > 0 || len(c.gaps) > 0 }
+
 // stamped notes the time of the kernel that a line has, if any.
 func (c *console) stamped(line []byte) {
-	if bytes.IndexByte(line, '[') < 0 {
+	if bytes.IndexByte(line, '[') < 0 || c.stamps == maxStamps {
 		return
 	}
 	match := stamp.FindSubmatch(line)
-	if match == nil || c.stamps == maxStamps {
+	if match == nil {
 		return
 	}
-	seconds, _ := strconv.ParseInt(string(match[1]), 10, 64)
-	micros, _ := strconv.ParseInt(string(match[2]), 10, 64)
+	seconds, _, _ := strings.Cut(string(match[1][1:]), "]") // "    1.234567"
+	micros, _ := strconv.ParseInt(strings.Replace(strings.TrimLeft(seconds, " "), ".", "", 1), 10, 64)
 	last := &c.stretches[len(c.stretches)-1]
-	*last = append(*last, seconds*1_000_000+micros)
+	*last = append(*last, micros)
 	c.stamps++
 }
 
 func (c *console) gap(n, printed int64, cause string) {
-	c.printed = true
 	c.end += n
 	c.kept = c.kept[:0]
 	c.rest = c.rest[:0]

@@ -77,7 +77,7 @@ func (j *Judge) Result() Result {
 	for _, c := range j.consoles {
 		uncovered, covered := j.gapsOf(c)
 		r.Gaps, r.Covered = append(r.Gaps, uncovered...), append(r.Covered, covered...)
-		printed = printed || c.printed
+		printed = printed || c.printed()
 	}
 	switch {
 	case len(r.Of(Fail)) > 0:
@@ -156,10 +156,5 @@ func (e Event) fails() bool { return e.Treatment == Fail }
 
 // on reports whether the event has a copy on a console.
 func (e Event) on(device string) bool {
-	for _, place := range e.Copies {
-		if place.Console == device {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.Copies, func(place Place) bool { return place.Console == device })
 }

@@ -100,6 +100,8 @@ func TestVerdict(t *testing.T) {
 		{"hvc0 has no line after it", fail, []string{boot + gap + end, boot}, "unknown"},
 		{"hvc0 has no line before it", fail, []string{boot + gap + end, end}, "unknown"},
 		{"hvc0 is not the kernel's", fail, []string{boot + gap + end, "login: \n"}, "unknown"},
+		{"hvc0 has times of a program", fail, []string{boot + gap + end, "[0.500000]x\n[3.000000]y\n"}, "unknown"},
+		{"with callers", fail, []string{"[    0.500000][    T1] one\n" + gap + "[    3.000000][    T1] end\n", "[    0.500000][    T1] one\n[    3.000000][    T1] end\n"}, "clean"},
 		{"the same gap on both", fail, []string{boot + gap + end, boot + gap + end}, "unknown"},
 		{"gaps at different times", fail, []string{boot + gap + end + line(4, "a") + line(5, "b"), boot + end + line(4, "a") + gap + line(5, "b")}, "clean"},
 		{"a gap at the end", fail, []string{boot + gap, boot + end}, "clean"},
