@@ -159,7 +159,8 @@ func (r *report) oopses(headline string) bool {
 func (r *report) completes(kind Kind, headline string) bool {
 	switch kind {
 	case Bug, Warning:
-		return r.e.Kind == ListCorruption || r.e.Kind == Refcount || r.e.Kind == Bug && r.calls.named == nil
+		message := r.e.Kind == Bug && r.calls.named == nil && (kind == Bug || r.limit == 0)
+		return message || r.e.Kind == ListCorruption || r.e.Kind == Refcount
 	case Refcount, ListCorruption:
 		return r.e.Kind == Warning || r.e.Kind == Bug
 	case MCE:

@@ -152,8 +152,10 @@ func (s *Scanner) starts(h *head, headline string, l line) bool {
 	if s.stamps && !l.stamped && h.kind != Kmemleak {
 		return false
 	}
-	return h.limit(l) == 0 || !slices.ContainsFunc(s.open, func(r *report) bool {
-		return r.caller == l.caller && len(r.calls.trace) == 0 && !r.continues(h, headline)
+	limit := h.limit(l)
+	return limit == 0 || !slices.ContainsFunc(s.open, func(r *report) bool {
+		certain := r.limit == 0 || r.limit > limit
+		return certain && r.caller == l.caller && len(r.calls.trace) == 0 && !r.continues(h, headline)
 	})
 }
 
