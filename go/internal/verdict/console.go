@@ -52,17 +52,32 @@ func newConsole(device string, offset int64) *console {
 }
 
 func (c *console) feed(data []byte) {
-	c.end += int64(len(data))
 	c.kept = append(c.kept, data...)
 	if len(c.kept) > 2*keptBytes {
 		c.kept = slices.Clone(c.kept[len(c.kept)-keptBytes:])
 	}
 	for line := range bytes.Lines(data) {
+		c.end += int64(len(line))
 		c.rest = append(c.rest, line[:min(len(line), max(0, stampBytes-len(c.rest)))]...)
 		if line[len(line)-1] == '\n' {
+			c.checkDropped(c.rest)
 			c.stamped(c.rest)
 			c.rest = c.rest[:0]
 		}
+	}
+}
+
+// dropped matches what the kernel prints if its log buffer was full: messages are missing before the rest
+// of the line, or before the next one (kernel/printk/printk.c).
+var dropped = regexp.MustCompile(`\*\* ([0-9]+) printk messages dropped \*\*`)
+
+// checkDropped adds a gap if the kernel has dropped messages before the end of a line.
+func (c *console) checkDropped(line []byte) {
+	if bytes.IndexByte(line, '*') < 0 {
+		return
+	}
+	if match := dropped.FindSubmatch(line); match != nil {
+		c.missing(-1, fmt.Sprintf("the kernel has dropped %s messages: give it a larger log_buf_len=, or let it print less", match[1]))
 	}
 }
 
@@ -85,6 +100,7 @@ func (c *console) stamped(line []byte) {
 	c.stamps++
 }
 
+// gap processes a gap in the output; see Judge.Gap.
 func (c *console) gap(n, printed int64, cause string) {
 	c.end += n
 	c.kept = c.kept[:0]
@@ -93,6 +109,11 @@ func (c *console) gap(n, printed int64, cause string) {
 		c.gaps[last].Bytes = printed // the same gap, which has grown
 		return
 	}
+	c.missing(printed, cause)
+}
+
+// missing adds a gap before the next byte; printed is how many bytes are missing, -1 if that is unknown.
+func (c *console) missing(printed int64, cause string) {
 	if len(c.gaps) == maxEvents {
 		c.more = true
 		return

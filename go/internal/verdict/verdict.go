@@ -100,6 +100,22 @@ func (g Gap) String() string {
 	return fmt.Sprintf("%s%s before offset %d (%s)", missing, where, g.Offset, g.Cause)
 }
 
+// maxGapLines is how many lines a text has about gaps: a kernel may drop messages without end.
+const maxGapLines = 10
+
+// linesOf returns a line about each of some gaps, maxGapLines at most; the last one counts those left out.
+func linesOf(gaps []Gap) []string {
+	var lines []string
+	for i, gap := range gaps {
+		left := len(gaps) - i
+		if i == maxGapLines-1 && left > 1 {
+			return append(lines, fmt.Sprintf("bytes are missing at %d more places", left))
+		}
+		lines = append(lines, gap.String())
+	}
+	return lines
+}
+
 // Of returns the events with a treatment.
 func (r Result) Of(treatment Treatment) []Event {
 	var events []Event
@@ -121,7 +137,7 @@ func (r Result) Notes() []string {
 	for _, e := range r.Of(Allowed) {
 		lines = append(lines, fmt.Sprintf("the kernel's log: allowed (%s): %s (%s)", e.Reason, e, e.Where()))
 	}
-	for _, gap := range r.Covered {
+	for _, gap := range linesOf(r.Covered) {
 		lines = append(lines, fmt.Sprintf("the kernel's log: %s, but another console has the kernel's lines of that time", gap))
 	}
 	return lines
@@ -154,10 +170,7 @@ func (r Result) Err() error {
 	case r.Empty():
 		return fmt.Errorf("%s: %s", Unknown, empty)
 	case r.Verdict == Unknown:
-		for _, gap := range r.Gaps {
-			lines = append(lines, gap.String())
-		}
-		return fmt.Errorf("%s: %s", Unknown, strings.Join(lines, "\n"))
+		return fmt.Errorf("%s: %s", Unknown, strings.Join(linesOf(r.Gaps), "\n"))
 	}
 	for _, e := range r.Of(Fail) {
 		lines = append(lines, fmt.Sprintf("%s (%s)", e, e.Where()))

@@ -34,6 +34,9 @@ func untimed(text string) string {
 	return lines.String()
 }
 
+// drops is what the kernel prints if its log buffer was full.
+const drops = "** 97 printk messages dropped **"
+
 // gap is a gap in the output of a console.
 const gap = "\x00"
 
@@ -107,6 +110,13 @@ func TestVerdict(t *testing.T) {
 		{"a gap at the end", fail, []string{boot + gap, boot + end}, "clean"},
 		{"a gap at the beginning", fail, []string{gap + boot, boot}, "clean"},
 		{"a gap at the beginning, and a late console", fail, []string{gap + end, line(0.5, "one") + end}, "unknown"},
+		{"the kernel has dropped messages", fail, []string{boot + drops + "\n" + end}, "unknown"},
+		{"dropped, before Linux 5.18", fail, []string{boot + drops + " " + end}, "unknown"},
+		{"dropped, after a prompt", fail, []string{boot + "/ # " + drops + "\r\n" + end}, "unknown"},
+		{"dropped, and hvc0 has them", fail, []string{boot + drops + "\n" + end, boot + line(2, "two") + end}, "clean"},
+		{"dropped on a late console", fail, []string{boot + end, drops + "\n" + end}, "clean"},
+		{"the same are dropped on both", fail, []string{boot + drops + "\n" + end, boot + drops + "\n" + end}, "unknown"},
+		{"dropped within a report", fail, []string{boot + line(2, "Oops: 0000 [#1] SMP") + drops + "\n" + line(2.1, "RIP: 0010:fuzz_open+0x10/0x20")}, "broken fail:oops"},
 	} {
 		if got := summary(judge(test.rules, test.outputs...)); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
@@ -150,6 +160,10 @@ func TestGaps(t *testing.T) {
 	}
 	if got, want := r.Notes(), fmt.Sprintf("the kernel's log: 5 bytes are missing on ttyS0 before offset %d (a test), but another console has the kernel's lines of that time", at); len(got) != 1 || got[0] != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	at += int64(len(drops + "\n"))
+	if gaps := judge(fail, boot+drops+"\n"+end).Gaps; len(gaps) != 1 || gaps[0].Offset != at || gaps[0].Bytes != -1 {
+		t.Errorf("dropped messages: %+v, want a gap before %d", gaps, at)
 	}
 	j := verdict.New(fail, "ttyS0")
 	j.Gap(0, 0, 5, "grows")
@@ -273,6 +287,8 @@ func TestManyGaps(t *testing.T) {
 	j.Gap(0, 10, 10, "everywhere")
 	if r := j.Result(); r.Verdict != verdict.Unknown {
 		t.Errorf("%s, %d gaps", r.Verdict, len(r.Gaps))
+	} else if lines := append(strings.Split(r.Err().Error(), "\n"), r.Notes()...); len(lines) > 20 {
+		t.Errorf("%d lines about the gaps", len(lines))
 	}
 }
 
