@@ -1,16 +1,22 @@
 package crash
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
 // keys are the SysRq keys of a bundle (Documentation/admin-guide/sysrq.rst in Linux): the stacks of
 // the processors, all tasks, the tasks that wait uninterruptibly, and the memory.
 const keys = "ltwm"
+
+// disabled is what the kernel prints after a key that kernel.sysrq does not allow (__handle_sysrq
+// in Linux's drivers/tty/sysrq.c).
+const disabled = "This sysrq operation is disabled."
 
 // Running is QEMU's run state of a guest whose processors run.
 const Running = "running"
@@ -51,15 +57,9 @@ func (s Source) ask(ctx context.Context, b *bundle, nmi bool) {
 	}
 	defer s.SysRq.Close()
 	from := s.SysRq.Printed()
-	for _, key := range []byte(keys) {
-		answered, err := s.answers(ctx, func() error { return s.SysRq.Type(ctx, key) })
-		if err == nil && !answered {
-			err = errNoAnswer
-		}
-		if err != nil {
-			b.problem(fmt.Sprintf("SysRq %c", key), err)
-			break // the others would fare no better
-		}
+	refused := s.typeKeys(ctx, b)
+	if len(refused) > 0 {
+		b.problem("sysrq.txt", fmt.Errorf("the guest refuses the SysRq keys %s (add sysrq_always_enabled to kernelParams)", strings.Join(refused, ", ")))
 	}
 	if nmi {
 		_, err := s.answers(ctx, func() error { return s.Monitor(ctx, "inject-nmi", nil, nil) })
@@ -67,11 +67,35 @@ func (s Source) ask(ctx context.Context, b *bundle, nmi bool) {
 			b.problem("NMI", err)
 		}
 	}
-	if s.SysRq.Printed() > from {
+	if s.SysRq.Printed() > from && (nmi || len(refused) < len(keys)) {
 		b.add("sysrq.txt", "the guest's answers: its processors' stacks, tasks, blocked tasks, memory", func(w io.Writer) error {
 			return s.SysRq.Copy(w, from)
 		})
 	}
+}
+
+// typeKeys types all keys, and returns those that the guest refuses. After a key without an answer,
+// which is a problem, it types no other: the others would fare no better.
+func (s Source) typeKeys(ctx context.Context, b *bundle) (refused []string) {
+	for _, key := range []byte(keys) {
+		from := s.SysRq.Printed()
+		answered, err := s.answers(ctx, func() error { return s.SysRq.Type(ctx, key) })
+		if err == nil && !answered {
+			err = errNoAnswer
+		}
+		if err != nil {
+			b.problem(fmt.Sprintf("SysRq %c", key), err)
+			break
+		}
+		var answer bytes.Buffer
+		if err := s.SysRq.Copy(&answer, from); err != nil {
+			b.problem("sysrq.txt", err)
+		}
+		if bytes.Contains(answer.Bytes(), []byte(disabled)) {
+			refused = append(refused, string(key))
+		}
+	}
+	return refused
 }
 
 // answers calls send, and waits until the console is quiet. It reports whether the console has

@@ -22,12 +22,16 @@ type guest struct {
 	printed  string
 	asked    []string // the commands of the monitor
 	silent   bool     // it prints nothing at a SysRq key
+	disabled string   // the SysRq keys that it does not allow
 	refuses  string   // a command of the monitor
 	dumping  string   // the status of a dump
 	runState string
 	missing  int64  // bytes before after; -1 if their number is unknown
 	after    string // what serial has printed after a gap
 }
+
+// refusal is what Linux prints after a SysRq key that is not allowed.
+const refusal = "sysrq: This sysrq operation is disabled.\n"
 
 var errRefused = errors.New("refused\x1b")
 
@@ -77,7 +81,11 @@ func (g *guest) source() crash.Source {
 		}}},
 		SysRq: &crash.SysRq{
 			Type: func(_ context.Context, key byte) error {
-				if !g.silent {
+				switch {
+				case g.silent:
+				case strings.ContainsRune(g.disabled, rune(key)):
+					g.printed += refusal
+				default:
 					g.printed += "sysrq: " + string(key) + "\n"
 				}
 				return nil
@@ -125,7 +133,9 @@ func TestCollect(t *testing.T) {
 		"serial.log":    boot,
 		"events.json":   "[]\n",
 	}
-	answers := "sysrq: l\nsysrq: t\nsysrq: w\nsysrq: m\n"
+	const answers = "sysrq: l\nsysrq: t\nsysrq: w\nsysrq: m\n"
+	const someRefused = "sysrq: l\n" + refusal + refusal + "sysrq: m\n"
+	const allRefused = refusal + refusal + refusal + refusal
 	for _, test := range []struct {
 		name     string
 		guest    guest
@@ -138,6 +148,14 @@ func TestCollect(t *testing.T) {
 		{"a guest that is paused", guest{runState: "guest-panicked"}, ctl.CrashRequest{NMI: true}, nil, nil, ""},
 		{"a guest that ignores SysRq", guest{silent: true}, ctl.CrashRequest{}, nil,
 			[]string{"SysRq l: the guest does not answer (it must have SysRq enabled, and read the console)"}, ""},
+		{"a guest that refuses some keys", guest{disabled: "tw"}, ctl.CrashRequest{},
+			map[string]string{"sysrq.txt": someRefused, "serial.log": boot + someRefused},
+			[]string{"sysrq.txt: the guest refuses the SysRq keys t, w (add sysrq_always_enabled to kernelParams)"}, ""},
+		{"a guest that refuses all keys", guest{disabled: "ltwm"}, ctl.CrashRequest{}, map[string]string{"serial.log": boot + allRefused},
+			[]string{"sysrq.txt: the guest refuses the SysRq keys l, t, w, m (add sysrq_always_enabled to kernelParams)"}, ""},
+		{"an NMI to a guest that refuses all keys", guest{disabled: "ltwm"}, ctl.CrashRequest{NMI: true},
+			map[string]string{"sysrq.txt": allRefused, "serial.log": boot + allRefused},
+			[]string{"sysrq.txt: the guest refuses the SysRq keys l, t, w, m (add sysrq_always_enabled to kernelParams)"}, "inject-nmi"},
 		{"with an NMI", guest{}, ctl.CrashRequest{NMI: true}, map[string]string{"sysrq.txt": answers, "serial.log": boot + answers}, nil, "inject-nmi"},
 		{"with memory", guest{runState: "paused", dumping: "active"}, ctl.CrashRequest{Dump: true}, map[string]string{"memory.elf": "memory"}, nil, "query-dump"},
 		{"a dump that fails", guest{runState: "paused", dumping: "failed"}, ctl.CrashRequest{Dump: true}, nil,

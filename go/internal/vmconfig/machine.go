@@ -46,7 +46,7 @@ type Machine struct {
 	// Default: the one beside the kernel, or the host's, that has the kernel's version.
 	ModulesDir string `json:"modulesDir,omitempty"`
 	// KernelParams are added to the kernel command line after the console= parameters, which
-	// follow from Consoles.
+	// follow from Consoles. A value with blanks is in double quotes, as the kernel documents.
 	KernelParams []string `json:"kernelParams,omitempty"`
 	// Consoles are the consoles, in the order of their console= parameters: the last one
 	// becomes the guest's /dev/console. Default: DefaultConsoles.

@@ -195,15 +195,18 @@ var mistakes = []struct {
 		[]string{`name: invalid name "` + strings.Repeat("a", 41) + `": want lower-case letters, digits and dashes, at most 40`},
 	},
 	{
-		"kernel parameters", with(`"kernelParams": ["quiet", "", "console=tty0", "a\nb", "x console=hvc1", "a\u0000b", "\"console=hvc1\"", "a=\""]`),
+		"kernel parameters", with(`"kernelParams": ["quiet", "", "console=tty0", "a\nb", "x console=hvc1", "a\u0000b", "\"console=hvc1\"", "a=\"", "a=\"b c", "a=\"b\" c=\"d\"", "a=\"b\nc\"", "dyndbg=\"file drivers/base/* +p\""]`),
 		[]string{
 			`kernelParams[1]: invalid kernel parameter ""`,
 			`kernelParams[2]: "console=tty0" follows from consoles (change their order there)`,
-			`kernelParams[3]: "a\nb" contains white space (write each parameter as an entry of its own)`,
-			`kernelParams[4]: "x console=hvc1" contains white space (write each parameter as an entry of its own)`,
+			`kernelParams[3]: "a\nb" contains white space (write each parameter as an entry of its own, and a value with blanks in double quotes)`,
+			`kernelParams[4]: "x console=hvc1" contains white space (write each parameter as an entry of its own, and a value with blanks in double quotes)`,
 			`kernelParams[5]: invalid kernel parameter "a\x00b"`,
 			`kernelParams[6]: "\"console=hvc1\"" follows from consoles (change their order there)`,
 			`kernelParams[7]: "a=\"" has an unbalanced quotation mark`,
+			`kernelParams[8]: "a=\"b c" has an unbalanced quotation mark`,
+			`kernelParams[9]: "a=\"b\" c=\"d\"" contains white space (write each parameter as an entry of its own, and a value with blanks in double quotes)`,
+			`kernelParams[10]: "a=\"b\nc\"" contains white space (write each parameter as an entry of its own, and a value with blanks in double quotes)`,
 		},
 	},
 	{

@@ -98,14 +98,28 @@ func (m Machine) validateParams(wrong func(field, format string, args ...any)) {
 		switch {
 		case param == "" || strings.ContainsRune(param, 0):
 			wrong(field, "invalid kernel parameter %q", param)
-		case strings.ContainsFunc(param, unicode.IsSpace):
-			wrong(field, "%q contains white space (write each parameter as an entry of its own)", param)
+		case several(param):
+			wrong(field, "%q contains white space (write each parameter as an entry of its own, and a value with blanks in double quotes)", param)
 		case strings.Count(param, `"`)%2 != 0: // the next parameters would become part of it
 			wrong(field, "%q has an unbalanced quotation mark", param)
 		case strings.HasPrefix(strings.TrimPrefix(param, `"`), "console="): // the kernel removes the mark
 			wrong(field, "%q follows from consoles (change their order there)", param)
 		}
 	}
+}
+
+// several reports whether param has white space other than blanks between double quotes: the kernel
+// would parse it as several parameters (next_arg in Linux's lib/cmdline.c).
+func several(param string) bool {
+	for i, part := range strings.Split(param, `"`) {
+		if i%2 != 0 { // between quotes
+			part = strings.ReplaceAll(part, " ", "")
+		}
+		if strings.ContainsFunc(part, unicode.IsSpace) {
+			return true
+		}
+	}
+	return false
 }
 
 // validateConsoles validates each console, and that names, devices and ports differ.
