@@ -129,6 +129,8 @@ var callers = table(
 	// fs, mm
 	`\w*vfs_(?:iter_)?(?:read|write)\w*`, `\w*vfs_(?:ioctl|open)\w*`, `do_iter_(?:read|write)\w*`, `call_(?:read_iter|write_iter|mmap)\w*`,
 	`new_sync_(?:read|write)`, `\w*(?:ksys|compat|compat_sys|blkdev|blkdev_driver)_ioctl\w*`, `do_dentry_open`, `fput`, `\w*mmap_region\w*`,
+	`proc_reg_\w+`, `seq_read(?:_iter)?`, `kernfs_(?:fop_|seq_show)\w*`, `sysfs_kf_\w+`, `(?:kobj|dev|bus|drv|class)_attr_(?:show|store)`,
+	`full_proxy_\w+`, `simple_attr_(?:read|write)\w*`,
 	`\w*do_mmap\w*`, `do_fault`,
 	// net
 	`\w*netif_receive_skb\w*`, `(?:compat_)?sock_(?:sendmsg|recvmsg|release|mmap|ioctl|do_ioctl)\w*`, `(?:kernel|sock_common)_setsockopt`,

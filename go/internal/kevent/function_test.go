@@ -1,0 +1,32 @@
+package kevent
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestFunction tests which function a report is about. The headlines are the kernel's, the frames invented.
+func TestFunction(t *testing.T) {
+	const (
+		stall  = "rcu: INFO: rcu_preempt self-detected stall on CPU"
+		lockup = "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [cat:120]"
+	)
+	for _, tt := range []struct{ name, headline, frames, want string }{
+		{"a stall in a file of /proc", stall, "spin my_write proc_reg_write vfs_write ksys_write", "my_write"},
+		{"a stall in a seq_file", stall, "spin my_show seq_read_iter proc_reg_read_iter vfs_read ksys_read", "my_show"},
+		{"a lockup in a file of /sys", lockup, "spin my_store dev_attr_store sysfs_kf_write kernfs_fop_write_iter vfs_write ksys_write", "my_store"},
+		{"a lockup in a file of debugfs", lockup, "spin my_set simple_attr_write_xsigned full_proxy_write vfs_write ksys_write", "my_set"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log strings.Builder
+			log.WriteString(tt.headline + "\nCall Trace:\n")
+			for _, name := range strings.Fields(tt.frames) {
+				log.WriteString(" " + strings.Replace(name, "?", "? ", 1) + "+0x10/0x20\n")
+			}
+			events := scanPieces([]byte(log.String()), log.Len())
+			if len(events) != 1 || events[0].Function != tt.want {
+				t.Errorf("events %+v, want one in %q", events, tt.want)
+			}
+		})
+	}
+}
