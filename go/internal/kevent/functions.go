@@ -57,7 +57,9 @@ var helpers = table(
 	`\w*(?:spin|read|write)_(?:un|try)?lock\w*`, `raw_spin_rq\w*`, `\w*(?:down|up)_(?:read|write)\w*`, `down`, `down_trylock`,
 	`(?:rt_|ww_)?mutex_\w+`, `osq_\w+`, `\w*bh_(?:en|dis)able\w*`, `(?:un)?lock_page\w*`, `folio_unlock`, `seqprop_assert\w*`,
 	// waiting: kernel/sched, kernel/rcu/srcutree.c
-	`wake_up\w*`, `complete`, `wait_for_completion\w*`, `finish_wait`, `cleanup_srcu_struct`,
+	`wake_up\w*`, `complete`, `wait_for_completion\w*`, `wait_for_common\w*`, `finish_wait`, `cleanup_srcu_struct`,
+	`(?:io_)?schedule_timeout\w*`, `schedule_hrtimeout\w*`, `[mfs]sleep`, `msleep_interruptible`, `usleep_range\w*`,
+	`synchronize_(?:rcu|srcu|net|sched)\w*`, `wait_rcu_gp`, `(?:s?rcu|rcu_tasks)_barrier\w*`,
 	// timers: kernel/time/timer.c
 	`\w*del_timer\w*`, `mod_timer\w*`, `lock_timer_base`, `timer_delete_sync`, `sk_stop_timer_sync`,
 	// work queues and kernel threads: kernel/workqueue.c, kernel/kthread.c
@@ -95,6 +97,7 @@ var helpersOf = []struct {
 	{Warning, " mm/usercopy.c:", table(`\w*usercopy\w*`, `check\w*`)},
 	{Bug, " mm/usercopy.c:", table(`\w*usercopy\w*`, `check\w*`)},
 	{Warning, " kernel/dma/debug.c:", table(`check_(?:unmap|sync)`, `(?:debug_)?dma_\w+`)},
+	{Warning, " rcu_note_context_switch", table(`rcu_note_context_switch`, `(?:preempt_)?schedule(?:_common|_irq|_notrace|_preempt_disabled|_rtlock)?`)},
 	{Warning, " fs/proc/generic.c:", table(`proc_\w+`)},
 	{Bug, "kernel BUG at ", table(`skb_\w+`)},
 	{Bug, "in preemptible", table(`\w*(?:preempt|processor_id|this_cpu)\w*`)},
@@ -129,6 +132,8 @@ var callers = table(
 	// fs, mm
 	`\w*vfs_(?:iter_)?(?:read|write)\w*`, `\w*vfs_(?:ioctl|open)\w*`, `do_iter_(?:read|write)\w*`, `call_(?:read_iter|write_iter|mmap)\w*`,
 	`new_sync_(?:read|write)`, `\w*(?:ksys|compat|compat_sys|blkdev|blkdev_driver)_ioctl\w*`, `do_dentry_open`, `fput`, `\w*mmap_region\w*`,
+	`proc_reg_\w+`, `seq_read(?:_iter)?`, `kernfs_(?:fop_|seq_show)\w*`, `sysfs_kf_\w+`, `(?:kobj|dev|bus|drv|class)_attr_(?:show|store)`,
+	`full_proxy_\w+`, `simple_attr_(?:read|write)\w*`,
 	`\w*do_mmap\w*`, `do_fault`,
 	// net
 	`\w*netif_receive_skb\w*`, `(?:compat_)?sock_(?:sendmsg|recvmsg|release|mmap|ioctl|do_ioctl)\w*`, `(?:kernel|sock_common)_setsockopt`,

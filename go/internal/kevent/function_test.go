@@ -1,0 +1,43 @@
+package kevent
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestFunction tests which function a report is about. The headlines are the kernel's, the frames invented.
+func TestFunction(t *testing.T) {
+	const (
+		stall  = "rcu: INFO: rcu_preempt self-detected stall on CPU"
+		lockup = "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [cat:120]"
+		hung   = "INFO: task cat:120 blocked for more than 122 seconds."
+		asleep = "BUG: sleeping function called from invalid context at kernel/time/timer.c:2151"
+		atomic = "BUG: scheduling while atomic: cat/120/0x00000002"
+		reader = "WARNING: CPU: 1 PID: 120 at kernel/rcu/tree_plugin.h:320 rcu_note_context_switch+0x4ee/0x650"
+	)
+	for _, tt := range []struct{ name, headline, frames, want string }{
+		{"a stall in a file of /proc", stall, "spin my_write proc_reg_write vfs_write ksys_write", "my_write"},
+		{"a stall in a seq_file", stall, "spin my_show seq_read_iter proc_reg_read_iter vfs_read ksys_read", "my_show"},
+		{"a lockup in a file of /sys", lockup, "spin my_store dev_attr_store sysfs_kf_write kernfs_fop_write_iter vfs_write ksys_write", "my_store"},
+		{"a lockup in a file of debugfs", lockup, "spin my_set simple_attr_write_xsigned full_proxy_write vfs_write ksys_write", "my_set"},
+		{"a task hangs in msleep", hung, "__schedule schedule schedule_timeout msleep my_read vfs_read", "my_read"},
+		{"a task hangs in ssleep", hung, "__schedule schedule schedule_timeout msleep ssleep my_read vfs_read", "my_read"},
+		{"a task hangs in usleep_range", hung, "__schedule schedule schedule_hrtimeout_range usleep_range_state my_read", "my_read"},
+		{"msleep with a lock", asleep, "dump_stack_lvl __might_resched msleep my_irq handle_irq_event", "my_irq"},
+		{"msleep without preemption", atomic, "dump_stack_lvl __schedule_bug __schedule schedule schedule_timeout msleep my_read", "my_read"},
+		{"synchronize_rcu without preemption", atomic, "__schedule schedule __wait_rcu_gp synchronize_rcu my_exit", "my_exit"},
+		{"msleep in a reader of RCU", reader, "__schedule schedule schedule_timeout msleep my_read vfs_read", "my_read"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log strings.Builder
+			log.WriteString(tt.headline + "\nCall Trace:\n")
+			for _, name := range strings.Fields(tt.frames) {
+				log.WriteString(" " + strings.Replace(name, "?", "? ", 1) + "+0x10/0x20\n")
+			}
+			events := scanPieces([]byte(log.String()), log.Len())
+			if len(events) != 1 || events[0].Function != tt.want {
+				t.Errorf("events %+v, want one in %q", events, tt.want)
+			}
+		})
+	}
+}
