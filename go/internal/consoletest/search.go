@@ -25,13 +25,9 @@ func (c *Console) Expect(ctx context.Context, what string, pattern *regexp.Regex
 
 // await is Expect that returns what precedes the match too, and the bare cause as its error.
 func (c *Console) await(ctx context.Context, pattern *regexp.Regexp) (before string, match []string, err error) {
-	search := newSearch(pattern, c.at)
+	search := newSearch(pattern, c.at, answers)
 	err = c.watch(ctx, c.at, func(text []byte, end int) bool {
-		matches := func(part []byte) bool {
-			left, _ := withoutKernelLines(part)
-			return pattern.Match(left)
-		}
-		if !search.found(text, end, matches) {
+		if !search.found(text, end) {
 			return false
 		}
 		left, original := withoutKernelLines(text)
@@ -50,34 +46,43 @@ func (c *Console) await(ctx context.Context, pattern *regexp.Regexp) (before str
 // "\n", with or without the lines of the kernel. Unlike Expect it does not change where the
 // next Expect begins. The error is that of watch; what names the text that was expected.
 func (c *Console) Find(ctx context.Context, what string, from int, pattern *regexp.Regexp) error {
-	search := newSearch(pattern, from)
-	matches := func(part []byte) bool {
-		part = dialog.PlainEnds(part)
-		withoutKernel, _ := withoutKernelLines(part)
-		return pattern.Match(part) || pattern.Match(withoutKernel)
-	}
-	err := c.watch(ctx, from, func(text []byte, end int) bool { return search.found(text, end, matches) })
+	err := c.watch(ctx, from, newSearch(pattern, from, prints).found)
 	if err != nil {
 		return c.partly(from, failed(fmt.Sprintf("no %s on %s", what, c.Device), err, c.lastOutput()))
 	}
 	return nil
 }
 
+// answers reports whether pattern matches text without the lines of the kernel.
+func answers(pattern *regexp.Regexp, text []byte) bool {
+	left, _ := withoutKernelLines(text)
+	return pattern.Match(left)
+}
+
+// prints reports whether pattern matches text, with or without the lines of the kernel. Its line ends are
+// "\n" then.
+func prints(pattern *regexp.Regexp, text []byte) bool {
+	text = dialog.PlainEnds(text)
+	return pattern.Match(text) || answers(pattern, text)
+}
+
 // search is a search in output that grows. If no match can have a line end, it searches each line once.
 type search struct {
+	pattern    *regexp.Regexp
+	matches    func(pattern *regexp.Regexp, text []byte) bool // answers or prints
 	withinLine bool
 	from       int // the position of the first byte that may be in a match
 }
 
-func newSearch(pattern *regexp.Regexp, from int) *search {
-	return &search{withinLine: dialog.WithinLine(pattern), from: from}
+func newSearch(pattern *regexp.Regexp, from int, matches func(*regexp.Regexp, []byte) bool) *search {
+	return &search{pattern, matches, dialog.WithinLine(pattern), from}
 }
 
-// found calls matches with the part of text, whose end has the given position, that may have a match,
-// and returns its result.
-func (s *search) found(text []byte, end int, matches func(part []byte) bool) bool {
+// found reports whether text, whose end has the given position, has a match. It searches only what may
+// have one.
+func (s *search) found(text []byte, end int) bool {
 	part := since(text, end, s.from)
-	if matches(part) {
+	if s.matches(s.pattern, part) {
 		return true
 	}
 	if s.withinLine {

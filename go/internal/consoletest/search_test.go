@@ -25,16 +25,14 @@ func TestSearch(t *testing.T) {
 		{"a line that the kernel breaks into", "bcd", []string{"a\nb" + kernel, kernel + "c", "d"}, 2 + 2*len(kernel) + 2},
 		{"several lines", `a\s+b`, []string{"-\na\n", "\n", "b"}, 6},
 	} {
-		pattern := regexp.MustCompile(test.pattern)
-		s := newSearch(pattern, 0)
 		text, searched := "", 0
+		s := newSearch(regexp.MustCompile(test.pattern), 0, func(pattern *regexp.Regexp, part []byte) bool {
+			searched = len(part)
+			return answers(pattern, part)
+		})
 		for i, piece := range test.pieces {
 			text += piece
-			found := s.found([]byte(text), len(text), func(part []byte) bool {
-				searched = len(part)
-				left, _ := withoutKernelLines(part)
-				return pattern.Match(left)
-			})
+			found := s.found([]byte(text), len(text))
 			if last := i == len(test.pieces)-1; found != last {
 				t.Errorf("%s: %t after %q", test.name, found, text)
 			}
@@ -52,19 +50,14 @@ func FuzzSearch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, size uint8) {
 		text = text[:min(len(text), 1000)] // the whole text is searched for each piece
 		for _, pattern := range []*regexp.Regexp{loginPrompt, shellPrompt, regexp.MustCompile(`(?m)^demo.*: $`), regexp.MustCompile(`\bx\b`), regexp.MustCompile(`a\s`)} {
-			s := newSearch(pattern, 0)
-			matches := func(part []byte) bool {
-				left, _ := withoutKernelLines(part)
-				return pattern.Match(left)
-			}
-			for end := 0; end < len(text); {
-				end = min(len(text), end+1+int(size))
-				got, want := s.found([]byte(text[:end]), end, matches), matches([]byte(text[:end]))
-				if got != want {
-					t.Fatalf("%q after %q: %t, want %t", pattern, text[:end], got, want)
-				}
-				if got {
-					break
+			for name, matches := range map[string]func(*regexp.Regexp, []byte) bool{"answers": answers, "prints": prints} {
+				s := newSearch(pattern, 0, matches)
+				for end, found := 0, false; end < len(text) && !found; {
+					end = min(len(text), end+1+int(size))
+					want := matches(pattern, []byte(text[:end]))
+					if found = s.found([]byte(text[:end]), end); found != want {
+						t.Fatalf("%s %q after %q: %t, want %t", name, pattern, text[:end], found, want)
+					}
 				}
 			}
 		}
