@@ -124,39 +124,14 @@ func (c Check) withGaps(gaps func() []verdict.Gap) Check {
 }
 
 // ErrEnded is the cause with which the caller ends the context of Run when the machine has
-// ended; see Ended.
+// ended.
 var ErrEnded = errors.New("the VM has ended")
 
-// Ended returns the cause with which the caller ends the context of Run when the machine has
-// ended: why it has, and the verdict on its kernel's log.
-func Ended(why error, log verdict.Result) error {
-	cause := ended{error: fmt.Errorf("%w: %w", ErrEnded, why)}
-	if log.Panicked() {
-		cause.log = log.Err()
-	}
-	return cause
-}
-
-// ended is an error that is ErrEnded, perhaps without its text.
-type ended struct {
-	error
-	log error // what the kernel has reported until its panic; nil if it has not panicked
-}
+// ended is an error that is ErrEnded, without its text.
+type ended struct{ error }
 
 // Is reports whether target is ErrEnded.
 func (e ended) Is(target error) bool { return target == ErrEnded }
-
-func (e ended) Unwrap() error { return e.error }
-
-// withLog returns the error of the check that fails with the end of the machine: what the kernel has
-// reported is its beginning.
-func withLog(err error) error {
-	var end ended
-	if errors.As(err, &end) && end.log != nil {
-		return fmt.Errorf("%w\n%w", end.log, err)
-	}
-	return err
-}
 
 // Run runs checks in order, each for at most limit, and returns their results. It calls
 // progress before each (with done false) and after it. If ctx ends with ErrEnded, one check
@@ -179,7 +154,7 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 				result.Started, result.Duration = start, time.Since(start)
 			}
 			if errors.Is(result.Err, ErrEnded) {
-				blamed, result.Err = check.Name, withLog(result.Err)
+				blamed = check.Name
 			}
 		}
 		if check.Quiet && result.Err == nil {

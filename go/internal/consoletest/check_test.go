@@ -112,28 +112,6 @@ func TestRunAfterTheEnd(t *testing.T) {
 	}
 }
 
-// The check that fails with a panic has what the kernel has reported; the check of the log refers to it.
-func TestRunUntilAPanic(t *testing.T) {
-	ctx, over := context.WithCancelCause(t.Context())
-	judge := verdict.New(verdict.Rules{}, "ttyS0")
-	judge.Feed(0, []byte("[    1.000000] Kernel panic - not syncing: x\n"))
-	log := judge.Result()
-	got := outcome(ctx, []Check{
-		{Name: "sees it", Run: func(ctx context.Context) error {
-			over(Ended(errors.New("a panic"), log))
-			return failed("no text", context.Cause(ctx), "")
-		}},
-		{Name: "the log", Run: func(context.Context) error { return ended{error: log.Err()} }, AfterEnd: true},
-	}, time.Minute)
-	want := map[string]string{
-		"sees it": log.Err().Error() + "\nno text: the VM has ended: a panic",
-		"the log": `not run, the VM has ended: see "sees it"`,
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // A check that is interrupted, and those after it, are not run. A check that failed earlier
 // has failed.
 func TestRunInterrupted(t *testing.T) {

@@ -54,7 +54,7 @@ func (s *Suite) judge(ctx context.Context) error {
 	case result.Empty(): // which an earlier check has reported
 		return needs("no console has printed anything")
 	case result.Panicked(): // which an earlier check may have reported
-		return ended{error: result.Err()}
+		return ended{result.Err()}
 	default:
 		return result.Err()
 	}

@@ -17,9 +17,8 @@ const (
 	keptBytes = 128 << 10
 	// maxStamps is how many times of the kernel's lines a console keeps.
 	maxStamps = 1 << 17
-	// firstLines and lastLines are how many lines of a report an Event has at most; between them, one
-	// line counts those left out.
-	firstLines, lastLines = 35, 5
+	// maxLines is how many lines of a report an Event has at most; one more line counts those left out.
+	maxLines = 40
 )
 
 // console is the output of one console.
@@ -123,7 +122,7 @@ func (c *console) missing(printed int64, cause string) {
 	c.stretches = append(c.stretches, nil)
 }
 
-// lines returns the first and the last lines of a report, as far as the console still has them. The first one begins
+// lines returns the first lines of a report, as far as the console still has them. The first one begins
 // with what precedes the report on its line.
 func (c *console) lines(begin, end int64) []string {
 	first := c.end - int64(len(c.kept))
@@ -134,12 +133,13 @@ func (c *console) lines(begin, end int64) []string {
 	begin = first + int64(bytes.LastIndexByte(c.kept[:begin-first], '\n')) + 1
 	text := strings.TrimRight(string(c.kept[begin-first:end-first]), "\r\n")
 	lines := strings.Split(text, "\n")
+	more := len(lines) - maxLines
+	lines = lines[:min(len(lines), maxLines)]
 	for i, line := range lines {
 		lines[i] = plaintext.Line(strings.TrimRight(line, "\r"))
 	}
-	if more := len(lines) - firstLines - lastLines; more > 1 {
-		left := fmt.Sprintf("… %d more lines", more)
-		lines = slices.Concat(lines[:firstLines], []string{left}, lines[firstLines+more:])
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("… %d more lines", more))
 	}
 	return lines
 }

@@ -53,7 +53,7 @@ type Event struct {
 	Treatment    Treatment `json:"treatment"`
 	Reason       string    `json:"reason,omitempty"` // of the allowance
 	Copies       []Place   `json:"copies,omitempty"` // the later places of the same event
-	Lines        []string  `json:"lines"`            // the first and the last of the report, as printed; between them one may count the others: "… 7 more lines"
+	Lines        []string  `json:"lines"`            // the first of the report, as printed; the last one may count the others: "… 7 more lines"
 }
 
 // Place is the place of an event in the output of a console.
@@ -161,7 +161,7 @@ func (r Result) Panicked() bool {
 
 // Err returns nil if the verdict is Clean, and otherwise why it is not: each event that fails,
 // with its place and its lines, or each gap. The line of an event begins with what an allowance can
-// match. Of several events with the same fingerprint, it has the first one and their number.
+// match.
 func (r Result) Err() error {
 	var lines []string
 	switch {
@@ -172,22 +172,9 @@ func (r Result) Err() error {
 	case r.Verdict == Unknown:
 		return fmt.Errorf("%s: %s", Unknown, strings.Join(linesOf(r.Gaps), "\n"))
 	}
-	failing := r.Of(Fail)
-	times := map[string]int{}
-	for _, e := range failing {
-		times[e.Fingerprint]++
-	}
-	for _, e := range failing {
-		switch n := times[e.Fingerprint]; n {
-		case 0: // the first one has been added
-			continue
-		case 1:
-			lines = append(lines, fmt.Sprintf("%s (%s)", e, e.Where()))
-		default:
-			lines = append(lines, fmt.Sprintf("%s (%s; %d times)", e, e.Where(), n))
-		}
+	for _, e := range r.Of(Fail) {
+		lines = append(lines, fmt.Sprintf("%s (%s)", e, e.Where()))
 		lines = append(lines, e.indented()...)
-		times[e.Fingerprint] = 0
 	}
 	return errors.New(strings.Join(lines, "\n"))
 }

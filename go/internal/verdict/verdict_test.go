@@ -269,8 +269,8 @@ func TestLinesLeftOut(t *testing.T) {
 		trace += line(2.1, fmt.Sprintf(" fuzz_%d+0x1/0x2", i))
 	}
 	lines := judge(fail, boot+strings.Replace(oops, rip, rip+trace, 1)).Events[0].Lines
-	if len(lines) != 41 || lines[35] != "… 13 more lines" || !strings.Contains(lines[40], "end trace") {
-		t.Errorf("%d lines: %q", len(lines), lines[34:])
+	if got := lines[len(lines)-1]; len(lines) != 41 || got != "… 13 more lines" {
+		t.Errorf("%d lines, the last one is %q", len(lines), got)
 	}
 }
 
@@ -289,20 +289,6 @@ func TestManyGaps(t *testing.T) {
 		t.Errorf("%s, %d gaps", r.Verdict, len(r.Gaps))
 	} else if lines := append(strings.Split(r.Err().Error(), "\n"), r.Notes()...); len(lines) > 20 {
 		t.Errorf("%d lines about the gaps", len(lines))
-	}
-}
-
-// A failure has one of several events with the same fingerprint, and their number.
-func TestRepeatedEvents(t *testing.T) {
-	t.Parallel()
-	text := judge(fail, boot+warning+strings.ReplaceAll(warning, "1.", "4.")+strings.ReplaceAll(oops, "2.", "5.")).Err().Error()
-	for _, part := range []string{"; 2 times)\n", "\noops in fuzz_open: "} {
-		if strings.Count(text, part) != 1 {
-			t.Errorf("%q is not there once: %s", part, text)
-		}
-	}
-	if strings.Count(text, "warning in fuzz_open: ") != 1 {
-		t.Error(text)
 	}
 }
 
