@@ -152,7 +152,7 @@ func (e withCause) Error() string {
 	text := e.end.How.Error()
 	if e.end.Kernel.Verdict == verdict.Broken {
 		var cause *guest.Error
-		if errors.As(e.end.How, &cause) {
+		if errors.As(e.end.How, &cause) && e.end.Kernel.Panicked() { // else no event has the message
 			text = cause.WithoutMessage()
 		}
 		text += "; the kernel has reported: " + e.end.Kernel.Err().Error()
