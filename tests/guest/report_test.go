@@ -106,6 +106,9 @@ func TestPanicIsOneFailure(t *testing.T) {
 	}
 	for file, want := range map[string]string{
 		"report.xml":        `failures="1" errors="0" skipped="7"`,
+		"report.txt":        "  guest panicked; the kernel has reported: panic",
+		"report.tap":        `message: "guest panicked; the kernel has reported: panic`,
+		"report.json":       `"why": "guest panicked; the kernel has reported: panic`,
 		"serial.log":        "sysrq triggered crash\r\n",
 		"serial.timed.log":  "Kernel panic - not syncing: sysrq triggered crash",
 		"console.log":       "sysrq triggered crash\r\n",

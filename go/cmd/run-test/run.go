@@ -78,7 +78,7 @@ func (t *tester) run(ctx context.Context, folder string) (report.Run, error) {
 		if ctx.Err() != nil { // it has ended the VM, and ends the checks
 			return uninterrupted(ctx, err)
 		}
-		over(fmt.Errorf("%w: %w", consoletest.ErrEnded, cmp.Or(err, errors.New(v.Status().Ended))))
+		over(&consoletest.End{How: cmp.Or(err, errors.New(v.Status().Ended)), Kernel: judge.Result()})
 		return err
 	})
 	suite := consoletest.NewSuite(t.machine, v, t.lines)

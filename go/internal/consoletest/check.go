@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"microvm-console/internal/guest"
 	"microvm-console/internal/report"
 	"microvm-console/internal/verdict"
 )
@@ -123,9 +124,44 @@ func (c Check) withGaps(gaps func() []verdict.Gap) Check {
 	return c
 }
 
-// ErrEnded is the cause with which the caller ends the context of Run when the machine has
-// ended.
+// ErrEnded is the error of a check that the end of the machine has made fail. End wraps it.
 var ErrEnded = errors.New("the VM has ended")
+
+// End is the cause with which the caller ends the context of Run when the machine has ended.
+type End struct {
+	How    error          // how it has ended
+	Kernel verdict.Result // on its whole log
+}
+
+// Error returns the text of ErrEnded. The failure has the rest once, before it; see withCause.
+func (e *End) Error() string { return ErrEnded.Error() }
+
+// Unwrap returns ErrEnded and how the machine has ended.
+func (e *End) Unwrap() []error { return []error{ErrEnded, e.How} }
+
+// withCause is the error of a check that has failed with the end of the machine: how the machine has
+// ended, the events in the kernel's log, and what the check waited for.
+type withCause struct {
+	error
+	end *End
+}
+
+func (e withCause) Unwrap() error { return e.error }
+
+func (e withCause) Error() string {
+	text := e.end.How.Error()
+	if e.end.Kernel.Verdict == verdict.Broken {
+		var cause *guest.Error
+		if errors.As(e.end.How, &cause) && e.end.Kernel.Panicked() { // else no event has the message
+			text = cause.WithoutMessage()
+		}
+		text += "; the kernel has reported: " + e.end.Kernel.Err().Error()
+	}
+	if waited := e.error.Error(); waited != ErrEnded.Error() {
+		text += "\n" + waited
+	}
+	return text
+}
 
 // ended is an error that is ErrEnded, without its text.
 type ended struct{ error }
@@ -134,7 +170,7 @@ type ended struct{ error }
 func (e ended) Is(target error) bool { return target == ErrEnded }
 
 // Run runs checks in order, each for at most limit, and returns their results. It calls
-// progress before each (with done false) and after it. If ctx ends with ErrEnded, one check
+// progress before each (with done false) and after it. If ctx ends with End, one check
 // fails with the cause: the one that ran, or else the next. The remaining checks are not run; their
 // reason names it. If ctx ends otherwise, the test is interrupted: the remaining checks, and the one
 // that runs, are not run.
@@ -155,6 +191,9 @@ func Run(ctx context.Context, checks []Check, limit time.Duration, progress func
 			}
 			if errors.Is(result.Err, ErrEnded) {
 				blamed = check.Name
+			}
+			if end := (*End)(nil); errors.As(result.Err, &end) {
+				result.Err = withCause{result.Err, end}
 			}
 		}
 		if check.Quiet && result.Err == nil {

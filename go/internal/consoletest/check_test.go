@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"microvm-console/internal/guest"
+	"microvm-console/internal/kevent"
 	"microvm-console/internal/report"
 	"microvm-console/internal/verdict"
 )
@@ -56,7 +58,7 @@ func TestRun(t *testing.T) {
 		{Name: "for others", Run: passes, Quiet: true},
 		{Name: "for others, and fails", Run: func(context.Context) error { return errors.New("wrong") }, Quiet: true},
 		{Name: "sees the end", Run: func(context.Context) error {
-			over(fmt.Errorf("%w: why", ErrEnded))
+			over(&End{How: errors.New("why")})
 			return nil
 		}},
 		{Name: "comes too late", Run: passes},
@@ -74,7 +76,7 @@ func TestRun(t *testing.T) {
 		"skipped":                "skipped: no login",
 		"for others, and fails":  "wrong",
 		"sees the end":           "ok",
-		"comes too late":         "the VM has ended: why",
+		"comes too late":         "why",
 		"comes later":            `not run, the VM has ended: see "comes too late"`,
 		"runs after the end":     "ok",
 		"waits after the end":    `not run, the VM has ended: see "comes too late"`,
@@ -86,14 +88,26 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// The end of the machine is one failure: that of the check that has seen it. A check that an
+// oopsAndPanic is the verdict on a log with an oops and a panic.
+var oopsAndPanic = verdict.Result{Verdict: verdict.Broken, Events: []verdict.Event{
+	{
+		Event:   kevent.Event{Kind: kevent.Oops, Function: "fuzz_open", Title: "Oops: 0000", Begin: 3, Fingerprint: "oops"},
+		Console: "ttyS0", Treatment: verdict.Fail, Lines: []string{"a line"},
+	},
+	{
+		Event:   kevent.Event{Kind: kevent.Panic, Title: "Kernel panic - not syncing: Fatal exception", Begin: 9, Fingerprint: "panic"},
+		Console: "ttyS0", Treatment: verdict.Fail,
+	},
+}}
+
+// The end of the machine is one failure, with the events in the kernel's log: that of the check that has seen it. A check that an
 // earlier failure makes impossible is not run.
 func TestRunAfterTheEnd(t *testing.T) {
 	ctx, over := context.WithCancelCause(t.Context())
 	got := outcome(ctx, []Check{
 		{Name: "needs a login", Run: func(context.Context) error { return needs("no login on ttyS0") }},
 		{Name: "loses its connection", Run: func(context.Context) error {
-			over(fmt.Errorf("%w: a panic", ErrEnded))
+			over(&End{How: &guest.Error{Cause: guest.Panicked, Message: "Kernel panic - not syncing: Fatal exception"}, Kernel: oopsAndPanic})
 			return fmt.Errorf("line 7: %w", io.ErrUnexpectedEOF)
 		}},
 		{Name: "comes too late", Run: passes},
@@ -101,11 +115,13 @@ func TestRunAfterTheEnd(t *testing.T) {
 		{Name: "leaves a file", Run: func(context.Context) error { return errors.New("a file") }, AfterEnd: true},
 	}, time.Minute)
 	want := map[string]string{
-		"needs a login":        "not run, no login on ttyS0",
-		"loses its connection": "line 7: " + io.ErrUnexpectedEOF.Error() + ": the VM has ended: a panic",
-		"comes too late":       `not run, the VM has ended: see "loses its connection"`,
-		"sees the end too":     `not run, the VM has ended: see "loses its connection"`,
-		"leaves a file":        "a file",
+		"needs a login": "not run, no login on ttyS0",
+		"loses its connection": "guest panicked; the kernel has reported: oops in fuzz_open: Oops: 0000 (ttyS0, offset 3)\n  a line\n" +
+			"panic: Kernel panic - not syncing: Fatal exception (ttyS0, offset 9)\n" +
+			"line 7: " + io.ErrUnexpectedEOF.Error() + ": the VM has ended",
+		"comes too late":   `not run, the VM has ended: see "loses its connection"`,
+		"sees the end too": `not run, the VM has ended: see "loses its connection"`,
+		"leaves a file":    "a file",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

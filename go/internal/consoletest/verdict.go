@@ -53,7 +53,7 @@ func (s *Suite) judge(ctx context.Context) error {
 	switch result := s.Kernel.Result(); {
 	case result.Empty(): // which an earlier check has reported
 		return needs("no console has printed anything")
-	case result.Panicked(): // which an earlier check may have reported
+	case result.Verdict == verdict.Broken: // which the failure of an earlier check may have; see End
 		return ended{result.Err()}
 	default:
 		return result.Err()

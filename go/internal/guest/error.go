@@ -47,6 +47,17 @@ func (e *Error) How() string {
 	return fmt.Sprintf("%s: %s", e.Cause, e.Message)
 }
 
+// WithoutMessage returns the error's text without the kernel's message, for a text that has it.
+func (e *Error) WithoutMessage() string {
+	switch e.Cause {
+	case Panicked:
+		return "guest panicked"
+	case OutOfMemory:
+		return "guest panicked, out of memory (increase memoryMiB)"
+	}
+	return e.Error()
+}
+
 func (e *Error) Error() string {
 	text := "guest " + e.How()
 	switch e.Cause {

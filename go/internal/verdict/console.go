@@ -17,8 +17,10 @@ const (
 	keptBytes = 128 << 10
 	// maxStamps is how many times of the kernel's lines a console keeps.
 	maxStamps = 1 << 17
-	// maxLines is how many lines of a report an Event has at most; one more line counts those left out.
-	maxLines = 40
+	// maxLines is how many lines of a report an Event has at most: its first ones and its last
+	// lastLines, as an OOM report ends with the killed process. One more line between them counts those
+	// left out.
+	maxLines, lastLines = 40, 5
 )
 
 // console is the output of one console.
@@ -122,7 +124,7 @@ func (c *console) missing(printed int64, cause string) {
 	c.stretches = append(c.stretches, nil)
 }
 
-// lines returns the first lines of a report, as far as the console still has them. The first one begins
+// lines returns the first and the last lines of a report, as far as the console still has them. The first one begins
 // with what precedes the report on its line.
 func (c *console) lines(begin, end int64) []string {
 	first := c.end - int64(len(c.kept))
@@ -133,13 +135,11 @@ func (c *console) lines(begin, end int64) []string {
 	begin = first + int64(bytes.LastIndexByte(c.kept[:begin-first], '\n')) + 1
 	text := strings.TrimRight(string(c.kept[begin-first:end-first]), "\r\n")
 	lines := strings.Split(text, "\n")
-	more := len(lines) - maxLines
-	lines = lines[:min(len(lines), maxLines)]
 	for i, line := range lines {
 		lines[i] = plaintext.Line(strings.TrimRight(line, "\r"))
 	}
-	if more > 0 {
-		lines = append(lines, fmt.Sprintf("… %d more lines", more))
+	if more := len(lines) - maxLines; more > 1 { // one line would only be replaced
+		lines = slices.Replace(lines, maxLines-lastLines, len(lines)-lastLines, fmt.Sprintf("… %d more lines", more))
 	}
 	return lines
 }

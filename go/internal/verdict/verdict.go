@@ -53,7 +53,7 @@ type Event struct {
 	Treatment    Treatment `json:"treatment"`
 	Reason       string    `json:"reason,omitempty"` // of the allowance
 	Copies       []Place   `json:"copies,omitempty"` // the later places of the same event
-	Lines        []string  `json:"lines"`            // the first of the report, as printed; the last one may count the others: "… 7 more lines"
+	Lines        []string  `json:"lines"`            // of the report, as printed; of a long one, the first and the last, with "… 7 more lines" between
 }
 
 // Place is the place of an event in the output of a console.
@@ -161,7 +161,7 @@ func (r Result) Panicked() bool {
 
 // Err returns nil if the verdict is Clean, and otherwise why it is not: each event that fails,
 // with its place and its lines, or each gap. The line of an event begins with what an allowance can
-// match.
+// match. Events with the same fingerprint have one line, and the lines of the first one.
 func (r Result) Err() error {
 	var lines []string
 	switch {
@@ -172,9 +172,31 @@ func (r Result) Err() error {
 	case r.Verdict == Unknown:
 		return fmt.Errorf("%s: %s", Unknown, strings.Join(linesOf(r.Gaps), "\n"))
 	}
+	var prints []string
+	equal := map[string][]Event{} // by fingerprint
 	for _, e := range r.Of(Fail) {
-		lines = append(lines, fmt.Sprintf("%s (%s)", e, e.Where()))
-		lines = append(lines, e.indented()...)
+		if equal[e.Fingerprint] == nil {
+			prints = append(prints, e.Fingerprint)
+		}
+		equal[e.Fingerprint] = append(equal[e.Fingerprint], e)
+	}
+	for _, print := range prints {
+		first := equal[print][0]
+		lines = append(lines, fmt.Sprintf("%s (%s%s)", first, first.Where(), times(equal[print])))
+		lines = append(lines, first.indented()...)
 	}
 	return errors.New(strings.Join(lines, "\n"))
+}
+
+// times returns what the place of the first of equal events is followed by: how many there are, and when the
+// last one came.
+func times(events []Event) string {
+	last := events[len(events)-1]
+	switch {
+	case len(events) == 1:
+		return ""
+	case last.Time == nil:
+		return fmt.Sprintf("; %d times", len(events))
+	}
+	return fmt.Sprintf("; %d times, the last at %.1f s", len(events), *last.Time)
 }

@@ -269,8 +269,33 @@ func TestLinesLeftOut(t *testing.T) {
 		trace += line(2.1, fmt.Sprintf(" fuzz_%d+0x1/0x2", i))
 	}
 	lines := judge(fail, boot+strings.Replace(oops, rip, rip+trace, 1)).Events[0].Lines
-	if got := lines[len(lines)-1]; len(lines) != 41 || got != "… 13 more lines" {
-		t.Errorf("%d lines, the last one is %q", len(lines), got)
+	if len(lines) != 41 || lines[35] != "… 13 more lines" || !strings.Contains(lines[40], "end trace") {
+		t.Errorf("%d lines: %q", len(lines), lines)
+	}
+}
+
+// A report with one line too many has all its lines.
+func TestOneLineMore(t *testing.T) {
+	rip, trace := line(2.1, "RIP: 0010:fuzz_open+0x10/0x20"), line(2.1, "Call Trace:")
+	for i := range 37 {
+		trace += line(2.1, fmt.Sprintf(" fuzz_%d+0x1/0x2", i))
+	}
+	lines := judge(fail, boot+strings.Replace(oops, rip, rip+trace, 1)).Events[0].Lines
+	if len(lines) != 41 || strings.Contains(strings.Join(lines, ""), "more lines") {
+		t.Errorf("%d lines: %q", len(lines), lines)
+	}
+}
+
+// Events with the same fingerprint are one item of the error.
+func TestRepeatedEvents(t *testing.T) {
+	later := strings.ReplaceAll(strings.ReplaceAll(warning, " 1.0", "25.0"), " 1.1", "25.1")
+	untimedErr := judge(fail, untimed(boot+warning+warning+oops)).Err().Error()
+	err := judge(fail, boot+warning+oops+later).Err().Error()
+	if strings.Count(err, "warning in fuzz_open") != 1 || !strings.Contains(err, "; 2 times, the last at 25.0 s)\n") || !strings.Contains(err, "\noops in fuzz_open") {
+		t.Error(err)
+	}
+	if !strings.Contains(untimedErr, "; 2 times)\n") {
+		t.Error(untimedErr)
 	}
 }
 
