@@ -17,6 +17,7 @@ func TestFunction(t *testing.T) {
 		ioremap = "WARNING: CPU: 0 PID: 96 at arch/x86/mm/ioremap.c:217 __ioremap_caller+0x2a6/0x320"
 		vunmap  = "WARNING: CPU: 0 PID: 96 at mm/vmalloc.c:2721 __vunmap+0x2d/0x250"
 		oom     = "cat invoked oom-killer: gfp_mask=0x140dca(GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO), order=0, oom_score_adj=0"
+		exec    = "unable to execute userspace code (SMEP?) (uid: 0)"
 	)
 	for _, tt := range []struct{ name, headline, frames, want string }{
 		{"a stall in a file of /proc", stall, "spin my_write proc_reg_write vfs_write ksys_write", "my_write"},
@@ -37,6 +38,8 @@ func TestFunction(t *testing.T) {
 			"dump_stack_lvl dump_header oom_kill_process out_of_memory __alloc_pages_slowpath __alloc_pages_noprof alloc_pages_mpol_noprof " +
 				"vma_alloc_folio_noprof do_anonymous_page __handle_mm_fault", "do_anonymous_page",
 		},
+		{"a jump to memory of a process", exec, "?my_write ?vfs_write ?ksys_write ?do_syscall_64", "my_write"},
+		{"a certain frame after another", exec, "?my_old my_write vfs_write", "my_write"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log strings.Builder
