@@ -12,7 +12,7 @@ func TestHelpers(t *testing.T) {
 		down_read_trylock __kmalloc_noprof kvzalloc kmem_cache_free __alloc_pages alloc_pages_mpol_noprof queue_work_on __flush_work
 		kfree_skbmem refcount_warn_saturate vprintk_emit devm_kasprintf nmi_panic _dev_printk fortify_panic`) {
 		if !reporting.MatchString(name) && !helpers.MatchString(name) {
-			t.Errorf("%s is no helper", name)
+			t.Errorf("%s is not a helper", name)
 		}
 	}
 	for _, name := range strings.Fields(`my_list_add my_memcpy my_strlen dev_panic btrfs_panic b_usercopy tun_get_user my_copy_to_user

@@ -12,11 +12,15 @@ import (
 // reporting matches the functions that notice a defect or print its report.
 var reporting = table(
 	// printing: kernel/printk, lib/dump_stack.c, lib/vsprintf.c, kernel/stacktrace.c
-	`dump_(?:stack|backtrace|page|header|task)\w*`, `show_(?:stack|regs|trace)\w*`, `(?:v|(?:dev|netdev)_v?|warn_|trace_|bpf_trace_|early_)?printk(?:_\w+)?`, `print_\w+`, `(?:spin|rwlock)_(?:dump|bug)`,
-	`(?:devm_)?(?:v?s|v?sn|v?scn|k?v?as|kv?as|seq_v?|bstr_)printf`, `(?:pointer|number|string|string_nocheck|symbol_string|widen_string|hex_string|error_string|format_decode)`,
-	`(?:save_stack|stack_trace|arch_stack_walk|walk_stack|stack_?depot|depot|unwind|orc|bad_stack)\w*`, `(?:is_)?(?:kernel|core_kernel|module|bpf)_text_address`,
+	`dump_(?:stack|backtrace|page|header|task)\w*`, `show_(?:stack|regs|trace)\w*`, `(?:v|(?:dev|netdev)_v?|warn_|trace_|bpf_trace_|early_)?printk(?:_\w+)?`,
+	`print_\w+`, `(?:spin|rwlock)_(?:dump|bug)`,
+	`(?:devm_)?(?:v?s|v?sn|v?scn|k?v?as|kv?as|seq_v?|bstr_)printf`,
+	`(?:pointer|number|string|string_nocheck|symbol_string|widen_string|hex_string|error_string|format_decode)`,
+	`(?:save_stack|stack_trace|arch_stack_walk|walk_stack|stack_?depot|depot|unwind|orc|bad_stack)\w*`,
+	`(?:is_)?(?:kernel|core_kernel|module|bpf)_text_address`,
 	// panics and warnings: kernel/panic.c, lib/bug.c, rust
-	`v?panic(?:_\w+)?`, `(?:arm64_serror|fortify|mce|nmi|reiserfs|skb)_panic`, `warn(?:_\w+)?`, `report_(?:bug|cfi)\w*`, `(?:fixup|handle)_bug\w*`, `bug_(?:handler|brk)\w*`, `ass(?:ert)?\w*fail\w*`,
+	`v?panic(?:_\w+)?`, `(?:arm64_serror|fortify|mce|nmi|reiserfs|skb)_panic`,
+	`warn(?:_\w+)?`, `report_(?:bug|cfi)\w*`, `(?:fixup|handle)_bug\w*`, `bug_(?:handler|brk)\w*`, `ass(?:ert)?\w*fail\w*`,
 	`fortify_(?:panic|report)`, `stack_chk_\w+`, `usercopy_abort`, `bad_page\w*`, `check_panic_on_warn`, `(?:R\w*)?rust_begin_unwind`, `R\w*_4core\w*`, `rust_helper_BUG`,
 	// traps: arch
 	`do_(?:error_trap|invalid_op|trap|general_protection|page_fault|user_addr_fault|kern_addr_fault|divide_error|int3|nmi)\w*`, `invalid_op`,
@@ -28,7 +32,8 @@ var reporting = table(
 	`(?:kasan|asan|hwasan|kmsan|msan|kcsan|tsan|ubsan|kfence|sanitizer|kcov|quarantine)_\w+`, `check_memory_region\w*`,
 	`(?:start|end|complete|describe|finalize)_report\w*`, `handle_(?:overflow|object_size|misaligned|null_ptr|divrem)\w*`,
 	// lockdep: kernel/locking/lockdep.c, kernel/trace/trace_preemptirq.c
-	`(?:debug_|rcu_|rcu_sync_)?lockdep_\w+`, `touch_wq_lockdep_map`, `lock_(?:acquire|release|contended|is_held|pin|unpin|set|downgrade|map|sync|reset|assert)\w*`,
+	`(?:debug_|rcu_|rcu_sync_)?lockdep_\w+`, `touch_wq_lockdep_map`,
+	`lock_(?:acquire|release|contended|is_held|pin|unpin|set|downgrade|map|sync|reset|assert)\w*`,
 	`check_(?:prev|prevs|deadlock|wait|noncircular|usage|chain|irq|flags|path)\w*`, `validate_chain`, `mark_(?:lock|held|usage)\w*`,
 	`(?:register|reinit|zap|look_?up)_(?:lock_)?class`, `find_held_lock`, `reacquire_held_locks`, `save_trace`, `fs_reclaim_\w+`, `hlock_\w+`,
 	`trace_(?:hardirqs|softirqs|lock|contention|irq|preempt)\w*`,
@@ -36,7 +41,8 @@ var reporting = table(
 	`debug_(?:print|object|check_no|smp_processor|locks|rcu|mutex|spin|lockdep|hrtimer|timer|work|activate|deactivate|assert|init)\w*`,
 	`(?:timer|work|hrtimer)_(?:is_static_object|fixup_\w+)`, `check_preemption\w*`, `might_\w+`, `schedule_(?:bug|debug)`, `ref_tracker_\w+`, `should_fail\w*`,
 	// stalls: kernel/watchdog.c, lib/nmi_backtrace.c, kernel/rcu
-	`nmi\w*`, `perf_event_(?:overflow|nmi)\w*`, `(?:intel|amd|x86|p4|knc|armv\d\w*|riscv)_pmu_handle_irq\w*`, `arch_trigger_\w+`, `watchdog\w*`, `check_cpu_stall`, `rcu_\w*(?:stall|dump)\w*`,
+	`nmi\w*`, `perf_event_(?:overflow|nmi)\w*`, `(?:intel|amd|x86|p4|knc|armv\d\w*|riscv)_pmu_handle_irq\w*`,
+	`arch_trigger_\w+`, `watchdog\w*`, `check_cpu_stall`, `rcu_\w*(?:stall|dump)\w*`,
 )
 
 // helpers matches the functions of general use.
@@ -45,17 +51,21 @@ var helpers = table(
 	`(?:k|kv|v|nla_|asan_|hwasan_|msan_|pi_|inline_)?mem(?:cpy|set(?:16|32|64)?|move|cmp|chr|dup)(?:_\w+)?`, `rep_(?:movs|stos)_alternative`,
 	`(?:k|nla_|pi_|sized_)?str(?:n|l|s|r|n?case)?(?:cmp|cpy|len|chr|chrnul|str|dup|cat)(?:_\w+)?`, `crc\d\w*`, `crc_itu_t`,
 	// user space: lib/iov_iter.c, lib/usercopy.c, mm/usercopy.c, mm/maccess.c
-	`(?:raw_|simple_|instrument_|csum_and_|bpf_prog_array_)?copy_(?:\w+_)?(?:to|from)_(?:user|iter)\w*`, `(?:get|put)_user\w*`, `copy_user_\w+`, `copyin`, `copyout`, `extract_\w+_to_sg\w*`,
+	`(?:raw_|simple_|instrument_|csum_and_|bpf_prog_array_)?copy_(?:\w+_)?(?:to|from)_(?:user|iter)\w*`,
+	`(?:get|put)_user\w*`, `copy_user_\w+`, `copyin`, `copyout`, `extract_\w+_to_sg\w*`,
 	`check_(?:heap_)?object\w*`, `read_word_at_a_time`, `(?:read|write)_once\w*`,
 	// bits and references: include/linux/bitops.h, atomic.h, refcount.h, kref.h
-	`(?:arch_|test_and_)*(?:set|clear|change|test)_bit\w*`, `(?:raw_|arch_)*atomic(?:64|_long)?_(?:add|and|cmpxchg|dec|fetch|inc|or|read|set|sub|try|xchg|xor)\w*`,
+	`(?:arch_|test_and_)*(?:set|clear|change|test)_bit\w*`,
+	`(?:raw_|arch_)*atomic(?:64|_long)?_(?:add|and|cmpxchg|dec|fetch|inc|or|read|set|sub|try|xchg|xor)\w*`,
 	`(?:refcount|kref)_\w+`,
 	// lists and trees: lib/list_debug.c, rbtree.c, klist.c, xarray.c, idr.c, rhashtable.c
 	`[hlp]?list_(?:add|del|replace|move|splice)(?:_\w+)?`, `(?:rb|klist)_\w+`, `xas_(?:start|load|find)\w*`, `ida_free`, `rhashtable_lookup\w*`,
 	// printing: drivers/base/core.c, lib/hexdump.c
 	`dev_(?:emerg|alert|crit|err|warn|notice|info)`, `(?:print_hex_dump|hex_dump_to_buffer)\w*`,
 	// locks: kernel/locking, include/linux
-	`(?:(?:do|cfi|raw|native|pv|queued|arch|bit|rcu|srcu|cpus|percpu|reiserfs|rust_helper)_+)*(?:spin|read|write)_(?:un|try)?lock(?:_\w+)?`, `raw_spin_rq\w*`, `(?:call_rwsem_|rwsem_|ldsem_|percpu_)?(?:down|up)_(?:read|write)(?:_\w+)?`, `down`, `down_trylock`,
+	`(?:(?:do|cfi|raw|native|pv|queued|arch|bit|rcu|srcu|cpus|percpu|reiserfs|rust_helper)_+)*(?:spin|read|write)_(?:un|try)?lock(?:_\w+)?`,
+	`raw_spin_rq\w*`, `(?:call_rwsem_|rwsem_|ldsem_|percpu_)?(?:down|up)_(?:read|write)(?:_\w+)?`,
+	`down`, `down_trylock`,
 	`(?:rt_|ww_)?mutex_\w+`, `osq_\w+`, `local_bh_(?:en|dis)able\w*`, `(?:un)?lock_page\w*`, `folio_unlock`, `seqprop_assert\w*`,
 	// waiting: kernel/sched, kernel/rcu/srcutree.c
 	`wake_up\w*`, `complete`, `wait_for_completion\w*`, `wait_for_common\w*`, `finish_wait`, `cleanup_srcu_struct`,
@@ -64,7 +74,8 @@ var helpers = table(
 	// timers: kernel/time/timer.c
 	`(?:try_to_)?del_timer\w*`, `mod_timer\w*`, `lock_timer_base`, `timer_delete_sync`, `sk_stop_timer_sync`,
 	// work queues and kernel threads: kernel/workqueue.c, kernel/kthread.c
-	`(?:kthread_)?queue_(?:delayed_)?work(?:_\w+)?`, `insert_work`, `(?:kthread_)?flush_(?:delayed_)?work\w*`, `cancel_(?:delayed_)?work\w*`, `(?:drain|destroy)_workqueue`,
+	`(?:kthread_)?queue_(?:delayed_)?work(?:_\w+)?`, `insert_work`, `(?:kthread_)?flush_(?:delayed_)?work\w*`,
+	`cancel_(?:delayed_)?work\w*`, `(?:drain|destroy)_workqueue`,
 	`try_to_grab_pending`, `kthread_stop\w*`,
 	// allocation: mm/slub.c, page_alloc.c, vmalloc.c, filemap.c, net/core/skbuff.c
 	`(?:devm_|kasan_|mempool_|pcpu_mem_|rust_helper_|free_large_)?k?v?[kvmzc]alloc(?:_\w+)?`, `(?:devm_|rust_helper_)?kv?realloc\w*`,
