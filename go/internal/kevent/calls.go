@@ -12,6 +12,7 @@ type calls struct {
 	pc          string   // that of the program counter
 	trace       []frame
 	path        []string // those of the trace, and of the program counters within it
+	guessed     []string // those that are marked with "? "
 	interrupted []string // those that an interrupt had called as it took the lock of the report
 	next        purpose  // of the next function
 	backtrace   bool     // the last part of the report, the trace, has begun
@@ -85,6 +86,8 @@ func (c *calls) add(f frame) {
 		c.named, c.next = append(c.named, f.name), calling
 	case f.certain && !c.frozen:
 		c.trace, c.path = append(c.trace, f), append(c.path, f.name)
+	case !c.frozen:
+		c.guessed = append(c.guessed, f.name)
 	}
 }
 

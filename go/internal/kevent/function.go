@@ -28,7 +28,10 @@ func (r *report) function() string {
 	if r.e.Kind != HungTask && c.pc != "" {
 		candidates = append(candidates, c.pc)
 	}
-	return r.culprit(append(candidates, c.path...))
+	if candidates = append(candidates, c.path...); len(candidates) == 0 && r.e.Kind == Oops {
+		candidates = c.guessed // after a jump to an address that is not the kernel's
+	}
+	return r.culprit(candidates)
 }
 
 // loops reports whether the report is about a loop or a recursion: its innermost functions differ
