@@ -25,11 +25,11 @@ func (r Result) Write(w io.Writer) error {
 	if r.Empty() {
 		lines = append(lines, empty)
 	}
-	for _, gap := range r.Gaps {
-		lines = append(lines, "gap: "+gap.String())
+	for _, gap := range linesOf(r.Gaps) {
+		lines = append(lines, "gap: "+gap)
 	}
-	for _, gap := range r.Covered {
-		lines = append(lines, "covered gap: "+gap.String())
+	for _, gap := range linesOf(r.Covered) {
+		lines = append(lines, "covered gap: "+gap)
 	}
 	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
 	return err
