@@ -40,3 +40,29 @@ func TestRestart(t *testing.T) {
 		}
 	})
 }
+
+// The error of a login names the restarts while it waited, and no earlier one.
+func TestLoginWithRestarts(t *testing.T) {
+	for restarts, want := range map[int]string{
+		0: `no login prompt within 1m0s; last line: "Switched to clocksource tsc"`,
+		1: `no login prompt within 1m0s; last line: "Switched to clocksource tsc" (the guest restarted once)`,
+		2: `no login prompt within 1m0s; last line: "Switched to clocksource tsc" (the guest restarted 2 times)`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			console, guest := connected(t)
+			s := suiteOn(console, true)
+			s.Restarts.Note()
+			login := Check{Run: s.Restarts.named(console.Login)}
+			go func() {
+				_, _ = io.WriteString(guest, "Switched to clocksource tsc\r\n")
+				for range restarts {
+					s.Restarts.Note()
+				}
+			}()
+			err := login.within(t.Context(), time.Minute)
+			if diff := cmp.Diff(want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

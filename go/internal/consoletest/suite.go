@@ -87,7 +87,7 @@ func (s *Suite) Checks() []Check {
 		{Name: namePrinted, Run: s.connect, Needs: []string{nameStarts}},
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(nameLogin(console.Device), s.login(console.Device), console))
+		checks = append(checks, shellCheck(nameLogin(console.Device), s.Restarts.named(s.login(console.Device)), console))
 	}
 	checks = append(checks, s.declared()...)
 	for _, from := range s.machine.Consoles {
