@@ -11,10 +11,9 @@ import (
 var errRestarted = errors.New("the guest restarted")
 
 // Restarts ends the check that runs when the guest restarts, if that check needs one boot of the
-// guest. A later check runs in the new boot. It also counts the restarts.
+// guest. A later check runs in the new boot.
 type Restarts struct {
 	mu        sync.Mutex
-	count     int
 	interrupt context.CancelCauseFunc // ends the check; nil: none
 }
 
@@ -22,7 +21,6 @@ type Restarts struct {
 func (r *Restarts) Note() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.count++
 	if r.interrupt != nil {
 		r.interrupt(errRestarted)
 	}
@@ -43,33 +41,27 @@ func (r *Restarts) end(run func(context.Context) error) func(context.Context) er
 	}
 }
 
-// named returns run with an error that names the restarts while it ran: the last line in it may be
-// from the middle of a later boot, which says nothing about why the earlier ones ended.
-func (r *Restarts) named(run func(context.Context) error) func(context.Context) error {
+// set sets the function that Note calls.
+func (r *Restarts) set(interrupt context.CancelCauseFunc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.interrupt = interrupt
+}
+
+// withRestarts returns run with an error that names the restarts of the guest while it ran: the
+// last line in it may be from the middle of a later boot. count returns the number of restarts
+// so far. If the machine has ended, the cause says more.
+func withRestarts(count func() int, run func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		before := r.noted()
+		before := count()
 		err := run(ctx)
-		restarts := r.noted() - before
+		restarts := count() - before
 		switch {
-		case err == nil || restarts == 0:
+		case err == nil || restarts == 0 || errors.Is(err, ErrEnded):
 			return err
 		case restarts == 1:
 			return fmt.Errorf("%w (the guest restarted once)", err)
 		}
 		return fmt.Errorf("%w (the guest restarted %d times)", err, restarts)
 	}
-}
-
-// noted returns the number of restarts.
-func (r *Restarts) noted() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.count
-}
-
-// set sets the function that Note calls.
-func (r *Restarts) set(interrupt context.CancelCauseFunc) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.interrupt = interrupt
 }
