@@ -47,3 +47,21 @@ func (r *Restarts) set(interrupt context.CancelCauseFunc) {
 	defer r.mu.Unlock()
 	r.interrupt = interrupt
 }
+
+// withRestarts returns run with an error that names the restarts of the guest while it ran: the
+// last line in it may be from the middle of a later boot. count returns the number of restarts
+// so far. If the machine has ended, the cause says more.
+func withRestarts(count func() int, run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		before := count()
+		err := run(ctx)
+		restarts := count() - before
+		switch {
+		case err == nil || restarts == 0 || errors.Is(err, ErrEnded):
+			return err
+		case restarts == 1:
+			return fmt.Errorf("%w (the guest restarted once)", err)
+		}
+		return fmt.Errorf("%w (the guest restarted %d times)", err, restarts)
+	}
+}

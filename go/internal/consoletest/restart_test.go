@@ -3,6 +3,7 @@ package consoletest
 import (
 	"context"
 	"io"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,4 +40,28 @@ func TestRestart(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// The error of a login names the restarts while it waited, and no earlier one.
+func TestLoginWithRestarts(t *testing.T) {
+	for restarts, want := range map[int]string{
+		0: `no login prompt within 1m0s; last line: "Switched to clocksource tsc"`,
+		1: `no login prompt within 1m0s; last line: "Switched to clocksource tsc" (the guest restarted once)`,
+		2: `no login prompt within 1m0s; last line: "Switched to clocksource tsc" (the guest restarted 2 times)`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			console, guest := connected(t)
+			var count atomic.Int64
+			count.Store(1) // before the check
+			login := Check{Run: withRestarts(func() int { return int(count.Load()) }, console.Login)}
+			go func() {
+				_, _ = io.WriteString(guest, "Switched to clocksource tsc\r\n")
+				count.Add(int64(restarts))
+			}()
+			err := login.within(t.Context(), time.Minute)
+			if diff := cmp.Diff(want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }

@@ -87,7 +87,7 @@ func (s *Suite) Checks() []Check {
 		{Name: namePrinted, Run: s.connect, Needs: []string{nameStarts}},
 	}
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(nameLogin(console.Device), s.login(console.Device), console))
+		checks = append(checks, shellCheck(nameLogin(console.Device), withRestarts(s.restarts, s.login(console.Device)), console))
 	}
 	checks = append(checks, s.declared()...)
 	for _, from := range s.machine.Consoles {
@@ -126,6 +126,9 @@ func gaps(consoles []state.Console) []verdict.Gap {
 	}
 	return all
 }
+
+// restarts returns how often the guest has restarted.
+func (s *Suite) restarts() int { return s.vm.Status().Restarts }
 
 // slow reports whether the guest may only need more time: it is emulated, and a console still
 // prints.
