@@ -37,6 +37,7 @@ func TestFunction(t *testing.T) {
 		vunmap  = "WARNING: CPU: 0 PID: 96 at mm/vmalloc.c:2721 __vunmap+0x2d/0x250"
 		oom     = "cat invoked oom-killer: gfp_mask=0x140dca(GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO), order=0, oom_score_adj=0"
 		exec    = "unable to execute userspace code (SMEP?) (uid: 0)"
+		odebug  = "WARNING: CPU: 1 PID: 120 at lib/debugobjects.c:514 debug_print_object+0x14f/0x1f0"
 		list    = "kernel BUG at lib/list_debug.c:27!"
 	)
 	for _, tt := range []struct{ name, headline, frames, want string }{
@@ -60,6 +61,7 @@ func TestFunction(t *testing.T) {
 		},
 		{"a jump to memory of a process", exec, "?my_write ?vfs_write ?ksys_write ?do_syscall_64", "my_write"},
 		{"a certain frame after another", exec, "?my_old my_write vfs_write", "my_write"},
+		{"a timer that is set up twice", odebug, "debug_object_init init_timer_key my_timer_setup my_probe", "my_timer_setup"},
 		{"a list, in a function whose name ends as a helper's", list, "__list_add_valid my_list_add caller_two", "my_list_add"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

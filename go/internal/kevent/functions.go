@@ -106,7 +106,10 @@ var helpersOf = []struct {
 	title string // what the title contains
 	names *regexp.Regexp
 }{
-	{Warning, " lib/debugobjects.c:", table(`debug_\w+`, `\w*(?:rcu|percpu_|hrtimer_|timer_|work_)\w*`, `\w*(?:vunmap|vfree)\w*`, `free_\w+`)},
+	{Warning, " lib/debugobjects.c:", table(
+		`debug_\w+`, `(?:call_|kvfree_call_)?rcu\w*`, `(?:percpu|hrtimer|timer|work)_\w+`, `(?:init|destroy)_(?:timer|work|rcu_head)\w*`,
+		`v(?:unmap|free)\w*`, `free_\w+`,
+	)},
 	{Warning, " mm/usercopy.c:", table(`usercopy\w*`, `check\w*`)},
 	{Bug, " mm/usercopy.c:", table(`usercopy\w*`, `check\w*`)},
 	{Warning, " kernel/dma/debug.c:", table(`check_(?:unmap|sync)`, `(?:debug_)?dma_\w+`)},
