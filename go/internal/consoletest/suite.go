@@ -86,8 +86,9 @@ func (s *Suite) Checks() []Check {
 		{Name: nameStarts, Run: s.start},
 		{Name: namePrinted, Run: s.connect, Needs: []string{nameStarts}},
 	}
+	restarts := func() int { return s.vm.Status().Restarts }
 	for _, console := range s.machine.Consoles {
-		checks = append(checks, shellCheck(nameLogin(console.Device), withRestarts(s.restarts, s.login(console.Device)), console))
+		checks = append(checks, shellCheck(nameLogin(console.Device), withRestarts(restarts, s.login(console.Device)), console))
 	}
 	checks = append(checks, s.declared()...)
 	for _, from := range s.machine.Consoles {
@@ -126,9 +127,6 @@ func gaps(consoles []state.Console) []verdict.Gap {
 	}
 	return all
 }
-
-// restarts returns how often the guest has restarted.
-func (s *Suite) restarts() int { return s.vm.Status().Restarts }
 
 // slow reports whether the guest may only need more time: it is emulated, and a console still
 // prints.
