@@ -87,15 +87,25 @@ func (s Source) typeKeys(ctx context.Context, b *bundle) (refused []string) {
 			b.problem(fmt.Sprintf("SysRq %c", key), err)
 			break
 		}
-		var answer bytes.Buffer
+		var answer head
 		if err := s.SysRq.Copy(&answer, from); err != nil {
 			b.problem("sysrq.txt", err)
 		}
-		if bytes.Contains(answer.Bytes(), []byte(disabled)) {
+		if bytes.Contains(answer, []byte(disabled)) {
 			refused = append(refused, string(key))
 		}
 	}
 	return refused
+}
+
+// head is the first bytes that are written to it, at most maxHead.
+type head []byte
+
+const maxHead = 64 << 10
+
+func (h *head) Write(data []byte) (int, error) {
+	*h = append(*h, data[:min(len(data), maxHead-len(*h))]...)
+	return len(data), nil
 }
 
 // answers calls send, and waits until the console is quiet. It reports whether the console has
